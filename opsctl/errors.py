@@ -1,0 +1,79 @@
+"""Every expected failure, its exit code and its hint. Anything else that escapes is a bug.
+
+OpsError            1   failed
+|- ConfigError      2   usage or config; carries every finding, not the first
+|- TemplateError    2   a template or the Caddyfile_template does not fit the config
+|- AwsError         3   AWS refused: credentials, permission, quota (made in `aws` only)
+|- DockerError      1   the engine, a build or a registry refused (made in `docker` only)
+|- StackFailed      1
+|- RolledBack       5
+|- TimedOut         4   still running
+|- Superseded       6
+`- Detached         7   left running, or cancelled, on request
+"""
+
+from collections.abc import Sequence
+
+
+class OpsError(Exception):
+    """One sentence for the user and the exact next command."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(OpsError):
+    """`findings` are complete sentences, each with `FILE:LINE:COLUMN` where it is known."""
+
+    exit_code = 2
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, findings: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
+
+
+class TemplateError(OpsError):
+    exit_code = 2
+
+
+class AwsError(OpsError):
+    """`operation` is the API's own name (`DescribeStacks`), `code` its error code or ''."""
+
+    exit_code = 3
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, operation: str = "", code: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.operation = operation
+        self.code = code
+
+
+class DockerError(OpsError):
+    """The last lines of the engine's own output belong in `message`."""
+
+
+class StackFailed(OpsError):
+    pass
+
+
+class RolledBack(OpsError):
+    exit_code = 5
+
+
+class TimedOut(OpsError):
+    exit_code = 4
+
+
+class Superseded(OpsError):
+    exit_code = 6
+
+
+class Detached(OpsError):
+    exit_code = 7

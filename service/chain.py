@@ -1,0 +1,106 @@
+"""The vocabulary of the filter chain: what a request carries and what a filter is.
+
+A filter is Caddy's middleware: it gets the exchange and the next handler, and returns the
+response. Whatever goes wrong is raised, logged once by `awscloudwatch`, answered once by `app`.
+Filters talk to each other through the exchange's slots only.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Request:
+    """`path` is percent-decoded, `raw_path` is what the client sent, without the query.
+
+    Header names are lower case. `id` is the client's X-Request-Id when it is sane, else ours.
+    """
+
+    __slots__ = ("body", "headers", "id", "method", "path", "query_string", "raw_path", "scheme")
+
+    def __init__(
+        self,
+        method: str,
+        raw_path: bytes,
+        *,
+        path: str,
+        query_string: bytes = b"",
+        headers: Headers = (),
+        body: bytes = b"",
+        scheme: str = "http",
+        id: str = "",
+    ) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.path = path
+        self.query_string = query_string
+        self.headers = headers
+        self.body = body
+        self.scheme = scheme
+        self.id = id
+
+    def header(self, name: bytes) -> bytes | None:
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+@dataclass(slots=True)
+class Response:
+    status: int
+    body: bytes = b""
+    content_type: bytes = b"application/json"
+    headers: Headers = ()
+
+
+class Exchange:
+    """One request on its way down the chain. Each slot has one writer."""
+
+    __slots__ = ("command", "reply", "request", "security_context")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.security_context: Mapping[str, Any] | None = None  # written by reauth
+        self.command: Any = None  # written by transformrequest, read by redis
+        self.reply: Any = None  # written by redis, read by transformresponse
+
+
+Handler = Callable[[Exchange], Awaitable[Response]]
+
+
+class Filter(Protocol):
+    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response: ...
+
+
+@dataclass
+class Site:
+    """One address of a server block, and what its filters share; it replaces v1's globals.
+
+    `startup` runs in order before the first request, `shutdown` in reverse after the last.
+    `status` holds what each filter tells `/status`, by directive name; never a secret.
+    """
+
+    host: str
+    port: int
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
+
+
+def link(filters: Sequence[Filter], end: Handler) -> Handler:
+    """Fold the filters back to front, so that the first one is outermost."""
+    handler = end
+    for each in reversed(filters):
+        handler = _bind(each, handler)
+    return handler
+
+
+def _bind(each: Filter, call_next: Handler) -> Handler:
+    def handler(exchange: Exchange) -> Awaitable[Response]:
+        return each(exchange, call_next)
+
+    return handler
