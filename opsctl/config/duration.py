@@ -1,0 +1,29 @@
+"""Durations as people write them: `90s`, `5m`, `1h30m`, `2d`."""
+
+import re
+from datetime import timedelta
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Raise ValueError for a bare number: a duration without its unit is a guess."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip()
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"`{text}` is not a duration; write for instance 90s, 5m or 1h30m")
+    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest exact form down to seconds: `1h30m`, `45s`, `0s`."""
+    left = round(value.total_seconds())
+    parts = []
+    for unit in ("d", "h", "m", "s"):
+        count, left = divmod(left, int(_SECONDS[unit]))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
