@@ -1,0 +1,187 @@
+"""The door to AWS: the only module of the tool that imports boto3.
+
+Sessions, retries and credentials are botocore's own (standard retry mode, one layer), so every
+`AWS_*` variable, profile, SSO and assumed role works as it does elsewhere.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from opsctl.errors import AwsError, OpsError
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_autoscaling.client import AutoScalingClient
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_elasticache.client import ElastiCacheClient
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_ssm.client import SSMClient
+    from mypy_boto3_sts.client import STSClient
+
+    from opsctl.config.model import Aws
+
+_REFUSED = "check the credentials: aws sts get-caller-identity"
+
+
+class Clients:
+    """One session; a client is made when it is first used. Not a façade: they are boto3's own."""
+
+    def __init__(self, session: "Session", *, debug: Callable[[str], None] | None = None) -> None:
+        self._session = session
+        self._debug = debug
+
+    @property
+    def region(self) -> str:
+        return self._session.region_name
+
+    @cached_property
+    def autoscaling(self) -> "AutoScalingClient":
+        return cast("AutoScalingClient", self._client("autoscaling"))
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        return cast("CloudFormationClient", self._client("cloudformation"))
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return cast("CloudWatchClient", self._client("cloudwatch"))
+
+    @cached_property
+    def ec2(self) -> "EC2Client":
+        return cast("EC2Client", self._client("ec2"))
+
+    @cached_property
+    def ecr(self) -> "ECRClient":
+        return cast("ECRClient", self._client("ecr"))
+
+    @cached_property
+    def ecs(self) -> "ECSClient":
+        return cast("ECSClient", self._client("ecs"))
+
+    @cached_property
+    def elasticache(self) -> "ElastiCacheClient":
+        return cast("ElastiCacheClient", self._client("elasticache"))
+
+    @cached_property
+    def elbv2(self) -> "ElasticLoadBalancingv2Client":
+        return cast("ElasticLoadBalancingv2Client", self._client("elbv2"))
+
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        return cast("CloudWatchLogsClient", self._client("logs"))
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return cast("S3Client", self._client("s3"))
+
+    @cached_property
+    def secretsmanager(self) -> "SecretsManagerClient":
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        return cast("STSClient", self._client("sts"))
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config
+
+        client = self._session.client(
+            service,  # type: ignore[call-overload]  # the stubs know literals only
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 4},
+                connect_timeout=5,
+                read_timeout=60,
+            ),
+        )
+        if self._debug is not None:
+            debug = self._debug
+            # The operation's name only: parameters may hold what must not be printed.
+            client.meta.events.register(
+                "before-call.*.*", lambda model, **_: debug(f"{service} {model.name}")
+            )
+        return client
+
+
+def connect(aws: "Aws", *, debug: Callable[[str], None] | None = None) -> Clients:
+    """Open a session; no network yet. Raises AwsError when profile or Region are missing."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.session.Session(profile_name=aws.profile, region_name=aws.region)
+    except BotoCoreError as error:
+        raise AwsError(str(error), hint="aws configure list-profiles") from error
+    if session.region_name is None:
+        raise AwsError("no AWS Region is set", hint="set `aws.region` in the config or AWS_REGION")
+    return Clients(session, debug=debug)
+
+
+def code(error: Exception) -> str:
+    """The API's error code (`ValidationError`, `AccessDenied`), or '' for anything else."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def message(error: Exception) -> str:
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Message", "") or error)
+
+
+def translate(error: Exception) -> OpsError | None:
+    """Any botocore error as one sentence with the next command; None for what is not AWS's."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        return _refusal(error)
+    if isinstance(error, exceptions.EndpointConnectionError):
+        endpoint = str(getattr(error, "kwargs", {}).get("endpoint_url", ""))
+        local = "127.0.0.1" in endpoint or "localhost" in endpoint
+        return AwsError(
+            f"nothing answers at {endpoint}",
+            hint="opsctl sandbox up" if local else "check the network and AWS_ENDPOINT_URL",
+        )
+    if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        return AwsError(
+            "there are no AWS credentials",
+            hint='set AWS_PROFILE, or try without an account: eval "$(opsctl sandbox env)"',
+        )
+    if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
+        return AwsError("the SSO session has expired", hint="aws sso login")
+    if isinstance(error, exceptions.BotoCoreError):
+        return AwsError(f"AWS could not be asked: {error}", hint=_REFUSED)
+    return None
+
+
+def _refusal(error: Any) -> AwsError:
+    name, operation = code(error), error.operation_name
+    hints = {
+        "ExpiredToken": "renew the credentials, for instance: aws sso login",
+        "ExpiredTokenException": "renew the credentials, for instance: aws sso login",
+        "RequestExpired": "renew the credentials, for instance: aws sso login",
+        "InvalidClientTokenId": _REFUSED,
+        "UnrecognizedClientException": _REFUSED,
+        "SignatureDoesNotMatch": _REFUSED,
+        "AccessDenied": f"allow this caller `{operation}`",
+        "AccessDeniedException": f"allow this caller `{operation}`",
+        "UnauthorizedOperation": f"allow this caller `{operation}`",
+        "ThrottlingException": "AWS throttles this account; try again in a minute",
+        "Throttling": "AWS throttles this account; try again in a minute",
+    }
+    return AwsError(
+        f"AWS refused {operation}: {message(error)} ({name})",
+        hint=hints.get(name),
+        operation=operation,
+        code=name,
+    )

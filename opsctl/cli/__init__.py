@@ -1,0 +1,134 @@
+"""The table of commands, and the one place where an error becomes a sentence and an exit code.
+
+Only the module of the command that was asked for is imported: `--help` and `--version` load
+neither typer nor rich nor boto3, because start-up is part of the product.
+"""
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from opsctl.errors import ConfigError, OpsError
+
+if TYPE_CHECKING:
+    from opsctl.cli.options import Invocation
+
+# command -> what it does; the module is `opsctl.cli.<command>` with `_` for `-`.
+COMMANDS: Mapping[str, str] = {
+    "config": "Check, show or describe opsctl.yaml",
+    "render": "Print what would be sent; needs no network",
+    "db": "Plan, apply, remove and read the database stack",
+    "ecs": "Plan, apply, remove and read the service stack",
+    "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
+    "logs": "Follow and list the four log sources",
+    "metrics": "Show metrics with sparklines; a gap is a gap",
+    "status": "One screen: stacks, service, tasks, targets",
+    "sandbox": "Run an AWS on this machine",
+    "rehearse": "Run a command against a prepared failure",
+}
+GLOBAL_OPTIONS = """\
+  -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
+  -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
+  --json             One JSON object a line on stdout
+  --plain            Plain lines: no colour, no cursor movement
+  --debug            Tell every AWS call on stderr; secrets stay masked
+  --version          Print the version
+  --help             Print this help"""
+
+
+def help_text() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
+    return (
+        "Usage: opsctl COMMAND [ARGS]...\n\n"
+        "  Operate a Redis-backed HTTP service on ECS from one config file.\n\n"
+        f"Commands:\n{commands}\n\n"
+        f"Global options (anywhere on the line):\n{GLOBAL_OPTIONS}\n"
+    )
+
+
+def version() -> str:
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("opsctl")
+    except ImportError:
+        return "0+checkout"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code; see docs/exit-codes.md."""
+    # Completion asks for the whole tree, everything else for one branch of it.
+    if "_OPSCTL_COMPLETE" in os.environ:
+        from opsctl.cli.completion import complete
+
+        return complete()
+    words = [word for word in argv if not word.startswith("-")]
+    if not words and ("--version" in argv):
+        sys.stdout.write(f"opsctl {version()}\n")
+        return 0
+    if not argv or (not words and "--help" in argv):
+        sys.stdout.write(help_text())
+        return 0 if argv else 2
+    from opsctl.cli.options import Invocation
+
+    try:
+        invocation, rest = Invocation.parse(argv, os.environ)
+    except OpsError as error:
+        sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
+        return error.exit_code
+    return _guard(invocation, rest)
+
+
+def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
+    try:
+        return _run(invocation, rest)
+    except OpsError as error:
+        invocation.console.error(error)
+        return 64 if isinstance(error, ConfigError) and "plan" in rest else error.exit_code
+    except BrokenPipeError:
+        # The reader left (`| head`); pointing stdout at nothing keeps the interpreter quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if "botocore" not in sys.modules:
+            raise
+        from opsctl import aws
+
+        translated = aws.translate(error)
+        if translated is None:
+            raise
+        invocation.console.error(translated)
+        return translated.exit_code
+
+
+def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
+    name, *arguments = rest or ["--help"]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        raise ConfigError(
+            f"there is no command `{name}`",
+            hint=f"opsctl {near[0]}" if near else "opsctl --help",
+        )
+    import typer
+    from typer._click import exceptions as usage  # typer vendors its click
+
+    module = import_module(f"opsctl.cli.{name.replace('-', '_')}")
+    command = typer.main.get_command(module.app)
+    try:
+        result = command.main(
+            args=list(arguments), prog_name=f"opsctl {name}", standalone_mode=False, obj=invocation
+        )
+    except typer.Abort:
+        return 130
+    except typer.Exit as error:
+        return error.exit_code
+    except usage.ClickException as error:
+        error.show(file=sys.stderr)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
