@@ -67,14 +67,14 @@ class Console:
         if yes:
             return True
         self._needs_terminal()
-        return self._ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def confirm_name(self, question: str, name: str, *, confirmed: str | None) -> bool:
         """Ask for `name` to be typed; `confirmed` is what a flag already gave."""
         if confirmed is not None:
             return confirmed == name
         self._needs_terminal(f"--confirm {name}")
-        return self._ask(f"{question}\ntype `{name}` to go on: ").strip() == name
+        return self.ask(f"{question}\ntype `{name}` to go on: ").strip() == name
 
     def _needs_terminal(self, flag: str = "--yes") -> None:
         if not self.interactive:
@@ -83,7 +83,7 @@ class Console:
                 hint=f"add {flag} when you are sure",
             )
 
-    def _ask(self, prompt: str) -> str:
+    def ask(self, prompt: str) -> str:
         sys.stderr.write(prompt)
         sys.stderr.flush()
         return sys.stdin.readline()
