@@ -1,0 +1,68 @@
+"""The door to boto3, driven with real clients and botocore's Stubber."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from service import aws
+from service.errors import StartError
+
+
+class Stubbed(aws.Session):
+    """A session that hands out one prepared client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def client(self, service: str) -> Any:
+        assert self._client.meta.service_model.service_name == service
+        return self._client
+
+
+def client_of(service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def test_an_ssm_reference_is_read_decrypted() -> None:
+    ssm = client_of("ssm")
+    with Stubber(ssm) as stub:
+        stub.add_response(
+            "get_parameter",
+            {"Parameter": {"Value": "s3cret"}},
+            {"Name": "/app/token", "WithDecryption": True},
+        )
+        assert aws.resolve("ssm:/app/token", Stubbed(ssm)) == "s3cret"
+        stub.assert_no_pending_responses()
+
+
+def test_a_secretsmanager_reference_may_be_an_arn_with_colons() -> None:
+    manager = client_of("secretsmanager")
+    arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:redis-AbCdEf"
+    with Stubber(manager) as stub:
+        stub.add_response("get_secret_value", {"SecretString": "s3cret"}, {"SecretId": arn})
+        assert aws.resolve(f"secretsmanager:{arn}", Stubbed(manager)) == "s3cret"
+
+
+def test_a_binary_secret_is_refused() -> None:
+    manager = client_of("secretsmanager")
+    with Stubber(manager) as stub:
+        stub.add_response("get_secret_value", {"SecretBinary": b"\x00"}, {"SecretId": "x"})
+        with pytest.raises(StartError, match="`secretsmanager:x` is binary"):
+            aws.resolve("secretsmanager:x", Stubbed(manager))
+
+
+def test_what_aws_refuses_stops_the_start_with_its_word() -> None:
+    ssm = client_of("ssm")
+    with Stubber(ssm) as stub:
+        stub.add_client_error("get_parameter", "ParameterNotFound", "nope")
+        with pytest.raises(
+            StartError, match=r"^`ssm:/gone` cannot be resolved: ParameterNotFound$"
+        ):
+            aws.resolve("ssm:/gone", Stubbed(ssm))
