@@ -1,0 +1,49 @@
+# Every target sets up what it needs; `make` lists them.
+VENV ?= .venv
+PYTHON = $(VENV)/bin/python
+OPSCTL = $(VENV)/bin/opsctl
+export OPSCTL_VENV = $(VENV)
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test check format bench docs spin_up_db spin_up_ecs update_tasks
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, metrics
+	@scripts/setup sandbox
+	@$(PYTHON) scripts/demo
+
+test: ## Run every test
+	@scripts/setup dev
+	@$(PYTHON) -m pytest $(PYTEST_ARGUMENTS)
+
+check: ## Lint, types, import contracts, templates
+	@scripts/setup dev
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+	@$(PYTHON) scripts/lint-templates
+
+format: ## Format the sources
+	@scripts/setup dev
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+bench: ## Measure against the peers; prints ratios
+	@scripts/setup dev
+	@$(PYTHON) -m bench
+
+docs: ## Regenerate what is generated
+	@scripts/setup dev
+	@$(PYTHON) scripts/docs
+
+spin_up_db: ## opsctl db up
+	@scripts/setup sandbox && $(OPSCTL) db up
+
+spin_up_ecs: ## opsctl ecs up
+	@scripts/setup sandbox && $(OPSCTL) ecs up
+
+update_tasks: ## opsctl update-tasks
+	@scripts/setup sandbox && $(OPSCTL) update-tasks
