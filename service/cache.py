@@ -1,0 +1,242 @@
+"""What is remembered by token: fast in memory, on disk for other workers and the next start.
+
+Files are named by a hash and hold no token. The disk is a help, not a need: a directory that
+cannot be used, a full disk or a broken file mean more calls, never a refused request.
+"""
+
+import asyncio
+import base64
+import binascii
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_MAX_FILE = 4 * 1024 * 1024
+_TEMPORARY_AGE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`value` may be used until `fresh_until`; when nobody can be asked, until `usable_until`."""
+
+    value: Mapping[str, Any]
+    fresh_until: float
+    usable_until: float
+
+
+def token_expiry(token: bytes) -> float | None:
+    """The `exp` of a JWT, unverified: it may only shorten what the auth server granted."""
+    parts = token.split(b".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + b"=" * (-len(parts[1]) % 4))
+        claims = orjson.loads(payload)
+    except (binascii.Error, ValueError):
+        return None
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    if isinstance(expiry, bool) or not isinstance(expiry, int | float):
+        return None
+    return float(expiry)
+
+
+def entry(
+    value: Mapping[str, Any], token: bytes, *, now: float, lifetime: float, stale: float = 0.0
+) -> Entry:
+    """Remember for `lifetime`, and `stale` more, but never past the token's own expiry."""
+    expiry = token_expiry(token)
+    if expiry is None:
+        return Entry(value, now + lifetime, now + lifetime + stale)
+    return Entry(value, min(now + lifetime, expiry), min(now + lifetime + stale, expiry))
+
+
+class Memory:
+    """The most recently used entries of this process. A hit costs no system call."""
+
+    def __init__(self, capacity: int = 4096, now: Callable[[], float] = time.time) -> None:
+        self._capacity = capacity
+        self._now = now
+        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def recall(self, key: bytes) -> Mapping[str, Any] | None:
+        found = self._entries.get(key)
+        if found is None or found.fresh_until <= self._now():
+            return None
+        self._entries.move_to_end(key)
+        return found.value
+
+    def usable(self, key: bytes) -> Entry | None:
+        found = self._entries.get(key)
+        if found is None or found.usable_until <= self._now():
+            return None
+        return found
+
+    def remember(self, key: bytes, found: Entry) -> None:
+        self._entries[key] = found
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+    def forget(self, key: bytes) -> None:
+        self._entries.pop(key, None)
+
+
+class Disk:
+    """A directory of entries shared by processes. All but `lock` block: call them in a thread.
+
+    `trouble` says why the disk is not used, or what went wrong last; None when all is well.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        namespace: str,
+        *,
+        lock_timeout: float = 60.0,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._directory = directory
+        self._namespace = namespace.encode()
+        self._lock_timeout = lock_timeout
+        self._now = now
+        self._sleep = sleep
+        self._lock_file: int | None = None
+        self.trouble: str | None = None
+        self.lock_timeouts = 0
+
+    def open(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._directory):
+                pass  # a read-only or full disk shows here rather than at the first request
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._lock_file = os.open(self._directory / "lock", flags, 0o600)
+        except OSError as error:
+            self.trouble = f"not used: {error.strerror}"
+            return
+        self.prune()
+
+    def close(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def read(self, key: bytes) -> Entry | None:
+        if self._lock_file is None:
+            return None
+        name = self._name(key)
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            fields = orjson.loads(self._text(self._directory / name))
+            value = fields["value"]
+            found = Entry(value, float(fields["fresh_until"]), float(fields["usable_until"]))
+            if isinstance(value, dict) and fields["name"] == name:
+                return found if found.usable_until > self._now() else None
+        return None
+
+    def write(self, key: bytes, kept: Entry) -> None:
+        if self._lock_file is None or kept.usable_until <= self._now():
+            return
+        name = self._name(key)
+        fields = {
+            "name": name,
+            "fresh_until": kept.fresh_until,
+            "usable_until": kept.usable_until,
+            "value": kept.value,
+        }
+        try:
+            file, temporary = tempfile.mkstemp(prefix=".tmp-", dir=self._directory)
+            try:
+                with os.fdopen(file, "wb") as stream:
+                    stream.write(orjson.dumps(fields))
+                # The time of death is the file's own time, so that pruning reads no file.
+                os.utime(temporary, (kept.usable_until, kept.usable_until))
+                os.rename(temporary, self._directory / name)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except (OSError, OverflowError) as error:
+            self.trouble = f"not written: {getattr(error, 'strerror', 'bad time')}"
+        else:
+            self.trouble = None
+
+    def forget(self, key: bytes) -> None:
+        if self._lock_file is not None:
+            with suppress(OSError):
+                os.unlink(self._directory / self._name(key))
+
+    def prune(self) -> int:
+        """Remove what nobody may use any more; how many files that were."""
+        removed = 0
+        now = self._now()
+        with suppress(OSError), os.scandir(self._directory) as files:
+            for file in files:
+                grace = _TEMPORARY_AGE if file.name.startswith(".tmp-") else 0.0
+                if grace or file.name.endswith(".json"):
+                    with suppress(OSError):
+                        if file.stat(follow_symlinks=False).st_mtime + grace <= now:
+                            os.unlink(file.path)
+                            removed += 1
+        return removed
+
+    @asynccontextmanager
+    async def lock(self, key: bytes) -> AsyncIterator[bool]:
+        """Hold KEY against other processes; false after lock_timeout, and then go on without.
+
+        One byte of one file is locked for each key (POSIX record locks), so there are no lock
+        files to clean up, and the kernel lets go for a process that dies. They do not exclude
+        tasks of one process from each other.
+        """
+        if self._lock_file is None:
+            yield True
+            return
+        byte = int(self._name(key)[:15], 16)
+        deadline = time.monotonic() + self._lock_timeout
+        pause = 0.005
+        while not await asyncio.to_thread(self._try_lock, byte):
+            if time.monotonic() >= deadline:
+                self.lock_timeouts += 1
+                yield False
+                return
+            await self._sleep(pause)
+            pause = min(2 * pause, 0.1)
+        try:
+            yield True
+        finally:
+            if self._lock_file is not None:
+                fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, byte)
+
+    def _try_lock(self, byte: int) -> bool:
+        if self._lock_file is None:
+            return True
+        try:
+            fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except BlockingIOError:
+            return False
+        except OSError as error:  # a file system without locks: as good as no other process
+            self.trouble = f"not locked: {error.strerror}"
+        return True
+
+    def _name(self, key: bytes) -> str:
+        return hashlib.sha256(self._namespace + b"\0" + key).hexdigest() + ".json"
+
+    def _text(self, path: Path) -> bytes:
+        # In a shared directory such as /tmp, a file that someone else planted grants nothing.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                raise PermissionError(path)
+            return stream.read(_MAX_FILE)
