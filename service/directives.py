@@ -8,7 +8,100 @@ A filter module in `service/filters/` has
                                  called once for each site: `options` is the tuple of what parse
                                  gave for each occurrence in file order, never empty; wires
                                  start-up, shutdown and status into the site
+    check(options) -> None       may be left out: refuses occurrences that do not go together
 
 Only `redir` and `reauth` may occur more than once in a block; a second of any other directive is
 an error at its line, found before `build`, so their build may take `(one,) = options`.
 """
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from service.addresses import Address, parse_address
+from service.caddyfile import Directive, ServerBlock
+from service.chain import Filter, Site
+from service.errors import CaddyfileError
+
+# In the order of execution: the first is outermost.
+NAMES = (
+    "secrets",
+    "awscloudwatch",
+    "redir",
+    "reauth",
+    "transformrequest",
+    "redis",
+    "transformresponse",
+)
+_MAY_REPEAT = ("redir", "reauth")
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """One address, and the parsed options of its directives in order of execution."""
+
+    address: Address
+    options: tuple[tuple[str, tuple[Any, ...]], ...]
+
+    def build(self) -> tuple[Site, tuple[Filter, ...]]:
+        """Make the site and its filters; touches neither network nor secrets yet."""
+        site = Site(host=self.address.host, port=self.address.port)
+        filters = (_module(name).build(options, site) for name, options in self.options)
+        return site, tuple(each for each in filters if each is not None)
+
+
+def plan(blocks: Sequence[ServerBlock]) -> tuple[SitePlan, ...]:
+    """Validate everything a file says; each block's keys become sites of their own."""
+    sites: dict[Address, SitePlan] = {}
+    for block in blocks:
+        options = _options(block)
+        for token in block.addresses:
+            address = parse_address(token)
+            if address in sites:
+                raise CaddyfileError(
+                    f"duplicate site address: {address}", file=token.file, line=token.line
+                )
+            sites[address] = SitePlan(address, options)
+    return tuple(sites.values())
+
+
+def _options(block: ServerBlock) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    by_name: dict[str, list[Directive]] = {}
+    for directive in block.directives:
+        if directive.name not in NAMES:
+            raise _error(directive, _unknown(directive.name))
+        if directive.name in by_name and directive.name not in _MAY_REPEAT:
+            first = by_name[directive.name][0]
+            raise _error(
+                directive,
+                f"'{directive.name}' is already at {first.file}:{first.line};"
+                " it may stand in a block once",
+            )
+        by_name.setdefault(directive.name, []).append(directive)
+    parsed = {name: _parse(name, found) for name, found in by_name.items()}
+    return tuple((name, parsed[name]) for name in NAMES if name in parsed)
+
+
+def _parse(name: str, found: Sequence[Directive]) -> tuple[Any, ...]:
+    module = _module(name)
+    options = tuple(module.parse(directive) for directive in found)
+    if hasattr(module, "check"):
+        module.check(options)
+    return options
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"service.filters.{name}")
+
+
+def _unknown(name: str) -> str:
+    nearest = difflib.get_close_matches(name, NAMES, n=1)
+    hint = f"did you mean '{nearest[0]}'? " if nearest else ""
+    return f"Unknown directive '{name}': {hint}allowed are {', '.join(NAMES)}"
+
+
+def _error(directive: Directive, message: str) -> CaddyfileError:
+    return CaddyfileError(message, file=directive.file, line=directive.line)

@@ -1,0 +1,6 @@
+"""Caddyfile text -> server blocks. The grammar is Caddy v1.0.5's, quirks included."""
+
+from service.caddyfile.parser import parse
+from service.caddyfile.tokens import Directive, ServerBlock, Token
+
+__all__ = ["Directive", "ServerBlock", "Token", "parse"]

@@ -1,0 +1,73 @@
+"""The files an `import` names: Go's filepath.Glob and the reading of one file."""
+
+import os
+import re
+from pathlib import Path
+
+MOST_BYTES = 8_000_000
+_META = re.compile(r"[*?\[\\]")
+
+
+def too_many_wildcards(pattern: str) -> bool:
+    """v1's limit on patterns: with more of them, globbing may take for ever."""
+    return pattern.count("*") > 1 or pattern.count("?") > 1 or ("[" in pattern and "]" in pattern)
+
+
+def glob(pattern: str) -> list[str]:
+    """Go's filepath.Glob, in its order; unlike Python's, `*` matches a leading dot.
+
+    Raises ValueError for a pattern that is not one.
+    """
+    if "\0" in pattern:
+        return []
+    if not _META.search(pattern):
+        return [pattern] if os.path.lexists(pattern) else []
+    head, _, tail = pattern.rpartition("/")
+    matches = _component(tail)
+    found = []
+    for directory in glob(head or "/"):
+        try:
+            names = sorted(os.listdir(directory), key=os.fsencode)
+        except OSError:
+            continue
+        found += [os.path.join(directory, name) for name in names if matches.fullmatch(name)]
+    return found
+
+
+def _component(pattern: str) -> re.Pattern[str]:
+    pieces = []
+    characters = iter(pattern)
+    for character in characters:
+        if character == "*":
+            pieces.append(".*")
+        elif character == "?":
+            pieces.append(".")
+        elif character == "[":  # a closed class was refused before
+            raise ValueError("syntax error in pattern")
+        elif character == "\\":
+            literal = next(characters, None)
+            if literal is None:
+                raise ValueError("syntax error in pattern")
+            pieces.append(re.escape(literal))
+        else:
+            pieces.append(re.escape(character))
+    return re.compile("".join(pieces), re.DOTALL)
+
+
+def read(path: str) -> bytes:
+    """Raises ValueError with what v1 says, and for what would block or never end."""
+    try:
+        if os.path.isdir(path):
+            raise ValueError(f"Could not import {path}: is a directory")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise ValueError(f"Could not import {path}: is not a regular file")
+        with Path(path).open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise ValueError(f"Could not import {path}: open {path}: {reason}") from error
+    if not raw:
+        raise ValueError(f"Could not read tokens while importing {path}: EOF")
+    if len(raw) > MOST_BYTES:
+        raise ValueError(f"Could not import {path}: more than {MOST_BYTES} bytes")
+    return raw

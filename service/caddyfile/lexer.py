@@ -1,0 +1,48 @@
+"""Caddyfile text -> tokens, exactly as Caddy v1 cuts them."""
+
+import re
+from collections.abc import Iterator
+
+from service.caddyfile.tokens import Token
+
+# White space as Go's unicode.IsSpace has it; Python's own also counts U+001C to U+001F.
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE_BUT_CR = _SPACE.replace("\r", "")
+
+# A lone CR ends nothing. A comment that begins inside a word ends at the first blank, one that
+# begins a word ends with the line. What follows a closing quote is a new token.
+_NEXT = re.compile(
+    rf"""[{_SPACE}]+
+    | \#[^\n]*
+    | "(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)(?P<end>"|\\?\Z)
+    | (?P<word>[^{_SPACE}\#"][^{_SPACE_BUT_CR}\#]*)(?:\#[^{_SPACE_BUT_CR}]*)?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPED_QUOTE = re.compile(r"\\(.)", re.DOTALL)
+
+
+def decode(raw: bytes) -> str:
+    """Bytes as v1 reads them: each byte that is not UTF-8 becomes one U+FFFD."""
+    return replace_surrogates(raw.decode("utf-8", "surrogateescape"))
+
+
+def replace_surrogates(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def tokenize(text: str, file: str) -> Iterator[Token]:
+    text = text.removeprefix("\ufeff")
+    line = 1
+    for found in _NEXT.finditer(text):
+        if found["word"] is not None:
+            yield Token(found["word"].replace("\r", ""), file, line)
+        elif found["quoted"] is not None:
+            value = _ESCAPED_QUOTE.sub(_unescape, found["quoted"])
+            if value or found["end"] == '"':
+                yield Token(value, file, line)
+        line += found[0].count("\n")
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return '"' if found[1] == '"' else found[0]
