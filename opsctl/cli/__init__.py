@@ -25,7 +25,6 @@ COMMANDS: Mapping[str, str] = {
     "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
     "logs": "Follow and list the four log sources",
     "metrics": "Show metrics with sparklines; a gap is a gap",
-    "status": "One screen: stacks, service, tasks, targets",
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }

@@ -1,0 +1,83 @@
+"""The command line as a whole: help, version, global options, usage errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opsctl.cli import COMMANDS, main
+from opsctl.cli.options import Invocation
+from opsctl.errors import ConfigError
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(argument: str) -> None:
+    heavy = ("boto3", "botocore", "docker", "rich", "typer", "pydantic", "jinja2", "yaml")
+    script = (
+        "import sys; from opsctl.cli import main; main(sys.argv[1:]);"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, argument], capture_output=True, text=True, timeout=30
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_unknown_command_is_refused_with_the_nearest_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["metrcs"]) == 2
+
+    assert capsys.readouterr().err == (
+        "error: there is no command `metrcs`\nhint: opsctl metrics\n"
+    )
+
+
+def test_no_command_prints_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+
+    assert "Commands:" in capsys.readouterr().out
+
+
+def test_global_options_may_stand_anywhere() -> None:
+    invocation, rest = Invocation.parse(
+        ["db", "--env", "prod", "up", "--json", "--config=x.yaml", "--yes"], {}
+    )
+
+    assert rest == ["db", "up", "--yes"]
+    assert (invocation.environment, invocation.path) == ("prod", Path("x.yaml"))
+    assert invocation.console.json
+
+
+def test_what_follows_two_dashes_is_left_alone() -> None:
+    _, rest = Invocation.parse(["logs", "--", "--json"], {})
+
+    assert rest == ["logs", "--", "--json"]
+
+
+def test_the_environment_gives_config_and_overlay() -> None:
+    invocation, _ = Invocation.parse(["db"], {"OPSCTL_ENV": "prod", "OPSCTL_CONFIG": "p.yaml"})
+
+    assert (invocation.environment, invocation.path) == ("prod", Path("p.yaml"))
+
+
+def test_an_option_without_its_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`--env` needs a value"):
+        Invocation.parse(["db", "--env"], {})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+
+    assert f"Usage: opsctl {name}" in capsys.readouterr().out
