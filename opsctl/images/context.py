@@ -1,0 +1,84 @@
+"""What a build is made of: the files it may see, as one digest and one reproducible archive."""
+
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from opsctl import docker
+from opsctl.errors import DockerError
+
+if TYPE_CHECKING:
+    from opsctl.config.model import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`generated` files were never on disk, or are not to be trusted there; they win."""
+
+    directory: Path
+    paths: tuple[str, ...]
+    generated: Mapping[str, bytes]
+    digest: str
+
+    def archive(self) -> IO[bytes]:
+        """A tar without times and owners: the same content is the same archive, and so cached."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # handed to the caller, who closes it
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            for path in self.paths:
+                if path not in self.generated:
+                    self._add(archive, path)
+            for path, content in sorted(self.generated.items()):
+                member = tarfile.TarInfo(path)
+                member.size, member.mode = len(content), 0o644
+                archive.addfile(member, io.BytesIO(content))
+        file.seek(0)
+        return file
+
+    def _add(self, archive: tarfile.TarFile, path: str) -> None:
+        source = self.directory / path
+        member = archive.gettarinfo(source, arcname=path)
+        member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
+        member.mode = 0o755 if member.isdir() or _executable(source) else 0o644
+        if member.isreg():
+            with source.open("rb") as content:
+                archive.addfile(member, content)
+        else:
+            archive.addfile(member)
+
+
+def load(image: "Image", root: Path, generated: Mapping[str, bytes]) -> Context:
+    """Read and hash everything that decides the image. Raises DockerError for a lost Dockerfile."""
+    directory = (root / image.context).resolve()
+    if not (directory / image.dockerfile).is_file():
+        raise DockerError(
+            f"there is no `{image.dockerfile}` in {directory}",
+            hint="set `image.dockerfile` and `image.context` in opsctl.yaml",
+        )
+    paths = docker.included(directory, image.dockerfile)
+    whole = hashlib.sha256()
+    for name, value in sorted(image.build_args.items()):
+        whole.update(f"arg {name}={value}\n".encode())
+    whole.update(f"{image.dockerfile} {image.target} {image.platform}\n".encode())
+    for path in sorted({*paths, *generated}):
+        content = generated[path] if path in generated else _content(directory / path)
+        if content is not None:
+            mark = "x" if path not in generated and _executable(directory / path) else "-"
+            whole.update(f"{path} {mark} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return Context(directory, paths, dict(generated), whole.hexdigest())
+
+
+def _content(path: Path) -> bytes | None:
+    """A link counts for where it points, a directory for what is listed in it."""
+    if path.is_symlink():
+        return os.readlink(path).encode()
+    return path.read_bytes() if path.is_file() else None
+
+
+def _executable(path: Path) -> bool:
+    return not path.is_symlink() and path.is_file() and os.access(path, os.X_OK)

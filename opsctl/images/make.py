@@ -1,0 +1,143 @@
+"""Build and push one image, as events; the digest is the registry's own word."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from opsctl.docker import Engine, Progress, PushBroken, TagTaken
+from opsctl.errors import DockerError
+from opsctl.images import registry
+from opsctl.images.context import Context
+from opsctl.images.registry import Login, Repository
+from opsctl.images.revision import Revision
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+
+    from opsctl.config.model import Image
+
+_ATTEMPTS = 4
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """`content` finds the same build again, whoever made it; `release` is for people.
+
+    Both hold the content, so an immutable tag is taken only by the same content.
+    """
+
+    content: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEvent:
+    phase: Literal["build", "push"]
+    progress: Progress
+
+
+def tags(context: Context, revision: Revision) -> Tags:
+    return Tags(f"content-{context.digest[:32]}", f"{revision}-{context.digest[:8]}")
+
+
+def labels(
+    context: Context, revision: Revision, *, config: str, caddyfile: str
+) -> Mapping[str, str]:
+    """`config` and `caddyfile` are hashes: what was deployed can be told apart later."""
+    return {
+        "org.opencontainers.image.revision": str(revision),
+        "io.opsctl.commit": revision.commit,
+        "io.opsctl.content": context.digest,
+        "io.opsctl.config": config,
+        "io.opsctl.caddyfile": caddyfile,
+    }
+
+
+def build(
+    engine: Engine,
+    image: "Image",
+    context: Context,
+    *,
+    reference: str,
+    labels: Mapping[str, str],
+    commit: str,
+    architecture: str,
+) -> Iterator[ImageEvent]:
+    """Build `reference`. Raises DockerError when the instances could not run the result."""
+    with context.archive() as archive:
+        built = ""
+        for progress in engine.build(
+            archive,
+            dockerfile=image.dockerfile,
+            tag=reference,
+            target=image.target,
+            labels=labels,
+            build_args={"COMMIT": commit or "unknown", **image.build_args},
+            platform=image.platform,
+            network=image.network,
+        ):
+            built = progress.result or built
+            yield ImageEvent("build", progress)
+    made = engine.architecture(built)
+    if _ARCHITECTURES.get(made, made) != architecture:
+        wanted = "arm64" if architecture == "arm64" else "amd64"
+        raise DockerError(
+            f"the image is built for {made}, but the instances are {architecture}",
+            hint=f"set `image.platform: linux/{wanted}`, or `compute.architecture`",
+        )
+
+
+def push(
+    engine: Engine,
+    ecr: "ECRClient",
+    repository: Repository,
+    tags: Tags,
+    login: Login,
+    *,
+    sleep: Callable[[float], None],
+) -> Iterator[ImageEvent]:
+    """Push both tags; the last event's `result` is the digest that the registry confirmed.
+
+    The content tag goes last: once it is there, the image is known to be whole.
+    """
+    digest = ""
+    for tag in (tags.release, tags.content):
+        engine.tag(f"{repository.uri}:{tags.release}", repository.uri, tag)
+        for progress in _push(engine, ecr, repository, tag, login, sleep):
+            digest = progress.result or digest
+            yield ImageEvent("push", progress)
+    held = registry.digest(ecr, repository, tags.content)
+    if held != digest:
+        raise DockerError(
+            f"the registry holds {held} as `{tags.content}`, but {digest} was pushed",
+            hint="somebody else pushed the same content just now; run the same command again",
+        )
+
+
+def _push(
+    engine: Engine,
+    ecr: "ECRClient",
+    repository: Repository,
+    tag: str,
+    login: Login,
+    sleep: Callable[[float], None],
+) -> Iterator[Progress]:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            yield from engine.push(
+                repository.uri, tag, username=login.username, password=login.password
+            )
+            return
+        except PushBroken as error:
+            if attempt == _ATTEMPTS:
+                raise
+            yield Progress(f"{error.message}; attempt {attempt + 1} of {_ATTEMPTS}")
+            sleep(2.0**attempt)
+        except TagTaken:
+            # The tag holds the content's hash, so what took it is this very content.
+            held = registry.digest(ecr, repository, tag)
+            if held is None:
+                raise
+            yield Progress(f"`{tag}` is already in the registry", result=held)
+            return

@@ -1,0 +1,75 @@
+"""ECR's side of an image: the repository, a login that is not kept, and what a tag points at."""
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opsctl.errors import DockerError, OpsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    username: str
+    password: str = field(repr=False)
+
+
+def repository(ecr: "ECRClient", name: str) -> Repository:
+    try:
+        found = ecr.describe_repositories(repositoryNames=[name])["repositories"]
+    except ecr.exceptions.RepositoryNotFoundException as error:
+        raise OpsError(f"there is no repository `{name}`", hint="opsctl ecs up") from error
+    return Repository(name, found[0]["repositoryUri"])
+
+
+def login(ecr: "ECRClient") -> Login:
+    """A token for twelve hours; it goes into the push and nowhere else."""
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    username, _, password = base64.b64decode(token).decode().partition(":")
+    return Login(username, password)
+
+
+def digest(ecr: "ECRClient", repository: Repository, tag: str) -> str | None:
+    """The digest that `tag` has in the registry now; None when the tag is free."""
+    return _digest(ecr, repository, {"imageTag": tag})
+
+
+def resolve(ecr: "ECRClient", repository: Repository, reference: str) -> str:
+    """A tag, a digest or a whole reference as `uri@sha256:…`, known to be in the repository."""
+    if reference.startswith(f"{repository.uri}@"):
+        wanted = {"imageDigest": reference.rpartition("@")[2]}
+    elif reference.startswith("sha256:"):
+        wanted = {"imageDigest": reference}
+    elif reference.startswith(f"{repository.uri}:"):
+        wanted = {"imageTag": reference.removeprefix(f"{repository.uri}:")}
+    elif "/" in reference:
+        # Another registry: nothing to ask about it here; ECS will.
+        return reference
+    else:
+        wanted = {"imageTag": reference}
+    found = _digest(ecr, repository, wanted)
+    if found is None:
+        raise DockerError(
+            f"`{repository.name}` holds no image `{reference}`",
+            hint=f"aws ecr describe-images --repository-name {repository.name}",
+        )
+    return f"{repository.uri}@{found}"
+
+
+def _digest(ecr: "ECRClient", repository: Repository, wanted: dict[str, str]) -> str | None:
+    try:
+        found = ecr.describe_images(
+            repositoryName=repository.name,
+            imageIds=[wanted],  # type: ignore[list-item]  # a TypedDict with one of two keys
+        )["imageDetails"]
+    except ecr.exceptions.ImageNotFoundException:
+        return None
+    return found[0]["imageDigest"] if found else None

@@ -1,0 +1,38 @@
+"""Which commit the working tree stands on, and whether it was changed since."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """`commit` is empty outside a git repository."""
+
+    commit: str = ""
+    dirty: bool = False
+
+    def __str__(self) -> str:
+        if not self.commit:
+            return "uncommitted"
+        return f"{self.commit[:12]}{'-dirty' if self.dirty else ''}"
+
+
+def read(directory: Path) -> Revision:
+    commit = _git(directory, "rev-parse", "HEAD")
+    if not commit:
+        return Revision()
+    return Revision(commit, dirty=bool(_git(directory, "status", "--porcelain", "--", ".")))
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

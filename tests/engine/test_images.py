@@ -1,0 +1,113 @@
+"""From a directory to a digest that the registry confirms, with a real engine and registry."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from opsctl import docker
+from opsctl.config.model import Image
+from opsctl.docker import Engine
+from opsctl.errors import DockerError
+from opsctl.images import context, make, registry
+from opsctl.images.registry import Repository
+from opsctl.images.revision import Revision
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+
+
+@pytest.fixture
+def engine(engine_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("DOCKER_HOST", engine_host)
+    engine = docker.connect()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def ecr(ministack: str) -> Iterator["ECRClient"]:
+    client = boto3.client(
+        "ecr",
+        endpoint_url=ministack,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def repository(ecr: "ECRClient", ministack: str) -> Repository:
+    name = f"tests/{uuid4().hex[:8]}"
+    ecr.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
+    return Repository(name, f"{ministack.removeprefix('http://')}/{name}")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS service\nCOPY file generated /\n")
+    (tmp_path / "file").write_text(uuid4().hex)
+    return tmp_path
+
+
+def made(engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path) -> str:
+    image = Image()
+    found = context.load(image, directory, {"generated": b"text"})
+    tags = make.tags(found, Revision("f" * 40))
+    architecture = "x86_64"
+    reference = f"{repository.uri}:{tags.release}"
+    list(
+        make.build(
+            engine,
+            image,
+            found,
+            reference=reference,
+            labels=make.labels(found, Revision("f" * 40), config="c", caddyfile="d"),
+            commit="f" * 40,
+            architecture=architecture,
+        )
+    )
+    *_, last = make.push(engine, ecr, repository, tags, registry.login(ecr), sleep=lambda _: None)
+    assert registry.digest(ecr, repository, tags.release) == last.progress.result
+    return last.progress.result
+
+
+def test_the_digest_pushed_is_the_digest_in_the_registry(
+    engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
+) -> None:
+    digest = made(engine, ecr, repository, directory)
+    assert registry.resolve(ecr, repository, digest) == f"{repository.uri}@{digest}"
+
+
+def test_the_same_content_pushed_twice_keeps_the_first_digest(
+    engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
+) -> None:
+    assert made(engine, ecr, repository, directory) == made(engine, ecr, repository, directory)
+
+
+def test_an_image_for_other_instances_is_refused(
+    engine: Engine, repository: Repository, directory: Path
+) -> None:
+    image = Image()
+    with pytest.raises(DockerError, match="but the instances are riscv"):
+        list(
+            make.build(
+                engine,
+                image,
+                context.load(image, directory, {"generated": b""}),
+                reference=f"{repository.uri}:other",
+                labels={},
+                commit="",
+                architecture="riscv",
+            )
+        )
+
+
+def test_an_image_that_is_not_there_is_said_so(ecr: "ECRClient", repository: Repository) -> None:
+    with pytest.raises(DockerError, match="holds no image `sha256:00"):
+        registry.resolve(ecr, repository, "sha256:" + "0" * 64)
