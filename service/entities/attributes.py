@@ -1,0 +1,84 @@
+"""Query text -> attributes. Syntax is what arrives bare; whatever is percent-encoded is data."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import orjson
+
+from service.entities.commands import Change
+from service.errors import FilterError
+
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
+_FLOAT = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+# Beyond it a double no longer counts by ones; the same bound is in update.lua.
+NUMBER_LIMIT = 2.0**53
+
+
+def pairs(query: str) -> Iterator[tuple[str, str]]:
+    """The name (decoded) and the value (not yet decoded) of each parameter."""
+    for parameter in query.split("&"):
+        if parameter:
+            name, _, value = parameter.partition("=")
+            yield decode(name.replace("+", " ")), value
+
+
+def decode(text: str) -> str:
+    if "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise FilterError(400, "a percent sign is not followed by two hexadecimal digits")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise FilterError(400, "a percent-encoded text is not UTF-8") from None
+
+
+def value(raw: str) -> bytes:
+    """A text or a `[list]` as JSON."""
+    if not raw.startswith("["):
+        return orjson.dumps(_text(raw))
+    if not raw.endswith("]"):
+        raise FilterError(400, "a list that begins with [ must end with ]")
+    return b"[" + _items(raw[1:-1]) + b"]"
+
+
+def change(name: bytes, raw: str) -> Change:
+    """What a POST says of one attribute: a new value, or one of the `$` commands."""
+    if not raw.startswith("$"):
+        return Change(name, "set", value(raw))
+    command = _COMMAND.fullmatch(raw)
+    if command is None:
+        raise FilterError(400, "a value that begins with $ must be a command; write %24 for a text")
+    word, round_brackets, square_brackets = command.groups()
+    items = round_brackets if square_brackets is None else square_brackets
+    match word:
+        case "INCR" if items is None:
+            return Change(name, "add", b"1")
+        case "DELETE" if items is None:
+            return Change(name, "delete")
+        case "ADD" if round_brackets is not None:
+            return Change(name, "add", _number(_text(round_brackets)))
+        case "APPEND" if items is not None:
+            return Change(name, "append", _items(items))
+        case "PREPEND" if items is not None:
+            return Change(name, "prepend", _items(items))
+    raise FilterError(
+        400, "the commands are $INCR, $ADD(number), $APPEND[items], $PREPEND[items] and $DELETE"
+    )
+
+
+def _text(raw: str) -> str:
+    return decode(raw.replace("+", " "))
+
+
+def _items(raw: str) -> bytes:
+    return orjson.dumps([_text(item) for item in raw.split(",")])[1:-1] if raw else b""
+
+
+def _number(text: str) -> bytes:
+    if not _FLOAT.fullmatch(text) or not abs(float(text)) < NUMBER_LIMIT:
+        raise FilterError(400, "$ADD needs a number between -2^53 and 2^53")
+    return b"%.17g" % float(text)

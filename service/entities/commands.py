@@ -1,0 +1,73 @@
+"""What a request asks of a store, as values: which entity, and what is to happen to it.
+
+An entity is one hash. Its fields are the attributes' names as JSON strings, its values are their
+values as JSON (text, or a list of text), and `last_update` (unquoted, so that an attribute may
+have that name) is when it was written. So a reply is put together by joining and an update done
+by cutting, in Lua and in Python alike, without either of them parsing JSON.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+LAST_UPDATE = b"last_update"
+
+Verb: TypeAlias = Literal["set", "delete", "add", "append", "prepend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """`store_key` names the hash; `labels` are the parts of the path that the reply repeats."""
+
+    store_key: bytes
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one attribute.
+
+    The argument is JSON (set), the items of a list without its brackets (append, prepend), a
+    number in digits (add), or nothing (delete).
+    """
+
+    name: bytes
+    verb: Verb
+    argument: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Without fields, every attribute. `batch` says whether a list of keys was asked for."""
+
+    entities: tuple[Entity, ...]
+    fields: tuple[bytes, ...] | None = None
+    batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    entity: Entity
+    attributes: tuple[tuple[bytes, bytes], ...]
+    last_update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    entity: Entity
+    changes: tuple[Change, ...]
+    last_update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    entity: Entity
+
+
+Command: TypeAlias = Read | Replace | Update | Delete
+
+Hash: TypeAlias = Sequence[bytes]
+"""Field, value, field, value …; empty when there is no such entity."""
+
+Reply: TypeAlias = Sequence[Hash] | bool | None
+"""Read: one hash for each entity. Replace: whether it was there before. Otherwise nothing."""

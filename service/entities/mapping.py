@@ -1,0 +1,126 @@
+"""The business mapping: method, path and query of a request -> a command."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from service.chain import Request
+from service.entities import attributes
+from service.entities.commands import Command, Delete, Entity, Read, Replace, Update
+from service.entities.template import Template
+from service.errors import FilterError
+
+METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
+BATCH_LIMIT = 100
+
+# What reauth puts into the exchange; a client that sends it as a parameter is not believed.
+_NOT_OURS = frozenset({"security_context"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mapper:
+    """`scoped` is False only where the Caddyfile says that anybody may touch any owner."""
+
+    template: Template
+    attribute: re.Pattern[str]
+    scoped: bool
+    now: Callable[[], datetime]
+
+    def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
+        owner, entities, batch = self.template.match(_utf8(request.raw_path))
+        if self.scoped:
+            require_scope(security_context, owner)
+        if len(entities) > BATCH_LIMIT:
+            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
+        method = request.method
+        if method in ("GET", "HEAD"):
+            return Read(entities, self._fields(request.query_string), batch)
+        if batch:
+            raise FilterError(400, "a list of keys can only be read")
+        match method:
+            case "PUT":
+                return self._replace(entities[0], request)
+            case "POST":
+                return self._update(entities[0], request)
+            case "DELETE":
+                return Delete(entities[0])
+        raise FilterError(405, "method not allowed", headers=[(b"allow", METHODS.encode())])
+
+    def _fields(self, query: bytes) -> tuple[bytes, ...] | None:
+        if not query:
+            return None
+        for name, raw in attributes.pairs(_utf8(query)):
+            if name == "fields":
+                return tuple(
+                    dict.fromkeys(self._name(attributes.decode(f)) for f in raw.split(","))
+                )
+        return None
+
+    def _replace(self, entity: Entity, request: Request) -> Replace:
+        given = tuple((name, _plain(raw)) for name, raw in self._parameters(request))
+        return Replace(entity, given, self._last_update())
+
+    def _update(self, entity: Entity, request: Request) -> Update:
+        changes = tuple(attributes.change(name, raw) for name, raw in self._parameters(request))
+        return Update(entity, changes, self._last_update())
+
+    def _parameters(self, request: Request) -> list[tuple[bytes, str]]:
+        given = [
+            (self._name(name), raw)
+            for text in (_utf8(request.query_string), _utf8(_form(request)))
+            for name, raw in attributes.pairs(text)
+            if name not in _NOT_OURS
+        ]
+        if len(dict(given)) != len(given):
+            raise FilterError(400, "an attribute is given twice")
+        return given
+
+    def _name(self, name: str) -> bytes:
+        if not self.attribute.fullmatch(name):
+            raise FilterError(400, "an attribute's name is not of the allowed form")
+        return orjson.dumps(name)
+
+    def _last_update(self) -> bytes:
+        return orjson.dumps(self.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def require_scope(context: Mapping[str, Any] | None, owner: str) -> None:
+    """The original's reader ignored case, and so the names in a context vary."""
+    scope = _get(context, "scope")
+    owners = _get(scope, "cids")
+    if not isinstance(owners, list) or owner not in owners:
+        raise FilterError(403, "the security context does not hold this cid")
+
+
+def _get(mapping: Any, name: str) -> Any:
+    if not isinstance(mapping, Mapping):
+        return None
+    if name in mapping:
+        return mapping[name]
+    return next((v for k, v in mapping.items() if str(k).lower() == name), None)
+
+
+def _plain(raw: str) -> bytes:
+    if raw.startswith("$"):
+        raise FilterError(400, "PUT replaces: a $ command belongs into POST, a text is %24…")
+    return attributes.value(raw)
+
+
+def _utf8(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise FilterError(400, "the request is not UTF-8") from None
+
+
+def _form(request: Request) -> bytes:
+    if not request.body:
+        return b""
+    kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower()
+    if kind != b"application/x-www-form-urlencoded":
+        raise FilterError(415, "attributes come as application/x-www-form-urlencoded")
+    return request.body

@@ -1,0 +1,34 @@
+"""What a store is, and the two ways in which it says no."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from service.entities.commands import Command, Reply
+from service.errors import FilterError
+
+
+class Store(Protocol):
+    async def execute(self, command: Command) -> Reply:
+        """Raises Conflict with nothing changed, or Unavailable."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def status(self) -> Mapping[str, Any]: ...
+
+
+class Conflict(FilterError):
+    """An attribute is not of the type that the command needs."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(409, f"the attribute {name.decode()} is not of the type for this update")
+
+
+class Unavailable(FilterError):
+    """The store cannot be reached. A write may have been done all the same."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(503, "the store cannot be reached", headers=[(b"retry-after", b"1")])
+        self.why = why
