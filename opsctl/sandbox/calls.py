@@ -1,8 +1,8 @@
 """The one seam between HTTP and everything that answers an AWS call in the sandbox.
 
-An operation is an async function of a `Call` and of ministack (for what it leaves to it); it returns
-the answer as the API's own output structure (boto3's names, aware datetimes) or raises `Refused`.
-How either travels (JSON, query XML, CBOR) is `wire`'s business and nobody else's.
+An operation is an async function of a `Call` and of ministack (for what it leaves to it). It
+returns the answer as the API's own output structure (boto3's names, aware datetimes) or raises
+`Refused`. How either travels (JSON, query XML, CBOR) is `wire`'s business and nobody else's.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,0 +1,105 @@
+"""Where a sandbox lives on disk, and whether it lives: its server holds a lock until it dies.
+
+The kernel frees the lock of a killed server, so a state file never needs to be believed or removed.
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from opsctl.errors import ConfigError, OpsError
+
+Tasks = Literal["process", "docker", "none"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sandbox is started with; one simulated hour takes 3600 / `speed` seconds."""
+
+    name: str = "default"
+    region: str = "us-east-1"
+    account: str = "123456789012"
+    tasks: Tasks = "process"
+    max_processes: int = 8
+    speed: float = 60.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox. Without `redis_port` there is no redis-server behind the endpoint."""
+
+    settings: Settings
+    pid: int
+    port: int
+    cache_port: int
+    redis: bool
+    started_at: str
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """`root` is the project's directory; everything is under `.opsctl/sandbox/NAME/`."""
+
+    root: Path
+    name: str = "default"
+
+    @property
+    def path(self) -> Path:
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ConfigError(
+                f"`{self.name}` is no name for a sandbox", hint="use letters, digits, `-` and `_`"
+            )
+        return self.root.absolute() / ".opsctl" / "sandbox" / self.name
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    def running(self) -> Sandbox | None:
+        """The live sandbox of this name; a state file left by a killed one does not count."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._read()
+        else:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def lock(self) -> int:
+        """Take the lock for this process's life; the descriptor must stay open."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise OpsError(
+                f"sandbox `{self.name}` is already running",
+                hint="opsctl sandbox status, or --name for a second one beside it",
+            ) from None
+        return descriptor
+
+    def write(self, sandbox: Sandbox) -> None:
+        partial = self.path / "state.json.partial"
+        partial.write_text(json.dumps(asdict(sandbox), indent=2) + "\n")
+        partial.replace(self.path / "state.json")
+
+    def _read(self) -> Sandbox | None:
+        try:
+            content = json.loads((self.path / "state.json").read_text())
+        except FileNotFoundError:
+            return None
+        return Sandbox(**{**content, "settings": Settings(**content["settings"])})

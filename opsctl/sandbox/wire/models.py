@@ -1,0 +1,46 @@
+"""botocore's own service models: which operation has which shapes."""
+
+from functools import cache
+
+import botocore.session
+from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationModel, ServiceModel
+
+# Where botocore's name of a service is not its signing name.
+_BOTOCORE_NAMES = {
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "tagging": "resourcegroupstaggingapi",
+}
+
+
+@cache
+def service(signing_name: str) -> ServiceModel | None:
+    try:
+        return _session().get_service_model(_BOTOCORE_NAMES.get(signing_name, signing_name))
+    except UnknownServiceError:
+        return None
+
+
+@cache
+def operation(signing_name: str, name: str) -> OperationModel | None:
+    model = service(signing_name)
+    if model is None or name not in model.operation_names:
+        return None
+    return model.operation_model(name)
+
+
+@cache
+def signing_name(target_prefix: str) -> str | None:
+    """The service of an unsigned JSON call, by its `X-Amz-Target`."""
+    for name in ("ecs", "logs", "ecr", "ssm", "secretsmanager", "monitoring", "tagging"):
+        model = service(name)
+        if model is not None and model.metadata.get("targetPrefix") == target_prefix:
+            return name
+    return None
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.Session()

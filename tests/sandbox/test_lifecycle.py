@@ -1,0 +1,168 @@
+"""A sandbox starts, is found, ends, and nothing of a killed one is in the way of the next."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from opsctl.errors import ConfigError, OpsError
+from opsctl.sandbox import lifecycle
+from opsctl.sandbox.home import Home, Settings
+from tests.sandbox.conftest import client, start
+
+QUIET = Settings(tasks="none")
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{pid} still runs")
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def test_up_gives_a_sandbox_that_answers_and_down_ends_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    sandbox = start(home, QUIET)
+    try:
+        assert home.running() == sandbox
+        sts = client(sandbox.endpoint, "sts")
+        assert sts.get_caller_identity()["Account"] == sandbox.settings.account
+        sts.close()
+    finally:
+        list(lifecycle.down(home))
+
+    assert home.running() is None
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", sandbox.port), timeout=1)
+
+
+def test_it_is_ready_within_three_seconds(tmp_path: Path) -> None:
+    started = time.monotonic()
+    start(Home(tmp_path), QUIET)
+    elapsed = time.monotonic() - started
+    list(lifecycle.down(Home(tmp_path)))
+
+    assert elapsed < 3
+
+
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    sandbox = start(home, QUIET)
+    try:
+        lines = Path("/proc/net/tcp").read_text().splitlines()
+        listening = {line.split()[1] for line in lines if line.split()[3] == "0A"}
+        ours = {one for one in listening if one.endswith(f":{sandbox.port:04X}")}
+    finally:
+        list(lifecycle.down(home))
+
+    assert ours == {f"0100007F:{sandbox.port:04X}"}
+
+
+def test_a_second_up_says_that_it_runs(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    start(home, QUIET)
+    try:
+        with pytest.raises(OpsError, match="already running") as caught:
+            list(lifecycle.up(home, QUIET, os.environ))
+        assert caught.value.hint is not None
+    finally:
+        list(lifecycle.down(home))
+
+
+def test_two_sandboxes_live_side_by_side(tmp_path: Path) -> None:
+    first, second = Home(tmp_path, "one"), Home(tmp_path, "two")
+    one = start(first, Settings(name="one", tasks="none"))
+    two = start(second, Settings(name="two", tasks="none"))
+    try:
+        assert one.port != two.port
+        ecr_one, ecr_two = client(one.endpoint, "ecr"), client(two.endpoint, "ecr")
+        ecr_one.create_repository(repositoryName="only-here")
+        assert ecr_two.describe_repositories()["repositories"] == []
+        ecr_one.close()
+        ecr_two.close()
+    finally:
+        list(lifecycle.down(first))
+        list(lifecycle.down(second))
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OpsError, match=f"port {port} on 127.0.0.1 cannot be used"):
+            list(lifecycle.up(Home(tmp_path), QUIET, os.environ, port=port))
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_a_killed_sandbox_takes_its_children_along_and_is_no_obstacle(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    sandbox = start(home, QUIET)
+    orphans = children(sandbox.pid)
+    assert orphans, "redis-server is a child"
+    os.kill(sandbox.pid, signal.SIGKILL)
+    os.waitpid(sandbox.pid, 0)
+    for pid in orphans:
+        wait_until_gone(pid)
+
+    assert home.running() is None
+    again = start(home, QUIET)
+    list(lifecycle.down(home))
+    assert again.pid != sandbox.pid
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_the_cache_endpoint_of_a_cluster_is_a_real_redis(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    sandbox = start(home, QUIET)
+    try:
+        elasticache = client(sandbox.endpoint, "elasticache")
+        made = elasticache.create_cache_cluster(
+            CacheClusterId="db", Engine="redis", NumCacheNodes=1, CacheNodeType="cache.t4g.micro"
+        )
+        elasticache.close()
+        endpoint = made["CacheCluster"]["CacheNodes"][0]["Endpoint"]
+        with socket.create_connection((endpoint["Address"], endpoint["Port"]), 2) as connection:
+            connection.sendall(b"PING\r\n")
+            assert connection.recv(16) == b"+PONG\r\n"
+    finally:
+        list(lifecycle.down(home))
+
+
+def test_without_redis_server_the_endpoint_refuses_and_up_says_so(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    environ = {**os.environ, "PATH": "/nonexistent"}
+    events = list(lifecycle.up(home, QUIET, environ))
+    try:
+        sandbox = events[-1].sandbox
+        assert sandbox is not None and not sandbox.redis
+        assert any("testing" in event.message for event in events)
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", sandbox.cache_port), timeout=1)
+    finally:
+        list(lifecycle.down(home))
+
+
+def test_down_without_a_sandbox_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match="not running") as caught:
+        list(lifecycle.down(Home(tmp_path)))
+    assert caught.value.hint == "opsctl sandbox up"
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b"])
+def test_a_name_that_is_no_directory_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="no name for a sandbox"):
+        Home(tmp_path, name).running()
