@@ -12,7 +12,7 @@ help: ## List the targets
 
 demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, metrics
 	@scripts/setup sandbox
-	@$(PYTHON) scripts/demo
+	@$(PYTHON) scripts/demo.py
 
 test: ## Run every test
 	@scripts/setup dev
@@ -24,7 +24,7 @@ check: ## Lint, types, import contracts, templates
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
-	@$(PYTHON) scripts/lint-templates
+	@$(PYTHON) scripts/lint_templates.py
 
 format: ## Format the sources
 	@scripts/setup dev
@@ -37,7 +37,7 @@ bench: ## Measure against the peers; prints ratios
 
 docs: ## Regenerate what is generated
 	@scripts/setup dev
-	@$(PYTHON) scripts/docs
+	@$(PYTHON) scripts/docs.py
 
 spin_up_db: ## opsctl db up
 	@scripts/setup sandbox && $(OPSCTL) db up

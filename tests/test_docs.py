@@ -24,7 +24,7 @@ DIRECTIVES = [
 
 def test_the_generated_documents_are_up_to_date() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "docs", "--check"],
+        [sys.executable, ROOT / "scripts" / "docs.py", "--check"],
         capture_output=True,
         text=True,
         timeout=60,

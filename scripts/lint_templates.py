@@ -15,7 +15,9 @@ def main() -> int:
         subprocess.run([*OPSCTL, "render", "--out", folder], check=True, cwd=ROOT)
         templates = sorted(str(path) for path in Path(folder).glob("*.yaml"))
         lint = Path(sys.executable).with_name("cfn-lint")
-        return subprocess.run([str(lint), "--non-zero-exit-code", "informational", *templates]).returncode
+        return subprocess.run(
+            [str(lint), "--non-zero-exit-code", "informational", *templates]
+        ).returncode
 
 
 if __name__ == "__main__":

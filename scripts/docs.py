@@ -23,8 +23,9 @@ def helped(words: list[str]) -> str:
 
 def subcommands(name: str) -> list[str]:
     """The names under a group, in the order its help gives them."""
-    import typer
     from importlib import import_module
+
+    import typer
 
     command = typer.main.get_command(import_module(f"opsctl.cli.{name.replace('-', '_')}").app)
     return list(getattr(command, "commands", {}))
@@ -34,7 +35,9 @@ def reference() -> str:
     parts = ["# Commands\n\nMade from `--help` by `make docs`.\n", block("opsctl", helped([]))]
     for name in cli.COMMANDS:
         parts.append(block(f"opsctl {name}", helped([name])))
-        parts += [block(f"opsctl {name} {each}", helped([name, each])) for each in subcommands(name)]
+        parts += [
+            block(f"opsctl {name} {each}", helped([name, each])) for each in subcommands(name)
+        ]
     return "\n".join(parts)
 
 
@@ -50,7 +53,9 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> int:
-    stale = [path for path, text in generated().items() if not path.exists() or path.read_text() != text]
+    stale = [
+        path for path, text in generated().items() if not path.exists() or path.read_text() != text
+    ]
     if "--check" in sys.argv:
         for path in stale:
             sys.stderr.write(f"{path.relative_to(ROOT)} is stale: make docs\n")
