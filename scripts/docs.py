@@ -61,7 +61,7 @@ def main() -> int:
             sys.stderr.write(f"{path.relative_to(ROOT)} is stale: make docs\n")
         return 1 if stale else 0
     for path in stale:
-        path.write_text(generated()[path])
+        path.write_text(made[path])
     return 0
 
 

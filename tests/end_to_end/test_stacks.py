@@ -1,0 +1,113 @@
+"""`db` and `ecs` as a user runs them: real processes, real HTTP, the state in AWS afterwards."""
+
+from collections.abc import Callable
+
+import boto3
+import pytest
+
+from tests.end_to_end.conftest import Place, events
+
+
+@pytest.fixture(scope="module")
+def place(system: Callable[[str], Place]) -> Place:
+    return system("stacks")
+
+
+def status_of(place: Place, stack: str) -> str:
+    client = boto3.client("cloudformation", **_connection(place))
+    return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+
+
+def _connection(place: Place) -> dict[str, str]:
+    return {
+        "endpoint_url": place.env["AWS_ENDPOINT_URL"],
+        "region_name": place.env["AWS_REGION"],
+        "aws_access_key_id": place.env["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": place.env["AWS_SECRET_ACCESS_KEY"],
+    }
+
+
+def test_a_plan_of_a_new_stack_exits_2_and_leaves_nothing_behind(place: Place) -> None:
+    done = place.opsctl("db", "plan", "--json")
+
+    assert done.returncode == 2, done.stderr
+    [plan] = events(done, "plan")
+    assert {change["action"] for change in plan["changes"]} == {"Add"}
+    assert "does not exist" in place.opsctl("db", "status").stderr
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_done(place: Place) -> None:
+    done = place.opsctl("db", "up")
+
+    assert done.returncode == 2
+    assert "hint: add --yes when you are sure" in done.stderr
+
+
+def test_ecs_up_asks_for_the_database_first(place: Place) -> None:
+    done = place.opsctl("ecs", "up", "--yes")
+
+    assert done.returncode == 1
+    assert "hint: opsctl db up" in done.stderr
+
+
+def test_db_up_shows_every_event_and_its_outputs_and_a_second_time_changes_nothing(
+    place: Place,
+) -> None:
+    first = place.opsctl("db", "up", "--yes", "--json")
+
+    assert first.returncode == 0, first.stderr
+    assert status_of(place, "stacks-db") == "CREATE_COMPLETE"
+    shown = events(first, "stack_event")
+    assert shown[-1]["status"] == "CREATE_COMPLETE"
+    assert len({(each["logical_id"], each["status"]) for each in shown}) == len(shown)
+    assert ":" in events(first, "stack")[0]["outputs"]["RedisEndpoint"]
+
+    second = place.opsctl("db", "up", "--yes")
+
+    assert second.returncode == 0
+    assert "`stacks-db`: no changes" in second.stderr
+
+
+def test_ecs_up_makes_the_repository_then_a_service_without_tasks(place: Place) -> None:
+    done = place.opsctl("ecs", "up", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert status_of(place, "stacks-ecr") == "CREATE_COMPLETE"
+    assert status_of(place, "stacks-ecs") == "CREATE_COMPLETE"
+    assert "next: opsctl update-tasks" in done.stderr
+    service = boto3.client("ecs", **_connection(place)).describe_services(
+        cluster="stacks", services=["stacks"]
+    )["services"][0]
+    assert service["desiredCount"] == 0
+
+    assert place.opsctl("ecs", "plan").returncode == 0
+
+
+def test_db_down_is_refused_while_the_service_uses_it(place: Place) -> None:
+    done = place.opsctl("db", "down", "--yes")
+
+    assert done.returncode == 1
+    assert "`stacks-db` cannot go while `stacks-ecs` uses it" in done.stderr
+
+
+def test_down_in_reverse_order_leaves_nothing(place: Place) -> None:
+    assert place.opsctl("ecs", "down", "--yes", "--repository").returncode == 0
+    done = place.opsctl("db", "down", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    for stack in ("db", "ecs", "ecr"):
+        assert "does not exist" in place.opsctl("db", "status").stderr, stack
+
+
+def test_a_stack_that_is_not_ours_is_never_touched(system: Callable[[str], Place]) -> None:
+    place = system("foreign")
+    boto3.client("cloudformation", **_connection(place)).create_stack(
+        StackName="foreign-db",
+        TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
+    )
+
+    done = place.opsctl("db", "up", "--yes")
+
+    assert done.returncode == 1
+    assert "was not made by opsctl" in done.stderr
+    assert place.opsctl("db", "down", "--yes").returncode == 1
