@@ -5,64 +5,99 @@ Values only: reading files, overlays and origins live in `load`. A name left out
 """
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
-from opsctl.config.duration import parse_duration
+from opsctl.config.document import written
+from opsctl.config.duration import format_duration, parse_duration
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
+    *(1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+def _retention(days: int) -> int:
+    if days not in RETENTION_DAYS:
+        raise ValueError(f"choose one of {', '.join(map(str, RETENTION_DAYS))}")
+    return days
+
+
+# `engine_version: 7.1` and `account: 012345678901` are text as written, not the number's spelling.
+Text = Annotated[str, BeforeValidator(written)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$"}),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Percent = Annotated[int, Field(ge=0, le=200)]
 # A secret is a reference, resolved where it is used: ssm:/path, secretsmanager:name, env:NAME.
-SecretReference = Annotated[str, Field(pattern=r"^(ssm:/|secretsmanager:|env:).+")]
-Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
+SecretReference = Annotated[Text, Field(pattern=r"^(ssm:/|secretsmanager:|env:).+")]
+Cidr = Annotated[str, AfterValidator(_network)]
+# strict: `no` is text and "8" is not a number; a list may fill a tuple all the same.
+PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Aws(Section):
-    region: str | None = None
-    profile: str | None = None
-    account: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
-    bucket: str | None = None
+    region: Text | None = None
+    profile: Text | None = None
+    account: Annotated[Text, Field(pattern=r"^[0-9]{12}$")] | None = None
+    bucket: Text | None = None
 
 
 class Network(Section):
-    vpc: str
-    subnets: Annotated[list[str], Field(min_length=1)]
-    load_balancer_subnets: list[str] | None = None
+    vpc: Text
+    subnets: Annotated[list[Text], Field(min_length=1)]
+    load_balancer_subnets: list[Text] | None = None
 
 
 class Db(Section):
-    name: str = ""
+    name: Text = ""
     kind: Literal["cluster", "replication_group"] = "cluster"
     engine: Literal["redis", "valkey"] = "redis"
-    engine_version: str = "7.1"
-    node_type: str = "cache.t4g.micro"
+    engine_version: Text = "7.1"
+    node_type: Text = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
-    availability_zone: str | None = None
+    availability_zone: Text | None = None
     port: Port = 6379
-    security_group_name: str = ""
-    subnet_group_name: str = ""
-    subnets: list[str] | None = None
-    parameter_group: str | None = None
-    maintenance_window: str | None = None
+    security_group_name: Text = ""
+    subnet_group_name: Text = ""
+    subnets: list[Text] | None = None
+    parameter_group: Text | None = None
+    maintenance_window: Text | None = None
     snapshot_retention_days: Annotated[int, Field(ge=0, le=35)] = 0
     encryption_in_transit: bool = True
-    user: str | None = None
+    user: Text | None = None
     password: SecretReference | None = None
 
 
 class ServiceRole(Section):
     create: bool = False
-    name: str = ""
+    name: Text = ""
 
 
 class HealthCheck(Section):
-    command: list[str] | None = None
+    command: list[Text] | None = None
     interval: Duration = timedelta(seconds=30)
     timeout: Duration = timedelta(seconds=5)
     retries: Annotated[int, Field(ge=1, le=10)] = 3
@@ -72,23 +107,24 @@ class HealthCheck(Section):
 class Breaker(Section):
     enable: bool = True
     rollback: bool = True
-    alarms: list[str] = []
+    alarms: list[Text] = []
 
 
 class Ecs(Section):
-    cluster_name: str = ""
-    service_name: str = ""
-    task_definition_name: str = ""
-    container_name: str = ""
+    cluster_name: Text = ""
+    service_name: Text = ""
+    task_definition_name: Text = ""
+    container_name: Text = ""
     desired_count: Annotated[int, Field(ge=0, le=5000)] = 8
-    minimum_healthy_percent: Percent = 100
-    maximum_percent: Percent = 200
+    minimum_healthy_percent: Annotated[int, Field(ge=0, le=200)] = 100
+    maximum_percent: Annotated[int, Field(ge=100, le=1000)] = 200
+    placement: list[Text] = ["attribute:ecs.availability-zone", "instanceId"]
     cpu: Annotated[int, Field(ge=1)] = 512
     memory: Annotated[int, Field(ge=6)] = 400
     nofile: Annotated[int, Field(ge=1024)] = 1_024_000
     ports: list[Port] = [80, 8082]
     host_ports: Literal["dynamic", "fixed"] = "dynamic"
-    environment: dict[str, str] = {}
+    environment: dict[str, Text] = {}
     secrets: dict[str, SecretReference] = {}
     stop_timeout: Duration = timedelta(seconds=30)
     read_only_root: bool = True
@@ -108,26 +144,29 @@ class Ingress(Section):
 class Volume(Section):
     type: Literal["gp2", "gp3"] | None = None
     size: Annotated[int, Field(ge=1, le=16384)] | None = None
-    device: str | None = None
+    device: Text | None = None
     encrypted: bool = True
 
 
 class Compute(Section):
-    instance_type: str = "t3.large"
-    ami: str = "ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    instance_type: Text = "t3.xlarge"
+    ami: Text = "ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    key_pair: str | None = None
+    key_pair: Text | None = None
     launch: Literal["template", "configuration"] = "template"
     role: Literal["scoped", "described"] = "scoped"
-    security_group_name: str = ""
-    instance_profile_name: str = ""
+    security_group_name: Text = ""
+    instance_profile_name: Text = ""
     desired: Annotated[int, Field(ge=0)] = 2
     minimum: Annotated[int, Field(ge=0)] = 0
     maximum: Annotated[int, Field(ge=0)] = 2
     cooldown: Duration = timedelta(seconds=300)
+    health_check: Literal["EC2", "ELB"] = "EC2"
+    health_check_grace: Duration = timedelta(minutes=5)
+    subnets: list[Text] | None = None
     volume: Volume = Volume()
     metadata_hop_limit: Annotated[int, Field(ge=1, le=64)] = 2
-    dynamic_port_range: tuple[Port, Port] = (32768, 60999)
+    dynamic_port_range: PortRange = (32768, 60999)
     ingress: Literal["described"] | list[Ingress] = []
     capacity_provider: bool = False
     signal_timeout: Duration = timedelta(minutes=15)
@@ -136,75 +175,77 @@ class Compute(Section):
 class TargetHealthCheck(Section):
     protocol: Literal["TCP", "HTTP"] = "TCP"
     port: Port | Literal["traffic-port"] = "traffic-port"
-    path: str = "/health.txt"
+    path: Text = "/health.txt"
     interval: Duration = timedelta(seconds=10)
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
 
 
 class LoadBalancer(Section):
-    name: str = ""
-    target_group_name: str = ""
+    name: Text = ""
+    target_group_name: Text = ""
+    security_group_name: Text = ""
     scheme: Literal["internet-facing", "internal"] = "internet-facing"
     address_type: Literal["ipv4", "dualstack"] = "ipv4"
     port: Port = 80
     container_port: Port = 8082
-    certificate: str | None = None
+    target_group_port: Port = 80
+    certificate: Text | None = None
     health_check: TargetHealthCheck = TargetHealthCheck()
     deregistration_delay: Duration = timedelta(seconds=60)
     cross_zone: bool = True
     deletion_protection: bool = False
-    access_logs_bucket: str | None = None
+    access_logs_bucket: Text | None = None
     cidrs: list[Cidr] = ["0.0.0.0/0"]
 
 
 class Image(Section):
-    repository: str = ""
-    dockerfile: str = "Dockerfile"
-    context: str = "."
-    target: str = "service"
+    repository: Text = ""
+    dockerfile: Text = "Dockerfile"
+    context: Text = "."
+    target: Text = "service"
     platform: Literal["linux/amd64", "linux/arm64"] | None = None
-    build_args: dict[str, str] = {}
-    network: str | None = None
+    build_args: dict[str, Text] = {}
+    network: Text | None = None
     keep: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
 class Logs(Section):
-    app: str = ""
-    stdout: str = ""
-    ecs: str = ""
-    agent: str = ""
-    stream_name_root: str = ""
-    retention_days: int = 30
-    kms_key: str | None = None
+    app: Text = ""
+    stdout: Text = ""
+    ecs: Text = ""
+    agent: Text = ""
+    stream_name_root: Text = ""
+    retention_days: Annotated[int, AfterValidator(_retention)] = 30
+    kms_key: Text | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
     max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"
 
 
 class Caddyfile(Section):
-    template: str = "Caddyfile_template"
-    output: str = "Caddyfile"
-    variables: dict[str, str] = {}
+    template: Text = "Caddyfile_template"
+    output: Text = "Caddyfile"
+    variables: dict[str, Text] = {}
 
 
 class Secrets(Section):
-    file: str = ".secrets.yml"
+    file: Text = ".secrets.yml"
     values: dict[str, SecretReference] = {}
 
 
 class Alarms(Section):
-    email: str | None = None
-    topic: str | None = None
+    email: Text | None = None
+    topic: Text | None = None
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 80
     memory_percent: Annotated[int, Field(ge=1, le=100)] = 80
     cache_memory_percent: Annotated[int, Field(ge=1, le=100)] = 80
-    roll_back_on: list[str] = []
+    roll_back_on: list[Text] = []
 
 
 class Config(Section):
     """The merged file. Only `cli` holds the whole; functions take the section they need."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=20)]
     environment: str | None = None  # set by `--env`, never written in the file
     aws: Aws = Aws()
     network: Network

@@ -1,0 +1,163 @@
+"""YAML text -> plain values with the place of each, read by YAML 1.2's core schema.
+
+`no` is text, a duplicate key is an error, and a number remembers how it was written.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from opsctl.errors import ConfigError
+
+Path = tuple[str | int, ...]
+
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_NODES = 10_000  # aliases can make a small file huge
+_NULL = re.compile(r"null|Null|NULL|~|")
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)")
+_TAGS = (None, "", "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
+
+
+class _Written:
+    text: str
+
+
+class WrittenInt(int, _Written):
+    pass
+
+
+class WrittenFloat(float, _Written):
+    pass
+
+
+def written(value: object) -> object:
+    """A number as its source spelt it, for a key that wants text; anything else untouched."""
+    return value.text if isinstance(value, _Written) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`keys` and `values` are places (`FILE:LINE:COLUMN`) of each path's key and value."""
+
+    data: dict[str, Any]
+    keys: Mapping[Path, str]
+    values: Mapping[Path, str]
+
+
+def read(path: FilePath) -> Document:
+    """Raise ConfigError for a file that is missing, unreadable, broken, empty or no mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no `{path}`", hint="opsctl init, or --config FILE") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"`{path}` is not UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(f"`{path}` cannot be read: {error.strerror}") from error
+    return parse(text, path.name)
+
+
+def parse(text: str, file: str) -> Document:
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = _place(file, mark) if mark else file
+        # Never the error's own text: its snippet of the file may hold what must not be printed.
+        raise _broken(file, [f"{place} is not YAML: {error.problem or error.context}"]) from None
+    except yaml.YAMLError as error:
+        raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
+    if root is None:
+        raise ConfigError(f"`{file}` is empty", hint="opsctl init writes a commented one")
+    reader = _Reader(file)
+    data = reader.read(root, ())
+    if not isinstance(data, dict) and not reader.findings:
+        reader.findings.append(f"{_place(file, root.start_mark)} a mapping of sections is wanted")
+    if reader.findings:
+        raise _broken(file, reader.findings)
+    return Document(data, reader.keys, reader.values)
+
+
+def value(text: str) -> Any:
+    """One value in one line, for `--set`; raises yaml.YAMLError or ConfigError."""
+    node = yaml.compose(text, Loader=_LOADER)
+    return None if node is None else _Reader("the value").read(node, ())
+
+
+def scalar(text: str) -> Any:
+    """A plain scalar by the core schema: null, booleans, numbers, and else text."""
+    if _NULL.fullmatch(text):
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    number: WrittenInt | WrittenFloat
+    if _INT.fullmatch(text):
+        number = WrittenInt(text)
+    elif _OCTAL.fullmatch(text) or _HEX.fullmatch(text):
+        number = WrittenInt(text, 0)
+    elif _FLOAT.fullmatch(text):
+        number = WrittenFloat(text.replace(".inf", "inf").replace(".Inf", "inf"))
+    else:
+        return text
+    number.text = text
+    return number
+
+
+def _broken(file: str, findings: list[str]) -> ConfigError:
+    count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
+    return ConfigError(f"`{file}` cannot be read: {count}", findings=findings)
+
+
+def _place(file: str, mark: Any) -> str:
+    return f"{file}:{mark.line + 1}:{mark.column + 1}"
+
+
+@dataclass(slots=True)
+class _Reader:
+    file: str
+    keys: dict[Path, str] = field(default_factory=dict)
+    values: dict[Path, str] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    _open: set[int] = field(default_factory=set)
+
+    def read(self, node: Any, path: Path) -> Any:
+        place = self.values[path] = _place(self.file, node.start_mark)
+        if len(self.values) == _NODES or id(node) in self._open:
+            self.findings.append(f"{place} aliases make this file endless")
+        if len(self.values) >= _NODES or id(node) in self._open:
+            return None
+        if node.tag not in _TAGS:
+            self.findings.append(f"{place} tag {node.tag}: tags are not allowed here")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            plain = node.tag != "!" and node.style in (None, "")
+            return scalar(node.value) if plain else node.value
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+            return {key: self.read(value, (*path, key)) for key, value in self._pairs(node, path)}
+        finally:
+            self._open.discard(id(node))
+
+    def _pairs(self, node: Any, path: Path) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, str] = {}
+        for key, value in node.value:
+            place = _place(self.file, key.start_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                self.findings.append(f"{place} a key must be a word, not a list or a mapping")
+            elif key.value in seen:
+                where = ".".join(map(str, (*path, key.value)))
+                self.findings.append(f"{place} {where}: written twice, first at {seen[key.value]}")
+            else:
+                seen[key.value] = place
+                self.keys[(*path, key.value)] = place
+                yield key.value, value

@@ -1,0 +1,135 @@
+"""What pydantic refused, as sentences: what was found, what is allowed, the nearest known name.
+
+A value that is, or may be, a secret is never repeated.
+"""
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from opsctl.config.document import Path, scalar, written
+
+_REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
+_WANTED = {
+    "int_type": "a whole number",
+    "string_type": "text (in quotes)",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of keys",
+    "tuple_type": "a list of two",
+}
+_SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
+
+
+def is_secret(path: Path) -> bool:
+    """Whether the value at `path` may not be shown: references' places, and telling names."""
+    *sections, last = [str(piece) for piece in path]
+    if "secrets" in sections[:2] or path[:2] == ("db", "password"):
+        return path != ("secrets", "file")
+    free = any(name in sections for name in ("environment", "build_args", "variables"))
+    return free and looks_secret(last)
+
+
+def looks_secret(name: str) -> bool:
+    return any(word in name.upper() for word in _SECRET_WORDS) or name.upper().endswith("_KEY_ID")
+
+
+def sentences(
+    errors: Iterable[Mapping[str, Any]], data: object, model: type[BaseModel]
+) -> dict[Path, str]:
+    """One sentence for each refused path; the branches of a union are told together."""
+    told: dict[Path, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        told.setdefault(real_path(error, data), []).append(error)
+    return {
+        path: _sentence(path, _deepest(group), model)
+        for path, group in told.items()
+        # A union's branch that fits better says more than `a literal is wanted`.
+        if not any(other[: len(path)] == path and other != path for other in told)
+    }
+
+
+def real_path(error: Mapping[str, Any], data: object) -> Path:
+    """pydantic names union branches inside `loc`; keep only the pieces that exist in the file."""
+    path: list[str | int] = []
+    for piece in error["loc"]:
+        if piece in _children(data):
+            data = _children(data)[piece]
+        elif error["type"] != "missing" or piece != error["loc"][-1]:
+            continue
+        path.append(piece)
+    return tuple(path)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …` or the list of what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(names) or 'nothing'}"
+
+
+def _children(data: object) -> Mapping[str | int, object]:
+    if isinstance(data, Mapping):
+        return data
+    return dict(enumerate(data)) if isinstance(data, list) else {}
+
+
+def _deepest(group: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [error for error in group if error["type"] == "extra_forbidden"] or group
+
+
+def _sentence(path: Path, group: list[Mapping[str, Any]], model: type[BaseModel]) -> str:
+    kind = group[0]["type"]
+    if kind == "missing":
+        return "is required"
+    if kind == "extra_forbidden":
+        return f"unknown key, {nearest(str(path[-1]), _keys_at(model, path[:-1]))}"
+    found = "found something else" if is_secret(path) else f"found {_shown(group[0]['input'])}"
+    if kind == "value_error" and not is_secret(path):
+        return f"{found}: {group[0]['ctx']['error']}"
+    return f"{found}, allowed: {' or '.join(dict.fromkeys(_allowed(error) for error in group))}"
+
+
+def _allowed(error: Mapping[str, Any]) -> str:
+    kind, message = error["type"], str(error["msg"])
+    if kind in _WANTED:
+        return _WANTED[kind]
+    if kind == "literal_error":
+        return str(error["ctx"]["expected"]).replace("'", "")
+    if kind == "string_pattern_mismatch":
+        pattern = str(error["ctx"]["pattern"])
+        return _REFERENCES if "secretsmanager" in pattern else f"text like {pattern}"
+    return message.removeprefix("Input should be ").removeprefix("String should ")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (Mapping, list)):
+        return "a mapping" if isinstance(value, Mapping) else "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    text = str(written(value))
+    if isinstance(value, str) and not isinstance(scalar(value), str):
+        text = f'"{text}"'
+    return f"`{text if len(text) <= 60 else text[:57] + '…'}`"
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    known: type[BaseModel] | None = model
+    for piece in path:
+        if isinstance(piece, int) or known is None:
+            continue
+        known = _model_in(known.model_fields[piece].annotation)
+    return [name for name in known.model_fields if name != "environment"] if known else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, types.UnionType, list):
+        found = (_model_in(inner) for inner in get_args(annotation))
+        return next((model for model in found if model is not None), None)
+    return None

@@ -1,0 +1,197 @@
+"""What AWS, or arithmetic, would refuse: told from the config alone, before anything is sent."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from opsctl.config import instances
+from opsctl.config.document import Path
+from opsctl.config.findings import looks_secret
+from opsctl.config.model import Config
+
+# No longer sold, or refused for new clusters:
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
+_OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
+_ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    path: Path
+    text: str
+    refuses: bool = True
+
+
+def check(config: Config) -> list[Finding]:
+    """Every refusal and warning, in the order of the sections."""
+    return [finding for rule in _RULES for finding in rule(config)]
+
+
+def _subnets(config: Config) -> Iterator[Finding]:
+    chosen = config.network.load_balancer_subnets
+    path: Path = ("network", "subnets" if chosen is None else "load_balancer_subnets")
+    subnets = config.network.subnets if chosen is None else chosen
+    if len(set(subnets)) < 2:
+        yield Finding(path, "the load balancer needs two subnets, in two availability zones")
+
+
+def _cache(config: Config) -> Iterator[Finding]:
+    db = config.db
+    prefix, _, rest = db.node_type.partition(".")
+    if prefix != "cache" or "." not in rest:
+        yield Finding(
+            ("db", "node_type"), f"found `{db.node_type}`, allowed: cache.<family>.<size>"
+        )
+    elif rest.split(".")[0] in _OLD_CACHE_FAMILIES:
+        yield Finding(
+            ("db", "node_type"), f"AWS no longer sells `{db.node_type}`; take cache.t4g.micro"
+        )
+    if db.kind == "cluster":
+        yield from _single_cluster(config)
+    if db.user is not None and db.password is None:
+        yield Finding(("db", "user"), "a user needs `db.password`, a reference")
+    if db.password is not None and db.password.startswith("env:"):
+        yield Finding(("db", "password"), "`env:` works locally only; take ssm: or secretsmanager:")
+    if db.user is not None and (db.password or "").startswith("ssm:"):
+        yield Finding(("db", "password"), "a user's password must be a secretsmanager: reference")
+    if db.password is not None and not db.encryption_in_transit:
+        yield Finding(("db", "encryption_in_transit"), "a password needs encryption in transit")
+
+
+def _single_cluster(config: Config) -> Iterator[Finding]:
+    db, group = config.db, "; set `db.kind: replication_group`"
+    if db.nodes != 1:
+        yield Finding(("db", "nodes"), f"a redis cluster has exactly 1 node{group}")
+    if db.engine != "redis":
+        yield Finding(("db", "engine"), f"a single cluster cannot run {db.engine}{group}")
+    if db.password is not None:
+        yield Finding(("db", "password"), f"a single cluster has no password{group}")
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    if config.load_balancer.container_port not in config.ecs.ports:
+        yield Finding(
+            ("load_balancer", "container_port"),
+            f"found `{config.load_balancer.container_port}`, allowed: one of `ecs.ports` "
+            f"({', '.join(map(str, config.ecs.ports))})",
+        )
+    low, high = config.compute.dynamic_port_range
+    if low >= high:
+        yield Finding(("compute", "dynamic_port_range"), f"{low} is not below {high}")
+    per_instance = ceil(config.ecs.desired_count / max(config.compute.desired, 1))
+    port = config.load_balancer.health_check.port
+    if config.ecs.host_ports == "dynamic" and port != "traffic-port":
+        yield Finding(
+            ("load_balancer", "health_check", "port"),
+            "ECS refuses a fixed check port with dynamic host ports; take traffic-port",
+        )
+    if config.ecs.host_ports == "fixed" and per_instance > 1:
+        yield Finding(
+            ("ecs", "host_ports"),
+            f"a fixed port is free once on an instance, and {config.ecs.desired_count} tasks on "
+            f"{config.compute.desired} instances need it {per_instance} times; take dynamic",
+        )
+
+
+def _sizes(config: Config) -> Iterator[Finding]:
+    compute = config.compute
+    if not compute.minimum <= compute.desired <= compute.maximum:
+        yield Finding(
+            ("compute", "desired"),
+            f"minimum {compute.minimum} <= desired {compute.desired} <= maximum "
+            f"{compute.maximum} must hold",
+        )
+    kind = instances.find(compute.instance_type)
+    if kind is None:
+        text = f"`{compute.instance_type}` is not in opsctl's table; its capacity is not checked"
+        yield Finding(("compute", "instance_type"), text, refuses=False)
+        return
+    if kind.architecture != compute.architecture:
+        yield Finding(
+            ("compute", "architecture"),
+            f"`{compute.instance_type}` is {kind.architecture}, not {compute.architecture}",
+        )
+    if kind.holds(config.ecs.cpu, config.ecs.memory) == 0:
+        yield Finding(
+            ("ecs", "cpu" if kind.cpu < config.ecs.cpu else "memory"),
+            f"no `{kind.name}` can hold a task of {config.ecs.cpu} CPU and "
+            f"{config.ecs.memory} MiB: it has {kind.cpu} CPU and about {kind.memory} MiB",
+        )
+    else:
+        yield from _room(config, kind)
+
+
+def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
+    ecs, compute = config.ecs, config.compute
+    each = kind.holds(ecs.cpu, ecs.memory) if ecs.host_ports == "dynamic" else 1
+    count = compute.maximum if compute.capacity_provider else compute.desired
+    room, wanted = each * count, ecs.desired_count
+    fewest = ceil(wanted * ecs.minimum_healthy_percent / 100)
+    most = wanted * ecs.maximum_percent // 100
+    told = (
+        f"{wanted} tasks x {ecs.cpu} CPU, {ecs.memory} MiB at {ecs.minimum_healthy_percent}/"
+        f"{ecs.maximum_percent} %: {count} x {kind.name} hold {room}"
+    )
+    if wanted > room:
+        yield Finding(
+            ("ecs", "desired_count"),
+            f"{told}; choose larger instances, more of them, fewer or smaller tasks",
+        )
+    elif wanted and fewest >= wanted and min(most, room) <= wanted:
+        yield Finding(
+            ("ecs", "minimum_healthy_percent"),
+            f"{told}, so no task can ever be replaced; choose "
+            f"minimum_healthy_percent {100 * (wanted - 1) // wanted} or less, a larger "
+            "maximum_percent and room for one more task",
+        )
+
+
+def _image(config: Config) -> Iterator[Finding]:
+    platform = config.image.platform
+    if platform is not None and _ARCHITECTURES[platform] != config.compute.architecture:
+        yield Finding(
+            ("image", "platform"),
+            f"the instances are {config.compute.architecture}, the image would be {platform}",
+        )
+
+
+def _secrets(config: Config) -> Iterator[Finding]:
+    for name, reference in config.ecs.secrets.items():
+        if reference.startswith("env:"):
+            yield Finding(
+                ("ecs", "secrets", name),
+                "`env:` works locally only; take ssm: or secretsmanager:",
+            )
+    for name in config.ecs.environment:
+        if name in config.ecs.secrets:
+            yield Finding(("ecs", "environment", name), "is written under `ecs.secrets` too")
+        elif looks_secret(name):
+            text = "looks like a secret in clear; `ecs.secrets` takes a reference"
+            yield Finding(("ecs", "environment", name), text, refuses=False)
+
+
+def _doubts(config: Config) -> Iterator[Finding]:
+    compute = config.compute
+    if compute.ingress == "described":
+        text = "opens 0-65535, 22, 80 and 8082 to the world; name the ports and CIDRs you need"
+        yield Finding(("compute", "ingress"), text, refuses=False)
+    if compute.role == "described":
+        text = "grants far more than the instances need; `scoped` is enough"
+        yield Finding(("compute", "role"), text, refuses=False)
+    if compute.launch == "configuration":
+        text = "accounts made since 2024-10-01 cannot create launch configurations"
+        yield Finding(("compute", "launch"), text, refuses=False)
+    if compute.maximum <= compute.desired:
+        text = f"leaves no room to replace an instance before one of {compute.desired} leaves"
+        yield Finding(("compute", "maximum"), text, refuses=False)
+
+
+_RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    _subnets,
+    _cache,
+    _ports,
+    _sizes,
+    _image,
+    _secrets,
+    _doubts,
+)

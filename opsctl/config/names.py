@@ -1,0 +1,104 @@
+"""The one table of derived names, and how long or odd AWS lets each name be."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from opsctl.config.document import Path
+
+# What an empty or absent key becomes; `{system}` is `name`, or `name-environment`.
+DERIVED: Mapping[tuple[str, ...], str] = {
+    ("db", "name"): "{system}-redis",
+    ("db", "security_group_name"): "{system}-redis",
+    ("db", "subnet_group_name"): "{system}-redis",
+    ("ecs", "cluster_name"): "{system}",
+    ("ecs", "service_name"): "{system}",
+    ("ecs", "task_definition_name"): "{system}",
+    ("ecs", "container_name"): "{name}",
+    ("ecs", "service_role", "name"): "{system}-service",
+    ("compute", "security_group_name"): "{system}-instances",
+    ("compute", "instance_profile_name"): "{system}-instances",
+    ("load_balancer", "name"): "{system}",
+    ("load_balancer", "target_group_name"): "{system}",
+    ("load_balancer", "security_group_name"): "{system}-load-balancer",
+    ("image", "repository"): "{system}",
+    ("logs", "app"): "/{system}/app",
+    ("logs", "stdout"): "/{system}/stdout",
+    ("logs", "ecs"): "/{system}/ecs",
+    ("logs", "agent"): "/{system}/agent",
+    ("logs", "stream_name_root"): "{system}-",
+}
+
+# With `name`'s 20 and a hyphen no derived name is over the load balancer's 32.
+ENVIRONMENT = re.compile(r"(?=.{1,11}$)[a-z](-?[a-z0-9])*")
+ENVIRONMENT_WORDS = "up to 11 lower-case letters, digits and single -, from a letter on"
+
+_GROUP = (255, r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+", "letters, digits and punctuation")
+_ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
+_CACHE = (50, r"[a-z](-?[a-z0-9])*", "lower-case letters, digits and single - from a letter on")
+_BALANCER = (
+    32,
+    r"(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",
+    "letters, digits and inner -, not beginning with internal-",
+)
+_IAM = (r"[A-Za-z0-9_+=,.@-]+", "letters, digits and + = , . @ _ -")
+_REPOSITORY = (r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by . _ / or -")
+_LOG_GROUP = (512, r"(?!aws/)[A-Za-z0-9_/.#-]+", "letters, digits, _ / . # and -")
+# path -> the longest, the pattern, and the pattern in words; sources: each service's Create… call
+LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
+    ("db", "name"): _CACHE,
+    ("db", "security_group_name"): _GROUP,
+    ("db", "subnet_group_name"): (255, r"[A-Za-z0-9 ._-]+", "letters, digits, . _ and -"),
+    ("ecs", "cluster_name"): _ECS,
+    ("ecs", "service_name"): _ECS,
+    ("ecs", "task_definition_name"): _ECS,
+    ("ecs", "container_name"): _ECS,
+    ("ecs", "service_role", "name"): (64, *_IAM),
+    ("compute", "security_group_name"): _GROUP,
+    ("compute", "instance_profile_name"): (128, *_IAM),
+    ("load_balancer", "name"): _BALANCER,
+    ("load_balancer", "target_group_name"): _BALANCER,
+    ("load_balancer", "security_group_name"): _GROUP,
+    ("image", "repository"): (256, *_REPOSITORY),
+    ("logs", "app"): _LOG_GROUP,
+    ("logs", "stdout"): _LOG_GROUP,
+    ("logs", "ecs"): _LOG_GROUP,
+    ("logs", "agent"): _LOG_GROUP,
+    # The service adds a timestamp and a task id to the root; streams may have 512.
+    ("logs", "stream_name_root"): (400, r"[^:*]+", "anything without : and *"),
+}
+_REPLICATION_GROUP_LENGTH = 40
+_SHORTEST_REPOSITORY = 2
+
+
+def derive(data: dict[str, Any], environment: str | None) -> set[Path]:
+    """Fill every empty name of the table into `data`; the paths that were filled."""
+    name = data.get("name")
+    if not isinstance(name, str):
+        return set()
+    system = f"{name}-{environment}" if environment else name
+    filled: set[Path] = set()
+    for path, pattern in DERIVED.items():
+        *sections, last = path
+        section: Any = data
+        for piece in sections:
+            section = section.setdefault(piece, {})
+            if not isinstance(section, dict):
+                break
+        if isinstance(section, dict) and section.get(last) in (None, ""):
+            section[last] = pattern.format(system=system, name=name)
+            filled.add(path)
+    return filled
+
+
+def refused(path: tuple[str, ...], name: str, *, replication_group: bool = False) -> str | None:
+    """Why AWS would refuse `name` at `path`, or None."""
+    longest, pattern, words = LIMITS[path]
+    if path == ("db", "name") and replication_group:
+        longest = _REPLICATION_GROUP_LENGTH
+    if len(name) > longest:
+        return f"found `{name}`, {len(name)} characters; AWS allows {longest}"
+    short = path == ("image", "repository") and len(name) < _SHORTEST_REPOSITORY
+    if short or not re.fullmatch(pattern, name):
+        return f"found `{name}`, allowed: {words}"
+    return None

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsctl.config import document, limits, load
+from opsctl.config.instances import find
+from opsctl.config.model import Compute, Config, Ecs, Network
+from opsctl.errors import ConfigError
+
+SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (["network.subnets=[a]"], "needs two subnets"),
+        (["network.load_balancer_subnets=[a, a]"], "needs two subnets"),
+        (["db.node_type=cache.t2.micro"], "AWS no longer sells `cache.t2.micro`"),
+        (["db.node_type=t3.micro"], "allowed: cache.<family>.<size>"),
+        (["db.nodes=2"], "exactly 1 node; set `db.kind: replication_group`"),
+        (["db.engine=valkey"], "cannot run valkey"),
+        (["db.password=ssm:/x"], "a single cluster has no password"),
+        (
+            ["db.kind=replication_group", "db.password=ssm:/x", "db.encryption_in_transit=false"],
+            "a password needs encryption in transit",
+        ),
+        (["db.kind=replication_group", "db.user=app"], "a user needs `db.password`"),
+        (["load_balancer.container_port=81"], "allowed: one of `ecs.ports` (80, 8082)"),
+        (["load_balancer.health_check.port=80"], "take traffic-port"),
+        (["ecs.host_ports=fixed"], "need it 4 times; take dynamic"),
+        (["compute.dynamic_port_range=[9, 8]"], "9 is not below 8"),
+        (["compute.desired=3"], "minimum 0 <= desired 3 <= maximum 2 must hold"),
+        (["compute.architecture=arm64"], "`t3.xlarge` is x86_64, not arm64"),
+        (["image.platform=linux/arm64"], "the instances are x86_64"),
+        (["ecs.memory=16384"], "no `t3.xlarge` can hold a task of 512 CPU and 16384 MiB"),
+        (
+            ["compute.instance_type=t3.small"],
+            "8 tasks x 512 CPU, 400 MiB at 100/200 %: 2 x t3.small hold 8, so no task can",
+        ),
+        (["compute.instance_type=t2.micro"], "2 x t2.micro hold 4; choose larger instances"),
+        (["ecs.maximum_percent=100"], "so no task can ever be replaced"),
+        (["ecs.secrets={A: 'env:A'}"], "`env:` works locally only"),
+        (["ecs.environment={A: x}", "ecs.secrets={A: 'ssm:/a'}"], "under `ecs.secrets` too"),
+    ],
+)
+def test_what_can_never_work_is_refused_with_the_reason(sets: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load.link(document.parse(SHORT, "f"), environment=None, environ={}, overrides=sets)
+    assert any(sentence in finding for finding in error.value.findings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("compute.ingress=described", "opens 0-65535"),
+        ("compute.role=described", "grants far more"),
+        ("compute.launch=configuration", "since 2024-10-01"),
+        ("compute.maximum=2", "no room to replace an instance"),
+        ("compute.instance_type=u-12tb1.112xlarge", "its capacity is not checked"),
+        ("ecs.environment={JWT_SECRET: x}", "looks like a secret in clear"),
+    ],
+)
+def test_what_is_only_unwise_is_a_warning(setting: str, sentence: str) -> None:
+    result = load.link(
+        document.parse(SHORT, "f"), environment=None, environ={}, overrides=[setting]
+    )
+    assert any(sentence in warning for warning in result.warnings)
+
+
+@given(
+    wanted=st.integers(1, 40),
+    lowest=st.integers(0, 100),
+    highest=st.integers(100, 300),
+    cpu=st.sampled_from([128, 256, 512, 1024, 2048]),
+    count=st.integers(1, 6),
+)
+def test_a_config_that_passes_can_replace_a_task(
+    wanted: int, lowest: int, highest: int, cpu: int, count: int
+) -> None:
+    config = Config(
+        name="x",
+        network=Network(vpc="v", subnets=["a", "b"]),
+        ecs=Ecs(
+            desired_count=wanted, minimum_healthy_percent=lowest, maximum_percent=highest, cpu=cpu
+        ),
+        compute=Compute(desired=count, maximum=count),
+    )
+    refused = [finding for finding in limits.check(config) if finding.refuses]
+    room = 4096 // cpu * count
+    may_start = min(wanted * highest // 100, room) > wanted
+    may_stop = -(-wanted * lowest // 100) < wanted
+    assert (not refused) == (wanted <= room and (may_start or may_stop))
+
+
+@pytest.mark.parametrize(
+    ("name", "cpu", "architecture"),
+    [
+        ("t3.large", 2048, "x86_64"),
+        ("t2.micro", 1024, "x86_64"),
+        ("t4g.medium", 2048, "arm64"),
+        ("m7g.medium", 1024, "arm64"),
+        ("c6i.4xlarge", 16384, "x86_64"),
+    ],
+)
+def test_the_table_knows_the_usual_types(name: str, cpu: int, architecture: str) -> None:
+    found = find(name)
+    assert found is not None
+    assert (found.cpu, found.architecture) == (cpu, architecture)
