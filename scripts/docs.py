@@ -53,9 +53,8 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> int:
-    stale = [
-        path for path, text in generated().items() if not path.exists() or path.read_text() != text
-    ]
+    made = generated()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         for path in stale:
             sys.stderr.write(f"{path.relative_to(ROOT)} is stale: make docs\n")
