@@ -12,6 +12,8 @@ from opsctl.sandbox.wire import codec, http, models
 from opsctl.sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
 
 log = logging.getLogger(__name__)
+# A request with this header gets ministack as it is: the tests of the repairs compare.
+PLAIN = "x-sandbox-plain"
 _ACCOUNT = re.compile(r"^\d{12}$")
 
 
@@ -30,7 +32,7 @@ class Front:
             await http.write(send, Answer(200, {"content-type": "application/json"}, body))
             return
         request = await http.read(scope, receive)
-        named = codec.name(request)
+        named = None if PLAIN in request.headers else codec.name(request)
         operation = self._operations.get((named.service, named.operation)) if named else None
         if named is None or operation is None:
             await self._ministack(scope, http.replay(request.body, receive), send)

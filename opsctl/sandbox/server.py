@@ -30,13 +30,14 @@ def run(
         from ministack.app import app as ministack
 
         from opsctl.sandbox import account
+        from opsctl.sandbox.repairs import table
     except ImportError as error:
         raise OpsError(
             f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
         ) from error
     with Cache(home.path, environ) as cache:
         account.seed(cache_port=cache.port)
-        front = Front(ministack, {}, account=settings.account)
+        front = Front(ministack, table.OPERATIONS, account=settings.account)
         sandbox = Sandbox(
             settings=settings,
             pid=os.getpid(),

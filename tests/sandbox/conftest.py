@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from opsctl.sandbox import lifecycle
+from opsctl.sandbox import front, lifecycle
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 Connect = Callable[[str], Any]
@@ -52,6 +52,20 @@ def connect(sandbox: Sandbox) -> Iterator[Connect]:
     yield make
     for one in clients:
         one.close()
+
+
+@pytest.fixture
+def plain(connect: Connect) -> Connect:
+    """Clients of ministack as it is, without our repairs."""
+
+    def make(service: str) -> Any:
+        found = connect(service)
+        found.meta.events.register(
+            "before-send", lambda request, **_: request.headers.update({front.PLAIN: "1"})
+        )
+        return found
+
+    return make
 
 
 @pytest.fixture

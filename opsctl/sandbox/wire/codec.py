@@ -1,14 +1,18 @@
 """AWS protocols: name the call in a request, read its parameters, write its answer or its error."""
 
+import base64
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+import orjson
 from botocore import parsers, serialize
 from botocore.model import OperationModel
 
@@ -99,18 +103,23 @@ def success(named: Named, model: OperationModel, value: Structure) -> Answer:
     if named.protocol in ("query", "ec2"):
         body = query.success(value, model, request_id, ec2=named.protocol == "ec2")
         return Answer(200, {**headers, "content-type": "text/xml"}, body)
-    serializer = _serializer(named.protocol)
     if named.protocol == CBOR:
         headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         if model.output_shape is None:
             return Answer(200, headers, b"")
-        body = serializer._serialize_body_params(dict(value), model.output_shape)
+        body = _serializer(CBOR)._serialize_body_params(dict(value), model.output_shape)
         return Answer(200, headers, body)
-    encoded: dict[str, Any] = {}
-    if model.output_shape is not None:
-        serializer._serialize(encoded, dict(value), model.output_shape)
     headers["content-type"] = "application/x-amz-json-1.1"
-    return Answer(200, headers, json.dumps(encoded).encode())
+    body = orjson.dumps(value, default=_json, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return Answer(200, headers, body)
+
+
+def _json(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def refusal(protocol: str, error: Refused) -> Answer:
