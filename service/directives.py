@@ -47,7 +47,7 @@ class SitePlan:
     options: tuple[tuple[str, tuple[Any, ...]], ...]
 
     def build(self) -> tuple[Site, tuple[Filter, ...]]:
-        """Make the site and its filters; touches neither network nor secrets yet."""
+        """Make the site and its filters. Secrets are read here; connections wait for start-up."""
         site = Site(host=self.address.host, port=self.address.port)
         filters = (_module(name).build(options, site) for name, options in self.options)
         return site, tuple(each for each in filters if each is not None)
