@@ -28,7 +28,7 @@ class Console:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    def emit(self, kind: str, **fields: Any) -> None:
+    def emit(self, kind: str, /, **fields: Any) -> None:
         """Print one JSON object: `{"v": 1, "type": kind, …}`; only under `--json`."""
         if self.json:
             self.data(jsonlib.dumps({"v": JSON_VERSION, "type": kind, **fields}, default=_plain))

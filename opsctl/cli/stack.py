@@ -160,7 +160,8 @@ def _ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | N
         follow(invocation, stack.name, found.id, after)
         found = state.describe(cloudformation, stack.name)
     if found is not None and found.status in state.DEAD:
-        return _recreate(invocation, found, yes=yes)
+        _clear(invocation, found, yes=yes)
+        return None
     if found is not None and found.status == "UPDATE_ROLLBACK_FAILED":
         raise OpsError(
             f"`{stack.name}` is UPDATE_ROLLBACK_FAILED: {state.MEANING[found.status]}",
@@ -170,7 +171,7 @@ def _ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | N
     return found
 
 
-def _recreate(invocation: Invocation, found: StackState, *, yes: bool) -> None:
+def _clear(invocation: Invocation, found: StackState, *, yes: bool) -> None:
     console = invocation.console
     cloudformation = invocation.clients.cloudformation
     console.say(f"`{found.name}` is {found.status}: {state.MEANING[found.status]}")

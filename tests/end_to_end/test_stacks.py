@@ -1,6 +1,7 @@
 """`db` and `ecs` as a user runs them: real processes, real HTTP, the state in AWS afterwards."""
 
 from collections.abc import Callable
+from typing import Any
 
 import boto3
 import pytest
@@ -18,7 +19,7 @@ def status_of(place: Place, stack: str) -> str:
     return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
 
 
-def _connection(place: Place) -> dict[str, str]:
+def _connection(place: Place) -> dict[str, Any]:
     return {
         "endpoint_url": place.env["AWS_ENDPOINT_URL"],
         "region_name": place.env["AWS_REGION"],
