@@ -72,7 +72,7 @@ def _read(
     kind: str,
     sleep: Callable[[float], None],
 ) -> ChangeSet:
-    found = _wait(cloudformation, id, sleep)
+    found: Any = _wait(cloudformation, id, sleep)
     reason = found.get("StatusReason", "")
     if found["Status"] == "FAILED":
         change_set = ChangeSet(id=id, stack=stack, stack_id=found.get("StackId", ""), kind=kind)
