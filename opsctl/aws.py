@@ -4,13 +4,15 @@ Sessions, retries and credentials are botocore's own (standard retry mode, one l
 `AWS_*` variable, profile, SSO and assumed role works as it does elsewhere.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opsctl.errors import AwsError, OpsError
 
 if TYPE_CHECKING:
+    import botocore.session
     from boto3.session import Session
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -79,6 +81,11 @@ class Clients:
         return cast("CloudWatchLogsClient", self._client("logs"))
 
     @cached_property
+    def logs_once(self) -> "CloudWatchLogsClient":
+        """CloudWatch Logs without botocore's retries: the follower has its own, one layer only."""
+        return cast("CloudWatchLogsClient", self._client("logs", attempts=1))
+
+    @cached_property
     def s3(self) -> "S3Client":
         return cast("S3Client", self._client("s3"))
 
@@ -94,13 +101,13 @@ class Clients:
     def sts(self) -> "STSClient":
         return cast("STSClient", self._client("sts"))
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, *, attempts: int = 4) -> Any:
         from botocore.config import Config
 
         client = self._session.client(
             service,  # type: ignore[call-overload]  # the stubs know literals only
             config=Config(
-                retries={"mode": "standard", "total_max_attempts": 4},
+                retries={"mode": "standard", "total_max_attempts": attempts},
                 connect_timeout=5,
                 read_timeout=60,
             ),
@@ -117,15 +124,72 @@ class Clients:
 def connect(aws: "Aws", *, debug: Callable[[str], None] | None = None) -> Clients:
     """Open a session; no network yet. Raises AwsError when profile or Region are missing."""
     import boto3
+    import botocore.session
     from botocore.exceptions import BotoCoreError
 
     try:
-        session = boto3.session.Session(profile_name=aws.profile, region_name=aws.region)
+        core = botocore.session.get_session()
+        _parse_log_events_fast(core)
+        session = boto3.session.Session(
+            profile_name=aws.profile, region_name=aws.region, botocore_session=core
+        )
     except BotoCoreError as error:
         raise AwsError(str(error), hint="aws configure list-profiles") from error
     if session.region_name is None:
         raise AwsError("no AWS Region is set", hint="set `aws.region` in the config or AWS_REGION")
     return Clients(session, debug=debug)
+
+
+def _parse_log_events_fast(session: "botocore.session.Session") -> None:
+    """Leave FilterLogEvents answers as json.loads gives them.
+
+    Its events are strings and plain numbers, so walking the shapes changes nothing, and it is
+    85 % of the time of reading a page.
+    """
+    from botocore import parsers
+
+    class LogEventsParser(parsers.JSONParser):
+        def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
+            if shape is not None and shape.name == "FilterLogEventsResponse":
+                return json.loads(raw_body)
+            return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
+
+    class Factory(parsers.ResponseParserFactory):
+        def create_parser(self, protocol_name: str) -> Any:
+            if protocol_name == "json":
+                return LogEventsParser(**self._defaults)  # type: ignore[attr-defined]  # untyped
+            return super().create_parser(protocol_name)
+
+    session.register_component("response_parser_factory", Factory())
+
+
+Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"}
+
+
+def fault(error: Exception) -> Fault | None:
+    """Why a call failed, for what retries by itself; None for what is not AWS's.
+
+    `nobody` listens at the endpoint; `unreachable` is any other broken way or broken answer.
+    """
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+        if code(error) in _EXPIRED:
+            return "expired"
+        if code(error) in _THROTTLED or metadata.get("HTTPStatusCode") == 429:
+            return "throttled"
+        return "unreachable" if metadata.get("HTTPStatusCode", 0) >= 500 else "refused"
+    if isinstance(error, exceptions.EndpointConnectionError):
+        return "nobody"
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return "unreachable"
+    # What a cut or foreign body raises in the parsers.
+    if isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError":
+        return "unreachable"
+    return "refused" if isinstance(error, exceptions.BotoCoreError) else None
 
 
 def code(error: Exception) -> str:

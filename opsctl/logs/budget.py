@@ -1,0 +1,47 @@
+"""How fast FilterLogEvents may be called: one token bucket for all groups of a tail.
+
+A refusal halves the rate, an answer adds a little back (AIMD), so several tails share a quota.
+"""
+
+# Per second, account and Region; not adjustable. docs.aws.amazon.com, CloudWatch Logs quotas.
+_QUOTA = {
+    "us-east-1": 25.0,
+    "ap-northeast-3": 5.0,
+    "ap-southeast-3": 5.0,
+    "ca-west-1": 5.0,
+    "eu-central-1": 5.0,
+    "il-central-1": 5.0,
+}
+_SLOWEST = 0.2
+
+
+def quota(region: str) -> float:
+    return _QUOTA.get(region, 10.0)
+
+
+class Budget:
+    """`rate` calls a second, after an idle time up to `burst` at once."""
+
+    def __init__(self, rate: float, *, burst: float | None = None) -> None:
+        self.ceiling = self.rate = rate
+        self.burst = max(1.0, rate if burst is None else burst)
+        self._tokens = self.burst
+        self._at: float | None = None
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next call is allowed."""
+        if self._at is not None:
+            self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        # A hair of tolerance: after sleeping exactly the answer, the token must be there.
+        return 0.0 if self._tokens >= 1 - 1e-6 else (1 - self._tokens) / self.rate
+
+    def spend(self) -> None:
+        self._tokens -= 1
+
+    def throttled(self) -> None:
+        self.rate = max(min(_SLOWEST, self.ceiling), self.rate / 2)
+        self._tokens = min(self._tokens, 0.0)
+
+    def answered(self) -> None:
+        self.rate = min(self.ceiling, self.rate + self.ceiling / 50)

@@ -1,0 +1,151 @@
+"""What is known of one source: the sweeps done, the ids taken, the windows learned. Pure.
+
+Overlapping windows by the server's clock lose nothing inside the look-back; ids remembered above
+a floor repeat nothing. The start is never derived from the newest event: a fast stream says
+nothing about a slow one.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opsctl.logs.events import LogEvent, LogSource, Selection
+from opsctl.logs.seen import Seen
+from opsctl.logs.sweep import MINUTE, Sweep
+
+DEEP_EVERY = MINUTE
+_AHEAD = MINUTE  # writers' clocks differ
+_FURTHEST_AHEAD = 120 * MINUTE  # PutLogEvents takes events up to two hours in the future
+_IDLE = (1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Enough to go on later without losing or repeating: see `Follower.resume`."""
+
+    floor: int
+    ids: Mapping[int, Sequence[str]]
+
+
+class Follower:
+    def __init__(
+        self,
+        source: LogSource,
+        selection: Selection,
+        *,
+        since: int,
+        until: int | None,
+        look_back: int,
+    ) -> None:
+        self.source = source
+        self.selection = selection
+        self.since = since
+        self.until = until
+        self.look_back = look_back
+        self.seen = Seen()
+        self.sweep: Sweep | None = None
+        self.due = 0.0  # local monotonic time of the next call
+        self.failures = 0
+        self.state: Literal["reading", "missing", "done"] = "reading"
+        self._last: int | None = None  # server time at the start of the last complete sweep
+        self._last_deep = 0
+        self._settled = since  # nothing older will be asked for again
+        self._lags: deque[int] = deque(maxlen=1000)
+        self._quiet = 0
+        self._fresh = 0
+
+    def resume(self, bookmark: Bookmark) -> None:
+        self.since = self._settled = bookmark.floor
+        for minute, ids in bookmark.ids.items():
+            self.seen.restore(minute, set(ids))
+
+    def bookmark(self, held: set[str]) -> Bookmark:
+        """`held` are ids taken but not yet handed out: they must be read again."""
+        ids = {minute: sorted(ids - held) for minute, ids in self.seen.items()}
+        return Bookmark(max(self.seen.floor, self.since), ids)
+
+    @property
+    def catching_up(self) -> bool:
+        return self._last is None
+
+    @property
+    def progress(self) -> int:
+        return max(self.since, self.sweep.progress if self.sweep else 0)
+
+    def begin(self, now: int) -> Sweep:
+        """Start the next sweep; after a pause its range reaches back to the last complete one."""
+        deep = self._last is None or now >= self._last_deep + DEEP_EVERY
+        if self._last is None:
+            start = self.since
+        elif deep:
+            start = min(now, self._last_deep) - self.look_back
+        else:
+            start = min(now, self._last) - self.short_window
+        end = now + (_FURTHEST_AHEAD if deep else _AHEAD) if self.until is None else self.until
+        start = max(start, self.since, self.seen.floor)
+        self.sweep = Sweep(now, start, max(start, end), deep, span=self.look_back + _FURTHEST_AHEAD)
+        self._fresh = 0
+        return self.sweep
+
+    def take(self, answer: Mapping[str, Any]) -> list[LogEvent]:
+        """The events of a page that are new; moves the sweep on, and commits it at its end."""
+        sweep, raw = self.sweep, answer.get("events") or ()
+        assert sweep is not None
+        first, last = (raw[0]["timestamp"], raw[-1]["timestamp"]) if raw else (0, 0)
+        events = self._new(raw)
+        self._lags.extend(max(0, event.lag) for event in events[-1000:])
+        self._fresh += len(events)
+        if sweep.answer(len(raw), first, last, answer.get("nextToken")):
+            self._commit(sweep)
+        elif sweep.deep:
+            # While a long history is read, ids behind the slice are of no use any more.
+            self._settled = max(self._settled, min(sweep.start, sweep.started - self.look_back))
+        return events
+
+    def _new(self, raw: Iterable[Mapping[str, Any]]) -> list[LogEvent]:
+        narrow, admits, add = self.selection.narrow, self.selection.admits, self.seen.add
+        name = self.source.name
+        return [
+            LogEvent(
+                event["timestamp"],
+                event.get("ingestionTime") or event["timestamp"],
+                name,
+                event["logStreamName"],
+                event["eventId"],
+                event["message"],
+            )
+            for event in raw
+            if (not narrow or admits(event["logStreamName"]))
+            and add(event["eventId"], event["timestamp"])
+        ]
+
+    def _commit(self, sweep: Sweep) -> None:
+        self.sweep = None
+        self._last = sweep.started
+        if sweep.deep:
+            self._last_deep = sweep.started
+            self._settled = max(self._settled, sweep.started - self.look_back)
+        self._quiet = 0 if self._fresh else self._quiet + 1
+        if self.until is not None:
+            self.state = "done"
+
+    def forget(self, oldest_held: int | None) -> None:
+        """Drop ids that can neither be asked for again nor are still to be handed out."""
+        limit = self._settled if oldest_held is None else min(self._settled, oldest_held)
+        self.seen.forget(limit)
+
+    def interval(self, floor: float) -> float:
+        """Seconds to the next sweep: an idle group is asked less and less often."""
+        return max(floor, _IDLE[min(self._quiet, len(_IDLE) - 1)])
+
+    @property
+    def short_window(self) -> int:
+        return min(self.look_back, max(MINUTE, 2 * self.lag(0.99) + 10_000))
+
+    def lag(self, share: float) -> int:
+        """The lag that `share` of the recent events stayed under, in milliseconds."""
+        if not self._lags:
+            return 0
+        ordered = sorted(self._lags)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

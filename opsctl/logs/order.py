@@ -1,0 +1,51 @@
+"""Events of several sources in one order: held back a moment, late ones marked."""
+
+from bisect import bisect_right
+from operator import itemgetter
+
+from opsctl.logs.events import LogEvent
+
+# Not by id: inside a millisecond the server's own order is the best there is, and sort is stable.
+_order = itemgetter(0, 1, 2, 3)
+_timestamp = itemgetter(0)
+_AHEAD = 60_000
+
+
+class Holdback:
+    def __init__(self) -> None:
+        self._held: list[LogEvent] = []
+        self._ahead: list[LogEvent] = []  # from the future: waiting for their time is no use
+        self._sorted = True
+        self.released = 0  # how far the output has come
+
+    def __len__(self) -> int:
+        return len(self._held) + len(self._ahead)
+
+    def add(self, events: list[LogEvent], now: int) -> None:
+        # A page comes sorted, so its last event tells whether any of it is far ahead.
+        if events and events[-1].timestamp > now + _AHEAD:
+            self._ahead += [event for event in events if event.timestamp > now + _AHEAD]
+            events = [event for event in events if event.timestamp <= now + _AHEAD]
+        self._held += events
+        self._sorted = False
+
+    def release(self, upto: int) -> list[LogEvent]:
+        """Let go of what is not newer than `upto`, in order; older than before means late."""
+        if not self._sorted:
+            self._held.sort(key=_order)
+            self._sorted = True
+        cut = bisect_right(self._held, upto, key=_timestamp)
+        events, self._held = self._held[:cut], self._held[cut:]
+        late = bisect_right(events, self.released - 1, key=_timestamp)
+        if late:
+            events[:late] = [event._replace(late=True) for event in events[:late]]
+        if events:
+            self.released = max(self.released, events[-1].timestamp)
+        ahead, self._ahead = self._ahead, []
+        return events + sorted(ahead, key=_order) if ahead else events
+
+    def oldest(self) -> int | None:
+        return min(map(_timestamp, self._held + self._ahead), default=None)
+
+    def ids(self) -> set[str]:
+        return {event.id for event in self._held + self._ahead}
