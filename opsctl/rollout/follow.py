@@ -1,0 +1,150 @@
+"""Watch one deployment: what changed since the last look, until its outcome is certain."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from opsctl.rollout import outcome
+from opsctl.rollout.observe import Observation, Task
+from opsctl.rollout.outcome import Goal, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEvent:
+    kind: Literal["counts", "stopped", "target", "message", "wave", "outcome"]
+    text: str
+    outcome: Outcome | None = None
+    bad: bool = False
+
+
+@dataclass
+class Watch:
+    """Remembers what was told already, so that each thing is told once.
+
+    `ours` is the id of the deployment that runs `image`, once it was seen to be the primary.
+    """
+
+    observe: Callable[[], Observation]
+    images: Callable[[str], Collection[str]]
+    image: str
+    goal: Goal
+    last: Observation
+    ours: str = ""
+    _seen: set[str] = field(default_factory=set)
+    _looked_up: set[str] = field(default_factory=set)
+
+    @classmethod
+    def start(
+        cls,
+        observe: Callable[[], Observation],
+        images: Callable[[str], Collection[str]],
+        *,
+        image: str,
+        forced: bool = False,
+    ) -> "Watch":
+        """Look once before anything is changed, so that only what is new is told.
+
+        `images` are those of a task definition, which is how the deployment of `image` is known.
+        """
+        now = observe()
+        primary = now.primary
+        goal = Goal(
+            frozenset(),
+            before=primary.id if primary else "",
+            before_definition=primary.task_definition if primary else "",
+            forced=forced,
+        )
+        watch = cls(observe, images, image, goal, now)
+        watch._seen = {task.id for task in now.stopped} | {each.id for each in now.messages}
+        return watch
+
+    def look(self) -> Iterator[RolloutEvent]:
+        """Observe and yield what is new."""
+        now = self.observe()
+        self._learn(now)
+        primary = now.primary
+        if not self.ours and primary is not None and self.goal.is_ours(primary):
+            self.ours = primary.id
+        yield from self._news(now)
+        self.last = now
+
+    def verdict(self) -> Outcome | None:
+        return outcome.judge(self.last, self.goal, ours=self.ours)
+
+    def _learn(self, now: Observation) -> None:
+        """Find out which task definitions run the image asked for."""
+        for each in now.deployments:
+            definition = each.task_definition
+            if definition not in self._looked_up:
+                self._looked_up.add(definition)
+                if self.image in self.images(definition):
+                    self.goal = replace(
+                        self.goal, task_definitions=self.goal.task_definitions | {definition}
+                    )
+
+    def _news(self, now: Observation) -> Iterator[RolloutEvent]:
+        for task in now.stopped:
+            if task.id not in self._seen:
+                self._seen.add(task.id)
+                if task.task_definition in self.goal.task_definitions:
+                    yield RolloutEvent("stopped", _stopped(task), bad=_is_failure(task))
+        yield from self._health(now)
+        for message in now.messages:
+            if message.id not in self._seen:
+                self._seen.add(message.id)
+                yield RolloutEvent("message", message.text)
+        if _counts(now, self.goal) != _counts(self.last, self.goal):
+            yield RolloutEvent("counts", _counts(now, self.goal))
+
+    def _health(self, now: Observation) -> Iterator[RolloutEvent]:
+        before = {each.id: (each.state, each.reason) for each in self.last.targets}
+        for each in now.targets:
+            if before.get(each.id) != (each.state, each.reason):
+                reason = f" ({each.reason})" if each.reason else ""
+                yield RolloutEvent(
+                    "target",
+                    f"target {each.id} is {each.state}{reason}",
+                    bad=each.state == "unhealthy",
+                )
+
+
+def follow(
+    watch: Watch,
+    *,
+    sleep: Callable[[float], None],
+    now: Callable[[], float],
+    timeout: float,
+) -> Iterator[RolloutEvent]:
+    """Yield events until the outcome, which is the last one."""
+    deadline, pause = now() + timeout, 0.3
+    while True:
+        news = False
+        for event in watch.look():
+            news = True
+            yield event
+        verdict = watch.verdict()
+        if verdict is None and now() >= deadline:
+            verdict = outcome.give_up(watch.last, watch.goal)
+        if verdict is not None:
+            yield RolloutEvent("outcome", verdict.kind, outcome=verdict)
+            return
+        # Quick while things move, gentle while they do not.
+        pause = 0.3 if news else min(pause * 1.4, 5.0)
+        sleep(pause)
+
+
+def _counts(now: Observation, goal: Goal) -> str:
+    new = sum(each.running for each in now.deployments if goal.is_ours(each))
+    pending = sum(each.pending for each in now.deployments if goal.is_ours(each))
+    old = sum(each.running for each in now.deployments if not goal.is_ours(each))
+    health = f", {outcome.healthy(now)} targets healthy" if now.targets else ""
+    return f"{new} of {now.desired} new tasks run, {pending} start, {old} old remain{health}"
+
+
+def _stopped(task: Task) -> str:
+    detail = "; ".join(filter(None, (task.reason, *task.exits)))
+    return f"task {task.id} stopped: {detail or task.stop_code or 'no reason given'}"
+
+
+def _is_failure(task: Task) -> bool:
+    return task.stop_code in ("TaskFailedToStart", "EssentialContainerExited")

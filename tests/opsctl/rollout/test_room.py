@@ -1,0 +1,129 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsctl.rollout import room
+from opsctl.rollout.room import Instance, TaskSize, Wish
+
+TASK = TaskSize(cpu=512, memory=400)
+
+
+def instance(name: str, *, old: int, cpu: int = 2048, memory: int = 7800) -> Instance:
+    """One of `cpu` and `memory` that runs `old` tasks of the described size."""
+    return Instance(
+        name,
+        cpu - old * TASK.cpu,
+        memory - old * TASK.memory,
+        whole_cpu=cpu,
+        whole_memory=memory,
+        old=old,
+    )
+
+
+def wish(minimum: int = 100, maximum: int = 200, desired: int = 8) -> Wish:
+    return Wish(desired, minimum, maximum, TASK, TASK)
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> tuple[list[Instance], Wish]:
+    task = TaskSize(draw(st.integers(64, 1024)), draw(st.integers(32, 1024)))
+    old_task = TaskSize(
+        draw(st.integers(64, 1024)),
+        draw(st.integers(32, 1024)),
+        draw(st.sampled_from([frozenset(), frozenset({80})])),
+    )
+    task = TaskSize(task.cpu, task.memory, old_task.ports)
+    instances = []
+    for number in range(draw(st.integers(0, 4))):
+        old = draw(st.integers(0, 1 if old_task.ports else 4))
+        cpu, memory = draw(st.integers(0, 4096)), draw(st.integers(0, 4096))
+        instances.append(
+            Instance(
+                f"i-{number}",
+                cpu,
+                memory,
+                old_task.ports if old else frozenset(),
+                cpu + old * old_task.cpu,
+                memory + old * old_task.memory,
+                old=old,
+            )
+        )
+    desired = sum(each.old for each in instances) or draw(st.integers(1, 8))
+    percents = draw(st.integers(0, 100)), draw(st.integers(100, 200))
+    return instances, Wish(desired, *percents, task, old_task)
+
+
+def test_the_described_system_on_two_large_instances_rolls_in_waves() -> None:
+    # 8 x 512 on two instances of 2048: not one more fits.
+    full = [instance("a", old=4), instance("b", old=4)]
+    stuck = room.forecast(full, wish())
+    assert stuck.lack == "cpu" and stuck.room == 0
+    assert "`ecs.minimum_healthy_percent: 85`" in stuck.choices
+    assert "`compute.maximum: 3`" in stuck.choices
+
+
+def test_a_bigger_fleet_the_group_already_allows_is_said_as_desired() -> None:
+    full = [instance("a", old=4), instance("b", old=4)]
+    assert "`compute.desired: 3`" in room.forecast(full, wish(), more_instances=1).choices
+
+
+def test_room_for_three_makes_three_waves() -> None:
+    fleet = [instance("a", old=4, cpu=3 * 512 + 2048), instance("b", old=4)]
+    found = room.forecast(fleet, wish())
+    assert (found.room, found.waves, found.lack) == (3, (3, 3, 2), None)
+
+
+def test_a_first_release_needs_no_old_task_to_leave() -> None:
+    found = room.forecast([instance("a", old=0), instance("b", old=0)], wish())
+    assert (found.waves, found.lack) == ((8,), None)
+
+
+def test_an_empty_cluster_lacks_instances() -> None:
+    assert room.forecast([], wish()).lack == "instances"
+
+
+def test_a_fixed_port_needs_an_old_task_to_leave_first() -> None:
+    task = TaskSize(512, 400, frozenset({8082}))
+    fleet = [Instance("a", 1024, 2000, frozenset({8082}), 1536, 2400, old=1)]
+    found = room.forecast(fleet, Wish(1, 100, 200, task, task))
+    assert found.lack == "ports"
+    assert found.choices[0] == "`ecs.minimum_healthy_percent: 0`"
+
+
+def test_a_maximum_of_one_hundred_is_named_when_it_is_what_hinders() -> None:
+    fleet = [instance("a", old=4, cpu=8192), instance("b", old=4)]
+    found = room.forecast(fleet, wish(maximum=100))
+    assert found.lack == "limits"
+    assert "`ecs.maximum_percent: 200`" in found.choices
+
+
+@given(fleets())
+def test_no_step_breaks_a_limit_or_overfills_an_instance(
+    fleet: tuple[list[Instance], Wish],
+) -> None:
+    instances, asked = fleet
+    running = sum(each.old for each in instances)
+    for step in room.roll(instances, asked):
+        tasks = sum(each.old + each.new for each in step.instances)
+        if step.action == "stop":
+            assert tasks >= min(running, asked.minimum)
+        else:
+            assert tasks <= max(running, asked.maximum)
+        for each in step.instances:
+            assert each.cpu >= 0 and each.memory >= 0 and each.old >= 0
+
+
+@given(fleets())
+def test_it_rolls_everything_or_says_what_is_missing(fleet: tuple[list[Instance], Wish]) -> None:
+    found = room.forecast(*fleet)
+    if found.can_roll:
+        assert sum(found.waves) == fleet[1].desired and not found.choices
+    else:
+        assert sum(found.waves) < fleet[1].desired
+
+
+@given(fleets())
+def test_more_room_never_hinders(fleet: tuple[list[Instance], Wish]) -> None:
+    instances, asked = fleet
+    if room.forecast(instances, asked).can_roll:
+        empty = Instance("more", 8192, 8192)
+        assert room.forecast([*instances, empty], asked).can_roll
