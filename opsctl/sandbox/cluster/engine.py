@@ -8,15 +8,27 @@ history.
 import random
 from collections.abc import Iterable
 
+from opsctl.sandbox.cluster import (
+    definitions,
+    deployments,
+    instances,
+    placement,
+    services,
+    targets,
+    tasks,
+)
 from opsctl.sandbox.cluster.failures import Failure, Failures
 from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.cluster.values import (
     Document,
     Group,
     GroupSpec,
+    Instance,
     Intent,
+    LoadBalancer,
     Service,
     ServiceSpec,
+    Target,
     Task,
     TaskDefinition,
 )
@@ -52,81 +64,151 @@ class Engine:
 
     def advance(self, to: float) -> None:
         """Let everything happen up to simulated second `to`; earlier than now is no change."""
-        raise NotImplementedError
+        self.world.run(to)
 
     def intents(self) -> list[Intent]:
         """What the simulation wants done since the last call, oldest first."""
-        raise NotImplementedError
+        taken, self.world.outbox = self.world.outbox, []
+        return taken
 
     def task_started(self, task: str, ports: dict[int, int] | None = None) -> None:
         """The task's containers run; `ports` maps container ports to the real host ports.
         An unknown or already stopped task is ignored."""
-        raise NotImplementedError
+        if task in self.world.tasks:
+            tasks.started(self.world, self.world.tasks[task], ports or {})
 
     def task_exited(self, task: str, code: int, reason: str = "") -> None:
         """The task's essential container ended; also the answer to `StopTask`."""
-        raise NotImplementedError
+        if task in self.world.tasks:
+            tasks.exited(self.world, self.world.tasks[task], code, reason)
 
     def target_health(
         self, target_group: str, instance: str, port: int, ok: bool, reason: str = ""
     ) -> None:
         """One health check's result; `reason` is an Elbv2 reason code
-        (`Target.Timeout`, `Target.FailedHealthChecks`). Thresholds are counted here."""
-        raise NotImplementedError
+        (`Target.Timeout`, `Target.FailedHealthChecks`). Thresholds are counted here; planned
+        failures of targets overrule what was seen."""
+        target = self.world.targets.get((target_group, instance, port))
+        balancer = self._balancer(target) if target else None
+        if target and balancer:
+            targets.observe(self.world, target, balancer, ok=ok, reason=reason)
+
+    def _balancer(self, target: Target) -> LoadBalancer | None:
+        task = self.world.tasks.get(target.task)
+        service = self.world.services.get((task.cluster, task.service)) if task else None
+        balancers = service.spec.load_balancers if service else ()
+        return next((b for b in balancers if b.target_group == target.target_group), None)
 
     def plan_failures(self, failures: Iterable[Failure]) -> None:
         """Replace the planned failures."""
-        raise NotImplementedError
+        self.world.failures.replace(tuple(failures))
 
     def disconnect_agent(self, instance: str, connected: bool = False) -> None:
         """Cut (or mend) the agent's connection of an instance."""
-        raise NotImplementedError
+        instances.connect_agent(self.world, self.world.instances[instance], connected)
+
+    def publish(self, image: str, digest: str) -> None:
+        """A push: from now on the image reference means this digest."""
+        self.world.images[image] = digest
 
     # -- task definitions and tasks --------------------------------------------------------------
 
     def register(self, document: Document) -> TaskDefinition:
         """Register the next revision of a family; every member of the document is kept."""
-        raise NotImplementedError
+        family = str(document["family"])
+        revision = 1 + max(
+            (d.revision for d in self.world.definitions.values() if d.family == family), default=0
+        )
+        arn = self.world.arn("ecs", f"task-definition/{family}:{revision}")
+        definition = definitions.read(document, arn, revision)
+        self.world.definitions[arn] = definition
+        return definition
 
     def run_task(
         self, cluster: str, definition: str, *, overrides: Document, started_by: str = ""
     ) -> Task | str:
         """Place one task outside any service; a string is the failure's reason."""
-        raise NotImplementedError
+        known = self.world.definitions[definition]
+        group = f"family:{known.family}"
+        where = placement.place(self.world, cluster, known, ("instanceId",), group)
+        if isinstance(where, placement.NoRoom):
+            return where.short
+        task = tasks.create(self.world, where, known, group=group, started_by=started_by)
+        task.overrides = overrides
+        return task
 
     def stop_task(self, task: str, reason: str = "") -> Task:
         """Stop a task as its owner asked (`UserInitiated`). Raises KeyError."""
-        raise NotImplementedError
+        found = self.world.tasks[task]
+        tasks.stop(self.world, found, "UserInitiated", reason or "Task stopped by user")
+        return found
 
     # -- services --------------------------------------------------------------------------------
 
     def create_service(self, spec: ServiceSpec) -> Service:
         """Create a service and its first deployment."""
-        raise NotImplementedError
+        key = (spec.cluster, spec.name)
+        arn = self.world.arn("ecs", f"service/{spec.cluster}/{spec.name}")
+        service = Service(arn, spec, self.world.now)
+        self.world.services[key] = service
+        deployments.begin(self.world, service, spec.task_definition)
+        self.world.after(0.0, services.tick, self.world, service)
+        return service
 
     def update_service(self, spec: ServiceSpec, *, force: bool = False) -> Service:
         """Give an active service a new specification; a new task definition, or `force`, begins a
         new deployment."""
-        raise NotImplementedError
+        service = self.world.services[(spec.cluster, spec.name)]
+        service.spec = spec
+        service.primary.updated = self.world.now
+        if force or spec.task_definition != service.primary.task_definition:
+            deployments.begin(self.world, service, spec.task_definition)
+        return service
 
     def delete_service(self, cluster: str, name: str) -> Service:
         """Drain a service: its tasks stop, then it is INACTIVE."""
-        raise NotImplementedError
+        service = self.world.services[(cluster, name)]
+        service.status = "DRAINING"
+        return service
 
     # -- instances -------------------------------------------------------------------------------
 
     def create_group(self, spec: GroupSpec) -> Group:
         """Create an Auto Scaling group; its instances launch, boot, join and signal."""
-        raise NotImplementedError
+        arn = self.world.arn(
+            "autoscaling",
+            f"autoScalingGroup:{self.world.uuid()}:autoScalingGroupName/{spec.name}",
+        )
+        group = Group(arn, spec, spec.desired, self.world.now)
+        self.world.groups[spec.name] = group
+        instances.balance(self.world, group)
+        return group
 
-    def update_group(self, spec: GroupSpec, cause: str = "") -> Group:
+    def update_group(self, spec: GroupSpec) -> Group:
         """Change desired, minimum, maximum or the launch document."""
-        raise NotImplementedError
+        group = self.world.groups[spec.name]
+        group.spec = spec
+        group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
+        instances.balance(self.world, group)
+        return group
 
     def delete_group(self, name: str) -> None:
         """Terminate its instances and, once they are gone, forget the group."""
-        raise NotImplementedError
+        group = self.world.groups[name]
+        group.deleting, group.desired = True, 0
+        doomed = instances.of_group(self.world, name)
+        for instance in doomed:
+            instances.terminate(self.world, instance, "a user request, deleting the group")
+        if not any(i.group == name and i.state != "terminated" for i in self._instances()):
+            del self.world.groups[name]
+
+    def _instances(self) -> list[Instance]:
+        return list(self.world.instances.values())
+
+    def terminate_instance(self, instance: str) -> None:
+        """Terminate one instance; its group starts another."""
+        instances.terminate(self.world, self.world.instances[instance], "a user request")
 
     def drain_instance(self, instance: str, draining: bool = True) -> None:
         """Set a container instance DRAINING (its service tasks are replaced) or ACTIVE."""
-        raise NotImplementedError
+        self.world.instances[instance].draining = draining

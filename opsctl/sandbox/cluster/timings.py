@@ -18,6 +18,7 @@ class Timings:
     remember_stopped: float = 3600.0
     # the service scheduler
     schedule: float = 5.0
+    prove: float = 30.0
     event_silence: float = 6 * 3600.0
     backoff_start: float = 10.0
     backoff_limit: float = 900.0

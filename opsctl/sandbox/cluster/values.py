@@ -134,6 +134,7 @@ class Container:
     status: Literal["PENDING", "RUNNING", "STOPPED"] = "PENDING"
     exit_code: int | None = None
     reason: str = ""
+    digest: str = ""
     host_ports: tuple[tuple[int, int], ...] = ()
     """(container port, host port) pairs."""
 
@@ -166,6 +167,8 @@ class Task:
     started_by: str = ""
     host_ports: tuple[int, ...] = ()
     """Every port it holds on its instance."""
+    judged: bool = False
+    """Whether the scheduler has counted its end as a success or a failure."""
 
 
 @dataclass(slots=True)
@@ -182,6 +185,7 @@ class Target:
     description: str = "Target registration is in progress"
     draining_until: float | None = None
     checks_failed: int = 0
+    checks_passed: int = 0
 
 
 @dataclass(slots=True)
@@ -200,6 +204,8 @@ class Deployment:
     consecutive_failures: int = 0
     finished: float | None = None
     rolls_back: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Image to digest, pinned when the deployment began (versionConsistency)."""
 
 
 @dataclass(frozen=True, slots=True)
