@@ -1,13 +1,15 @@
-"""The ASGI layer in front of ministack: it names each call, answers what is ours, passes the rest.
+"""The ASGI layer in front of ministack: it names each call, lets planned faults strike, answers
+what is ours, passes the rest on.
 
 Registry traffic (`/v2/`) and everything else that is no AWS call streams through untouched.
 """
 
-import json
 import logging
 import re
 
-from opsctl.sandbox.calls import Call, Operations, Refused, Structure
+from opsctl.sandbox.admin import Admin
+from opsctl.sandbox.calls import Call, Operation, Operations, Refused, Structure
+from opsctl.sandbox.faults import Dropped, Faults
 from opsctl.sandbox.wire import codec, http, models
 from opsctl.sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
 
@@ -18,28 +20,82 @@ _ACCOUNT = re.compile(r"^\d{12}$")
 
 
 class Front:
-    def __init__(self, ministack: Application, operations: Operations, *, account: str) -> None:
+    def __init__(
+        self,
+        ministack: Application,
+        operations: Operations,
+        *,
+        faults: Faults,
+        admin: Admin,
+        account: str,
+    ) -> None:
         self._ministack = ministack
         self._operations = operations
+        self._faults = faults
+        self._admin = admin
         self._account = account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(("/v2/", "/_ministack/")):
+        if scope["type"] != "http":
             await self._ministack(scope, receive, send)
             return
-        if scope["path"] == "/_sandbox/health":
-            body = json.dumps({"status": "ok"}).encode()
-            await http.write(send, Answer(200, {"content-type": "application/json"}, body))
-            return
+        try:
+            await self._http(scope, receive, send)
+        except Dropped as dropped:
+            if dropped.answer is None:
+                http.reset(receive)
+            else:
+                await http.write_half(send, dropped.answer)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path.startswith("/_sandbox/"):
+            await http.write(send, self._admin.answer(await http.read(scope, receive)))
+        elif path.startswith("/v2/"):
+            try:
+                await self._faults.meet("registry", scope["method"])
+            except Refused as error:
+                await http.write(send, codec.refusal("registry", error))
+                return
+            await self._ministack(scope, receive, send)
+        else:
+            await self._call(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await http.read(scope, receive)
         named = None if PLAIN in request.headers else codec.name(request)
-        operation = self._operations.get((named.service, named.operation)) if named else None
-        if named is None or operation is None:
+        if named is None:
             await self._ministack(scope, http.replay(request.body, receive), send)
             return
-        await http.write(send, await self._answer(scope, request, named))
+        try:
+            await self._faults.meet(named.service, named.operation)
+        except Refused as error:
+            await http.write(send, codec.refusal(named.protocol, error))
+            return
+        except Dropped as dropped:
+            raise await self._halfway(dropped, scope, request, named) from None
+        operation = self._operations.get((named.service, named.operation))
+        if operation is not None:
+            await http.write(send, await self._answer(operation, scope, request, named))
+        else:
+            await self._pass(scope, http.replay(request.body, receive), send, named)
 
-    async def _answer(self, scope: Scope, request: Request, named: codec.Named) -> Answer:
+    async def _halfway(
+        self, dropped: Dropped, scope: Scope, request: Request, named: codec.Named
+    ) -> Dropped:
+        """A body can only be cut when there is one: the call is done, its answer is not told."""
+        if not dropped.halfway:
+            return dropped
+        operation = self._operations.get((named.service, named.operation))
+        if operation is None:
+            dropped.answer = await http.exchange(self._ministack, scope, request)
+        else:
+            dropped.answer = await self._answer(operation, scope, request, named)
+        return dropped
+
+    async def _answer(
+        self, operation: Operation, scope: Scope, request: Request, named: codec.Named
+    ) -> Answer:
         model = models.operation(named.service, named.operation)
         assert model is not None, f"botocore does not know {named.service} {named.operation}"
 
@@ -49,18 +105,33 @@ class Front:
 
         account = named.access_key if _ACCOUNT.match(named.access_key) else self._account
         try:
-            call = Call(
-                service=named.service,
-                operation=named.operation,
-                parameters=codec.parameters(named, model, request),
-                region=named.region,
-                account=account,
-            )
-            result = await self._operations[named.service, named.operation](call, forward)
-            return codec.success(named, model, result)
+            parameters = codec.parameters(named, model, request)
+            call = Call(named.service, named.operation, parameters, named.region, account)
+            return codec.success(named, model, await operation(call, forward))
         except Refused as error:
             return codec.refusal(named.protocol, error)
         except Exception as error:
             log.exception("%s %s", named.service, named.operation)
             broken = Refused("InternalFailure", f"sandbox: {error!r}", status=500)
             return codec.refusal(named.protocol, broken)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, named: codec.Named) -> None:
+        """ministack's answer; an error that no AWS client could read becomes one that it can."""
+        held: list[http.Message] = []
+
+        async def guarded(message: http.Message) -> None:
+            if held or message.get("status", 0) >= 400:
+                held.append(message)
+            else:
+                await send(message)
+
+        await self._ministack(scope, receive, guarded)
+        if held:
+            answer = http.collected(held)
+            await http.write(send, answer if codec.readable(named, answer) else _unknown(named))
+
+
+def _unknown(named: codec.Named) -> Answer:
+    code = "UnknownOperationException" if named.protocol == "json" else "InvalidAction"
+    message = f"the sandbox has no {named.service} {named.operation}"
+    return codec.refusal(named.protocol, Refused(code, message))

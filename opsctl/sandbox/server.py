@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import uvicorn
 
 from opsctl.errors import OpsError
+from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cache import Cache
+from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
@@ -37,7 +39,14 @@ def run(
         ) from error
     with Cache(home.path, environ) as cache:
         account.seed(cache_port=cache.port)
-        front = Front(ministack, table.OPERATIONS, account=settings.account)
+        faults = Faults(home.path / "faults.json", seed=settings.seed)
+        front = Front(
+            ministack,
+            table.OPERATIONS,
+            faults=faults,
+            admin=Admin(faults),
+            account=settings.account,
+        )
         sandbox = Sandbox(
             settings=settings,
             pid=os.getpid(),

@@ -35,8 +35,12 @@ def client(endpoint: str, service: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    home = Home(tmp_path_factory.mktemp("sandbox"))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("sandbox"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(home: Home) -> Iterator[Sandbox]:
     yield start(home, Settings(tasks="none"))
     list(lifecycle.down(home))
 

@@ -27,7 +27,7 @@ _CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 
 @dataclass(frozen=True)
 class Named:
-    """What a request asks for, parameters unread; an empty operation is a REST call."""
+    """What a request asks for, parameters unread; a REST call's operation is its method."""
 
     service: str
     operation: str
@@ -49,7 +49,7 @@ def name(request: Request) -> Named | None:
         return Named(service or "monitoring", path.group(1), CBOR, region, access_key)
     if not service:
         return None
-    operation = query.form(request).get("Action", "") if request.path == "/" else ""
+    operation = query.form(request).get("Action", "") if request.path == "/" else request.method
     model = models.service(service)
     protocol = str(model.metadata.get("protocol")) if model else "json"
     if operation and protocol == CBOR:
@@ -97,6 +97,18 @@ def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any
     return parsed
 
 
+def readable(named: Named, answer: Answer) -> bool:
+    """Whether a client finds an error code in this answer; REST services have their own ways."""
+    if named.protocol.startswith("rest"):
+        return True
+    content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+    try:
+        code = str(_parser(named.protocol).parse(content, None)["Error"]["Code"])
+    except Exception:  # botocore's parsers fail in many ways on what is not theirs
+        return False
+    return not code.isdigit()
+
+
 def success(named: Named, model: OperationModel, value: Structure) -> Answer:
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
@@ -141,10 +153,14 @@ def refusal(protocol: str, error: Refused) -> Answer:
     elif protocol == "rest-xml":
         tail = f"<RequestId>{request_id}</RequestId>"
         body = f"<Error><Code>{code}</Code><Message>{message}</Message>{tail}</Error>"
+    elif protocol == "registry":
+        content = {"errors": [{"code": error.code, "message": error.message}]}
+        headers["content-type"] = "application/json"
+        return Answer(error.status, headers, json.dumps(content).encode())
     else:
         headers |= {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}
-        content = {"__type": error.code, "message": error.message}
-        return Answer(error.status, headers, json.dumps(content).encode())
+        said = {"__type": error.code, "message": error.message}
+        return Answer(error.status, headers, json.dumps(said).encode())
     return Answer(error.status, {**headers, "content-type": "text/xml"}, body.encode())
 
 

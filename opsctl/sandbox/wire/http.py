@@ -1,8 +1,10 @@
 """HTTP requests and answers as values, and their way in and out of ASGI."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -52,6 +54,24 @@ async def write(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
+async def write_half(send: Send, answer: Answer) -> None:
+    """Promise the whole body, send half of it; the server then cuts the connection."""
+    half = answer.body[: len(answer.body) // 2]
+    length = (b"content-length", str(len(answer.body)).encode())
+    kind = (b"content-type", answer.headers.get("content-type", "text/plain").encode())
+    start = {"type": "http.response.start", "status": answer.status, "headers": [length, kind]}
+    await send(start)
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def reset(receive: Receive) -> None:
+    """Cut the connection without an answer. ASGI has no word for it, uvicorn's cycle has."""
+    transport = cast(Any, receive).__self__.transport
+    linger = struct.pack("ii", 1, 0)  # close() sends RST, not FIN
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
+
+
 def replay(body: bytes, receive: Receive) -> Receive:
     """Give a body that was already read once more; afterwards the client's own messages."""
     pending = [body]
@@ -67,18 +87,14 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def exchange(application: Application, scope: Scope, request: Request) -> Answer:
     """Put one request to an ASGI application, collect the whole answer."""
     pending = [request.body]
-    started: dict[str, Any] = {}
-    chunks: list[bytes] = []
+    sent: list[Message] = []
 
     async def receive() -> Message:
         body = pending.pop() if pending else b""
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            started.update(message)
-        else:
-            chunks.append(message.get("body", b""))
+        sent.append(message)
 
     inner = dict(scope)
     inner["method"], inner["path"] = request.method, request.path
@@ -89,5 +105,11 @@ async def exchange(application: Application, scope: Scope, request: Request) -> 
         for name, value in {**request.headers, "content-length": str(len(request.body))}.items()
     ]
     await application(inner, receive, send)
+    return collected(sent)
+
+
+def collected(sent: Sequence[Message]) -> Answer:
+    """The messages of a whole answer as one value."""
+    started, *rest = sent
     headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in started["headers"]}
-    return Answer(started["status"], headers, b"".join(chunks))
+    return Answer(started["status"], headers, b"".join(one.get("body", b"") for one in rest))

@@ -1,0 +1,40 @@
+"""The sandbox's own pages under `/_sandbox/`: health, and the planned faults."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opsctl.sandbox.faults import Faults
+from opsctl.sandbox.wire.http import Answer, Request
+
+# A page takes the request's JSON body (None for GET) and returns what is answered.
+Page = Callable[[Any], Any]
+
+
+class Admin:
+    def __init__(self, faults: Faults, pages: Mapping[str, Page] | None = None) -> None:
+        self._faults = faults
+        self._pages: dict[str, Page] = {
+            "/_sandbox/health": lambda body: {"status": "ok"},
+            "/_sandbox/faults": self._plan,
+            **(pages or {}),
+        }
+
+    def answer(self, request: Request) -> Answer:
+        page = self._pages.get(request.path)
+        if page is None:
+            return _json(404, {"error": "no such page", "pages": sorted(self._pages)})
+        try:
+            body = json.loads(request.body or b"null") if request.method == "POST" else None
+            return _json(200, page(body))
+        except (ValueError, TypeError, KeyError) as error:
+            return _json(400, {"error": str(error)})
+
+    def _plan(self, body: Any) -> Any:
+        if body is not None:
+            self._faults.plan(body)
+        return self._faults.state()
+
+
+def _json(status: int, content: Any) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(content).encode())
