@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
+  --set KEY=VALUE    One value of the config for this run: --set db.port=6380
   --json             One JSON object a line on stdout
   --plain            Plain lines: no colour, no cursor movement
   --debug            Tell every AWS call on stderr; secrets stay masked

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env"}
+_SET = "--set"
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
@@ -31,6 +32,7 @@ class Invocation:
         path: Path,
         environment: str | None,
         environ: Mapping[str, str],
+        overrides: Sequence[str] = (),
         json: bool = False,
         plain: bool = False,
         debug: bool = False,
@@ -38,6 +40,7 @@ class Invocation:
         self.path = path
         self.environment = environment
         self.environ = environ
+        self.overrides = tuple(overrides)
         self.debug = debug
         self.console = Console(json=json, plain=plain or "NO_COLOR" in environ)
 
@@ -46,6 +49,7 @@ class Invocation:
         """Take the global options out of `argv`, wherever they stand before a `--`."""
         flags: dict[str, bool] = {}
         values: dict[str, str] = {}
+        overrides: list[str] = []
         rest: list[str] = []
         words = iter(argv)
         for word in words:
@@ -54,6 +58,8 @@ class Invocation:
                 rest += [word, *words]
             elif word in _FLAGS:
                 flags[_FLAGS[word]] = True
+            elif name == _SET:
+                overrides.append(value if equals else _following(words, name))
             elif name in _VALUES:
                 values[_VALUES[name]] = value if equals else _following(words, name)
             else:
@@ -62,6 +68,7 @@ class Invocation:
             path=Path(values.get("config") or environ.get("OPSCTL_CONFIG") or "opsctl.yaml"),
             environment=values.get("env") or environ.get("OPSCTL_ENV") or None,
             environ=environ,
+            overrides=overrides,
             **flags,
         )
         return invocation, rest
@@ -70,7 +77,15 @@ class Invocation:
     def loaded(self) -> "Loaded":
         from opsctl.config import load
 
-        return load.load(self.path, environment=self.environment, environ=self.environ)
+        loaded = load.load(
+            self.path,
+            environment=self.environment,
+            environ=self.environ,
+            overrides=self.overrides,
+        )
+        for warning in loaded.warnings:
+            self.console.warn(warning)
+        return loaded
 
     @property
     def config(self) -> "Config":

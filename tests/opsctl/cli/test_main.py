@@ -59,6 +59,12 @@ def test_global_options_may_stand_anywhere() -> None:
     assert invocation.console.json
 
 
+def test_values_can_be_set_for_one_run() -> None:
+    invocation, rest = Invocation.parse(["db", "--set", "db.port=1", "up", "--set=name=x"], {})
+
+    assert (invocation.overrides, rest) == (("db.port=1", "name=x"), ["db", "up"])
+
+
 def test_what_follows_two_dashes_is_left_alone() -> None:
     _, rest = Invocation.parse(["logs", "--", "--json"], {})
 
