@@ -1,0 +1,130 @@
+"""`redis ADDRESS [testing|fallback]`: runs the command that transformrequest made.
+
+    redis ADDRESS [testing|fallback] {
+        user NAME        names of values in `secrets`
+        password NAME
+        timeout 50ms     without one: 50ms with fallback, 1s otherwise
+    }
+
+As in the original, only an entity that was read goes on down the chain; writes are answered here.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from service.caddyfile import Directive, Token
+from service.chain import Exchange, Filter, Handler, Response, Site
+from service.entities.commands import Command, Read, Replace
+from service.errors import CaddyfileError, FilterError, StartError
+from service.stores import address
+from service.stores.fallback import FallbackStore
+from service.stores.memory import MemoryStore
+from service.stores.redis import RedisStore
+from service.stores.store import Store
+
+Mode: TypeAlias = Literal["", "testing", "fallback"]
+
+_DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`user` and `password` are names of secrets; `timeout` is in seconds."""
+
+    address: address.Address
+    mode: Mode = ""
+    user: str = ""
+    password: str = ""
+    timeout: float = 1.0
+
+
+def parse(directive: Directive) -> Options:
+    place = Token(directive.name, directive.file, directive.line)
+    if not 1 <= len(directive.args) <= 2:
+        raise _error(
+            place,
+            f"redis takes ADDRESS [testing|fallback], but got {len(directive.args)} arguments",
+        )
+    first, *rest = directive.args
+    mode = rest[0].text if rest else ""
+    if mode not in ("", "testing", "fallback"):
+        raise _error(rest[0], f"redis does not know '{mode}'; allowed are testing and fallback")
+    try:
+        where = address.parse(first.text)
+    except ValueError as error:
+        raise _error(first, f"redis: {error}") from None
+    names = {"user": "", "password": ""}
+    timeout = 0.05 if mode == "fallback" else 1.0
+    for line in directive.block or ():
+        match [token.text for token in line]:
+            case ["user" | "password" as name, secret]:
+                names[name] = secret
+            case ["timeout", text]:
+                timeout = _seconds(line[1], text)
+            case _:
+                raise _error(
+                    line[0], "redis' lines are `user NAME`, `password NAME`, `timeout TIME`"
+                )
+    if names["user"] and not names["password"]:
+        raise _error(place, "redis: a user needs a password")
+    return Options(where, cast(Mode, mode), names["user"], names["password"], timeout)
+
+
+def build(options: tuple[Options, ...], site: Site) -> Filter:
+    (one,) = options
+    store = _store(one, site)
+    site.startup.append(store.open)
+    site.shutdown.append(store.close)
+    site.status["redis"] = store.status
+    return Redis(store)
+
+
+class Redis:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+        command: Command | None = exchange.command
+        if command is None:
+            return await call_next(exchange)
+        reply = await self._store.execute(command)
+        if isinstance(command, Read):
+            exchange.reply = reply
+            if not command.batch and isinstance(reply, list | tuple) and not reply[0]:
+                raise FilterError(404, "there is no such entity")
+            return await call_next(exchange)
+        return Response(201 if isinstance(command, Replace) and not reply else 204)
+
+
+def _store(options: Options, site: Site) -> Store:
+    if options.mode == "testing":
+        return MemoryStore()
+    redis = RedisStore(
+        options.address,
+        timeout=options.timeout,
+        user=_secret(options.user, site),
+        password=_secret(options.password, site),
+    )
+    return FallbackStore(redis, MemoryStore()) if options.mode == "fallback" else redis
+
+
+def _secret(name: str, site: Site) -> str:
+    if not name:
+        return ""
+    value = site.secrets.get(name)
+    if not isinstance(value, str) or not value:
+        raise StartError(f"redis: the secrets have no text named {name}")
+    return value
+
+
+def _seconds(token: Token, text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) / (1000 if found[2] == "ms" else 1) if found else 0.0
+    if not 0 < seconds <= 60:
+        raise _error(token, f"redis: '{text}' is not a time up to 60s, such as 50ms or 1s")
+    return seconds
+
+
+def _error(token: Token, message: str) -> CaddyfileError:
+    return CaddyfileError(message, file=token.file, line=token.line)

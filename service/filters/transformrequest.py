@@ -1,0 +1,117 @@
+"""`transformrequest`: path, query and form of a request become the command for the store.
+
+transformrequest [TEMPLATE] {
+    part NAME REGEX      what a part of the path may look like, decoded
+    attribute REGEX      what an attribute may be called
+    scope NAME           the part that the security context's scope.cids must hold, or: off
+    class MODULE:NAME    Python instead of a template: Callable[[Request, context], command]
+}
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from service.caddyfile import Directive, Token
+from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.entities import template
+from service.entities.commands import Command
+from service.entities.mapping import METHODS, Mapper
+from service.errors import CaddyfileError, StartError
+
+TEMPLATE = "/v1/cids/{cid}/entity_types/{type}/domains/{domain}/keys/{key}"
+PART = "[A-Za-z0-9_.-]{1,128}"
+KEY = r"[^\x00-\x1f\x7f]{1,512}"
+ATTRIBUTE = "[A-Za-z][A-Za-z0-9_]{0,127}"
+
+Transform: TypeAlias = Callable[[Request, Mapping[str, Any] | None], Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`owner` is empty when scope is off; `python` is empty or MODULE:NAME."""
+
+    path: str = TEMPLATE
+    parts: Mapping[str, str] = field(default_factory=lambda: {"key": KEY})
+    attribute: str = ATTRIBUTE
+    owner: str = "cid"
+    python: str = ""
+
+    def compiled(self) -> template.Template:
+        return template.compile(self.path, dict(self.parts), PART, self.owner)
+
+
+def parse(directive: Directive) -> Options:
+    if len(directive.args) > 1:
+        raise _error(directive.args[1], "transformrequest takes one argument, a path template")
+    place = Token(directive.name, directive.file, directive.line)
+    text = directive.args[0].text if directive.args else TEMPLATE
+    parts = {"key": KEY} if "{key}" in text else {}
+    single: dict[str, str] = {}
+    for line in directive.block or ():
+        match [token.text for token in line]:
+            case ["part", name, rule]:
+                parts[name] = _regex(line[2], rule)
+            case ["attribute", rule]:
+                single["attribute"] = _regex(line[1], rule)
+            case ["scope", owner]:
+                single["owner"] = "" if owner == "off" else owner
+            case ["class", name] if re.fullmatch(r"[\w.]+:\w+", name):
+                single["python"] = name
+            case _:
+                raise _error(
+                    line[0],
+                    "transformrequest's lines are `part NAME REGEX`, `attribute REGEX`,"
+                    " `scope NAME` or `scope off`, and `class MODULE:NAME`",
+                )
+    options = Options(text, parts, **single)
+    try:
+        options.compiled()
+    except ValueError as error:
+        raise _error(place, str(error)) from None
+    return options
+
+
+def build(options: tuple[Options, ...], site: Site) -> Filter:
+    (one,) = options
+    return TransformRequest(_python(one.python) if one.python else mapper(one))
+
+
+def mapper(options: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Mapper:
+    attribute = re.compile(options.attribute)
+    return Mapper(options.compiled(), attribute, bool(options.owner), now)
+
+
+class TransformRequest:
+    def __init__(self, transform: Transform) -> None:
+        self._transform = transform
+
+    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+        if exchange.request.method == "OPTIONS":
+            return Response(204, headers=((b"allow", METHODS.encode()),))
+        exchange.command = self._transform(exchange.request, exchange.security_context)
+        return await call_next(exchange)
+
+
+def _python(name: str) -> Transform:
+    module, _, attribute = name.partition(":")
+    try:
+        transform: Transform = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise StartError(f"transformrequest cannot load the class {name}: {error}") from error
+    return transform
+
+
+def _regex(token: Token, text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise _error(token, f"not a regular expression: {error}") from None
+    return text
+
+
+def _error(token: Token, message: str) -> CaddyfileError:
+    return CaddyfileError(message, file=token.file, line=token.line)

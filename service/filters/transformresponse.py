@@ -1,0 +1,38 @@
+"""`transformresponse`: what was read from the store becomes the JSON that clients see."""
+
+from dataclasses import dataclass
+
+from service.caddyfile import Directive
+from service.chain import Exchange, Filter, Handler, Response, Site
+from service.entities import document
+from service.entities.commands import Read
+from service.errors import CaddyfileError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    pass
+
+
+def parse(directive: Directive) -> Options:
+    if directive.args or directive.block is not None:
+        raise CaddyfileError(
+            "transformresponse takes neither arguments nor a block",
+            file=directive.file,
+            line=directive.line,
+        )
+    return Options()
+
+
+def build(options: tuple[Options, ...], site: Site) -> Filter:
+    return TransformResponse()
+
+
+class TransformResponse:
+    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+        command, reply = exchange.command, exchange.reply
+        if not isinstance(command, Read) or reply is None:
+            return await call_next(exchange)
+        if command.batch:
+            return Response(200, document.entities(command, reply))
+        return Response(200, document.entity(command.entities[0], reply[0]))
