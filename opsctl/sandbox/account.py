@@ -5,7 +5,7 @@ over HTTP, and the cache endpoint is fixed at import, hence the reach into its m
 pinned; tests/sandbox/test_account.py fails when a name moves).
 """
 
-from ministack.services import elasticache, ssm
+from ministack.services import ecr, elasticache, ssm
 
 ECS_IMAGES = {
     f"/aws/service/ecs/optimized-ami/{image}/recommended/image_id": image_id
@@ -17,7 +17,10 @@ ECS_IMAGES = {
 }
 
 
-def seed(*, cache_port: int) -> None:
+def seed(*, cache_port: int, registry: str) -> None:
+    """`registry` (HOST:PORT) is where images are pushed to: this server, which answers `/v2/`."""
     ssm._PUBLIC_AMI_PARAMETERS.update(ECS_IMAGES)
     elasticache.REDIS_DEFAULT_HOST = "127.0.0.1"
     elasticache.REDIS_DEFAULT_PORT = cache_port
+    # A name under amazonaws.com would lead an engine to the real ECR; 127/8 needs no TLS.
+    ecr._repo_uri = lambda name: f"{registry}/{name}"

@@ -38,7 +38,8 @@ def run(
             f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
         ) from error
     with Cache(home.path, environ) as cache:
-        account.seed(cache_port=cache.port)
+        port = listener.getsockname()[1]
+        account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
         faults = Faults(home.path / "faults.json", seed=settings.seed)
         front = Front(
             ministack,
@@ -50,7 +51,7 @@ def run(
         sandbox = Sandbox(
             settings=settings,
             pid=os.getpid(),
-            port=listener.getsockname()[1],
+            port=port,
             cache_port=cache.port,
             redis=cache.redis,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,5 +1,6 @@
 """A fresh sandbox has what the stacks take for granted."""
 
+from opsctl.sandbox.home import Sandbox
 from tests.sandbox.conftest import Connect
 
 
@@ -37,3 +38,11 @@ def test_the_default_vpc_has_subnets_in_two_zones(connect: Connect) -> None:
     subnets = ec2.describe_subnets(Filters=chosen)["Subnets"]
 
     assert len({subnet["AvailabilityZone"] for subnet in subnets}) >= 2
+
+
+def test_a_repository_is_pushed_to_where_the_sandbox_answers(
+    connect: Connect, sandbox: Sandbox, unique: str
+) -> None:
+    made = connect("ecr").create_repository(repositoryName=unique)["repository"]
+
+    assert made["repositoryUri"] == f"127.0.0.1:{sandbox.port}/{unique}"
