@@ -102,14 +102,15 @@ class Disk:
 
     def __init__(
         self,
-        directory: Path,
+        directory: Path | None,
         namespace: str,
         *,
         lock_timeout: float = 60.0,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._directory = directory
+        self._directory = directory or Path()
+        self._is_wanted = directory is not None
         self._namespace = namespace.encode()
         self._lock_timeout = lock_timeout
         self._now = now
@@ -119,6 +120,9 @@ class Disk:
         self.lock_timeouts = 0
 
     def open(self) -> None:
+        if not self._is_wanted:
+            self.trouble = "not wanted"
+            return
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._directory):

@@ -1,0 +1,274 @@
+"""Who vouches for a request: simple (users in the Caddyfile), upstream, refresh.
+
+A backend answers from what it knows (`recall`, synchronous, for each request) or goes and asks
+(`authenticate`): that returns, or raises Refused or Unavailable.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from service import cache, options, refresh
+from service.chain import Exchange, Request, Site
+from service.contexts import Contexts
+from service.errors import StartError
+from service.refresh import Refused, Unavailable
+
+MINUTE = 60.0
+
+
+class Backend(Protocol):
+    def recall(self, exchange: Exchange) -> bool: ...
+    async def authenticate(self, exchange: Exchange) -> None: ...
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    def status(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleOptions:
+    """SHA-256 of `user:password`, so that a repr or a core dump is of no use."""
+
+    digests: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamOptions:
+    url: str
+    timeout: float
+    skipverify: bool
+    follow: bool
+    cookies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshOptions:
+    url: str
+    timeout: float
+    skipverify: bool
+    follow: bool
+    cookies: bool
+    cache_path: Path | None
+    lock_timeout: float
+    lifetime: float
+    stale: float
+
+
+BackendOptions = SimpleOptions | UpstreamOptions | RefreshOptions
+
+
+class Simple:
+    def __init__(self, given: SimpleOptions) -> None:
+        self._digests = given.digests
+
+    def recall(self, exchange: Exchange) -> bool:
+        credentials = _basic(exchange.request)
+        if credentials is None:
+            return False
+        digest = hashlib.sha256(credentials).digest()
+        # All are compared, so that time tells neither which user exists nor how much was right.
+        found = [hmac.compare_digest(digest, each) for each in self._digests]
+        return any(found)
+
+    async def authenticate(self, exchange: Exchange) -> None:
+        if not self.recall(exchange):
+            raise Refused("no user with this password")
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def status(self) -> Mapping[str, Any]:
+        return {"backend": "simple", "users": len(self._digests)}
+
+
+class Upstream:
+    """Asks a server with the request's own basic credentials: 200 vouches for it."""
+
+    def __init__(self, given: UpstreamOptions) -> None:
+        self._options = given
+        self._client = refresh.Client(
+            given.url, timeout=given.timeout, skipverify=given.skipverify, follow=given.follow
+        )
+        self._calls = 0
+
+    def recall(self, exchange: Exchange) -> bool:
+        return False
+
+    async def authenticate(self, exchange: Exchange) -> None:
+        credentials = _basic(exchange.request)
+        if credentials is None:
+            raise Refused("no basic credentials")
+        headers = {"authorization": "Basic " + base64.b64encode(credentials).decode()}
+        cookie = _cookie(exchange.request) if self._options.cookies else None
+        if cookie is not None:
+            headers["cookie"] = cookie
+        self._calls += 1
+        answer = await self._client.send("GET", self._options.url, headers)
+        if answer.status >= 500:
+            raise Unavailable(f"upstream: status {answer.status}")
+        if answer.status != 200:
+            raise Refused(f"upstream said {answer.status}")
+
+    async def open(self) -> None:
+        self._client.open()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def status(self) -> Mapping[str, Any]:
+        return {"backend": "upstream", "calls": self._calls}
+
+
+class Refresh:
+    """`Bearer` tokens, of which the auth server knows the security context."""
+
+    def __init__(self, given: RefreshOptions, refresh_token: str) -> None:
+        self._cookies = given.cookies
+        self._client = refresh.Client(
+            given.url, timeout=given.timeout, skipverify=given.skipverify, follow=given.follow
+        )
+        self._contexts = Contexts(
+            refresh.AuthServer(given.url, self._client),
+            cache.Disk(given.cache_path, given.url, lock_timeout=given.lock_timeout),
+            refresh_token,
+            lifetime=given.lifetime,
+            stale=given.stale,
+        )
+        self._recall = self._contexts.recall
+
+    def recall(self, exchange: Exchange) -> bool:
+        header = exchange.request.header(b"authorization")
+        if header is None:
+            return False
+        context = self._recall(header)
+        if context is None:
+            return False
+        exchange.security_context = context
+        return True
+
+    async def authenticate(self, exchange: Exchange) -> None:
+        header = exchange.request.header(b"authorization")
+        if header is None:
+            raise Refused("no Authorization header")
+        token = bearer(header)
+        if token is None:
+            raise Refused("the Authorization header is not `Bearer TOKEN`")
+        cookie = _cookie(exchange.request) if self._cookies else None
+        exchange.security_context = await self._contexts.context(header, token, cookie)
+
+    async def open(self) -> None:
+        self._client.open()
+        await self._contexts.open()
+
+    async def close(self) -> None:
+        await self._contexts.close()
+        await self._client.close()
+
+    def status(self) -> Mapping[str, Any]:
+        return {"backend": "refresh", **self._contexts.status()}
+
+
+def bearer(header: bytes) -> str | None:
+    """The token of `Bearer TOKEN`: one space, and visible ASCII only."""
+    scheme, _, token = header.partition(b" ")
+    if scheme != b"Bearer" or not token or not token.isascii() or b" " in token:
+        return None
+    text = token.decode("ascii")
+    return text if text.isprintable() else None
+
+
+def _basic(request: Request) -> bytes | None:
+    scheme, _, encoded = (request.header(b"authorization") or b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        credentials = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return None
+    return credentials if b":" in credentials else None
+
+
+def _cookie(request: Request) -> str | None:
+    header = request.header(b"cookie")
+    return header.decode("latin-1") if header is not None and header.isascii() else None
+
+
+def _simple(text: str) -> SimpleOptions:
+    users = options.pairs(text)
+    return SimpleOptions(
+        tuple(hashlib.sha256(f"{user}:{word}".encode()).digest() for user, word in users.items())
+    )
+
+
+def _upstream(text: str) -> UpstreamOptions:
+    # The original reads `insecure` here although its README says `skipverify`: both are heard.
+    pairs = options.pairs(text, ("url", "timeout", "skipverify", "insecure", "follow", "cookies"))
+    return UpstreamOptions(
+        url=options.http_url(pairs),
+        timeout=options.positive_duration(pairs, "timeout", MINUTE),
+        skipverify=options.boolean(pairs, "skipverify") or options.boolean(pairs, "insecure"),
+        follow=options.boolean(pairs, "follow"),
+        cookies=options.boolean(pairs, "cookies"),
+    )
+
+
+_REFRESH = (
+    "url",
+    "timeout",
+    "skipverify",
+    "follow",
+    "cookies",
+    "cache_path",
+    "lock_timeout",
+    "lifetime",
+    "stale",
+)
+
+
+def _refresh(text: str) -> RefreshOptions:
+    pairs = options.pairs(text, _REFRESH)
+    return RefreshOptions(
+        url=options.http_url(pairs),
+        timeout=options.positive_duration(pairs, "timeout", MINUTE),
+        skipverify=options.boolean(pairs, "skipverify"),
+        follow=options.boolean(pairs, "follow"),
+        cookies=options.boolean(pairs, "cookies"),
+        cache_path=Path(pairs["cache_path"]) if pairs.get("cache_path") else None,
+        lock_timeout=options.duration(pairs, "lock_timeout", MINUTE),
+        lifetime=options.positive_duration(pairs, "lifetime", 3 * 60 * MINUTE),
+        stale=options.duration(pairs, "stale", 0.0),
+    )
+
+
+PARSERS: dict[str, Callable[[str], BackendOptions]] = {
+    "simple": _simple,
+    "upstream": _upstream,
+    "refresh": _refresh,
+}
+
+
+def make(given: BackendOptions, site: Site) -> Backend:
+    match given:
+        case SimpleOptions():
+            return Simple(given)
+        case UpstreamOptions():
+            return Upstream(given)
+        case RefreshOptions():
+            return Refresh(given, _refresh_token(site))
+
+
+def _refresh_token(site: Site) -> str:
+    """`refresh_token` of the secrets, else, as in the original, their first value."""
+    if not site.secrets:
+        raise StartError("reauth's refresh needs a refresh token: the site has no `secrets`")
+    name = "refresh_token" if "refresh_token" in site.secrets else next(iter(site.secrets))
+    value = site.secrets[name]
+    if not isinstance(value, str) or not value:
+        raise StartError(f"reauth's refresh needs a refresh token: secret {name} is not a text")
+    return value

@@ -1,0 +1,206 @@
+"""Security contexts by client token: remembered, else on disk, else asked for, once for all.
+
+Requests of this process that want the same token share one call; processes take turns by the
+disk's lock, so that the second finds what the first has written.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from service import cache
+from service.refresh import AuthServer, Refused, Unavailable
+
+T = TypeVar("T")
+
+# A refusal may mean that our access token died early: then it is exchanged, but not more often.
+_YOUNG = 60.0
+_EARLY = 30.0
+_PRUNE_EVERY = 600.0
+_STALE_PAUSE = 5.0  # between two attempts to ask a server that is away
+_ACCESS = b"access token"
+
+
+class Flights:
+    """Concurrent callers of one key share one call, and outlive a caller that goes away."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[bytes, asyncio.Task[Any]] = {}
+
+    async def share(self, key: bytes, call: Callable[[], Awaitable[T]]) -> T:
+        task: asyncio.Task[T] | None = self._tasks.get(key)
+        if task is None:
+            task = asyncio.create_task(_run(call))
+            self._tasks[key] = task
+            task.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(task)
+
+    def _landed(self, key: bytes, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # all callers may be gone: that it failed is then nobody's business
+
+    async def cancel(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    text: str
+    issued: float
+    expires: float
+
+    def __repr__(self) -> str:
+        return "AccessToken(***)"
+
+
+class Contexts:
+    """`lifetime` and `stale` in seconds; `stale` is for when the auth server cannot be asked."""
+
+    def __init__(
+        self,
+        server: AuthServer,
+        disk: cache.Disk,
+        refresh_token: str,
+        *,
+        lifetime: float = 10800.0,
+        stale: float = 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._server = server
+        self._disk = disk
+        self._refresh_token = refresh_token
+        self._lifetime = lifetime
+        self._stale = stale
+        self._now = now
+        self._memory = cache.Memory(now=now)
+        self._flights = Flights()
+        self._access: AccessToken | None = None
+        self._pruned = now()
+        self.recall = self._memory.recall  # the hot path: one call, no await, nothing allocated
+        self.refused = 0
+        self.unavailable = 0
+        self.served_stale = 0
+
+    async def open(self) -> None:
+        await asyncio.to_thread(self._disk.open)
+
+    async def close(self) -> None:
+        await self._flights.cancel()
+        self._disk.close()
+
+    def status(self) -> Mapping[str, Any]:
+        return {
+            "remembered": len(self._memory),
+            "calls": self._server.calls,
+            "refused": self.refused,
+            "unavailable": self.unavailable,
+            "served_stale": self.served_stale,
+            "lock_timeouts": self._disk.lock_timeouts,
+            "disk": self._disk.trouble or "ok",
+        }
+
+    async def context(
+        self, key: bytes, client_token: str, cookie: str | None = None
+    ) -> Mapping[str, Any]:
+        """The context of KEY (all of the Authorization header); raises Refused, Unavailable."""
+        return await self._flights.share(key, lambda: self._find(key, client_token, cookie))
+
+    async def _find(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
+        found = await self._read(key)
+        if found is not None:
+            return found.value
+        async with self._disk.lock(key):
+            found = await self._read(key)
+            if found is not None:
+                return found.value
+            return await self._ask(key, client_token, cookie)
+
+    async def _read(self, key: bytes) -> cache.Entry | None:
+        found = await asyncio.to_thread(self._disk.read, key)
+        if found is None:
+            return None
+        self._memory.remember(key, found)
+        return found if found.fresh_until > self._now() else None
+
+    async def _ask(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
+        try:
+            value = await self._context(client_token, cookie)
+        except Refused:
+            self.refused += 1
+            self._memory.forget(key)
+            await asyncio.to_thread(self._disk.forget, key)
+            raise
+        except Unavailable:
+            self.unavailable += 1
+            kept = self._memory.usable(key) if self._stale else None
+            if kept is None:
+                raise
+            self.served_stale += 1
+            again = min(self._now() + _STALE_PAUSE, kept.usable_until)
+            self._memory.remember(key, cache.Entry(kept.value, again, kept.usable_until))
+            return kept.value
+        kept = cache.entry(
+            value,
+            client_token.encode(),
+            now=self._now(),
+            lifetime=self._lifetime,
+            stale=self._stale,
+        )
+        self._memory.remember(key, kept)
+        if not self._echoes_a_token(value, client_token):
+            await asyncio.to_thread(self._disk.write, key, kept)
+        await self._prune()
+        return value
+
+    async def _context(self, client_token: str, cookie: str | None) -> Mapping[str, Any]:
+        access = await self._access_token(0.0, cookie)
+        try:
+            return await self._server.security_context(access.text, client_token, cookie)
+        except Refused:
+            if access.issued > self._now() - _YOUNG:
+                raise
+        access = await self._access_token(self._now() - _YOUNG, cookie)
+        return await self._server.security_context(access.text, client_token, cookie)
+
+    async def _access_token(self, issued_after: float, cookie: str | None) -> AccessToken:
+        access = self._access
+        if access and access.issued > issued_after and access.expires > self._now():
+            return access
+        return await self._flights.share(_ACCESS, lambda: self._refresh(cookie))
+
+    async def _refresh(self, cookie: str | None) -> AccessToken:
+        # Workers take turns, though each needs a token of its own: no token is put on disk.
+        async with self._disk.lock(_ACCESS):
+            text = await self._server.access_token(self._refresh_token, cookie)
+        now = self._now()
+        expiry = cache.token_expiry(text.encode())
+        lifetime = 10800.0 if expiry is None else min(10800.0, expiry - now - _EARLY)
+        self._access = AccessToken(text, now, now + lifetime)
+        return self._access
+
+    def _echoes_a_token(self, value: Mapping[str, Any], client_token: str) -> bool:
+        tokens = [client_token, self._refresh_token]
+        if self._access:
+            tokens.append(self._access.text)
+        try:
+            text = orjson.dumps(value)
+        except TypeError:  # nested deeper than orjson writes: not for the disk either
+            return True
+        return any(orjson.dumps(token)[1:-1] in text for token in tokens)
+
+    async def _prune(self) -> None:
+        if self._now() - self._pruned >= _PRUNE_EVERY:
+            self._pruned = self._now()
+            await asyncio.to_thread(self._disk.prune)

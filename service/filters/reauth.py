@@ -1,0 +1,219 @@
+"""`reauth { path… except… failure… backend… }`: who may pass. One block is one rule.
+
+The first rule that applies to a path decides. What is known already passes without an await.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_to_bytes
+
+from service import backends, failures
+from service.backends import Backend, BackendOptions
+from service.caddyfile import Directive, Token
+from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.errors import CaddyfileError, FilterError
+from service.failures import BasicAuth, Failure
+from service.refresh import Refused, Unavailable
+
+_CONTEXT = b"security_context"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    paths: tuple[str, ...] = ()
+    excepts: tuple[str, ...] = ()
+    failure: Failure | None = None
+    backends: tuple[BackendOptions, ...] = ()
+
+
+def parse(directive: Directive) -> Options:
+    if directive.args:
+        raise _wrong_count(directive.args[0])
+    options = Options()
+    for line in directive.block or ():
+        options = _read(options, line)
+    if not options.paths:
+        raise _at(directive, "at least one path is required")
+    if not options.backends:
+        raise _at(directive, "at least one backend required")
+    return options
+
+
+def _read(options: Options, line: Sequence[Token]) -> Options:
+    word, args = line[0], [token.text for token in line[1:]]
+    match word.text:
+        case "path":
+            return replace(options, paths=(*options.paths, _one(word, args)))
+        case "except":
+            return replace(options, excepts=(*options.excepts, _one(word, args)))
+        case "failure":
+            if options.failure is not None or not 1 <= len(args) <= 2:
+                raise _wrong_count(word)
+            return replace(options, failure=_failure(word, args[0], "".join(args[1:])))
+        case _:
+            return replace(options, backends=(*options.backends, _backend(word, args)))
+
+
+def _failure(word: Token, name: str, text: str) -> Failure:
+    if name not in failures.HANDLERS:
+        allowed = ", ".join(failures.HANDLERS)
+        raise _wrong(word, f"unknown failure handler {name}: {text} (allowed are {allowed})")
+    try:
+        return failures.HANDLERS[name](text)
+    except ValueError as error:
+        raise _wrong(word, f"{error} for failure {name}") from None
+
+
+def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
+    name = word.text
+    if name not in backends.PARSERS:
+        allowed = ", ".join(backends.PARSERS)
+        raise _at(
+            word, f"unknown backend for {name} (allowed are path, except, failure, {allowed})"
+        )
+    if len(args) != 1:
+        # The arguments may be passwords: only their number is said.
+        raise _at(word, f"wrong number of arguments for {name}: one is needed, not {len(args)}")
+    try:
+        return backends.PARSERS[name](args[0])
+    except ValueError as error:
+        # Any part of a user list may be a password.
+        text = "unable to parse options string, missing pair" if name == "simple" else str(error)
+        raise _at(word, f"{text} for {name}") from None
+
+
+def _one(word: Token, args: Sequence[str]) -> str:
+    if len(args) != 1:
+        raise _wrong_count(word)
+    return args[0]
+
+
+def _at(place: Directive | Token, message: str) -> CaddyfileError:
+    return CaddyfileError(message, file=place.file, line=place.line)
+
+
+def _wrong(word: Token, message: str) -> CaddyfileError:
+    return _at(word, f"Error during parsing: {message}")
+
+
+def _wrong_count(word: Token) -> CaddyfileError:
+    return _wrong(word, f"Wrong argument count or unexpected line ending after '{word.text}'")
+
+
+def build(options: tuple[Options, ...], site: Site) -> Filter | None:
+    rules = []
+    for each in options:
+        made = tuple(backends.make(one, site) for one in each.backends)
+        for backend in made:
+            site.startup.append(backend.open)
+            site.shutdown.append(backend.close)
+        rules.append(Rule(each, made))
+    reauth = Reauth(rules)
+    site.status["reauth"] = reauth.status
+    return reauth
+
+
+class Rule:
+    def __init__(self, options: Options, backends: tuple[Backend, ...]) -> None:
+        self._paths = tuple(map(_prefix, options.paths))
+        self._excepts = tuple(map(_prefix, options.excepts))
+        self._failure = options.failure or BasicAuth()
+        self.backends = backends
+        # Nearly every rule has one backend: its recall is then the rule's, one call less.
+        self.recall = backends[0].recall if len(backends) == 1 else self._recall
+
+    def applies(self, path: str) -> bool:
+        """PATH in lower case. Prefixes are compared, so that `/v1` is `/v1x` too, as in Caddy.
+
+        A path that reads differently once its dots and slashes are resolved, and that a later
+        filter may read otherwise, is protected in either reading and excepted only in both.
+        """
+        if "//" in path or "/." in path:
+            readings = (path, _clean(path))
+            return any(each.startswith(self._paths) for each in readings) and not all(
+                each.startswith(self._excepts) for each in readings
+            )
+        return path.startswith(self._paths) and not path.startswith(self._excepts)
+
+    def _recall(self, exchange: Exchange) -> bool:
+        return any(backend.recall(exchange) for backend in self.backends)
+
+    async def authenticate(self, exchange: Exchange) -> Response | None:
+        """None when a backend vouches for the request, else what the failure handler says."""
+        refusals = []
+        for backend in self.backends:
+            try:
+                await backend.authenticate(exchange)
+            except Refused as refused:
+                refusals.append(str(refused))
+            except Unavailable as error:
+                detail = "the auth server did not answer in time"
+                if error.timed_out:
+                    raise FilterError(504, detail) from error
+                raise FilterError(502, "the auth server cannot be asked") from error
+            else:
+                return None
+        try:
+            return self._failure.answer(exchange.request)
+        except FilterError as error:
+            raise error from Refused("; ".join(refusals))
+
+
+class Reauth:
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self.hits = 0
+        self.asked = 0
+
+    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+        request = exchange.request
+        if request.query_string or request.body:
+            strip_context(request)
+        path = request.path.lower()
+        for rule in self._rules:
+            if rule.applies(path):
+                if rule.recall(exchange):
+                    self.hits += 1
+                    break
+                self.asked += 1
+                refusal = await rule.authenticate(exchange)
+                if refusal is not None:
+                    return refusal
+                break
+        return await call_next(exchange)
+
+    def status(self) -> dict[str, object]:
+        rules = [[backend.status() for backend in rule.backends] for rule in self._rules]
+        return {"hits": self.hits, "asked": self.asked, "rules": rules}
+
+
+def strip_context(request: Request) -> None:
+    """Only reauth gives a security context: take a client's own out of query and form."""
+    request.query_string = _without_context(request.query_string)
+    if request.body:
+        content_type = request.header(b"content-type") or b""
+        if content_type.strip().lower().startswith(b"application/x-www-form-urlencoded"):
+            request.body = _without_context(request.body)
+
+
+def _without_context(query: bytes) -> bytes:
+    if b"%" not in query and _CONTEXT not in query.lower():
+        return query
+    return b"&".join(pair for pair in query.split(b"&") if not _names_context(pair))
+
+
+def _names_context(pair: bytes) -> bool:
+    name = unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" "))
+    return name.strip().lower() == _CONTEXT
+
+
+def _prefix(path: str) -> str:
+    cleaned = _clean(path.lower())
+    return "" if cleaned == "/" else cleaned
+
+
+def _clean(path: str) -> str:
+    """Go's path.Clean, with the slash at the end kept, as Caddy compares."""
+    cleaned = posixpath.normpath("/" + path.lstrip("/"))
+    return cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned

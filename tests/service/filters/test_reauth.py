@@ -1,0 +1,419 @@
+"""reauth: the original's table of blocks, the order of rules, the backends, and what leaks."""
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import caddyfile
+from service.backends import RefreshOptions
+from service.caddyfile import Directive
+from service.chain import Exchange, Request, Response, Site
+from service.errors import CaddyfileError, FilterError, StartError
+from service.filters import reauth
+from tests.service import auth_server as fake
+from tests.service.auth_server import CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
+
+SIMPLE = "simple user=canary-password,other=word"
+RIGHT = b"Basic " + base64.b64encode(b"user:canary-password")
+
+
+def directives(text: str) -> list[Directive]:
+    blocks = caddyfile.parse(f":80 {{\n{text}\n}}", "Testfile", environment={})
+    return list(blocks[0].directives)
+
+
+def parse(text: str) -> reauth.Options:
+    (directive,) = directives(text)
+    return reauth.parse(directive)
+
+
+def block(*lines: str) -> str:
+    return "\n".join(["reauth {", *lines, "}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("reauth /nothing", "Testfile:2 - Error during parsing: Wrong argument count"),
+        ("reauth", "at least one path is required"),
+        (block(), "at least one path is required"),
+        (block("path /test"), "at least one backend required"),
+        (block(SIMPLE), "at least one path is required"),
+        (block("path a b"), "Testfile:3 - Error during parsing: Wrong argument count .* 'path'"),
+        (block("path"), "Testfile:3 - Error during parsing: Wrong argument count"),
+        (block("path /test", "simple"), "Testfile:4 - wrong number of arguments for simple"),
+        (block("path /test", "simple a=b c=d"), "wrong number of arguments for simple"),
+        (block("path /test", "except"), "Wrong argument count .* 'except'"),
+        (block("path /test", "except a b"), "Wrong argument count .* 'except'"),
+        (block("path /test", "foo bar=baz"), "Testfile:4 - unknown backend for foo"),
+        (block("path /test", "simple username"), "missing pair for simple"),
+        (block("path /test", "failure"), "Wrong argument count .* 'failure'"),
+        (block("path /test", "failure status code=500 x"), "Wrong argument count"),
+        (block("path /test", "failure redirect"), "configuration required for failure redirect"),
+        (block("path /t", "failure redirect code=300"), "target url required for failure redirect"),
+        (block("path /test", "failure foo"), "unknown failure handler foo: "),
+        (block("path /t", "failure status", "failure status"), "Wrong argument count"),
+        (block("path /t", "refresh url=x"), "unable to parse url x: .* for refresh"),
+        (block("path /t", "refresh timeout=5s"), "url is a required parameter for refresh"),
+        (block("path /t", "refresh url=http://a,timeout=5j"), "unable to parse timeout 5j"),
+        (block("path /t", "refresh url=http://a,skipverify=yesplease"), "skipverify yesplease"),
+        (block("path /t", "refresh url=http://a,follow=yesplease"), "follow yesplease"),
+        (block("path /t", "refresh url=http://a,cookies=yay"), "cookies yay"),
+        (block("path /t", "refresh url=http://a,lock_timeout=300"), "lock_timeout 300"),
+        (block("path /t", "refresh url=http://a,limit=9"), "unknown option limit; allowed are url"),
+        (block("path /t", "upstream timeout=5s"), "url is a required parameter for upstream"),
+    ],
+)
+def test_wrong_blocks_are_errors_with_their_line(text: str, message: str) -> None:
+    with pytest.raises(CaddyfileError, match=message) as caught:
+        parse(text)
+    assert str(caught.value).startswith("Testfile:")
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "paths", "excepts"),
+    [
+        (("path /test",), ("/test",), ()),
+        (("path /test", "path /foo"), ("/test", "/foo"), ()),
+        (("path /test", "except /test/a"), ("/test",), ("/test/a",)),
+        (("except /a", "path /", "except /b"), ("/",), ("/a", "/b")),
+    ],
+)
+def test_right_blocks(lines: tuple[str, ...], paths: object, excepts: object) -> None:
+    options = parse(block(*lines, SIMPLE))
+    assert (options.paths, options.excepts, options.failure) == (paths, excepts, None)
+    assert len(options.backends) == 1
+    assert "password" not in repr(options)
+
+
+def test_the_block_of_the_description() -> None:
+    text = "url=https://auth.example.com/,skipverify=true,timeout=5s,follow=true"
+    line = f"refresh {text},cache_path=/tmp/reauth,lock_timeout=5m"
+    (options,) = parse(block("path /v1", line, "failure status code=401")).backends
+    assert options == RefreshOptions(
+        url="https://auth.example.com",
+        timeout=5.0,
+        skipverify=True,
+        follow=True,
+        cookies=False,
+        cache_path=Path("/tmp/reauth"),
+        lock_timeout=300.0,
+        lifetime=10800.0,
+        stale=0.0,
+    )
+
+
+class Served:
+    """A site with nothing but reauth, and a handler below it that remembers what it got."""
+
+    def __init__(self, text: str, secrets: dict[str, object] | None = None) -> None:
+        self.site = Site("", 80, secrets=secrets or {})
+        options = tuple(reauth.parse(each) for each in directives(text))
+        self.filter = reauth.build(options, self.site)
+        self.passed: list[Exchange] = []
+
+    async def _below(self, exchange: Exchange) -> Response:
+        self.passed.append(exchange)
+        return Response(200)
+
+    async def send(self, request: Request) -> int:
+        assert self.filter is not None
+        try:
+            return (await self.filter(Exchange(request), self._below)).status
+        except FilterError as error:
+            return error.status
+
+    def __call__(self, *requests: Request) -> list[int]:
+        async def main() -> list[int]:
+            for start in self.site.startup:
+                await start()
+            try:
+                return [await self.send(request) for request in requests]
+            finally:
+                for stop in reversed(self.site.shutdown):
+                    await stop()
+
+        return asyncio.run(main())
+
+
+def get(
+    path: str,
+    authorization: bytes | None = None,
+    query: bytes = b"",
+    body: bytes = b"",
+    *more: tuple[bytes, bytes],
+) -> Request:
+    headers = [(b"host", b"example.com"), *more]
+    if authorization is not None:
+        headers.append((b"authorization", authorization))
+    raw = path.encode()
+    return Request("GET", raw, path=path, query_string=query, headers=headers, body=body)
+
+
+def test_paths_excepts_and_basic_auth() -> None:
+    served = Served(block("path /test", "except /test/foo", "except /test/bar", SIMPLE))
+    assert served(
+        get("/"),
+        get("/test"),
+        get("/test/foo"),
+        get("/test", RIGHT),
+        get("/TEST", None),
+        get("/testing", None),
+        get("/test", b"Basic " + base64.b64encode(b"user:wrong")),
+        get("/test", b"Basic " + base64.b64encode(b"nobody:canary-password")),
+        get("/test", b"Basic !!!"),
+        get("/test", b"Basic " + base64.b64encode(b"user")),
+        get("/test", b"basic " + base64.b64encode(b"other:word")),
+    ) == [200, 401, 200, 200, 401, 401, 401, 401, 401, 401, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("//v1/x", 401),
+        ("/./v1/x", 401),
+        ("/other/../v1/x", 401),
+        ("/v1/keys/../../../../x", 401),
+        ("/v1/public/x", 200),
+        ("/v1/public/../x", 401),
+        ("/v1/x/../public", 401),
+        ("/V1/PUBLIC/x", 200),
+        ("/v2", 200),
+    ],
+)
+def test_no_detour_leads_past_a_rule(path: str, status: int) -> None:
+    served = Served(block("path /v1", "except /v1/public", SIMPLE))
+    assert served(get(path)) == [status]
+
+
+def test_the_first_rule_that_applies_decides() -> None:
+    first = block("path /a", "except /a/b", "simple one=1", "failure status code=418")
+    second = block("path /", "except /free", "simple two=2", "failure status code=403")
+    served = Served(f"{first}\n{second}")
+    two = b"Basic " + base64.b64encode(b"two:2")
+    assert served(get("/a"), get("/a", two), get("/a/b"), get("/a/b", two), get("/free")) == [
+        418,
+        418,
+        403,
+        200,
+        200,
+    ]
+
+
+@pytest.fixture
+def server() -> Iterator[fake.AuthServer]:
+    with fake.serve() as running:
+        yield running
+
+
+def refreshing(server: fake.AuthServer, *options: str, secrets: object = REFRESH_TOKEN) -> Served:
+    line = ",".join([f"refresh url={server.url}", *options])
+    return Served(block("path /v1", line, "failure status code=401"), {"anything": secrets})
+
+
+BEARER = b"Bearer " + CLIENT_TOKEN.encode()
+
+
+def test_a_token_gives_a_context_and_is_asked_about_once(server: fake.AuthServer) -> None:
+    served = refreshing(server)
+    assert served(get("/v1/x", BEARER), get("/v1/y", BEARER), get("/free")) == [200, 200, 200]
+    assert [each.security_context for each in served.passed] == [CONTEXT, CONTEXT, None]
+    assert server.count("/v1/security_context") == 1
+    status = served.site.status["reauth"]()
+    assert (status["hits"], status["asked"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"bearer x",
+        b"Bearer  x",
+        b"Bearer x y",
+        b" Bearer x",
+        b"Bearer\tx",
+        b"Bearer \xff",
+        b"Bearer a\x01b",
+        b"Token x",
+        RIGHT,
+    ],
+)
+def test_a_malformed_authorization_goes_to_the_failure_handler_without_a_call(
+    server: fake.AuthServer, header: bytes | None
+) -> None:
+    served = refreshing(server)
+    assert served(get("/v1/x", header)) == [401]
+    assert (served.passed, server.calls) == ([], [])
+
+
+def test_a_token_that_nobody_knows_is_refused_each_time(server: fake.AuthServer) -> None:
+    served = refreshing(server)
+    assert served(get("/v1/x", b"Bearer Something"), get("/v1/x", b"Bearer Something")) == [401] * 2
+    assert server.count("/v1/security_context") == 2
+
+
+def test_a_server_in_trouble_is_502_and_a_slow_one_504(server: fake.AuthServer) -> None:
+    server.answer = lambda call: Reply(500)
+    assert refreshing(server)(get("/v1/x", BEARER)) == [502]
+    server.answer = lambda call: Reply(delay=0.5)
+    assert refreshing(server, "timeout=50ms")(get("/v1/x", BEARER)) == [504]
+
+
+def test_a_refused_refresh_token_is_502(server: fake.AuthServer) -> None:
+    assert refreshing(server, secrets="wrong")(get("/v1/x", BEARER)) == [502]
+
+
+def test_the_secret_of_that_name_goes_before_the_first(server: fake.AuthServer) -> None:
+    text = block("path /v1", f"refresh url={server.url}")
+    served = Served(text, {"other": "x", "refresh_token": REFRESH_TOKEN})
+    assert served(get("/v1/x", BEARER)) == [200]
+
+
+@pytest.mark.parametrize("secrets", [{}, {"a": 5}, {"a": ""}, {"a": {"b": "canary"}}])
+def test_no_refresh_token_is_a_start_error(secrets: dict[str, object]) -> None:
+    with pytest.raises(StartError, match="needs a refresh token") as caught:
+        Served(block("path /v1", "refresh url=http://127.0.0.1:1"), secrets)
+    assert "canary" not in str(caught.value)
+
+
+def test_backends_are_asked_in_order_until_one_vouches(server: fake.AuthServer) -> None:
+    text = block("path /v1", SIMPLE, f"refresh url={server.url}", "failure status code=403")
+    served = Served(text, {"a": REFRESH_TOKEN})
+    requests = [get("/v1", RIGHT), get("/v1", BEARER), get("/v1", b"Bearer no"), get("/v1")]
+    assert served(*requests) == [200, 200, 403, 403]
+
+
+def test_cookies_go_along_only_when_wanted(server: fake.AuthServer) -> None:
+    request = get("/v1/x", BEARER, b"", b"", (b"cookie", b"session=1"))
+    refreshing(server)(request)
+    assert [call.headers.get("cookie") for call in server.calls] == [None, None]
+    server.calls.clear()
+    refreshing(server, "cookies=true")(request)
+    assert [call.headers.get("cookie") for call in server.calls] == ["session=1", "session=1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        (b"security_context=x", b""),
+        (b"a=1&security_context=x&b=2", b"a=1&b=2"),
+        (b"%73ecurity_context=x&a=%20", b"a=%20"),
+        (b"Security_Context=x&a=1", b"a=1"),
+        (b"security%5Fcontext", b""),
+        (b"+security_context=x", b""),
+        (b"security_contexts=x&a=security_context", b"security_contexts=x&a=security_context"),
+        (b"a=%zz&&b", b"a=%zz&&b"),
+    ],
+)
+def test_a_client_cannot_bring_its_own_context(query: bytes, kept: bytes) -> None:
+    served = Served(block("path /v1", SIMPLE))
+    form = (b"content-type", b"Application/x-www-form-urlencoded; charset=utf-8")
+    json = (b"content-type", b"application/json")
+    served(get("/free", None, query, query, form), get("/free", None, b"", query, json))
+    first, second = (exchange.request for exchange in served.passed)
+    assert (first.query_string, first.body) == (kept, kept)
+    assert second.body == query
+    assert served.passed[0].security_context is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [(Reply(200), 200), (Reply(401), 401), (Reply(204), 401), (Reply(302), 401), (Reply(503), 502)],
+)
+def test_upstream_vouches_with_a_200(server: fake.AuthServer, reply: Reply, status: int) -> None:
+    server.answer = lambda call: reply
+    served = Served(block("path /v1", f"upstream url={server.url}"))
+    assert served(get("/v1", RIGHT)) == [status]
+    assert [call.headers["authorization"].encode() for call in server.calls] == [RIGHT]
+
+
+def test_upstream_is_not_asked_without_basic_credentials(server: fake.AuthServer) -> None:
+    served = Served(block("path /v1", f"upstream url={server.url}"))
+    assert served(get("/v1"), get("/v1", BEARER)) == [401, 401]
+    assert server.calls == []
+
+
+def test_a_refusal_says_why_to_the_log_and_not_to_the_client() -> None:
+    served = Served(block("path /v1", SIMPLE))
+
+    async def main() -> None:
+        assert served.filter is not None
+        await served.filter(Exchange(get("/v1")), served._below)
+
+    with pytest.raises(FilterError) as caught:
+        asyncio.run(main())
+    assert caught.value.detail == "Unauthorized"
+    assert str(caught.value.__cause__) == "no user with this password"
+
+
+def test_tokens_are_in_no_log_error_file_or_status(
+    server: fake.AuthServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    served = refreshing(server, f"cache_path={tmp_path}", "timeout=200ms")
+    said = []
+
+    async def send(request: Request) -> None:
+        try:
+            assert served.filter is not None
+            await served.filter(Exchange(request), served._below)
+        except FilterError as error:
+            said.append(f"{error!r} {error.__cause__!r} {error.__context__!r}")
+
+    async def main() -> None:
+        for start in served.site.startup:
+            await start()
+        await send(get("/v1", BEARER))
+        for reply in (Reply(500), Reply(401), Reply(delay=0.5), Reply(200, b"canary {")):
+            server.answer = lambda call, reply=reply: reply  # type: ignore[misc]
+            await send(get("/v1", b"Bearer canary-unknown"))
+        said.append(repr(served.site.status["reauth"]()))
+        for stop in served.site.shutdown:
+            await stop()
+
+    asyncio.run(main())
+    files = [file.name.encode() + file.read_bytes() for file in tmp_path.iterdir()]
+    assert len(said) == 5
+    assert len(files) == 2
+    assert b"canary" not in b"".join(files)
+    assert "canary" not in caplog.text + "".join(said)
+
+
+def test_a_hit_never_waits_and_costs_at_most_four_microseconds(server: fake.AuthServer) -> None:
+    served = refreshing(server)
+    request = get("/v1/cids/a/entity_types/b/domains/c/keys/d", BEARER)
+    best = 1.0
+
+    async def done(exchange: Exchange) -> Response:
+        return response
+
+    response = Response(200)
+
+    async def main() -> None:
+        nonlocal best
+        for start in served.site.startup:
+            await start()
+        await served.send(request)
+        assert served.filter is not None
+        for _ in range(30):
+            begin = time.thread_time()
+            for _ in range(1000):
+                try:
+                    served.filter(Exchange(request), done).send(None)
+                except StopIteration as finished:
+                    assert finished.value is response
+            best = min(best, (time.thread_time() - begin) / 1000)
+        for stop in served.site.shutdown:
+            await stop()
+
+    asyncio.run(main())
+    assert best <= 4e-6, best
