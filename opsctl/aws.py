@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from opsctl.config.model import Aws
 
+T = TypeVar("T")
 _REFUSED = "check the credentials: aws sts get-caller-identity"
 
 
@@ -201,6 +202,39 @@ def code(error: Exception) -> str:
 def message(error: Exception) -> str:
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Message", "") or error)
+
+
+def transient(error: BaseException) -> bool:
+    """Whether the same call may well succeed in a moment: no answer, half an answer, too busy."""
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in code(error) or code(error) == "RequestLimitExceeded"
+    return isinstance(error, (exceptions.HTTPClientError, ResponseParserError))
+
+
+def patiently(call: Callable[[], T], *, sleep: Callable[[float], None], seconds: float = 180) -> T:
+    """Outlast an outage while following something that goes on without us.
+
+    Only for reads: botocore's own retries have already failed once when this begins to wait.
+    """
+    try:
+        return call()
+    except Exception as error:
+        if not transient(error):
+            raise
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+    retrying = Retrying(
+        retry=retry_if_exception(transient),
+        wait=wait_random_exponential(multiplier=0.5, max=10),
+        stop=stop_after_delay(seconds),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(call)
 
 
 def translate(error: Exception) -> OpsError | None:

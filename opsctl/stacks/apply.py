@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
@@ -89,7 +90,7 @@ def follow(
     """
     waited, pause = 0.0, 0.2
     while True:
-        for event in _newer(cloudformation, stack, after):
+        for event in aws.patiently(partial(_newer, cloudformation, stack, after), sleep=sleep):
             after, pause = event.id, 0.2
             yield event
             if event.ends:
