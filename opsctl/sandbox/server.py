@@ -38,12 +38,12 @@ def run(
             f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
         ) from error
     with Cache(home.path, environ) as cache:
-        port = listener.getsockname()[1]
-        account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
+        registry = f"127.0.0.1:{listener.getsockname()[1]}"
+        account.seed(cache_port=cache.port, registry=registry)
         faults = Faults(home.path / "faults.json", seed=settings.seed)
         front = Front(
             ministack,
-            table.OPERATIONS,
+            table.operations(registry),
             faults=faults,
             admin=Admin(faults),
             account=settings.account,
@@ -51,7 +51,7 @@ def run(
         sandbox = Sandbox(
             settings=settings,
             pid=os.getpid(),
-            port=port,
+            port=listener.getsockname()[1],
             cache_port=cache.port,
             redis=cache.redis,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
