@@ -7,7 +7,7 @@ Sessions, retries and credentials are botocore's own (standard retry mode, one l
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from opsctl.errors import AwsError, OpsError
 
@@ -206,13 +206,7 @@ def message(error: Exception) -> str:
 
 def transient(error: BaseException) -> bool:
     """Whether the same call may well succeed in a moment: no answer, half an answer, too busy."""
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-
-    if isinstance(error, exceptions.ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or "Throttl" in code(error) or code(error) == "RequestLimitExceeded"
-    return isinstance(error, (exceptions.HTTPClientError, ResponseParserError))
+    return isinstance(error, Exception) and fault(error) in ("throttled", "unreachable", "nobody")
 
 
 def patiently(call: Callable[[], T], *, sleep: Callable[[float], None], seconds: float = 180) -> T:
