@@ -1,7 +1,8 @@
 """Watch one deployment: what changed since the last look, until its outcome is certain."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 from opsctl.rollout import outcome
@@ -114,12 +115,13 @@ def follow(
     sleep: Callable[[float], None],
     now: Callable[[], float],
     timeout: float,
+    act: Callable[[], Iterable[RolloutEvent]] = tuple,
 ) -> Iterator[RolloutEvent]:
-    """Yield events until the outcome, which is the last one."""
+    """Yield events until the outcome, which is the last one; `act` may help after each look."""
     deadline, pause = now() + timeout, 0.3
     while True:
         news = False
-        for event in watch.look():
+        for event in chain(watch.look(), act()):
             news = True
             yield event
         verdict = watch.verdict()

@@ -4,13 +4,13 @@ Since 2024 ECS pins a tag's digest for each deployment, so tasks that are merely
 with the old image: a new deployment comes first, and the waves hurry it along.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from opsctl.rollout import observe
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.observe import Observation
-from opsctl.rollout.outcome import give_up, healthy
+from opsctl.rollout.outcome import healthy
 from opsctl.rollout.room import Wish
 
 if TYPE_CHECKING:
@@ -22,36 +22,15 @@ def force(ecs: "ECSClient", cluster: str, service: str) -> None:
     ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
 
 
-def stop(
-    ecs: "ECSClient",
-    cluster: str,
-    service: str,
-    watch: Watch,
-    wish: Wish,
-    *,
-    sleep: Callable[[float], None],
-    now: Callable[[], float],
-    timeout: float,
+def wave(
+    ecs: "ECSClient", cluster: str, service: str, watch: Watch, wish: Wish
 ) -> Iterator[RolloutEvent]:
-    """Stop old tasks, never more than the minimum healthy percent allows; last, the outcome."""
-    deadline, wave = now() + timeout, 0
-    while True:
-        yield from watch.look()
-        verdict = watch.verdict()
-        if verdict is None and now() >= deadline:
-            verdict = give_up(watch.last, watch.goal)
-        if verdict is not None:
-            yield RolloutEvent("outcome", verdict.kind, outcome=verdict)
-            return
-        victims = _victims(ecs, cluster, service, watch, wish) if watch.ours else []
-        if victims:
-            wave += 1
-            yield RolloutEvent("wave", f"wave {wave}: stopping {len(victims)} old tasks")
-            for task in victims:
-                ecs.stop_task(
-                    cluster=cluster, task=task, reason="opsctl update-tasks --strategy stop"
-                )
-        sleep(1.0)
+    """Stop as many old tasks as may go now; nothing before the new deployment began."""
+    victims = _victims(ecs, cluster, service, watch, wish) if watch.ours else []
+    if victims:
+        yield RolloutEvent("wave", f"stopping {len(victims)} old tasks")
+        for task in victims:
+            ecs.stop_task(cluster=cluster, task=task, reason="opsctl update-tasks --strategy stop")
 
 
 def allowed(now: Observation, running: int, wish: Wish) -> int:
