@@ -18,10 +18,8 @@ def glob(pattern: str) -> list[str]:
 
     Raises ValueError for a pattern that is not one.
     """
-    if "\0" in pattern:
-        return []
     if not _META.search(pattern):
-        return [pattern] if os.path.lexists(pattern) else []
+        return [pattern] if "\0" not in pattern and os.path.lexists(pattern) else []
     head, _, tail = pattern.rpartition("/")
     matches = _component(tail)
     found = []

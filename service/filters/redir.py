@@ -128,7 +128,7 @@ class Redirect:
             if rule.source not in ("/", request.path) or not options.applies(request):
                 continue
             target = fill(rule.target, request)
-            location = _location(target, request.path)
+            location = _location(target, request)
             if not _is_here(location, request):
                 return _meta(target) if rule.meta else _redirect(location, rule.code, request)
         if self._answers_health and request.path == HEALTH:
@@ -150,20 +150,24 @@ def _is_here(location: str, request: Request) -> bool:
 
 
 def _meta(target: str) -> Response:
-    # The same five characters, and entities, as Go's html.EscapeString.
-    safe = html.escape(target).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
-    return Response(200, _META.replace("{target}", safe).encode(), _HTML)
+    page = _META.replace("{target}", _escape(target))
+    return Response(200, page.encode("utf-8", "replace"), _HTML)
+
+
+def _escape(text: str) -> str:
+    """The entities of Go's html.EscapeString."""
+    return html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
 
 
 def _redirect(location: str, code: int, request: Request) -> Response:
     body = b""
     if request.method == "GET" and code != HTTPStatus.NOT_MODIFIED:
         phrase = HTTPStatus(code).phrase
-        body = f'<a href="{html.escape(location)}">{phrase}</a>.\n\n'.encode()
+        body = f'<a href="{_escape(location)}">{phrase}</a>.\n\n'.encode()
     return Response(code, body, _HTML, headers=[(b"location", location.encode("ascii"))])
 
 
-def _location(target: str, path: str) -> str:
+def _location(target: str, request: Request) -> str:
     """As Go's http.Redirect does: a relative target starts from the request's folder."""
     try:
         url = urlsplit(target)
@@ -172,7 +176,8 @@ def _location(target: str, path: str) -> str:
         relative = False
     if relative:
         if not target.startswith("/"):
-            target = (path or "/").rpartition("/")[0] + "/" + target
+            folder = request.raw_path.decode("utf-8", "replace").rpartition("/")[0]
+            target = f"{folder}/{target}"
         plain, mark, query = target.partition("?")
         # posixpath keeps a second leading slash, which would name another host
         cleaned = "/" + posixpath.normpath(plain).lstrip("/")

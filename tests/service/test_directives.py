@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from service.caddyfile import parse
@@ -62,3 +64,9 @@ def test_what_is_not_allowed_is_an_error_at_its_line(text: str, line: int, messa
 def test_an_environment_name_is_judged_by_its_value() -> None:
     blocks = parse(":80 {\n {$WHICH} / /x\n}", environment={"WHICH": "redir"})
     assert plan(blocks)[0].options[0][0] == "redir"
+
+
+def test_every_directive_has_its_section_in_the_docs_in_order_of_execution() -> None:
+    page = Path(__file__).parents[2] / "docs" / "caddyfile.md"
+    headings = [line[3:] for line in page.read_text("utf-8").splitlines() if line[:3] == "## "]
+    assert headings == ["Grammar", *NAMES]

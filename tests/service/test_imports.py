@@ -123,6 +123,7 @@ def test_snippets_are_put_in_place(
         ("a {\n import o[n]e\n}", 2, "Glob pattern may only contain one wildcard"),
         ("a {\n import o[ne\n}", 2, "Failed to use import pattern o[ne: syntax error in pattern"),
         ("a {\n import one\\\n}", 2, "syntax error in pattern"),
+        ("a {\n import [\0\n}", 2, "syntax error in pattern"),
         ("a {\n import .\n}", 2, "is a directory"),
         ("a {\n import pipe\n}", 2, "is not a regular file"),
         ("a {\n import dangling\n}", 2, "no such file or directory"),

@@ -113,6 +113,7 @@ def test_errors_are_at_their_line(text: str, line: int, message: str) -> None:
         ("/", None),
         ("/second", "/to2?x=1"),
         ("/dir/relative", "/dir/there"),
+        ("/a%2Fb/relative", "/a%2Fb/here"),
         ("/elsewhere", "https://host/e"),
     ],
 )
@@ -124,6 +125,7 @@ def test_a_path_matches_exactly_and_the_query_does_not_count(
             "redir /from /to",
             "redir /second /a/../to2?x=1 302",
             "redir /dir/relative there",
+            "redir /a/b/relative here",
             "redir /elsewhere https://host/e",
         ]
     )
