@@ -42,6 +42,7 @@ class Pace:
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
+    stopped: Callable[[], bool] = lambda: False  # asked between two calls
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Tail:
         """Releases in order, each to be written and flushed at once, and notices in between."""
         self._ask_the_time()
         self._followers = [self._follower(source) for source in self._sources]
-        while follower := self._next():
+        while not self._pace.stopped() and (follower := self._next()):
             now = self._pace.now()
             pause = max(follower.due - now, self._pace.budget.wait(now))
             if pause > 0:
@@ -250,7 +251,7 @@ class Tail:
         now = self._clock.now(self._pace.now())
         reading = [f for f in self._followers if f.state == "reading"]
         behind = [f.progress - 1 for f in reading if f.catching_up]
-        if not reading and not self._follow:
+        if not reading and not self._follow and not self._pace.stopped():
             upto = 1 << 62
         else:
             upto = min([now - self._hold(reading), *behind])
