@@ -130,6 +130,9 @@ def connect(aws: "Aws", *, debug: Callable[[str], None] | None = None) -> Client
 
     try:
         core = botocore.session.get_session()
+        # botocore knows the second name only; every other SDK, and our sandbox, the first too.
+        region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+        core.session_var_map["region"] = region
         _parse_log_events_fast(core)
         session = boto3.session.Session(
             profile_name=aws.profile, region_name=aws.region, botocore_session=core

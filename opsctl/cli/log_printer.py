@@ -20,7 +20,7 @@ _SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
 class Stop:
     """The first Ctrl-C ends a reading between two calls, the second one at once.
 
-    Only so is a bookmark exact: nothing is read and yet unprinted.
+    Only so is nothing lost: what was read and held back is printed, and the bookmark is exact.
     """
 
     def __init__(self) -> None:

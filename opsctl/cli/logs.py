@@ -94,12 +94,8 @@ def tail(
             f"following {', '.join(groups)} since {since}; an event may come "
             f"{format_duration(_duration(look_back))} late; Ctrl-C ends"
         )
-    if bookmark:
-        stop.listen()
-    try:
-        printer.run()
-    except KeyboardInterrupt:
-        stop.asked = True
+    stop.listen()
+    printer.run()
     if following or stop.asked:
         printer.summary()
     if stop.asked:

@@ -13,12 +13,9 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo) -> datetime | timede
     """How long ago, or a moment; one without a zone is in `zone`."""
     word = text.strip().lower()
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    if word in ("now", "today", "yesterday"):
-        return {
-            "now": timedelta(),
-            "today": midnight,
-            "yesterday": midnight - timedelta(days=1),
-        }[word]
+    words = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
+    if word in words:
+        return words[word]
     try:
         return parse_duration(word)
     except ValueError:

@@ -251,14 +251,15 @@ class Tail:
         now = self._clock.now(self._pace.now())
         reading = [f for f in self._followers if f.state == "reading"]
         behind = [f.progress - 1 for f in reading if f.catching_up]
-        if not reading and not self._follow and not self._pace.stopped():
+        if self._pace.stopped() or (not reading and not self._follow):
             upto = 1 << 62
         else:
             upto = min([now - self._hold(reading), *behind])
         released = self._held.release(upto)
         self.totals.events += len(released)
         self.totals.late += sum(event.late for event in released)
-        self.totals.behind = max([now - upto, 0]) / 1000
+        if upto < now:
+            self.totals.behind = (now - upto) / 1000
         while self._notices:
             yield self._notices.pop(0)
         if released:

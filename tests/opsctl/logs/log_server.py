@@ -1,0 +1,107 @@
+"""FilterLogEvents and DescribeLogGroups over real HTTP on loopback: pages, delays and refusals.
+
+Used by the tests, and by `bench` for the same reading by us and by awslogs.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class LogServer:
+    """Each event appears when its first element, epoch seconds, has come."""
+
+    def __init__(self, group: str, events: Sequence[tuple[float, Event]]) -> None:
+        self.group = group
+        self.events = sorted(events, key=lambda pair: pair[1]["timestamp"])
+        self.page = 10_000
+        self.throttle = 0
+        self.refuse_tokens = 0
+        self.empty_first_pages = False
+        self.calls = 0
+        self.expired_until_call = 0
+        self._lock = Lock()
+        self._pages: dict[tuple[int, int, int], bytes] = {}
+
+    def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, bytes]:
+        if operation == "DescribeLogGroups":
+            return 200, json.dumps({"logGroups": [{"logGroupName": self.group}]}).encode()
+        if operation == "DescribeLogStreams":
+            names = sorted({event["logStreamName"] for _, event in self.events})
+            streams = [{"logStreamName": name} for name in names]
+            return 200, json.dumps({"logStreams": streams}).encode()
+        with self._lock:
+            self.calls += 1
+            call = self.calls
+        if asked["logGroupName"] != self.group:
+            return 400, _refusal("ResourceNotFoundException")
+        if call <= self.expired_until_call:
+            return 400, _refusal("ExpiredTokenException")
+        if self.throttle and call % self.throttle == 0:
+            return 400, _refusal("ThrottlingException")
+        token = asked.get("nextToken")
+        if token and self.refuse_tokens:
+            self.refuse_tokens -= 1
+            return 400, _refusal("InvalidParameterException")
+        if self.empty_first_pages and not token:
+            return 200, b'{"events": [], "nextToken": "0"}'
+        return 200, self._page(asked, int(token or 0))
+
+    def _page(self, asked: dict[str, Any], start: int) -> bytes:
+        first, last = asked.get("startTime") or 0, asked.get("endTime") or 1 << 62
+        size = min(self.page, asked.get("limit") or self.page)
+        now = time.time()
+        found = [
+            event
+            for seen, event in self.events
+            if seen <= now and first <= event["timestamp"] <= last
+        ]
+        key = (len(found), start, size)
+        # What never changes is serialized once: the server must not be what a bench measures.
+        if key not in self._pages or len(found) < len(self.events):
+            answer: dict[str, Any] = {"events": found[start : start + size]}
+            if start + size < len(found):
+                answer["nextToken"] = str(start + size)
+            self._pages[key] = json.dumps(answer).encode()
+        return self._pages[key]
+
+
+def _refusal(code: str) -> bytes:
+    return json.dumps({"__type": code, "message": code}).encode()
+
+
+@contextmanager
+def serving(logs: LogServer) -> Iterator[str]:
+    """The endpoint's URL, on a free port of loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, body = logs.answer(self.headers["X-Amz-Target"].rpartition(".")[2], asked)
+            self.send_response(status)  # sets Date
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
