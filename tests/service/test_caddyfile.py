@@ -191,12 +191,12 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES | st.text(max_size=3), max_size=60).map("".join))
 @example("(s) {\nimport s\n}\na {\nimport s\n}")
 def test_any_text_is_parsed_or_refused_at_a_place_in_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         adapt(parse(text, environment={"A": "{$A}x", "B": "{"}))
     except CaddyfileError as error:
         assert str(error).startswith(f"{error.file}:{error.line} - ")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -205,12 +205,12 @@ def test_any_text_is_parsed_or_refused_at_a_place_in_time(text: str) -> None:
      "a\n" + "dir {\n" * 15_000 + "}\n" * 15_000, '"\\' * 50_000, "{$" * 50_000],
 )  # fmt: skip
 def test_large_texts_of_one_kind_take_no_more_than_a_second(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         adapt(parse(text, environment={"A": "b"}))
     except CaddyfileError as error:
         assert error.line >= 0
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @given(st.lists(st.text("abc/:.", min_size=1), min_size=1, max_size=5), st.booleans())

@@ -192,10 +192,10 @@ def snippets(depth: int, times: int) -> str:
 )
 def test_imports_are_bounded(tmp_path: Path, text: str) -> None:
     write(tmp_path, one="dir", pair1="# none", pair2="# none")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(CaddyfileError, match="Too many imports"):
         read(tmp_path, text)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_as_many_imports_as_allowed_are_read(tmp_path: Path) -> None:
