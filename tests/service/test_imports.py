@@ -33,7 +33,8 @@ def read(folder: Path, text: str, **environment: str) -> dict[tuple[str, ...], W
         ("a {\n import one\n dir3\n}", {("a",): [["dir1", "x"], ["dir2"], ["dir3"]]}),
         ("a\nimport one", {("a",): [["dir1", "x"], ["dir2"]]}),
         ("import block", {("b", "c"): [["foo"]]}),
-        ("import keys {\n dir\n}", {}),
+        ("a\nimport none*", {("a",): []}),
+        ("a b\nimport none*\ndir", {("a", "b"): [["dir"]]}),
         ("import keys\nimport keys\nz {\n}", {("k1", "k2", "k1", "k2", "z"): []}),
         ("import keys\nz {\n dir\n}", {("k1", "k2", "z"): [["dir"]]}),
         ("a {\n import {$FILE}\n}", {("a",): [["dir1", "x"], ["dir2"]]}),
@@ -51,11 +52,7 @@ def test_files_are_put_in_place(
 ) -> None:
     write(tmp_path, one="dir1 x\ndir2", block="b, c {\n foo\n}", keys="k1, k2,", blank="# only\n")
     write(tmp_path, **{".hidden": "hidden"})
-    if expected:
-        assert read(tmp_path, text, FILE="one") == expected
-    else:
-        with pytest.raises(CaddyfileError, match="takes only one argument"):
-            read(tmp_path, text)
+    assert read(tmp_path, text, FILE="one") == expected
 
 
 def test_a_file_may_be_imported_inside_the_block_of_a_directive(tmp_path: Path) -> None:
@@ -112,6 +109,7 @@ def test_snippets_are_put_in_place(
     ("text", "line", "message"),
     [
         ("a {\n import\n}", 2, "Wrong argument count or unexpected line ending after 'import'"),
+        ("import one {\n dir\n}", 1, "Import takes only one argument"),
         ("a {\n import one two\n}", 2, "Import takes only one argument (glob pattern or file)"),
         ('a {\n import ""\n}', 2, "Import requires a non-empty filepath"),
         ("a {\n import {$UNSET}\n}", 2, "Import requires a non-empty filepath"),
@@ -129,11 +127,16 @@ def test_snippets_are_put_in_place(
         ("a {\n import dangling\n}", 2, "no such file or directory"),
         ("a {\n import empty\n}", 2, "Could not read tokens while importing"),
         ("a {\n import (\n}", 2, "File to import not found"),
+        ("a {\n import one/*/x\n import none\n}", 3, "File to import not found: none"),
+        ("a {\n import huge\n}", 2, "more than 8000000 bytes"),
+        ("a,\nimport none*", 2, "Unexpected EOF"),
     ],
 )
 def test_imports_that_cannot_be(tmp_path: Path, text: str, line: int, message: str) -> None:
     write(tmp_path, one="dir", empty="")
     os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as huge:
+        huge.truncate(8_000_001)
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     with pytest.raises(CaddyfileError) as caught:
         read(tmp_path, text)

@@ -115,6 +115,7 @@ def test_errors_are_at_their_line(text: str, line: int, message: str) -> None:
         ("/dir/relative", "/dir/there"),
         ("/a%2Fb/relative", "/a%2Fb/here"),
         ("/elsewhere", "https://host/e"),
+        ("/odd", "http://[x"),
     ],
 )
 def test_a_path_matches_exactly_and_the_query_does_not_count(
@@ -127,6 +128,7 @@ def test_a_path_matches_exactly_and_the_query_does_not_count(
             "redir /dir/relative there",
             "redir /a/b/relative here",
             "redir /elsewhere https://host/e",
+            "redir /odd http://[x",
         ]
     )
     assert location(ask(text, uri)) == expected
