@@ -82,6 +82,13 @@ def forward(named: Named, model: OperationModel, request: Request, values: Struc
     return Request("POST", request.path, "", headers, body)
 
 
+def path(named: Named, model: OperationModel) -> str:
+    """Where a call of this protocol is posted to."""
+    if named.protocol == CBOR:
+        return f"/service/{model.metadata['targetPrefix']}/operation/{model.name}"
+    return "/"
+
+
 def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any]:
     """Read an answer of ministack; its refusal is raised."""
     content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
