@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
+Described = Mapping[str, Any]
 _BATCH = 100  # what DescribeTasks and DescribeContainerInstances take at once
 
 
@@ -95,7 +96,7 @@ def observe(
     )
 
 
-def describe(ecs: "ECSClient", cluster: str, service: str) -> Mapping[str, Any]:
+def describe(ecs: "ECSClient", cluster: str, service: str) -> Described:
     """The service as ECS words it. Raises OpsError when it is not there or is going away."""
     try:
         services = ecs.describe_services(cluster=cluster, services=[service])["services"]
@@ -106,7 +107,7 @@ def describe(ecs: "ECSClient", cluster: str, service: str) -> Mapping[str, Any]:
         raise OpsError(
             f"there is no service `{service}` in `{cluster}`{state}", hint="opsctl ecs up"
         )
-    found: Mapping[str, Any] = services[0]
+    found: Described = services[0]
     return found
 
 
@@ -129,10 +130,8 @@ def images(ecs: "ECSClient", task_definition: str) -> tuple[str, ...]:
     return tuple(each.get("image", "") for each in found["containerDefinitions"])
 
 
-def instances(
-    ecs: "ECSClient", cluster: str, service: str, *, size: TaskSize
-) -> tuple[Instance, ...]:
-    """Instances that take tasks: ACTIVE, with a connected agent. `size` is of the running ones."""
+def instances(ecs: "ECSClient", cluster: str, service: str) -> tuple[Instance, ...]:
+    """Instances that take tasks: ACTIVE, with a connected agent."""
     arns: list[str] = []
     for page in ecs.get_paginator("list_container_instances").paginate(
         cluster=cluster, status="ACTIVE"

@@ -1,0 +1,45 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from opsctl.rollout import reach
+from opsctl.rollout.reach import Address
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers 503 twice, then 404, as a target that has just been registered."""
+
+    answers = [503, 503, 404]
+
+    def do_GET(self) -> None:
+        self.send_response(self.answers.pop(0))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[Address]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Address("127.0.0.1", server.server_port)
+        server.shutdown()
+        thread.join()
+
+
+def test_any_answer_below_500_shows_that_a_task_was_reached(address: Address) -> None:
+    waits: list[float] = []
+    found = reach.reach(address, sleep=waits.append)
+    assert found.status == 404
+    assert len(waits) == 2
+
+
+def test_a_name_that_only_aws_knows_proves_nothing_either_way() -> None:
+    found = reach.reach(Address("nowhere.invalid", 80), sleep=lambda _: None)
+    assert found.status is None
+    assert "not known on this machine" in found.text
