@@ -31,7 +31,7 @@ def run(
         # Imported late: ministack reads its environment on import and takes a third of a second.
         from ministack.app import app as ministack
 
-        from opsctl.sandbox import account
+        from opsctl.sandbox import account, resources
         from opsctl.sandbox.repairs import table
     except ImportError as error:
         raise OpsError(
@@ -40,6 +40,7 @@ def run(
     with Cache(home.path, environ) as cache:
         registry = f"127.0.0.1:{listener.getsockname()[1]}"
         account.seed(cache_port=cache.port, registry=registry)
+        resources.add()
         faults = Faults(home.path / "faults.json", seed=settings.seed)
         front = Front(
             ministack,
