@@ -1,0 +1,98 @@
+"""A metric over a window of time: aligned points, a gap is None and never 0. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from opsctl.errors import ConfigError
+from opsctl.metrics.catalogue import Query
+
+UNSETTLED = timedelta(minutes=2)
+_PERIODS = (60, 300, 900, 3600, 21_600, 86_400)
+_MOST_POINTS = 180
+# CloudWatch keeps minutes for 15 days and five minutes for 63: what is older has longer periods.
+_LEAST = ((timedelta(days=63), 3600), (timedelta(days=15), 300), (timedelta(), 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`start` inclusive, `end` exclusive, both on the period: what GetMetricData wants."""
+
+    start: datetime
+    end: datetime
+    period: int
+
+    def __len__(self) -> int:
+        return int((self.end - self.start).total_seconds()) // self.period
+
+    def index(self, moment: datetime) -> int:
+        return int((moment - self.start).total_seconds()) // self.period
+
+    def time(self, index: int) -> datetime:
+        return self.start + timedelta(seconds=index * self.period)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    query: Query
+    window: Window
+    points: Sequence[float | None]
+    status: str = "Complete"  # or PartialData, InternalError, Forbidden: CloudWatch's words
+
+    @property
+    def newest(self) -> int | None:
+        """The index of the newest point that is no gap."""
+        return next(
+            (i for i in range(len(self.points) - 1, -1, -1) if self.points[i] is not None), None
+        )
+
+    def age(self, now: datetime) -> timedelta | None:
+        """How long ago the newest point's period ended."""
+        return None if self.newest is None else now - self.window.time(self.newest + 1)
+
+    def settled(self, now: datetime) -> bool:
+        """Late samples still change a value for two minutes."""
+        age = self.age(now)
+        return age is not None and age >= UNSETTLED
+
+    @property
+    def scaled(self) -> Sequence[float | None]:
+        """Sums by the minute and samples by tasks, so that a longer period changes no value."""
+        if self.query.metric.statistic not in ("Sum", "SampleCount"):
+            return self.points
+        minutes = self.window.period / 60
+        return [None if point is None else point / minutes for point in self.points]
+
+
+def window(since: datetime, now: datetime, period: int | None = None) -> Window:
+    """From `since` to the last whole period; the period is the shortest that fits a screen."""
+    if since >= now:
+        raise ConfigError("`--since` lies in the future")
+    length = (now - since).total_seconds()
+    least = next(least for age, least in _LEAST if now - since > age)
+    if period is None:
+        fitting = (p for p in _PERIODS if p >= least and length / p <= _MOST_POINTS)
+        period = next(fitting, _PERIODS[-1])
+    elif period < least:
+        raise ConfigError(
+            f"CloudWatch keeps no {period} s points that long",
+            hint=f"--period {least}s, or a later --since",
+        )
+    if length < period:
+        raise ConfigError(f"`--since` is shorter than one period of {period} s")
+    return Window(_floor(since, period), _floor(now, period), period)
+
+
+def align(times: Sequence[datetime], values: Sequence[float], over: Window) -> list[float | None]:
+    """Points by their place in the window, whatever their order; what is missing is None."""
+    points: list[float | None] = [None] * len(over)
+    for moment, value in sorted(zip(times, values, strict=True)):
+        index = over.index(moment)
+        if 0 <= index < len(points):
+            points[index] = value
+    return points
+
+
+def _floor(moment: datetime, period: int) -> datetime:
+    seconds = int(moment.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % period, moment.tzinfo)

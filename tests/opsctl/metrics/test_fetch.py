@@ -1,0 +1,68 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from opsctl.metrics.catalogue import CATALOGUE, Query
+from opsctl.metrics.fetch import fetch
+from opsctl.metrics.series import window
+
+NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+OVER = window(NOW - timedelta(minutes=4), NOW)
+
+
+class Scripted:
+    """A client that answers from a list and keeps what it was asked."""
+
+    def __init__(self, answers: Sequence[dict[str, Any]]) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def get_metric_data(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        return self.answers.pop(0)
+
+
+def result(id: str, *points: tuple[int, float], status: str = "Complete") -> dict[str, Any]:
+    return {
+        "Id": id,
+        "Timestamps": [OVER.time(index) for index, _ in points],
+        "Values": [value for _, value in points],
+        "StatusCode": status,
+    }
+
+
+def test_a_screen_is_one_call_and_partial_answers_are_followed() -> None:
+    queries = [Query(metric, {"ClusterName": "web"}) for metric in CATALOGUE[:2]]
+    client = Scripted(
+        [
+            {
+                "MetricDataResults": [
+                    result("m1", (3, 4.0), (0, 1.0)),
+                    result("m0", (1, 2.0), status="PartialData"),
+                ],
+                "NextToken": "more",
+            },
+            {"MetricDataResults": [result("m0", (2, 3.0))]},
+        ]
+    )
+    first, second = fetch(cast(Any, client), queries, OVER)
+    assert list(first.points) == [None, 2.0, 3.0, None]
+    assert list(second.points) == [1.0, None, None, 4.0]
+    assert (first.status, len(client.asked)) == ("Complete", 2)
+    assert client.asked[1]["NextToken"] == "more"
+    assert client.asked[0]["StartTime"] == OVER.start
+
+
+def test_what_fails_inside_cloudwatch_keeps_its_status() -> None:
+    client = Scripted([{"MetricDataResults": [result("m0", status="InternalError")]}])
+    (found,) = fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
+    assert found.status == "InternalError"
+
+
+def test_more_than_five_hundred_queries_are_several_calls() -> None:
+    queries = [Query(CATALOGUE[0], {"ClusterName": str(n)}) for n in range(501)]
+    client = Scripted([{"MetricDataResults": []}, {"MetricDataResults": [result("m0", (0, 7.0))]}])
+    found = fetch(cast(Any, client), queries, OVER)
+    assert [len(asked["MetricDataQueries"]) for asked in client.asked] == [500, 1]
+    assert list(found[500].points) == [7.0, None, None, None]
+    assert len(found) == 501
