@@ -1,11 +1,17 @@
 """`python -m service adapt|check|run`: the only place of the service that prints or exits."""
 
 import argparse
+import logging
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service.errors import CaddyfileError, ServiceError
+
+if TYPE_CHECKING:
+    from service.server import Run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +33,30 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="parse and validate a Caddyfile, without network")
     check.add_argument("file", metavar="FILE")
     check.set_defaults(command=_check)
+    run = commands.add_parser("run", help="serve every site of a Caddyfile on its port")
+    run.add_argument("--config", metavar="FILE", default="Caddyfile")
+    run.add_argument("--workers", metavar="N", type=_positive, default=1)
+    run.add_argument(
+        "--listen",
+        metavar="SITE_PORT=HOST:PORT",
+        action="append",
+        help="where a site's port is bound; also SERVICE_LISTEN, separated by commas",
+    )
+    run.add_argument(
+        "--stop-timeout",
+        metavar="SECONDS",
+        type=_positive,
+        default=25,
+        help="how long requests may finish after SIGTERM (default 25, below ECS's 30)",
+    )
+    run.set_defaults(command=_run)
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return int(text)
 
 
 def _adapt(arguments: argparse.Namespace) -> int:
@@ -45,6 +74,55 @@ def _check(arguments: argparse.Namespace) -> int:
 
     directives.plan(parse(read(arguments.file), arguments.file, environment=os.environ))
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from service import directives, server
+    from service.caddyfile import parse
+    from service.mounts import Release
+    from service.supervisor import Supervisor
+
+    text = read(arguments.config)
+    plans = directives.plan(parse(text, arguments.config, environment=os.environ))
+    listen = arguments.listen or os.environ.get("SERVICE_LISTEN", "").split(",")
+    sockets = server.bind(plans, server.bindings([each for each in listen if each.strip()]))
+    release = Release.of(
+        text, version=_version(), commit=os.environ.get("SERVICE_COMMIT", "unknown")
+    )
+    run = server.Run(plans, release, sockets, arguments.stop_timeout)
+    where = ", ".join(
+        f"{port} on {host}:{bound}"
+        for port, one in sockets.items()
+        for host, bound in [one.getsockname()[:2]]
+    )
+    print(f"serving {arguments.config}: {where}", file=sys.stderr)  # noqa: T201 - as above
+    if arguments.workers == 1:
+        return _work(run)
+    return Supervisor(arguments.workers, lambda: _work(run), run.close).run()
+
+
+def _work(run: "Run") -> int:
+    import asyncio
+
+    import uvloop
+
+    from service import server
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(server.serve(run))
+    except ServiceError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - as above
+        return 1
+    return 0
+
+
+def _version() -> str:
+    try:
+        return metadata.version("opsctl")
+    except metadata.PackageNotFoundError:  # the image has the package without its metadata
+        return "unknown"
 
 
 def read(path: str) -> str:

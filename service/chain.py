@@ -81,6 +81,7 @@ class Site:
 
     `startup` runs in order before the first request, `shutdown` in reverse after the last.
     `status` holds what each filter tells `/status`, by directive name; never a secret.
+    `paths` holds what each filter answers, as path items of the OpenAPI document.
     """
 
     host: str
@@ -89,6 +90,7 @@ class Site:
     startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
+    paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def link(filters: Sequence[Filter], end: Handler) -> Handler:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site
-from service.entities import template
+from service.entities import schema, template
 from service.entities.commands import Command
 from service.entities.mapping import METHODS, Mapper
 from service.errors import CaddyfileError, StartError
@@ -32,16 +32,18 @@ Transform: TypeAlias = Callable[[Request, Mapping[str, Any] | None], Command]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`owner` is empty when scope is off; `python` is empty or MODULE:NAME."""
+    """`python` is empty or MODULE:NAME."""
 
     path: str = TEMPLATE
     parts: Mapping[str, str] = field(default_factory=lambda: {"key": KEY})
     attribute: str = ATTRIBUTE
     owner: str = "cid"
+    scoped: bool = True
     python: str = ""
 
     def compiled(self) -> template.Template:
-        return template.compile(self.path, dict(self.parts), PART, self.owner)
+        owner = self.owner if self.scoped or f"{{{self.owner}}}" in self.path else ""
+        return template.compile(self.path, dict(self.parts), PART, owner)
 
 
 def parse(directive: Directive) -> Options:
@@ -50,15 +52,17 @@ def parse(directive: Directive) -> Options:
     place = Token(directive.name, directive.file, directive.line)
     text = directive.args[0].text if directive.args else TEMPLATE
     parts = {"key": KEY} if "{key}" in text else {}
-    single: dict[str, str] = {}
+    single: dict[str, Any] = {}
     for line in directive.block or ():
         match [token.text for token in line]:
             case ["part", name, rule]:
                 parts[name] = _regex(line[2], rule)
             case ["attribute", rule]:
                 single["attribute"] = _regex(line[1], rule)
+            case ["scope", "off"]:
+                single["scoped"] = False
             case ["scope", owner]:
-                single["owner"] = "" if owner == "off" else owner
+                single["owner"] = owner
             case ["class", name] if re.fullmatch(r"[\w.]+:\w+", name):
                 single["python"] = name
             case _:
@@ -77,12 +81,15 @@ def parse(directive: Directive) -> Options:
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:
     (one,) = options
-    return TransformRequest(_python(one.python) if one.python else mapper(one))
+    if one.python:
+        return TransformRequest(_python(one.python))
+    site.paths[one.path] = schema.path_item(one.compiled(), one.attribute)
+    return TransformRequest(mapper(one))
 
 
 def mapper(options: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Mapper:
     attribute = re.compile(options.attribute)
-    return Mapper(options.compiled(), attribute, bool(options.owner), now)
+    return Mapper(options.compiled(), attribute, options.scoped, now)
 
 
 class TransformRequest:

@@ -33,7 +33,7 @@ def options(text: str) -> tuple[Any, ...]:
     ("text", "expected"),
     [
         ("transformrequest", transformrequest.Options()),
-        ("transformrequest {\n scope off\n}", transformrequest.Options(owner="")),
+        ("transformrequest {\n scope off\n}", transformrequest.Options(scoped=False)),
         (
             "transformrequest /t/{cid}/{key} {\n part key [0-9]+\n attribute [a-z]+\n}",
             transformrequest.Options("/t/{cid}/{key}", {"key": "[0-9]+"}, "[a-z]+"),
