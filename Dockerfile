@@ -29,7 +29,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
 CMD ["python", "-m", "service", "run", "--config", "Caddyfile"]
 
 FROM python AS opsctl
-COPY pyproject.toml README.md LICENSE /src/
+COPY pyproject.toml README.md LICENSE opsctl.example.yaml Caddyfile_template /src/
+COPY templates /src/templates
 COPY opsctl /src/opsctl
 COPY service /src/service
 RUN pip install "/src[service]" && rm -r /src

@@ -16,7 +16,7 @@ DEFAULTS = Config.model_validate({"name": "x", "network": {"vpc": "v", "subnets"
 
 @pytest.mark.parametrize("environment", [None, "staging"])
 def test_the_example_is_valid_as_it_stands(environment: str | None) -> None:
-    assert load.load(EXAMPLE, environment=environment, environ={}).config.name == "caddy"
+    assert load.load(EXAMPLE, environment=environment, environ={}).config.name == "example"
 
 
 def test_the_example_has_every_key_of_the_model_and_no_other() -> None:

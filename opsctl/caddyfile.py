@@ -1,0 +1,92 @@
+"""`Caddyfile_template` -> Caddyfile: ALL-CAPS names give way to the service's values.
+
+A name is a whole word of two or more of A-Z, 0-9 and `_` that begins with a letter, wherever it
+stands: in comments and in quotes too. `{$ENV}` and `{%ENV%}` stay for run time, `$INCR` is no
+name, and neither is a word of ORDINARY. Any other name that has no value is an error.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+
+from opsctl.config.findings import nearest
+from opsctl.config.model import Config
+from opsctl.errors import TemplateError
+
+_NAME = re.compile(r"(?<![A-Za-z0-9_$])(?<!\{%)[A-Z][A-Z0-9_]+(?![A-Za-z0-9_])")
+# Capitals that people write and mean literally; a variable may still take one of these names.
+_ORDINARY = (
+    "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT HTTP HTTPS TLS SSL TCP UDP DNS URL URI "
+    "API JSON YAML HTML CSS UTF ASCII AWS ECS ECR ELB NLB EC2 VPC CPU RAM JWT UTC ID IP OK NO TODO "
+    "NOTE FIXME ALL CAPS"
+)
+ORDINARY = frozenset(_ORDINARY.split())
+# What opsctl can fill without being asked; a template need not use them all.
+FILLED = (
+    "APP_LOG_GROUP_NAME",
+    "ECS_LOG_GROUP_NAME",
+    "STREAM_NAME_ROOT",
+    "REDIS_ADDRESS",
+    "SECRETS_FILE",
+    "SERVICE_NAME",
+    "SERVICE_PORT",
+)
+
+
+def variables(config: Config, outputs: Mapping[str, str]) -> dict[str, str]:
+    """The values of FILLED and of `caddyfile.variables`, which win. `outputs` are the db stack's.
+
+    Raises TemplateError when the db stack has no endpoint.
+    """
+    if not outputs.get("RedisEndpoint"):
+        raise TemplateError(
+            f"the stack {config.system}-db has no output RedisEndpoint", hint="opsctl db up"
+        )
+    encrypted = config.db.kind == "replication_group" and config.db.encryption_in_transit
+    return {
+        "APP_LOG_GROUP_NAME": config.logs.app,
+        "ECS_LOG_GROUP_NAME": config.logs.stdout,
+        "STREAM_NAME_ROOT": config.logs.stream_name_root,
+        "REDIS_ADDRESS": f"{'rediss://' if encrypted else ''}{outputs['RedisEndpoint']}",
+        "SECRETS_FILE": config.secrets.file,
+        "SERVICE_NAME": config.ecs.service_name,
+        "SERVICE_PORT": str(config.load_balancer.container_port),
+        **config.caddyfile.variables,
+    }
+
+
+def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_template") -> str:
+    """Replace every name in one pass, so that a value is never searched for names.
+
+    Raises TemplateError that tells every unknown and every unused name at once.
+    """
+    findings = [
+        f"{file}:{number}: `{name}` has no value; {nearest(name, variables)}"
+        for number, line in enumerate(template.splitlines(), 1)
+        for name in _NAME.findall(line)
+        if name not in variables and name not in ORDINARY
+    ]
+    used = set(_NAME.findall(template))
+    findings += [
+        f"{file}: `{name}` has a value but is never used; {_nearest_written(name, used)}"
+        for name in variables
+        if name not in used and name not in FILLED
+    ]
+    if findings:
+        raise TemplateError(
+            "\n".join(findings),
+            hint="values come from `caddyfile.variables`; capitals that are no name: small letters",
+        )
+    return _NAME.sub(lambda found: variables.get(found[0], found[0]), template)
+
+
+def diff(old: str, new: str, *, old_name: str = "released", new_name: str = "now") -> list[str]:
+    """Unified, without line ends; empty when nothing differs."""
+    return list(
+        difflib.unified_diff(old.splitlines(), new.splitlines(), old_name, new_name, lineterm="")
+    )
+
+
+def _nearest_written(name: str, used: set[str]) -> str:
+    near = difflib.get_close_matches(name, used, n=1)
+    return f"the template has `{near[0]}`" if near else "remove it, or use it"

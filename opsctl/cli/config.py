@@ -1,0 +1,57 @@
+"""`opsctl config`: is the file right, what does it come to, what may stand in it."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import group, opened
+
+app = group("Check, show or describe opsctl.yaml.")
+
+
+@app.command()
+def check(context: typer.Context) -> None:
+    """Validate the file, with each of its environments unless --env chooses one."""
+    from opsctl.config import load
+
+    invocation = opened(context)
+    console = invocation.console
+    chosen = [invocation.environment]
+    if invocation.environment is None:
+        chosen += load.environments(invocation.path)
+    told: dict[str, None] = {}
+    for environment in chosen:
+        loaded = load.load(invocation.path, environment=environment, environ=invocation.environ)
+        told |= dict.fromkeys(loaded.warnings)
+    for warning in told:
+        console.warn(warning)
+    console.emit("config_check", environments=chosen, warnings=list(told))
+    names = ", ".join(f"`{name}`" for name in chosen if name)
+    console.say(f"`{invocation.path}` is valid{f', with {names}' if names else ''}")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Also say where each value came from.")
+    ] = False,
+) -> None:
+    """Print every key with its value; what may be a secret is masked."""
+    from opsctl.config import show as showing
+
+    invocation = opened(context)
+    for row in showing.rows(invocation.loaded):
+        invocation.console.emit("config_value", key=row.key, value=row.value, origin=row.origin)
+        if not invocation.console.json:
+            text = f"{row.key}: {json.dumps(row.value, ensure_ascii=False)}"
+            invocation.console.data(f"{text}  # {row.origin}" if origin else text)
+
+
+@app.command()
+def schema(context: typer.Context) -> None:
+    """Print the JSON Schema of opsctl.yaml, for editors."""
+    from opsctl.config.schema import schema as described
+
+    opened(context).console.data(json.dumps(described(), indent=2))

@@ -1,0 +1,85 @@
+"""`opsctl render`: what would be sent, without a network."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import Invocation, group, opened
+from opsctl.errors import ConfigError, OpsError, TemplateError
+
+app = group("Print what would be sent; needs no network.")
+# what -> the file that --out writes
+FILES = {
+    "db": "db.yaml",
+    "ecr": "ecr.yaml",
+    "ecs": "ecs.yaml",
+    "caddyfile": "Caddyfile",
+    "task-definition": "task-definition.json",
+}
+
+
+@app.callback(invoke_without_command=True, no_args_is_help=False)
+def render(
+    context: typer.Context,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar=f"[{'|'.join(FILES)}]...", help="All of them by default."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write files into this directory instead.")
+    ] = None,
+) -> None:
+    """Print templates, Caddyfile and task definition as they would be sent."""
+    invocation = opened(context)
+    if unknown := [name for name in what or () if name not in FILES]:
+        raise ConfigError(f"`{unknown[0]}` cannot be rendered", hint=f"one of: {', '.join(FILES)}")
+    for name in what or FILES:
+        text = _text(invocation, name)
+        if out is not None:
+            path = _write(out, FILES[name], text)
+            invocation.console.emit("rendered", what=name, path=str(path))
+            invocation.console.say(f"wrote {path}")
+        elif invocation.console.json:
+            invocation.console.emit("rendered", what=name, text=text)
+        else:
+            invocation.console.data(text.removesuffix("\n"))
+
+
+def _text(invocation: Invocation, what: str) -> str:
+    from opsctl.stacks import definition, resources
+
+    config = invocation.config
+    if what == "caddyfile":
+        return _caddyfile(invocation)
+    if what == "task-definition":
+        template = definition.ecs(config).template
+        return json.dumps(resources.properties(template, "TaskDefinition"), indent=2) + "\n"
+    build = {"db": definition.db, "ecr": definition.ecr, "ecs": definition.ecs}[what]
+    return build(config).template
+
+
+def _caddyfile(invocation: Invocation) -> str:
+    from opsctl import caddyfile
+
+    config = invocation.config
+    path = invocation.path.parent / config.caddyfile.template
+    try:
+        template = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(f"`{path}` cannot be read: {error}", hint="opsctl init") from error
+    # The endpoint is known once the stack exists; a name that says so stands in its place.
+    endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
+    invocation.console.say(f"`{endpoint}` stands for the address that `opsctl db up` gives")
+    values = caddyfile.variables(config, {"RedisEndpoint": endpoint})
+    return caddyfile.fill(template, values, file=path.name)
+
+
+def _write(folder: Path, name: str, text: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OpsError(f"`{folder / name}` cannot be written: {error.strerror}") from error
+    return folder / name

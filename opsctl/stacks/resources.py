@@ -1,0 +1,37 @@
+"""A rendered template read back: one resource's properties, functions in their long form. Pure."""
+
+from typing import Any
+
+import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix == "Ref" else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def read(template: str) -> dict[str, Any]:
+    """The whole template as plain values."""
+    found: dict[str, Any] = yaml.load(template, Loader=_Loader)  # a SafeLoader with functions
+    return found
+
+
+def properties(template: str, logical_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = read(template)["Resources"][logical_id]["Properties"]
+    return found

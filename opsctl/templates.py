@@ -1,0 +1,61 @@
+"""The door to jinja2: a template's name and its values -> text. Nothing is left undefined."""
+
+import json
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from opsctl.errors import TemplateError
+
+_PACKAGED = Path(__file__).parent / "_templates"
+# In a wheel they lie beside this module, in a checkout (or an editable install) at its top.
+FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+def render(name: str, **values: object) -> str:
+    """Fill `templates/<name>`. Raises TemplateError with file and line."""
+    try:
+        return _environment(jinja2.FileSystemLoader(FOLDER)).get_template(name).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise TemplateError(f"there is no template `{error.name}`") from None
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(f"{error.name or name}:{error.lineno}: {error.message}") from None
+    except jinja2.UndefinedError as error:
+        raise TemplateError(f"{_place(error, name)}: {error.message}") from None
+
+
+def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # CloudFormation's YAML, not HTML; `json` quotes what needs it
+    )
+    environment.filters["json"] = _json
+    environment.filters["seconds"] = lambda value: int(value.total_seconds())
+    environment.filters["iso"] = _iso
+    return environment
+
+
+def _json(value: Any) -> str:
+    """A JSON value, which is a YAML value that nothing in it can break out of."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _iso(value: timedelta) -> str:
+    """CloudFormation's ISO 8601 durations: `PT15M`, `PT1H`, `PT90S`."""
+    seconds = int(value.total_seconds())
+    if seconds % 60:
+        return f"PT{seconds}S"
+    return f"PT{seconds // 3600}H" if seconds % 3600 == 0 else f"PT{seconds // 60}M"
+
+
+def _place(error: Exception, name: str) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename.endswith(name)]
+    return f"{name}:{lines[-1]}" if lines else name

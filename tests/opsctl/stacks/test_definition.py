@@ -1,0 +1,221 @@
+"""The rendered templates: golden files, cfn-lint over a matrix of options, and what they promise.
+
+`UPDATE_GOLDEN=1 pytest tests/opsctl/stacks/test_definition.py` writes the golden files anew.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsctl.config import document, load
+from opsctl.config.model import Config
+from opsctl.stacks import definition, resources
+from opsctl.stacks.definition import Stack
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+KINDS = {"db": definition.db, "ecr": definition.ecr, "ecs": definition.ecs}
+ACCOUNT = "us-east-1:123456789012"
+GROUP = ("db.kind=replication_group",)
+# Every value of every option that a template looks at occurs in at least one case.
+MATRIX: tuple[tuple[str, ...], ...] = (
+    (),
+    ("db.availability_zone=us-east-1a", "db.maintenance_window='sun:03:00-sun:04:00'"),
+    ("db.parameter_group=mine", "db.snapshot_retention_days=3", "db.subnets=[subnet-00000009]"),
+    (*GROUP, "db.nodes=3", "db.snapshot_retention_days=3", "db.password=ssm:/redis"),
+    (*GROUP, "db.engine=valkey", "db.engine_version='8.0'", "db.availability_zone=us-east-1a"),
+    (*GROUP, "db.user=app", "db.password='secretsmanager:redis#password'"),
+    (
+        *(*GROUP, "db.engine=valkey", "db.engine_version=8.0"),
+        *("db.user=a", "db.password=secretsmanager:r"),
+    ),
+    (*GROUP, "db.encryption_in_transit=false", "db.maintenance_window='sun:03:00-sun:04:00'"),
+    (
+        *("compute.launch=configuration", "compute.role=described", "compute.ingress=described"),
+        *("ecs.service_role.create=true", "compute.key_pair=mine"),
+    ),
+    (
+        *("compute.launch=configuration", "compute.capacity_provider=true"),
+        *("compute.ami=ami-12345678", "compute.volume={type: gp3, size: 50, device: /dev/xvdb}"),
+    ),
+    (
+        *("compute.capacity_provider=true", "compute.maximum=4", "compute.health_check=ELB"),
+        "compute.ingress=[{port: 22, cidrs: [10.0.0.0/8, 'fd00::/8']}]",
+        *("logs.mode=blocking", "ecs.container_insights=true"),
+    ),
+    (
+        f"load_balancer.certificate=arn:aws:acm:{ACCOUNT}:certificate/1",
+        "load_balancer.health_check={protocol: HTTP, path: /health}",
+        *("load_balancer.access_logs_bucket=logs", "load_balancer.port=443"),
+        *("load_balancer.cross_zone=false", "load_balancer.deletion_protection=true"),
+        f"logs.kms_key=arn:aws:kms:{ACCOUNT}:key/1",
+    ),
+    (
+        *("ecs.host_ports=fixed", "ecs.desired_count=2", "load_balancer.health_check.port=80"),
+        *("ecs.minimum_healthy_percent=50", "ecs.maximum_percent=100"),
+        *("load_balancer.scheme=internal", "load_balancer.address_type=dualstack"),
+        "load_balancer.cidrs=[10.0.0.0/8, 'fd00::/8']",
+    ),
+    (
+        *("ecs.read_only_root=false", "ecs.placement=[instanceId]", "ecs.breaker.enable=false"),
+        "ecs.health_check.command=[CMD, /bin/true]",
+        "ecs.environment={A: 'it''s \"quoted\": {{ and ${more}'}",
+        "ecs.secrets={A_SECRET: ssm:/a, B_SECRET: 'secretsmanager:b#key'}",
+        "secrets.values={token: ssm:/t, other: secretsmanager:o, here: env:H}",
+        "ecs.version_consistency=false",
+    ),
+    (
+        *("ecs.breaker.alarms=[high]", "alarms.roll_back_on=[low]", "ecs.placement=[]"),
+        *("logs.ecs=/host", "logs.agent=/host", "ecs.availability_zone_rebalancing=false"),
+        *("compute.architecture=arm64", "compute.instance_type=m7g.xlarge"),
+        *("compute.desired=0", "ecs.desired_count=0", "compute.subnets=[subnet-00000001]"),
+    ),
+)  # fmt: skip
+
+
+def config(*sets: str) -> Config:
+    text = (
+        "name: example\nnetwork: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}\n"
+    )
+    file = document.parse(text, "opsctl.yaml")
+    return load.link(file, environment=None, environ={}, overrides=sets).config
+
+
+def ecs(*sets: str) -> dict[str, Any]:
+    found: dict[str, Any] = resources.read(definition.ecs(config(*sets)).template)["Resources"]
+    return found
+
+
+def container(*sets: str) -> dict[str, Any]:
+    found: dict[str, Any] = ecs(*sets)["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
+    rendered = KINDS[kind](config()).template
+    golden = GOLDEN / f"{kind}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(rendered)
+    assert rendered == golden.read_text()
+
+
+def test_cfn_lint_has_nothing_to_say_for_any_case_of_the_matrix(tmp_path: Path) -> None:
+    for number, sets in enumerate(MATRIX):
+        for kind, build in KINDS.items():
+            (tmp_path / f"{number}-{kind}.yaml").write_text(build(config(*sets)).template)
+    lint = Path(sys.executable).with_name("cfn-lint")
+    files = sorted({path.read_text(): str(path) for path in tmp_path.iterdir()}.values())
+    done = subprocess.run(
+        [
+            str(lint),
+            "--non-zero-exit-code",
+            "informational",
+            "--regions",
+            "us-east-1",
+            "--",
+            *files,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_a_stack_has_its_name_and_tags() -> None:
+    stack: Stack = definition.db(config())
+    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {})
+    assert {key: stack.tags[key] for key in ("opsctl:name", "opsctl:env", "opsctl:stack")} == {
+        "opsctl:name": "example",
+        "opsctl:env": "default",
+        "opsctl:stack": "db",
+    }
+
+
+def test_the_described_numbers_are_the_defaults() -> None:
+    made = container()
+    assert (made["Cpu"], made["Memory"]) == (512, 400)
+    assert made["Ulimits"] == [{"Name": "nofile", "SoftLimit": 1024000, "HardLimit": 1024000}]
+    assert [port["ContainerPort"] for port in made["PortMappings"]] == [80, 8082]
+    service = ecs()["Service"]["Properties"]
+    deployment = service["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
+    assert definition.ecs(config()).parameters["DesiredCount"] == "8"
+    assert service["LaunchType"] == "EC2"
+    group = ecs()["AutoScalingGroup"]["Properties"]
+    sizes = [group[key] for key in ("DesiredCapacity", "MinSize", "MaxSize", "Cooldown")]
+    assert sizes == ["2", "0", "2", "300"]
+
+
+def test_nobody_but_the_instances_reaches_the_cache() -> None:
+    database = resources.read(definition.db(config()).template)["Resources"]
+    assert "SecurityGroupIngress" not in database["SecurityGroup"]["Properties"]
+    rule = ecs()["RedisIngress"]["Properties"]
+    assert rule["GroupId"] == {"Fn::ImportValue": "example-db-SecurityGroup"}
+    assert rule["SourceSecurityGroupId"] == {"Fn::GetAtt": ["InstanceSecurityGroup", "GroupId"]}
+
+
+def test_only_the_load_balancer_reaches_the_instances_and_only_their_dynamic_ports() -> None:
+    made = ecs()
+    assert "SecurityGroupIngress" not in made["InstanceSecurityGroup"]["Properties"]
+    rule = made["LoadBalancerIngress"]["Properties"]
+    assert (rule["FromPort"], rule["ToPort"]) == (32768, 60999)
+    script = json.dumps(made["LaunchTemplate"])
+    assert "ECS_DYNAMIC_HOST_PORT_RANGE=32768-60999" in script
+
+
+def test_the_described_ingress_is_as_written() -> None:
+    made = ecs("compute.ingress=described")["InstanceSecurityGroup"]["Properties"]
+    opened = [(rule["FromPort"], rule["ToPort"]) for rule in made["SecurityGroupIngress"]]
+    assert opened == [(0, 65535), (22, 22), (80, 80), (8082, 8082)]
+
+
+def test_the_described_launch_configuration_keeps_its_disk() -> None:
+    made = ecs("compute.launch=configuration")
+    [disk] = made["LaunchConfiguration"]["Properties"]["BlockDeviceMappings"]
+    assert disk["DeviceName"] == "/dev/xvdcz"
+    assert (disk["Ebs"]["VolumeType"], disk["Ebs"]["VolumeSize"]) == ("gp2", 22)
+    assert "LaunchTemplate" not in made
+
+
+def test_a_secret_is_only_ever_a_reference() -> None:
+    made = container("ecs.secrets={JWT: 'secretsmanager:jwt#key', B: ssm:/b}")
+    region = "${AWS::Region}:${AWS::AccountId}"
+    assert made["Secrets"] == [
+        {
+            "Name": "JWT",
+            "ValueFrom": {
+                "Fn::Sub": f"arn:${{AWS::Partition}}:secretsmanager:{region}:secret:jwt:key::"
+            },
+        },
+        {
+            "Name": "B",
+            "ValueFrom": {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{region}:parameter/b"},
+        },
+    ]
+
+
+def test_text_of_the_config_cannot_break_out_of_its_place() -> None:
+    nasty = "a'\"\n- Effect: Allow\\ {{ x }} #"
+    made = container(f"ecs.environment={json.dumps({'A': nasty})}")
+    assert {"Name": "A", "Value": nasty} in made["Environment"]
+
+
+def test_two_sources_may_share_one_log_group() -> None:
+    made = ecs("logs.ecs=/host", "logs.agent=/host")
+    names = [
+        each["Properties"]["LogGroupName"]
+        for each in made.values()
+        if each["Type"] == "AWS::Logs::LogGroup"
+    ]
+    assert sorted(names) == ["/example/app", "/example/stdout", "/host"]
+
+
+def test_one_instance_is_replaced_at_a_time_within_the_maximum() -> None:
+    update = ecs()["AutoScalingGroup"]["UpdatePolicy"]["AutoScalingRollingUpdate"]
+    assert (update["MinInstancesInService"], update["MaxBatchSize"]) == (1, 1)
