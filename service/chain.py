@@ -87,6 +87,7 @@ class Site:
     host: str
     port: int
     secrets: Mapping[str, Any] = field(default_factory=dict)
+    container_metadata_uri: str = ""  # of ECS, set before start-up by who reads the environment
     startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
