@@ -1,11 +1,12 @@
-"""The service's one door to boto3: clients for the log stream, and values of secret references.
+"""The service's one door to AWS: clients for the log stream, and values of secret references.
 
-Imported lazily by those who need AWS, because botocore costs 20 MB that local runs need not pay.
+It is botocore, which is boto3 without what we would not use, and imported only by those who need
+AWS, because it still costs 20 MB.
 """
 
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,16 +14,26 @@ from service.errors import StartError
 
 AwsError = (BotoCoreError, ClientError)
 
-_CONFIG = Config(
-    connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
-)
+_PASSING = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
 
 
 class Session:
-    """A boto3 session, made once; AWS's own variables (profile, region, endpoint) apply."""
+    """A botocore session, made once; AWS's own variables (profile, region, endpoint) apply."""
 
     def __init__(self) -> None:
-        self._session = boto3.Session()
+        self._session = botocore.session.get_session()
+        # botocore reads the first only, other SDKs and ECS the second.
+        names = ["AWS_DEFAULT_REGION", "AWS_REGION"]
+        self._session.session_var_map["region"] = ("region", names, None, None)
 
     def has_credentials(self) -> bool:
         try:
@@ -30,9 +41,15 @@ class Session:
         except BotoCoreError as error:
             raise StartError(f"AWS credentials cannot be loaded: {error}") from error
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, attempts: int = 3) -> Any:
+        """Retries are botocore's; `attempts=1` is for callers that retry themselves."""
+        config = Config(
+            connect_timeout=5,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        )
         try:
-            return self._session.client(service, config=_CONFIG)  # type: ignore[call-overload]
+            return self._session.create_client(service, config=config)
         except BotoCoreError as error:
             raise StartError(f"no AWS client for {service}: {error}") from error
 
@@ -42,6 +59,14 @@ def code(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another attempt may succeed: AWS is away, busy, or our credentials just expired."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or code(error) in _PASSING
 
 
 def resolve(reference: str, session: Session | None = None) -> str:

@@ -16,7 +16,7 @@ class Stubbed(aws.Session):
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, attempts: int = 3) -> Any:
         assert self._client.meta.service_model.service_name == service
         return self._client
 
