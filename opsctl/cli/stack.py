@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 
 from opsctl.cli.console import Console
@@ -31,7 +32,7 @@ def plan(invocation: Invocation, stack: Stack) -> int:
 def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None = None) -> bool:
     """Plan, ask, execute and follow; True when something was changed."""
     console = invocation.console
-    found = _ready(invocation, stack, yes=yes)
+    found = ready(invocation, stack, yes=yes)
     change_set = _plan(invocation, stack, found)
     show_change_set(console, change_set)
     if change_set.is_empty:
@@ -49,12 +50,14 @@ def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None =
     return True
 
 
-def execute(invocation: Invocation, change_set: ChangeSet) -> None:
-    """Execute a reviewed change set and follow it to its end."""
+def execute(
+    invocation: Invocation, change_set: ChangeSet, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Execute a reviewed change set and follow it to its end; `sleep` may look elsewhere first."""
     cloudformation = invocation.clients.cloudformation
     after = apply.newest_event(cloudformation, change_set.stack_id)
     apply.execute(cloudformation, change_set, token=f"opsctl-{uuid.uuid4().hex}")
-    follow(invocation, change_set.stack, change_set.stack_id, after)
+    follow(invocation, change_set.stack, change_set.stack_id, after, sleep=sleep)
     invocation.console.emit("result", stack=change_set.stack, outcome="done")
 
 
@@ -109,14 +112,21 @@ def status(invocation: Invocation, stack: str) -> int:
     return 0
 
 
-def follow(invocation: Invocation, stack: str, stack_id: str, after: str | None) -> None:
+def follow(
+    invocation: Invocation,
+    stack: str,
+    stack_id: str,
+    after: str | None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Show events to the end. Raises RolledBack, StackFailed, or Detached after a Ctrl-C."""
     cloudformation = invocation.clients.cloudformation
     cause = last = None
     with StackProgress(invocation.console, stack) as progress:
         while last is None or not last.ends:
             try:
-                for event in apply.follow(cloudformation, stack_id, after=after, sleep=time.sleep):
+                for event in apply.follow(cloudformation, stack_id, after=after, sleep=sleep):
                     after, last = event.id, event
                     cause = cause or (event if event.is_cause else None)
                     progress.show(event)
@@ -146,7 +156,7 @@ def _interrupted(invocation: Invocation, stack: str, stack_id: str) -> None:
     )
 
 
-def _ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | None:
+def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | None:
     """The stack in a state that takes a change set: joined, repaired or absent."""
     clients = invocation.checked_clients()
     cloudformation = clients.cloudformation

@@ -1,0 +1,241 @@
+"""The second half of `update-tasks`: is there room, the change set, the watch, the outcome."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import partial
+
+from opsctl.cli import release, stack
+from opsctl.cli.interrupt import Choice, ask
+from opsctl.cli.options import Invocation
+from opsctl.errors import Detached, OpsError, RolledBack
+from opsctl.rollout import follow, observe, reach, room, stop
+from opsctl.rollout.follow import RolloutEvent, Watch
+from opsctl.rollout.outcome import Outcome
+from opsctl.rollout.room import Forecast, Wish
+from opsctl.stacks import plan as planning
+from opsctl.stacks.changes import ChangeSet
+from opsctl.stacks.definition import Stack
+from opsctl.stacks.state import StackState
+
+# A rollout may change these and nothing else; anything more is the work of `ecs up`.
+_OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
+
+
+class Strategy(StrEnum):
+    ROLLING = "rolling"
+    STOP = "stop"
+
+
+class Roll:
+    """One image on its way into one service."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        found: StackState,
+        wanted: release.Wanted,
+        strategy: Strategy,
+        patience: float,
+    ) -> None:
+        self.invocation = invocation
+        self.console = invocation.console
+        self.found = found
+        self.wanted = wanted
+        self.strategy = strategy
+        self.patience = patience
+        config = invocation.config.ecs
+        self.where = (config.cluster_name, config.service_name)
+        self.changes = {
+            key: value
+            for key, value in (
+                ("Image", wanted.reference or "to be built"),
+                ("DesiredCount", str(config.desired_count)),
+            )
+            if found.parameters.get(key) != value
+        }
+        self.wish = self._wish()
+
+    def is_steady(self) -> bool:
+        watch = self._watch(forced=False)
+        list(watch.look())
+        verdict = watch.verdict()
+        return verdict is not None and verdict.kind == "deployed"
+
+    def require_room(self) -> Forecast:
+        """The arithmetic, before any change. Raises OpsError when not one task could start."""
+        ecs = self.invocation.clients.ecs
+        instances = observe.instances(ecs, *self.where)
+        compute = self.invocation.config.compute
+        found = room.forecast(instances, self.wish, more_instances=compute.maximum - len(instances))
+        self.console.emit(
+            "forecast",
+            room=found.room,
+            waves=list(found.waves),
+            lack=found.lack,
+            choices=list(found.choices),
+        )
+        if found.can_roll:
+            waves = len(found.waves)
+            self.console.say(
+                f"{self.wish.desired} tasks, room for {found.room} more now: "
+                f"{waves} wave{'s' if waves != 1 else ''}"
+            )
+        elif compute.capacity_provider:
+            self.console.warn(f"not enough {found.lack} now; the capacity provider adds instances")
+        else:
+            raise _cannot_start(found, self.wish)
+        return found
+
+    def show_plan(self) -> None:
+        if self.wanted.reference is None:
+            self.console.say("the plan of the stack follows once the image is known")
+            return
+        change_set = self._plan()
+        stack.show_change_set(self.console, change_set)
+        planning.discard(self.invocation.clients.cloudformation, change_set)
+
+    def run(self, *, yes: bool, force: bool) -> Outcome:
+        if self.changes:
+            return self._change(yes=yes)
+        watch = self._watch(forced=force)
+        if force:
+            self.console.say("nothing changed; a new deployment of the same image is forced")
+            self._agree(yes=yes)
+            stop.force(self.invocation.clients.ecs, *self.where)
+        else:
+            self.console.say("the service has this image already: following it until it is healthy")
+        return self._verify(watch)
+
+    def _change(self, *, yes: bool) -> Outcome:
+        """Give the stack the image by a change set of the task definition and service alone."""
+        change_set = self._plan()
+        stack.show_change_set(self.console, change_set)
+        try:
+            self._refuse_more(change_set)
+            self._agree(yes=yes)
+        except BaseException:
+            planning.discard(self.invocation.clients.cloudformation, change_set)
+            raise
+        watch = self._watch(forced=False)
+        sleep = partial(self._look_and_sleep, watch)
+        try:
+            stack.execute(self.invocation, change_set, sleep=sleep)
+        except RolledBack as error:
+            return Outcome("rolled-back", error.message)
+        return self._verify(watch)
+
+    def _agree(self, *, yes: bool) -> None:
+        if not self.console.confirm(f"roll `{self.where[1]}`?", yes=yes):
+            raise Detached("nothing was rolled")
+
+    def _verify(self, watch: Watch) -> Outcome:
+        outcome = None
+        while outcome is None:
+            try:
+                for event in follow.follow(
+                    watch,
+                    sleep=time.sleep,
+                    now=time.monotonic,
+                    timeout=self.patience,
+                    act=partial(self._waves, watch),
+                ):
+                    self._show(event)
+                    outcome = event.outcome
+            except KeyboardInterrupt:
+                if ask(self.console, "the tasks are being rolled") is not Choice.WAIT:
+                    raise Detached(
+                        "left the rollout running", hint="opsctl update-tasks follows it again"
+                    ) from None
+        if outcome.kind == "deployed":
+            self._ask_through_load_balancer()
+        return outcome
+
+    def _look_and_sleep(self, watch: Watch, seconds: float) -> None:
+        """What happens to the tasks while CloudFormation only says that it waits."""
+        for event in (*watch.look(), *self._waves(watch)):
+            self._show(event)
+        time.sleep(seconds)
+
+    def _waves(self, watch: Watch) -> Iterable[RolloutEvent]:
+        if self.strategy is Strategy.ROLLING:
+            return ()
+        return stop.wave(self.invocation.clients.ecs, *self.where, watch, self.wish)
+
+    def _show(self, event: RolloutEvent) -> None:
+        self.console.emit("rollout", kind=event.kind, text=event.text, bad=event.bad)
+        if event.kind != "outcome":
+            mark = self.console.style("bad", "! ") if event.bad else "  "
+            self.console.say(f"{mark}{event.text}")
+
+    def _ask_through_load_balancer(self) -> None:
+        address = reach.address(self.invocation.clients.elbv2, self._service())
+        if address is None:
+            return
+        answered = reach.reach(address, sleep=time.sleep)
+        self.console.emit("reached", address=str(address), answer=answered.text)
+        self.console.say(f"through the load balancer: {answered.text}")
+
+    def _plan(self) -> ChangeSet:
+        kept: dict[str, str | None] = dict.fromkeys(self.found.parameters)
+        wanted = Stack(
+            name=self.found.name,
+            kind="ecs",
+            template="",
+            parameters=kept | self.changes,
+            capabilities=("CAPABILITY_NAMED_IAM",),
+            tags=self.found.tags,
+        )
+        return planning.plan(
+            self.invocation.clients,
+            wanted,
+            self.found,
+            bucket=None,
+            sleep=time.sleep,
+            token=uuid.uuid4().hex,
+        )
+
+    def _refuse_more(self, change_set: ChangeSet) -> None:
+        others = [each.logical_id for each in change_set.changes if each.resource_type not in _OURS]
+        if others:
+            raise OpsError(
+                f"this would change more than the tasks: {', '.join(others)}",
+                hint="opsctl ecs up first, then opsctl update-tasks",
+            )
+
+    def _watch(self, *, forced: bool) -> Watch:
+        clients = self.invocation.clients
+        return Watch.start(
+            partial(observe.observe, clients.ecs, clients.elbv2, *self.where),
+            partial(observe.images, clients.ecs),
+            image=self.wanted.reference or "",
+            forced=forced,
+        )
+
+    def _wish(self) -> Wish:
+        config = self.invocation.config.ecs
+        size = observe.task_size(self.invocation.clients.ecs, self._service()["taskDefinition"])
+        return Wish(
+            desired=config.desired_count,
+            minimum_percent=config.minimum_healthy_percent,
+            maximum_percent=config.maximum_percent,
+            task=size,
+            old_task=size,
+        )
+
+    def _service(self) -> observe.Described:
+        return observe.describe(self.invocation.clients.ecs, *self.where)
+
+
+def _cannot_start(found: Forecast, wish: Wish) -> OpsError:
+    started = sum(found.waves)
+    if found.lack == "instances":
+        return OpsError(
+            "cannot start: no instance of the cluster takes tasks", hint="opsctl status"
+        )
+    what = "not one task fits" if not started else f"only {started} of {wish.desired} tasks fit"
+    choices = "; ".join(found.choices) or "a larger `compute.instance_type`"
+    return OpsError(
+        f"cannot start: {what} (not enough {found.lack})", hint=f"choose one: {choices}"
+    )

@@ -1,0 +1,90 @@
+"""`opsctl update-tasks`: from a commit to healthy tasks, and the truth about how it ended."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from opsctl.cli import release, stack
+from opsctl.cli.options import Invocation, Yes, group, opened
+from opsctl.cli.roll import Roll, Strategy
+from opsctl.config.duration import parse_duration
+from opsctl.errors import OpsError
+from opsctl.images import registry
+from opsctl.stacks import definition, state
+from opsctl.stacks.definition import Stack
+from opsctl.stacks.state import StackState
+
+app = group("Render the Caddyfile, build, push and roll the tasks.")
+
+
+@app.command()
+def update_tasks(
+    context: typer.Context,
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be done; change nothing.")] = False,
+    image: Annotated[
+        str | None, typer.Option(metavar="REF", help="Roll this digest or tag; build nothing.")
+    ] = None,
+    no_build: Annotated[
+        bool, typer.Option(help="Only an image that the registry already has.")
+    ] = False,
+    strategy: Annotated[
+        Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
+    ] = Strategy.ROLLING,
+    force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
+    timeout: Annotated[
+        str, typer.Option(help="How long the tasks may take to become healthy.")
+    ] = "20m",
+) -> int:
+    """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
+    invocation = opened(context)
+    started = time.monotonic()
+    patience = parse_duration(timeout).total_seconds()
+    found = _ready_stack(invocation, yes=yes)
+    wanted = _wanted(invocation, image, no_build=no_build, dry_run=dry_run)
+    roll = Roll(invocation, found, wanted, strategy, patience)
+    if not roll.changes and not force and roll.is_steady():
+        invocation.console.say("nothing to roll: these tasks already run, and are healthy")
+        invocation.console.emit("release", outcome="no_changes", image=wanted.reference)
+        return 0
+    if roll.changes or force:
+        roll.require_room()
+    if dry_run:
+        roll.show_plan()
+        return 0
+    outcome = roll.run(yes=yes, force=force)
+    invocation.console.emit(
+        "release",
+        outcome=outcome.kind,
+        reason=outcome.reason,
+        image=wanted.reference,
+        commit=wanted.commit,
+        seconds=round(time.monotonic() - started, 1),
+    )
+    outcome.require()
+    invocation.console.say(f"deployed: {wanted.reference}")
+    return 0
+
+
+def _ready_stack(invocation: Invocation, *, yes: bool) -> StackState:
+    """The ecs stack, once nobody else is changing it."""
+    name = definition.ecs(invocation.config).name
+    wanted = Stack(name, "ecs", "", {}, (), {})
+    found = stack.ready(invocation, wanted, yes=yes)
+    if found is None or not found.exists:
+        raise OpsError(f"there is no stack `{name}`", hint="opsctl ecs up")
+    return found
+
+
+def _wanted(
+    invocation: Invocation, image: str | None, *, no_build: bool, dry_run: bool
+) -> release.Wanted:
+    config, clients = invocation.config, invocation.clients
+    repository = registry.repository(clients.ecr, config.image.repository)
+    if image is not None:
+        return release.Wanted(registry.resolve(clients.ecr, repository, image))
+    db = definition.db(config).name
+    outputs = state.outputs(clients.cloudformation, db, hint="opsctl db up")
+    text = release.write_caddyfile(invocation, outputs, dry_run=dry_run)
+    return release.make_image(invocation, repository, text, no_build=no_build, dry_run=dry_run)
