@@ -1,0 +1,60 @@
+"""Commands as processes, against a sandbox of this session."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from opsctl.sandbox import environment, lifecycle
+from opsctl.sandbox.home import Home, Settings
+
+ROOT = Path(__file__).parents[3]
+
+
+class System:
+    """One system with a name of its own: its folder, its config, its environment."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        self.folder, self.name = folder, f"t{uuid4().hex[:8]}"
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        self.variables = {**kept, **variables, "PYTHONPATH": str(ROOT)}
+        subnets = "[subnet-00000001, subnet-00000002]"
+        config = f"name: {self.name}\nnetwork: {{vpc: vpc-00000001, subnets: {subnets}}}\n"
+        (folder / "opsctl.yaml").write_text(config + "compute: {maximum: 4}\n", encoding="utf-8")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "opsctl", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    def client(self, service: str) -> Any:
+        make: Any = boto3.client  # its stubs want a literal name
+        return make(
+            service,
+            endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+            aws_access_key_id="sandbox", aws_secret_access_key="sandbox",
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    home = Home(tmp_path_factory.mktemp("sandbox"))
+    *_, last = lifecycle.up(home, Settings(tasks="none"), os.environ)
+    assert last.sandbox is not None
+    yield environment.variables(last.sandbox)
+    list(lifecycle.down(home))
+
+
+@pytest.fixture
+def system(tmp_path: Path, endpoint: Mapping[str, str]) -> System:
+    return System(tmp_path, endpoint)

@@ -1,0 +1,85 @@
+import csv
+import io
+import json
+import time
+
+import pytest
+
+from tests.opsctl.cli.conftest import System
+
+
+def put(system: System, namespace: str, name: str, dimensions: dict[str, str]) -> None:
+    """Half an hour of 1, 2, 3 … a minute, with ten minutes missing."""
+    cloudwatch, now = system.client("cloudwatch"), time.time()
+    cloudwatch.put_metric_data(
+        Namespace=namespace,
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": key, "Value": dimensions[key]} for key in dimensions],
+                "Timestamp": now - 60 * (31 - minute),
+                "Value": float(minute),
+            }
+            for minute in range(1, 31)
+            if not 10 < minute <= 20
+        ],
+    )
+    cloudwatch.close()
+
+
+@pytest.fixture
+def measured(system: System) -> System:
+    name = system.name
+    put(system, "AWS/ECS", "CPUReservation", {"ClusterName": name})
+    put(system, "AWS/Logs", "IncomingLogEvents", {"LogGroupName": f"/{name}/app"})
+    return system
+
+
+def test_a_table_has_a_row_for_each_metric_and_gaps_are_seen(measured: System) -> None:
+    done = measured.run("metrics", "cluster", "logs", "--since", "30m")
+    assert done.returncode == 0
+    rows = {line.split("  ")[1]: line for line in done.stdout.splitlines() if line[:2] == "  "}
+    cpu = next(line for line in rows.values() if "CPUReservation" in line)
+    assert "▁" in cpu and "█" in cpu and "········" in cpu
+    assert " 30~ " in cpu
+    assert "no data" in next(line for line in rows.values() if "MemoryReservation" in line)
+    assert "IncomingLogEvents app" in done.stdout
+
+
+def test_json_keeps_gaps_as_null(measured: System) -> None:
+    done = measured.run("--json", "metrics", "cluster", "--since", "30m")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    cpu = next(each for each in found if each["metric"] == "CPUReservation")
+    assert (cpu["v"], cpu["type"], cpu["period_seconds"]) == (1, "metric", 60)
+    assert cpu["points"].count(None) in (10, 11)
+    assert 0 not in cpu["points"]
+    empty = next(each for each in found if each["metric"] == "MemoryReservation")
+    assert set(empty["points"]) == {None}
+
+
+def test_csv_is_a_line_a_point(measured: System) -> None:
+    done = measured.run("metrics", "logs", "--since", "30m", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["metric"] for row in rows} == {"IncomingLogEvents"}
+    assert {row["about"] for row in rows} == {"app"}
+    assert len(rows) in (19, 20)
+
+
+def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
+    done = system.run("metrics")
+    assert done.returncode == 0
+    assert "nothing to show for lb and asg; opsctl ecs up" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["clstr"], "hint: opsctl metrics cluster"),
+        (["--period", "90s"], "whole minutes"),
+        (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
+        (["--since", "2030-01-01"], "future"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(system: System, options: list[str], text: str) -> None:
+    done = system.run("metrics", *options)
+    assert (done.returncode, text in done.stderr) == (2, True), done.stderr
