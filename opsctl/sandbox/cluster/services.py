@@ -41,7 +41,7 @@ def tick(world: World, service: Service) -> None:
         _stop_unhealthy(world, service)
         short = _start(world, service)
         _stop_surplus(world, service, short)
-        deployments.settle(world, service, _steady(world, service))
+        deployments.settle(world, service, steady(world, service))
     world.after(world.timings.schedule, tick, world, service)
 
 
@@ -188,7 +188,8 @@ def _stop(world: World, service: Service, doomed: list[Task]) -> None:
     say(world, service, f"has stopped {len(ids)} running tasks: {listed(ids)}.")
 
 
-def _steady(world: World, service: Service) -> bool:
+def steady(world: World, service: Service) -> bool:
+    """As many healthy tasks of the PRIMARY as wanted, and nothing else that is not stopped."""
     everything = [t for t in all_tasks(world, service) if t.status != "STOPPED"]
     return len(everything) == service.spec.desired and all(
         healthy(world, t) and t.deployment == service.primary.id for t in everything

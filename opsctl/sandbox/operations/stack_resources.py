@@ -1,0 +1,166 @@
+"""The resources of a stack that live in the simulation: how CloudFormation makes, changes and
+removes ECS clusters, task definitions and services, and Auto Scaling groups.
+
+A property reaches the API whole and in its type, because botocore's input shape leads the way.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from ministack.core.responses import get_region
+from ministack.services.cloudformation import provisioners
+
+from opsctl.sandbox.operations import autoscaling, ecs, ecs_services
+from opsctl.sandbox.operations.simulation import Simulation
+from opsctl.sandbox.wire import models
+
+Properties = dict[str, Any]
+Made = tuple[str, dict[str, Any]]
+_RENAMED = {"PlacementStrategies": "placementStrategy"}
+
+
+def to_api(operation: str, properties: Properties) -> Properties:
+    """CloudFormation properties as the ECS operation's input."""
+    model = models.operation("ecs", operation)
+    assert model is not None and model.input_shape is not None
+    converted: Properties = _shaped(properties, model.input_shape)
+    return converted
+
+
+def _shaped(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        members = {str(name).lower(): str(name) for name in shape.members}
+        shaped: Properties = {}
+        for key, inner in value.items():
+            name = members.get(_RENAMED.get(key, key).lower())
+            if name:
+                shaped[name] = _shaped(inner, shape.members[name])
+        return shaped
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_shaped(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {str(k): _shaped(v, shape.value) for k, v in value.items()}
+    return _scalar(value, shape.type_name)
+
+
+def _scalar(value: Any, kind: str) -> Any:
+    """Template parameters are strings, whatever the property wants."""
+    if kind in ("integer", "long"):
+        return int(value)
+    if kind == "boolean":
+        return str(value).lower() == "true"
+    if kind == "string":
+        return str(value)
+    return value
+
+
+class Resources:
+    """Handlers for ministack's table of resource types, bound to one simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._plain = dict(provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::AutoScalingGroup"])
+
+    def handlers(self) -> dict[str, dict[str, Any]]:
+        """By resource type, in the form of ministack's own table."""
+        return {
+            "AWS::ECS::Cluster": _entry(
+                self.create_cluster, self.update_cluster, self.delete_cluster
+            ),
+            "AWS::ECS::TaskDefinition": _entry(
+                self.create_definition, self.update_definition, self.delete_definition
+            ),
+            "AWS::ECS::Service": _entry(
+                self.create_service, self.update_service, self.delete_service
+            ),
+            "AWS::AutoScaling::AutoScalingGroup": _entry(
+                self.create_group, self.update_group, self.delete_group
+            ),
+        }
+
+    def create_cluster(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("CreateCluster", properties)
+        asked.setdefault("clusterName", f"{stack}-{logical_id}")
+        made = ecs.create_cluster(self._simulation, asked)["cluster"]
+        return made["clusterName"], {"Arn": made["clusterArn"]}
+
+    def update_cluster(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        name = new.get("ClusterName", identifier)
+        return self.create_cluster(logical_id, {**new, "ClusterName": name}, stack)
+
+    def delete_cluster(self, identifier: str, properties: Properties) -> None:
+        if identifier in self._simulation.world().clusters:
+            ecs.delete_cluster(self._simulation, {"cluster": identifier})
+
+    def create_definition(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("RegisterTaskDefinition", properties)
+        asked.setdefault("family", f"{stack}-{logical_id}")
+        made = ecs.register_task_definition(self._simulation, asked)["taskDefinition"]
+        return made["taskDefinitionArn"], {"TaskDefinitionArn": made["taskDefinitionArn"]}
+
+    def update_definition(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        return self.create_definition(logical_id, new, stack)
+
+    def delete_definition(self, identifier: str, properties: Properties) -> None:
+        ecs.deregister_task_definition(self._simulation, {"taskDefinition": identifier})
+
+    def create_service(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("CreateService", properties)
+        asked.setdefault("serviceName", f"{stack}-{logical_id}")
+        made = ecs_services.create_service(self._simulation, asked)["service"]
+        return made["serviceArn"], {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
+
+    def update_service(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        asked = to_api("UpdateService", new)
+        _, cluster, name = identifier.rsplit("/", 2)
+        made = ecs_services.update_service(
+            self._simulation, {**asked, "cluster": cluster, "service": name}
+        )["service"]
+        return identifier, {"ServiceArn": identifier, "Name": made["serviceName"]}
+
+    def delete_service(self, identifier: str, properties: Properties) -> None:
+        _, cluster, name = identifier.rsplit("/", 2)
+        found = self._simulation.world().services.get((cluster, name))
+        if found and found.status == "ACTIVE":
+            asked = {"cluster": cluster, "service": name, "force": True}
+            ecs_services.delete_service(self._simulation, asked)
+
+    def create_group(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        name, attributes = self._plain["create"](logical_id, properties, stack)
+        self._simulation.world()
+        self._simulation.engine.create_group(autoscaling.specification(name, get_region()))
+        return name, attributes
+
+    def update_group(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        name, attributes = self._plain["update"](identifier, old, new, stack, logical_id)
+        specification = autoscaling.specification(name, get_region())
+        group = self._simulation.world().groups.get(name)
+        if group is None:
+            self._simulation.engine.create_group(specification)
+        else:
+            if old.get("DesiredCapacity") == new.get("DesiredCapacity"):
+                # An unchanged property is not sent: what scaling did since then stays.
+                specification = replace(specification, desired=group.desired)
+            self._simulation.engine.update_group(specification)
+        return name, attributes
+
+    def delete_group(self, identifier: str, properties: Properties) -> None:
+        if identifier in self._simulation.world().groups:
+            self._simulation.engine.delete_group(identifier)
+        self._plain["delete"](identifier, properties)
+
+
+def _entry(
+    create: Callable[..., Made], update: Callable[..., Made], delete: Callable[..., None]
+) -> dict[str, Any]:
+    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
