@@ -32,6 +32,10 @@ def run(
         from ministack.app import app as ministack
 
         from opsctl.sandbox import account, resources
+        from opsctl.sandbox.cluster.engine import Engine
+        from opsctl.sandbox.operations import cloudformation
+        from opsctl.sandbox.operations import table as simulated
+        from opsctl.sandbox.operations.simulation import Simulation, real_time
         from opsctl.sandbox.repairs import table
     except ImportError as error:
         raise OpsError(
@@ -41,10 +45,13 @@ def run(
         registry = f"127.0.0.1:{listener.getsockname()[1]}"
         account.seed(cache_port=cache.port, registry=registry)
         resources.add()
+        engine = Engine(settings.seed, account=settings.account, region=settings.region)
+        simulation = Simulation(engine, speed=settings.speed, clock=real_time)
+        cloudformation.install(simulation)
         faults = Faults(home.path / "faults.json", seed=settings.seed)
         front = Front(
             ministack,
-            table.operations(registry),
+            {**table.operations(registry), **simulated.operations(simulation)},
             faults=faults,
             admin=Admin(faults),
             account=settings.account,

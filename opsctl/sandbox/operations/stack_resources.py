@@ -34,7 +34,7 @@ def _shaped(value: Any, shape: Shape) -> Any:
         members = {str(name).lower(): str(name) for name in shape.members}
         shaped: Properties = {}
         for key, inner in value.items():
-            name = members.get(_RENAMED.get(key, key).lower())
+            name = members.get(str(_RENAMED.get(key) or key).lower())
             if name:
                 shaped[name] = _shaped(inner, shape.members[name])
         return shaped
