@@ -89,7 +89,8 @@ def _run(arguments: argparse.Namespace) -> int:
     release = Release.of(
         text, version=_version(), commit=os.environ.get("SERVICE_COMMIT", "unknown")
     )
-    run = server.Run(plans, release, sockets, arguments.stop_timeout)
+    metadata_uri = os.environ.get("ECS_CONTAINER_METADATA_URI_V4", "")
+    run = server.Run(plans, release, sockets, arguments.stop_timeout, metadata_uri)
     where = ", ".join(
         f"{port} on {host}:{bound}"
         for port, one in sockets.items()

@@ -22,6 +22,7 @@ MAX_MESSAGE_BYTES = MAX_BATCH_BYTES - EVENT_OVERHEAD
 _DAY = 24 * 60 * 60 * 1000
 
 INTERVAL = 5.0
+FLUSH_TIMEOUT = 4.0  # with the server's 25 s for requests, below the 30 s that ECS gives
 MAX_BUFFER_BYTES = 32 * MAX_BATCH_BYTES
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
@@ -151,7 +152,7 @@ class LogStream:
             if self._is_due():
                 self._changed.notify()
 
-    def close(self, timeout: float = 10.0) -> None:
+    def close(self, timeout: float = FLUSH_TIMEOUT) -> None:
         """Write what is left, for at most TIMEOUT seconds; then it goes to the last resort."""
         self._deadline = time.monotonic() + timeout
         self._closing.set()

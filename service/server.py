@@ -31,6 +31,7 @@ class Run:
     release: Release
     sockets: Mapping[int, socket.socket]
     stop_timeout: float
+    container_metadata_uri: str = ""
 
     def close(self) -> None:
         for one in self.sockets.values():
@@ -117,6 +118,8 @@ async def serve(run: Run) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     mounted = [mount(plan) for plan in run.plans]
+    for one in mounted:
+        one.site.container_metadata_uri = run.container_metadata_uri
     applications = _applications(mounted, run.release)
     try:
         for one in mounted:
