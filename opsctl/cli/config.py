@@ -22,7 +22,12 @@ def check(context: typer.Context) -> None:
         chosen += load.environments(invocation.path)
     told: dict[str, None] = {}
     for environment in chosen:
-        loaded = load.load(invocation.path, environment=environment, environ=invocation.environ)
+        loaded = load.load(
+            invocation.path,
+            environment=environment,
+            environ=invocation.environ,
+            overrides=invocation.overrides,
+        )
         told |= dict.fromkeys(loaded.warnings)
     for warning in told:
         console.warn(warning)
