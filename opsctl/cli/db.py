@@ -18,6 +18,7 @@ Confirm = Annotated[
 def plan(context: typer.Context) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = opened(context)
+    invocation.warn()
     return stack.plan(invocation, definition.db(invocation.config))
 
 
@@ -30,6 +31,7 @@ def up(
 ) -> int:
     """Create or update the stack, and follow it to its end."""
     invocation = opened(context)
+    invocation.warn()
     wanted = definition.db(invocation.config)
     if dry_run:
         return stack.plan(invocation, wanted)

@@ -19,6 +19,7 @@ UNRELEASED = "unreleased"
 def plan(context: typer.Context) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = opened(context)
+    invocation.warn()
     return max(
         stack.plan(invocation, definition.ecr(invocation.config)),
         stack.plan(invocation, service_stack(invocation)),
@@ -36,6 +37,7 @@ def up(
     if dry_run:
         return plan(context)
     invocation = opened(context)
+    invocation.warn()
     require_db(invocation)
     stack.up(invocation, definition.ecr(invocation.config), yes=yes)
     wanted = service_stack(invocation)

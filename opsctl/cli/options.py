@@ -77,19 +77,21 @@ class Invocation:
     def loaded(self) -> "Loaded":
         from opsctl.config import load
 
-        loaded = load.load(
+        return load.load(
             self.path,
             environment=self.environment,
             environ=self.environ,
             overrides=self.overrides,
         )
-        for warning in loaded.warnings:
-            self.console.warn(warning)
-        return loaded
 
     @property
     def config(self) -> "Config":
         return self.loaded.config
+
+    def warn(self) -> None:
+        """Say what the config allows but may not mean: before a plan, not at every command."""
+        for warning in self.loaded.warnings:
+            self.console.warn(warning)
 
     @cached_property
     def clients(self) -> "Clients":
