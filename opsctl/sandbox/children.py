@@ -5,12 +5,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def leash() -> Callable[[], None]:
+    """What a child does between fork and exec. Fork on the main thread: its end is what counts."""
+    parent = os.getpid()
+
+    def attach() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return attach
 
 
 def spawn(
@@ -20,15 +33,6 @@ def spawn(
     directory: Path,
     output: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
-    """Start a child; call it on the main thread, whose end is what the kernel watches."""
-    parent = os.getpid()
-
-    def leash() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -36,7 +40,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         env=dict(environ),
         cwd=directory,
-        preexec_fn=leash,
+        preexec_fn=leash(),
     )
 
 

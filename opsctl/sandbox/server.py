@@ -6,15 +6,16 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from opsctl.errors import OpsError
-from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cache import Cache
-from opsctl.sandbox.faults import Faults
-from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Home, Sandbox, Settings
+
+if TYPE_CHECKING:
+    from opsctl.sandbox.machine import Machine
 
 
 def run(
@@ -32,39 +33,25 @@ def run(
         from ministack.app import app as ministack
 
         from opsctl.sandbox import account, resources
-        from opsctl.sandbox.cluster.engine import Engine
-        from opsctl.sandbox.operations import cloudformation
-        from opsctl.sandbox.operations import table as simulated
-        from opsctl.sandbox.operations.simulation import Simulation, real_time
-        from opsctl.sandbox.repairs import table
+        from opsctl.sandbox.machine import Machine
     except ImportError as error:
         raise OpsError(
             f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
         ) from error
     with Cache(home.path, environ) as cache:
-        registry = f"127.0.0.1:{listener.getsockname()[1]}"
-        account.seed(cache_port=cache.port, registry=registry)
+        port = listener.getsockname()[1]
+        account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
         resources.add()
-        engine = Engine(settings.seed, account=settings.account, region=settings.region)
-        simulation = Simulation(engine, speed=settings.speed, clock=real_time)
-        cloudformation.install(simulation)
-        faults = Faults(home.path / "faults.json", seed=settings.seed)
-        front = Front(
-            ministack,
-            {**table.operations(registry), **simulated.operations(simulation)},
-            faults=faults,
-            admin=Admin(faults),
-            account=settings.account,
-        )
         sandbox = Sandbox(
             settings=settings,
             pid=os.getpid(),
-            port=listener.getsockname()[1],
+            port=port,
             cache_port=cache.port,
             redis=cache.redis,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        asyncio.run(_serve(front, listener, lambda: _announce(home, sandbox, ready)))
+        machine = Machine(ministack, sandbox, home.path, environ)
+        asyncio.run(_serve(machine, listener, lambda: _announce(home, sandbox, ready)))
 
 
 def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) -> None:
@@ -72,9 +59,9 @@ def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) ->
     ready(sandbox)
 
 
-async def _serve(front: Front, listener: socket.socket, started: Callable[[], None]) -> None:
+async def _serve(machine: "Machine", listener: socket.socket, started: Callable[[], None]) -> None:
     config = uvicorn.Config(
-        front,
+        machine.front,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -86,6 +73,10 @@ async def _serve(front: Front, listener: socket.socket, started: Callable[[], No
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
+    machine.doors.install()
+    running = asyncio.create_task(machine.host.run())
     if server.started:
         started()
     await serving
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,144 @@
+"""The machine under the simulation: it drives the clock and does what the simulation wants done —
+start and stop processes, check and route to targets, write down what was said.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from opsctl.sandbox.cluster.values import (
+    DeregisterTarget,
+    Intent,
+    RegisterTarget,
+    StartTask,
+    StopTask,
+    TargetHealthy,
+    WriteLog,
+)
+from opsctl.sandbox.host import journal, prober, records, surroundings
+from opsctl.sandbox.host.balancer import Address, Balancer, Key, Routes
+from opsctl.sandbox.host.journal import Journal, Place
+from opsctl.sandbox.host.processes import Outcome, Processes
+from opsctl.sandbox.inside import Inside
+from opsctl.sandbox.operations.simulation import Simulation
+
+log = logging.getLogger(__name__)
+_TICK = 0.05
+_FLUSH_EVERY = 10  # ticks
+
+
+class Host:
+    def __init__(
+        self,
+        simulation: Simulation,
+        inside: Inside,
+        *,
+        directory: Path,
+        endpoint: str,
+        environ: Mapping[str, str],
+        variables: Mapping[str, str],
+        limit: int,
+    ) -> None:
+        self._simulation = simulation
+        self._engine = simulation.engine
+        self.balancer = Balancer(Routes())
+        self._journal = Journal(inside)
+        self._probes: dict[Key, asyncio.Task[None]] = {}
+        self.processes = Processes(
+            directory,
+            registry=endpoint,
+            environ=environ,
+            limit=limit,
+            environment=lambda intent: surroundings.environment(intent, inside, variables),
+            outcome=Outcome(self._started, self._engine.task_exited, self._wrote),
+        )
+        self._acts: dict[type, Callable[..., None]] = {
+            StartTask: self.processes.start,
+            StopTask: self._stop,
+            RegisterTarget: self._register,
+            DeregisterTarget: self._deregister,
+            TargetHealthy: self._judge,
+            WriteLog: self._write,
+        }
+
+    async def run(self) -> None:
+        """For ever; a cancelled task ends it and all processes."""
+        try:
+            ticks = 0
+            while True:
+                self._simulation.world()
+                for intent in self._engine.intents():
+                    self._act(intent)
+                ticks += 1
+                if ticks % _FLUSH_EVERY == 0:
+                    await self._journal.flush()
+                await asyncio.sleep(_TICK)
+        finally:
+            for probe in self._probes.values():
+                probe.cancel()
+            await self.processes.close()
+            await self.balancer.close()
+
+    def _act(self, intent: Intent) -> None:
+        try:
+            self._acts[type(intent)](intent)
+        except Exception:  # one broken act must not stop the clock
+            log.exception("%s", intent)
+
+    def _started(self, task: str) -> None:
+        self._simulation.world()
+        self._engine.task_started(task)
+
+    def _stop(self, intent: StopTask) -> None:
+        self.processes.stop(intent.task, max(1.0, intent.timeout / self._simulation.speed))
+
+    def _register(self, intent: RegisterTarget) -> None:
+        address = self._address(intent)
+        if address is None:
+            return
+        key = (intent.target_group, intent.instance, intent.port)
+        self.balancer.routes.register(key, address)
+        check = records.health_check(intent.target_group, self._simulation.speed)
+        self._probes[key] = asyncio.ensure_future(
+            prober.probe(
+                lambda: self._address(intent),
+                check,
+                lambda ok, reason: self._engine.target_health(*key, ok, reason),
+            )
+        )
+
+    def _address(self, intent: RegisterTarget) -> Address | None:
+        """Where the target's process really listens, by the container port of its host port."""
+        task = self._engine.world.tasks.get(intent.task)
+        for container in task.containers if task else ():
+            for inside, host in container.host_ports:
+                if host == intent.port:
+                    return self.processes.address(intent.task, inside)
+        return None
+
+    def _deregister(self, intent: DeregisterTarget) -> None:
+        key = (intent.target_group, intent.instance, intent.port)
+        self.balancer.routes.deregister(key)
+        if probe := self._probes.pop(key, None):
+            probe.cancel()
+
+    def _judge(self, intent: TargetHealthy) -> None:
+        key = (intent.target_group, intent.instance, intent.port)
+        self.balancer.routes.judge(key, healthy=intent.healthy)
+
+    def _wrote(self, task: str, line: str) -> None:
+        self._journal.write(self._place(task), line)
+
+    def _write(self, intent: WriteLog) -> None:
+        place = self._place(intent.subject) if intent.source == "task" else None
+        instance = self._engine.world.instances.get(intent.subject)
+        if instance is not None:
+            place = records.instance_log(instance, intent.source)
+        for line in intent.lines:
+            self._journal.write(place, line)
+
+    def _place(self, task: str) -> Place | None:
+        found = self._engine.world.tasks.get(task)
+        container = found.definition.containers[0] if found else {}
+        return journal.of_container(container, found.id) if found else None

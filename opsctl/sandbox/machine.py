@@ -1,0 +1,68 @@
+"""Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from opsctl.sandbox import environment
+from opsctl.sandbox.admin import Admin
+from opsctl.sandbox.cluster.engine import Engine
+from opsctl.sandbox.faults import Faults
+from opsctl.sandbox.front import Front
+from opsctl.sandbox.home import Sandbox
+from opsctl.sandbox.host import surroundings
+from opsctl.sandbox.host.doors import Doors
+from opsctl.sandbox.host.host import Host
+from opsctl.sandbox.inside import Inside
+from opsctl.sandbox.operations import cloudformation
+from opsctl.sandbox.operations import table as simulated
+from opsctl.sandbox.operations.simulation import Simulation, real_time
+from opsctl.sandbox.repairs import table as repaired
+from opsctl.sandbox.wire.http import Application
+
+
+class Machine:
+    def __init__(
+        self, ministack: Application, sandbox: Sandbox, home: Path, environ: Mapping[str, str]
+    ) -> None:
+        settings = sandbox.settings
+        engine = Engine(
+            settings.seed,
+            account=settings.account,
+            region=settings.region,
+            real_tasks=settings.tasks != "none",
+        )
+        self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
+        cloudformation.install(self.simulation)
+        operations = {
+            **repaired.operations(f"127.0.0.1:{sandbox.port}"),
+            **simulated.operations(self.simulation),
+        }
+        inside = Inside(ministack, operations, account=settings.account, region=settings.region)
+        self.host = Host(
+            self.simulation,
+            inside,
+            directory=home / "images",
+            endpoint=sandbox.endpoint,
+            environ=environ,
+            variables=environment.variables(sandbox),
+            limit=settings.max_processes,
+        )
+        self.doors = Doors(self.host.balancer)
+        operations |= self.doors.operations()
+        faults = Faults(home / "faults.json", seed=settings.seed)
+        pages = {"/_sandbox/metadata/": self._metadata}
+        self.front = Front(
+            ministack,
+            operations,
+            faults=faults,
+            admin=Admin(faults, pages),
+            account=settings.account,
+        )
+
+    def _metadata(self, below: str) -> dict[str, object]:
+        """`TASK-ID/task`, as a container asks for it."""
+        identifier = below.partition("/")[0]
+        for task in self.simulation.world().tasks.values():
+            if task.id == identifier:
+                return surroundings.metadata(task)
+        raise KeyError(f"no task {identifier}")
