@@ -113,8 +113,8 @@ def instances(aws: Callable[[str], Any]) -> None:
         VPCZoneIdentifier="subnet-00000001,subnet-00000002",
         LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"]},
     )
-    arns = lambda: aws("ecs").list_container_instances(cluster="web")["containerInstanceArns"]  # noqa: E731
-    until(lambda: len(arns()) == 2)
+    ecs = aws("ecs")
+    until(lambda: len(ecs.list_container_instances(cluster="web")["containerInstanceArns"]) == 2)
 
 
 @pytest.fixture(scope="module")
