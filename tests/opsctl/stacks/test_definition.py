@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from opsctl.config import document, load
 from opsctl.config.model import Config
@@ -19,62 +20,7 @@ from opsctl.stacks.definition import Stack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 KINDS = {"db": definition.db, "ecr": definition.ecr, "ecs": definition.ecs}
-ACCOUNT = "us-east-1:123456789012"
-GROUP = ("db.kind=replication_group",)
-# Every value of every option that a template looks at occurs in at least one case.
-MATRIX: tuple[tuple[str, ...], ...] = (
-    (),
-    ("db.availability_zone=us-east-1a", "db.maintenance_window='sun:03:00-sun:04:00'"),
-    ("db.parameter_group=mine", "db.snapshot_retention_days=3", "db.subnets=[subnet-00000009]"),
-    (*GROUP, "db.nodes=3", "db.snapshot_retention_days=3", "db.password=ssm:/redis"),
-    (*GROUP, "db.engine=valkey", "db.engine_version='8.0'", "db.availability_zone=us-east-1a"),
-    (*GROUP, "db.user=app", "db.password='secretsmanager:redis#password'"),
-    (
-        *(*GROUP, "db.engine=valkey", "db.engine_version=8.0"),
-        *("db.user=a", "db.password=secretsmanager:r"),
-    ),
-    (*GROUP, "db.encryption_in_transit=false", "db.maintenance_window='sun:03:00-sun:04:00'"),
-    (
-        *("compute.launch=configuration", "compute.role=described", "compute.ingress=described"),
-        *("ecs.service_role.create=true", "compute.key_pair=mine"),
-    ),
-    (
-        *("compute.launch=configuration", "compute.capacity_provider=true"),
-        *("compute.ami=ami-12345678", "compute.volume={type: gp3, size: 50, device: /dev/xvdb}"),
-    ),
-    (
-        *("compute.capacity_provider=true", "compute.maximum=4", "compute.health_check=ELB"),
-        "compute.ingress=[{port: 22, cidrs: [10.0.0.0/8, 'fd00::/8']}]",
-        *("logs.mode=blocking", "ecs.container_insights=true"),
-    ),
-    (
-        f"load_balancer.certificate=arn:aws:acm:{ACCOUNT}:certificate/1",
-        "load_balancer.health_check={protocol: HTTP, path: /health}",
-        *("load_balancer.access_logs_bucket=logs", "load_balancer.port=443"),
-        *("load_balancer.cross_zone=false", "load_balancer.deletion_protection=true"),
-        f"logs.kms_key=arn:aws:kms:{ACCOUNT}:key/1",
-    ),
-    (
-        *("ecs.host_ports=fixed", "ecs.desired_count=2", "load_balancer.health_check.port=80"),
-        *("ecs.minimum_healthy_percent=50", "ecs.maximum_percent=100"),
-        *("load_balancer.scheme=internal", "load_balancer.address_type=dualstack"),
-        "load_balancer.cidrs=[10.0.0.0/8, 'fd00::/8']",
-    ),
-    (
-        *("ecs.read_only_root=false", "ecs.placement=[instanceId]", "ecs.breaker.enable=false"),
-        "ecs.health_check.command=[CMD, /bin/true]",
-        "ecs.environment={A: 'it''s \"quoted\": {{ and ${more}'}",
-        "ecs.secrets={A_SECRET: ssm:/a, B_SECRET: 'secretsmanager:b#key'}",
-        "secrets.values={token: ssm:/t, other: secretsmanager:o, here: env:H}",
-        "ecs.version_consistency=false",
-    ),
-    (
-        *("ecs.breaker.alarms=[high]", "alarms.roll_back_on=[low]", "ecs.placement=[]"),
-        *("logs.ecs=/host", "logs.agent=/host", "ecs.availability_zone_rebalancing=false"),
-        *("compute.architecture=arm64", "compute.instance_type=m7g.xlarge"),
-        *("compute.desired=0", "ecs.desired_count=0", "compute.subnets=[subnet-00000001]"),
-    ),
-)  # fmt: skip
+MATRIX: list[list[str]] = yaml.safe_load(Path(__file__).with_name("matrix.yaml").read_text())
 
 
 def config(*sets: str) -> Config:
