@@ -3,13 +3,9 @@
 import io
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +19,7 @@ from botocore.config import Config
 from service import aws, sinks
 from service.errors import StartError
 from service.logstream import LogEvent, LogStream, NotWritten, Rejected
+from tests.service.ministack import running
 
 GROUP = "app"
 
@@ -55,33 +52,9 @@ def sink(url: str, stream: str = "s") -> sinks.CloudWatch:
 
 @pytest.fixture(scope="module")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    state = tmp_path_factory.mktemp("ministack")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
-    environment |= {"TMPDIR": str(state), "STATE_DIR": str(state)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/_ministack/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    Loopback(url).client("logs").create_log_group(logGroupName=GROUP)
-    yield url
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with running(tmp_path_factory.mktemp("ministack")) as url:
+        Loopback(url).client("logs").create_log_group(logGroupName=GROUP)
+        yield url
 
 
 def stored(url: str, stream: str) -> list[dict[str, Any]]:
