@@ -4,11 +4,12 @@ import json
 import traceback
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-import jinja2
+from typing import TYPE_CHECKING, Any
 
 from opsctl.errors import TemplateError
+
+if TYPE_CHECKING:
+    import jinja2
 
 _PACKAGED = Path(__file__).parent / "_templates"
 # In a wheel they lie beside this module, in a checkout (or an editable install) at its top.
@@ -17,6 +18,8 @@ FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "te
 
 def render(name: str, **values: object) -> str:
     """Fill `templates/<name>`. Raises TemplateError with file and line."""
+    import jinja2  # here, because most commands need a stack's name only
+
     try:
         return _environment(jinja2.FileSystemLoader(FOLDER)).get_template(name).render(values)
     except jinja2.TemplateNotFound as error:
@@ -27,7 +30,9 @@ def render(name: str, **values: object) -> str:
         raise TemplateError(f"{_place(error, name)}: {error.message}") from None
 
 
-def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+def _environment(loader: "jinja2.BaseLoader") -> "jinja2.Environment":
+    import jinja2
+
     environment = jinja2.Environment(
         loader=loader,
         undefined=jinja2.StrictUndefined,

@@ -43,7 +43,7 @@ def up(
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the stack, and the cache with it."""
     invocation = opened(context)
-    stack.down(invocation, definition.db(invocation.config).name, yes=yes, confirm=confirm)
+    stack.down(invocation, definition.stack_name(invocation.config, "db"), yes=yes, confirm=confirm)
     return 0
 
 
@@ -51,4 +51,4 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 def status(context: typer.Context) -> int:
     """Show the stack's state and outputs."""
     invocation = opened(context)
-    return stack.status(invocation, definition.db(invocation.config).name)
+    return stack.status(invocation, definition.stack_name(invocation.config, "db"))

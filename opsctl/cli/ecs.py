@@ -59,13 +59,15 @@ def down(
 ) -> int:
     """Remove the service; the repository stays unless `--repository`."""
     invocation = opened(context)
-    stack.down(invocation, definition.ecs(invocation.config).name, yes=yes, confirm=confirm)
-    images = definition.ecr(invocation.config)
+    stack.down(
+        invocation, definition.stack_name(invocation.config, "ecs"), yes=yes, confirm=confirm
+    )
+    images = definition.stack_name(invocation.config, "ecr")
     if repository:
-        _empty(invocation, images.name)
-        stack.down(invocation, images.name, yes=yes, confirm=confirm)
+        _empty(invocation, images)
+        stack.down(invocation, images, yes=yes, confirm=confirm)
     else:
-        invocation.console.say(f"kept `{images.name}` with its images; --repository removes it")
+        invocation.console.say(f"kept `{images}` with its images; --repository removes it")
     return 0
 
 
@@ -73,8 +75,8 @@ def down(
 def status(context: typer.Context) -> int:
     """Show the state and outputs of the repository and the service."""
     invocation = opened(context)
-    stack.status(invocation, definition.ecr(invocation.config).name)
-    return stack.status(invocation, definition.ecs(invocation.config).name)
+    stack.status(invocation, definition.stack_name(invocation.config, "ecr"))
+    return stack.status(invocation, definition.stack_name(invocation.config, "ecs"))
 
 
 def service_stack(invocation: Invocation) -> Stack:
@@ -86,7 +88,7 @@ def service_stack(invocation: Invocation) -> Stack:
     released = bool(image) and not image.endswith(f":{UNRELEASED}")
     count = invocation.config.ecs.desired_count if released else 0
     if not image:
-        repository = state.describe(cloudformation, definition.ecr(invocation.config).name)
+        repository = state.describe(cloudformation, definition.stack_name(invocation.config, "ecr"))
         uri = repository.outputs.get("RepositoryUri", "") if repository else ""
         image = f"{uri or invocation.config.image.repository}:{UNRELEASED}"
     return replace(
@@ -96,7 +98,7 @@ def service_stack(invocation: Invocation) -> Stack:
 
 def require_db(invocation: Invocation) -> None:
     """The service stack imports the cache's security group, so the cache comes first."""
-    name = definition.db(invocation.config).name
+    name = definition.stack_name(invocation.config, "db")
     state.outputs(invocation.clients.cloudformation, name, hint="opsctl db up")
 
 
