@@ -24,6 +24,7 @@ _WORD = re.compile(
     r"|\[(trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|panic)\]"
     r"|\b(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|PANIC)\b"
 )
+_HEAD = 80  # characters: a level stands at the beginning, and searching is what costs
 _LEVEL_KEYS = ("level", "severity", "levelname", "lvl")
 _TEXT_KEYS = ("message", "msg", "error", "event")
 _TIME_KEYS = ("time", "timestamp", "ts", "@timestamp")
@@ -44,7 +45,7 @@ def read(raw: str) -> Message:
             pass
         else:
             return _from_json(fields)
-    found = _WORD.search(raw, 0, 200)
+    found = _WORD.search(raw, 0, _HEAD)
     return Message(known(found[found.lastindex or 0]) if found else "", raw.rstrip("\r\n"))
 
 

@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import Any
 
 import pexpect
@@ -20,10 +21,8 @@ def put(system: System, source: str, stream: str, *messages: tuple[float, str]) 
         (logs.create_log_group, {"logGroupName": group}),
         (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
     ):
-        try:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
             make(**names)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass
     now = time.time()
     logs.put_log_events(
         logGroupName=group,
