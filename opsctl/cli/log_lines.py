@@ -72,7 +72,7 @@ class Lines:
         known = self._seconds.get(second)
         if known is None:
             moment = datetime.fromtimestamp(second, self._zone)
-            zone = "Z" if self._zone is UTC else moment.strftime("%:z")
+            zone = "Z" if self._zone is UTC else moment.isoformat()[-6:]
             known = self._seconds[second] = (moment.strftime("%Y-%m-%d %H:%M:%S."), zone)
         return f"{known[0]}{milliseconds:03d}{known[1]}"
 

@@ -22,8 +22,7 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo) -> datetime | timede
         pass
     try:
         if _CLOCK.fullmatch(word):
-            hour, *rest = map(int, word.split(":"))
-            today = midnight + timedelta(hours=hour, minutes=rest[0], seconds=sum(rest[1:]))
+            today = datetime.combine(midnight.date(), time(*map(int, word.split(":"))), zone)
             return today if today <= now else today - timedelta(days=1)
         point = datetime.fromisoformat(text.strip())
     except ValueError:

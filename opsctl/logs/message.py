@@ -30,6 +30,13 @@ _TEXT_KEYS = ("message", "msg", "error", "event")
 _TIME_KEYS = ("time", "timestamp", "ts", "@timestamp")
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     level: str  # "" when it says nothing
@@ -40,9 +47,9 @@ class Message:
 def read(raw: str) -> Message:
     if raw.startswith("{"):
         try:
-            fields = json.loads(raw)
-        except ValueError:
-            pass
+            fields = _DECODER.decode(raw)
+        except (ValueError, RecursionError):
+            pass  # looks like JSON, or is nested to do harm: plain text
         else:
             return _from_json(fields)
     found = _WORD.search(raw, 0, _HEAD)
