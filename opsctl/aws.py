@@ -1,7 +1,9 @@
-"""The door to AWS: the only module of the tool that imports boto3.
+"""The door to AWS: the only module of the tool that imports botocore.
 
-Sessions, retries and credentials are botocore's own (standard retry mode, one layer), so every
-`AWS_*` variable, profile, SSO and assumed role works as it does elsewhere.
+The clients are boto3's; its Session is left out, because importing it brings s3transfer along,
+a tenth of a short command's time and of no use here. Sessions, retries and credentials are
+botocore's own (standard retry mode, one layer), so every `AWS_*` variable, profile, SSO and
+assumed role works as it does elsewhere.
 """
 
 import json
@@ -12,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from opsctl.errors import AwsError, OpsError
 
 if TYPE_CHECKING:
-    import botocore.session
-    from boto3.session import Session
+    from botocore.session import Session
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -35,15 +36,14 @@ _REFUSED = "check the credentials: aws sts get-caller-identity"
 
 
 class Clients:
-    """One session; a client is made when it is first used. Not a façade: they are boto3's own."""
+    """One session; a client is made when first used. Not a façade: they are botocore's own."""
 
-    def __init__(self, session: "Session", *, debug: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, session: "Session", region: str, *, debug: Callable[[str], None] | None = None
+    ) -> None:
         self._session = session
+        self.region = region
         self._debug = debug
-
-    @property
-    def region(self) -> str:
-        return self._session.region_name
 
     @cached_property
     def autoscaling(self) -> "AutoScalingClient":
@@ -105,8 +105,9 @@ class Clients:
     def _client(self, service: str, *, attempts: int = 4) -> Any:
         from botocore.config import Config
 
-        client = self._session.client(
-            service,  # type: ignore[call-overload]  # the stubs know literals only
+        client = self._session.create_client(
+            service,
+            region_name=self.region,
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 connect_timeout=5,
@@ -124,27 +125,24 @@ class Clients:
 
 def connect(aws: "Aws", *, debug: Callable[[str], None] | None = None) -> Clients:
     """Open a session; no network yet. Raises AwsError when profile or Region are missing."""
-    import boto3
-    import botocore.session
     from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
 
     try:
-        core = botocore.session.get_session()
+        session = Session(profile=aws.profile)
         # botocore knows the second name only; every other SDK, and our sandbox, the first too.
-        region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
-        core.session_var_map["region"] = region
-        _parse_log_events_fast(core)
-        session = boto3.session.Session(
-            profile_name=aws.profile, region_name=aws.region, botocore_session=core
-        )
+        variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+        session.session_var_map["region"] = variable
+        region = aws.region or session.get_config_variable("region")
+        _parse_log_events_fast(session)
     except BotoCoreError as error:
         raise AwsError(str(error), hint="aws configure list-profiles") from error
-    if session.region_name is None:
+    if region is None:
         raise AwsError("no AWS Region is set", hint="set `aws.region` in the config or AWS_REGION")
-    return Clients(session, debug=debug)
+    return Clients(session, region, debug=debug)
 
 
-def _parse_log_events_fast(session: "botocore.session.Session") -> None:
+def _parse_log_events_fast(session: "Session") -> None:
     """Leave FilterLogEvents answers as json.loads gives them.
 
     Its events are strings and plain numbers, so walking the shapes changes nothing, and it is
