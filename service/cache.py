@@ -61,12 +61,23 @@ def entry(
 
 
 class Memory:
-    """The most recently used entries of this process. A hit costs no system call."""
+    """The most recently used entries of this process. A hit costs no system call.
 
-    def __init__(self, capacity: int = 4096, now: Callable[[], float] = time.time) -> None:
+    Bounded in number and in weight, which is what the values are as JSON.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 4096,
+        max_weight: int = 16 * 1024 * 1024,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._capacity = capacity
+        self._max_weight = max_weight
         self._now = now
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+        self._weights: dict[bytes, int] = {}
+        self._weight = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -85,13 +96,26 @@ class Memory:
         return found
 
     def remember(self, key: bytes, found: Entry) -> None:
+        self.forget(key)
+        weight = _weight(found)
+        if weight > self._max_weight:
+            return
         self._entries[key] = found
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
+        self._weights[key] = weight
+        self._weight += weight
+        while len(self._entries) > self._capacity or self._weight > self._max_weight:
+            self.forget(next(iter(self._entries)))
 
     def forget(self, key: bytes) -> None:
-        self._entries.pop(key, None)
+        if self._entries.pop(key, None) is not None:
+            self._weight -= self._weights.pop(key)
+
+
+def _weight(found: Entry) -> int:
+    try:
+        return len(orjson.dumps(found.value))
+    except TypeError:  # nested deeper than orjson writes
+        return _MAX_FILE
 
 
 class Disk:

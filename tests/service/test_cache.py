@@ -72,6 +72,17 @@ def test_memory_forgets_the_least_recently_used() -> None:
     assert len(memory) == 2
 
 
+def test_memory_is_bounded_by_what_it_weighs() -> None:
+    memory = Memory(max_weight=1000, now=lambda: NOW)
+    for key in (b"a", b"b", b"c", b"b"):
+        memory.remember(key, Entry({"x": "y" * 300}, NOW + 9, NOW + 9))
+    assert len(memory) == 3
+    memory.remember(b"d", Entry({"x": "y" * 300}, NOW + 9, NOW + 9))
+    assert [key for key in (b"a", b"b", b"c", b"d") if memory.recall(key)] == [b"b", b"c", b"d"]
+    memory.remember(b"giant", Entry({"x": "y" * 1000}, NOW + 9, NOW + 9))
+    assert len(memory) == 3
+
+
 def test_memory_does_not_recall_what_expired_but_tells_what_is_usable() -> None:
     clock = [NOW]
     memory = Memory(now=lambda: clock[0])
