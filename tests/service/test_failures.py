@@ -49,6 +49,7 @@ def test_wrong_arguments(name: str, text: str, message: str) -> None:
         ("", b"example.com", b'Basic realm="example.com"'),
         ("realm=foo.bar", b"example.com", b'Basic realm="foo.bar"'),
         ("", b'a"b\\c', b'Basic realm="a\\"b\\\\c"'),
+        ("", b"a\x01\r\n\xffb", b'Basic realm="ab"'),
     ],
 )
 def test_basicauth_challenges(text: str, host: bytes, challenge: bytes) -> None:

@@ -6,8 +6,11 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service import caddyfile
 from service.backends import RefreshOptions
@@ -340,6 +343,32 @@ def test_upstream_is_not_asked_without_basic_credentials(server: fake.AuthServer
     served = Served(block("path /v1", f"upstream url={server.url}"))
     assert served(get("/v1"), get("/v1", BEARER)) == [401, 401]
     assert server.calls == []
+
+
+@given(
+    path=st.text(max_size=40).map(lambda text: "/" + text),
+    query=st.binary(max_size=60),
+    header=st.one_of(
+        st.none(), st.binary(max_size=60), st.binary(max_size=40).map(b"Basic ".__add__)
+    ),
+    host=st.binary(max_size=20),
+    body=st.binary(max_size=60),
+)
+@settings(deadline=None)
+def test_whatever_a_client_sends_it_is_passed_or_refused(
+    path: str, query: bytes, header: bytes | None, host: bytes, body: bytes
+) -> None:
+    first = block("path /v1", SIMPLE, "failure redirect target=http://x/?r={uri}")
+    served = Served(f"{first}\n{block('path /', 'except /free', SIMPLE)}")
+    headers = [(b"host", host), (b"content-type", b"application/x-www-form-urlencoded")]
+    if header is not None:
+        headers.append((b"authorization", header))
+    raw = path.encode("utf-8", "surrogatepass")
+    request = Request("GET", raw, path=path, query_string=query, headers=headers, body=body)
+    (status,) = served(request)
+    assert status in ((200,) if served.passed else (302, 401))
+    names = [pair.partition(b"=")[0] for pair in request.query_string.split(b"&")]
+    assert b"security_context" not in map(unquote_to_bytes, names)
 
 
 def test_a_refusal_says_why_to_the_log_and_not_to_the_client() -> None:
