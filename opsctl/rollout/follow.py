@@ -1,5 +1,6 @@
 """Watch one deployment: what changed since the last look, until its outcome is certain."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -8,6 +9,9 @@ from typing import Literal
 from opsctl.rollout import outcome
 from opsctl.rollout.observe import Observation, Task
 from opsctl.rollout.outcome import Goal, Outcome
+
+# ECS lists every task by its id; how many there are is said already.
+_TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,13 @@ class Watch:
         for task in now.stopped:
             if task.id not in self._seen:
                 self._seen.add(task.id)
-                if task.task_definition in self.goal.task_definitions:
+                if task.deployment == self.ours:
                     yield RolloutEvent("stopped", _stopped(task), bad=_is_failure(task))
         yield from self._health(now)
         for message in now.messages:
             if message.id not in self._seen:
                 self._seen.add(message.id)
-                yield RolloutEvent("message", message.text)
+                yield RolloutEvent("message", _TASKS.sub("", message.text))
         if _counts(now, self.goal) != _counts(self.last, self.goal):
             yield RolloutEvent("counts", _counts(now, self.goal))
 
