@@ -89,14 +89,16 @@ class Mapper:
 
 
 def require_scope(context: Mapping[str, Any] | None, owner: str) -> None:
-    """The original's reader ignored case, and so the names in a context vary."""
-    scope = _get(context, "scope")
-    owners = _get(scope, "cids")
+    try:
+        owners = context["scope"]["cids"]  # type: ignore[index]
+    except (KeyError, TypeError):
+        owners = _get(_get(context, "scope"), "cids")
     if not isinstance(owners, list) or owner not in owners:
         raise FilterError(403, "the security context does not hold this cid")
 
 
 def _get(mapping: Any, name: str) -> Any:
+    """The original's reader ignored case, and so the names in a context vary."""
     if not isinstance(mapping, Mapping):
         return None
     if name in mapping:

@@ -1,55 +1,77 @@
 """A path template, `/v1/cids/{cid}/…/keys/{key}`: raw path -> entities."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from urllib.parse import quote
+
+import orjson
 
 from service.entities.attributes import decode
 from service.entities.commands import Entity
 from service.errors import FilterError
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
-_PLAIN = re.compile("[A-Za-z0-9_.~-]+")
+_PLAIN = "[A-Za-z0-9_.~-]+"
+_is_plain = re.compile(_PLAIN).fullmatch
 
 
-@dataclass(frozen=True, slots=True)
 class Template:
     """`rules` say what each part may look like once decoded; `owner` is the part scope guards.
 
-    A bare comma in the last part separates keys.
+    A bare comma in the last part separates keys. Nearly every path is plain (nothing in it is
+    encoded or separates) and then neither decoded nor quoted.
     """
 
-    pattern: re.Pattern[str]
-    rules: tuple[tuple[str, re.Pattern[str]], ...]
-    owner: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.rules)
+    def __init__(
+        self, pieces: Sequence[str], rules: Sequence[tuple[str, re.Pattern[str]]], owner: str
+    ) -> None:
+        self.rules = tuple(rules)
+        self.names = tuple(name for name, _ in rules)
+        self.owner = owner
+        self._plain = _pattern(pieces, _PLAIN).fullmatch
+        self._any = _pattern(pieces, "[^/]+").fullmatch
+        self._allowed = tuple(rule.fullmatch for _, rule in rules)
+        self._owner = self.names.index(owner) if owner else None
+        self._labels = tuple(i for i in range(len(rules)) if i != self._owner)
+        self._head = "{" + ",".join(f'"{self.names[i]}":"%s"' for i in self._labels)
 
     def match(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
         """Whose entities they are, the entities, and whether they were asked for as a list."""
-        found = self.pattern.fullmatch(raw_path)
+        found = self._plain(raw_path)
+        if found is None:
+            return self._match_encoded(raw_path)
+        parts = found.groups()
+        for i, allowed in enumerate(self._allowed):
+            if not allowed(parts[i]):
+                raise self._refusal(i)
+        labels = parts if self._owner is None else parts[: self._owner] + parts[self._owner + 1 :]
+        entity = Entity(":".join(parts).encode(), (self._head % labels).encode(), parts[-1])
+        return "" if self._owner is None else parts[self._owner], (entity,), False
+
+    def _match_encoded(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
+        found = self._any(raw_path)
         if found is None:
             raise FilterError(400, "missing path parameters")
-        *parts, last = found.groups()
-        decoded = [
-            _checked(name, rule, part)
-            for (name, rule), part in zip(self.rules, parts, strict=False)
-        ]
-        name, rule = self.rules[-1]
-        keys = last.split(",")
-        entities = tuple(self._entity([*decoded, _checked(name, rule, key)]) for key in keys)
-        owner = decoded[self.names.index(self.owner)] if self.owner else ""
-        return owner, entities, len(keys) > 1
+        *first, last = found.groups()
+        before = [self._decoded(i, part) for i, part in enumerate(first)]
+        keys = [self._decoded(len(first), key) for key in last.split(",")]
+        entities = tuple(self._entity([*before, key]) for key in keys)
+        return "" if self._owner is None else before[self._owner], entities, len(keys) > 1
+
+    def _decoded(self, i: int, raw: str) -> str:
+        text = decode(raw)
+        if not self._allowed[i](text):
+            raise self._refusal(i)
+        return text
 
     def _entity(self, parts: list[str]) -> Entity:
-        labels = tuple(
-            (name, part)
-            for (name, _), part in zip(self.rules, parts, strict=True)
-            if name != self.owner
-        )
-        return Entity(":".join(map(_stored, parts)).encode(), labels)
+        # A colon that is data must not look like the one between the parts.
+        stored = [part if _is_plain(part) else quote(part, safe="") for part in parts]
+        labels = {self.names[i]: parts[i] for i in self._labels}
+        return Entity(":".join(stored).encode(), orjson.dumps(labels)[:-1], parts[-1])
+
+    def _refusal(self, i: int) -> FilterError:
+        return FilterError(400, f"the path's {self.names[i]} is not of the allowed form")
 
 
 def compile(text: str, rules: dict[str, str], default: str, owner: str) -> Template:
@@ -63,24 +85,9 @@ def compile(text: str, rules: dict[str, str], default: str, owner: str) -> Templ
         raise ValueError(f"the template has no part {{{unknown[0]}}}")
     if owner and owner not in names[:-1]:
         raise ValueError(f"the template needs a part {{{owner}}} before its last")
-    pattern = "".join(
-        re.escape(piece) if i % 2 == 0 else "([^/]+)"
-        for i, piece in enumerate(_PLACEHOLDER.split(text))
-    )
-    return Template(
-        re.compile(pattern),
-        tuple((name, re.compile(rules.get(name, default))) for name in names),
-        owner,
-    )
+    pieces = _PLACEHOLDER.split(text)[::2]
+    return Template(pieces, [(name, re.compile(rules.get(name, default))) for name in names], owner)
 
 
-def _checked(name: str, rule: re.Pattern[str], raw: str) -> str:
-    text = decode(raw)
-    if not rule.fullmatch(text):
-        raise FilterError(400, f"the path's {name} is not of the allowed form")
-    return text
-
-
-def _stored(part: str) -> str:
-    # A colon that is data must not look like the one between the parts.
-    return part if _PLAIN.fullmatch(part) else quote(part, safe="")
+def _pattern(pieces: Sequence[str], part: str) -> re.Pattern[str]:
+    return re.compile(f"({part})".join(map(re.escape, pieces)))

@@ -86,6 +86,8 @@ class RedisStore:
             if connection is None:
                 raise Unavailable(self._why)
         try:
+            if type(command) is Read and not command.batch and command.fields is None:
+                return (await connection.call(b"HGETALL", command.entities[0].store_key),)
             return await self._run(connection, command)
         except hiredis.ReplyError as error:
             _log.error("redis refused a command: %s", error)
@@ -93,8 +95,6 @@ class RedisStore:
 
     async def _run(self, connection: Connection, command: Command) -> Reply:
         match command:
-            case Read(entities=(entity,), fields=None):
-                return (await connection.call(b"HGETALL", entity.store_key),)
             case Read(entities=entities, fields=fields):
                 return await asyncio.gather(*[_read(connection, e, fields) for e in entities])
             case Replace():

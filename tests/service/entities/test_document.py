@@ -5,7 +5,7 @@ import orjson
 from service.entities import document
 from service.entities.commands import LAST_UPDATE, Entity, Read
 
-ENTITY = Entity(b"c:t:d:k", (("type", "t"), ("domain", "d"), ("key", 'k"')))
+ENTITY = Entity(b"c:t:d:k", b'{"type":"t","domain":"d","key":"k\\""', 'k"')
 
 
 def test_an_entity_is_its_labels_its_time_and_its_attributes_by_name() -> None:

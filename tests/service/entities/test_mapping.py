@@ -52,7 +52,7 @@ def test_get_reads_one_hash() -> None:
     read = command("GET")
     assert isinstance(read, Read)
     assert read.entities[0].store_key == b"c1:user:a.b:k"
-    assert read.entities[0].labels == (("type", "user"), ("domain", "a.b"), ("key", "k"))
+    assert read.entities[0].head == b'{"type":"user","domain":"a.b","key":"k"'
     assert (read.fields, read.batch) == (None, False)
 
 
@@ -70,6 +70,7 @@ def test_a_bare_comma_separates_keys_and_an_encoded_one_does_not() -> None:
         b"c1:u:d:b%2Cc",
         b"c1:u:d:d%3Ae",
     ]
+    assert read.entities[1].head == b'{"type":"u","domain":"d","key":"b,c"'
     assert read.batch
 
 
@@ -155,7 +156,7 @@ def test_a_body_that_is_not_a_form_is_not_guessed_at() -> None:
 def test_another_mapping_is_a_template() -> None:
     other = template.compile("/things/{name}", {}, "[a-z]+", "")
     owner, (entity,), batch = other.match("/things/x")
-    assert (owner, entity.store_key, entity.labels, batch) == ("", b"x", (("name", "x"),), False)
+    assert (owner, entity, batch) == ("", (b"x", b'{"name":"x"', "x"), False)
 
 
 @pytest.mark.parametrize(

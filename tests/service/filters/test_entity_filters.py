@@ -175,7 +175,7 @@ class Everything:
     """Another team's mapping: whatever comes is a DELETE of one entity."""
 
     def __call__(self, request: Request, context: Mapping[str, Any] | None) -> Delete:
-        return Delete(Entity(request.raw_path, ()))
+        return Delete(Entity(request.raw_path))
 
 
 def test_a_python_class_may_do_the_mapping() -> None:

@@ -25,7 +25,7 @@ from service.stores.memory import MemoryStore
 from service.stores.redis import RedisStore
 from tests.service.conftest import Redis
 
-KEYS = st.sampled_from([Entity(f"c:t:d:{key}".encode(), (("key", key),)) for key in "ab"])
+KEYS = st.sampled_from([Entity(f"c:t:d:{key}".encode()) for key in "ab"])
 NAMES = st.sampled_from([b'"a"', b'"b"', b'"c"', b'"last_update"'])
 TIMES = st.integers(0, 9).map(lambda n: b'"%d"' % n)
 NUMBERS = (
@@ -62,7 +62,7 @@ class Stores(RuleBasedStateMachine):
     async def _begin(self) -> None:
         await self.redis.open()
         for key in "ab":
-            await self.redis.execute(Delete(Entity(f"c:t:d:{key}".encode(), ())))
+            await self.redis.execute(Delete(Entity(f"c:t:d:{key}".encode())))
 
     def teardown(self) -> None:
         self.loop.run(self.redis.close())
@@ -160,7 +160,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[MemoryStore | RedisStore]:
 def test_updates_by_table(
     store: MemoryStore | RedisStore, old: str | None, change: str, new: bytes | int
 ) -> None:
-    entity = Entity(b"table", (("key", "table"),))
+    entity = Entity(b"table")
 
     async def run() -> bytes | int:
         await store.open()

@@ -17,7 +17,7 @@ from service.stores.redis import RedisStore
 from service.stores.store import Unavailable
 from tests.service.conftest import Redis
 
-ENTITY = Entity(b"test_redis", (("key", "k"),))
+ENTITY = Entity(b"test_redis")
 WRITE = Replace(ENTITY, ((b'"a"', b'"1"'),), b'"1"')
 StartRedis = Callable[..., Redis]
 
@@ -81,7 +81,7 @@ def test_a_key_of_another_type_is_an_answer_and_no_outage(redis: Redis) -> None:
             assert store._connection is not None
             await store._connection.call(b"SET", b"text", b"x")
             with pytest.raises(FilterError) as caught:
-                await store.execute(Read((Entity(b"text", ()),)))
+                await store.execute(Read((Entity(b"text"),)))
             assert caught.value.status == 502
             assert isinstance(caught.value.__cause__, hiredis.ReplyError)
             assert store.status()["state"] == "up"
