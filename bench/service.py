@@ -102,7 +102,7 @@ def _visit(servers: list[Server], script: Path) -> dict[str, list[Visit]]:
 
 def _report(visits: dict[str, list[Visit]], memory: float) -> int:
     def middle(name: str, what: str) -> float:
-        return median(getattr(visit, what) for visit in visits[name])
+        return median([float(getattr(visit, what)) for visit in visits[name]])
 
     for name in visits:
         rate, p99, cpu = (middle(name, what) for what in ("rate", "p99", "cpu"))

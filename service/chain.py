@@ -3,8 +3,11 @@
 A filter is Caddy's middleware: it gets the exchange and the next handler, and returns the
 response. Whatever goes wrong is raised, logged once by `awscloudwatch`, answered once by `app`.
 Filters talk to each other through the exchange's slots only.
+
+A request runs without an asyncio task of its own until a filter asks for one: see `own_task`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -92,6 +95,11 @@ class Site:
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
     paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+async def own_task() -> None:
+    """Go on in a task. Needed before whatever asks for the current one: asyncio.timeout, httpx."""
+    await asyncio.sleep(0)
 
 
 def link(filters: Sequence[Filter], end: Handler) -> Handler:

@@ -148,7 +148,8 @@ async def _serve_until(
         for server, port in zip(servers, applications, strict=True)
     ]
     gc.collect()
-    gc.freeze()  # what is here now stays: the collector need not look at it again
+    gc.freeze()  # what is here now stays: the collector need not look at it again,
+    gc.set_threshold(10_000, 20, 50)  # and requests leave hardly anything behind to look for
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for server, port in zip(servers, applications, strict=True):

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from service import backends, failures
 from service.backends import Backend, BackendOptions
 from service.caddyfile import Directive, Token
-from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.chain import Exchange, Filter, Handler, Request, Response, Site, own_task
 from service.errors import CaddyfileError, FilterError
 from service.failures import BasicAuth, Failure
 from service.refresh import Refused, Unavailable
@@ -177,6 +177,7 @@ class Reauth:
                     self.hits += 1
                     break
                 self.asked += 1
+                await own_task()
                 refusal = await rule.authenticate(exchange)
                 if refusal is not None:
                     return refusal
