@@ -22,7 +22,8 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo) -> datetime | timede
         pass
     try:
         if _CLOCK.fullmatch(word):
-            today = datetime.combine(midnight.date(), time(*map(int, word.split(":"))), zone)
+            hour, minute, second = [*map(int, word.split(":")), 0][:3]
+            today = midnight.replace(hour=hour, minute=minute, second=second)
             return today if today <= now else today - timedelta(days=1)
         point = datetime.fromisoformat(text.strip())
     except ValueError:
