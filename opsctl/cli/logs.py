@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -52,47 +52,43 @@ def tail(
 
     Without --follow it ends when everything is read. Ctrl-C ends it with a summary.
     """
+    # Long because it is the table of options, each used once: no part of it has a name.
     invocation = options.opened(context)
-    console = invocation.console
     zone = (datetime.now().astimezone().tzinfo if local else None) or UTC
-    following = until is None and (sys.stdout.isatty() if follow is None else follow)
+    now = datetime.now(UTC)
     if until is not None and follow:
         raise ConfigError("--until ends the reading and --follow does not; leave one out")
+    following = until is None and (sys.stdout.isatty() if follow is None else follow)
     picked = sources.chosen(invocation.config.logs, names or _fitting(task, instance))
     selection = _selection(pattern, stream, task, instance)
     wanted = _wanted(grep, exclude, level)
-    lines_of = log_lines.Lines(
-        fields=log_lines.parse_fields(fields),
-        zone=zone,
-        colour=sys.stdout.isatty() and not console.plain,
-    )
-    groups = {source.name: source.group for source in picked}
-    now, stop = datetime.now(UTC), Stop()
+    write = _writer(invocation, picked, log_lines.parse_fields(fields), zone)
+    stop = Stop()
     reading = Tail(
         invocation.clients.logs_once,
         picked,
         since=moments.parse_moment(since, now=now, zone=zone),
         until=None if until is None else moments.moment(until, now=now, zone=zone),
         follow=following,
-        selections=dict.fromkeys(groups, selection),
+        selections={source.name: selection for source in picked},
         look_back=_duration(look_back),
         pace=Pace(_budget(invocation.clients.region, max_rate, following), stopped=stop),
         renew=lambda: aws.connect(invocation.config.aws).logs_once,
         resume=resume.read(bookmark) if bookmark else None,
     )
     printer = Printer(
-        console,
+        invocation.console,
         reading,
-        write=(lambda e: log_lines.as_json(e, groups[e.source])) if console.json else lines_of.line,
+        write=write,
         wanted=wanted,
         last=lines,
         bookmark=bookmark,
         explain=lambda notice: _explained(invocation, notice, picked, selection),
     )
     if following:
-        console.say(
-            f"following {', '.join(groups)} since {since}; an event may come "
-            f"{format_duration(_duration(look_back))} late; Ctrl-C ends"
+        invocation.console.say(
+            f"following {', '.join(source.name for source in picked)} since {since}; an event "
+            f"may come {format_duration(_duration(look_back))} late; Ctrl-C ends"
         )
     stop.listen()
     printer.run()
@@ -136,6 +132,19 @@ def list_sources(context: typer.Context) -> None:
     if not invocation.console.json:
         header = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
         invocation.console.table(header, rows)
+
+
+def _writer(
+    invocation: options.Invocation,
+    picked: Sequence[LogSource],
+    fields: Sequence[str],
+    zone: tzinfo,
+) -> Callable[[LogEvent], str]:
+    if invocation.console.json:
+        groups = {source.name: source.group for source in picked}
+        return lambda event: log_lines.as_json(event, groups[event.source])
+    colour = sys.stdout.isatty() and not invocation.console.plain
+    return log_lines.Lines(fields=fields, zone=zone, colour=colour).line
 
 
 def _fitting(task: str | None, instance: str | None) -> Sequence[str]:

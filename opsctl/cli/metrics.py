@@ -60,12 +60,11 @@ def metrics(
     queries = list(catalogue.queries(groups, targets))
     if "asg" in groups or "lb" in groups:
         _say_what_is_missing(invocation, targets)
-    asked = None if period == "auto" else _seconds(period)
+    asked, pause = None if period == "auto" else _seconds(period), _seconds(every)
     while True:
         now = datetime.now(UTC)
         over = window(moments.moment(since, now=now, zone=UTC), now, asked)
         found = fetch(clients.cloudwatch, queries, over)
-        tasks = _tasks(clients.ecs, targets) if "service" in groups else ""
         if watch and sys.stdout.isatty() and not invocation.console.plain:
             sys.stdout.write("\x1b[H\x1b[2J")
         if invocation.console.json:
@@ -73,14 +72,11 @@ def metrics(
         elif as_csv:
             _csv(found)
         else:
-            invocation.console.data(
-                f"{config.system}  {over.start:%Y-%m-%d %H:%M} to {over.end:%Y-%m-%d %H:%M}Z, "
-                f"a point every {format_duration(over.time(1) - over.start)}"
-            )
+            tasks = _tasks(clients.ecs, targets) if "service" in groups else ""
             _table(invocation, groups, found, now, tasks)
         if not watch:
             return
-        time.sleep(_seconds(every))
+        time.sleep(pause)
 
 
 def _say_what_is_missing(invocation: options.Invocation, targets: Targets) -> None:
@@ -126,6 +122,13 @@ def _table(
     tasks: str,
 ) -> None:
     """One table with a heading row for each group, so that the columns line up."""
+    if found:
+        over = found[0].window
+        invocation.console.data(
+            f"{invocation.config.system}  {over.start:%Y-%m-%d %H:%M} to "
+            f"{over.end:%Y-%m-%d %H:%M}Z, a point every "
+            f"{format_duration(over.time(1) - over.start)}"
+        )
     rows: list[tuple[str, ...]] = []
     blank = ("",) * (len(screen.HEADER) - 1)
     for group in groups:
