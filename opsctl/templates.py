@@ -1,6 +1,7 @@
 """The door to jinja2: a template's name and its values -> text. Nothing is left undefined."""
 
 import json
+import re
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from opsctl.errors import TemplateError
 if TYPE_CHECKING:
     import jinja2
 
+# JSON takes these as they are; YAML refuses them, or reads a line break.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PACKAGED = Path(__file__).parent / "_templates"
 # In a wheel they lie beside this module, in a checkout (or an editable install) at its top.
 FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "templates"
@@ -49,7 +52,9 @@ def _environment(loader: "jinja2.BaseLoader") -> "jinja2.Environment":
 
 def _json(value: Any) -> str:
     """A JSON value, which is a YAML value that nothing in it can break out of."""
-    return json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False)
+    )
 
 
 def _iso(value: timedelta) -> str:

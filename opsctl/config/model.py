@@ -48,7 +48,11 @@ Duration = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # A secret is a reference, resolved where it is used: ssm:/path, secretsmanager:name, env:NAME.
-SecretReference = Annotated[Text, Field(pattern=r"^(ssm:/|secretsmanager:|env:).+")]
+_REFERENCE = (
+    r"^(ssm:/[A-Za-z0-9_./-]+|secretsmanager:[A-Za-z0-9/_+=.@:-]+(#[A-Za-z0-9_.-]+)?"
+    r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
+)
+SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
 Cidr = Annotated[str, AfterValidator(_network)]
 # strict: `no` is text and "8" is not a number; a list may fill a tuple all the same.
 PortRange = Annotated[tuple[Port, Port], Field(strict=False)]

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opsctl.config import document, load
 from opsctl.config.model import Config
@@ -165,3 +167,15 @@ def test_two_sources_may_share_one_log_group() -> None:
 def test_one_instance_is_replaced_at_a_time_within_the_maximum() -> None:
     update = ecs()["AutoScalingGroup"]["UpdatePolicy"]["AutoScalingRollingUpdate"]
     assert (update["MinInstancesInService"], update["MaxBatchSize"]) == (1, 1)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+@settings(deadline=None, max_examples=30)
+def test_any_text_reaches_the_container_unchanged(text: str) -> None:
+    plain = config()
+    wanted = plain.model_copy(
+        update={"ecs": plain.ecs.model_copy(update={"environment": {"A": text}})}
+    )
+    made = resources.properties(definition.ecs(wanted).template, "TaskDefinition")
+    environment = made["ContainerDefinitions"][0]["Environment"]
+    assert {"Name": "A", "Value": text} in environment
