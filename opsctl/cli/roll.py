@@ -123,7 +123,8 @@ class Roll:
         try:
             stack.execute(self.invocation, change_set, sleep=sleep)
         except RolledBack as error:
-            return Outcome("rolled-back", error.message)
+            cause = f"a task stopped: {watch.failure}; " if watch.failure else ""
+            return Outcome("rolled-back", f"{cause}{error.message}")
         return self._verify(watch)
 
     def _agree(self, *, yes: bool) -> None:

@@ -26,7 +26,8 @@ class RolloutEvent:
 class Watch:
     """Remembers what was told already, so that each thing is told once.
 
-    `ours` is the id of the deployment that runs `image`, once it was seen to be the primary.
+    `ours` is the id of the deployment that runs `image`, once it was seen to be the primary;
+    `failure` is why its first failing task stopped.
     """
 
     observe: Callable[[], Observation]
@@ -35,7 +36,9 @@ class Watch:
     goal: Goal
     last: Observation
     ours: str = ""
+    failure: str = ""
     _seen: set[str] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
     _looked_up: set[str] = field(default_factory=set)
 
     @classmethod
@@ -92,7 +95,7 @@ class Watch:
             if task.id not in self._seen:
                 self._seen.add(task.id)
                 if task.deployment == self.ours:
-                    yield RolloutEvent("stopped", _stopped(task), bad=_is_failure(task))
+                    yield self._stop(task)
         yield from self._health(now)
         for message in now.messages:
             if message.id not in self._seen:
@@ -100,6 +103,16 @@ class Watch:
                 yield RolloutEvent("message", _TASKS.sub("", message.text))
         if _counts(now, self.goal) != _counts(self.last, self.goal):
             yield RolloutEvent("counts", _counts(now, self.goal))
+
+    def _stop(self, task: Task) -> RolloutEvent:
+        why = _why(task)
+        bad = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited")
+        if bad:
+            self.failure = self.failure or why
+        told, self._told = why in self._told, self._told | {why}
+        return RolloutEvent(
+            "stopped", f"task {task.id} stopped{' likewise' if told else f': {why}'}", bad=bad
+        )
 
     def _health(self, now: Observation) -> Iterator[RolloutEvent]:
         before = {each.id: (each.state, each.reason) for each in self.last.targets}
@@ -147,10 +160,6 @@ def _counts(now: Observation, goal: Goal) -> str:
     return f"{new} of {now.desired} new tasks run, {pending} start, {old} old remain{health}"
 
 
-def _stopped(task: Task) -> str:
-    detail = "; ".join(filter(None, (task.reason, *task.exits)))
-    return f"task {task.id} stopped: {detail or task.stop_code or 'no reason given'}"
-
-
-def _is_failure(task: Task) -> bool:
-    return task.stop_code in ("TaskFailedToStart", "EssentialContainerExited")
+def _why(task: Task) -> str:
+    """The container's own words where there are some: the task's are often generic."""
+    return "; ".join(task.exits) or task.reason or task.stop_code or "no reason given"

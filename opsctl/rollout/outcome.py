@@ -24,7 +24,7 @@ class Outcome:
         if self.kind == "deployed-unhealthy":
             raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=again)
         if self.kind == "rolled-back":
-            raise RolledBack(f"rolled back: {self.reason}", hint=again)
+            raise RolledBack(f"rolled back: {self.reason}", hint="opsctl logs tail --since 15m")
         if self.kind == "superseded":
             raise Superseded(f"superseded: {self.reason}", hint=again)
         if self.kind == "timed-out":

@@ -40,7 +40,9 @@ def address(elbv2: "ElasticLoadBalancingv2Client", service: Mapping[str, Any]) -
             listeners = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
             if listeners:
                 first = listeners[0]
-                return Address(balancer["DNSName"], first["Port"], first["Protocol"] == "TLS")
+                # An endpoint other than AWS may answer on a port of its own.
+                host, _, port = balancer["DNSName"].partition(":")
+                return Address(host, int(port or first["Port"]), first["Protocol"] == "TLS")
     return None
 
 

@@ -73,9 +73,7 @@ def test_a_task_that_fails_is_told_once_with_its_exit_code() -> None:
     failed = replace(failed, reason="Essential container in task exited", exits=("`app` exited 1",))
     again = replace(STARTING, stopped=(failed,))
     found = [event for event in events(BEFORE, again, again, DONE) if event.kind == "stopped"]
-    assert [event.text for event in found] == [
-        "task t1 stopped: Essential container in task exited; `app` exited 1"
-    ]
+    assert [event.text for event in found] == ["task t1 stopped: `app` exited 1"]
     assert found[0].bad
 
 
@@ -105,3 +103,15 @@ def test_a_forced_deployment_of_the_same_revision_is_not_done_before_it_began() 
     same = replace(DONE, deployments=(Deployment("d1", "PRIMARY", NEW, 1, 1, 0, 0, "COMPLETED"),))
     assert events(same, same, same, DONE, forced=True)[-1].text == "deployed"
     assert events(same, timeout=5, forced=True)[-1].text == "timed-out"
+
+
+def test_the_same_reason_is_told_in_full_only_once() -> None:
+    tasks = tuple(
+        Task(f"t{number}", "STOPPED", NEW, "d2", reason="no memory") for number in range(3)
+    )
+    found = events(BEFORE, STARTING, replace(STARTING, stopped=tasks), DONE)
+    assert [event.text for event in found if event.kind == "stopped"] == [
+        "task t0 stopped: no memory",
+        "task t1 stopped likewise",
+        "task t2 stopped likewise",
+    ]

@@ -1,0 +1,245 @@
+"""`update-tasks` as a user runs it: a service that really answers, rolled while it is asked."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import boto3
+import pytest
+
+from opsctl.sandbox import image
+from tests.end_to_end.conftest import ROOT, Place, events
+
+CADDYFILE = """\
+:80 {{
+    redir / /health.txt
+}}
+:8082 {{
+    # {0}
+    transformrequest {{
+        scope off
+    }}
+    redis localhost:6379 testing
+    transformresponse
+}}
+"""
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def place(system: Callable[[str], Place]) -> Place:
+    """A system with both stacks and no release yet."""
+    place = system("rolls")
+    config = place.folder / "opsctl.yaml"
+    config.write_text(config.read_text().replace("desired_count: 8", "desired_count: 2", 1))
+    for stack in ("db", "ecs"):
+        done = place.opsctl(stack, "up", "--yes")
+        assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def released(place: Place) -> str:
+    """The first release: from no task to the configured count."""
+    reference = push(place, "first")
+    done = place.opsctl("update-tasks", "--yes", "--json", "--image", reference)
+    assert done.returncode == 0, done.stderr
+    [release] = events(done, "release")
+    assert (release["outcome"], release["image"]) == ("deployed", reference)
+    return reference
+
+
+def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
+    packed = image.pack(ROOT / "service", caddyfile.format(tag))
+    return image.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
+
+
+@contextmanager
+def client(place: Place, service: str) -> Iterator[Any]:
+    make: Any = boto3.client  # its stubs want a literal name
+    opened = make(
+        service,
+        endpoint_url=place.env["AWS_ENDPOINT_URL"],
+        region_name=place.env["AWS_REGION"],
+        aws_access_key_id=place.env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=place.env["AWS_SECRET_ACCESS_KEY"],
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def tasks(place: Place) -> set[str]:
+    with client(place, "ecs") as ecs:
+        return set(ecs.list_tasks(cluster="rolls", serviceName="rolls")["taskArns"])
+
+
+def address(place: Place) -> str:
+    with client(place, "elbv2") as elbv2:
+        [balancer] = elbv2.describe_load_balancers(Names=["rolls"])["LoadBalancers"]
+        return f"http://{balancer['DNSName']}/v1/cids/1/entity_types/t/domains/d/keys/k"
+
+
+class Load:
+    """Requests one after another until told to stop; a 404 is an answer, silence is a loss."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.answered = url, 0
+        self.lost: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                urlopen(self.url, timeout=5).close()
+                self.answered += 1
+            except HTTPError as error:
+                error.close()
+                self.answered += 1
+                if error.code != 404:
+                    self.lost.append(str(error))
+            except (URLError, OSError) as error:
+                self.lost.append(repr(error))
+
+
+def test_without_a_stack_the_command_that_makes_it_is_told(system: Callable[[str], Place]) -> None:
+    done = system("nothing").opsctl("update-tasks", "--yes")
+    assert done.returncode == 1
+    assert "there is no stack `nothing-ecs`" in done.stderr
+    assert "hint: opsctl ecs up" in done.stderr
+
+
+def test_without_an_engine_an_existing_image_is_the_way(place: Place) -> None:
+    for name in ("Dockerfile", ".dockerignore"):
+        (place.folder / name).write_text((ROOT / name).read_text())
+    env = {**place.env, "DOCKER_HOST": f"unix://{place.folder}/none.sock"}
+    done = Place(place.folder, env).opsctl("update-tasks", "--yes")
+    assert done.returncode == 1
+    assert "no Docker engine answers at" in done.stderr
+    assert "--image REF" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("REDIS_ADDRESS", "REDIS_ADRESS", "Caddyfile_template:16: `REDIS_ADRESS` has no value"),
+        ("transformrequest", "transformreqest", "Caddyfile.new:15 - "),
+        (":8082 {", ":8083 {", "no site of the Caddyfile listens on it"),
+        ("REDIS_ADDRESS", "elsewhere:6379", "names Redis at elsewhere:6379"),
+    ],
+)
+def test_a_template_that_would_not_work_is_refused_before_anything_is_sent(
+    place: Place, before: str, after: str, words: str
+) -> None:
+    template = place.folder / "Caddyfile_template"
+    good = template.read_text()
+    template.write_text(good.replace(before, after, 1))
+    try:
+        done = place.opsctl("update-tasks", "--yes")
+    finally:
+        template.write_text(good)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert not (place.folder / "Caddyfile.new").exists()
+
+
+def test_an_image_that_is_not_in_the_repository_is_refused(place: Place) -> None:
+    done = place.opsctl("update-tasks", "--yes", "--image", "sha256:" + "0" * 64)
+    assert done.returncode == 1
+    assert "`rolls` holds no image" in done.stderr
+
+
+def test_the_first_release_starts_the_configured_count_and_is_reached(
+    place: Place, released: str
+) -> None:
+    assert len(tasks(place)) == 2
+    with pytest.raises(HTTPError) as caught:
+        urlopen(address(place), timeout=5)
+    caught.value.close()
+    assert caught.value.code == 404
+
+
+def test_the_same_image_again_is_nothing_to_roll(place: Place, released: str) -> None:
+    running = tasks(place)
+    done = place.opsctl("update-tasks", "--yes", "--image", released)
+    assert (done.returncode, tasks(place)) == (0, running)
+    assert "nothing to roll" in done.stderr
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(place: Place, released: str) -> None:
+    running = tasks(place)
+    done = place.opsctl("update-tasks", "--dry-run", "--json", "--image", push(place, "dry"))
+    assert done.returncode == 0, done.stderr
+    [plan] = events(done, "plan")
+    assert {change["logical_id"] for change in plan["changes"]} == {"Service", "TaskDefinition"}
+    assert tasks(place) == running
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_rolled(place: Place, released: str) -> None:
+    running = tasks(place)
+    done = place.opsctl("update-tasks", "--image", push(place, "unasked"))
+    assert (done.returncode, tasks(place)) == (2, running)
+    assert "add --yes" in done.stderr
+
+
+def test_every_task_is_replaced_and_no_request_is_lost(place: Place, released: str) -> None:
+    before = tasks(place)
+    with Load(address(place)) as load:
+        done = place.opsctl("update-tasks", "--yes", "--image", push(place, "second"))
+    assert done.returncode == 0, done.stderr
+    assert not tasks(place) & before
+    assert load.answered > 50
+    assert load.lost == []
+
+
+def test_a_forced_roll_of_the_same_image_replaces_every_task(place: Place, released: str) -> None:
+    before = tasks(place)
+    done = place.opsctl(
+        "update-tasks", "--yes", "--force", "--strategy", "stop", "--image", "second"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a new deployment of the same image is forced" in done.stderr
+    assert not tasks(place) & before
+
+
+def test_tasks_that_end_at_once_are_rolled_back_with_the_cause(place: Place, released: str) -> None:
+    before = tasks(place)
+    broken = push(place, "broken", ":80 {{\n    nonsense {0}\n}}\n")
+    with Load(address(place)) as load:
+        done = place.opsctl("update-tasks", "--yes", "--json", "--image", broken)
+    assert done.returncode == 5, done.stderr
+    [release] = events(done, "release")
+    assert release["outcome"] == "rolled-back"
+    assert "exited 1" in release["reason"]
+    assert tasks(place) == before
+    assert load.lost == []
+
+
+def test_an_image_that_nobody_has_is_rolled_back_with_the_cause(
+    place: Place, released: str
+) -> None:
+    done = place.opsctl("update-tasks", "--yes", "--image", "registry.invalid/app:gone")
+    assert done.returncode == 5, done.stderr
+    assert "CannotPullContainerError" in done.stderr
+
+
+def test_every_line_of_the_json_has_a_type_and_a_version(place: Place, released: str) -> None:
+    done = place.opsctl("update-tasks", "--yes", "--json", "--image", push(place, "json"))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["v"] for line in lines} == {1}
+    kinds = {line["type"] for line in lines}
+    assert {"forecast", "plan", "stack_event", "rollout", "reached", "release"} <= kinds
