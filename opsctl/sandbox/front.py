@@ -8,7 +8,7 @@ import logging
 import re
 
 from opsctl.sandbox.admin import Admin
-from opsctl.sandbox.calls import Call, Operation, Operations, Refused, Structure
+from opsctl.sandbox.calls import Call, Forward, Operation, Operations, Refused, Structure
 from opsctl.sandbox.faults import Dropped, Faults
 from opsctl.sandbox.wire import codec, http, models
 from opsctl.sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
@@ -74,11 +74,18 @@ class Front:
             return
         except Dropped as dropped:
             raise await self._halfway(dropped, scope, request, named) from None
-        operation = self._operations.get((named.service, named.operation))
+        operation = self._operation(named)
         if operation is not None:
             await http.write(send, await self._answer(operation, scope, request, named))
         else:
             await self._pass(scope, http.replay(request.body, receive), send, named)
+
+    def _operation(self, named: codec.Named) -> Operation | None:
+        ours = self._operations.get((named.service, named.operation))
+        if ours is None and named.protocol == codec.CBOR:
+            known = models.operation(named.service, named.operation)
+            return _translated if known is not None else None
+        return ours
 
     async def _halfway(
         self, dropped: Dropped, scope: Scope, request: Request, named: codec.Named
@@ -86,7 +93,7 @@ class Front:
         """A body can only be cut when there is one: the call is done, its answer is not told."""
         if not dropped.halfway:
             return dropped
-        operation = self._operations.get((named.service, named.operation))
+        operation = self._operation(named)
         if operation is None:
             dropped.answer = await http.exchange(self._ministack, scope, request)
         else:
@@ -100,8 +107,9 @@ class Front:
         assert model is not None, f"botocore does not know {named.service} {named.operation}"
 
         async def forward(parameters: Structure) -> dict[str, object]:
-            changed = codec.forward(named, model, request, parameters)
-            return codec.result(named, model, await http.exchange(self._ministack, scope, changed))
+            inner = codec.for_ministack(named)
+            changed = codec.forward(inner, model, request, parameters)
+            return codec.result(inner, model, await http.exchange(self._ministack, scope, changed))
 
         account = named.access_key if _ACCOUNT.match(named.access_key) else self._account
         try:
@@ -129,6 +137,10 @@ class Front:
         if held:
             answer = http.collected(held)
             await http.write(send, answer if codec.readable(named, answer) else _unknown(named))
+
+
+async def _translated(call: Call, ministack: Forward) -> Structure:
+    return await ministack(call.parameters)
 
 
 def _unknown(named: codec.Named) -> Answer:

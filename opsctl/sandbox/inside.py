@@ -24,13 +24,14 @@ class Inside:
         model = models.operation(service, operation)
         assert model is not None, f"botocore does not know {service} {operation}"
         protocol = str(model.service_model.metadata["protocol"])
-        named = codec.Named(service, operation, protocol, self._region, self._account)
+        named = codec.for_ministack(
+            codec.Named(service, operation, protocol, self._region, self._account)
+        )
 
         async def forward(values: Structure) -> dict[str, Any]:
             scope = f"{self._account}/20260101/{self._region}/{service}/aws4_request"
             headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={scope}", "host": "sandbox"}
-            path = codec.path(named, model)
-            made = codec.forward(named, model, Request("POST", path, "", headers), values)
+            made = codec.forward(named, model, Request("POST", "/", "", headers), values)
             answer = await http.exchange(self._ministack, _scope(), made)
             return codec.result(named, model, answer)
 

@@ -12,6 +12,7 @@ from opsctl.sandbox.home import Sandbox
 from opsctl.sandbox.host import surroundings
 from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
+from opsctl.sandbox.host.meters import Traffic
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation
 from opsctl.sandbox.operations import table as simulated
@@ -32,9 +33,10 @@ class Machine:
             real_tasks=settings.tasks != "none",
         )
         self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
+        traffic = Traffic()
         cloudformation.install(self.simulation)
         operations = {
-            **repaired.operations(f"127.0.0.1:{sandbox.port}"),
+            **repaired.operations(f"127.0.0.1:{sandbox.port}", traffic.count),
             **simulated.operations(self.simulation),
         }
         inside = Inside(ministack, operations, account=settings.account, region=settings.region)
@@ -46,6 +48,8 @@ class Machine:
             environ=environ,
             variables=environment.variables(sandbox),
             limit=settings.max_processes,
+            traffic=traffic,
+            cache_port=sandbox.cache_port if sandbox.redis else None,
         )
         self.doors = Doors(self.host.balancer)
         operations |= self.doors.operations()

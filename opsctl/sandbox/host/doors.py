@@ -1,10 +1,11 @@
-"""Network load balancers made in ministack get an address that answers: their DNS name becomes
-`127.0.0.1:PORT`, so that `http://{DNSName}/` reaches the proxy. ARNs say `net/` as on AWS.
+"""Network load balancers made in ministack get a name that answers: an address of loopback of their
+own with port 80, so that `http://{DNSName}/` reaches the proxy. ARNs say `net/` as on AWS.
 
-The name carries the port because a name of ours cannot be resolved and port 80 cannot be bound.
+Where port 80 may not be bound, the name is `127.0.0.1:PORT`: most clients take that, too.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from opsctl.sandbox.host import records
 from opsctl.sandbox.host.balancer import Balancer
 
 _TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+_TRIES = 20
 Made = tuple[str, dict[str, Any]]
 
 
@@ -30,6 +32,8 @@ class Doors:
 
     def install(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # CloudWatch's dimension and the stack's output begin with `targetgroup/`.
+        alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
         provisioners._RESOURCE_HANDLERS[_TYPE] = {
             **self._plain,
             "create": self._create,
@@ -67,11 +71,8 @@ class Doors:
         if record["Type"] != "network":
             return arn, attributes
         named = arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        record |= {
-            "LoadBalancerArn": named,
-            "DNSName": f"127.0.0.1:{listener.getsockname()[1]}",
-        }
+        listener, name = _listener()
+        record |= {"LoadBalancerArn": named, "DNSName": name}
         for store in (alb._lbs, alb._tags, alb._lb_attrs):
             if arn in store:
                 store[named] = store.pop(arn)
@@ -85,6 +86,21 @@ class Doors:
     def _schedule(self, act: Callable[[], None]) -> None:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(act)
+
+
+def _listener() -> tuple[socket.socket, str]:
+    """A listening socket and the name that leads to it."""
+    for number in range(_TRIES):
+        place = (os.getpid() + number) % 0xFFFF
+        address = f"127.88.{place >> 8}.{(place & 0xFF) or 1}"
+        try:
+            return socket.create_server((address, 80), backlog=512), address
+        except PermissionError:
+            break
+        except OSError:  # taken by another sandbox, or no such loopback address on this system
+            continue
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    return listener, f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _as_network(attributes: dict[str, Any], *, arn: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from opsctl.sandbox.cluster.values import (
 from opsctl.sandbox.host import journal, prober, records, surroundings
 from opsctl.sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl.sandbox.host.journal import Journal, Place
+from opsctl.sandbox.host.meters import Meters, Traffic
 from opsctl.sandbox.host.processes import Outcome, Processes
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations.simulation import Simulation
@@ -26,6 +27,7 @@ from opsctl.sandbox.operations.simulation import Simulation
 log = logging.getLogger(__name__)
 _TICK = 0.05
 _FLUSH_EVERY = 10  # ticks
+_SAMPLE_EVERY = 60
 
 
 class Host:
@@ -39,6 +41,8 @@ class Host:
         environ: Mapping[str, str],
         variables: Mapping[str, str],
         limit: int,
+        traffic: Traffic,
+        cache_port: int | None,
     ) -> None:
         self._simulation = simulation
         self._engine = simulation.engine
@@ -52,6 +56,14 @@ class Host:
             limit=limit,
             environment=lambda intent: surroundings.environment(intent, inside, variables),
             outcome=Outcome(self._started, self._engine.task_exited, self._wrote),
+        )
+        self._meters = Meters(
+            inside,
+            self._engine.world,
+            self.processes,
+            traffic,
+            load_balancers=records.load_balancers,
+            cache_port=cache_port,
         )
         self._acts: dict[type, Callable[..., None]] = {
             StartTask: self.processes.start,
@@ -73,12 +85,20 @@ class Host:
                 ticks += 1
                 if ticks % _FLUSH_EVERY == 0:
                     await self._journal.flush()
+                if ticks % _SAMPLE_EVERY == 0:
+                    await self._sample()
                 await asyncio.sleep(_TICK)
         finally:
             for probe in self._probes.values():
                 probe.cancel()
             await self.processes.close()
             await self.balancer.close()
+
+    async def _sample(self) -> None:
+        try:
+            await self._meters.sample()
+        except Exception:  # a metric that cannot be read must not stop the clock
+            log.exception("metrics")
 
     def _act(self, intent: Intent) -> None:
         try:

@@ -37,6 +37,17 @@ def target_group(load_balancer: str) -> str | None:
     return None
 
 
+def load_balancers() -> dict[str, str]:
+    """The full name of the load balancer (`net/NAME/ID`) before each target group's ARN."""
+    found = {}
+    for listener in list(alb._listeners._data.values()):
+        balancer = str(listener.get("LoadBalancerArn", ""))
+        group = target_group(balancer)
+        if group and ":loadbalancer/net/" in balancer:
+            found[group] = balancer.partition(":loadbalancer/")[2]
+    return found
+
+
 def instance_log(instance: Instance, source: str) -> Place | None:
     """The group and stream that the instance's user data sends this source to.
 

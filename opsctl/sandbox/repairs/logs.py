@@ -9,7 +9,7 @@ import heapq
 import json
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ministack.services import cloudwatch_logs
@@ -18,6 +18,7 @@ from opsctl.sandbox.calls import Call, Forward, Operations, Refused, Structure
 from opsctl.sandbox.repairs.patterns import compile_pattern
 
 Event = dict[str, Any]
+Counted = Callable[[str, int, int], None]
 _PAGE_EVENTS = 10_000
 _PAGE_BYTES = 1 << 20
 # A page also ends here, found or not: AWS gives empty pages with a token to go on.
@@ -126,7 +127,7 @@ def _position(token: str | None, start: int) -> tuple[int, int]:
         raise _invalid("The specified nextToken is invalid.") from error
 
 
-async def put_log_events(call: Call, ministack: Forward) -> Structure:
+async def put_log_events(call: Call, ministack: Forward, counted: Counted) -> Structure:
     events: list[Event] = call.parameters["logEvents"]
     stamps = [event["timestamp"] for event in events]
     if stamps != sorted(stamps):
@@ -158,6 +159,8 @@ async def put_log_events(call: Call, ministack: Forward) -> Structure:
     }
     kept = events[max(old, expired) : new]
     answer = await ministack({**call.parameters, "logEvents": kept})
+    size = sum(len(event["message"]) + 26 for event in kept)
+    counted(call.parameters["logGroupName"], len(kept), size)
     return {**answer, "rejectedLogEventsInfo": rejected} if rejected else answer
 
 
@@ -165,7 +168,10 @@ def _invalid(message: str) -> Refused:
     return Refused("InvalidParameterException", message)
 
 
-OPERATIONS: Operations = {
-    ("logs", "FilterLogEvents"): filter_log_events,
-    ("logs", "PutLogEvents"): put_log_events,
-}
+def operations(counted: Counted) -> Operations:
+    """`counted` is told what came in: the group, events and bytes."""
+
+    async def put(call: Call, ministack: Forward) -> Structure:
+        return await put_log_events(call, ministack, counted)
+
+    return {("logs", "FilterLogEvents"): filter_log_events, ("logs", "PutLogEvents"): put}

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -78,15 +78,14 @@ def forward(named: Named, model: OperationModel, request: Request, values: Struc
     body = made["body"]
     if isinstance(body, dict):
         body = urlencode(body).encode()
-    headers = {**request.headers, **{k.lower(): v for k, v in made["headers"].items()}}
-    return Request("POST", request.path, "", headers, body)
+    kept = {k: v for k, v in request.headers.items() if k != "smithy-protocol"}
+    headers = {**kept, **{k.lower(): v for k, v in made["headers"].items()}}
+    return Request("POST", "/", "", headers, body)
 
 
-def path(named: Named, model: OperationModel) -> str:
-    """Where a call of this protocol is posted to."""
-    if named.protocol == CBOR:
-        return f"/service/{model.metadata['targetPrefix']}/operation/{model.name}"
-    return "/"
+def for_ministack(named: Named) -> Named:
+    """ministack reads CBOR only with a library that it does not depend on: JSON goes to it."""
+    return replace(named, protocol="json") if named.protocol == CBOR else named
 
 
 def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any]:

@@ -194,6 +194,29 @@ def test_its_lines_reach_the_log_group_in_a_stream_with_the_task(
     assert "starting with one" in [event["message"] for event in events]
 
 
+def test_its_use_of_cpu_and_memory_and_its_health_are_metrics(
+    service: str, aws: Callable[[str], Any]
+) -> None:
+    def seen() -> bool:
+        listed = aws("cloudwatch").list_metrics()["Metrics"]
+        names = {(one["Namespace"], one["MetricName"]) for one in listed}
+        services = [
+            one for one in listed if {"Name": "ServiceName", "Value": "web"} in one["Dimensions"]
+        ]
+        return (
+            bool(services)
+            and {
+                ("AWS/ECS", "MemoryReservation"),
+                ("AWS/ECS", "CPUUtilization"),
+                ("AWS/NetworkELB", "HealthyHostCount"),
+                ("AWS/AutoScaling", "GroupInServiceInstances"),
+            }
+            <= names
+        )
+
+    until(seen)
+
+
 def test_a_killed_process_is_a_stopped_task_that_is_replaced(
     service: str, aws: Callable[[str], Any], real: Sandbox, balancer: tuple[str, str]
 ) -> None:

@@ -1,0 +1,205 @@
+"""The metrics that ECS, the load balancer, ElastiCache, Logs and Auto Scaling would send: each
+series one point a minute, from what really runs here.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opsctl.sandbox.cluster.world import World
+from opsctl.sandbox.host import redis
+from opsctl.sandbox.host.processes import Processes
+from opsctl.sandbox.inside import Inside
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_BATCH = 500
+_NODES = (("CacheNodeId", "0001"),)
+
+
+@dataclass(frozen=True)
+class Point:
+    """`of` tells apart samples of one series: each task sends its own."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    value: float
+    unit: str = "Count"
+    of: str = ""
+
+    @property
+    def series(self) -> tuple[Any, ...]:
+        return (self.namespace, self.name, self.dimensions, self.of)
+
+
+@dataclass
+class Traffic:
+    """Log events and bytes that came in, by group, since they were last taken."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+
+    def count(self, group: str, events: int, size: int) -> None:
+        self.events[group] += events
+        self.bytes[group] += size
+
+    def take(self) -> Iterator[Point]:
+        for name, counter, unit in (
+            ("IncomingLogEvents", self.events, "None"),
+            ("IncomingBytes", self.bytes, "Bytes"),
+        ):
+            for group, value in counter.items():
+                yield Point("AWS/Logs", name, (("LogGroupName", group),), value, unit)
+            counter.clear()
+
+
+class Meters:
+    def __init__(
+        self,
+        inside: Inside,
+        world: World,
+        processes: Processes,
+        traffic: Traffic,
+        *,
+        load_balancers: Callable[[], Mapping[str, str]],
+        cache_port: int | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`load_balancers` gives each target group's load balancer; both by full name and ARN."""
+        self._inside = inside
+        self._world = world
+        self._processes = processes
+        self._traffic = traffic
+        self._load_balancers = load_balancers
+        self._cache_port = cache_port
+        self._clock = clock
+        self._minute = 0
+        self._sent: set[tuple[Any, ...]] = set()
+        self._cpu: dict[int, tuple[float, float]] = {}
+
+    async def sample(self) -> None:
+        """Send what was not sent in this minute yet; call it every few seconds."""
+        now = self._clock()
+        points: list[Point] = []
+        if int(now // 60) != self._minute:
+            self._minute = int(now // 60)
+            self._sent.clear()
+            points += self._traffic.take()
+        points += [*self._ecs(now), *self._targets(), *self._groups(), *self._cache()]
+        fresh = [one for one in points if one.series not in self._sent]
+        self._sent |= {one.series for one in fresh}
+        for namespace in {one.namespace for one in fresh}:
+            data = [_datum(one, now) for one in fresh if one.namespace == namespace]
+            for start in range(0, len(data), _BATCH):
+                await self._inside.call(
+                    "monitoring",
+                    "PutMetricData",
+                    Namespace=namespace,
+                    MetricData=data[start : start + _BATCH],
+                )
+
+    def _ecs(self, now: float) -> Iterator[Point]:
+        instances = [one for one in self._world.instances.values() if one.joined]
+        used = self._used(now)
+        for cluster in {one.cluster for one in instances}:
+            mine = [one for one in instances if one.cluster == cluster]
+            cpu, memory = sum(one.cpu for one in mine), sum(one.memory for one in mine)
+            tasks = [
+                one
+                for one in self._world.tasks.values()
+                if one.cluster == cluster and one.status != "STOPPED"
+            ]
+            name = (("ClusterName", cluster),)
+            reserved = sum(one.definition.cpu for one in tasks)
+            yield _percent("CPUReservation", name, reserved, cpu)
+            reserved = sum(one.definition.memory for one in tasks)
+            yield _percent("MemoryReservation", name, reserved, memory)
+            uses = [used[one.arn] for one in tasks if one.arn in used]
+            yield _percent("CPUUtilization", name, sum(one[0] for one in uses), cpu)
+            yield _percent("MemoryUtilization", name, sum(one[1] for one in uses), memory)
+            for task in tasks:
+                if task.arn in used and task.service:
+                    both = (*name, ("ServiceName", task.service))
+                    units, megabytes = used[task.arn]
+                    size = task.definition
+                    yield _percent("CPUUtilization", both, units, size.cpu, task.id)
+                    yield _percent("MemoryUtilization", both, megabytes, size.memory, task.id)
+
+    def _used(self, now: float) -> dict[str, tuple[float, float]]:
+        """CPU units and MiB of each task, by what its process used since the last look."""
+        found: dict[str, tuple[float, float]] = {}
+        for pid, tasks in self._processes.running():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            seconds = (int(fields[11]) + int(fields[12])) / _TICKS
+            before, at = self._cpu.get(pid, (seconds, now - 1))
+            self._cpu[pid] = (seconds, now)
+            units = max(0.0, seconds - before) / max(now - at, 0.001) * 1024
+            megabytes = int(fields[21]) * _PAGE / (1 << 20)
+            for task in tasks:
+                found[task] = (units / len(tasks), megabytes / len(tasks))
+        return found
+
+    def _targets(self) -> Iterator[Point]:
+        for group, balancer in self._load_balancers().items():
+            targets = [one for one in self._world.targets.values() if one.target_group == group]
+            full_name = group.rpartition(":")[2]
+            whole = (("LoadBalancer", balancer), ("TargetGroup", full_name))
+            zones = {one.zone for one in self._world.instances.values()}
+            for zone in ("", *sorted(zones)):
+                names = (("AvailabilityZone", zone), *whole) if zone else whole
+                states = [
+                    one.state
+                    for one in targets
+                    if not zone or self._world.instances[one.instance].zone == zone
+                ]
+                for name, wanted in (
+                    ("HealthyHostCount", ("healthy",)),
+                    ("UnHealthyHostCount", ("unhealthy", "initial")),
+                ):
+                    count = sum(state in wanted for state in states)
+                    yield Point("AWS/NetworkELB", name, names, count)
+
+    def _groups(self) -> Iterator[Point]:
+        for name, group in self._world.groups.items():
+            mine = (("AutoScalingGroupName", name),)
+            running = [
+                one
+                for one in self._world.instances.values()
+                if one.group == name and one.state == "running"
+            ]
+            yield Point("AWS/AutoScaling", "GroupDesiredCapacity", mine, group.desired)
+            yield Point("AWS/AutoScaling", "GroupInServiceInstances", mine, len(running))
+
+    def _cache(self) -> Iterator[Point]:
+        clusters = redis.clusters()
+        figures = redis.figures(self._cache_port) if self._cache_port and clusters else {}
+        for cluster in clusters:
+            for name, (value, unit) in figures.items():
+                names = (("CacheClusterId", cluster), *_NODES)
+                yield Point("AWS/ElastiCache", name, names, value, unit)
+
+
+def _percent(
+    name: str, dimensions: tuple[tuple[str, str], ...], part: float, whole: float, of: str = ""
+) -> Point:
+    value = 100 * part / whole if whole else 0.0
+    return Point("AWS/ECS", name, dimensions, value, "Percent", of)
+
+
+def _datum(point: Point, now: float) -> dict[str, Any]:
+    dimensions = [{"Name": name, "Value": value} for name, value in point.dimensions]
+    return {
+        "MetricName": point.name,
+        "Dimensions": dimensions,
+        "Value": float(point.value),
+        "Unit": point.unit,
+        "Timestamp": now,
+    }
