@@ -51,6 +51,7 @@ class Lines:
         self._colour = colour
         self._seconds: dict[int, tuple[str, str]] = {}
         self._labels: dict[str, str] = {}
+        self._levels: dict[str, str] = {}
         columns: Mapping[str, Callable[[LogEvent, message.Message], str]] = {
             "time": lambda event, _: self._time(event.timestamp),
             "ingested": lambda event, _: self._time(event.ingested),
@@ -88,9 +89,13 @@ class Lines:
         return label
 
     def _level(self, level: str) -> str:
-        text = f"{level.upper():<8}"
-        colour = _LEVEL_COLOURS.get(level) if self._colour else None
-        return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+        shown = self._levels.get(level)
+        if shown is None:
+            shown = f"{level.upper():<8}"
+            if self._colour and level in _LEVEL_COLOURS:
+                shown = f"\x1b[{_LEVEL_COLOURS[level]}m{shown}\x1b[0m"
+            self._levels[level] = shown
+        return shown
 
     def _message(self, event: LogEvent, said: message.Message) -> str:
         text = message.laid_out(said)
