@@ -76,11 +76,10 @@ class Demo:
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)
         secrets = "refresh_token: ssm:/demo/refresh-token\n"
         packed = image.pack(self.folder / "service", filled, secrets=secrets.encode())
-        repository = self.outputs("ecs")["RepositoryUri"]
-        digest = image.push(
+        reference = image.push(
             self.env["AWS_ENDPOINT_URL"], config.image.repository, packed, tag=packed.digest[7:19]
         )
-        return f"{repository}@{digest}"
+        return reference
 
     def missing(self) -> str:
         return f"{self.outputs('ecs')['RepositoryUri']}@sha256:{'0' * 64}"
