@@ -15,6 +15,7 @@ FILES = {
     "db": "db.yaml",
     "ecr": "ecr.yaml",
     "ecs": "ecs.yaml",
+    "alarms": "alarms.yaml",
     "caddyfile": "Caddyfile",
     "task-definition": "task-definition.json",
 }
@@ -56,8 +57,13 @@ def _text(invocation: Invocation, what: str) -> str:
     if what == "task-definition":
         template = definition.ecs(config).template
         return json.dumps(resources.properties(template, "TaskDefinition"), indent=2) + "\n"
-    build = {"db": definition.db, "ecr": definition.ecr, "ecs": definition.ecs}[what]
-    return build(config).template
+    builders = {
+        "db": definition.db,
+        "ecr": definition.ecr,
+        "ecs": definition.ecs,
+        "alarms": definition.alarms,
+    }
+    return builders[what](config).template
 
 
 def _caddyfile(invocation: Invocation) -> str:

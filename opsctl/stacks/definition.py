@@ -6,6 +6,7 @@ from typing import Literal
 
 from opsctl import templates
 from opsctl.config.model import Config
+from opsctl.stacks import alarms as catalogue
 from opsctl.stacks import references
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -60,6 +61,22 @@ def ecs(config: Config) -> Stack:
         },
         capabilities=_NAMED_IAM,
     )
+
+
+def alarms(config: Config) -> Stack:
+    """Every alarm of the catalogue, a topic and a dashboard. Imports outputs of the ecs stack."""
+    template = templates.render(
+        "alarms.yaml.j2",
+        config=config,
+        alarms=catalogue.catalogue(config),
+        ecs_stack=stack_name(config, "ecs"),
+        operators={
+            ">": "GreaterThanThreshold",
+            "<": "LessThanThreshold",
+            ">=": "GreaterThanOrEqualToThreshold",
+        },
+    )
+    return _stack(config, "alarms", template)
 
 
 def stack_name(config: Config, kind: str) -> str:

@@ -21,7 +21,8 @@ def test_everything_can_be_written_into_a_directory(tmp_path: Path) -> None:
     assert main(["render", "--out", str(tmp_path / "new"), *CONFIG]) == 0
 
     names = {path.name for path in (tmp_path / "new").iterdir()}
-    assert names == {"db.yaml", "ecr.yaml", "ecs.yaml", "Caddyfile", "task-definition.json"}
+    templates = {"db.yaml", "ecr.yaml", "ecs.yaml", "alarms.yaml"}
+    assert names == templates | {"Caddyfile", "task-definition.json"}
 
 
 def test_the_task_definition_is_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +43,9 @@ def test_the_caddyfile_says_what_it_cannot_know_yet(capsys: pytest.CaptureFixtur
 def test_what_cannot_be_rendered_names_what_can(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", "dbs", *CONFIG]) == 2
 
-    assert "hint: one of: db, ecr, ecs, caddyfile, task-definition" in capsys.readouterr().err
+    assert (
+        "hint: one of: db, ecr, ecs, alarms, caddyfile, task-definition" in capsys.readouterr().err
+    )
 
 
 def test_a_missing_caddyfile_template_is_one_sentence(

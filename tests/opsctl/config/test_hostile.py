@@ -55,7 +55,7 @@ def test_any_value_anywhere_is_a_config_or_a_config_error(
     # What is accepted can also be shown and rendered.
     assert show.rows(loaded)
     assert variables(loaded.config, {"RedisEndpoint": "a:1"})
-    for build in (definition.db, definition.ecr, definition.ecs):
+    for build in (definition.db, definition.ecr, definition.ecs, definition.alarms):
         assert resources.read(build(loaded.config).template)["Resources"]
 
 

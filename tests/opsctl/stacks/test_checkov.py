@@ -32,7 +32,7 @@ def test_checkov_finds_what_is_listed_and_nothing_else(tmp_path: Path) -> None:
     for number, sets in enumerate(MATRIX):
         file = document.parse(TEXT, "opsctl.yaml")
         config = load.link(file, environment=None, environ={}, overrides=sets).config
-        for build in (definition.db, definition.ecr, definition.ecs):
+        for build in (definition.db, definition.ecr, definition.ecs, definition.alarms):
             stack = build(config)
             (tmp_path / f"{number}-{stack.kind}.yaml").write_text(stack.template)
     done = subprocess.run(

@@ -21,7 +21,12 @@ from opsctl.stacks import definition, resources
 from opsctl.stacks.definition import Stack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-KINDS = {"db": definition.db, "ecr": definition.ecr, "ecs": definition.ecs}
+KINDS = {
+    "db": definition.db,
+    "ecr": definition.ecr,
+    "ecs": definition.ecs,
+    "alarms": definition.alarms,
+}
 MATRIX: list[list[str]] = yaml.safe_load(Path(__file__).with_name("matrix.yaml").read_text())
 
 
