@@ -1,11 +1,14 @@
 """Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cluster.engine import Engine
+from opsctl.sandbox.cluster.failures import Failure
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
@@ -54,7 +57,7 @@ class Machine:
         self.doors = Doors(self.host.balancer)
         operations |= self.doors.operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
-        pages = {"/_sandbox/metadata/": self._metadata}
+        pages = {"/_sandbox/metadata/": self._metadata, "/_sandbox/failures": self._fail}
         self.front = Front(
             ministack,
             operations,
@@ -62,6 +65,18 @@ class Machine:
             admin=Admin(faults, pages),
             account=settings.account,
         )
+
+    def _fail(self, planned: Any) -> object:
+        """Plan failures of the simulation; a POST replaces the last ones."""
+        if planned is not None:
+            self.simulation.world()
+            self.simulation.engine.plan_failures(
+                [
+                    Failure(**{**one, "log_lines": tuple(one.get("log_lines", ()))})
+                    for one in planned
+                ]
+            )
+        return [asdict(one) for one in self.simulation.engine.world.failures.planned]
 
     def _metadata(self, below: str) -> dict[str, object]:
         """`TASK-ID/task`, as a container asks for it."""

@@ -201,5 +201,6 @@ def _datum(point: Point, now: float) -> dict[str, Any]:
         "Dimensions": dimensions,
         "Value": float(point.value),
         "Unit": point.unit,
-        "Timestamp": now,
+        # Of the minute that is over: the one that is not is not shown yet.
+        "Timestamp": (now // 60 - 1) * 60,
     }
