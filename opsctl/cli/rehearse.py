@@ -38,4 +38,5 @@ def rehearse(
                 console.data(f"  {event.text}")
             elif event.kind == "result":
                 console.say(f"exit code {event.exit_code}; see docs/exit-codes.md")
+                console.say(f"what was wrong: {chosen.tells} ({chosen.cause})")
     return 0

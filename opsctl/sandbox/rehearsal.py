@@ -43,7 +43,8 @@ _WITHIN = 150.0
 class Rehearsal:
     """`command` may name `IMAGE-1` and `IMAGE-2`; `screen` is what the operator must read.
 
-    `failures` go to the simulation, `faults` onto the wire, `config` over the least config.
+    `failures` go to the simulation, `faults` onto the wire, `config` over the least config;
+    `then` runs after they were planned, however it ends. `cause` is what really is wrong.
     """
 
     name: str
@@ -55,7 +56,9 @@ class Rehearsal:
     failures: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[Mapping[str, Any]] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
-    before: Sequence[Sequence[str]] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    then: Sequence[Sequence[str]] = ()
+    cause: str = ""
     speed: float = 120.0
 
 
@@ -93,6 +96,8 @@ def run(
     (directory / "opsctl.yaml").write_text(
         yaml.safe_dump({**_CONFIG, **rehearsal.config}, sort_keys=False)
     )
+    for name, text in rehearsal.files.items():
+        (directory / name).write_text(text)
     home = Home(directory)
     settings = Settings(tasks="none", speed=rehearsal.speed)
     yield RehearsalEvent("step", f"a sandbox, {rehearsal.speed:g} times as fast as AWS")
@@ -108,7 +113,7 @@ def _against(
     rehearsal: Rehearsal, sandbox: Sandbox, directory: Path, environ: Mapping[str, str]
 ) -> Iterator[RehearsalEvent]:
     stage = _Stage(sandbox, directory, environ)
-    for words in (*_COMMANDS[rehearsal.setup], *rehearsal.before):
+    for words in _COMMANDS[rehearsal.setup]:
         yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
         code, screen = stage.opsctl(words)
         if code != 0:
@@ -116,6 +121,9 @@ def _against(
     yield RehearsalEvent("step", f"the failure: {rehearsal.tells}")
     stage.post("failures", rehearsal.failures)
     stage.post("faults", rehearsal.faults)
+    for words in rehearsal.then:
+        yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
+        stage.opsctl(words)
     yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
     code, screen = stage.opsctl(rehearsal.command)
     stage.post("faults", [])
