@@ -115,6 +115,22 @@ def auth() -> Iterator[int]:
         yield int(process.stdout.readline())
 
 
+def python() -> str:
+    """Of an environment with the packages of the image and no more: memory depends on it."""
+    venv = Path(os.environ.get("BENCH_SERVICE_VENV", ".venv-bench-service"))
+    if not (venv / "bin" / "uvicorn").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+        install = [
+            str(venv / "bin" / "pip"),
+            "install",
+            "--quiet",
+            "-r",
+            "requirements/service.txt",
+        ]
+        subprocess.run(install, check=True)
+    return str(venv.absolute() / "bin" / "python")
+
+
 @contextmanager
 def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> Iterator[Server]:
     (folder / "secrets.yml").write_text("refresh_token: bench\n")
@@ -124,7 +140,7 @@ def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> 
     config.write_text(text.replace("AUTH", str(auth_port)).replace("REDIS", str(redis_port)))
     ports = {80: free_port(), 8082: free_port()}
     listen = ",".join(f"{site}=127.0.0.1:{port}" for site, port in ports.items())
-    command = [sys.executable, "-m", "service", "run", "--config", str(config)]
+    command = [python(), "-m", "service", "run", "--config", str(config)]
     command += ["--workers", str(workers)]
     with started(command, ports[8082], SERVICE_LISTEN=listen) as process:
         url = f"http://127.0.0.1:{ports[8082]}/v1/cids/bench/entity_types/t/domains/d/keys/"
