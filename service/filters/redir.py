@@ -114,13 +114,17 @@ def check(options: tuple[Options, ...]) -> None:
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter | None:
-    return Redirect(options)
+    redirect = Redirect(options)
+    if redirect.answers_health:
+        told = {"200": {"description": "ok", "content": {"text/plain": {}}}}
+        site.paths[HEALTH] = {"get": {"summary": "Whether it runs", "responses": told}}
+    return redirect
 
 
 class Redirect:
     def __init__(self, options: Sequence[Options]) -> None:
         self._rules = [(rule, each) for each in options for rule in each.rules]
-        self._answers_health = any(rule.target == HEALTH for rule, _ in self._rules)
+        self.answers_health = any(rule.target == HEALTH for rule, _ in self._rules)
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
         request = exchange.request
@@ -131,7 +135,7 @@ class Redirect:
             location = _location(target, request)
             if not _is_here(location, request):
                 return _meta(target) if rule.meta else _redirect(location, rule.code, request)
-        if self._answers_health and request.path == HEALTH:
+        if self.answers_health and request.path == HEALTH:
             return Response(200, b"ok", b"text/plain; charset=utf-8")
         return await call_next(exchange)
 

@@ -1,0 +1,191 @@
+"""What the short way relies on in uvicorn's class, and what a turn does without a task."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service import chain
+from service.chain import Exchange, Response, Site
+from service.errors import FilterError
+from service.front import Application
+from service.mounts import Mounted, Release
+from service.protocol import ServiceProtocol, Turn
+
+GET = b"GET /x?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """Remembers what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def connected(handler: chain.Handler) -> tuple[ServiceProtocol, Wire]:
+    mounted = Mounted(Site("", 1), (), handler)
+    application = Application([mounted], Release.of("", version="0", commit="x"), [mounted])
+    config = uvicorn.Config(
+        application, http=ServiceProtocol, ws="none", interface="asgi3", log_config=None
+    )
+    config.load()
+    wire = Wire()
+    protocol = ServiceProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+async def answered(handler: chain.Handler, data: bytes = GET) -> bytes:
+    protocol, wire = connected(handler)
+    protocol.data_received(data)
+    async with asyncio.timeout(5):
+        while not wire.written:
+            await asyncio.sleep(0)
+    protocol.connection_lost(None)
+    return wire.written
+
+
+def test_uvicorn_has_what_the_short_way_overrides_and_reads() -> None:
+    for name in (
+        "connection_made",
+        "data_received",
+        "on_message_begin",
+        "on_headers_complete",
+        "on_body",
+        "on_message_complete",
+        "on_response_complete",
+        "send_400_response",
+        "timeout_keep_alive_handler",
+        "_start_asgi_task",
+        "_unset_keepalive_if_required",
+    ):
+        ours = getattr(ServiceProtocol, name)
+        theirs = getattr(HttpToolsProtocol, name)
+        assert list(inspect.signature(ours).parameters) == list(
+            inspect.signature(theirs).parameters
+        ), name
+    read = {"response_complete", "disconnected", "keep_alive", "message_event", "body", "more_body"}
+    cycle = inspect.getsource(RequestResponseCycle.__init__)
+    assert all(f"self.{name} " in cycle or f"self.{name}:" in cycle for name in read)
+    assert read <= set(Turn.__slots__)
+
+
+@pytest.mark.parametrize("wait", [lambda: asyncio.sleep(0.01), chain.own_task, None])
+def test_a_request_is_answered_however_its_chain_waits(wait: Callable[[], Any] | None) -> None:
+    async def handler(exchange: Exchange) -> Response:
+        if wait is not None:
+            await wait()
+        return Response(200, exchange.request.query_string)
+
+    told = asyncio.run(answered(handler))
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n") and told.endswith(b"\r\n\r\nq=1")
+
+
+def test_without_waiting_there_is_no_task_and_after_own_task_there_is() -> None:
+    seen: list[asyncio.Task[Any] | None] = []
+
+    async def handler(exchange: Exchange) -> Response:
+        seen.append(asyncio.current_task())
+        await chain.own_task()
+        async with asyncio.timeout(5):
+            seen.append(asyncio.current_task())
+        return Response(200)
+
+    async def run() -> None:
+        protocol, wire = connected(handler)
+        # As from a socket: uvloop calls the protocol outside of any task.
+        asyncio.get_running_loop().call_soon(protocol.data_received, GET)
+        while not wire.written:
+            await asyncio.sleep(0)
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+    assert seen[0] is None
+    assert seen[1] is not None
+
+
+def test_a_header_stays_one_header() -> None:
+    async def handler(exchange: Exchange) -> Response:
+        return Response(302, headers=[(b"location", b"/a\r\nset-cookie: x=1")])
+
+    told = asyncio.run(answered(handler))
+    assert b"\r\nlocation: /aset-cookie: x=1\r\n" in told
+
+
+def test_a_bug_is_a_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(exchange: Exchange) -> Response:
+        raise RuntimeError("s3cret")
+
+    told = asyncio.run(answered(handler))
+    assert told.startswith(b"HTTP/1.1 500 ") and b"s3cret" not in told
+    assert "s3cret" in caplog.text, "the log has the reason when no filter logs"
+
+
+def test_what_was_refused_after_a_wait_is_answered() -> None:
+    async def handler(exchange: Exchange) -> Response:
+        await asyncio.sleep(0.001)
+        raise FilterError(418, "short and stout", headers=[(b"x-pot", b"tea")])
+
+    told = asyncio.run(answered(handler))
+    assert told.startswith(b"HTTP/1.1 418 ") and b"\r\nx-pot: tea\r\n" in told
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
+    release = asyncio.Event()
+
+    async def handler(exchange: Exchange) -> Response:
+        await release.wait()
+        return Response(200)
+
+    async def run() -> None:
+        protocol, wire = connected(handler)
+        protocol.timeout_keep_alive = 0
+        protocol.data_received(GET)
+        protocol.timeout_keep_alive_handler()
+        assert not wire.closed
+        release.set()
+        while not wire.written:
+            await asyncio.sleep(0)
+        protocol.timeout_keep_alive_handler()
+        assert wire.closed
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+
+
+def test_sites_of_one_port_are_told_apart_by_host() -> None:
+    def site(name: str) -> Mounted:
+        async def handler(exchange: Exchange) -> Response:
+            return Response(200, name.encode())
+
+        return Mounted(Site(name, 1), (), handler)
+
+    async def ask(host: bytes) -> Response:
+        sites = [site("a.example"), site("::1")]
+        application = Application(sites, Release.of("", version="0", commit="x"), sites)
+        request = chain.Request("GET", b"/", path="/", headers=[(b"host", host)])
+        return await application.answer(request)
+
+    assert asyncio.run(ask(b"A.example:80")).body == b"a.example"
+    assert asyncio.run(ask(b"[::1]:80")).body == b"::1"
+    assert asyncio.run(ask(b"other")).status == 404
