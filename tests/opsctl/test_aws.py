@@ -83,3 +83,29 @@ def test_a_refusal_is_not_waited_out() -> None:
     with pytest.raises(exceptions.ClientError):
         aws.patiently(Call(client_error("AccessDenied", 403)), sleep=slept.append)
     assert slept == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (client_error("ThrottlingException"), "throttled"),
+        (client_error("SlowDown", 429), "throttled"),
+        (client_error("ExpiredTokenException"), "expired"),
+        (client_error("InternalFailure", 500), "unreachable"),
+        (exceptions.ReadTimeoutError(endpoint_url="http://x"), "unreachable"),
+        (exceptions.EndpointConnectionError(endpoint_url="http://x"), "nobody"),
+        (client_error("AccessDenied"), "refused"),
+        (exceptions.NoCredentialsError(), "refused"),
+        (ValueError("ours"), None),
+    ],
+)
+def test_a_fault_says_what_retrying_is_worth(error: Exception, fault: str | None) -> None:
+    assert aws.fault(error) == fault
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_either_variable_names_the_region(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for unset in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(unset, raising=False)
+    monkeypatch.setenv(name, "eu-west-1")
+    assert aws.connect(Aws()).region == "eu-west-1"

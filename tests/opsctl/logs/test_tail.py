@@ -256,3 +256,46 @@ def test_the_ids_kept_are_those_of_the_look_back() -> None:
     kept = sum(len(follower.seen) for follower in reading._followers)
     # Four minutes of look-back, a minute between deep sweeps, a minute of bucket, some held.
     assert kept < 10 * 60 * 6.5
+
+
+class Denying(SimulatedLogs):
+    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+        if asked["logGroupName"] == "agent":
+            self._refuse("AccessDeniedException", 400)
+        return super().filter_log_events(**asked)
+
+
+def test_a_group_that_may_not_be_read_is_left_out() -> None:
+    now = int((EPOCH - 10) * 1000)
+    logs = Denying(Clock(), [Written(now, now + 500, "1", "s", "app")])
+    events, notices, _ = collect(tail(logs, ("app", "agent"), follow=False))
+    assert [event.id for event in events] == ["1"]
+    assert [(n.kind, n.source) for n in notices if n.source] == [("denied", "agent")]
+
+
+def test_when_no_group_may_be_read_that_is_an_error() -> None:
+    with pytest.raises(AwsError, match="AccessDeniedException"):
+        collect(tail(Denying(Clock(), []), ("agent",)))
+
+
+def test_credentials_that_stay_expired_are_an_error() -> None:
+    clock = Clock(stop=600)
+    logs = SimulatedLogs(clock, [], troubles=Troubles(expired=1.0))
+    with pytest.raises(AwsError) as caught:
+        collect(tail(logs, ("app",)))
+    assert "aws sso login" in str(caught.value.hint)
+    assert clock.at < 60
+
+
+def test_more_events_in_one_millisecond_than_a_page_holds_are_told() -> None:
+    class NeverPages(SimulatedLogs):
+        def _answer(self, events: Sequence[Written], token: str | None) -> dict[str, Any]:
+            return super()._answer(events, None)
+
+    base = int(EPOCH * 1000) - 60_000
+    written = [Written(base, base + 9_000, f"{n:06d}", "s", "app") for n in range(10_001)]
+    later = Written(base + 5, base + 9_000, "later", "s", "app")
+    logs = NeverPages(Clock(), [*written, later])
+    events, notices, _ = collect(tail(logs, ("app",), follow=False))
+    assert events[-1].id == "later"
+    assert "crowded" in [notice.kind for notice in notices]

@@ -70,3 +70,8 @@ def test_sums_are_by_the_minute_so_that_a_longer_period_changes_no_value() -> No
     over = window(ago(hours=12), NOW)
     assert over.period == 300
     assert Series(Query(metric, {}), over, [50.0, None]).scaled == [10.0, None]
+
+
+def test_a_window_shorter_than_a_period_is_refused() -> None:
+    with pytest.raises(ConfigError, match="shorter than one period"):
+        window(ago(minutes=2), NOW, 300)
