@@ -1,9 +1,14 @@
 """Every repaired operation; `docs/sandbox.md` lists them, a test compares the two."""
 
 from opsctl.sandbox.calls import Operations
-from opsctl.sandbox.repairs import ecr, logs
+from opsctl.sandbox.repairs import change_sets, ecr, logs, metrics
 
 
 def operations(registry: str, counted: logs.Counted) -> Operations:
     """`registry` answers `/v2/`; `counted` is told of log events that came in."""
-    return {**logs.operations(counted), **ecr.operations(registry)}
+    return {
+        **change_sets.OPERATIONS,
+        **ecr.operations(registry),
+        **logs.operations(counted),
+        **metrics.OPERATIONS,
+    }

@@ -1,0 +1,15 @@
+"""The list of repairs in the documentation is the list in the code."""
+
+import re
+from pathlib import Path
+
+from opsctl.sandbox.repairs import table
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "sandbox.md"
+
+
+def test_every_repair_is_documented_and_nothing_else() -> None:
+    listed = re.findall(r"^\| `(\w+):(\w+)` \|", DOCUMENT.read_text(), re.MULTILINE)
+    repaired = table.operations("127.0.0.1:1", lambda group, events, size: None)
+
+    assert sorted(listed) == sorted(repaired)
