@@ -22,9 +22,7 @@ def up(
     name: Name = "default",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     region: Annotated[str, typer.Option(help="Region that `sandbox env` names.")] = "us-east-1",
-    tasks: Annotated[
-        str, typer.Option(help="What a task is: process, docker or none.")
-    ] = "process",
+    tasks: Annotated[str, typer.Option(help="What a task is: process or none.")] = "process",
     max_processes: Annotated[
         int, typer.Option(help="Tasks that really run; others are only told.")
     ] = 8,

@@ -12,7 +12,7 @@ from typing import Literal
 
 from opsctl.errors import ConfigError, OpsError
 
-Tasks = Literal["process", "docker", "none"]
+Tasks = Literal["process", "none"]
 
 
 @dataclass(frozen=True)

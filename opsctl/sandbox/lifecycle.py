@@ -119,9 +119,8 @@ def _environment(
     home: Home, settings: Settings, environ: Mapping[str, str], port: int
 ) -> dict[str, str]:
     """ministack reads these when it is imported; the caller's credentials stay out."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "DOCKER_HOST")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
     inherited = {name: environ[name] for name in kept if name in environ}
-    docker_host = inherited.pop("DOCKER_HOST", "")
     return inherited | {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -136,7 +135,6 @@ def _environment(
         "IOT_MTLS_ENABLED": "0",
         # ministack must not start containers of its own: tasks and the cache are ours.
         "DOCKER_HOST": f"unix://{home.path}/no-engine-for-ministack",
-        "SANDBOX_DOCKER_HOST": docker_host,
         "LOG_LEVEL": "WARNING",
         "PYTHONDONTWRITEBYTECODE": environ.get("PYTHONDONTWRITEBYTECODE", ""),
     }

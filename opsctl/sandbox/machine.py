@@ -20,6 +20,7 @@ from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation
 from opsctl.sandbox.operations import table as simulated
 from opsctl.sandbox.operations.simulation import Simulation, real_time
+from opsctl.sandbox.repairs import launch_configurations
 from opsctl.sandbox.repairs import table as repaired
 from opsctl.sandbox.wire.http import Application
 
@@ -38,6 +39,7 @@ class Machine:
         self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
         traffic = Traffic()
         cloudformation.install(self.simulation)
+        launch_configurations.install()
         operations = {
             **repaired.operations(f"127.0.0.1:{sandbox.port}", traffic.count),
             **simulated.operations(self.simulation),

@@ -77,6 +77,11 @@ class Engine:
         if task in self.world.tasks:
             tasks.started(self.world, self.world.tasks[task], ports or {})
 
+    def task_refused(self, task: str, reason: str) -> None:
+        """The task's container could not be started: no image, no room on the machine."""
+        if task in self.world.tasks:
+            tasks.refused(self.world, self.world.tasks[task], reason)
+
     def task_exited(self, task: str, code: int, reason: str = "") -> None:
         """The task's essential container ended; also the answer to `StopTask`."""
         if task in self.world.tasks:

@@ -251,6 +251,17 @@ def _refuse_container(world: World, task: Task, reason: str) -> None:
     _refuse(world, task, "Task failed to start")
 
 
+def refused(world: World, task: Task, reason: str) -> None:
+    """The outside could not start the task's container: it never ran."""
+    if task.status != "ACTIVATING":
+        return
+    task.containers[0].reason = reason
+    for container in task.containers:
+        container.status = "STOPPED"
+    _condemn(world, task, FAILED_TO_START, "Task failed to start")
+    _deprovision(world, task)
+
+
 def _condemn(world: World, task: Task, code: str, reason: str) -> None:
     task.desired = "STOPPED"
     task.stopping = world.now

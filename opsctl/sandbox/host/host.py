@@ -55,7 +55,9 @@ class Host:
             environ=environ,
             limit=limit,
             environment=lambda intent: surroundings.environment(intent, inside, variables),
-            outcome=Outcome(self._started, self._engine.task_exited, self._wrote),
+            outcome=Outcome(
+                self._started, self._engine.task_exited, self._engine.task_refused, self._wrote
+            ),
         )
         self._meters = Meters(
             inside,

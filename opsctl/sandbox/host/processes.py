@@ -39,6 +39,7 @@ class Outcome:
 
     started: Callable[[str], None]
     exited: Callable[[str, int, str], None]
+    refused: Callable[[str, str], None]
     wrote: Callable[[str, str], None]
 
 
@@ -130,8 +131,8 @@ class Processes:
                 await _until_listening(process)
             process.listening.set()
             await self._follow(process)
-        except OpsError as error:
-            self._ended(process, 1, error.message)
+        except (OpsError, OSError) as error:
+            self._refused(process, str(error))
 
     async def _spawn(self, process: Process, intent: StartTask) -> None:
         files = await asyncio.to_thread(self._files, intent)
@@ -171,6 +172,14 @@ class Processes:
                     text = line.decode(errors="replace").rstrip()
                     self._outcome.wrote(process.tasks[0], text)
         self._ended(process, await child.wait(), "")
+
+    def _refused(self, process: Process, reason: str) -> None:
+        process.exit_code = 1
+        process.listening.set()
+        if process in self._pool:
+            self._pool.remove(process)
+        for task in process.tasks:
+            self._outcome.refused(task, reason)
 
     def _ended(self, process: Process, code: int, reason: str) -> None:
         process.exit_code = code

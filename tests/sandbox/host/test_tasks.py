@@ -269,3 +269,18 @@ def test_a_task_that_ends_at_start_tells_its_code_and_its_last_words(
     assert until(stopped)["containers"][0]["exitCode"] == 3
     asked = {"logGroupName": "/app/stdout", "filterPattern": '"cannot go on"'}
     until(lambda: aws("logs").filter_log_events(**asked)["events"])
+
+
+def test_a_task_without_its_image_never_starts_and_says_why(
+    aws: Callable[[str], Any], instances: None
+) -> None:
+    arn = definition(aws, "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:absent")
+    made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
+
+    def stopped() -> Any:
+        task = aws("ecs").describe_tasks(cluster="web", tasks=[made])["tasks"][0]
+        return task if task["lastStatus"] == "STOPPED" else None
+
+    task = until(stopped)
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert "CannotPullContainerError" in task["containers"][0]["reason"]
