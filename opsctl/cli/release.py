@@ -1,6 +1,7 @@
 """The first half of `update-tasks`: the Caddyfile that was meant, and the image that holds it."""
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def _generated(invocation: Invocation, text: str) -> dict[str, bytes]:
     The secrets file on disk may hold values; the image gets references, resolved at start.
     """
     config = invocation.config
-    references = "".join(f"{name}: {value}\n" for name, value in config.secrets.values.items())
+    # JSON is YAML that nothing in a value can break out of.
+    references = json.dumps(config.secrets.values, indent=2) + "\n"
     return {config.caddyfile.output: text.encode(), config.secrets.file: references.encode()}
 
 

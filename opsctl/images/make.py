@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from opsctl.config.model import Image
 
 _ATTEMPTS = 4
-_ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
+# The instances' word -> the engine's.
+_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def build(
     architecture: str,
 ) -> Iterator[ImageEvent]:
     """Build `reference`. Raises DockerError when the instances could not run the result."""
+    wanted = _ARCHITECTURES.get(architecture, architecture)
     with context.archive() as archive:
         built = ""
         for progress in engine.build(
@@ -74,14 +76,13 @@ def build(
             target=image.target,
             labels=labels,
             build_args={"COMMIT": commit or "unknown", **image.build_args},
-            platform=image.platform,
+            platform=image.platform or f"linux/{wanted}",
             network=image.network,
         ):
             built = progress.result or built
             yield ImageEvent("build", progress)
     made = engine.architecture(built)
-    if _ARCHITECTURES.get(made, made) != architecture:
-        wanted = "arm64" if architecture == "arm64" else "amd64"
+    if made != wanted:
         raise DockerError(
             f"the image is built for {made}, but the instances are {architecture}",
             hint=f"set `image.platform: linux/{wanted}`, or `compute.architecture`",

@@ -1,13 +1,17 @@
 """ECR's side of an image: the repository, a login that is not kept, and what a tag points at."""
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from opsctl.errors import DockerError, OpsError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
+
+_DELETED_AT_ONCE = 100  # the API's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,23 @@ def resolve(ecr: "ECRClient", repository: Repository, reference: str) -> str:
             hint=f"aws ecr describe-images --repository-name {repository.name}",
         )
     return f"{repository.uri}@{found}"
+
+
+def prune(
+    ecr: "ECRClient", repository: Repository, *, keep: int, used: Collection[str]
+) -> list[str]:
+    """Remove all but the newest `keep` images and those whose references are in `used`."""
+    found: list[tuple[datetime, str]] = []
+    for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):
+        found += [(each["imagePushedAt"], each["imageDigest"]) for each in page["imageDetails"]]
+    in_use = {reference.rpartition("@")[2] for reference in used}
+    old = [digest for _, digest in sorted(found, reverse=True)[keep:] if digest not in in_use]
+    for start in range(0, len(old), _DELETED_AT_ONCE):
+        batch = old[start : start + _DELETED_AT_ONCE]
+        ecr.batch_delete_image(
+            repositoryName=repository.name, imageIds=[{"imageDigest": digest} for digest in batch]
+        )
+    return old
 
 
 def _digest(ecr: "ECRClient", repository: Repository, wanted: dict[str, str]) -> str | None:

@@ -93,8 +93,8 @@ def test_the_same_content_pushed_twice_keeps_the_first_digest(
 def test_an_image_for_other_instances_is_refused(
     engine: Engine, repository: Repository, directory: Path
 ) -> None:
-    image = Image()
-    with pytest.raises(DockerError, match="but the instances are riscv"):
+    image = Image(platform="linux/amd64")
+    with pytest.raises(DockerError, match="but the instances are arm64"):
         list(
             make.build(
                 engine,
@@ -103,7 +103,7 @@ def test_an_image_for_other_instances_is_refused(
                 reference=f"{repository.uri}:other",
                 labels={},
                 commit="",
-                architecture="riscv",
+                architecture="arm64",
             )
         )
 
