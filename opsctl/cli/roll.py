@@ -233,7 +233,7 @@ def _cannot_start(found: Forecast, wish: Wish) -> OpsError:
     started = sum(found.waves)
     if found.lack == "instances":
         return OpsError(
-            "cannot start: no instance of the cluster takes tasks", hint="opsctl status"
+            "cannot start: no instance of the cluster takes tasks", hint="opsctl ecs status"
         )
     what = "not one task fits" if not started else f"only {started} of {wish.desired} tasks fit"
     choices = "; ".join(found.choices) or "a larger `compute.instance_type`"

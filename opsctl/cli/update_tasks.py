@@ -9,7 +9,7 @@ from opsctl.cli import release, stack
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.cli.roll import Roll, Strategy
 from opsctl.config.duration import parse_duration
-from opsctl.errors import OpsError
+from opsctl.errors import ConfigError, OpsError
 from opsctl.images import registry
 from opsctl.stacks import definition, state
 from opsctl.stacks.definition import Stack
@@ -40,7 +40,7 @@ def update_tasks(
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation = opened(context)
     started = time.monotonic()
-    patience = parse_duration(timeout).total_seconds()
+    patience = _seconds(timeout)
     found = _ready_stack(invocation, yes=yes)
     wanted = _wanted(invocation, image, no_build=no_build, dry_run=dry_run)
     roll = Roll(invocation, found, wanted, strategy, patience)
@@ -88,3 +88,10 @@ def _wanted(
     outputs = state.outputs(clients.cloudformation, db, hint="opsctl db up")
     text = release.write_caddyfile(invocation, outputs, dry_run=dry_run)
     return release.make_image(invocation, repository, text, no_build=no_build, dry_run=dry_run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise ConfigError(str(error), hint="for instance --timeout 20m") from error

@@ -57,7 +57,7 @@ def read(path: FilePath) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"there is no `{path}`", hint="opsctl init, or --config FILE") from None
+        raise ConfigError(f"there is no `{path}`", hint="copy opsctl.example.yaml here, or name another with --config FILE") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"`{path}` is not UTF-8 (byte {error.start})") from None
     except OSError as error:
@@ -76,7 +76,7 @@ def parse(text: str, file: str) -> Document:
     except yaml.YAMLError as error:
         raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
     if root is None:
-        raise ConfigError(f"`{file}` is empty", hint="opsctl init writes a commented one")
+        raise ConfigError(f"`{file}` is empty", hint="copy opsctl.example.yaml over it")
     reader = _Reader(file)
     data = reader.read(root, ())
     if not isinstance(data, dict) and not reader.findings:
@@ -113,7 +113,11 @@ def scalar(text: str) -> Any:
 
 def _broken(file: str, findings: list[str]) -> ConfigError:
     count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
-    return ConfigError(f"`{file}` cannot be read: {count}", findings=findings)
+    return ConfigError(
+        f"`{file}` cannot be read: {count}",
+        hint="mend it there, then: opsctl config check",
+        findings=findings,
+    )
 
 
 def _place(file: str, mark: Any) -> str:

@@ -20,7 +20,7 @@ class Outcome:
 
     def require(self) -> None:
         """Raise what `kind` means for the exit code; "deployed" raises nothing."""
-        again = "opsctl status"
+        again = "opsctl ecs status"
         if self.kind == "deployed-unhealthy":
             raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=again)
         if self.kind == "rolled-back":

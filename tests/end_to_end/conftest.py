@@ -67,7 +67,8 @@ def system(sandbox: Place) -> Callable[[str], Place]:
         folder.mkdir()
         example = (ROOT / "opsctl.example.yaml").read_text()
         (folder / "opsctl.yaml").write_text(example.replace("name: example", f"name: {name}", 1))
-        (folder / "Caddyfile_template").write_text((ROOT / "Caddyfile_template").read_text())
+        for copied in ("Caddyfile_template", "Dockerfile"):
+            (folder / copied).write_text((ROOT / copied).read_text())
         return Place(folder, sandbox.env)
 
     return make
