@@ -51,28 +51,46 @@ class Routes:
         return [one.address for one in usable[first:] + usable[:first]]
 
 
+@dataclass
+class Flows:
+    """What went through one load balancer: connections open now, made, and bytes, both ever."""
+
+    active: int = 0
+    new: int = 0
+    bytes: int = 0
+
+
 class Balancer:
     """One listening socket for each load balancer; `target_group` is asked at each connection."""
 
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
+        self.flows: dict[str, Flows] = {}
         self._servers: dict[str, asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
 
     async def listen(
         self, name: str, listener: socket.socket, target_group: Callable[[], str | None]
     ) -> None:
+        flows = self.flows.setdefault(name, Flows())
+
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
-            await self._carry(target_group(), reader, writer)
+            flows.new += 1
+            flows.active += 1
+            try:
+                await self._carry(target_group(), reader, writer, flows)
+            finally:
+                flows.active -= 1
 
         self._servers[name] = await asyncio.start_server(connected, sock=listener, backlog=512)
 
     def forget(self, name: str) -> None:
         """The load balancer is gone; its open connections end by themselves."""
+        self.flows.pop(name, None)
         if server := self._servers.pop(name, None):
             server.close()
 
@@ -84,7 +102,11 @@ class Balancer:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _carry(
-        self, group: str | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        group: str | None,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        flows: Flows,
     ) -> None:
         upstream = await self._connect(group)
         if upstream is None:
@@ -92,7 +114,9 @@ class Balancer:
             return
         target_reader, target_writer = upstream
         try:
-            await asyncio.gather(_pump(reader, target_writer), _pump(target_reader, writer))
+            await asyncio.gather(
+                _pump(reader, target_writer, flows), _pump(target_reader, writer, flows)
+            )
         finally:
             for side in (target_writer, writer):
                 side.close()
@@ -108,9 +132,10 @@ class Balancer:
         return None
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, flows: Flows) -> None:
     with contextlib.suppress(OSError):
         while content := await source.read(_CHUNK):
+            flows.bytes += len(content)
             sink.write(content)
             await sink.drain()
         if sink.can_write_eof():

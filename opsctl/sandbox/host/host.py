@@ -64,6 +64,7 @@ class Host:
             self._engine.world,
             self.processes,
             traffic,
+            self.balancer,
             load_balancers=records.load_balancers,
             cache_port=cache_port,
         )

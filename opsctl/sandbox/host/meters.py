@@ -6,12 +6,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from opsctl.sandbox.cluster.world import World
 from opsctl.sandbox.host import redis
+from opsctl.sandbox.host.balancer import Balancer
 from opsctl.sandbox.host.processes import Processes
 from opsctl.sandbox.inside import Inside
 
@@ -65,6 +66,7 @@ class Meters:
         world: World,
         processes: Processes,
         traffic: Traffic,
+        balancer: Balancer,
         *,
         load_balancers: Callable[[], Mapping[str, str]],
         cache_port: int | None,
@@ -75,11 +77,13 @@ class Meters:
         self._world = world
         self._processes = processes
         self._traffic = traffic
+        self._balancer = balancer
         self._load_balancers = load_balancers
         self._cache_port = cache_port
         self._clock = clock
         self._minute = 0
         self._sent: set[tuple[Any, ...]] = set()
+        self._counters: dict[tuple[Any, ...], float] = {}
         self._cpu: dict[int, tuple[float, float]] = {}
 
     async def sample(self) -> None:
@@ -91,6 +95,7 @@ class Meters:
             self._sent.clear()
             points += self._traffic.take()
         points += [*self._ecs(now), *self._targets(), *self._groups(), *self._cache()]
+        points += self._flows()
         fresh = [one for one in points if one.series not in self._sent]
         self._sent |= {one.series for one in fresh}
         for namespace in {one.namespace for one in fresh}:
@@ -184,7 +189,26 @@ class Meters:
         for cluster in clusters:
             for name, (value, unit) in figures.items():
                 names = (("CacheClusterId", cluster), *_NODES)
-                yield Point("AWS/ElastiCache", name, names, value, unit)
+                point = Point("AWS/ElastiCache", name, names, value, unit)
+                yield self._since_last(point) if name in redis.COUNTERS else point
+
+    def _flows(self) -> Iterator[Point]:
+        for arn, flows in self._balancer.flows.items():
+            mine = (("LoadBalancer", arn.partition(":loadbalancer/")[2]),)
+            yield Point("AWS/NetworkELB", "ActiveFlowCount", mine, flows.active)
+            for name, ever, unit in (
+                ("NewFlowCount", flows.new, "Count"),
+                ("ProcessedBytes", flows.bytes, "Bytes"),
+            ):
+                yield self._since_last(Point("AWS/NetworkELB", name, mine, ever, unit))
+
+    def _since_last(self, point: Point) -> Point:
+        """A counter's point: what was added since the last one that was sent."""
+        if point.series in self._sent:
+            return point
+        before = self._counters.get(point.series, 0.0)
+        self._counters[point.series] = point.value
+        return replace(point, value=max(0.0, point.value - before))
 
 
 def _percent(

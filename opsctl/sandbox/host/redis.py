@@ -15,6 +15,8 @@ _FIELDS = {
     "CacheMisses": ("keyspace_misses", "Count"),
     "BytesUsedForCache": ("used_memory", "Bytes"),
 }
+# Redis counts these since its start, CloudWatch by the minute.
+COUNTERS = frozenset({"NewConnections", "Evictions", "CacheHits", "CacheMisses"})
 # Of a cache.t4g.micro, in bytes.
 _NODE_MEMORY = 0.5 * (1 << 30)
 
