@@ -27,13 +27,13 @@ from opsctl.config import load
 from opsctl.sandbox import image
 
 ROOT = Path(__file__).resolve().parent.parent
-OPSCTL = str(Path(sys.executable).with_name("opsctl"))
+OPSCTL = [sys.executable, "-m", "opsctl"]
 
 
 class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.env = dict(os.environ)
+        self.env = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.step = 0
 
     def title(self, text: str) -> None:
@@ -45,14 +45,14 @@ class Demo:
         """Run a command in the open; stop the tour when it ends otherwise than told."""
         say(f"$ opsctl {' '.join(words)}")
         done = subprocess.run(
-            [OPSCTL, *words], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL
+            [*OPSCTL, *words], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL
         )
         if done.returncode not in expect:
             raise SystemExit(f"the demo stops: opsctl {words[0]} exited {done.returncode}")
 
     def ask(self, *words: str) -> str:
         done = subprocess.run(
-            [OPSCTL, *words],
+            [*OPSCTL, *words],
             cwd=self.folder,
             env=self.env,
             capture_output=True,
@@ -69,20 +69,17 @@ class Demo:
         say("no Docker engine answers, so the sandbox packs service/ and the Caddyfile itself")
         self.opsctl("update-tasks", "--yes", "--image", self.pack())
 
-    def pack(self) -> str:
+    def pack(self, more: str = "") -> str:
         """Push a one-layer image of the service and the filled Caddyfile; returns repo@digest."""
         config = load.load(self.folder / "opsctl.yaml", environment=None, environ={}).config
         known = caddyfile.variables(config, self.outputs("db"))
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)
         secrets = "refresh_token: ssm:/demo/refresh-token\n"
-        packed = image.pack(self.folder / "service", filled, secrets=secrets.encode())
+        packed = image.pack(self.folder / "service", filled + more, secrets=secrets.encode())
         reference = image.push(
             self.env["AWS_ENDPOINT_URL"], config.image.repository, packed, tag=packed.digest[7:19]
         )
         return reference
-
-    def missing(self) -> str:
-        return f"{self.outputs('ecs')['RepositoryUri']}@sha256:{'0' * 64}"
 
     def put_secret(self, name: str) -> None:
         """What an operator does once, with any tool: the config holds the reference only."""
@@ -252,10 +249,15 @@ def tour(demo: Demo) -> None:
         say(f"requests while rolling: {load.sent} sent, {load.lost} lost")
         demo.title("what it logged")
         demo.opsctl("logs", "tail", "--since", "1h", "--no-follow", "--lines", "12")
-        demo.title("how it does")
-        demo.opsctl("metrics", "--since", "1h")
-        demo.title("a release that cannot start")
-        demo.opsctl("update-tasks", "--yes", "--image", demo.missing(), expect=(1, 5))
+        demo.title("how it does, once the first minute is full")
+        with Load(entity):
+            time.sleep(62 - time.time() % 60)
+        demo.opsctl("metrics", "--since", "10m")
+        demo.title("a release that cannot start: seen, told, rolled back, and not called done")
+        demo.opsctl(
+            "update-tasks", "--yes", "--image", demo.pack(":9 {\n    nonsense\n}\n"), expect=(5,)
+        )
+        show_request(entity)
         demo.title("everything down again")
         demo.opsctl("ecs", "down", "--yes", "--repository")
         demo.opsctl("db", "down", "--yes")

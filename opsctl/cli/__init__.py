@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "logs": "Follow and list the four log sources",
     "metrics": "Show metrics with sparklines; a gap is a gap",
     "sandbox": "Run an AWS on this machine",
+    "rehearse": "Run a command against a prepared failure",
 }
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)

@@ -74,7 +74,10 @@ def _caddyfile(invocation: Invocation) -> str:
     try:
         template = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"`{path}` cannot be read: {error}", hint="set `caddyfile.template` in opsctl.yaml to where it is") from error
+        raise TemplateError(
+            f"`{path}` cannot be read: {error}",
+            hint="set `caddyfile.template` in opsctl.yaml to where it is",
+        ) from error
     # The endpoint is known once the stack exists; a name that says so stands in its place.
     endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
     invocation.console.say(f"`{endpoint}` stands for the address that `opsctl db up` gives")

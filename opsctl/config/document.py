@@ -57,7 +57,10 @@ def read(path: FilePath) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"there is no `{path}`", hint="copy opsctl.example.yaml here, or name another with --config FILE") from None
+        raise ConfigError(
+            f"there is no `{path}`",
+            hint="copy opsctl.example.yaml here, or name another with --config FILE",
+        ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"`{path}` is not UTF-8 (byte {error.start})") from None
     except OSError as error:
