@@ -59,13 +59,12 @@ class Machine:
         self.doors = Doors(self.host.balancer)
         operations |= self.doors.operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
-        pages = {"/_sandbox/metadata/": self._metadata, "/_sandbox/failures": self._fail}
+        admin = Admin(
+            faults,
+            {"/_sandbox/metadata/": self._metadata, "/_sandbox/failures": self._fail},
+        )
         self.front = Front(
-            ministack,
-            operations,
-            faults=faults,
-            admin=Admin(faults, pages),
-            account=settings.account,
+            ministack, operations, faults=faults, admin=admin, account=settings.account
         )
 
     def _fail(self, planned: Any) -> object:

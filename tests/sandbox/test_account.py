@@ -1,7 +1,7 @@
 """A fresh sandbox has what the stacks take for granted."""
 
 from opsctl.sandbox.home import Sandbox
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 
 def test_the_image_parameter_of_ecs_is_there(connect: Connect) -> None:

@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from opsctl.sandbox.calls import Refused
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.home import Home, Sandbox
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 # One harmless call for each protocol: json, query, ec2, CBOR, rest-xml.
 CALLS = [

@@ -8,7 +8,7 @@ import pytest
 from opsctl.errors import OpsError
 from opsctl.sandbox import image
 from opsctl.sandbox.home import Sandbox
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 
 @pytest.fixture

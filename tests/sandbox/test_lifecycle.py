@@ -12,7 +12,7 @@ import pytest
 from opsctl.errors import ConfigError, OpsError
 from opsctl.sandbox import lifecycle
 from opsctl.sandbox.home import Home, Settings
-from tests.sandbox.conftest import client, start
+from tests.sandbox.clients import client, start
 
 QUIET = Settings(tasks="none")
 

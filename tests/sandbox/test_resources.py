@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 
 def deploy(connect: Connect, name: str, resources: dict[str, Any], **parameters: str) -> None:

@@ -4,7 +4,7 @@ start and stop processes, check and route to targets, write down what was said.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from opsctl.sandbox.cluster.values import (
@@ -68,14 +68,6 @@ class Host:
             load_balancers=records.load_balancers,
             cache_port=cache_port,
         )
-        self._acts: dict[type, Callable[..., None]] = {
-            StartTask: self.processes.start,
-            StopTask: self._stop,
-            RegisterTarget: self._register,
-            DeregisterTarget: self._deregister,
-            TargetHealthy: self._judge,
-            WriteLog: self._write,
-        }
 
     async def run(self) -> None:
         """For ever; a cancelled task ends it and all processes."""
@@ -105,7 +97,19 @@ class Host:
 
     def _act(self, intent: Intent) -> None:
         try:
-            self._acts[type(intent)](intent)
+            match intent:
+                case StartTask():
+                    self.processes.start(intent)
+                case StopTask():
+                    self._stop(intent)
+                case RegisterTarget():
+                    self._register(intent)
+                case DeregisterTarget():
+                    self._deregister(intent)
+                case TargetHealthy():
+                    self._judge(intent)
+                case WriteLog():
+                    self._write(intent)
         except Exception:  # one broken act must not stop the clock
             log.exception("%s", intent)
 

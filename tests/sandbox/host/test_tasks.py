@@ -13,7 +13,7 @@ import pytest
 
 from opsctl.sandbox import image, lifecycle
 from opsctl.sandbox.home import Home, Sandbox, Settings
-from tests.sandbox.conftest import client, start
+from tests.sandbox.clients import client, start
 
 # What `python -m service` is in these tests: it says what it was given.
 PROGRAM = """

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from opsctl.sandbox.home import Sandbox
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 
 def template(image: str = "a", days: int = 7, cidr: str = "10.0.0.0/8") -> str:

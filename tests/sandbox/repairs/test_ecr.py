@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from opsctl.sandbox.home import Sandbox
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 
 def test_putting_the_same_image_under_the_same_tag_again_is_refused(

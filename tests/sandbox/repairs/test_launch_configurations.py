@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 PROPERTIES = {
     "ImageId": "ami-1",

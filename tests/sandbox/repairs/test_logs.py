@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 DAY = 86_400_000
 

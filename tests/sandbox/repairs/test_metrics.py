@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Connect
+from tests.sandbox.clients import Connect
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 
