@@ -64,6 +64,7 @@ def update_tasks(
     )
     outcome.require()
     invocation.console.say(f"deployed: {wanted.reference}")
+    _prune(invocation, used=[wanted.reference or "", found.parameters.get("Image", "")])
     return 0
 
 
@@ -95,3 +96,16 @@ def _seconds(text: str) -> float:
         return parse_duration(text).total_seconds()
     except ValueError as error:
         raise ConfigError(str(error), hint="for instance --timeout 20m") from error
+
+
+def _prune(invocation: Invocation, *, used: list[str]) -> None:
+    """Remove old images; the release stands whether or not this caller may do so."""
+    config, ecr = invocation.config.image, invocation.clients.ecr
+    repository = registry.repository(ecr, config.repository)
+    try:
+        removed = registry.prune(ecr, repository, keep=config.keep, used=used)
+    except ecr.exceptions.ClientError as error:
+        invocation.console.warn(f"old images were not removed: {error}")
+        return
+    if removed:
+        invocation.console.say(f"removed {len(removed)} old images, beyond `image.keep`")
