@@ -1,14 +1,11 @@
 """Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cluster.engine import Engine
-from opsctl.sandbox.cluster.failures import Failure
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
@@ -17,7 +14,7 @@ from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
 from opsctl.sandbox.host.meters import Traffic
 from opsctl.sandbox.inside import Inside
-from opsctl.sandbox.operations import cloudformation
+from opsctl.sandbox.operations import cloudformation, neighbours, scenario
 from opsctl.sandbox.operations import table as simulated
 from opsctl.sandbox.operations.simulation import Simulation, real_time
 from opsctl.sandbox.repairs import launch_configurations
@@ -35,6 +32,7 @@ class Machine:
             account=settings.account,
             region=settings.region,
             real_tasks=settings.tasks != "none",
+            digest_of=neighbours.digest,
         )
         self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
         traffic = Traffic()
@@ -59,25 +57,11 @@ class Machine:
         self.doors = Doors(self.host.balancer)
         operations |= self.doors.operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
-        admin = Admin(
-            faults,
-            {"/_sandbox/metadata/": self._metadata, "/_sandbox/failures": self._fail},
-        )
+        pages = {"/_sandbox/metadata/": self._metadata, **scenario.pages(self.simulation)}
+        admin = Admin(faults, pages)
         self.front = Front(
             ministack, operations, faults=faults, admin=admin, account=settings.account
         )
-
-    def _fail(self, planned: Any) -> object:
-        """Plan failures of the simulation; a POST replaces the last ones."""
-        if planned is not None:
-            self.simulation.world()
-            self.simulation.engine.plan_failures(
-                [
-                    Failure(**{**one, "log_lines": tuple(one.get("log_lines", ()))})
-                    for one in planned
-                ]
-            )
-        return [asdict(one) for one in self.simulation.engine.world.failures.planned]
 
     def _metadata(self, below: str) -> dict[str, object]:
         """`TASK-ID/task`, as a container asks for it."""

@@ -41,11 +41,12 @@ def begin(world: World, service: Service, definition: str, *, rolls_back: str = 
 
 def _pinned(world: World, service: Service, definition: str) -> dict[str, str]:
     containers = world.definitions[definition].containers
-    return {
-        c["image"]: world.images[c["image"]]
+    pinned = {
+        c["image"]: world.digest_of(c["image"])
         for c in containers
-        if c.get("versionConsistency") != "disabled" and c["image"] in world.images
+        if c.get("versionConsistency") != "disabled"
     }
+    return {image: digest for image, digest in pinned.items() if digest}
 
 
 def of(world: World, service: Service, deployment: Deployment) -> list[Task]:

@@ -6,7 +6,7 @@ history.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from opsctl.sandbox.cluster import (
     definitions,
@@ -47,10 +47,12 @@ class Engine:
         account: str = "000000000000",
         region: str = "us-east-1",
         real_tasks: bool = False,
+        digest_of: Callable[[str], str | None] = lambda image: "",
     ) -> None:
         """With `real_tasks`, a placed task waits for `task_started`, a stopping one for
         `task_exited` (killed by the simulation ten seconds after its stop timeout), and a target
-        for `target_health`; without, the clocks of `timings` decide."""
+        for `target_health`; without, the clocks of `timings` decide.
+        `digest_of` is the registry: an image's digest, empty when unknown, None when missing."""
         self.world = World(
             random.Random(seed),
             timings or Timings(),
@@ -58,6 +60,7 @@ class Engine:
             account,
             region,
             real_tasks,
+            digest_of=digest_of,
         )
 
     # -- time and the outside --------------------------------------------------------------------
@@ -111,10 +114,6 @@ class Engine:
     def disconnect_agent(self, instance: str, connected: bool = False) -> None:
         """Cut (or mend) the agent's connection of an instance."""
         instances.connect_agent(self.world, self.world.instances[instance], connected)
-
-    def publish(self, image: str, digest: str) -> None:
-        """A push: from now on the image reference means this digest."""
-        self.world.images[image] = digest
 
     # -- task definitions and tasks --------------------------------------------------------------
 

@@ -75,6 +75,9 @@ def _pend(world: World, task: Task) -> None:
         world.after(world.about(2.0), _refuse, world, task, failure.reason or _secret(world, task))
         return
     failure = world.failures.take(("image-missing", "pull-denied"), _subject(task), world.now)
+    missing = [c for c in task.containers if not c.digest and world.digest_of(c.image) is None]
+    if missing and not failure:
+        failure = Failure("image-missing", match=missing[0].image)
     if failure:
         world.after(world.about(3.0), _refuse_container, world, task, _pull_error(task, failure))
         return
@@ -119,7 +122,7 @@ def _pulled(world: World, task: Task) -> None:
         return
     task.pull_stopped = world.now
     for container in task.containers:
-        container.digest = container.digest or world.images.get(container.image, "")
+        container.digest = container.digest or world.digest_of(container.image) or ""
     failure = world.failures.take(("log-group-missing", "port-taken"), _subject(task), world.now)
     if failure:
         reason = failure.reason or _start_error(task, failure)
@@ -164,7 +167,17 @@ def _start(world: World, task: Task) -> None:
     if doomed or not world.real_tasks:
         world.after(world.about(world.timings.activate), _run, world, task, doomed)
     else:
-        world.emit(StartTask(task.arn, task.instance, task.definition, tuple(ports)))
+        images = tuple((c.name, _by_digest(c)) for c in task.containers)
+        world.emit(StartTask(task.arn, task.instance, task.definition, tuple(ports), images))
+
+
+def _by_digest(container: Container) -> str:
+    """The reference to pull: the pinned digest, not what the tag means by now."""
+    if not container.digest:
+        return container.image
+    repository, _, tag = container.image.split("@")[0].rpartition(":")
+    named = repository if repository and "/" not in tag else container.image.split("@")[0]
+    return f"{named}@{container.digest}"
 
 
 def _hold(task: Task, ports: list[tuple[str, int, int]]) -> None:

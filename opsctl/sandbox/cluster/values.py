@@ -272,6 +272,8 @@ class StartTask:
     definition: TaskDefinition
     host_ports: tuple[tuple[str, int, int], ...]
     """(container name, container port, host port); the host port may be changed by the answer."""
+    images: tuple[tuple[str, str], ...] = ()
+    """(container name, the image to pull, by digest where the deployment pinned one)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,9 @@ class World:
     groups: dict[str, Group] = field(default_factory=dict)
     targets: dict[tuple[str, str, int], Target] = field(default_factory=dict)
     """By (target group ARN, instance id, port)."""
-    images: dict[str, str] = field(default_factory=dict)
-    """What each image reference means in the registry now: its digest."""
+    digest_of: Callable[[str], str | None] = field(default=lambda image: "")
+    """What an image reference means in the registry now: its digest, empty when nobody knows,
+    None when there is no such image."""
     outbox: list[Intent] = field(default_factory=list)
     _agenda: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = field(
         default_factory=list

@@ -153,7 +153,8 @@ class Processes:
 
     def _files(self, intent: StartTask) -> Path:
         """The image's `/app`; images are content, so each is unpacked once."""
-        reference = str(intent.definition.containers[0]["image"])
+        container = intent.definition.containers[0]
+        reference = dict(intent.images).get(container["name"], str(container["image"]))
         name = "".join(letter if letter.isalnum() else "-" for letter in reference)
         directory = self._directory / name[-80:]
         if not (directory / "Caddyfile").exists() or "@" not in reference:

@@ -3,14 +3,18 @@
 The one place that knows ministack's stores (1.5.33); it never writes to them.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import alb, autoscaling, ec2
+from ministack.services import alb, autoscaling, ec2, ecr
 
 from opsctl.sandbox.cluster.values import LoadBalancer
 
 Record = Mapping[str, Any]
+_IMAGE = re.compile(
+    r"\d{12}\.dkr\.ecr\.[^/]+/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
+)
 
 
 def _find(store: Any, key: str) -> Any:
@@ -36,6 +40,19 @@ def load_balancer(asked: Record) -> LoadBalancer:
         unhealthy_threshold=int(group.get("UnhealthyThresholdCount", 2)),
         deregistration_delay=float(attributes.get("deregistration_delay.timeout_seconds", 300)),
     )
+
+
+def digest(image: str) -> str | None:
+    """The digest behind an ECR image; None when it is not there, empty for other registries."""
+    found = _IMAGE.fullmatch(image)
+    if found is None:
+        return ""
+    key = "imageDigest" if found["digest"] else "imageTag"
+    wanted = found["digest"] or found["tag"] or "latest"
+    for one in _find(ecr._images, found["name"]) or ():
+        if wanted in (one.get("imageId", {}).get(key), one.get(key)):
+            return str(one["imageDigest"])
+    return None
 
 
 def balanced(target_group: str) -> bool:
