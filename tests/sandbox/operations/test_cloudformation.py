@@ -111,28 +111,25 @@ def service(aws: Clients, name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_stack_is_created_over_time_and_its_tasks_go_through_their_phases(
+def test_a_stack_is_created_over_time_in_the_order_of_its_dependencies(
     aws: Clients, name: str
 ) -> None:
     stack = create(aws, name)
-    seen: set[str] = set()
-    statuses: set[str] = set()
-    while (status := aws("cloudformation").describe_stacks(StackName=stack)["Stacks"][0])[
-        "StackStatus"
-    ] == "CREATE_IN_PROGRESS":
-        statuses.add(status["StackStatus"])
-        if name in str(aws("ecs").list_clusters()["clusterArns"]):
-            arns = aws("ecs").list_tasks(cluster=name)["taskArns"]
-            tasks = aws("ecs").describe_tasks(cluster=name, tasks=arns)["tasks"] if arns else []
-            seen |= {t["lastStatus"] for t in tasks}
-    assert status["StackStatus"] == "CREATE_COMPLETE"
-    assert {"PENDING", "RUNNING"} <= seen and statuses
-    found = service(aws, name)
-    assert (found["runningCount"], found["deployments"][0]["rolloutState"]) == (4, "COMPLETED")
-    assert found["placementStrategy"][1] == {"type": "spread", "field": "instanceId"}
+    (found,) = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    assert found["StackStatus"] == "CREATE_IN_PROGRESS"
+    assert settled(aws, stack) == "CREATE_COMPLETE"
     told = events(aws, stack)
     last = told.index(("Listener", "CREATE_COMPLETE", ""))
     assert last < told.index(("Service", "CREATE_IN_PROGRESS", ""))
+    assert told[-1] == (name, "CREATE_COMPLETE", "")
+
+
+def test_a_created_service_is_steady(aws: Clients, name: str) -> None:
+    settled(aws, create(aws, name))
+    found = service(aws, name)
+    assert (found["runningCount"], found["deployments"][0]["rolloutState"]) == (4, "COMPLETED")
+    assert found["placementStrategy"][1] == {"type": "spread", "field": "instanceId"}
+    assert "has reached a steady state" in found["events"][0]["message"]
 
 
 def test_what_a_task_definition_says_is_kept_whole(aws: Clients, name: str) -> None:
