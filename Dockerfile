@@ -13,6 +13,8 @@ WORKDIR /app
 COPY requirements/service.txt requirements.txt
 RUN pip install --requirement requirements.txt && rm requirements.txt
 COPY service service
+# Byte code now, because a read-only root cannot keep it later: a quicker start, and less memory.
+RUN python -m compileall -q service
 ARG CADDYFILE=Caddyfile
 # The pattern lets the file of secret references be absent; see docs/update-tasks.md.
 COPY ${CADDYFILE} .secrets.ym[l] ./
