@@ -123,6 +123,8 @@ class Roll:
         try:
             stack.execute(self.invocation, change_set, sleep=sleep)
         except RolledBack as error:
+            for event in watch.look():  # what CloudFormation was quicker to undo than we to see
+                self._show(event)
             cause = f"a task stopped: {watch.failure}; " if watch.failure else ""
             return Outcome("rolled-back", f"{cause}{error.message}")
         return self._verify(watch)

@@ -94,7 +94,7 @@ class Watch:
         for task in now.stopped:
             if task.id not in self._seen:
                 self._seen.add(task.id)
-                if task.deployment == self.ours:
+                if self._is_ours(task):
                     yield self._stop(task)
         yield from self._health(now)
         for message in now.messages:
@@ -103,6 +103,10 @@ class Watch:
                 yield RolloutEvent("message", _TASKS.sub("", message.text))
         if _counts(now, self.goal) != _counts(self.last, self.goal):
             yield RolloutEvent("counts", _counts(now, self.goal))
+
+    def _is_ours(self, task: Task) -> bool:
+        """A deployment that failed between two looks was never seen, but its tasks still are."""
+        return task.deployment == self.ours if self.ours else task.deployment != self.goal.before
 
     def _stop(self, task: Task) -> RolloutEvent:
         why = _why(task)
