@@ -122,11 +122,16 @@ def _layers(base: str, version: str) -> Iterator[str]:
 
 
 def _extract(archive: tarfile.TarFile, into: Path) -> None:
+    """Plain files only, and none outside `into`; Debian 12's Python has no extraction filters."""
+    root = into.resolve()
     for member in archive:
         name = member.name.removeprefix("./").removeprefix("/")
-        if name.startswith(f"{_APP}/") and (member.isfile() or member.isdir()):
-            member.name = name.removeprefix(f"{_APP}/")
-            archive.extract(member, into, filter="data")
+        target = (root / name.removeprefix(f"{_APP}/")).resolve()
+        if name.startswith(f"{_APP}/") and member.isfile() and target.is_relative_to(root):
+            content = archive.extractfile(member)
+            assert content is not None
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
 
 
 def _split(reference: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ small machine. A shared process ends with its last task, and its tasks end with 
 """
 
 import asyncio
+import logging
 import contextlib
 import signal
 import socket
@@ -22,6 +23,9 @@ _LISTENS_WITHIN = 15.0
 
 
 @dataclass
+log = logging.getLogger(__name__)
+
+
 class Process:
     """One running process, the tasks it stands for, oldest first, and its real ports."""
 
@@ -133,6 +137,10 @@ class Processes:
             await self._follow(process)
         except (OpsError, OSError) as error:
             self._refused(process, str(error))
+        except Exception as error:
+            # A task that nobody answers for would be waited for until CloudFormation gives up.
+            log.exception("a task could not be started")
+            self._refused(process, repr(error))
 
     async def _spawn(self, process: Process, intent: StartTask) -> None:
         files = await asyncio.to_thread(self._files, intent)
