@@ -19,13 +19,12 @@ from opsctl.errors import OpsError
 from opsctl.sandbox import children, image
 from opsctl.sandbox.cluster.values import StartTask
 
+log = logging.getLogger(__name__)
+
 _LISTENS_WITHIN = 15.0
 
 
 @dataclass
-log = logging.getLogger(__name__)
-
-
 class Process:
     """One running process, the tasks it stands for, oldest first, and its real ports."""
 
