@@ -6,8 +6,8 @@ small machine. A shared process ends with its last task, and its tasks end with 
 """
 
 import asyncio
-import logging
 import contextlib
+import logging
 import signal
 import socket
 import sys
