@@ -1,5 +1,6 @@
 """Start-up of whole processes, interleaved, medians, as ratios against awscli v1."""
 
+import json
 import os
 import statistics
 import subprocess
@@ -72,14 +73,14 @@ def _first_call(opsctl: str, aws: str, config: str, folder: str) -> dict[str, fl
     subprocess.run([opsctl, *sandbox], check=True, cwd=folder, capture_output=True)
     try:
         exports = subprocess.run(
-            [opsctl, "sandbox", "env", "--name", "bench"],
+            [opsctl, "sandbox", "env", "--name", "bench", "--json"],
             check=True,
             cwd=folder,
             capture_output=True,
             text=True,
         ).stdout
-        pairs = (line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
-        env = {**os.environ, **{key: value.strip("'\"") for key, value in pairs}}
+        given = {key: value for key, value in json.loads(exports).items() if key.isupper()}
+        env = {**os.environ, **given}
         return medians(
             {
                 "aws": [aws, "cloudformation", "describe-stacks"],

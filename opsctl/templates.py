@@ -4,6 +4,7 @@ import json
 import re
 import traceback
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def render(name: str, **values: object) -> str:
     import jinja2  # here, because most commands need a stack's name only
 
     try:
-        return _environment(jinja2.FileSystemLoader(FOLDER)).get_template(name).render(values)
+        return _environment().get_template(name).render(values)
     except jinja2.TemplateNotFound as error:
         raise TemplateError(f"there is no template `{error.name}`") from None
     except jinja2.TemplateSyntaxError as error:
@@ -33,11 +34,12 @@ def render(name: str, **values: object) -> str:
         raise TemplateError(f"{_place(error, name)}: {error.message}") from None
 
 
-def _environment(loader: "jinja2.BaseLoader") -> "jinja2.Environment":
+@cache
+def _environment() -> "jinja2.Environment":
     import jinja2
 
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(FOLDER),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

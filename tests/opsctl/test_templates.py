@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-import jinja2
 import pytest
 
 from opsctl import templates
@@ -26,5 +25,5 @@ def test_a_template_that_is_not_there_is_one_sentence() -> None:
     ],
 )
 def test_durations_are_cloudformations(value: timedelta, text: str) -> None:
-    environment = templates._environment(jinja2.DictLoader({"x": "{{ value | iso }}"}))
-    assert environment.get_template("x").render(value=value) == text
+    template = templates._environment().from_string("{{ value | iso }}")
+    assert template.render(value=value) == text
