@@ -1,0 +1,72 @@
+"""A stack operation on a real terminal: the question, Ctrl-C with its choice, and joining again."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import pexpect
+import pytest
+
+from tests.end_to_end.conftest import ROOT, Place
+
+Spawn = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture(scope="module")
+def place(system: Callable[[str], Place]) -> Place:
+    return system("terminal")
+
+
+@pytest.fixture
+def spawn(place: Place) -> Spawn:
+    def start(*words: str) -> "pexpect.spawn[str]":
+        return pexpect.spawn(
+            sys.executable,
+            ["-m", "opsctl", *words],
+            cwd=str(place.folder),
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **place.env},
+            timeout=30,
+            encoding="utf8",
+        )
+
+    return start
+
+
+def exit_code(child: "pexpect.spawn[str]") -> int | None:
+    child.expect(pexpect.EOF)
+    child.close()
+    return child.exitstatus
+
+
+def test_a_no_leaves_nothing_behind(place: Place, spawn: Spawn) -> None:
+    child = spawn("db", "up")
+    child.expect("apply this to")
+    child.sendline("n")
+
+    assert exit_code(child) == 7
+    assert "does not exist" in place.opsctl("db", "status").stderr
+
+
+def test_ctrl_c_asks_once_and_a_detached_operation_is_joined(place: Place, spawn: Spawn) -> None:
+    child = spawn("db", "up")
+    child.expect("apply this to")
+    child.sendline("y")
+    child.expect("CacheCluster.*…")
+    child.sendintr()
+    child.expect("d/c/w")
+    child.sendline("d")
+    child.expect("run the same command again to follow it to its end")
+    assert exit_code(child) == 7
+
+    joined = place.opsctl("db", "up", "--yes")
+    assert joined.returncode == 0, joined.stderr
+    assert "CREATE_COMPLETE" in joined.stdout
+
+
+def test_ctrl_c_at_the_question_interrupts(place: Place, spawn: Spawn) -> None:
+    child = spawn("db", "up", "--set", "db.node_type=cache.t4g.small")
+    child.expect("type `terminal-db` to go on")
+    child.sendintr()
+
+    assert exit_code(child) == 130
+    assert "UPDATE" not in place.opsctl("db", "status").stdout
