@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from opsctl.cli import live
 from opsctl.cli.console import Console
 from opsctl.images.make import ImageEvent
 
@@ -21,17 +22,7 @@ class ImageProgress:
         self._live: Any = None
 
     def __enter__(self) -> Self:
-        if self._console.terminal and not self._console.json:
-            from rich.console import Console as Screen
-            from rich.live import Live
-
-            self._live = Live(
-                get_renderable=self._screen,
-                console=Screen(stderr=True),
-                refresh_per_second=6,
-                transient=True,
-            )
-            self._live.start()
+        self._live = live.start(self._console, self._screen, per_second=6, transient=True)
         return self
 
     def __exit__(

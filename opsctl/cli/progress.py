@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from opsctl.cli import live
 from opsctl.cli.console import Console
 from opsctl.stacks.apply import StackEvent
 
@@ -41,14 +42,7 @@ class StackProgress:
         self.pause()
 
     def resume(self) -> None:
-        if self._console.terminal and not self._console.json:
-            from rich.console import Console as Screen
-            from rich.live import Live
-
-            self._live = Live(
-                get_renderable=self._tree, console=Screen(stderr=True), refresh_per_second=4
-            )
-            self._live.start()
+        self._live = live.start(self._console, self._tree, per_second=4)
 
     def pause(self) -> None:
         if self._live is not None:
