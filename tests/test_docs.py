@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 
 from opsctl.cli import COMMANDS
+from service import directives
 
 ROOT = Path(__file__).parent.parent
-DIRECTIVES = [
-    "secrets",
-    "awscloudwatch",
-    "redir",
-    "reauth",
-    "transformrequest",
-    "redis",
-    "transformresponse",
-]
 
 
 def test_the_generated_documents_are_up_to_date() -> None:
@@ -34,7 +26,7 @@ def test_the_generated_documents_are_up_to_date() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("directive", DIRECTIVES)
+@pytest.mark.parametrize("directive", directives.NAMES)
 def test_every_directive_has_a_section(directive: str) -> None:
     text = (ROOT / "docs" / "caddyfile.md").read_text()
 

@@ -9,6 +9,7 @@ from opsctl.cli.options import Yes, group, opened
 from opsctl.stacks import definition
 
 app = group("The database stack: ElastiCache, its security group and its subnet group.")
+DryRun = Annotated[bool, typer.Option(help="The same as `plan`.")]
 Confirm = Annotated[
     str | None, typer.Option("--confirm", metavar="STACK", help="Its name, when data is lost.")
 ]
@@ -26,7 +27,7 @@ def plan(context: typer.Context) -> int:
 def up(
     context: typer.Context,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="The same as `plan`.")] = False,
+    dry_run: DryRun = False,
     confirm: Confirm = None,
 ) -> int:
     """Create or update the stack, and follow it to its end."""

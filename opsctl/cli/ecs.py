@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import stack
-from opsctl.cli.db import Confirm
+from opsctl.cli.db import Confirm, DryRun
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.stacks import definition, state
 from opsctl.stacks.definition import Stack
@@ -30,7 +30,7 @@ def plan(context: typer.Context) -> int:
 def up(
     context: typer.Context,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="The same as `plan`.")] = False,
+    dry_run: DryRun = False,
     confirm: Confirm = None,
 ) -> int:
     """Create or update the repository and the service, and follow them to their end."""
