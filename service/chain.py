@@ -27,7 +27,6 @@ class Request:
         self,
         method: str,
         raw_path: bytes,
-        *,
         path: str,
         query_string: bytes = b"",
         headers: Headers = (),
@@ -111,7 +110,9 @@ def link(filters: Sequence[Filter], end: Handler) -> Handler:
 
 
 def _bind(each: Filter, call_next: Handler) -> Handler:
+    run = each.__call__
+
     def handler(exchange: Exchange) -> Awaitable[Response]:
-        return each(exchange, call_next)
+        return run(exchange, call_next)
 
     return handler

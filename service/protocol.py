@@ -101,6 +101,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.head_size = 0
         self.in_head = False
         self.heard = 0.0
+        self._common: tuple[object, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -147,17 +148,19 @@ class ServiceProtocol(HttpToolsProtocol):
             self._asgi_way()
 
     def _turn(self, raw_path: bytes, query: bytes) -> Turn:
+        parser, headers = self.parser, self.headers
         path = raw_path.decode("utf-8", "replace")
         request = Request(
-            self.parser.get_method().decode("ascii"),
+            parser.get_method().decode("ascii"),
             raw_path,
-            path=unquote(path) if "%" in path else path,
-            query_string=query,
-            headers=self.headers,
-            scheme=self.scheme or "http",
-            id=self.service.request_id(self.headers),
+            unquote(path) if "%" in path else path,
+            query,
+            headers,
+            b"",
+            self.scheme or "http",
+            self.service.request_id(headers),
         )
-        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        keep_alive = parser.get_http_version() != "1.0" and parser.should_keep_alive()
         return Turn(self, request, keep_alive)
 
     def _asgi_way(self) -> None:
@@ -203,27 +206,27 @@ class ServiceProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _bytes(self, response: Response, request: Request, keep_alive: bool) -> bytes:
-        body = response.body
-        rest = b"" if keep_alive else b"connection: close\r\n"
+        lines = self._common_lines()
         if response.headers:
-            rest += b"".join([b"%b: %b\r\n" % (n, _line(v)) for n, v in response.headers])
-        for header in self.server_state.default_headers:
-            rest += b"%b: %b\r\n" % header
-        if response.status not in _NO_BODY:
-            rest += b"content-type: %b\r\ncontent-length: %d\r\n" % (
-                response.content_type,
-                len(body),
-            )
-            if request.method == "HEAD":
-                body = b""
-        else:
+            lines += b"".join([b"%b: %b\r\n" % (n, _line(v)) for n, v in response.headers])
+        if not keep_alive:
+            lines += b"connection: close\r\n"
+        start, id = STATUS_LINE[response.status], request.id.encode()
+        if response.status in _NO_BODY:
+            return b"%bx-request-id: %b\r\n%b\r\n" % (start, id, lines)
+        body = response.body
+        length = len(body)
+        if request.method == "HEAD":
             body = b""
-        return b"%bx-request-id: %b\r\n%b\r\n%b" % (
-            STATUS_LINE[response.status],
-            request.id.encode(),
-            rest,
-            body,
-        )
+        text = b"%bx-request-id: %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
+        return text % (start, id, lines, response.content_type, length, body)
+
+    def _common_lines(self) -> bytes:
+        """The headers of every response as lines; uvicorn makes a new list each second."""
+        headers = self.server_state.default_headers
+        if headers is not self._common[0]:
+            self._common = headers, b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._common[1]
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1

@@ -1,18 +1,52 @@
 """Replies -> the JSON that clients see, by joining what the hash already holds as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 
 import orjson
 
 from service.entities.commands import LAST_UPDATE, Entity, Hash, Read
 
+_WIDE = 64  # fields; what is wider is rare, and remembering it would cost memory
+
 
 def entity(entity: Entity, found: Hash) -> bytes:
     """Attributes in order of name, so that every store gives the same bytes."""
-    attributes = dict(zip(found[::2], found[1::2], strict=True))
-    last_update = attributes.pop(LAST_UPDATE, b"null")
-    members = b",".join([name + b":" + attributes[name] for name in sorted(attributes)])
-    return b'%b,"last_update":%b,"attributes":{%b}}' % (entity.head, last_update, members)
+    names = tuple(found[::2])
+    text, values = _known(names) if len(names) <= _WIDE else _layout(names)
+    return text % (entity.head, *values(found))
+
+
+def _layout(names: tuple[bytes, ...]) -> tuple[bytes, Callable[[Hash], tuple[Any, ...]]]:
+    """Where the values of a hash with these fields go, and how to take them in that order.
+
+    Entities of one type have the same fields, in the order in which they were first written, so
+    that few layouts are met again and again.
+    """
+    places = {name: 2 * i + 1 for i, name in enumerate(names)}
+    last_update = places.pop(LAST_UPDATE, None)
+    order = [place for _, place in sorted(places.items())]
+    members = b",".join([name.replace(b"%", b"%%") + b":%b" for name in sorted(places)])
+    if last_update is None:
+        text = b'%b,"last_update":null,"attributes":{' + members + b"}}"
+    else:
+        text = b'%b,"last_update":%b,"attributes":{' + members + b"}}"
+        order.insert(0, last_update)
+    return text, _picker(order)
+
+
+_known = lru_cache(256)(_layout)
+
+
+def _picker(order: Sequence[int]) -> Callable[[Hash], tuple[Any, ...]]:
+    match order:
+        case []:
+            return lambda found: ()
+        case [only]:
+            return lambda found: (found[only],)
+    return itemgetter(*order)
 
 
 def entities(command: Read, replies: Sequence[Hash]) -> bytes:

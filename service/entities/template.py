@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 import orjson
@@ -19,7 +20,8 @@ class Template:
     """`rules` say what each part may look like once decoded; `owner` is the part scope guards.
 
     A bare comma in the last part separates keys. Nearly every path is plain (nothing in it is
-    encoded or separates) and then neither decoded nor quoted.
+    encoded or separates) and then neither decoded nor quoted; and all but its last part has been
+    met before.
     """
 
     def __init__(
@@ -33,20 +35,30 @@ class Template:
         self._allowed = tuple(rule.fullmatch for _, rule in rules)
         self._owner = self.names.index(owner) if owner else None
         self._labels = tuple(i for i in range(len(rules)) if i != self._owner)
-        self._head = "{" + ",".join(f'"{self.names[i]}":"%s"' for i in self._labels)
+        self._last_allowed = self._allowed[-1]
+        self._known = lru_cache(1024)(self._before)
 
     def match(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
         """Whose entities they are, the entities, and whether they were asked for as a list."""
         found = self._plain(raw_path)
         if found is None:
             return self._match_encoded(raw_path)
-        parts = found.groups()
-        for i, allowed in enumerate(self._allowed):
-            if not allowed(parts[i]):
+        *before, key = found.groups()
+        owner, store_key, head = self._known(*before)
+        if not self._last_allowed(key):
+            raise self._refusal(-1)
+        name = key.encode()
+        return owner, (Entity(store_key + name, head % name, key),), False
+
+    def _before(self, *parts: str) -> tuple[str, bytes, bytes]:
+        """What plain parts before the last one mean: the owner, and how key and head begin."""
+        for i, part in enumerate(parts):
+            if not self._allowed[i](part):
                 raise self._refusal(i)
-        labels = parts if self._owner is None else parts[: self._owner] + parts[self._owner + 1 :]
-        entity = Entity(":".join(parts).encode(), (self._head % labels).encode(), parts[-1])
-        return "" if self._owner is None else parts[self._owner], (entity,), False
+        texts = [f'"{self.names[i]}":"{(*parts, "%b")[i]}"' for i in self._labels]
+        store_key = "".join(f"{part}:" for part in parts)
+        owner = "" if self._owner is None else parts[self._owner]
+        return owner, store_key.encode(), ("{" + ",".join(texts)).encode()
 
     def _match_encoded(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
         found = self._any(raw_path)

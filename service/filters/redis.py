@@ -25,6 +25,7 @@ from service.stores.store import Store
 
 Mode: TypeAlias = Literal["", "testing", "fallback"]
 
+_SEQUENCES = (list, tuple)
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 
 
@@ -91,7 +92,7 @@ class Redis:
         reply = await self._store.execute(command)
         if isinstance(command, Read):
             exchange.reply = reply
-            if not command.batch and isinstance(reply, list | tuple) and not reply[0]:
+            if not command.batch and isinstance(reply, _SEQUENCES) and not reply[0]:
                 raise FilterError(404, "there is no such entity")
             return await call_next(exchange)
         return Response(201 if isinstance(command, Replace) and not reply else 204)

@@ -1,6 +1,7 @@
 """The JSON that clients see."""
 
 import orjson
+import pytest
 
 from service.entities import document
 from service.entities.commands import LAST_UPDATE, Entity, Read
@@ -20,6 +21,21 @@ def test_an_attribute_may_be_called_last_update() -> None:
     found = [LAST_UPDATE, b'"2026"', b'"last_update"', b'"mine"']
     told = orjson.loads(document.entity(ENTITY, found))
     assert (told["last_update"], told["attributes"]) == ("2026", {"last_update": "mine"})
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 64, 65, 1000])
+def test_any_number_of_attributes_of_any_name_is_told(count: int) -> None:
+    attributes = {f"100%b {n}": str(n) for n in range(count)}
+    pairs = [orjson.dumps(part) for pair in attributes.items() for part in pair]
+    for _ in range(2):  # a layout that is met again gives the same
+        told = orjson.loads(document.entity(ENTITY, [LAST_UPDATE, b'"2026"', *pairs]))
+        assert told["attributes"] == attributes
+        assert list(told["attributes"]) == sorted(attributes)
+
+
+def test_without_a_time_it_is_null() -> None:
+    told = orjson.loads(document.entity(ENTITY, [b'"a"', b'"1"']))
+    assert (told["last_update"], told["attributes"]) == (None, {"a": "1"})
 
 
 def test_a_batch_says_what_is_missing() -> None:
