@@ -1,6 +1,7 @@
 """A stack operation on a real terminal: the question, Ctrl-C with its choice, and joining again."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -27,9 +28,15 @@ def spawn(place: Place) -> Spawn:
             env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **place.env},
             timeout=30,
             encoding="utf8",
+            preexec_fn=_hear_interrupts,
         )
 
     return start
+
+
+def _hear_interrupts() -> None:
+    """A run in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def exit_code(child: "pexpect.spawn[str]") -> int | None:

@@ -15,7 +15,8 @@ mkdir -p "$work" "$cache" /etc/docker
 cd "$work"
 . /etc/os-release
 export DEBIAN_FRONTEND=noninteractive
-if ! command -v dockerd mmdebstrap curl unshare >/dev/null; then
+# One at a time: `command -v` of several is content with any of them.
+if ! { command -v dockerd && command -v mmdebstrap && command -v curl && command -v unshare; } >/dev/null; then
     command -v apt-get >/dev/null || skip "no apt-get to install dockerd and mmdebstrap with"
     # The packaged service must not start: it would change the machine's network.
     if [ ! -e /usr/sbin/policy-rc.d ]; then
