@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from service.caddyfile.tokens import Token
 from service.errors import CaddyfileError
 
-MOST_STEPS = 10_000
-MOST_CHARACTERS = 50_000_000
+MOST_STEPS = 2_000
+MOST_CHARACTERS = 10_000_000
 
 
 class Environment:
