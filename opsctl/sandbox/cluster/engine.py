@@ -175,6 +175,12 @@ class Engine:
         service.status = "DRAINING"
         return service
 
+    def stop_deployment(self, cluster: str, name: str) -> Service:
+        """Stop the deployment in progress; the service returns to its last completed one."""
+        service = self.world.services[(cluster, name)]
+        deployments.stop(self.world, service)
+        return service
+
     # -- instances -------------------------------------------------------------------------------
 
     def create_group(self, spec: GroupSpec) -> Group:

@@ -23,15 +23,21 @@ def cluster(simulation: Simulation, name: str) -> Answer:
     active = [
         s for s in world.services.values() if s.spec.cluster == name and s.status != "INACTIVE"
     ]
+    running = sum(t.status == "RUNNING" for t in living)
+    pending = sum(t.status in ("PENDING", "ACTIVATING") for t in living)
     return {
         "clusterArn": cluster_arn(world, name),
         "clusterName": name,
         "status": document.get("status", "ACTIVE"),
         "registeredContainerInstancesCount": len(placement.container_instances(world, name)),
-        "runningTasksCount": sum(t.status == "RUNNING" for t in living),
-        "pendingTasksCount": sum(t.status in ("PENDING", "ACTIVATING") for t in living),
+        "runningTasksCount": running,
+        "pendingTasksCount": pending,
         "activeServicesCount": len(active),
-        "statistics": [],
+        "statistics": [
+            {"name": "runningEC2TasksCount", "value": str(running)},
+            {"name": "pendingEC2TasksCount", "value": str(pending)},
+            {"name": "activeEC2ServiceCount", "value": str(len(active))},
+        ],
         "tags": document.get("tags", []),
         "settings": document.get("settings", []),
         "capacityProviders": document.get("capacityProviders", []),

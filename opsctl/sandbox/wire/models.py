@@ -31,6 +31,12 @@ def operation(signing_name: str, name: str) -> OperationModel | None:
     return model.operation_model(name)
 
 
+def operations(signing_name: str) -> frozenset[str]:
+    """Every operation of a service."""
+    model = service(signing_name)
+    return frozenset(model.operation_names if model else ())
+
+
 @cache
 def signing_name(target_prefix: str) -> str | None:
     """The service of an unsigned JSON call, by its `X-Amz-Target`."""
