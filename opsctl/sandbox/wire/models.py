@@ -48,5 +48,16 @@ def signing_name(target_prefix: str) -> str | None:
 
 
 @cache
+def paginator(signing_name: str, operation: str) -> dict[str, str]:
+    """`input_token`, `output_token`, `limit_key` and `result_key` of a list in pages."""
+    name = _BOTOCORE_NAMES.get(signing_name, signing_name)
+    loader = _session().get_component("data_loader")
+    keys = loader.load_service_model(name, "paginators-1")["pagination"][operation]
+    results = keys["result_key"]
+    first = results if isinstance(results, str) else results[0]
+    return {"limit_key": "MaxRecords", **keys, "result_key": first}
+
+
+@cache
 def _session() -> botocore.session.Session:
     return botocore.session.Session()
