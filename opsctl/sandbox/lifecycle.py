@@ -60,12 +60,14 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
     """End the server; its children end with it."""
     sandbox = running(home)
     yield SandboxEvent(f"stopping sandbox `{home.name}` (pid {sandbox.pid})")
-    os.kill(sandbox.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it ended a moment ago
+        os.kill(sandbox.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_WITHIN
     while home.running() is not None:
         if time.monotonic() > deadline:
             yield SandboxEvent("it did not stop in time, killing it")
-            os.kill(sandbox.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(sandbox.pid, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(sleep)
         # When it was started by this very process, nobody else reaps it.

@@ -57,7 +57,9 @@ def run(
 
 
 def _forget_the_last(home: Home) -> None:
-    """Nothing of an earlier life is of use to this one, which begins empty."""
+    """Nothing of an earlier life is of use to this one, which begins empty; least of all its state,
+    which would be believed while the lock is held."""
+    (home.path / "state.json").unlink(missing_ok=True)
     for name in ("images", "ministack"):
         shutil.rmtree(home.path / name, ignore_errors=True)
     for left in (home.path / "tmp").iterdir():

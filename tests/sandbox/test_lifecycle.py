@@ -4,6 +4,9 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from opsctl.errors import ConfigError, OpsError
 from opsctl.sandbox import lifecycle
-from opsctl.sandbox.home import Home, Settings
+from opsctl.sandbox.home import Home, Sandbox, Settings
 from tests.sandbox.clients import client, start
 
 QUIET = Settings(tasks="none")
@@ -143,6 +146,43 @@ def test_what_an_earlier_life_left_behind_is_gone(tmp_path: Path) -> None:
     list(lifecycle.down(home))
 
     assert left.isdisjoint({"sha256", "s3", "old", "file"})
+
+
+def test_the_state_of_an_earlier_life_is_not_believed_while_the_next_begins(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    home.path.mkdir(parents=True)
+    home.write(Sandbox(QUIET, pid=1, port=1, cache_port=1, redis=False, started_at=""))
+    starting = threading.Thread(target=start, args=(home, QUIET))
+    starting.start()
+    while (seen := home.running()) is None:
+        assert starting.is_alive()
+    starting.join()
+    list(lifecycle.down(home))
+
+    assert seen.pid != 1
+
+
+def test_when_who_started_it_is_killed_meanwhile_nothing_stays(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    command = [sys.executable, "-m", "opsctl", "sandbox", "up", "--tasks", "none"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    starter = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL)
+    while not (home.path / "lock").exists():
+        assert starter.poll() is None
+    starter.kill()
+    starter.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            start(home, QUIET)
+            break
+        except OpsError:  # the orphan still holds the lock
+            time.sleep(0.05)
+    list(lifecycle.down(home))
+
+    assert "Traceback" not in home.log.read_text()
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
