@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from opsctl.sandbox.cluster import (
+    capacity,
     definitions,
     deployments,
     instances,
@@ -20,6 +21,7 @@ from opsctl.sandbox.cluster import (
 from opsctl.sandbox.cluster.failures import Failure, Failures
 from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.cluster.values import (
+    CapacityProvider,
     Document,
     Group,
     GroupSpec,
@@ -214,6 +216,16 @@ class Engine:
 
     def _instances(self) -> list[Instance]:
         return list(self.world.instances.values())
+
+    def create_provider(
+        self, name: str, group: str, *, managed: bool, target: int, document: Document
+    ) -> CapacityProvider:
+        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`."""
+        arn = self.world.arn("ecs", f"capacity-provider/{name}")
+        provider = CapacityProvider(name, arn, group, managed, target, document=document)
+        self.world.providers[name] = provider
+        self.world.after(self.world.timings.manage_capacity, capacity.tick, self.world, provider)
+        return provider
 
     def terminate_instance(self, instance: str) -> None:
         """Terminate one instance; its group starts another."""

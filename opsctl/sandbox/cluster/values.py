@@ -230,6 +230,8 @@ class Service:
     events: list[ServiceEvent] = field(default_factory=list)
     said: dict[str, float] = field(default_factory=dict)
     not_before: float = 0.0
+    short: int = 0
+    """Tasks that found no place at the last look."""
 
     @property
     def primary(self) -> Deployment:
@@ -261,6 +263,19 @@ class Group:
     created: float
     activities: list[Activity] = field(default_factory=list)
     deleting: bool = False
+
+
+@dataclass(slots=True)
+class CapacityProvider:
+    """An Auto Scaling group that ECS may scale; `target` is its capacity in percent."""
+
+    name: str
+    arn: str
+    group: str
+    managed: bool
+    target: int
+    idle_since: float | None = None
+    document: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

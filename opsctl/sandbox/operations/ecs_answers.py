@@ -113,6 +113,14 @@ _KEPT = (
 )
 
 
+def _launched(found: Service) -> Answer:
+    """Of launch type and capacity provider strategy a service has one."""
+    strategy = found.spec.document.get("capacityProviderStrategy")
+    if strategy:
+        return {"capacityProviderStrategy": strategy}
+    return {"launchType": found.spec.document.get("launchType", _FRAMEWORK)}
+
+
 def _service_linked_role(world: World) -> str:
     role = "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
     return f"arn:aws:iam::{world.account}:{role}"
@@ -138,7 +146,7 @@ def deployment(simulation: Simulation, found: Service, value: Deployment) -> Ans
         "failedTasks": value.failed_tasks,
         "createdAt": simulation.wall(value.created),
         "updatedAt": simulation.wall(value.updated),
-        "launchType": found.spec.document.get("launchType", _FRAMEWORK),
+        **_launched(found),
         "rolloutState": value.rollout,
         "rolloutStateReason": value.rollout_reason,
     }

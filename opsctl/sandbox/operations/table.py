@@ -9,6 +9,7 @@ from opsctl.sandbox.operations import (
     ecs,
     ecs_deployments,
     ecs_lists,
+    ecs_providers,
     ecs_services,
     ecs_tags,
     elbv2,
@@ -30,7 +31,7 @@ def operations(simulation: Simulation) -> Operations:
     table: dict[tuple[str, str], Operation] = {}
     for name in models.operations("ecs") - _MINISTACK:
         table["ecs", name] = _unanswered
-    for module in (ecs, ecs_lists, ecs_services, ecs_deployments, ecs_tags):
+    for module in (ecs, ecs_lists, ecs_services, ecs_deployments, ecs_providers, ecs_tags):
         for name, answer in module.ANSWERS.items():
             table["ecs", name] = _from_state(simulation, answer)
     for service, blends in (
