@@ -14,11 +14,13 @@ from opsctl.sandbox.cluster import (
     deployments,
     instances,
     placement,
+    replacement,
     services,
     targets,
     tasks,
 )
 from opsctl.sandbox.cluster.failures import Failure, Failures
+from opsctl.sandbox.cluster.replacement import Policy, Replacement
 from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.cluster.values import (
     CapacityProvider,
@@ -203,6 +205,11 @@ class Engine:
         group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
         instances.balance(self.world, group)
         return group
+
+    def replace_instances(self, name: str, policy: Policy) -> Replacement:
+        """Replace the instances of an earlier launch, batch by batch; its progress is told by what
+        is returned."""
+        return replacement.begin(self.world, self.world.groups[name], policy)
 
     def delete_group(self, name: str) -> None:
         """Terminate its instances and, once they are gone, forget the group."""

@@ -97,6 +97,8 @@ class GroupSpec:
     subnets: tuple[str, ...] = ()
     instance_type: str = "t3.small"
     cooldown: float = 300.0
+    launch: str = ""
+    """What new instances are launched from: a launch template's version or a configuration."""
     document: Document = field(default_factory=dict)
 
 
@@ -115,6 +117,7 @@ class Instance:
     launched: float
     cpu: int
     memory: int
+    launch: str = ""
     state: Literal["pending", "running", "shutting-down", "terminated"] = "pending"
     joined: bool = False
     agent_connected: bool = False
@@ -263,6 +266,7 @@ class Group:
     created: float
     activities: list[Activity] = field(default_factory=list)
     deleting: bool = False
+    replacing: bool = False
 
 
 @dataclass(slots=True)

@@ -29,7 +29,15 @@ def specification(name: str, region: str) -> GroupSpec:
         subnets=subnets,
         instance_type=str(launch.get("InstanceType", "t3.small")),
         cooldown=float(record.get("DefaultCooldown", 300)),
+        launch=_launch(record),
     )
+
+
+def _launch(record: Answer) -> str:
+    template = record.get("LaunchTemplate") or {}
+    if template.get("LaunchTemplateId"):
+        return f"{template['LaunchTemplateId']}:{template.get('Version', '$Default')}"
+    return str(record.get("LaunchConfigurationName", ""))
 
 
 def _state(instance: Instance) -> str:
@@ -47,8 +55,16 @@ def _instance(instance: Instance, record: Answer) -> Answer:
         "HealthStatus": "Healthy" if instance.state != "shutting-down" else "Unhealthy",
         "ProtectedFromScaleIn": False,
     }
+    identifier, _, version = instance.launch.partition(":")
     if record.get("LaunchTemplate"):
-        answer["LaunchTemplate"] = record["LaunchTemplate"]
+        # An instance keeps the version it was launched from.
+        answer["LaunchTemplate"] = {
+            **record["LaunchTemplate"],
+            "LaunchTemplateId": identifier,
+            "Version": version,
+        }
+    elif identifier:
+        answer["LaunchConfigurationName"] = identifier
     return answer
 
 
@@ -247,6 +263,11 @@ async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Str
     return {"Activity": _activity(simulation, group.activities[0])}
 
 
+async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """ministack would say yes and do nothing."""
+    raise Refused("InvalidAction", f"the sandbox has no autoscaling {call.operation}")
+
+
 OPERATIONS = {
     "DescribeAutoScalingGroups": describe_groups,
     "DescribeAutoScalingInstances": describe_instances,
@@ -256,4 +277,10 @@ OPERATIONS = {
     "UpdateAutoScalingGroup": update_group,
     "DeleteAutoScalingGroup": delete_group,
     "TerminateInstanceInAutoScalingGroup": terminate,
+    "StartInstanceRefresh": not_simulated,
+    "AttachInstances": not_simulated,
+    "EnterStandby": not_simulated,
+    "ExitStandby": not_simulated,
+    "PutLifecycleHook": not_simulated,
+    "PutWarmPool": not_simulated,
 }

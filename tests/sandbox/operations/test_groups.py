@@ -59,6 +59,7 @@ def test_groups_come_in_pages_and_are_filtered_by_tag(connect: Connect, unique: 
         ("describe_auto_scaling_instances", {"NextToken": "junk"}, "InvalidNextToken"),
         ("update_auto_scaling_group", {"MinSize": 3, "MaxSize": 1}, "ValidationError"),
         ("update_auto_scaling_group", {"DesiredCapacity": 4}, "ValidationError"),
+        ("start_instance_refresh", {"AutoScalingGroupName": "any"}, "InvalidAction"),
         (
             "terminate_instance_in_auto_scaling_group",
             {"InstanceId": "i-ghost", "ShouldDecrementDesiredCapacity": False},
