@@ -29,6 +29,8 @@ def main(content: str, listener: int, report: int) -> int:
     except OpsError as error:
         tell({"error": error.message, "hint": error.hint})
         return error.exit_code
+    except BrokenPipeError:  # who started it was killed meanwhile: nobody knows of it
+        return 1
     return 0
 
 

@@ -7,14 +7,17 @@ Planned by `POST /_sandbox/faults` (a JSON list of rules, which replaces the las
 import asyncio
 import fnmatch
 import json
+import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from opsctl.sandbox.calls import Refused
+from opsctl.sandbox import fault_words
 from opsctl.sandbox.wire.http import Answer
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["throttle", "error", "delay", "reset", "truncate", "expired", "denied"]
 
@@ -34,20 +37,49 @@ class Fault:
     seconds: float = 1.0
     code: str = ""
     message: str = ""
-    status: int = 500
+    status: int | None = None
 
     @classmethod
-    def read(cls, content: Mapping[str, Any]) -> "Fault":
+    def read(cls, content: Any) -> "Fault":
         """Raises ValueError in words."""
+        if not isinstance(content, Mapping):
+            raise ValueError(f"a fault is an object with a kind, not {json.dumps(content)}")
         known = {field.name for field in fields(cls)}
         if unknown := set(content) - known:
             raise ValueError(f"unknown key {', '.join(sorted(unknown))} in a fault")
         if content.get("kind") not in get_args(Kind):
             raise ValueError(f"a fault's kind is one of {', '.join(get_args(Kind))}")
+        for name, value in content.items():
+            if name in _RULES and not _RULES[name][1](value):
+                raise ValueError(f"a fault's {name} is {_RULES[name][0]}, not {json.dumps(value)}")
         return cls(**content)
 
     def matches(self, name: str) -> bool:
         return fnmatch.fnmatchcase(name.lower(), self.operation.lower())
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "operation": ("a text such as ecs:Describe*", _text),
+    "times": ("a whole number or null", lambda v: v is None or (_whole(v) and v >= 0)),
+    "skip": ("a whole number", lambda v: _whole(v) and v >= 0),
+    "probability": ("a number from 0 to 1", lambda v: _amount(v) and v <= 1),
+    "seconds": ("a number of seconds", _amount),
+    "code": ("a text", _text),
+    "message": ("a text", _text),
+    "status": ("an HTTP status of 400 or more", lambda v: _whole(v) and 400 <= v <= 599),
+}
 
 
 class Dropped(Exception):
@@ -65,23 +97,32 @@ class Faults:
     def __init__(self, file: Path, *, seed: int = 0) -> None:
         self._file = file
         self._stamp = 0
+        self._unreadable = ""
+        self._seed = seed
         self._random = random.Random(seed)
         self._rules: tuple[Fault, ...] = ()
         self._seen: list[int] = []
         self._struck: list[int] = []
 
-    def plan(self, content: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the rules. Raises ValueError."""
+    def plan(self, content: Any) -> None:
+        """Replace the rules and begin their chances anew. Raises ValueError."""
+        if not isinstance(content, list):
+            raise ValueError("faults are planned as a list of rules; an empty one ends them")
         rules = tuple(Fault.read(one) for one in content)
-        self._rules = rules
+        self._rules, self._random = rules, random.Random(self._seed)
+        self._unreadable = ""
         self._seen, self._struck = [0] * len(rules), [0] * len(rules)
 
     def state(self) -> list[dict[str, Any]]:
-        """The rules, each with the number of calls it struck."""
+        """The rules, each with the number of calls it struck. Raises ValueError while the file
+        cannot be read: the rules before it are in force."""
+        self._refresh()
+        if self._unreadable:
+            raise ValueError(self._unreadable)
         rules = zip(self._rules, self._struck, strict=True)
         return [{**vars(rule), "struck": struck} for rule, struck in rules]
 
-    async def meet(self, service: str, operation: str) -> None:
+    async def meet(self, service: str, operation: str, protocol: str) -> None:
         """Let the planned faults happen to this call. Raises `Refused` or `Dropped`."""
         self._refresh()
         name = f"{service}:{operation}"
@@ -91,7 +132,15 @@ class Faults:
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
                 continue
-            raise _failure(fault, service)
+            if fault.kind == "reset" or fault.kind == "truncate":
+                raise Dropped(halfway=fault.kind == "truncate")
+            raise fault_words.refusal(
+                fault.kind,
+                protocol,
+                code=fault.code,
+                message=fault.message,
+                status=fault.status,
+            )
 
     def _strikes(self, index: int, fault: Fault) -> bool:
         self._seen[index] += 1
@@ -109,40 +158,11 @@ class Faults:
             stamp = self._file.stat().st_mtime_ns
         except FileNotFoundError:
             return
-        if stamp != self._stamp:
-            self._stamp = stamp
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
             self.plan(json.loads(self._file.read_text()))
-
-
-def _failure(fault: Fault, service: str) -> Exception:
-    match fault.kind:
-        case "throttle":
-            # Query services say Throttling, JSON ones ThrottlingException.
-            code = "ThrottlingException" if service in _JSON_SERVICES else "Throttling"
-            return Refused(fault.code or code, fault.message or "Rate exceeded")
-        case "expired":
-            text = "The security token included in the request is expired"
-            return Refused(fault.code or _expired(service), text, status=400)
-        case "denied":
-            text = fault.message or "User is not authorized to perform this action"
-            return Refused(fault.code or _denied(service), text, status=400)
-        case "error":
-            text = fault.message or "We encountered an internal error"
-            return Refused(fault.code or "InternalFailure", text, status=fault.status)
-        case _:
-            return Dropped(halfway=fault.kind == "truncate")
-
-
-def _expired(service: str) -> str:
-    if service == "ec2":
-        return "RequestExpired"
-    return "ExpiredTokenException" if service in _JSON_SERVICES else "ExpiredToken"
-
-
-def _denied(service: str) -> str:
-    if service == "ec2":
-        return "UnauthorizedOperation"
-    return "AccessDeniedException" if service in _JSON_SERVICES else "AccessDenied"
-
-
-_JSON_SERVICES = frozenset({"ecs", "ecr", "logs", "ssm", "secretsmanager", "servicequotas"})
+        except ValueError as error:
+            self._unreadable = f"{self._file.name}: {error}"
+            log.warning("%s", self._unreadable)

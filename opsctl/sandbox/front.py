@@ -52,14 +52,22 @@ class Front:
         if path.startswith("/_sandbox/"):
             await http.write(send, self._admin.answer(await http.read(scope, receive)))
         elif path.startswith("/v2/"):
-            try:
-                await self._faults.meet("registry", scope["method"])
-            except Refused as error:
-                await http.write(send, codec.refusal("registry", error))
-                return
-            await self._ministack(scope, receive, send)
+            await self._registry(scope, receive, send)
         else:
             await self._call(scope, receive, send)
+
+    async def _registry(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._faults.meet("registry", scope["method"], "registry")
+        except Refused as error:
+            await http.write(send, codec.refusal("registry", error))
+            return
+        except Dropped as dropped:
+            if dropped.halfway:
+                request = await http.read(scope, receive)
+                dropped.answer = await http.exchange(self._ministack, scope, request)
+            raise
+        await self._ministack(scope, receive, send)
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await http.read(scope, receive)
@@ -68,7 +76,7 @@ class Front:
             await self._ministack(scope, http.replay(request.body, receive), send)
             return
         try:
-            await self._faults.meet(named.service, named.operation)
+            await self._faults.meet(named.service, named.operation, codec.dialect(named))
         except Refused as error:
             await http.write(send, codec.refusal(named.protocol, error))
             return

@@ -67,8 +67,13 @@ class Home:
         """The live sandbox of this name; a state file left by a killed one does not count."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise OpsError(
+                f"sandbox `{self.name}` in {self.path} belongs to somebody else",
+                hint="run it in a directory of your own",
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

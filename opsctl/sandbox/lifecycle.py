@@ -16,11 +16,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from opsctl.errors import OpsError, TimedOut
+from opsctl.errors import ConfigError, OpsError, TimedOut
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 _READY_WITHIN = 20.0
 _STOP_WITHIN = 8.0
+# Bytes a sandbox writes before its first call: state, logs, an index of its cache.
+_LEAST_ROOM = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ def up(
     home: Home, settings: Settings, environ: Mapping[str, str], *, port: int = 0
 ) -> Iterator[SandboxEvent]:
     """Start a sandbox; `environ` is the caller's, of which the server gets the harmless part."""
+    _check(settings, port)
     running = home.running()
     if running is not None:
         raise OpsError(
             f"sandbox `{home.name}` is already running on port {running.port} (pid {running.pid})",
             hint="opsctl sandbox env, or --name for a second one beside it",
         )
+    _prepare(home)
     with _listen(port) as listener:
         yield SandboxEvent(f"starting sandbox `{home.name}` on port {listener.getsockname()[1]}")
         process, ready = _spawn(home, settings, environ, listener)
@@ -56,12 +60,14 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
     """End the server; its children end with it."""
     sandbox = running(home)
     yield SandboxEvent(f"stopping sandbox `{home.name}` (pid {sandbox.pid})")
-    os.kill(sandbox.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it ended a moment ago
+        os.kill(sandbox.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_WITHIN
     while home.running() is not None:
         if time.monotonic() > deadline:
             yield SandboxEvent("it did not stop in time, killing it")
-            os.kill(sandbox.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(sandbox.pid, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(sleep)
         # When it was started by this very process, nobody else reaps it.
@@ -75,6 +81,20 @@ def running(home: Home) -> Sandbox:
     if sandbox is None:
         raise OpsError(f"sandbox `{home.name}` is not running", hint="opsctl sandbox up")
     return sandbox
+
+
+def _check(settings: Settings, port: int) -> None:
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"{port} is no port", hint="--port is 1 to 65535, or 0 for a free one")
+    if not 0 < settings.speed < float("inf"):
+        raise ConfigError(
+            f"--speed {settings.speed:g} is no speed", hint="--speed 60: an hour takes a minute"
+        )
+    if settings.max_processes < 1:
+        raise ConfigError(
+            f"--max-processes {settings.max_processes} lets no task run",
+            hint="--max-processes 1 or more, or --tasks none",
+        )
 
 
 def _listen(port: int) -> socket.socket:
@@ -92,12 +112,23 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
+def _prepare(home: Home) -> None:
+    """The directory, and a word now when nothing can be written there."""
+    try:
+        home.path.mkdir(parents=True, exist_ok=True)
+        (home.path / "tmp").mkdir(exist_ok=True)
+        home.log.write_bytes(b" " * _LEAST_ROOM)
+        home.log.write_bytes(b"")
+    except OSError as error:
+        raise OpsError(
+            f"the sandbox cannot write to {home.path}: {error.strerror}",
+            hint="run it in a directory that you may write to and that has room",
+        ) from error
+
+
 def _spawn(
     home: Home, settings: Settings, environ: Mapping[str, str], listener: socket.socket
 ) -> tuple[subprocess.Popen[bytes], int]:
-    home.path.mkdir(parents=True, exist_ok=True)
-    temporary = home.path / "tmp"
-    temporary.mkdir(exist_ok=True)
     reader, writer = os.pipe()
     content = json.dumps({"root": str(home.root.absolute()), "settings": asdict(settings)})
     command = [sys.executable, "-m", "opsctl.sandbox", content]

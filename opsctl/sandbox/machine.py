@@ -17,7 +17,7 @@ from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation, neighbours, scenario
 from opsctl.sandbox.operations import table as simulated
 from opsctl.sandbox.operations.simulation import Simulation, real_time
-from opsctl.sandbox.repairs import launch_configurations
+from opsctl.sandbox.repairs import change_sets, launch_configurations
 from opsctl.sandbox.repairs import table as repaired
 from opsctl.sandbox.wire.http import Application
 
@@ -38,6 +38,7 @@ class Machine:
         traffic = Traffic()
         cloudformation.install(self.simulation)
         launch_configurations.install()
+        change_sets.install()
         operations = {
             **repaired.operations(f"127.0.0.1:{sandbox.port}", traffic.count),
             **simulated.operations(self.simulation),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ def run(
     """Serve until SIGTERM; `ready` is told once calls are answered."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     home.lock()
+    _forget_the_last(home)
     try:
         # Imported late: ministack reads its environment on import and takes a third of a second.
         from ministack.app import app as ministack
@@ -52,6 +54,17 @@ def run(
         )
         machine = Machine(ministack, sandbox, home.path, environ)
         asyncio.run(_serve(machine, listener, lambda: _announce(home, sandbox, ready)))
+
+
+def _forget_the_last(home: Home) -> None:
+    """Nothing of an earlier life is of use to this one, which begins empty; least of all its state,
+    which would be believed while the lock is held."""
+    (home.path / "state.json").unlink(missing_ok=True)
+    for name in ("images", "ministack"):
+        shutil.rmtree(home.path / name, ignore_errors=True)
+    for left in (home.path / "tmp").iterdir():
+        shutil.rmtree(left, ignore_errors=True)
+        left.unlink(missing_ok=True)
 
 
 def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) -> None:

@@ -4,14 +4,18 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from opsctl.errors import ConfigError, OpsError
 from opsctl.sandbox import lifecycle
-from opsctl.sandbox.home import Home, Settings
+from opsctl.sandbox.home import Home, Sandbox, Settings
 from tests.sandbox.clients import client, start
 
 QUIET = Settings(tasks="none")
@@ -105,6 +109,80 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(OpsError, match=f"port {port} on 127.0.0.1 cannot be used"):
             list(lifecycle.up(Home(tmp_path), QUIET, os.environ, port=port))
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "told"),
+    [
+        (QUIET, 65_536, "65536 is no port"),
+        (QUIET, -1, "-1 is no port"),
+        (replace(QUIET, speed=0.0), 0, "--speed 0 is no speed"),
+        (replace(QUIET, speed=-1.0), 0, "--speed -1 is no speed"),
+        (replace(QUIET, speed=float("nan")), 0, "--speed nan is no speed"),
+        (replace(QUIET, max_processes=0), 0, "--max-processes 0 lets no task run"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    tmp_path: Path, settings: Settings, port: int, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        list(lifecycle.up(Home(tmp_path), settings, os.environ, port=port))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_where_nothing_can_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".opsctl").write_text("in the way")
+    with pytest.raises(OpsError, match="the sandbox cannot write to .*: Not a directory"):
+        list(lifecycle.up(Home(tmp_path), QUIET, os.environ))
+
+
+def test_what_an_earlier_life_left_behind_is_gone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name in ("images/sha256", "ministack/s3", "tmp/old"):
+        (home.path / name).mkdir(parents=True)
+    (home.path / "tmp" / "file").write_text("old")
+    start(home, QUIET)
+    left = {path.name for path in home.path.rglob("*")}
+    list(lifecycle.down(home))
+
+    assert left.isdisjoint({"sha256", "s3", "old", "file"})
+
+
+def test_the_state_of_an_earlier_life_is_not_believed_while_the_next_begins(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path)
+    home.path.mkdir(parents=True)
+    home.write(Sandbox(QUIET, pid=1, port=1, cache_port=1, redis=False, started_at=""))
+    starting = threading.Thread(target=start, args=(home, QUIET))
+    starting.start()
+    while (seen := home.running()) is None:
+        assert starting.is_alive()
+    starting.join()
+    list(lifecycle.down(home))
+
+    assert seen.pid != 1
+
+
+def test_when_who_started_it_is_killed_meanwhile_nothing_stays(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    command = [sys.executable, "-m", "opsctl", "sandbox", "up", "--tasks", "none"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    starter = subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.DEVNULL)
+    while not (home.path / "lock").exists():
+        assert starter.poll() is None
+    starter.kill()
+    starter.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            start(home, QUIET)
+            break
+        except OpsError:  # the orphan still holds the lock
+            time.sleep(0.05)
+    list(lifecycle.down(home))
+
+    assert "Traceback" not in home.log.read_text()
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")

@@ -91,12 +91,22 @@ def break_circuit(world: World, service: Service) -> None:
         return
     if primary.consecutive_failures < threshold(service.spec.desired):
         return
-    primary.rollout = "FAILED"
-    primary.rollout_reason = f"{BREAKER}tasks failed to start."
-    primary.updated = primary.finished = world.now
     say(world, service, f"(deployment {primary.id}) deployment failed: tasks failed to start.")
+    _give_up(world, service, f"{BREAKER}tasks failed to start.", back=service.spec.rollback)
+
+
+def stop(world: World, service: Service) -> None:
+    """End the PRIMARY on its owner's wish and go back to the last completed one."""
+    _give_up(world, service, "Service deployment stopped by the user.", back=True)
+
+
+def _give_up(world: World, service: Service, reason: str, *, back: bool) -> None:
+    primary = service.primary
+    primary.rollout = "FAILED"
+    primary.rollout_reason = reason
+    primary.updated = primary.finished = world.now
     good = next((d for d in service.history if d.rollout == "COMPLETED"), None)
-    if service.spec.rollback and not primary.rolls_back and good:
+    if back and not primary.rolls_back and good:
         say(world, service, f"rolling back to deployment {good.id}.")
         _return_to(world, service, good)
         return

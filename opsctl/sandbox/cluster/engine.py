@@ -9,17 +9,21 @@ import random
 from collections.abc import Callable, Iterable
 
 from opsctl.sandbox.cluster import (
+    capacity,
     definitions,
     deployments,
     instances,
     placement,
+    replacement,
     services,
     targets,
     tasks,
 )
 from opsctl.sandbox.cluster.failures import Failure, Failures
+from opsctl.sandbox.cluster.replacement import Policy, Replacement
 from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.cluster.values import (
+    CapacityProvider,
     Document,
     Group,
     GroupSpec,
@@ -175,6 +179,12 @@ class Engine:
         service.status = "DRAINING"
         return service
 
+    def stop_deployment(self, cluster: str, name: str) -> Service:
+        """Stop the deployment in progress; the service returns to its last completed one."""
+        service = self.world.services[(cluster, name)]
+        deployments.stop(self.world, service)
+        return service
+
     # -- instances -------------------------------------------------------------------------------
 
     def create_group(self, spec: GroupSpec) -> Group:
@@ -196,6 +206,11 @@ class Engine:
         instances.balance(self.world, group)
         return group
 
+    def replace_instances(self, name: str, policy: Policy) -> Replacement:
+        """Replace the instances of an earlier launch, batch by batch; its progress is told by what
+        is returned."""
+        return replacement.begin(self.world, self.world.groups[name], policy)
+
     def delete_group(self, name: str) -> None:
         """Terminate its instances and, once they are gone, forget the group."""
         group = self.world.groups[name]
@@ -208,6 +223,16 @@ class Engine:
 
     def _instances(self) -> list[Instance]:
         return list(self.world.instances.values())
+
+    def create_provider(
+        self, name: str, group: str, *, managed: bool, target: int, document: Document
+    ) -> CapacityProvider:
+        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`."""
+        arn = self.world.arn("ecs", f"capacity-provider/{name}")
+        provider = CapacityProvider(name, arn, group, managed, target, document=document)
+        self.world.providers[name] = provider
+        self.world.after(self.world.timings.manage_capacity, capacity.tick, self.world, provider)
+        return provider
 
     def terminate_instance(self, instance: str) -> None:
         """Terminate one instance; its group starts another."""

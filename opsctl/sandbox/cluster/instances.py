@@ -105,6 +105,7 @@ def _launch(world: World, group: Group) -> None:
         world.now,
         cpu,
         memory,
+        spec.launch,
     )
     world.instances[identifier] = instance
     activity = _record(world, group, f"Launching a new EC2 instance: {identifier}", cause)

@@ -109,6 +109,7 @@ def _staying(world: World, task: Task) -> bool:
 def _start(world: World, service: Service) -> int:
     """Start what the PRIMARY lacks, as far as the maximum and the room go; returns the rest."""
     primary, spec = service.primary, service.spec
+    service.short = 0
     if primary.rollout == "FAILED" and primary.desired == 0:
         return 0
     primary.desired = spec.desired
@@ -124,6 +125,7 @@ def _start(world: World, service: Service) -> int:
         group = f"service:{spec.name}"
         where = placement.place(world, spec.cluster, definition, spec.spread, group)
         if isinstance(where, NoRoom):
+            service.short = min(wanted, free) - len(begun)
             say(
                 world,
                 service,

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from opsctl.sandbox.cluster import instances, services
+from opsctl.sandbox.cluster.replacement import Policy
 from opsctl.sandbox.cluster.values import Deployment, Group, Service
 from opsctl.sandbox.cluster.world import World
 
@@ -34,6 +35,20 @@ def signals(policy: dict[str, object] | None) -> Signals | None:
     if not isinstance(signal, dict):
         return None
     return Signals(int(signal.get("Count", 1)), seconds(str(signal.get("Timeout", "PT5M"))))
+
+
+def rolling(policy: dict[str, object] | None) -> Policy | None:
+    """The AutoScalingRollingUpdate of an UpdatePolicy; without one instances are left alone."""
+    wanted = (policy or {}).get("AutoScalingRollingUpdate")
+    if not isinstance(wanted, dict):
+        return None
+    signals = str(wanted.get("WaitOnResourceSignals", "")).lower() == "true"
+    return Policy(
+        int(wanted.get("MinInstancesInService", 0)),
+        int(wanted.get("MaxBatchSize", 1)),
+        seconds(str(wanted.get("PauseTime", "PT5M" if signals else "PT0S"))),
+        signals,
+    )
 
 
 def seconds(duration: str) -> float:

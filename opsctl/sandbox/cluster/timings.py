@@ -28,6 +28,9 @@ class Timings:
     signal: float = 75.0
     terminate_instance: float = 40.0
     retry_launch: float = 60.0
+    # capacity providers
+    manage_capacity: float = 60.0
+    scale_in: float = 900.0
     jitter: float = 0.2
     # the network load balancer
     register_target: float = 150.0

@@ -97,6 +97,8 @@ class GroupSpec:
     subnets: tuple[str, ...] = ()
     instance_type: str = "t3.small"
     cooldown: float = 300.0
+    launch: str = ""
+    """What new instances are launched from: a launch template's version or a configuration."""
     document: Document = field(default_factory=dict)
 
 
@@ -115,6 +117,7 @@ class Instance:
     launched: float
     cpu: int
     memory: int
+    launch: str = ""
     state: Literal["pending", "running", "shutting-down", "terminated"] = "pending"
     joined: bool = False
     agent_connected: bool = False
@@ -230,6 +233,8 @@ class Service:
     events: list[ServiceEvent] = field(default_factory=list)
     said: dict[str, float] = field(default_factory=dict)
     not_before: float = 0.0
+    short: int = 0
+    """Tasks that found no place at the last look."""
 
     @property
     def primary(self) -> Deployment:
@@ -261,6 +266,20 @@ class Group:
     created: float
     activities: list[Activity] = field(default_factory=list)
     deleting: bool = False
+    replacing: bool = False
+
+
+@dataclass(slots=True)
+class CapacityProvider:
+    """An Auto Scaling group that ECS may scale; `target` is its capacity in percent."""
+
+    name: str
+    arn: str
+    group: str
+    managed: bool
+    target: int
+    idle_since: float | None = None
+    document: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

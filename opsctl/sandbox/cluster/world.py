@@ -9,6 +9,7 @@ from typing import Any
 from opsctl.sandbox.cluster.failures import Failures
 from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.cluster.values import (
+    CapacityProvider,
     Document,
     Group,
     Instance,
@@ -42,6 +43,7 @@ class World:
     """By ARN; a stopped one is forgotten after an hour."""
     instances: dict[str, Instance] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    providers: dict[str, CapacityProvider] = field(default_factory=dict)
     targets: dict[tuple[str, str, int], Target] = field(default_factory=dict)
     """By (target group ARN, instance id, port)."""
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from opsctl.sandbox.calls import Call, Forward, Refused, Structure
+from opsctl.sandbox.calls import Call, Forward, Operation, Refused, Structure
 from opsctl.sandbox.cluster import instances
 from opsctl.sandbox.cluster.values import Activity, Group, GroupSpec, Instance
+from opsctl.sandbox.listing import paged
 from opsctl.sandbox.operations import neighbours, userdata
 from opsctl.sandbox.operations.simulation import Simulation
 
@@ -28,7 +29,15 @@ def specification(name: str, region: str) -> GroupSpec:
         subnets=subnets,
         instance_type=str(launch.get("InstanceType", "t3.small")),
         cooldown=float(record.get("DefaultCooldown", 300)),
+        launch=_launch(record),
     )
+
+
+def _launch(record: Answer) -> str:
+    template = record.get("LaunchTemplate") or {}
+    if template.get("LaunchTemplateId"):
+        return f"{template['LaunchTemplateId']}:{template.get('Version', '$Default')}"
+    return str(record.get("LaunchConfigurationName", ""))
 
 
 def _state(instance: Instance) -> str:
@@ -46,25 +55,71 @@ def _instance(instance: Instance, record: Answer) -> Answer:
         "HealthStatus": "Healthy" if instance.state != "shutting-down" else "Unhealthy",
         "ProtectedFromScaleIn": False,
     }
+    identifier, _, version = instance.launch.partition(":")
     if record.get("LaunchTemplate"):
-        answer["LaunchTemplate"] = record["LaunchTemplate"]
+        # An instance keeps the version it was launched from.
+        answer["LaunchTemplate"] = {
+            **record["LaunchTemplate"],
+            "LaunchTemplateId": identifier,
+            "Version": version,
+        }
+    elif identifier:
+        answer["LaunchConfigurationName"] = identifier
     return answer
 
 
 async def describe_groups(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    answer = await forward(call.parameters)
+    async def whole(call: Call, forward: Forward) -> Structure:
+        answer = await forward({k: v for k, v in call.parameters.items() if k != "Filters"})
+        records = [_group(simulation, r) for r in answer.get("AutoScalingGroups", ())]
+        for one in call.parameters.get("Filters") or ():
+            records = [r for r in records if _tagged(r, one)]
+        return {**answer, "AutoScalingGroups": records}
+
+    return await _paged(whole)(call, forward)
+
+
+def _paged(whole: Operation) -> Operation:
+    return paged(size=50, most=100, code="InvalidNextToken", whole=whole)
+
+
+def _group(simulation: Simulation, record: Answer) -> Answer:
     world = simulation.world()
-    for record in answer.get("AutoScalingGroups", ()):
-        name = record["AutoScalingGroupName"]
-        group = world.groups.get(name)
-        if group is None:
-            continue
-        record["DesiredCapacity"] = group.desired
-        mine = [i for i in world.instances.values() if i.group == name and i.state != "terminated"]
-        record["Instances"] = [_instance(i, record) for i in mine]
-        if group.deleting:
-            record["Status"] = "Delete in progress"
-    return answer
+    group = world.groups.get(record["AutoScalingGroupName"])
+    if group is None:
+        return record
+    mine = [
+        _instance(i, record)
+        for i in world.instances.values()
+        if i.group == group.spec.name and i.state != "terminated"
+    ]
+    status = {"Status": "Delete in progress"} if group.deleting else {}
+    return {**record, "DesiredCapacity": group.desired, "Instances": mine, **status}
+
+
+def _tagged(record: Answer, wanted: Structure) -> bool:
+    name, values = wanted["Name"], wanted.get("Values", ())
+    for tag in record.get("Tags", ()):
+        key, value = tag.get("Key"), tag.get("Value")
+        told = {"tag-key": key, "tag-value": value, f"tag:{key}": value}.get(name)
+        if told is not None and told in values:
+            return True
+    return False
+
+
+async def describe_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """The simulation's instances only: those that ministack makes up beside them do not exist."""
+
+    async def whole(call: Call, forward: Forward) -> Structure:
+        ids, world = call.parameters.get("InstanceIds"), simulation.world()
+        found = [
+            _instance(i, neighbours.group(i.group) or {}) | {"AutoScalingGroupName": i.group}
+            for i in world.instances.values()
+            if i.group in world.groups and i.state != "terminated" and (not ids or i.id in ids)
+        ]
+        return {"AutoScalingInstances": found}
+
+    return await paged(size=50, code="InvalidNextToken", whole=whole)(call, forward)
 
 
 def _activity(simulation: Simulation, value: Activity) -> Answer:
@@ -87,20 +142,22 @@ def _activity(simulation: Simulation, value: Activity) -> Answer:
 
 
 async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    world, asked = simulation.world(), call.parameters
-    name = asked.get("AutoScalingGroupName")
-    if name and name not in world.groups:
-        return await forward(asked)
-    groups = [world.groups[name]] if name else list(world.groups.values())
-    wanted = asked.get("ActivityIds")
-    everything = [a for g in groups for a in g.activities if not wanted or a.id in wanted]
-    start, size = int(asked.get("NextToken") or 0), int(asked.get("MaxRecords") or 100)
-    answer: Answer = {
-        "Activities": [_activity(simulation, a) for a in everything[start : start + size]]
-    }
-    if start + size < len(everything):
-        answer["NextToken"] = str(start + size)
-    return answer
+    async def whole(call: Call, forward: Forward) -> Structure:
+        world, asked = simulation.world(), call.parameters
+        name, wanted = asked.get("AutoScalingGroupName"), asked.get("ActivityIds")
+        if name and name not in world.groups:
+            raise _no_group(name)
+        groups = [world.groups[name]] if name else list(world.groups.values())
+        everything = [a for g in groups for a in g.activities if not wanted or a.id in wanted]
+        return {"Activities": [_activity(simulation, a) for a in everything]}
+
+    return await paged(size=100, code="InvalidNextToken", whole=whole)(call, forward)
+
+
+def _no_group(name: str) -> Refused:
+    return Refused(
+        "ValidationError", f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
+    )
 
 
 def _scale(simulation: Simulation, group: Group, desired: int) -> None:
@@ -127,6 +184,8 @@ async def set_desired_capacity(simulation: Simulation, call: Call, forward: Forw
 
 
 async def create_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    asked = call.parameters
+    _within(int(asked["MinSize"]), int(asked["MaxSize"]), asked.get("DesiredCapacity"))
     answer = await forward(call.parameters)
     simulation.world()
     name = call.parameters["AutoScalingGroupName"]
@@ -135,11 +194,35 @@ async def create_group(simulation: Simulation, call: Call, forward: Forward) -> 
 
 
 async def update_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    answer = await forward(call.parameters)
-    name = call.parameters["AutoScalingGroupName"]
-    if name in simulation.world().groups:
-        simulation.engine.update_group(specification(name, call.region))
+    asked, group = (
+        call.parameters,
+        simulation.world().groups.get(call.parameters["AutoScalingGroupName"]),
+    )
+    if group:
+        least = int(asked.get("MinSize", group.spec.minimum))
+        most = int(asked.get("MaxSize", group.spec.maximum))
+        _within(least, most, asked.get("DesiredCapacity"))
+    answer = await forward(asked)
+    if group:
+        made = specification(group.spec.name, call.region)
+        if "DesiredCapacity" not in asked:
+            made = replace(made, desired=group.desired)
+        simulation.engine.update_group(made)
     return answer
+
+
+def _within(least: int, most: int, desired: int | None) -> None:
+    if least > most:
+        raise Refused(
+            "ValidationError",
+            f"Max bound, {most}, must be greater than or equal to min bound, {least}",
+        )
+    if desired is not None and not least <= int(desired) <= most:
+        raise Refused(
+            "ValidationError",
+            f"Desired capacity:{desired} must be between the specified min size:{least} and "
+            f"max size:{most}",
+        )
 
 
 async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
@@ -160,21 +243,44 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
 async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     world, asked = simulation.world(), call.parameters
     found = world.instances.get(asked["InstanceId"])
-    if found is None:
-        return await forward(asked)
-    group = world.groups.get(found.group)
-    if group and asked.get("ShouldDecrementDesiredCapacity"):
+    if found is None or found.group not in world.groups:
+        raise Refused(
+            "ValidationError",
+            "Instance Id not found - No managed instance found for instance ID: "
+            f"{asked['InstanceId']}",
+        )
+    group = world.groups[found.group]
+    if asked.get("ShouldDecrementDesiredCapacity"):
+        if group.desired <= group.spec.minimum:
+            raise Refused(
+                "ValidationError",
+                f"Currently, desiredSize equals minSize ({group.spec.minimum}). Terminating "
+                "instance without replacement will violate group's min size constraint. Either "
+                "set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
+            )
         group.desired -= 1
     simulation.engine.terminate_instance(found.id)
-    return {"Activity": _activity(simulation, group.activities[0])} if group else {}
+    return {"Activity": _activity(simulation, group.activities[0])}
+
+
+async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """ministack would say yes and do nothing."""
+    raise Refused("InvalidAction", f"the sandbox has no autoscaling {call.operation}")
 
 
 OPERATIONS = {
     "DescribeAutoScalingGroups": describe_groups,
+    "DescribeAutoScalingInstances": describe_instances,
     "DescribeScalingActivities": describe_activities,
     "SetDesiredCapacity": set_desired_capacity,
     "CreateAutoScalingGroup": create_group,
     "UpdateAutoScalingGroup": update_group,
     "DeleteAutoScalingGroup": delete_group,
     "TerminateInstanceInAutoScalingGroup": terminate,
+    "StartInstanceRefresh": not_simulated,
+    "AttachInstances": not_simulated,
+    "EnterStandby": not_simulated,
+    "ExitStandby": not_simulated,
+    "PutLifecycleHook": not_simulated,
+    "PutWarmPool": not_simulated,
 }

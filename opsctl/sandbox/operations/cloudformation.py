@@ -64,7 +64,7 @@ def install(simulation: Simulation) -> None:
     _replace(stacks, "run_reentrant", pace.call)
     _replace(stacks, "_runs_on_worker_thread", lambda resource_type: True)
     for resource_type, entry in Resources(simulation).handlers().items():
-        provisioners._RESOURCE_HANDLERS[resource_type].update(entry)
+        provisioners._RESOURCE_HANDLERS.setdefault(resource_type, {}).update(entry)
 
 
 def _replace(module: Any, name: str, value: Any) -> None:

@@ -1,4 +1,7 @@
-"""ECS clusters, task definitions, tasks and container instances, answered from the simulation."""
+"""ECS clusters, task definitions, tasks and container instances, answered from the simulation.
+
+What is listed is in `ecs_lists`, services are in `ecs_services`.
+"""
 
 from typing import Any
 
@@ -7,50 +10,18 @@ from opsctl.sandbox.cluster import placement
 from opsctl.sandbox.cluster.values import Instance, Task
 from opsctl.sandbox.cluster.world import World
 from opsctl.sandbox.operations import ecs_answers as answers
+from opsctl.sandbox.operations.ecs_asked import (
+    cluster_name,
+    find_definition,
+    invalid,
+    last,
+    missing,
+    number,
+    several,
+)
 from opsctl.sandbox.operations.simulation import Simulation
 
 Answer = dict[str, Any]
-
-
-def missing(arn: str) -> Answer:
-    return {"arn": arn, "reason": "MISSING"}
-
-
-def last(identifier: str) -> str:
-    """The name at the end of an ARN, or the name itself."""
-    return identifier.rsplit("/", 1)[-1]
-
-
-def cluster_name(world: World, asked: Structure) -> str:
-    """The cluster the call names. Raises as ECS does when there is none."""
-    name = last(asked.get("cluster") or "default")
-    if name not in world.clusters:
-        raise Refused("ClusterNotFoundException", "Cluster not found.")
-    return name
-
-
-def find_definition(world: World, name: str) -> str:
-    """The ARN behind an ARN, a `family:revision` or a family (its latest active revision)."""
-    if name in world.definitions:
-        return name
-    named = last(name)
-    found = [
-        d.arn
-        for d in world.definitions.values()
-        if f"{d.family}:{d.revision}" == named
-        or (d.family == named and d.arn not in world.inactive)
-    ]
-    if not found:
-        raise Refused("ClientException", "Unable to describe task definition.")
-    return found[-1]
-
-
-def page(items: list[str], asked: Structure, member: str) -> Answer:
-    """One page of names; the token is the position to go on from."""
-    start = int(asked.get("nextToken") or 0)
-    size = int(asked.get("maxResults") or 100)
-    answer: Answer = {member: items[start : start + size]}
-    return answer | ({"nextToken": str(start + size)} if start + size < len(items) else {})
 
 
 def create_cluster(simulation: Simulation, asked: Structure) -> Answer:
@@ -63,17 +34,18 @@ def create_cluster(simulation: Simulation, asked: Structure) -> Answer:
 def describe_clusters(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     names = [last(c) for c in asked.get("clusters") or ["default"]]
+    include = asked.get("include") or ()
+    found = [answers.cluster(simulation, n) for n in names if n in world.clusters]
+    for cluster in found:
+        for member in ("tags", "settings", "statistics"):
+            if member.upper() not in include:
+                cluster[member] = []
     return {
-        "clusters": [answers.cluster(simulation, n) for n in names if n in world.clusters],
+        "clusters": found,
         "failures": [
             missing(answers.cluster_arn(world, n)) for n in names if n not in world.clusters
         ],
     }
-
-
-def list_clusters(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    return page([answers.cluster_arn(world, n) for n in world.clusters], asked, "clusterArns")
 
 
 def delete_cluster(simulation: Simulation, asked: Structure) -> Answer:
@@ -107,52 +79,19 @@ def register_task_definition(simulation: Simulation, asked: Structure) -> Answer
 def describe_task_definition(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     arn = find_definition(world, asked["taskDefinition"])
-    tags = world.definitions[arn].document.get("tags", [])
-    return {"taskDefinition": answers.task_definition(simulation, arn), "tags": tags}
+    answer = {"taskDefinition": answers.task_definition(simulation, arn)}
+    if "TAGS" in (asked.get("include") or ()):
+        answer["tags"] = world.definitions[arn].document.get("tags", [])
+    return answer
 
 
 def deregister_task_definition(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
+    if ":" not in last(asked["taskDefinition"]):
+        raise invalid("The task definition must have a revision.")
     arn = find_definition(world, asked["taskDefinition"])
     world.inactive.add(arn)
     return {"taskDefinition": answers.task_definition(simulation, arn)}
-
-
-def list_task_definitions(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    wanted = asked.get("status", "ACTIVE")
-    family = asked.get("familyPrefix")
-    found = [
-        d.arn
-        for d in world.definitions.values()
-        if (d.arn in world.inactive) == (wanted == "INACTIVE") and family in (None, d.family)
-    ]
-    return page(found[::-1] if asked.get("sort") == "DESC" else found, asked, "taskDefinitionArns")
-
-
-def list_tasks(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    name = cluster_name(world, asked)
-    wanted = asked.get("desiredStatus", "RUNNING")
-    service, family = asked.get("serviceName"), asked.get("family")
-    started_by = asked.get("startedBy")
-    instance = asked.get("containerInstance")
-    found = [
-        t.arn
-        for t in world.tasks.values()
-        if t.cluster == name
-        and t.desired == wanted
-        and (not service or t.service == last(service))
-        and (not family or t.definition.family == family)
-        and (not started_by or t.started_by == started_by)
-        and (not instance or last(instance) in _instance_names(world, t))
-    ]
-    return page(found, asked, "taskArns")
-
-
-def _instance_names(world: World, task: Task) -> tuple[str, ...]:
-    instance = world.instances.get(task.instance)
-    return (instance.id, last(instance.arn)) if instance else ()
 
 
 def find_task(world: World, cluster: str, name: str) -> Task | None:
@@ -163,7 +102,8 @@ def find_task(world: World, cluster: str, name: str) -> Task | None:
 def describe_tasks(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     cluster = cluster_name(world, asked)
-    found = [(name, find_task(world, cluster, name)) for name in asked["tasks"]]
+    names = several(asked, "tasks", "Tasks", 100)
+    found = [(name, find_task(world, cluster, name)) for name in names]
     return {
         "tasks": [answers.task(simulation, t) for _, t in found if t],
         "failures": [
@@ -176,9 +116,21 @@ def stop_task(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     task = find_task(world, cluster_name(world, asked), asked["task"])
     if task is None:
-        raise Refused("InvalidParameterException", "The referenced task was not found.")
+        raise invalid("The referenced task was not found.")
     simulation.engine.stop_task(task.arn, asked.get("reason", ""))
     return {"task": answers.task(simulation, task)}
+
+
+def execute_command(simulation: Simulation, asked: Structure) -> Answer:
+    """The sandbox has no session with a container; ECS says the same of an agent that is off."""
+    world = simulation.world()
+    if find_task(world, cluster_name(world, asked), asked["task"]) is None:
+        raise invalid("The referenced task was not found.")
+    raise invalid(
+        "The execute command failed because execute command was not enabled when the task was run "
+        "or the execute command agent isn't running. Wait and try again or run a new task with "
+        "execute command enabled and try again."
+    )
 
 
 def run_task(simulation: Simulation, asked: Structure) -> Answer:
@@ -187,7 +139,7 @@ def run_task(simulation: Simulation, asked: Structure) -> Answer:
     arn = find_definition(world, asked["taskDefinition"])
     begun: list[Answer] = []
     failures: list[Answer] = []
-    for _ in range(asked.get("count", 1)):
+    for _ in range(number(asked, "count", 1, 1, 10)):
         task = simulation.engine.run_task(
             cluster,
             arn,
@@ -201,17 +153,6 @@ def run_task(simulation: Simulation, asked: Structure) -> Answer:
     return {"tasks": begun, "failures": failures}
 
 
-def list_container_instances(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    wanted = asked.get("status")
-    found = [
-        i.arn
-        for i in placement.container_instances(world, cluster_name(world, asked))
-        if wanted is None or i.draining == (wanted == "DRAINING")
-    ]
-    return page(found, asked, "containerInstanceArns")
-
-
 def _instances(
     simulation: Simulation, asked: Structure
 ) -> tuple[list[Instance], list[dict[str, Any]]]:
@@ -219,7 +160,7 @@ def _instances(
     cluster = cluster_name(world, asked)
     present = placement.container_instances(world, cluster)
     by_name = {last(i.arn): i for i in present}
-    names = [last(n) for n in asked["containerInstances"]]
+    names = [last(n) for n in several(asked, "containerInstances", "Container instances", 100)]
     failures = [
         missing(world.arn("ecs", f"container-instance/{cluster}/{n}"))
         for n in names
@@ -245,17 +186,14 @@ def update_container_instances_state(simulation: Simulation, asked: Structure) -
 ANSWERS = {
     "CreateCluster": create_cluster,
     "DescribeClusters": describe_clusters,
-    "ListClusters": list_clusters,
     "DeleteCluster": delete_cluster,
     "RegisterTaskDefinition": register_task_definition,
     "DescribeTaskDefinition": describe_task_definition,
     "DeregisterTaskDefinition": deregister_task_definition,
-    "ListTaskDefinitions": list_task_definitions,
-    "ListTasks": list_tasks,
     "DescribeTasks": describe_tasks,
     "StopTask": stop_task,
     "RunTask": run_task,
-    "ListContainerInstances": list_container_instances,
+    "ExecuteCommand": execute_command,
     "DescribeContainerInstances": describe_container_instances,
     "UpdateContainerInstancesState": update_container_instances_state,
 }

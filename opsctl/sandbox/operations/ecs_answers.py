@@ -23,15 +23,21 @@ def cluster(simulation: Simulation, name: str) -> Answer:
     active = [
         s for s in world.services.values() if s.spec.cluster == name and s.status != "INACTIVE"
     ]
+    running = sum(t.status == "RUNNING" for t in living)
+    pending = sum(t.status in ("PENDING", "ACTIVATING") for t in living)
     return {
         "clusterArn": cluster_arn(world, name),
         "clusterName": name,
         "status": document.get("status", "ACTIVE"),
         "registeredContainerInstancesCount": len(placement.container_instances(world, name)),
-        "runningTasksCount": sum(t.status == "RUNNING" for t in living),
-        "pendingTasksCount": sum(t.status in ("PENDING", "ACTIVATING") for t in living),
+        "runningTasksCount": running,
+        "pendingTasksCount": pending,
         "activeServicesCount": len(active),
-        "statistics": [],
+        "statistics": [
+            {"name": "runningEC2TasksCount", "value": str(running)},
+            {"name": "pendingEC2TasksCount", "value": str(pending)},
+            {"name": "activeEC2ServiceCount", "value": str(len(active))},
+        ],
         "tags": document.get("tags", []),
         "settings": document.get("settings", []),
         "capacityProviders": document.get("capacityProviders", []),
@@ -107,6 +113,14 @@ _KEPT = (
 )
 
 
+def _launched(found: Service) -> Answer:
+    """Of launch type and capacity provider strategy a service has one."""
+    strategy = found.spec.document.get("capacityProviderStrategy")
+    if strategy:
+        return {"capacityProviderStrategy": strategy}
+    return {"launchType": found.spec.document.get("launchType", _FRAMEWORK)}
+
+
 def _service_linked_role(world: World) -> str:
     role = "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
     return f"arn:aws:iam::{world.account}:{role}"
@@ -132,7 +146,7 @@ def deployment(simulation: Simulation, found: Service, value: Deployment) -> Ans
         "failedTasks": value.failed_tasks,
         "createdAt": simulation.wall(value.created),
         "updatedAt": simulation.wall(value.updated),
-        "launchType": found.spec.document.get("launchType", _FRAMEWORK),
+        **_launched(found),
         "rolloutState": value.rollout,
         "rolloutStateReason": value.rollout_reason,
     }

@@ -1,21 +1,27 @@
-"""ECS services and their deployments, answered from the simulation."""
+"""ECS services, answered from the simulation; their deployments are in `ecs_deployments`."""
 
 from dataclasses import replace
 from typing import Any
 
 from opsctl.sandbox.calls import Refused, Structure
-from opsctl.sandbox.cluster import deployments
-from opsctl.sandbox.cluster.values import Deployment, LoadBalancer, Service, ServiceSpec
+from opsctl.sandbox.cluster.values import LoadBalancer, Service, ServiceSpec
 from opsctl.sandbox.cluster.world import World
 from opsctl.sandbox.operations import ecs_answers as answers
 from opsctl.sandbox.operations import neighbours
-from opsctl.sandbox.operations.ecs import cluster_name, find_definition, last, missing, page
+from opsctl.sandbox.operations.ecs_asked import (
+    cluster_name,
+    find_definition,
+    invalid,
+    last,
+    missing,
+    several,
+)
 from opsctl.sandbox.operations.simulation import Simulation
 
 Answer = dict[str, Any]
 
 
-def _find(world: World, asked: Structure, *, active: bool = True) -> Service:
+def find_service(world: World, asked: Structure, *, active: bool = True) -> Service:
     key = (cluster_name(world, asked), last(asked["service"]))
     found = world.services.get(key)
     if found is None:
@@ -56,7 +62,7 @@ def _configured(spec: ServiceSpec, asked: Structure) -> ServiceSpec:
     """The specification with what the request's deployment configuration says."""
     wanted = asked.get("deploymentConfiguration") or {}
     breaker = wanted.get("deploymentCircuitBreaker") or {}
-    return replace(
+    spec = replace(
         spec,
         minimum_percent=int(wanted.get("minimumHealthyPercent", spec.minimum_percent)),
         maximum_percent=int(wanted.get("maximumPercent", spec.maximum_percent)),
@@ -64,6 +70,18 @@ def _configured(spec: ServiceSpec, asked: Structure) -> ServiceSpec:
         rollback=bool(breaker.get("rollback", spec.rollback)),
         grace=float(asked.get("healthCheckGracePeriodSeconds", spec.grace)),
     )
+    if spec.desired < 0:
+        raise invalid("desiredCount cannot be negative.")
+    if not 0 <= spec.minimum_percent <= spec.maximum_percent or spec.maximum_percent < 1:
+        raise invalid(
+            "maximumPercent must be at least minimumHealthyPercent, which cannot be negative."
+        )
+    if spec.minimum_percent == spec.maximum_percent == 100:
+        raise invalid(
+            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block "
+            "deployments."
+        )
+    return spec
 
 
 def create_service(simulation: Simulation, asked: Structure) -> Answer:
@@ -89,7 +107,7 @@ def create_service(simulation: Simulation, asked: Structure) -> Answer:
 
 def update_service(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
-    found = _find(world, asked)
+    found = find_service(world, asked)
     spec = found.spec
     if asked.get("taskDefinition"):
         spec = replace(spec, task_definition=find_definition(world, asked["taskDefinition"]))
@@ -109,7 +127,7 @@ def update_service(simulation: Simulation, asked: Structure) -> Answer:
 
 def delete_service(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
-    found = _find(world, asked)
+    found = find_service(world, asked)
     if found.spec.desired and not asked.get("force"):
         raise Refused(
             "InvalidParameterException",
@@ -122,10 +140,13 @@ def delete_service(simulation: Simulation, asked: Structure) -> Answer:
 def describe_services(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     cluster = cluster_name(world, asked)
-    names = [last(n) for n in asked["services"]]
+    names = [last(n) for n in several(asked, "services", "Services", 10)]
     found = [world.services.get((cluster, n)) for n in names]
+    described = [answers.service(simulation, s) for s in found if s]
+    if "TAGS" not in (asked.get("include") or ()):
+        described = [{k: v for k, v in one.items() if k != "tags"} for one in described]
     return {
-        "services": [answers.service(simulation, s) for s in found if s],
+        "services": described,
         "failures": [
             missing(world.arn("ecs", f"service/{cluster}/{n}"))
             for n in names
@@ -134,108 +155,9 @@ def describe_services(simulation: Simulation, asked: Structure) -> Answer:
     }
 
 
-def list_services(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    cluster = cluster_name(world, asked)
-    found = [
-        s.arn for s in world.services.values() if s.spec.cluster == cluster and s.status == "ACTIVE"
-    ]
-    return page(found, asked, "serviceArns")
-
-
-def _deployment_arn(found: Service, value: Deployment) -> str:
-    arn = found.arn.replace(":service/", ":service-deployment/")
-    return f"{arn}/{value.id.removeprefix('ecs-svc/')}"
-
-
-def _status(found: Service, value: Deployment) -> str:
-    if value.rollout == "COMPLETED":
-        return "SUCCESSFUL"
-    if value.rollout == "FAILED":
-        primary = found.primary
-        if not primary.rolls_back:
-            return "ROLLBACK_SUCCESSFUL" if primary.rollout == "COMPLETED" else "STOPPED"
-        return "ROLLBACK_IN_PROGRESS"
-    return "IN_PROGRESS" if value.status == "PRIMARY" else "STOPPED"
-
-
-def _service_deployment(simulation: Simulation, found: Service, value: Deployment) -> Answer:
-    world = simulation.world()
-    mine = deployments.of(world, found, value)
-    arn = found.arn.replace(":service/", ":service-revision/")
-    revision = {
-        "arn": f"{arn}/{value.id.removeprefix('ecs-svc/')}",
-        "requestedTaskCount": value.desired,
-        "runningTaskCount": sum(t.status == "RUNNING" for t in mine),
-        "pendingTaskCount": sum(t.status in ("PENDING", "ACTIVATING") for t in mine),
-    }
-    failed = value.rollout == "FAILED"
-    answer: Answer = {
-        "serviceDeploymentArn": _deployment_arn(found, value),
-        "serviceArn": found.arn,
-        "clusterArn": answers.cluster_arn(world, found.spec.cluster),
-        "createdAt": simulation.wall(value.created),
-        "startedAt": simulation.wall(value.created),
-        "updatedAt": simulation.wall(value.updated),
-        "status": _status(found, value),
-        "targetServiceRevision": revision,
-        "deploymentConfiguration": answers.service(simulation, found)["deploymentConfiguration"],
-        "deploymentCircuitBreaker": {
-            "status": "TRIGGERED" if failed else "MONITORING" if found.spec.breaker else "DISABLED",
-            "failureCount": value.consecutive_failures,
-            "threshold": deployments.threshold(found.spec.desired),
-        },
-    }
-    if value.rollout_reason:
-        answer["statusReason"] = value.rollout_reason
-    if value.finished is not None:
-        answer["finishedAt"] = simulation.wall(value.finished)
-    return answer
-
-
-_BRIEF = (
-    "serviceDeploymentArn",
-    "serviceArn",
-    "clusterArn",
-    "createdAt",
-    "startedAt",
-    "finishedAt",
-    "status",
-    "statusReason",
-)
-
-
-def list_service_deployments(simulation: Simulation, asked: Structure) -> Answer:
-    found = _find(simulation.world(), asked, active=False)
-    wanted = asked.get("status")
-    all_of_it = [_service_deployment(simulation, found, d) for d in found.history]
-    brief = [
-        {k: v for k, v in d.items() if k in _BRIEF}
-        | {"targetServiceRevisionArn": d["targetServiceRevision"]["arn"]}
-        for d in all_of_it
-        if not wanted or d["status"] in wanted
-    ]
-    return {"serviceDeployments": brief}
-
-
-def describe_service_deployments(simulation: Simulation, asked: Structure) -> Answer:
-    world = simulation.world()
-    known = {_deployment_arn(s, d): (s, d) for s in world.services.values() for d in s.history}
-    arns = asked["serviceDeploymentArns"]
-    return {
-        "serviceDeployments": [
-            _service_deployment(simulation, *known[a]) for a in arns if a in known
-        ],
-        "failures": [missing(a) for a in arns if a not in known],
-    }
-
-
 ANSWERS = {
     "CreateService": create_service,
     "UpdateService": update_service,
     "DeleteService": delete_service,
     "DescribeServices": describe_services,
-    "ListServices": list_services,
-    "ListServiceDeployments": list_service_deployments,
-    "DescribeServiceDeployments": describe_service_deployments,
 }

@@ -42,7 +42,24 @@ async def describe_target_health(simulation: Simulation, call: Call, forward: Fo
         for d in answer.get("TargetHealthDescriptions", ())
         if (d["Target"]["Id"], d["Target"].get("Port")) not in known
     ]
-    return {"TargetHealthDescriptions": others + [_described(simulation, t) for t in mine]}
+    found = others + [_described(simulation, t) for t in mine]
+    there = {(d["Target"]["Id"], port) for d in found for port in (d["Target"].get("Port"), None)}
+    strangers = [_stranger(t) for t in asked.get("Targets") or () if _key(t) not in there]
+    return {"TargetHealthDescriptions": found + strangers}
+
+
+def _key(target: Structure) -> tuple[str, int | None]:
+    return target["Id"], target.get("Port")
+
+
+def _stranger(target: Structure) -> Answer:
+    """A target that is asked for by its id and is not registered."""
+    health = {
+        "State": "unused",
+        "Reason": "Target.NotRegistered",
+        "Description": "Target is not registered to the target group",
+    }
+    return {"Target": dict(target), "TargetHealth": health}
 
 
 OPERATIONS = {"DescribeTargetHealth": describe_target_health}

@@ -82,6 +82,12 @@ def launch(record: Record) -> Record:
     return _find(autoscaling._launch_configs, record.get("LaunchConfigurationName", "")) or {}
 
 
+def network(subnet: str) -> str | None:
+    """The VPC of a subnet."""
+    found = _find(ec2._subnets, subnet)
+    return found.get("VpcId") if found else None
+
+
 def zone(subnet: str) -> str | None:
     """The Availability Zone of a subnet."""
     found = _find(ec2._subnets, subnet)

@@ -9,6 +9,7 @@ from typing import Any
 
 from opsctl.sandbox.cluster import stacks
 from opsctl.sandbox.cluster.failures import Kind
+from opsctl.sandbox.cluster.replacement import Policy
 from opsctl.sandbox.cluster.stacks import Done, Signals
 from opsctl.sandbox.cluster.values import Deployment, Service
 from opsctl.sandbox.operations.simulation import Simulation
@@ -27,6 +28,7 @@ class ResourceFailed(Exception):
 class Pace:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        self._policies: dict[str, Policy] = {}
 
     async def begin(self, logical_id: str, resource_type: str) -> None:
         """The time before the resource exists; raises when the scenario fails it."""
@@ -41,10 +43,17 @@ class Pace:
             raise ResourceFailed(failure.reason or _GENERIC.format(code=code))
 
     async def settle(
-        self, resource_type: str, physical_id: str, definition: Mapping[str, Any], *, created: bool
+        self,
+        resource_type: str,
+        physical_id: str,
+        definition: Mapping[str, Any],
+        *,
+        created: bool,
+        tell: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Wait for what CloudFormation waits for after the call: a steady service, a group's
-        instances and signals. Raises `ResourceFailed`."""
+        instances and signals, its rolling update, of which `tell` hears. Raises
+        `ResourceFailed`."""
         world = self._simulation.world()
         since = world.now
         if resource_type == _SERVICE:
@@ -53,6 +62,28 @@ class Pace:
         elif resource_type == _GROUP and physical_id in world.groups and created:
             expected = stacks.signals(definition.get("CreationPolicy"))
             await self._group(physical_id, expected, since)
+        elif resource_type == _GROUP and physical_id in world.groups:
+            # A rollback does not hand the definition over: the update's own policy goes on.
+            policy = stacks.rolling(definition.get("UpdatePolicy")) or self._policies.get(
+                physical_id
+            )
+            if policy:
+                self._policies[physical_id] = policy
+                await self._roll(physical_id, policy, tell)
+
+    async def _roll(self, group: str, policy: Policy, tell: Callable[[str], None]) -> None:
+        made = self._simulation.engine.replace_instances(group, policy)
+        told = 0
+        while True:
+            self._simulation.world()
+            for reason in made.said[told:]:
+                tell(reason)
+            told = len(made.said)
+            if made.done:
+                break
+            await self._simulation.sleep(_LOOK)
+        if made.reason:
+            raise ResourceFailed(made.reason)
 
     async def _until(self, look: Callable[[], Done | None]) -> None:
         while (done := look()) is None:

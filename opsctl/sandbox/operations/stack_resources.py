@@ -1,59 +1,17 @@
 """The resources of a stack that live in the simulation: how CloudFormation makes, changes and
 removes ECS clusters, task definitions and services, and Auto Scaling groups.
-
-A property reaches the API whole and in its type, because botocore's input shape leads the way.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
 from ministack.core.responses import get_region
 from ministack.services.cloudformation import provisioners
 
 from opsctl.sandbox.operations import autoscaling, ecs, ecs_services
 from opsctl.sandbox.operations.simulation import Simulation
-from opsctl.sandbox.wire import models
-
-Properties = dict[str, Any]
-Made = tuple[str, dict[str, Any]]
-_RENAMED = {"PlacementStrategies": "placementStrategy"}
-
-
-def to_api(operation: str, properties: Properties) -> Properties:
-    """CloudFormation properties as the ECS operation's input."""
-    model = models.operation("ecs", operation)
-    assert model is not None and model.input_shape is not None
-    converted: Properties = _shaped(properties, model.input_shape)
-    return converted
-
-
-def _shaped(value: Any, shape: Shape) -> Any:
-    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
-        members = {str(name).lower(): str(name) for name in shape.members}
-        shaped: Properties = {}
-        for key, inner in value.items():
-            name = members.get(str(_RENAMED.get(key) or key).lower())
-            if name:
-                shaped[name] = _shaped(inner, shape.members[name])
-        return shaped
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [_shaped(item, shape.member) for item in value]
-    if isinstance(shape, MapShape) and isinstance(value, Mapping):
-        return {str(k): _shaped(v, shape.value) for k, v in value.items()}
-    return _scalar(value, shape.type_name)
-
-
-def _scalar(value: Any, kind: str) -> Any:
-    """Template parameters are strings, whatever the property wants."""
-    if kind in ("integer", "long"):
-        return int(value)
-    if kind == "boolean":
-        return str(value).lower() == "true"
-    if kind == "string":
-        return str(value)
-    return value
+from opsctl.sandbox.operations.stack_providers import Providers
+from opsctl.sandbox.operations.stack_shapes import Made, Properties, entry, to_api
 
 
 class Resources:
@@ -66,16 +24,17 @@ class Resources:
     def handlers(self) -> dict[str, dict[str, Any]]:
         """By resource type, in the form of ministack's own table."""
         return {
-            "AWS::ECS::Cluster": _entry(
+            **Providers(self._simulation).handlers(),
+            "AWS::ECS::Cluster": entry(
                 self.create_cluster, self.update_cluster, self.delete_cluster
             ),
-            "AWS::ECS::TaskDefinition": _entry(
+            "AWS::ECS::TaskDefinition": entry(
                 self.create_definition, self.update_definition, self.delete_definition
             ),
-            "AWS::ECS::Service": _entry(
+            "AWS::ECS::Service": entry(
                 self.create_service, self.update_service, self.delete_service
             ),
-            "AWS::AutoScaling::AutoScalingGroup": _entry(
+            "AWS::AutoScaling::AutoScalingGroup": entry(
                 self.create_group, self.update_group, self.delete_group
             ),
         }
@@ -158,9 +117,3 @@ class Resources:
         if identifier in self._simulation.world().groups:
             self._simulation.engine.delete_group(identifier)
         self._plain["delete"](identifier, properties)
-
-
-def _entry(
-    create: Callable[..., Made], update: Callable[..., Made], delete: Callable[..., None]
-) -> dict[str, Any]:
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}

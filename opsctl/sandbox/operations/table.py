@@ -2,10 +2,26 @@
 
 from collections.abc import Awaitable, Callable
 
-from opsctl.sandbox.calls import Call, Forward, Operation, Operations, Structure
-from opsctl.sandbox.operations import autoscaling, ec2, ecs, ecs_services, elbv2
+from opsctl.sandbox.calls import Call, Forward, Operation, Operations, Refused, Structure
+from opsctl.sandbox.operations import (
+    autoscaling,
+    ec2,
+    ecs,
+    ecs_deployments,
+    ecs_lists,
+    ecs_providers,
+    ecs_services,
+    ecs_tags,
+    elbv2,
+)
 from opsctl.sandbox.operations.simulation import Simulation
+from opsctl.sandbox.wire import models
 
+# ministack knows nothing of the simulation's clusters: what it may answer is not about them.
+_MINISTACK = frozenset(
+    {"ListAccountSettings", "PutAccountSetting", "PutAccountSettingDefault"}
+    | {"DeleteAccountSetting", "DiscoverPollEndpoint"}
+)
 Answerer = Callable[[Simulation, Structure], Structure]
 Blender = Callable[[Simulation, Call, Forward], Awaitable[Structure]]
 
@@ -13,16 +29,23 @@ Blender = Callable[[Simulation, Call, Forward], Awaitable[Structure]]
 def operations(simulation: Simulation) -> Operations:
     """By (signing name, operation)."""
     table: dict[tuple[str, str], Operation] = {}
-    for name, answer in (ecs.ANSWERS | ecs_services.ANSWERS).items():
-        table["ecs", name] = _from_state(simulation, answer)
-    for service, module in (
+    for name in models.operations("ecs") - _MINISTACK:
+        table["ecs", name] = _unanswered
+    for module in (ecs, ecs_lists, ecs_services, ecs_deployments, ecs_providers, ecs_tags):
+        for name, answer in module.ANSWERS.items():
+            table["ecs", name] = _from_state(simulation, answer)
+    for service, blends in (
         ("autoscaling", autoscaling.OPERATIONS),
         ("elasticloadbalancing", elbv2.OPERATIONS),
         ("ec2", ec2.OPERATIONS),
     ):
-        for name, blend in module.items():
+        for name, blend in blends.items():
             table[service, name] = _blended(simulation, blend)
     return table
+
+
+async def _unanswered(call: Call, forward: Forward) -> Structure:
+    raise Refused("UnknownOperationException", f"the sandbox has no ecs {call.operation}")
 
 
 def _from_state(simulation: Simulation, answer: Answerer) -> Operation:

@@ -6,7 +6,7 @@ from typing import Any
 from ministack.services import autoscaling
 from ministack.services.cloudformation import provisioners
 
-from opsctl.sandbox.calls import Call, Forward, Operations, Structure
+from opsctl.sandbox.calls import Call, Forward, Structure
 
 _TYPE = "AWS::AutoScaling::LaunchConfiguration"
 _KEPT = (
@@ -50,6 +50,3 @@ def _kept(call: Call, name: str) -> dict[str, Any]:
         if scoped[-1] == name and call.account in scoped:
             return {key: record[key] for key in _KEPT if record.get(key)}
     return {}
-
-
-OPERATIONS: Operations = {("autoscaling", "DescribeLaunchConfigurations"): describe}

@@ -35,7 +35,9 @@ async def filter_log_events(call: Call, ministack: Forward) -> Structure:
     if end < start:
         raise _invalid("End time should not be before start time.")
     at, skip = _position(asked.get("nextToken"), start)
-    limit = min(asked.get("limit", _PAGE_EVENTS), _PAGE_EVENTS)
+    limit = asked.get("limit", _PAGE_EVENTS)
+    if not 1 <= limit <= _PAGE_EVENTS:
+        raise _invalid(f"limit must be between 1 and {_PAGE_EVENTS}.")
     found: list[Event] = []
     size = scanned = 0
     for event, stream in _merged(streams, at, end):

@@ -1,7 +1,7 @@
 """Every repaired operation; `docs/sandbox.md` lists them, a test compares the two."""
 
 from opsctl.sandbox.calls import Operations
-from opsctl.sandbox.repairs import change_sets, ecr, launch_configurations, logs, metrics
+from opsctl.sandbox.repairs import change_sets, ecr, lists, logs, metrics
 
 
 def operations(registry: str, counted: logs.Counted) -> Operations:
@@ -9,7 +9,7 @@ def operations(registry: str, counted: logs.Counted) -> Operations:
     return {
         **change_sets.OPERATIONS,
         **ecr.operations(registry),
-        **launch_configurations.OPERATIONS,
+        **lists.OPERATIONS,
         **logs.operations(counted),
         **metrics.OPERATIONS,
     }

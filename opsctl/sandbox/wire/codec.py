@@ -57,6 +57,13 @@ def name(request: Request) -> Named | None:
     return Named(service, operation, protocol, region, access_key)
 
 
+def dialect(named: Named) -> str:
+    """The protocol whose error codes the service uses: one that began with query keeps its own."""
+    model = models.service(named.service)
+    old = model is not None and "awsQueryCompatible" in model.metadata
+    return "query" if old else named.protocol
+
+
 def parameters(named: Named, model: OperationModel, request: Request) -> dict[str, Any]:
     if named.protocol in ("query", "ec2"):
         return query.parameters(request, model, ec2=named.protocol == "ec2")

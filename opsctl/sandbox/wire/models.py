@@ -31,6 +31,12 @@ def operation(signing_name: str, name: str) -> OperationModel | None:
     return model.operation_model(name)
 
 
+def operations(signing_name: str) -> frozenset[str]:
+    """Every operation of a service."""
+    model = service(signing_name)
+    return frozenset(model.operation_names if model else ())
+
+
 @cache
 def signing_name(target_prefix: str) -> str | None:
     """The service of an unsigned JSON call, by its `X-Amz-Target`."""
@@ -39,6 +45,17 @@ def signing_name(target_prefix: str) -> str | None:
         if model is not None and model.metadata.get("targetPrefix") == target_prefix:
             return name
     return None
+
+
+@cache
+def paginator(signing_name: str, operation: str) -> dict[str, str]:
+    """`input_token`, `output_token`, `limit_key` and `result_key` of a list in pages."""
+    name = _BOTOCORE_NAMES.get(signing_name, signing_name)
+    loader = _session().get_component("data_loader")
+    keys = loader.load_service_model(name, "paginators-1")["pagination"][operation]
+    results = keys["result_key"]
+    first = results if isinstance(results, str) else results[0]
+    return {"limit_key": "MaxRecords", **keys, "result_key": first}
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services.cloudformation import handlers
 
 from opsctl.sandbox.home import Sandbox
 from tests.sandbox.clients import Connect
@@ -98,3 +99,41 @@ def test_a_stack_in_rollback_complete_cannot_be_updated(
     plain("cloudformation").create_change_set(ChangeSetName="plain", **asked)
     with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
         cloudformation.create_change_set(ChangeSetName="ours", **asked)
+
+
+def test_a_template_with_iam_resources_needs_its_capability(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    body = json.dumps({"Resources": {"Role": role}})
+
+    # Not asked with the plain header: the check is switched on for the whole server.
+    assert not handlers._capabilities_enforced()
+    with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]") as caught:
+        cloudformation.create_stack(StackName=unique, TemplateBody=body)
+    assert caught.value.response["Error"]["Code"] == "InsufficientCapabilitiesException"
+    with pytest.raises(ClientError, match="Requires capabilities"):
+        cloudformation.create_change_set(
+            StackName=unique, TemplateBody=body, ChangeSetName="c", ChangeSetType="CREATE"
+        )
+    cloudformation.create_stack(
+        StackName=unique, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+
+
+def test_a_stack_is_found_by_a_resource_of_it(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    properties = {"LogGroupName": f"/{unique}"}
+    body = json.dumps(
+        {"Resources": {"L": {"Type": "AWS::Logs::LogGroup", "Properties": properties}}}
+    )
+    connect("cloudformation").create_stack(StackName=unique, TemplateBody=body)
+    connect("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    asked = {"PhysicalResourceId": f"/{unique}"}
+
+    with pytest.raises(ClientError, match="does not exist"):
+        plain("cloudformation").describe_stack_resources(**asked)
+    (found,) = connect("cloudformation").describe_stack_resources(**asked)["StackResources"]
+    assert (found["StackName"], found["LogicalResourceId"]) == (unique, "L")

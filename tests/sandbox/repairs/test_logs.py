@@ -100,6 +100,7 @@ def test_the_stream_prefix_chooses(connect: Connect, plain: Connect, unique: str
         ("?ERROR ?warn", ["ERROR a", "warn b"]),
         ("{ $.status >= 500 }", ['{"status": 502}']),
         ("%w.rn%", ["warn b"]),
+        ("[level = warn || level = ERROR, ...]", ["ERROR a", "warn b"]),
     ],
 )
 def test_patterns_are_read(
