@@ -9,8 +9,8 @@ from functools import partial
 from opsctl.cli import release, stack
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
-from opsctl.errors import Detached, OpsError, RolledBack
-from opsctl.rollout import follow, observe, reach, room, stop
+from opsctl.errors import Detached, OpsError, RolledBack, StackFailed
+from opsctl.rollout import follow, observe, reach, room, stop, words
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.outcome import Outcome
 from opsctl.rollout.room import Forecast, Wish
@@ -122,11 +122,13 @@ class Roll:
         sleep = partial(self._look_and_sleep, watch)
         try:
             stack.execute(self.invocation, change_set, sleep=sleep)
-        except RolledBack as error:
+        except (RolledBack, StackFailed) as error:
             for event in watch.look():  # what CloudFormation was quicker to undo than we to see
                 self._show(event)
-            cause = f"a task stopped: {watch.failure}; " if watch.failure else ""
-            return Outcome("rolled-back", f"{cause}{error.message}")
+            reason = watch.because(error.message)
+            if isinstance(error, StackFailed):
+                raise StackFailed(reason, hint=error.hint) from error
+            return Outcome("rolled-back", reason)
         return self._verify(watch)
 
     def _agree(self, *, yes: bool) -> None:
@@ -151,9 +153,7 @@ class Roll:
                     raise Detached(
                         "left the rollout running", hint="opsctl update-tasks follows it again"
                     ) from None
-        if outcome.kind == "deployed":
-            self._ask_through_load_balancer()
-        return outcome
+        return self._asked_through_load_balancer() if outcome.kind == "deployed" else outcome
 
     def _look_and_sleep(self, watch: Watch, seconds: float) -> None:
         """What happens to the tasks while CloudFormation only says that it waits."""
@@ -172,13 +172,14 @@ class Roll:
             mark = self.console.style("bad", "! ") if event.bad else "  "
             self.console.say(f"{mark}{event.text}")
 
-    def _ask_through_load_balancer(self) -> None:
+    def _asked_through_load_balancer(self) -> Outcome:
         address = reach.address(self.invocation.clients.elbv2, self._service())
         if address is None:
-            return
+            return Outcome("deployed")
         answered = reach.reach(address, sleep=time.sleep)
         self.console.emit("reached", address=str(address), answer=answered.text)
         self.console.say(f"through the load balancer: {answered.text}")
+        return Outcome("deployed-unhealthy", answered.text) if answered.bad else Outcome("deployed")
 
     def _plan(self) -> ChangeSet:
         kept: dict[str, str | None] = dict.fromkeys(self.found.parameters)
@@ -214,6 +215,7 @@ class Roll:
             partial(observe.images, clients.ecs),
             image=self.wanted.reference or "",
             forced=forced,
+            said=partial(words.last, clients.ecs, clients.logs, sleep=time.sleep),
         )
 
     def _wish(self) -> Wish:

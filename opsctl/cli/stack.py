@@ -175,8 +175,7 @@ def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | No
     if found is not None and found.status == "UPDATE_ROLLBACK_FAILED":
         raise OpsError(
             f"`{stack.name}` is UPDATE_ROLLBACK_FAILED: {state.MEANING[found.status]}",
-            hint="aws cloudformation continue-update-rollback --stack-name "
-            f"{stack.name}, then run this again",
+            hint=state.way_out(stack.name, found.status),
         )
     return found
 

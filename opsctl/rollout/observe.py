@@ -28,6 +28,10 @@ class Deployment:
     reason: str = ""
 
 
+_NOT_STARTED, _EXITED = "TaskFailedToStart", "EssentialContainerExited"
+_SICK = "Task failed ELB health checks"
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """`deployment` is the id of the deployment that started it; exits are `name exited N`."""
@@ -40,6 +44,29 @@ class Task:
     stop_code: str = ""
     reason: str = ""
     exits: tuple[str, ...] = ()
+
+    @property
+    def sick(self) -> bool:
+        """Stopped for its health checks; ECS has no stop code for that."""
+        return self.reason.startswith(_SICK)
+
+    @property
+    def ran(self) -> bool:
+        """Ended by itself, so it may have said why."""
+        return self.stop_code == _EXITED
+
+    @property
+    def failed(self) -> bool:
+        return self.ran or self.sick or self.stop_code == _NOT_STARTED
+
+    @property
+    def why(self) -> str:
+        """The container's own words where it ended by itself: the task's are often generic."""
+        if self.sick:
+            return _SICK
+        own = "; ".join(self.exits)
+        first, second = (own, self.reason) if self.failed else (self.reason, own)
+        return first or second or self.stop_code or "no reason given"
 
 
 @dataclass(frozen=True, slots=True)

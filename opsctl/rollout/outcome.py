@@ -62,8 +62,7 @@ def judge(now: Observation, goal: Goal, *, ours: str) -> Outcome | None:
     if primary.id != ours:
         if primary.task_definition == goal.before_definition:
             return Outcome("rolled-back", _failure(now, goal, primary))
-        revision = primary.task_definition.rpartition("/")[2]
-        return Outcome("superseded", f"the primary deployment is now {revision} ({primary.id})")
+        return Outcome("superseded", _successor(goal, primary))
     others = (each for each in now.deployments if each.id != ours)
     settled = (
         primary.running == primary.desired == now.desired
@@ -104,11 +103,18 @@ def _health(now: Observation) -> str:
 
 
 def _failure(now: Observation, goal: Goal, primary: Deployment) -> str:
-    failed = [each for each in now.deployments if goal.is_ours(each)]
-    causes = [
-        " ".join(filter(None, (task.reason, *task.exits)))
-        for task in now.stopped
-        if task.task_definition in goal.task_definitions
-    ]
-    reason = next((each.reason for each in failed if each.reason), "") or primary.reason
-    return "; ".join(filter(None, (reason, *causes[:1]))) or "ECS went back to the old revision"
+    told = [each for each in now.deployments if goal.is_ours(each)]
+    # Once the old revision has settled again, its own reason says no more than that.
+    told += [primary] if primary.state == "IN_PROGRESS" else []
+    reason = next((each.reason for each in told if each.reason), "")
+    return reason or f"{_revision(primary)} is the primary deployment again"
+
+
+def _successor(goal: Goal, primary: Deployment) -> str:
+    same = primary.task_definition in goal.task_definitions
+    of = "a newer deployment of the same image" if same else "a deployment of another image"
+    return f"{of} is the primary now: {_revision(primary)} ({primary.id})"
+
+
+def _revision(deployment: Deployment) -> str:
+    return deployment.task_definition.rpartition("/")[2]

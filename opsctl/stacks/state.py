@@ -71,6 +71,14 @@ def outputs(cloudformation: "CloudFormationClient", name: str, *, hint: str) -> 
     return state.outputs
 
 
+def way_out(name: str, status: str) -> str:
+    """What to do about an operation that ended in `status`, as a hint."""
+    if status == "UPDATE_ROLLBACK_FAILED":
+        command = f"aws cloudformation continue-update-rollback --stack-name {name}"
+        return f"{command}, then run this again"
+    return "solve that, then run the same command again"
+
+
 def require_ours(state: StackState) -> None:
     if not state.ours:
         raise OpsError(
