@@ -68,7 +68,9 @@ class Roll:
         ecs = self.invocation.clients.ecs
         instances = observe.instances(ecs, *self.where)
         compute = self.invocation.config.compute
-        found = room.forecast(instances, self.wish, more_instances=compute.maximum - len(instances))
+        found = room.forecast(
+            instances, self.wish, desired=compute.desired, maximum=compute.maximum
+        )
         self.console.emit(
             "forecast",
             room=found.room,
@@ -85,7 +87,7 @@ class Roll:
         elif compute.capacity_provider:
             self.console.warn(f"not enough {found.lack} now; the capacity provider adds instances")
         else:
-            raise _cannot_start(found, self.wish)
+            raise _cannot_start(found, self.wish, observe.registered(ecs, self.where[0]))
         return found
 
     def show_plan(self) -> None:
@@ -233,11 +235,14 @@ class Roll:
         return observe.describe(self.invocation.clients.ecs, *self.where)
 
 
-def _cannot_start(found: Forecast, wish: Wish) -> OpsError:
+def _cannot_start(found: Forecast, wish: Wish, registered: int) -> OpsError:
     started = sum(found.waves)
     if found.lack == "instances":
+        why = "none has joined the cluster"
+        if registered:
+            why = f"{registered} are registered, none of them ACTIVE with a connected agent"
         return OpsError(
-            "cannot start: no instance of the cluster takes tasks", hint="opsctl ecs status"
+            f"cannot start: no instance takes tasks: {why}", hint="opsctl logs tail ecs agent"
         )
     what = "not one task fits" if not started else f"only {started} of {wish.desired} tasks fit"
     choices = "; ".join(found.choices) or "a larger `compute.instance_type`"

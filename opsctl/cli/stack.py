@@ -10,8 +10,9 @@ from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
 from opsctl.cli.progress import StackProgress
 from opsctl.errors import Detached, OpsError
-from opsctl.stacks import apply, remove, state
+from opsctl.stacks import apply, groups, remove, state
 from opsctl.stacks import plan as planning
+from opsctl.stacks.apply import StackEvent
 from opsctl.stacks.changes import Change, ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
@@ -135,7 +136,14 @@ def follow(
                 _interrupted(invocation, stack, stack_id)
                 progress.resume()
     assert last is not None
-    apply.conclude(last, cause)
+    apply.conclude(last, _explained(invocation, cause))
+
+
+def _explained(invocation: Invocation, cause: StackEvent | None) -> StackEvent | None:
+    if cause is None or cause.resource_type != groups.TYPE or not cause.physical_id:
+        return cause
+    refusal = groups.refusal(invocation.clients.autoscaling, cause.physical_id)
+    return replace(cause, reason=f"{cause.reason}: {refusal}") if refusal else cause
 
 
 def _interrupted(invocation: Invocation, stack: str, stack_id: str) -> None:

@@ -176,6 +176,12 @@ def instances(ecs: "ECSClient", cluster: str, service: str) -> tuple[Instance, .
     return tuple(found)
 
 
+def registered(ecs: "ECSClient", cluster: str) -> int:
+    """How many instances have ever joined the cluster and are still known to it."""
+    found = ecs.describe_clusters(clusters=[cluster])["clusters"]
+    return found[0].get("registeredContainerInstancesCount", 0) if found else 0
+
+
 def task_size(ecs: "ECSClient", task_definition: str) -> TaskSize:
     found = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     containers: Sequence[Mapping[str, Any]] = found["containerDefinitions"]

@@ -20,13 +20,13 @@ class Outcome:
 
     def require(self) -> None:
         """Raise what `kind` means for the exit code; "deployed" raises nothing."""
-        again = "opsctl ecs status"
+        read = "opsctl logs tail --since 15m"
         if self.kind == "deployed-unhealthy":
-            raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=again)
+            raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=read)
         if self.kind == "rolled-back":
-            raise RolledBack(f"rolled back: {self.reason}", hint="opsctl logs tail --since 15m")
+            raise RolledBack(f"rolled back: {self.reason}", hint=read)
         if self.kind == "superseded":
-            raise Superseded(f"superseded: {self.reason}", hint=again)
+            raise Superseded(f"superseded: {self.reason}", hint="opsctl ecs status")
         if self.kind == "timed-out":
             raise TimedOut(
                 f"still running: {self.reason}",

@@ -89,9 +89,12 @@ def _activity(simulation: Simulation, value: Activity) -> Answer:
 async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     world, asked = simulation.world(), call.parameters
     name = asked.get("AutoScalingGroupName")
-    if name and name not in world.groups:
+    known = world.groups
+    if asked.get("IncludeDeletedGroups"):
+        known = {**world.deleted_groups, **known}
+    if name and name not in known:
         return await forward(asked)
-    groups = [world.groups[name]] if name else list(world.groups.values())
+    groups = [known[name]] if name else list(known.values())
     wanted = asked.get("ActivityIds")
     everything = [a for g in groups for a in g.activities if not wanted or a.id in wanted]
     start, size = int(asked.get("NextToken") or 0), int(asked.get("MaxRecords") or 100)
