@@ -15,6 +15,7 @@ from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.outcome import Outcome
 from opsctl.rollout.room import Forecast, Wish
 from opsctl.stacks import plan as planning
+from opsctl.stacks import state
 from opsctl.stacks.changes import ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
@@ -102,13 +103,28 @@ class Roll:
         if self.changes:
             return self._change(yes=yes)
         watch = self._watch(forced=force)
+        for event in watch.look():
+            self._show(event)
+        primary = watch.last.primary
         if force:
             self.console.say("nothing changed; a new deployment of the same image is forced")
-            self._agree(yes=yes)
-            stop.force(self.invocation.clients.ecs, *self.where)
+        elif primary is not None and not watch.goal.is_ours(primary):
+            self.console.warn(
+                f"the service runs {primary.revision}, not what its stack says: "
+                "somebody changed it by other means"
+            )
+            watch = self._watch(forced=True)
         else:
             self.console.say("the service has this image already: following it until it is healthy")
+            return self._verify(watch)
+        self._agree(yes=yes)
+        self._force()
         return self._verify(watch)
+
+    def _force(self) -> None:
+        clients = self.invocation.clients
+        known = state.resource(clients.cloudformation, self.found.name, "TaskDefinition")
+        stop.force(clients.ecs, *self.where, known)
 
     def _change(self, *, yes: bool) -> Outcome:
         """Give the stack the image by a change set of the task definition and service alone."""

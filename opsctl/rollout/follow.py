@@ -66,6 +66,7 @@ class Watch:
             before=primary.id if primary else "",
             before_definition=primary.task_definition if primary else "",
             forced=forced,
+            known=frozenset(each.id for each in now.deployments),
         )
         watch = cls(observe, images, image, goal, now, said=said)
         watch._seen = {task.id for task in now.stopped} | {each.id for each in now.messages}

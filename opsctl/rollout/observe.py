@@ -27,6 +27,11 @@ class Deployment:
     state: str = ""
     reason: str = ""
 
+    @property
+    def revision(self) -> str:
+        """The task definition as `family:revision`."""
+        return self.task_definition.rpartition("/")[2]
+
 
 _NOT_STARTED, _EXITED = "TaskFailedToStart", "EssentialContainerExited"
 _SICK = "Task failed ELB health checks"

@@ -38,26 +38,29 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The task definitions that run the image asked for, and the deployment before.
+    """The task definitions that run the image asked for, and the deployments before.
 
-    With `forced`, a deployment of the same task definition counts only if it is a new one.
+    With `forced`, a deployment of the same task definition counts only if it is not in `known`.
     """
 
     task_definitions: frozenset[str]
     before: str = ""
     before_definition: str = ""
     forced: bool = False
+    known: frozenset[str] = frozenset()
 
     def is_ours(self, deployment: Deployment) -> bool:
         if deployment.task_definition not in self.task_definitions:
             return False
-        return not (self.forced and deployment.id == self.before)
+        return not (self.forced and deployment.id in self.known)
 
 
 def judge(now: Observation, goal: Goal, *, ours: str) -> Outcome | None:
     """None while nothing is certain; `ours` is the id of our deployment once it was primary."""
     primary = now.primary
-    if primary is None or not ours:
+    if primary is None:
+        return None
+    if not ours and (primary.id == goal.before or goal.is_ours(primary)):
         return None
     if primary.id != ours:
         if primary.task_definition == goal.before_definition:
@@ -107,14 +110,10 @@ def _failure(now: Observation, goal: Goal, primary: Deployment) -> str:
     # Once the old revision has settled again, its own reason says no more than that.
     told += [primary] if primary.state == "IN_PROGRESS" else []
     reason = next((each.reason for each in told if each.reason), "")
-    return reason or f"{_revision(primary)} is the primary deployment again"
+    return reason or f"{primary.revision} is the primary deployment again"
 
 
 def _successor(goal: Goal, primary: Deployment) -> str:
     same = primary.task_definition in goal.task_definitions
     of = "a newer deployment of the same image" if same else "a deployment of another image"
-    return f"{of} is the primary now: {_revision(primary)} ({primary.id})"
-
-
-def _revision(deployment: Deployment) -> str:
-    return deployment.task_definition.rpartition("/")[2]
+    return f"{of} is the primary now: {primary.revision} ({primary.id})"

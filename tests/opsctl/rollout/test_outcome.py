@@ -66,6 +66,11 @@ def test_nothing_is_judged_before_our_deployment_began() -> None:
     assert outcome.judge(observation(deployment("d1", OLD)), GOAL, ours="") is None
 
 
+def test_a_deployment_that_was_superseded_between_two_looks_is_not_waited_for() -> None:
+    found = outcome.judge(observation(deployment("d3", OTHER)), GOAL, ours="")
+    assert found is not None and found.kind == "superseded"
+
+
 def test_a_service_without_a_target_group_needs_no_target() -> None:
     now = Observation(2, 2, 0, (NEW_ONE,))
     assert outcome.judge(now, GOAL, ours="d2") == Outcome("deployed")
