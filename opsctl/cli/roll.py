@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import partial
 
-from opsctl.cli import release, stack
+from opsctl.cli import release, stack, watching
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
 from opsctl.errors import Detached, OpsError, RolledBack, StackFailed
-from opsctl.rollout import follow, observe, reach, room, stop, words
+from opsctl.rollout import follow, observe, reach, room, stop
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.outcome import Outcome
 from opsctl.rollout.room import Forecast, Wish
@@ -44,6 +44,7 @@ class Roll:
         self.console = invocation.console
         self.found = found
         self.wanted = wanted
+        self.image = wanted.reference or ""
         self.strategy = strategy
         self.patience = patience
         config = invocation.config.ecs
@@ -59,7 +60,7 @@ class Roll:
         self.wish = self._wish()
 
     def is_steady(self) -> bool:
-        watch = self._watch(forced=False)
+        watch = watching.start(self.invocation, self.image)
         list(watch.look())
         verdict = watch.verdict()
         return verdict is not None and verdict.kind == "deployed"
@@ -102,9 +103,8 @@ class Roll:
     def run(self, *, yes: bool, force: bool) -> Outcome:
         if self.changes:
             return self._change(yes=yes)
-        watch = self._watch(forced=force)
-        for event in watch.look():
-            self._show(event)
+        watch = watching.start(self.invocation, self.image, forced=force)
+        watching.look(self.console, watch)
         primary = watch.last.primary
         if force:
             self.console.say("nothing changed; a new deployment of the same image is forced")
@@ -113,7 +113,7 @@ class Roll:
                 f"the service runs {primary.revision}, not what its stack says: "
                 "somebody changed it by other means"
             )
-            watch = self._watch(forced=True)
+            watch = watching.start(self.invocation, self.image, forced=True)
         else:
             self.console.say("the service has this image already: following it until it is healthy")
             return self._verify(watch)
@@ -136,17 +136,15 @@ class Roll:
         except BaseException:
             planning.discard(self.invocation.clients.cloudformation, change_set)
             raise
-        watch = self._watch(forced=False)
+        watch = watching.start(self.invocation, self.image)
         sleep = partial(self._look_and_sleep, watch)
         try:
             stack.execute(self.invocation, change_set, sleep=sleep)
         except (RolledBack, StackFailed) as error:
-            for event in watch.look():  # what CloudFormation was quicker to undo than we to see
-                self._show(event)
-            reason = watch.because(error.message)
-            if isinstance(error, StackFailed):
-                raise StackFailed(reason, hint=error.hint) from error
-            return Outcome("rolled-back", reason)
+            told = watching.blamed(self.console, watch, error)
+            if isinstance(told, StackFailed):
+                raise told from error
+            return Outcome("rolled-back", told.message)
         return self._verify(watch)
 
     def _agree(self, *, yes: bool) -> None:
@@ -164,7 +162,7 @@ class Roll:
                     timeout=self.patience,
                     act=partial(self._waves, watch),
                 ):
-                    self._show(event)
+                    watching.show(self.console, event)
                     outcome = event.outcome
             except KeyboardInterrupt:
                 if ask(self.console, "the tasks are being rolled") is not Choice.WAIT:
@@ -174,21 +172,15 @@ class Roll:
         return self._asked_through_load_balancer() if outcome.kind == "deployed" else outcome
 
     def _look_and_sleep(self, watch: Watch, seconds: float) -> None:
-        """What happens to the tasks while CloudFormation only says that it waits."""
-        for event in (*watch.look(), *self._waves(watch)):
-            self._show(event)
+        watching.look(self.console, watch)
+        for event in self._waves(watch):
+            watching.show(self.console, event)
         time.sleep(seconds)
 
     def _waves(self, watch: Watch) -> Iterable[RolloutEvent]:
         if self.strategy is Strategy.ROLLING:
             return ()
         return stop.wave(self.invocation.clients.ecs, *self.where, watch, self.wish)
-
-    def _show(self, event: RolloutEvent) -> None:
-        self.console.emit("rollout", kind=event.kind, text=event.text, bad=event.bad)
-        if event.kind != "outcome":
-            mark = self.console.style("bad", "! ") if event.bad else "  "
-            self.console.say(f"{mark}{event.text}")
 
     def _asked_through_load_balancer(self) -> Outcome:
         address = reach.address(self.invocation.clients.elbv2, self._service())
@@ -225,16 +217,6 @@ class Roll:
                 f"this would change more than the tasks: {', '.join(others)}",
                 hint="opsctl ecs up first, then opsctl update-tasks",
             )
-
-    def _watch(self, *, forced: bool) -> Watch:
-        clients = self.invocation.clients
-        return Watch.start(
-            partial(observe.observe, clients.ecs, clients.elbv2, *self.where),
-            partial(observe.images, clients.ecs),
-            image=self.wanted.reference or "",
-            forced=forced,
-            said=partial(words.last, clients.ecs, clients.logs, sleep=time.sleep),
-        )
 
     def _wish(self) -> Wish:
         config = self.invocation.config.ecs

@@ -4,12 +4,13 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from opsctl.cli.console import Console
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
 from opsctl.cli.progress import StackProgress
-from opsctl.errors import Detached, OpsError
+from opsctl.errors import Busy, Detached, OpsError
 from opsctl.stacks import apply, groups, remove, state
 from opsctl.stacks import plan as planning
 from opsctl.stacks.apply import StackEvent
@@ -17,6 +18,10 @@ from opsctl.stacks.changes import Change, ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
 
+T = TypeVar("T")
+# Follows an operation from the event after which it began.
+Join = Callable[[Invocation, StackState, str | None], None]
+_ATTEMPTS = 5
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "Dynamic": "?"}
 
 
@@ -33,8 +38,9 @@ def plan(invocation: Invocation, stack: Stack) -> int:
 def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None = None) -> bool:
     """Plan, ask, execute and follow; True when something was changed."""
     console = invocation.console
-    found = ready(invocation, stack, yes=yes)
-    change_set = _plan(invocation, stack, found)
+    change_set = joining(
+        console, lambda: _plan(invocation, stack, ready(invocation, stack, yes=yes))
+    )
     show_change_set(console, change_set)
     if change_set.is_empty:
         console.emit("result", stack=stack.name, outcome="no_changes")
@@ -49,6 +55,16 @@ def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None =
         raise Detached(f"nothing was done to `{stack.name}`")
     execute(invocation, change_set)
     return True
+
+
+def joining(console: Console, work: Callable[[], T]) -> T:
+    """Do it again, from its own look at the stack on, when somebody else was quicker to plan."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return work()
+        except Busy as error:
+            console.say(f"{error.message}, who was quicker")
+    return work()
 
 
 def execute(
@@ -164,7 +180,9 @@ def _interrupted(invocation: Invocation, stack: str, stack_id: str) -> None:
     )
 
 
-def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | None:
+def ready(
+    invocation: Invocation, stack: Stack, *, yes: bool, join: Join | None = None
+) -> StackState | None:
     """The stack in a state that takes a change set: joined, repaired or absent."""
     clients = invocation.checked_clients()
     cloudformation = clients.cloudformation
@@ -175,7 +193,7 @@ def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | No
     if found.in_progress:
         invocation.console.say(f"`{stack.name}` is {found.status}: joining what is running")
         after = apply.operation_start(cloudformation, found.id)
-        follow(invocation, stack.name, found.id, after)
+        (join or _join)(invocation, found, after)
         found = state.describe(cloudformation, stack.name)
     if found is not None and found.status in state.DEAD:
         _clear(invocation, found, yes=yes)
@@ -186,6 +204,10 @@ def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | No
             hint=state.way_out(stack.name, found.status),
         )
     return found
+
+
+def _join(invocation: Invocation, found: StackState, after: str | None) -> None:
+    follow(invocation, found.name, found.id, after)
 
 
 def _clear(invocation: Invocation, found: StackState, *, yes: bool) -> None:

@@ -53,11 +53,13 @@ class Watch:
         *,
         image: str,
         forced: bool = False,
+        joined: bool = False,
         said: Callable[[Task], str] = lambda task: "",
     ) -> "Watch":
         """Look once before anything is changed, so that only what is new is told.
 
         `images` are those of a task definition, which is how the deployment of `image` is known.
+        With `joined` it began before this, and its tasks that stopped meanwhile are news.
         """
         now = observe()
         primary = now.primary
@@ -69,7 +71,8 @@ class Watch:
             known=frozenset(each.id for each in now.deployments),
         )
         watch = cls(observe, images, image, goal, now, said=said)
-        watch._seen = {task.id for task in now.stopped} | {each.id for each in now.messages}
+        watch._seen = {each.id for each in now.messages}
+        watch._seen |= set() if joined else {task.id for task in now.stopped}
         return watch
 
     def look(self) -> Iterator[RolloutEvent]:

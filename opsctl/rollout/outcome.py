@@ -26,7 +26,10 @@ class Outcome:
         if self.kind == "rolled-back":
             raise RolledBack(f"rolled back: {self.reason}", hint=read)
         if self.kind == "superseded":
-            raise Superseded(f"superseded: {self.reason}", hint="opsctl ecs status")
+            raise Superseded(
+                f"superseded: {self.reason}",
+                hint="opsctl ecs status; the same command again, if yours shall win",
+            )
         if self.kind == "timed-out":
             raise TimedOut(
                 f"still running: {self.reason}",

@@ -96,7 +96,7 @@ class RehearsalEvent:
 
 
 def every() -> list[Rehearsal]:
-    return [_read(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    return [_read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def load(name: str) -> Rehearsal:

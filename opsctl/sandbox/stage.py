@@ -102,7 +102,7 @@ class Stage:
     def other(self, words: Sequence[str], until: str) -> None:
         """Somebody else's `opsctl`, begun and left running once it has said `until`.
 
-        Raises OpsError when it ends without having said that.
+        Raises OpsError when it ends, or long has run, without having said that.
         """
         said = self._directory / f"other-{len(self._others)}.txt"
         with said.open("wb") as file:
@@ -115,10 +115,13 @@ class Stage:
                 stderr=subprocess.STDOUT,
             )
         self._others.append(process)
-        while until not in said.read_text(errors="replace"):
+        for _ in range(int(_WITHIN / _LOOK)):
+            if until in said.read_text(errors="replace"):
+                return
             if process.poll() is not None:
-                raise OpsError(f"opsctl {words[0]} ended before it said `{until}`")
+                break
             self._sleep(_LOOK)
+        raise OpsError(f"opsctl {words[0]} never said `{until}`")
 
     def call(self, service: str, operation: str, parameters: Object) -> None:
         """One call with any other tool: `ecs`, `update_service`."""

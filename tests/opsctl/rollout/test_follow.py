@@ -73,6 +73,13 @@ def test_what_happened_before_is_not_told_again() -> None:
     assert "stopped" not in kinds(found) and "message" not in kinds(found)
 
 
+def test_what_failed_before_a_rollout_was_joined_is_news() -> None:
+    task = Task("t1", "STOPPED", NEW, "d2", "", "EssentialContainerExited", "", ("`app` exited 1",))
+    now = replace(STARTING, stopped=(task,))
+    watch = Watch.start(lambda: now, IMAGES.__getitem__, image="repository@sha256:2", joined=True)
+    assert "task t1 stopped: `app` exited 1" in [event.text for event in watch.look()]
+
+
 def test_a_task_that_fails_is_told_once_with_its_exit_code() -> None:
     failed = Task("t1", "STOPPED", NEW, "d2", stop_code="EssentialContainerExited")
     failed = replace(failed, reason="Essential container in task exited", exits=("`app` exited 1",))
