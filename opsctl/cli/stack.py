@@ -151,6 +151,11 @@ def follow(
                 progress.pause()
                 _interrupted(invocation, stack, stack_id)
                 progress.resume()
+            except Exception:
+                invocation.console.warn(
+                    f"`{stack}` goes on in AWS: the same command joins it once this is solved"
+                )
+                raise
     assert last is not None
     apply.conclude(last, _explained(invocation, cause))
 

@@ -98,7 +98,7 @@ class Watch:
         more = self._sick if self.failed.sick else ""
         line = self.said(self.failed) if self.failed.ran else ""
         words = (f": {more}" if more else "") + (f", and last said: {line}" if line else "")
-        return f"a task stopped: {self.failed.why}{words}; {told}"
+        return f"a task stopped: {self.failed.why.rstrip('.')}{words}; {told}"
 
     def _learn(self, now: Observation) -> None:
         """Find out which task definitions run the image asked for."""

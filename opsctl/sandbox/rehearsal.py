@@ -96,17 +96,18 @@ class RehearsalEvent:
 
 
 def every() -> list[Rehearsal]:
-    return [_read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
+    return [read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def load(name: str) -> Rehearsal:
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"there is no rehearsal `{name}`", hint="opsctl rehearse")
-    return _read(path)
+    return read(path)
 
 
-def _read(path: Path) -> Rehearsal:
+def read(path: Path) -> Rehearsal:
+    """Raises ConfigError for a key that means nothing."""
     content = yaml.safe_load(path.read_text())
     content["meanwhile"] = [_known(Meanwhile, each, path) for each in content.get("meanwhile", ())]
     found: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)

@@ -62,6 +62,14 @@ def test_an_unknown_rehearsal_says_how_to_list_them() -> None:
     assert caught.value.hint == "opsctl rehearse"
 
 
+@pytest.mark.parametrize("text", ["screens: []\n", "meanwhile: [{wen: now}]\n"])
+def test_a_key_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"tells: nothing\ncommand: []\nexit_code: 0\n{text}")
+    with pytest.raises(ConfigError, match=r"mine.yaml: unknown key (screens|wen)"):
+        rehearsal.read(file)
+
+
 def test_every_rehearsal_names_a_cause_and_tells_it_in_words() -> None:
     assert all(one.cause and one.tells for one in rehearsal.every())
 
