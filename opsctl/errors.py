@@ -6,6 +6,7 @@ OpsError            1   failed
 |- AwsError         3   AWS refused: credentials, permission, quota (made in `aws` only)
 |- DockerError      1   the engine, a build or a registry refused (made in `docker` only)
 |- StackFailed      1
+|- Busy             1   somebody else began to change the stack; the commands join that
 |- RolledBack       5
 |- TimedOut         4   still running
 |- Superseded       6
@@ -60,6 +61,10 @@ class DockerError(OpsError):
 
 
 class StackFailed(OpsError):
+    pass
+
+
+class Busy(OpsError):
     pass
 
 

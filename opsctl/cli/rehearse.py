@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli.console import Console
 from opsctl.cli.options import group, opened
+from opsctl.errors import OpsError
 from opsctl.sandbox import rehearsal
+from opsctl.sandbox.rehearsal import Rehearsal, RehearsalEvent
 
 app = group("Run a command against a prepared failure.")
 
@@ -20,23 +23,41 @@ def rehearse(
     ] = None,
 ) -> int:
     """List the rehearsals, or run the real command of one in a sandbox of its own."""
-    console = opened(context).console
+    invocation = opened(context)
+    console = invocation.console
     if name is None:
-        for one in rehearsal.every():
-            console.emit("rehearsal", name=one.name, tells=one.tells, command=list(one.command))
-        if not console.json:
-            rows = [(one.name, one.tells) for one in rehearsal.every()]
-            console.table(("SCENARIO", "WHAT GOES WRONG"), rows)
+        _list(console)
         return 0
     chosen = rehearsal.load(name)
     with tempfile.TemporaryDirectory(prefix="opsctl-rehearsal-") as folder:
-        for event in rehearsal.run(chosen, Path(folder), opened(context).environ):
-            console.emit("rehearsal_event", **vars(event))
-            if event.kind == "step":
-                console.say(f"- {event.text}")
-            elif event.kind == "screen" and not console.json:
-                console.data(f"  {event.text}")
-            elif event.kind == "result":
-                console.say(f"exit code {event.exit_code}; see docs/exit-codes.md")
-                console.say(f"what was wrong: {chosen.tells} ({chosen.cause})")
+        for event in rehearsal.run(chosen, Path(folder), invocation.environ, json=console.json):
+            _show(console, event)
+    judge(console, chosen, event)
     return 0
+
+
+def _list(console: Console) -> None:
+    for one in rehearsal.every():
+        console.emit("rehearsal", name=one.name, tells=one.tells, command=list(one.command))
+    if not console.json:
+        rows = [(one.name, one.tells) for one in rehearsal.every()]
+        console.table(("SCENARIO", "WHAT GOES WRONG"), rows)
+
+
+def _show(console: Console, event: RehearsalEvent) -> None:
+    console.emit("rehearsal_event", **vars(event))
+    if event.kind == "step":
+        console.say(f"- {event.text}")
+    elif event.kind == "screen" and not console.json:
+        console.data(f"  {event.text}")
+
+
+def judge(console: Console, chosen: Rehearsal, result: RehearsalEvent) -> None:
+    """Raises OpsError when it ended otherwise than its file says."""
+    console.say(f"exit code {result.exit_code}; see docs/exit-codes.md")
+    console.say(f"what was wrong: {chosen.tells} ({chosen.cause})")
+    if result.otherwise:
+        raise OpsError(
+            f"`{chosen.name}` did not end as it should: {'; '.join(result.otherwise)}",
+            hint=f"compare with opsctl/sandbox/rehearsals/{chosen.name}.yaml",
+        )

@@ -93,7 +93,7 @@ def _check(invocation: Invocation, text: str, *, redis: str) -> None:
     draft = root / f"{config.caddyfile.output}.new"
     draft.write_text(text)
     try:
-        found = check.read(Path(draft.name), directory=root)
+        found = check.read(Path(draft.name), directory=root, source=config.caddyfile.template)
     finally:
         draft.unlink()
     if found is None:

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import partial
 
-from opsctl.cli import release, stack
+from opsctl.cli import release, stack, watching
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
-from opsctl.errors import Detached, OpsError, RolledBack
+from opsctl.errors import Detached, OpsError, RolledBack, StackFailed
 from opsctl.rollout import follow, observe, reach, room, stop
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.outcome import Outcome
 from opsctl.rollout.room import Forecast, Wish
 from opsctl.stacks import plan as planning
+from opsctl.stacks import state
 from opsctl.stacks.changes import ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
@@ -43,6 +44,7 @@ class Roll:
         self.console = invocation.console
         self.found = found
         self.wanted = wanted
+        self.image = wanted.reference or ""
         self.strategy = strategy
         self.patience = patience
         config = invocation.config.ecs
@@ -58,7 +60,7 @@ class Roll:
         self.wish = self._wish()
 
     def is_steady(self) -> bool:
-        watch = self._watch(forced=False)
+        watch = watching.start(self.invocation, self.image)
         list(watch.look())
         verdict = watch.verdict()
         return verdict is not None and verdict.kind == "deployed"
@@ -68,7 +70,9 @@ class Roll:
         ecs = self.invocation.clients.ecs
         instances = observe.instances(ecs, *self.where)
         compute = self.invocation.config.compute
-        found = room.forecast(instances, self.wish, more_instances=compute.maximum - len(instances))
+        found = room.forecast(
+            instances, self.wish, desired=compute.desired, maximum=compute.maximum
+        )
         self.console.emit(
             "forecast",
             room=found.room,
@@ -85,7 +89,7 @@ class Roll:
         elif compute.capacity_provider:
             self.console.warn(f"not enough {found.lack} now; the capacity provider adds instances")
         else:
-            raise _cannot_start(found, self.wish)
+            raise _cannot_start(found, self.wish, observe.registered(ecs, self.where[0]))
         return found
 
     def show_plan(self) -> None:
@@ -99,14 +103,28 @@ class Roll:
     def run(self, *, yes: bool, force: bool) -> Outcome:
         if self.changes:
             return self._change(yes=yes)
-        watch = self._watch(forced=force)
+        watch = watching.start(self.invocation, self.image, forced=force)
+        watching.look(self.console, watch)
+        primary = watch.last.primary
         if force:
             self.console.say("nothing changed; a new deployment of the same image is forced")
-            self._agree(yes=yes)
-            stop.force(self.invocation.clients.ecs, *self.where)
+        elif primary is not None and not watch.goal.is_ours(primary):
+            self.console.warn(
+                f"the service runs {primary.revision}, not what its stack says: "
+                "somebody changed it by other means"
+            )
+            watch = watching.start(self.invocation, self.image, forced=True)
         else:
             self.console.say("the service has this image already: following it until it is healthy")
+            return self._verify(watch)
+        self._agree(yes=yes)
+        self._force()
         return self._verify(watch)
+
+    def _force(self) -> None:
+        clients = self.invocation.clients
+        known = state.resource(clients.cloudformation, self.found.name, "TaskDefinition")
+        stop.force(clients.ecs, *self.where, known)
 
     def _change(self, *, yes: bool) -> Outcome:
         """Give the stack the image by a change set of the task definition and service alone."""
@@ -118,15 +136,15 @@ class Roll:
         except BaseException:
             planning.discard(self.invocation.clients.cloudformation, change_set)
             raise
-        watch = self._watch(forced=False)
+        watch = watching.start(self.invocation, self.image)
         sleep = partial(self._look_and_sleep, watch)
         try:
             stack.execute(self.invocation, change_set, sleep=sleep)
-        except RolledBack as error:
-            for event in watch.look():  # what CloudFormation was quicker to undo than we to see
-                self._show(event)
-            cause = f"a task stopped: {watch.failure}; " if watch.failure else ""
-            return Outcome("rolled-back", f"{cause}{error.message}")
+        except (RolledBack, StackFailed) as error:
+            told = watching.blamed(self.console, watch, error)
+            if isinstance(told, StackFailed):
+                raise told from error
+            return Outcome("rolled-back", told.message)
         return self._verify(watch)
 
     def _agree(self, *, yes: bool) -> None:
@@ -144,21 +162,19 @@ class Roll:
                     timeout=self.patience,
                     act=partial(self._waves, watch),
                 ):
-                    self._show(event)
+                    watching.show(self.console, event)
                     outcome = event.outcome
             except KeyboardInterrupt:
                 if ask(self.console, "the tasks are being rolled") is not Choice.WAIT:
                     raise Detached(
                         "left the rollout running", hint="opsctl update-tasks follows it again"
                     ) from None
-        if outcome.kind == "deployed":
-            self._ask_through_load_balancer()
-        return outcome
+        return self._asked_through_load_balancer() if outcome.kind == "deployed" else outcome
 
     def _look_and_sleep(self, watch: Watch, seconds: float) -> None:
-        """What happens to the tasks while CloudFormation only says that it waits."""
-        for event in (*watch.look(), *self._waves(watch)):
-            self._show(event)
+        watching.look(self.console, watch)
+        for event in self._waves(watch):
+            watching.show(self.console, event)
         time.sleep(seconds)
 
     def _waves(self, watch: Watch) -> Iterable[RolloutEvent]:
@@ -166,19 +182,14 @@ class Roll:
             return ()
         return stop.wave(self.invocation.clients.ecs, *self.where, watch, self.wish)
 
-    def _show(self, event: RolloutEvent) -> None:
-        self.console.emit("rollout", kind=event.kind, text=event.text, bad=event.bad)
-        if event.kind != "outcome":
-            mark = self.console.style("bad", "! ") if event.bad else "  "
-            self.console.say(f"{mark}{event.text}")
-
-    def _ask_through_load_balancer(self) -> None:
+    def _asked_through_load_balancer(self) -> Outcome:
         address = reach.address(self.invocation.clients.elbv2, self._service())
         if address is None:
-            return
+            return Outcome("deployed")
         answered = reach.reach(address, sleep=time.sleep)
         self.console.emit("reached", address=str(address), answer=answered.text)
         self.console.say(f"through the load balancer: {answered.text}")
+        return Outcome("deployed-unhealthy", answered.text) if answered.bad else Outcome("deployed")
 
     def _plan(self) -> ChangeSet:
         kept: dict[str, str | None] = dict.fromkeys(self.found.parameters)
@@ -207,15 +218,6 @@ class Roll:
                 hint="opsctl ecs up first, then opsctl update-tasks",
             )
 
-    def _watch(self, *, forced: bool) -> Watch:
-        clients = self.invocation.clients
-        return Watch.start(
-            partial(observe.observe, clients.ecs, clients.elbv2, *self.where),
-            partial(observe.images, clients.ecs),
-            image=self.wanted.reference or "",
-            forced=forced,
-        )
-
     def _wish(self) -> Wish:
         config = self.invocation.config.ecs
         size = observe.task_size(self.invocation.clients.ecs, self._service()["taskDefinition"])
@@ -231,11 +233,14 @@ class Roll:
         return observe.describe(self.invocation.clients.ecs, *self.where)
 
 
-def _cannot_start(found: Forecast, wish: Wish) -> OpsError:
+def _cannot_start(found: Forecast, wish: Wish, registered: int) -> OpsError:
     started = sum(found.waves)
     if found.lack == "instances":
+        why = "none has joined the cluster"
+        if registered:
+            why = f"{registered} are registered, none of them ACTIVE with a connected agent"
         return OpsError(
-            "cannot start: no instance of the cluster takes tasks", hint="opsctl ecs status"
+            f"cannot start: no instance takes tasks: {why}", hint="opsctl logs tail ecs agent"
         )
     what = "not one task fits" if not started else f"only {started} of {wish.desired} tasks fit"
     choices = "; ".join(found.choices) or "a larger `compute.instance_type`"

@@ -4,18 +4,24 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from opsctl.cli.console import Console
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
 from opsctl.cli.progress import StackProgress
-from opsctl.errors import Detached, OpsError
-from opsctl.stacks import apply, remove, state
+from opsctl.errors import Busy, Detached, OpsError
+from opsctl.stacks import apply, groups, remove, state
 from opsctl.stacks import plan as planning
+from opsctl.stacks.apply import StackEvent
 from opsctl.stacks.changes import Change, ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
 
+T = TypeVar("T")
+# Follows an operation from the event after which it began.
+Join = Callable[[Invocation, StackState, str | None], None]
+_ATTEMPTS = 5
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "Dynamic": "?"}
 
 
@@ -32,8 +38,9 @@ def plan(invocation: Invocation, stack: Stack) -> int:
 def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None = None) -> bool:
     """Plan, ask, execute and follow; True when something was changed."""
     console = invocation.console
-    found = ready(invocation, stack, yes=yes)
-    change_set = _plan(invocation, stack, found)
+    change_set = joining(
+        console, lambda: _plan(invocation, stack, ready(invocation, stack, yes=yes))
+    )
     show_change_set(console, change_set)
     if change_set.is_empty:
         console.emit("result", stack=stack.name, outcome="no_changes")
@@ -48,6 +55,16 @@ def up(invocation: Invocation, stack: Stack, *, yes: bool, confirm: str | None =
         raise Detached(f"nothing was done to `{stack.name}`")
     execute(invocation, change_set)
     return True
+
+
+def joining(console: Console, work: Callable[[], T]) -> T:
+    """Do it again, from its own look at the stack on, when somebody else was quicker to plan."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return work()
+        except Busy as error:
+            console.say(f"{error.message}, who was quicker")
+    return work()
 
 
 def execute(
@@ -134,8 +151,20 @@ def follow(
                 progress.pause()
                 _interrupted(invocation, stack, stack_id)
                 progress.resume()
+            except Exception:
+                invocation.console.warn(
+                    f"`{stack}` goes on in AWS: the same command joins it once this is solved"
+                )
+                raise
     assert last is not None
-    apply.conclude(last, cause)
+    apply.conclude(last, _explained(invocation, cause))
+
+
+def _explained(invocation: Invocation, cause: StackEvent | None) -> StackEvent | None:
+    if cause is None or cause.resource_type != groups.TYPE or not cause.physical_id:
+        return cause
+    refusal = groups.refusal(invocation.clients.autoscaling, cause.physical_id)
+    return replace(cause, reason=f"{cause.reason}: {refusal}") if refusal else cause
 
 
 def _interrupted(invocation: Invocation, stack: str, stack_id: str) -> None:
@@ -156,7 +185,9 @@ def _interrupted(invocation: Invocation, stack: str, stack_id: str) -> None:
     )
 
 
-def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | None:
+def ready(
+    invocation: Invocation, stack: Stack, *, yes: bool, join: Join | None = None
+) -> StackState | None:
     """The stack in a state that takes a change set: joined, repaired or absent."""
     clients = invocation.checked_clients()
     cloudformation = clients.cloudformation
@@ -167,7 +198,7 @@ def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | No
     if found.in_progress:
         invocation.console.say(f"`{stack.name}` is {found.status}: joining what is running")
         after = apply.operation_start(cloudformation, found.id)
-        follow(invocation, stack.name, found.id, after)
+        (join or _join)(invocation, found, after)
         found = state.describe(cloudformation, stack.name)
     if found is not None and found.status in state.DEAD:
         _clear(invocation, found, yes=yes)
@@ -175,10 +206,13 @@ def ready(invocation: Invocation, stack: Stack, *, yes: bool) -> StackState | No
     if found is not None and found.status == "UPDATE_ROLLBACK_FAILED":
         raise OpsError(
             f"`{stack.name}` is UPDATE_ROLLBACK_FAILED: {state.MEANING[found.status]}",
-            hint="aws cloudformation continue-update-rollback --stack-name "
-            f"{stack.name}, then run this again",
+            hint=state.way_out(stack.name, found.status),
         )
     return found
+
+
+def _join(invocation: Invocation, found: StackState, after: str | None) -> None:
+    follow(invocation, found.name, found.id, after)
 
 
 def _clear(invocation: Invocation, found: StackState, *, yes: bool) -> None:

@@ -1,16 +1,18 @@
 """`opsctl update-tasks`: from a commit to healthy tasks, and the truth about how it ended."""
 
 import time
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from opsctl.cli import release, stack
+from opsctl.cli import release, stack, watching
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.cli.roll import Roll, Strategy
 from opsctl.config.duration import parse_duration
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError, OpsError, RolledBack, StackFailed
 from opsctl.images import registry
+from opsctl.rollout.outcome import Outcome
 from opsctl.stacks import definition, state
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
@@ -43,17 +45,16 @@ def update_tasks(
     patience = _seconds(timeout)
     found = _ready_stack(invocation, yes=yes)
     wanted = _wanted(invocation, image, no_build=no_build, dry_run=dry_run)
-    roll = Roll(invocation, found, wanted, strategy, patience)
-    if not roll.changes and not force and roll.is_steady():
-        invocation.console.say("nothing to roll: these tasks already run, and are healthy")
-        invocation.console.emit("release", outcome="no_changes", image=wanted.reference)
+
+    def roll() -> Outcome | None:
+        # Again, because a build takes minutes, and others do not wait for it.
+        now = _ready_stack(invocation, yes=yes)
+        work = Roll(invocation, now, wanted, strategy, patience)
+        return _roll(work, yes=yes, dry_run=dry_run, force=force)
+
+    outcome = stack.joining(invocation.console, roll)
+    if outcome is None:
         return 0
-    if roll.changes or force:
-        roll.require_room()
-    if dry_run:
-        roll.show_plan()
-        return 0
-    outcome = roll.run(yes=yes, force=force)
     invocation.console.emit(
         "release",
         outcome=outcome.kind,
@@ -68,14 +69,42 @@ def update_tasks(
     return 0
 
 
+def _roll(roll: Roll, *, yes: bool, dry_run: bool, force: bool) -> Outcome | None:
+    """None when nothing was to be done, or nothing was to be changed."""
+    if not roll.changes and not force and roll.is_steady():
+        roll.console.say("nothing to roll: these tasks already run, and are healthy")
+        roll.console.emit("release", outcome="no_changes", image=roll.wanted.reference)
+        return None
+    if roll.changes or force:
+        roll.require_room()
+    if dry_run:
+        roll.show_plan()
+        return None
+    return roll.run(yes=yes, force=force)
+
+
 def _ready_stack(invocation: Invocation, *, yes: bool) -> StackState:
     """The ecs stack, once nobody else is changing it."""
     name = definition.ecs(invocation.config).name
     wanted = Stack(name, "ecs", "", {}, (), {})
-    found = stack.ready(invocation, wanted, yes=yes)
+    found = stack.ready(invocation, wanted, yes=yes, join=_join)
     if found is None or not found.exists:
         raise OpsError(f"there is no stack `{name}`", hint="opsctl ecs up")
     return found
+
+
+def _join(invocation: Invocation, found: StackState, after: str | None) -> None:
+    """Follow somebody's rollout as if it were ours; any other operation by its events alone."""
+    follow = partial(stack.follow, invocation, found.name, found.id, after)
+    if found.status != "UPDATE_IN_PROGRESS":
+        follow()
+        return
+    console = invocation.console
+    watch = watching.start(invocation, found.parameters.get("Image", ""), joined=True)
+    try:
+        follow(sleep=partial(watching.look_and_sleep, console, watch))
+    except (RolledBack, StackFailed) as error:
+        raise watching.blamed(console, watch, error) from error
 
 
 def _wanted(

@@ -25,17 +25,19 @@ class Facts:
     redis: tuple[str, ...]
 
 
-def read(file: Path, *, directory: Path) -> Facts | None:
+def read(file: Path, *, directory: Path, source: str = "") -> Facts | None:
     """None when no service is beside the file or installed: then only the image build checks it.
 
-    Raises TemplateError with the parser's own `FILE:LINE - message`.
+    Raises TemplateError with the parser's own `FILE:LINE - message`; FILE is `source` where given:
+    what `file` was filled from, line by line.
     """
     checked = _service(directory, "check", file)
     if "No module named service" in checked.stderr:
         return None
     if checked.returncode:
+        said = checked.stderr.strip().replace(f"{file}:", f"{source or file}:")
         raise TemplateError(
-            f"the service refuses this Caddyfile: {checked.stderr.strip()}",
+            f"the service refuses this Caddyfile: {said}",
             hint="correct the template; the Caddyfile is made from it",
         )
     return facts(json.loads(_service(directory, "adapt", file).stdout))

@@ -12,6 +12,8 @@ from opsctl.rollout.outcome import Goal, Outcome
 
 # ECS lists every task by its id; how many there are is said already.
 _TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
+# A target may have gone before it was looked at; the service's events keep what was wrong.
+_UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Watch:
     """Remembers what was told already, so that each thing is told once.
 
     `ours` is the id of the deployment that runs `image`, once it was seen to be the primary;
-    `failure` is why its first failing task stopped.
+    `failed` is its first failing task, and `said` asks for the last line that a task wrote.
     """
 
     observe: Callable[[], Observation]
@@ -36,7 +38,9 @@ class Watch:
     goal: Goal
     last: Observation
     ours: str = ""
-    failure: str = ""
+    failed: Task | None = None
+    said: Callable[[Task], str] = lambda task: ""
+    _sick: str = ""
     _seen: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
     _looked_up: set[str] = field(default_factory=set)
@@ -49,10 +53,13 @@ class Watch:
         *,
         image: str,
         forced: bool = False,
+        joined: bool = False,
+        said: Callable[[Task], str] = lambda task: "",
     ) -> "Watch":
         """Look once before anything is changed, so that only what is new is told.
 
         `images` are those of a task definition, which is how the deployment of `image` is known.
+        With `joined` it began before this, and its tasks that stopped meanwhile are news.
         """
         now = observe()
         primary = now.primary
@@ -61,9 +68,11 @@ class Watch:
             before=primary.id if primary else "",
             before_definition=primary.task_definition if primary else "",
             forced=forced,
+            known=frozenset(each.id for each in now.deployments),
         )
-        watch = cls(observe, images, image, goal, now)
-        watch._seen = {task.id for task in now.stopped} | {each.id for each in now.messages}
+        watch = cls(observe, images, image, goal, now, said=said)
+        watch._seen = {each.id for each in now.messages}
+        watch._seen |= set() if joined else {task.id for task in now.stopped}
         return watch
 
     def look(self) -> Iterator[RolloutEvent]:
@@ -77,7 +86,19 @@ class Watch:
         self.last = now
 
     def verdict(self) -> Outcome | None:
-        return outcome.judge(self.last, self.goal, ours=self.ours)
+        found = outcome.judge(self.last, self.goal, ours=self.ours)
+        if found is not None and found.kind == "rolled-back":
+            return replace(found, reason=self.because(found.reason))
+        return found
+
+    def because(self, told: str) -> str:
+        """What was told of the end, after the reason that the tasks gave for it."""
+        if self.failed is None:
+            return told
+        more = self._sick if self.failed.sick else ""
+        line = self.said(self.failed) if self.failed.ran else ""
+        words = (f": {more}" if more else "") + (f", and last said: {line}" if line else "")
+        return f"a task stopped: {self.failed.why.rstrip('.')}{words}; {told}"
 
     def _learn(self, now: Observation) -> None:
         """Find out which task definitions run the image asked for."""
@@ -100,6 +121,8 @@ class Watch:
         for message in now.messages:
             if message.id not in self._seen:
                 self._seen.add(message.id)
+                if found := _UNHEALTHY.search(message.text):
+                    self._sick = self._sick or found[1]
                 yield RolloutEvent("message", _TASKS.sub("", message.text))
         if _counts(now, self.goal) != _counts(self.last, self.goal):
             yield RolloutEvent("counts", _counts(now, self.goal))
@@ -109,13 +132,14 @@ class Watch:
         return task.deployment == self.ours if self.ours else task.deployment != self.goal.before
 
     def _stop(self, task: Task) -> RolloutEvent:
-        why = _why(task)
-        bad = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited")
-        if bad:
-            self.failure = self.failure or why
+        why = task.why
+        if task.failed:
+            self.failed = self.failed or task
         told, self._told = why in self._told, self._told | {why}
         return RolloutEvent(
-            "stopped", f"task {task.id} stopped{' likewise' if told else f': {why}'}", bad=bad
+            "stopped",
+            f"task {task.id} stopped{' likewise' if told else f': {why}'}",
+            bad=task.failed,
         )
 
     def _health(self, now: Observation) -> Iterator[RolloutEvent]:
@@ -123,6 +147,8 @@ class Watch:
         for each in now.targets:
             if before.get(each.id) != (each.state, each.reason):
                 reason = f" ({each.reason})" if each.reason else ""
+                if each.state == "unhealthy":
+                    self._sick = f"{each.description or 'unhealthy'}{reason}"
                 yield RolloutEvent(
                     "target",
                     f"target {each.id} is {each.state}{reason}",
@@ -162,8 +188,3 @@ def _counts(now: Observation, goal: Goal) -> str:
     old = sum(each.running for each in now.deployments if not goal.is_ours(each))
     health = f", {outcome.healthy(now)} targets healthy" if now.targets else ""
     return f"{new} of {now.desired} new tasks run, {pending} start, {old} old remain{health}"
-
-
-def _why(task: Task) -> str:
-    """The container's own words where there are some: the task's are often generic."""
-    return "; ".join(task.exits) or task.reason or task.stop_code or "no reason given"

@@ -27,6 +27,15 @@ class Deployment:
     state: str = ""
     reason: str = ""
 
+    @property
+    def revision(self) -> str:
+        """The task definition as `family:revision`."""
+        return self.task_definition.rpartition("/")[2]
+
+
+_NOT_STARTED, _EXITED = "TaskFailedToStart", "EssentialContainerExited"
+_SICK = "Task failed ELB health checks"
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -40,6 +49,29 @@ class Task:
     stop_code: str = ""
     reason: str = ""
     exits: tuple[str, ...] = ()
+
+    @property
+    def sick(self) -> bool:
+        """Stopped for its health checks; ECS has no stop code for that."""
+        return self.reason.startswith(_SICK)
+
+    @property
+    def ran(self) -> bool:
+        """Ended by itself, so it may have said why."""
+        return self.stop_code == _EXITED
+
+    @property
+    def failed(self) -> bool:
+        return self.ran or self.sick or self.stop_code == _NOT_STARTED
+
+    @property
+    def why(self) -> str:
+        """The container's own words where it ended by itself: the task's are often generic."""
+        if self.sick:
+            return _SICK
+        own = "; ".join(self.exits)
+        first, second = (own, self.reason) if self.failed else (self.reason, own)
+        return first or second or self.stop_code or "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +179,12 @@ def instances(ecs: "ECSClient", cluster: str, service: str) -> tuple[Instance, .
             if each.get("agentConnected")
         ]
     return tuple(found)
+
+
+def registered(ecs: "ECSClient", cluster: str) -> int:
+    """How many instances have ever joined the cluster and are still known to it."""
+    found = ecs.describe_clusters(clusters=[cluster])["clusters"]
+    return found[0].get("registeredContainerInstancesCount", 0) if found else 0
 
 
 def task_size(ecs: "ECSClient", task_definition: str) -> TaskSize:

@@ -20,13 +20,16 @@ class Outcome:
 
     def require(self) -> None:
         """Raise what `kind` means for the exit code; "deployed" raises nothing."""
-        again = "opsctl ecs status"
+        read = "opsctl logs tail --since 15m"
         if self.kind == "deployed-unhealthy":
-            raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=again)
+            raise OpsError(f"deployed, but unhealthy: {self.reason}", hint=read)
         if self.kind == "rolled-back":
-            raise RolledBack(f"rolled back: {self.reason}", hint="opsctl logs tail --since 15m")
+            raise RolledBack(f"rolled back: {self.reason}", hint=read)
         if self.kind == "superseded":
-            raise Superseded(f"superseded: {self.reason}", hint=again)
+            raise Superseded(
+                f"superseded: {self.reason}",
+                hint="opsctl ecs status; the same command again, if yours shall win",
+            )
         if self.kind == "timed-out":
             raise TimedOut(
                 f"still running: {self.reason}",
@@ -38,32 +41,34 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The task definitions that run the image asked for, and the deployment before.
+    """The task definitions that run the image asked for, and the deployments before.
 
-    With `forced`, a deployment of the same task definition counts only if it is a new one.
+    With `forced`, a deployment of the same task definition counts only if it is not in `known`.
     """
 
     task_definitions: frozenset[str]
     before: str = ""
     before_definition: str = ""
     forced: bool = False
+    known: frozenset[str] = frozenset()
 
     def is_ours(self, deployment: Deployment) -> bool:
         if deployment.task_definition not in self.task_definitions:
             return False
-        return not (self.forced and deployment.id == self.before)
+        return not (self.forced and deployment.id in self.known)
 
 
 def judge(now: Observation, goal: Goal, *, ours: str) -> Outcome | None:
     """None while nothing is certain; `ours` is the id of our deployment once it was primary."""
     primary = now.primary
-    if primary is None or not ours:
+    if primary is None:
+        return None
+    if not ours and (primary.id == goal.before or goal.is_ours(primary)):
         return None
     if primary.id != ours:
         if primary.task_definition == goal.before_definition:
             return Outcome("rolled-back", _failure(now, goal, primary))
-        revision = primary.task_definition.rpartition("/")[2]
-        return Outcome("superseded", f"the primary deployment is now {revision} ({primary.id})")
+        return Outcome("superseded", _successor(goal, primary))
     others = (each for each in now.deployments if each.id != ours)
     settled = (
         primary.running == primary.desired == now.desired
@@ -104,11 +109,14 @@ def _health(now: Observation) -> str:
 
 
 def _failure(now: Observation, goal: Goal, primary: Deployment) -> str:
-    failed = [each for each in now.deployments if goal.is_ours(each)]
-    causes = [
-        " ".join(filter(None, (task.reason, *task.exits)))
-        for task in now.stopped
-        if task.task_definition in goal.task_definitions
-    ]
-    reason = next((each.reason for each in failed if each.reason), "") or primary.reason
-    return "; ".join(filter(None, (reason, *causes[:1]))) or "ECS went back to the old revision"
+    told = [each for each in now.deployments if goal.is_ours(each)]
+    # Once the old revision has settled again, its own reason says no more than that.
+    told += [primary] if primary.state == "IN_PROGRESS" else []
+    reason = next((each.reason for each in told if each.reason), "")
+    return reason or f"{primary.revision} is the primary deployment again"
+
+
+def _successor(goal: Goal, primary: Deployment) -> str:
+    same = primary.task_definition in goal.task_definitions
+    of = "a newer deployment of the same image" if same else "a deployment of another image"
+    return f"{of} is the primary now: {primary.revision} ({primary.id})"

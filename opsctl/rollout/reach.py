@@ -1,6 +1,7 @@
 """One request as a client would send it: through the load balancer, to whatever answers."""
 
 import http.client
+import json
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
 _ATTEMPTS = 5
+_LONGEST = 4096
+# An entity that nobody has: where no token is needed, Redis has to be asked for the answer.
+_PATH = "/v1/cids/opsctl/entity_types/opsctl/domains/opsctl/keys/opsctl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Answer:
 
     status: int | None
     text: str
+
+    @property
+    def bad(self) -> bool:
+        return self.status is not None and self.status >= 500
 
 
 def address(elbv2: "ElasticLoadBalancingv2Client", service: Mapping[str, Any]) -> Address | None:
@@ -53,7 +61,7 @@ def reach(address: Address, *, sleep: Callable[[float], None]) -> Answer:
         if attempt:
             sleep(1.0)
         answer = _ask(address)
-        if answer.status is not None and answer.status < 500:
+        if answer.status is not None and not answer.bad:
             break
     return answer
 
@@ -62,12 +70,21 @@ def _ask(address: Address) -> Answer:
     kind = http.client.HTTPSConnection if address.tls else http.client.HTTPConnection
     connection = kind(address.host, address.port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"User-Agent": "opsctl"})
+        connection.request("GET", _PATH, headers={"User-Agent": "opsctl"})
         response = connection.getresponse()
-        return Answer(response.status, f"{address} answered {response.status}")
+        detail = _detail(response.read(_LONGEST)) if response.status >= 500 else ""
+        return Answer(response.status, f"{address} answered {response.status}{detail}")
     except socket.gaierror:
         return Answer(None, f"{address.host} is not known on this machine, so it was not asked")
     except (OSError, http.client.HTTPException) as error:
         return Answer(None, f"{address} could not be asked from here: {error}")
     finally:
         connection.close()
+
+
+def _detail(body: bytes) -> str:
+    """The sentence of a problem document; nothing of any other body."""
+    try:
+        return f" ({json.loads(body)['detail']})"
+    except (ValueError, TypeError, KeyError):
+        return ""

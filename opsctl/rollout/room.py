@@ -79,8 +79,10 @@ class Forecast:
         return self.lack is None
 
 
-def forecast(instances: Sequence[Instance], wish: Wish, *, more_instances: int = 0) -> Forecast:
-    """`more_instances` is how many the Auto Scaling group may be allowed to add."""
+def forecast(
+    instances: Sequence[Instance], wish: Wish, *, desired: int = 0, maximum: int = 0
+) -> Forecast:
+    """`desired` and `maximum` are of instances, as the Auto Scaling group has them."""
     steps = list(roll(instances, wish))
     waves = tuple(step.count for step in steps if step.action == "start")
     room = len(_place(instances, wish, wish.desired)[1])
@@ -88,7 +90,7 @@ def forecast(instances: Sequence[Instance], wish: Wish, *, more_instances: int =
         return Forecast(room, waves)
     last = steps[-1].instances if steps else tuple(instances)
     return Forecast(
-        room, waves, _lack(last, wish), tuple(_choices(instances, wish, more_instances))
+        room, waves, _lack(last, wish), tuple(_choices(instances, wish, desired, maximum))
     )
 
 
@@ -175,7 +177,9 @@ def _lack(instances: Sequence[Instance], wish: Wish) -> Lack:
     return nearest[0] if nearest else "limits"
 
 
-def _choices(instances: Sequence[Instance], wish: Wish, more: int) -> Iterator[str]:
+def _choices(
+    instances: Sequence[Instance], wish: Wish, desired: int, maximum: int
+) -> Iterator[str]:
     """Each smallest single change after which everything rolls."""
     for percent in range(min(wish.minimum_percent, 100) // 5 * 5, -1, -5):
         if percent < wish.minimum_percent and _rolls(
@@ -184,20 +188,24 @@ def _choices(instances: Sequence[Instance], wish: Wish, more: int) -> Iterator[s
             yield f"`ecs.minimum_healthy_percent: {percent}`"
             break
     if instances:
-        yield from _bigger_fleet(instances, wish, more)
+        yield from _bigger_fleet(instances, wish, desired, maximum)
         yield from _smaller_task(instances, wish)
     if wish.maximum <= wish.desired and _rolls(instances, replace(wish, maximum_percent=200)):
         yield "`ecs.maximum_percent: 200`"
 
 
-def _bigger_fleet(instances: Sequence[Instance], wish: Wish, more: int) -> Iterator[str]:
+def _bigger_fleet(
+    instances: Sequence[Instance], wish: Wish, desired: int, maximum: int
+) -> Iterator[str]:
     model = max(instances, key=lambda each: (each.whole_cpu, each.whole_memory))
     for extra in range(1, wish.desired + 1):
         fresh = [Instance(f"new-{n}", model.whole_cpu, model.whole_memory) for n in range(extra)]
         if _rolls([*instances, *fresh], wish):
             total = len(instances) + extra
-            key = "desired" if extra <= more else "maximum"
-            yield f"`compute.{key}: {total}`"
+            if total <= desired:
+                yield f"all {desired} instances of `compute.desired` ({len(instances)} take tasks)"
+            else:
+                yield f"`compute.{'desired' if total <= maximum else 'maximum'}: {total}`"
             return
 
 

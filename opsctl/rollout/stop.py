@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
 
 
-def force(ecs: "ECSClient", cluster: str, service: str) -> None:
-    """Begin a new deployment of what the service already is."""
-    ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
+def force(ecs: "ECSClient", cluster: str, service: str, task_definition: str) -> None:
+    """Begin a new deployment, whether or not the service has this task definition already."""
+    ecs.update_service(
+        cluster=cluster,
+        service=service,
+        taskDefinition=task_definition,
+        forceNewDeployment=True,
+    )
 
 
 def wave(

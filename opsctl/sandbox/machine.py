@@ -13,6 +13,7 @@ from opsctl.sandbox.host import surroundings
 from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
 from opsctl.sandbox.host.meters import Traffic
+from opsctl.sandbox.host.stand_in import StandIn
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation, neighbours, scenario
 from opsctl.sandbox.operations import table as simulated
@@ -54,6 +55,7 @@ class Machine:
             limit=settings.max_processes,
             traffic=traffic,
             cache_port=sandbox.cache_port if sandbox.redis else None,
+            stand_in=StandIn() if settings.tasks == "none" else None,
         )
         self.doors = Doors(self.host.balancer)
         operations |= self.doors.operations()

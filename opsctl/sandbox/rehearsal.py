@@ -4,11 +4,6 @@ Each is a file of data in `rehearsals/`; running one starts a sandbox of its own
 to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
-import json
-import os
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,8 +12,9 @@ from typing import Any, Literal
 import yaml
 
 from opsctl.errors import ConfigError, OpsError
-from opsctl.sandbox import environment, image, lifecycle
-from opsctl.sandbox.home import Home, Sandbox, Settings
+from opsctl.sandbox import lifecycle
+from opsctl.sandbox.home import Home, Settings, Tasks
+from opsctl.sandbox.stage import Object, Stage
 
 FOLDER = Path(__file__).parent / "rehearsals"
 Setup = Literal["nothing", "db", "ecs", "released"]
@@ -35,16 +31,38 @@ _COMMANDS: Mapping[Setup, Sequence[Sequence[str]]] = {
 _CONFIG: Mapping[str, Any] = {
     "name": "rehearsal",
     "network": {"vpc": "vpc-00000001", "subnets": ["subnet-00000001", "subnet-00000002"]},
+    "compute": {"maximum": 3},
 }
-_WITHIN = 150.0
+# Nobody watches the preparation, and a simulated task is ready as soon as it is due.
+_PREPARING = 3000.0
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`.
+
+    At the line of the command's screen that holds `when`; without it before the command, which
+    begins once the other has said `until`.
+    """
+
+    opsctl: Sequence[str] = ()
+    aws: str = ""
+    call: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    when: str = ""
+    until: str = ""
+
+    def __str__(self) -> str:
+        return f"opsctl {' '.join(self.opsctl)}" if self.opsctl else f"{self.aws}: {self.call}"
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """`command` may name `IMAGE-1` and `IMAGE-2`; `screen` is what the operator must read.
+    """`command` may name `IMAGE-1` and so on; `screen` is what the operator must read.
 
     `failures` go to the simulation, `faults` onto the wire, `config` over the least config;
     `then` runs after they were planned, however it ends. `cause` is what really is wrong.
+    Under `--json` the command must print objects that hold the members given in `json`.
     """
 
     name: str
@@ -52,131 +70,152 @@ class Rehearsal:
     command: Sequence[str]
     exit_code: int
     screen: Sequence[str]
+    json: Sequence[Mapping[str, Any]] = ()
     setup: Setup = "released"
-    failures: Sequence[Mapping[str, Any]] = ()
-    faults: Sequence[Mapping[str, Any]] = ()
+    failures: Sequence[Object] = ()
+    faults: Sequence[Object] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
     then: Sequence[Sequence[str]] = ()
+    meanwhile: Sequence[Meanwhile] = ()
     cause: str = ""
+    tasks: Tasks = "none"
     speed: float = 120.0
 
 
 @dataclass(frozen=True)
 class RehearsalEvent:
-    """A step, a line of the screen, or (last) the exit code."""
+    """A step, a line of the screen, or (last) how it ended: `otherwise` than its file says."""
 
     kind: Literal["step", "screen", "result"]
     text: str = ""
     exit_code: int | None = None
+    otherwise: Sequence[str] = ()
+    data: Sequence[Object] = ()
 
 
 def every() -> list[Rehearsal]:
-    return [_read(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    return [read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
 
 
 def load(name: str) -> Rehearsal:
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"there is no rehearsal `{name}`", hint="opsctl rehearse")
-    return _read(path)
+    return read(path)
 
 
-def _read(path: Path) -> Rehearsal:
+def read(path: Path) -> Rehearsal:
+    """Raises ConfigError for a key that means nothing."""
     content = yaml.safe_load(path.read_text())
-    if unknown := set(content) - {one.name for one in fields(Rehearsal)}:
+    content["meanwhile"] = [_known(Meanwhile, each, path) for each in content.get("meanwhile", ())]
+    found: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
+    return found
+
+
+def _known(kind: Any, content: Object, path: Path) -> Any:
+    if unknown := set(content) - {one.name for one in fields(kind)}:
         raise ConfigError(f"{path.name}: unknown key {', '.join(sorted(unknown))}")
-    return Rehearsal(name=path.stem, **content)
+    return kind(**content)
 
 
 def run(
-    rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str]
+    rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str], *, json: bool = False
 ) -> Iterator[RehearsalEvent]:
-    """Run it in an empty directory. Raises OpsError when the preparation itself fails."""
-    (directory / "opsctl.yaml").write_text(
-        yaml.safe_dump({**_CONFIG, **rehearsal.config}, sort_keys=False)
-    )
+    """Run it in an empty directory. Raises OpsError when the preparation itself fails.
+
+    With `json` the screen is what goes to stderr, and the result has what went to stdout.
+    """
+    config = {**_CONFIG, **rehearsal.config}
+    (directory / "opsctl.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     for name, text in rehearsal.files.items():
         (directory / name).write_text(text)
     home = Home(directory)
-    settings = Settings(tasks="none", speed=rehearsal.speed)
+    settings = Settings(tasks=rehearsal.tasks, speed=rehearsal.speed)
     yield RehearsalEvent("step", f"a sandbox, {rehearsal.speed:g} times as fast as AWS")
     *_, started = lifecycle.up(home, settings, environ)
     assert started.sandbox is not None
+    stage = Stage(
+        started.sandbox,
+        directory,
+        environ,
+        repository=str(config["name"]),
+        images=rehearsal.images,
+    )
     try:
-        yield from _against(rehearsal, started.sandbox, directory, environ)
+        yield from _prepare(rehearsal, stage)
+        yield from _perform(rehearsal, stage, json=json)
     finally:
+        stage.close()
         list(lifecycle.down(home))
 
 
-def _against(
-    rehearsal: Rehearsal, sandbox: Sandbox, directory: Path, environ: Mapping[str, str]
-) -> Iterator[RehearsalEvent]:
-    stage = _Stage(sandbox, directory, environ)
+def _prepare(rehearsal: Rehearsal, stage: Stage) -> Iterator[RehearsalEvent]:
     for words in _COMMANDS[rehearsal.setup]:
+        # A real task needs its own time to start, however fast the clock runs.
+        real = rehearsal.tasks != "none" and words[0] == "update-tasks"
+        stage.post("clock", {"speed": rehearsal.speed if real else _PREPARING})
         yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
-        code, screen = stage.opsctl(words)
-        if code != 0:
-            raise OpsError(f"preparing: opsctl {words[0]} exited {code}\n{screen}")
+        command = stage.opsctl(words)
+        screen = list(command.screen())
+        if code := command.end()[0]:
+            raise OpsError("\n".join([f"preparing: opsctl {words[0]} exited {code}", *screen]))
     yield RehearsalEvent("step", f"the failure: {rehearsal.tells}")
     stage.post("failures", rehearsal.failures)
     stage.post("faults", rehearsal.faults)
     for words in rehearsal.then:
         yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
-        stage.opsctl(words)
+        list(stage.opsctl(words).screen())
+    stage.post("clock", {"speed": rehearsal.speed})
+
+
+def _perform(rehearsal: Rehearsal, stage: Stage, *, json: bool) -> Iterator[RehearsalEvent]:
+    for each in rehearsal.meanwhile:
+        if not each.when:
+            yield from _meanwhile(each, stage)
+    waiting = [each for each in rehearsal.meanwhile if each.when]
     yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
-    code, screen = stage.opsctl(rehearsal.command)
-    stage.post("faults", [])
-    for line in screen.splitlines():
+    command = stage.opsctl(rehearsal.command, json=json)
+    screen = []
+    for line in command.screen():
+        screen.append(line)
         yield RehearsalEvent("screen", line)
-    yield RehearsalEvent("result", exit_code=code)
+        for each in [each for each in waiting if each.when in line]:
+            waiting.remove(each)
+            yield from _meanwhile(each, stage)
+    code, data = command.end()
+    otherwise = [f"`{each.when}` was never read" for each in waiting]
+    otherwise += compare(rehearsal, code, "\n".join(screen), data if json else None)
+    yield RehearsalEvent("result", exit_code=code, otherwise=otherwise, data=data)
 
 
-class _Stage:
-    """The real command, pointed at the sandbox, and the sandbox's own pages."""
+def _meanwhile(step: Meanwhile, stage: Stage) -> Iterator[RehearsalEvent]:
+    yield RehearsalEvent("step", f"meanwhile, somebody else: {step}")
+    if step.opsctl:
+        stage.other(step.opsctl, step.until)
+    else:
+        stage.call(step.aws, step.call, step.parameters)
 
-    def __init__(self, sandbox: Sandbox, directory: Path, environ: Mapping[str, str]) -> None:
-        self._sandbox = sandbox
-        self._directory = directory
-        root = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, (root, environ.get("PYTHONPATH", ""))))
-        kept = {k: v for k, v in environ.items() if not k.startswith(("AWS_", "OPSCTL_"))}
-        self._environ = {
-            **kept,
-            **environment.variables(sandbox),
-            "PYTHONPATH": path,
-            "NO_COLOR": "1",
-        }
-        self._images: dict[str, str] = {}
 
-    def opsctl(self, words: Sequence[str]) -> tuple[int, str]:
-        """Exit code and everything it said."""
-        done = subprocess.run(
-            [sys.executable, "-m", "opsctl", *(self._word(word) for word in words)],
-            cwd=self._directory,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_WITHIN,
-        )
-        return done.returncode, done.stdout
+def compare(
+    rehearsal: Rehearsal, exit_code: int, screen: str, data: Sequence[Object] | None
+) -> list[str]:
+    """What is otherwise than its file says; `data` is None when there was no `--json`."""
+    found = []
+    if exit_code != rehearsal.exit_code:
+        found.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")
+    found += [f"nobody could read `{each}`" for each in rehearsal.screen if each not in screen]
+    if "Traceback" in screen:
+        found.append("there is a traceback")
+    if data is None:
+        return found
+    found += [f"no JSON object has {each}" for each in rehearsal.json if not _holds(data, each)]
+    errors = [each["exit_code"] for each in data if each["type"] == "error"]
+    if errors != [exit_code] * bool(exit_code):
+        found.append(f"the JSON tells exit codes {errors}, but it is {exit_code}")
+    return found
 
-    def post(self, page: str, content: Sequence[Mapping[str, Any]]) -> None:
-        body = json.dumps([dict(one) for one in content]).encode()
-        url = f"{self._sandbox.endpoint}/_sandbox/{page}"
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10):
-            pass
 
-    def _word(self, word: str) -> str:
-        """`IMAGE-N` becomes a reference to an image that is pushed when first named."""
-        if not word.startswith("IMAGE-"):
-            return word
-        if word not in self._images:
-            package = self._directory / "service"
-            package.mkdir(exist_ok=True)
-            packed = image.pack(package, f"# release {word}\n:8082 {{\n}}\n")
-            name = str(_CONFIG["name"])
-            self._images[word] = image.push(self._sandbox.endpoint, name, packed, tag=word.lower())
-        return self._images[word]
+def _holds(data: Sequence[Object], wanted: Object) -> bool:
+    return any(wanted.items() <= each.items() for each in data)

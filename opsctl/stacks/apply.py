@@ -1,5 +1,6 @@
 """Execute what was reviewed, and tell every stack event once, oldest first."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
 from opsctl.errors import OpsError, RolledBack, StackFailed
+from opsctl.stacks import state
 from opsctl.stacks.changes import ChangeSet
 
 if TYPE_CHECKING:
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 # What CloudFormation writes on resources that did not fail themselves.
 _NOISE = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s)")
+# What resource handlers wrap around the sentence that somebody wrote for people.
+_ENVELOPE = re.compile(
+    r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,11 @@ class StackEvent:
     def is_cause(self) -> bool:
         """A failure of its own, not the echo of another's."""
         return self.failed and bool(self.reason) and not self.reason.startswith(_NOISE)
+
+    @property
+    def sentence(self) -> str:
+        found = _ENVELOPE.fullmatch(self.reason)
+        return found[1] if found else self.reason
 
     @property
     def is_stack(self) -> bool:
@@ -105,11 +116,16 @@ def conclude(last: StackEvent, cause: StackEvent | None) -> None:
     """Raise RolledBack or StackFailed unless `last` ends an operation that did what was asked."""
     if last.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
         return
-    why = f": {cause.logical_id}: {cause.reason}" if cause else ""
+    why = f": {cause.logical_id}: {cause.sentence}" if cause else ""
     if "ROLLBACK_COMPLETE" in last.status:
-        raise RolledBack(f"`{last.stack}` was rolled back ({last.status}){why}")
+        raise RolledBack(
+            f"`{last.stack}` was rolled back ({last.status}){why}",
+            hint="solve that, then run the same command again",
+        )
+    why = why or (f": {last.reason}" if last.reason else "")
     raise StackFailed(
-        f"`{last.stack}` ended in {last.status}{why or (': ' + last.reason if last.reason else '')}"
+        f"`{last.stack}` ended in {last.status}{why}",
+        hint=state.way_out(last.stack, last.status),
     )
 
 

@@ -1,11 +1,12 @@
 """Look, change nothing that runs: a stack's wish becomes a change set."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
-from opsctl.errors import OpsError, TimedOut
+from opsctl.errors import Busy, OpsError, TimedOut
 from opsctl.stacks import changes
 from opsctl.stacks.changes import ChangeSet
 from opsctl.stacks.definition import Stack
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # CloudFormation takes a template body up to here, and one in S3 up to 1 MB.
 MAXIMUM_BODY = 51_200
 _DEADLINE = 300.0
+# CloudFormation has no code of its own for a stack that is in an operation.
+_BUSY = re.compile(r"is in \w+_IN_PROGRESS state and can ?not be updated")
 # Two wordings are in use for the same thing; the second comes from CreateChangeSet itself.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
@@ -34,7 +37,8 @@ def plan(
 ) -> ChangeSet:
     """Create and read a change set called `opsctl-<token>`.
 
-    An empty one is removed again. Raises OpsError when CloudFormation refuses the template.
+    An empty one is removed again. Raises OpsError when CloudFormation refuses the template, and
+    Busy when somebody else has begun to change the stack since `state`.
     """
     cloudformation = clients.cloudformation
     kind = "UPDATE" if state is not None and state.exists else "CREATE"
@@ -53,6 +57,11 @@ def plan(
     except cloudformation.exceptions.ClientError as error:
         if any(words in aws.message(error) for words in _NOTHING):
             return ChangeSet(id="", stack=stack.name, stack_id="", kind=kind)
+        if _BUSY.search(aws.message(error)):
+            raise Busy(
+                f"somebody else is changing `{stack.name}`",
+                hint="run the same command again: it joins what is running",
+            ) from error
         raise
     return _read(cloudformation, stack.name, created["Id"], kind, sleep)
 

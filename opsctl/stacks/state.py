@@ -71,6 +71,20 @@ def outputs(cloudformation: "CloudFormationClient", name: str, *, hint: str) -> 
     return state.outputs
 
 
+def resource(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> str:
+    """The physical id of one resource."""
+    found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+    return found["StackResourceDetail"]["PhysicalResourceId"]
+
+
+def way_out(name: str, status: str) -> str:
+    """What to do about an operation that ended in `status`, as a hint."""
+    if status == "UPDATE_ROLLBACK_FAILED":
+        command = f"aws cloudformation continue-update-rollback --stack-name {name}"
+        return f"{command}, then run this again"
+    return "solve that, then run the same command again"
+
+
 def require_ours(state: StackState) -> None:
     if not state.ours:
         raise OpsError(

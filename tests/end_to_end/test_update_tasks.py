@@ -137,7 +137,7 @@ def test_without_an_engine_an_existing_image_is_the_way(place: Place) -> None:
     ("before", "after", "words"),
     [
         ("REDIS_ADDRESS", "REDIS_ADRESS", "Caddyfile_template:16: `REDIS_ADRESS` has no value"),
-        ("transformrequest", "transformreqest", "Caddyfile.new:15 - "),
+        ("transformrequest", "transformreqest", "Caddyfile_template:15 - "),
         (":8082 {", ":8083 {", "no site of the Caddyfile listens on it"),
         ("REDIS_ADDRESS", "elsewhere:6379", "names Redis at elsewhere:6379"),
     ],

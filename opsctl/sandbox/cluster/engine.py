@@ -219,7 +219,7 @@ class Engine:
         for instance in doomed:
             instances.terminate(self.world, instance, "a user request, deleting the group")
         if not any(i.group == name and i.state != "terminated" for i in self._instances()):
-            del self.world.groups[name]
+            self.world.deleted_groups[name] = self.world.groups.pop(name)
 
     def _instances(self) -> list[Instance]:
         return list(self.world.instances.values())

@@ -206,7 +206,7 @@ def _terminated(world: World, instance: Instance, activity: Activity | None) -> 
     group = world.groups.get(instance.group)
     left = [i for i in world.instances.values() if i.group == instance.group]
     if group and group.deleting and all(i.state == "terminated" for i in left):
-        del world.groups[instance.group]
+        world.deleted_groups[group.spec.name] = world.groups.pop(instance.group)
     elif group and not group.deleting:
         balance(world, group)
 

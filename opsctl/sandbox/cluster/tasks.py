@@ -108,7 +108,8 @@ def _pull_error(task: Task, failure: Failure) -> str:
             f"CannotPullContainerError: Error response from daemon: manifest for {image} "
             "not found: manifest unknown: Requested image not found"
         )
-    repository = image.split("@")[0].rsplit(":", 1)[0]
+    host, _, name = image.split("@")[0].rpartition("/")
+    repository = f"{host}/{name.partition(':')[0]}"
     return (
         f"CannotPullContainerError: Error response from daemon: pull access denied for "
         f"{repository}, repository does not exist or may require 'docker login': denied: "

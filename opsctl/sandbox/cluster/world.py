@@ -44,6 +44,8 @@ class World:
     instances: dict[str, Instance] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     providers: dict[str, CapacityProvider] = field(default_factory=dict)
+    deleted_groups: dict[str, Group] = field(default_factory=dict)
+    """For their activities, which AWS tells for six weeks."""
     targets: dict[tuple[str, str, int], Target] = field(default_factory=dict)
     """By (target group ARN, instance id, port)."""
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")

@@ -21,6 +21,7 @@ from opsctl.sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl.sandbox.host.journal import Journal, Place
 from opsctl.sandbox.host.meters import Meters, Traffic
 from opsctl.sandbox.host.processes import Outcome, Processes
+from opsctl.sandbox.host.stand_in import StandIn
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations.simulation import Simulation
 
@@ -43,8 +44,11 @@ class Host:
         limit: int,
         traffic: Traffic,
         cache_port: int | None,
+        stand_in: StandIn | None = None,
     ) -> None:
+        """With `stand_in` no task is real, and it answers for all of them."""
         self._simulation = simulation
+        self._stand_in = stand_in
         self._engine = simulation.engine
         self.balancer = Balancer(Routes())
         self._journal = Journal(inside)
@@ -72,6 +76,8 @@ class Host:
     async def run(self) -> None:
         """For ever; a cancelled task ends it and all processes."""
         try:
+            if self._stand_in is not None:
+                await self._stand_in.open()
             ticks = 0
             while True:
                 self._simulation.world()
@@ -88,6 +94,8 @@ class Host:
                 probe.cancel()
             await self.processes.close()
             await self.balancer.close()
+            if self._stand_in is not None:
+                await self._stand_in.close()
 
     async def _sample(self) -> None:
         try:
@@ -126,6 +134,8 @@ class Host:
             return
         key = (intent.target_group, intent.instance, intent.port)
         self.balancer.routes.register(key, address)
+        if self._stand_in is not None:
+            return
         check = records.health_check(intent.target_group, self._simulation.speed)
         self._probes[key] = asyncio.ensure_future(
             prober.probe(
@@ -137,6 +147,8 @@ class Host:
 
     def _address(self, intent: RegisterTarget) -> Address | None:
         """Where the target's process really listens, by the container port of its host port."""
+        if self._stand_in is not None:
+            return self._stand_in.address
         task = self._engine.world.tasks.get(intent.task)
         for container in task.containers if task else ():
             for inside, host in container.host_ports:

@@ -145,9 +145,12 @@ async def describe_activities(simulation: Simulation, call: Call, forward: Forwa
     async def whole(call: Call, forward: Forward) -> Structure:
         world, asked = simulation.world(), call.parameters
         name, wanted = asked.get("AutoScalingGroupName"), asked.get("ActivityIds")
-        if name and name not in world.groups:
+        known = world.groups
+        if asked.get("IncludeDeletedGroups"):
+            known = {**world.deleted_groups, **known}
+        if name and name not in known:
             raise _no_group(name)
-        groups = [world.groups[name]] if name else list(world.groups.values())
+        groups = [known[name]] if name else list(known.values())
         everything = [a for g in groups for a in g.activities if not wanted or a.id in wanted]
         return {"Activities": [_activity(simulation, a) for a in everything]}
 

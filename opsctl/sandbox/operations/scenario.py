@@ -1,4 +1,7 @@
-"""Planned failures over HTTP: `POST /_sandbox/failures` with a list, `GET` to read them back."""
+"""Planned failures over HTTP: `POST /_sandbox/failures` with a list, `GET` to read them back.
+
+`POST /_sandbox/clock` with `{"speed": 600}` lets the simulated time run faster or slower.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
@@ -44,6 +47,8 @@ def pages(simulation: Simulation) -> Mapping[str, Callable[[Any], Any]]:
         return [write(failure) for failure in world.failures.planned]
 
     def clock(body: Any) -> Any:
+        if body is not None:
+            simulation.run_at(float(body["speed"]))
         return {"seconds": simulation.world().now, "speed": simulation.speed}
 
     return {"/_sandbox/failures": failures, "/_sandbox/clock": clock}

@@ -34,6 +34,13 @@ def test_a_refusal_carries_file_and_line(tmp_path: Path) -> None:
         check.read(file, directory=ROOT)
 
 
+def test_a_refusal_names_the_file_that_people_edit(tmp_path: Path) -> None:
+    file = tmp_path / "Caddyfile.new"
+    file.write_text(GOOD.replace("redir", "redirr"))
+    with pytest.raises(TemplateError, match="Caddyfile: Caddyfile_template:2 - Unknown directive"):
+        check.read(file, directory=ROOT, source="Caddyfile_template")
+
+
 def test_without_the_service_nothing_is_claimed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

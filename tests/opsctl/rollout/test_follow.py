@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from opsctl.rollout import follow
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.observe import Deployment, Message, Observation, Target, Task
@@ -26,7 +28,9 @@ STARTING = replace(
 )
 
 
-def events(*script: Observation, timeout: float = 60, forced: bool = False) -> list[RolloutEvent]:
+def events(
+    *script: Observation, timeout: float = 60, forced: bool = False, said: str = ""
+) -> list[RolloutEvent]:
     """What is told while ECS answers `script`, its last answer for ever."""
     answers = list(script)
     clock = 0.0
@@ -42,6 +46,7 @@ def events(*script: Observation, timeout: float = 60, forced: bool = False) -> l
         clock += seconds
 
     watch = Watch.start(observe, images, image="repository@sha256:2", forced=forced)
+    watch.said = lambda task: said
     return list(follow.follow(watch, sleep=sleep, now=lambda: clock, timeout=timeout))
 
 
@@ -68,6 +73,13 @@ def test_what_happened_before_is_not_told_again() -> None:
     assert "stopped" not in kinds(found) and "message" not in kinds(found)
 
 
+def test_what_failed_before_a_rollout_was_joined_is_news() -> None:
+    task = Task("t1", "STOPPED", NEW, "d2", "", "EssentialContainerExited", "", ("`app` exited 1",))
+    now = replace(STARTING, stopped=(task,))
+    watch = Watch.start(lambda: now, IMAGES.__getitem__, image="repository@sha256:2", joined=True)
+    assert "task t1 stopped: `app` exited 1" in [event.text for event in watch.look()]
+
+
 def test_a_task_that_fails_is_told_once_with_its_exit_code() -> None:
     failed = Task("t1", "STOPPED", NEW, "d2", stop_code="EssentialContainerExited")
     failed = replace(failed, reason="Essential container in task exited", exits=("`app` exited 1",))
@@ -85,6 +97,51 @@ def test_an_old_task_that_stops_is_no_news() -> None:
 def test_a_rollback_is_never_called_deployed() -> None:
     back = replace(BEFORE, deployments=(Deployment("d3", "PRIMARY", OLD, 1, 1, 0, 0, "COMPLETED"),))
     assert events(BEFORE, STARTING, back)[-1].text == "rolled-back"
+
+
+FAILED = Deployment("d2", "ACTIVE", NEW, 0, 0, 0, 3, "FAILED", "tasks failed to start")
+BACK = replace(
+    BEFORE, deployments=(Deployment("d3", "PRIMARY", OLD, 1, 1, 0, 0, "COMPLETED"), FAILED)
+)
+
+
+def reason(found: list[RolloutEvent]) -> str:
+    last = found[-1].outcome
+    assert last is not None and last.kind == "rolled-back"
+    return last.reason
+
+
+def test_a_rollback_names_the_task_that_caused_it_and_its_last_line() -> None:
+    task = Task("t1", "STOPPED", NEW, "d2", "", "EssentialContainerExited", "", ("`app` exited 3",))
+    found = events(BEFORE, STARTING, replace(BACK, stopped=(task,)), said="no such file")
+    assert reason(found) == (
+        "a task stopped: `app` exited 3, and last said: no such file; tasks failed to start"
+    )
+
+
+def test_a_task_that_never_ran_is_not_asked_for_its_last_line() -> None:
+    task = Task("t1", "STOPPED", NEW, "d2", "", "TaskFailedToStart", "", ("`app`: no such image",))
+    found = events(BEFORE, STARTING, replace(BACK, stopped=(task,)), said="never")
+    assert reason(found) == "a task stopped: `app`: no such image; tasks failed to start"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        replace(STARTING, targets=(Target("i:1", "unhealthy", "Target.Timeout", "timed out"),)),
+        replace(
+            STARTING,
+            messages=(Message("m1", "(port 1) is unhealthy in (x) due to (reason timed out)"),),
+        ),
+    ],
+)
+def test_failed_health_checks_are_told_by_the_target_or_by_the_event(seen: Observation) -> None:
+    task = Task("t1", "STOPPED", NEW, "d2", "", "ServiceSchedulerInitiated")
+    task = replace(task, reason="Task failed ELB health checks in (target-group arn)")
+    task = replace(task, exits=("`app` exited 143",))
+    told = reason(events(BEFORE, seen, replace(BACK, stopped=(task,))))
+    assert told.startswith("a task stopped: Task failed ELB health checks: timed out")
+    assert "143" not in told
 
 
 def test_a_target_that_never_becomes_healthy_is_deployed_unhealthy() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from opsctl.errors import Detached, OpsError, RolledBack, Superseded, TimedOut
 from opsctl.rollout import outcome
-from opsctl.rollout.observe import Deployment, Observation, Target, Task
+from opsctl.rollout.observe import Deployment, Observation, Target
 from opsctl.rollout.outcome import Goal, Kind, Outcome
 
 OLD, NEW, OTHER = "td/app:1", "td/app:2", "td/app:3"
@@ -49,8 +49,26 @@ def test_an_outcome_is_certain_or_it_is_none(now: Observation, expected: Kind | 
     assert (found.kind if found else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("primary", "words"),
+    [
+        (deployment("d3", OTHER), "another image is the primary now: app:3 (d3)"),
+        (deployment("d3", NEW), "the same image is the primary now: app:2 (d3)"),
+        (deployment("d1", OLD), "app:1 is the primary deployment again"),
+    ],
+)
+def test_what_took_over_is_named(primary: Deployment, words: str) -> None:
+    found = outcome.judge(observation(primary), GOAL, ours="d2")
+    assert found is not None and found.reason.endswith(words)
+
+
 def test_nothing_is_judged_before_our_deployment_began() -> None:
     assert outcome.judge(observation(deployment("d1", OLD)), GOAL, ours="") is None
+
+
+def test_a_deployment_that_was_superseded_between_two_looks_is_not_waited_for() -> None:
+    found = outcome.judge(observation(deployment("d3", OTHER)), GOAL, ours="")
+    assert found is not None and found.kind == "superseded"
 
 
 def test_a_service_without_a_target_group_needs_no_target() -> None:
@@ -58,13 +76,10 @@ def test_a_service_without_a_target_group_needs_no_target() -> None:
     assert outcome.judge(now, GOAL, ours="d2") == Outcome("deployed")
 
 
-def test_a_rollback_names_the_task_that_caused_it() -> None:
-    task = Task("t", "STOPPED", NEW, "d2", reason="Essential container in task exited")
-    now = Observation(
-        2, 2, 0, (deployment("d9", OLD),), stopped=(task, Task("u", "STOPPED", OLD, "d1"))
-    )
-    found = outcome.judge(now, GOAL, ours="d2")
-    assert found == Outcome("rolled-back", "Essential container in task exited")
+def test_a_rollback_has_the_reason_that_ecs_gives() -> None:
+    failed = Deployment("d2", "ACTIVE", NEW, 0, 0, 0, 3, "FAILED", "tasks failed to start")
+    found = outcome.judge(observation(deployment("d9", OLD), failed), GOAL, ours="d2")
+    assert found == Outcome("rolled-back", "tasks failed to start")
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,19 @@ import pytest
 from opsctl.rollout import reach
 from opsctl.rollout.reach import Address
 
+BODY = b'{"detail": "the store cannot be reached"}'
+
 
 class Failing(BaseHTTPRequestHandler):
-    """Answers 503 twice, then 404, as a target that has just been registered."""
+    """Answers 503 twice, then 404, as a target that has just been registered; then only 503."""
 
     answers = [503, 503, 404]
 
     def do_GET(self) -> None:
-        self.send_response(self.answers.pop(0))
-        self.send_header("Content-Length", "0")
+        self.send_response(self.answers.pop(0) if self.answers else 503)
+        self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
+        self.wfile.write(BODY)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -25,6 +28,7 @@ class Failing(BaseHTTPRequestHandler):
 @pytest.fixture
 def address() -> Iterator[Address]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+        Failing.answers = [503, 503, 404]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield Address("127.0.0.1", server.server_port)
@@ -36,7 +40,14 @@ def test_any_answer_below_500_shows_that_a_task_was_reached(address: Address) ->
     waits: list[float] = []
     found = reach.reach(address, sleep=waits.append)
     assert found.status == 404
-    assert len(waits) == 2
+    assert len(waits) == 2 and not found.bad
+
+
+def test_a_service_that_goes_on_failing_is_told_in_its_own_words(address: Address) -> None:
+    Failing.answers = []
+    found = reach.reach(address, sleep=lambda _: None)
+    assert found.bad
+    assert found.text == f"{address} answered 503 (the store cannot be reached)"
 
 
 def test_a_name_that_only_aws_knows_proves_nothing_either_way() -> None:

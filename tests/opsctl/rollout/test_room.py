@@ -63,7 +63,13 @@ def test_the_described_system_on_two_large_instances_rolls_in_waves() -> None:
 
 def test_a_bigger_fleet_the_group_already_allows_is_said_as_desired() -> None:
     full = [instance("a", old=4), instance("b", old=4)]
-    assert "`compute.desired: 3`" in room.forecast(full, wish(), more_instances=1).choices
+    assert "`compute.desired: 3`" in room.forecast(full, wish(), desired=2, maximum=3).choices
+
+
+def test_an_instance_that_is_missing_is_no_reason_to_ask_for_more() -> None:
+    alone = [instance("a", old=4)]
+    choices = room.forecast(alone, wish(desired=4), desired=2, maximum=2).choices
+    assert "all 2 instances of `compute.desired` (1 take tasks)" in choices
 
 
 def test_room_for_three_makes_three_waves() -> None:

@@ -85,8 +85,19 @@ def test_a_rolled_back_operation_is_never_called_done(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"])
 def test_any_other_end_is_a_failure(status: str) -> None:
-    with pytest.raises(StackFailed):
+    with pytest.raises(StackFailed, match="because") as caught:
         apply.conclude(event(status, "because"), None)
+
+    assert caught.value.hint and "again" in caught.value.hint
+
+
+def test_the_cause_is_told_without_the_envelope_of_the_handler() -> None:
+    sentence = 'Quota "nodes" exceeded.'
+    handler = "(RequestToken: 63-7e, HandlerErrorCode: GeneralServiceException)"
+    wrapped = f'Resource handler returned message: "{sentence}" {handler}'
+
+    with pytest.raises(RolledBack, match='Service: Quota "nodes" exceeded.$'):
+        apply.conclude(event("ROLLBACK_COMPLETE"), event("CREATE_FAILED", wrapped, stack=False))
 
 
 def test_an_echo_of_another_failure_is_not_a_cause() -> None:
