@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -69,6 +70,8 @@ async def _serve(machine: "Machine", listener: socket.socket, started: Callable[
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
+    # uvicorn raises the signal that stopped it once more; the tasks are to be ended after that.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
