@@ -6,6 +6,7 @@ from pathlib import Path
 from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cluster.engine import Engine
+from opsctl.sandbox.cluster.timings import Timings
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
@@ -21,6 +22,8 @@ from opsctl.sandbox.repairs import launch_configurations
 from opsctl.sandbox.repairs import table as repaired
 from opsctl.sandbox.wire.http import Application
 
+_ANSWERS_STOP = 10.0  # wall seconds
+
 
 class Machine:
     def __init__(
@@ -31,6 +34,8 @@ class Machine:
             settings.seed,
             account=settings.account,
             region=settings.region,
+            # A real task takes real time to stop, however fast the clock runs.
+            timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
             real_tasks=settings.tasks != "none",
             digest_of=neighbours.digest,
         )
