@@ -7,6 +7,7 @@ from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cluster.engine import Engine
 from opsctl.sandbox.cluster.timings import Timings
+from opsctl.sandbox.cluster.values import StartTask
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
@@ -14,6 +15,7 @@ from opsctl.sandbox.host import surroundings
 from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
 from opsctl.sandbox.host.meters import Traffic
+from opsctl.sandbox.host.processes import Processes
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation, neighbours, scenario
 from opsctl.sandbox.operations import table as simulated
@@ -48,13 +50,17 @@ class Machine:
             **simulated.operations(self.simulation),
         }
         inside = Inside(ministack, operations, account=settings.account, region=settings.region)
+        variables = environment.variables(sandbox)
+
+        async def given(intent: StartTask) -> Mapping[str, str]:
+            return await surroundings.environment(intent, inside, variables)
+
         self.host = Host(
             self.simulation,
             inside,
-            directory=home / "images",
-            endpoint=sandbox.endpoint,
-            environ=environ,
-            variables=environment.variables(sandbox),
+            launcher=Processes(
+                home / "images", registry=sandbox.endpoint, environ=environ, environment=given
+            ),
             limit=settings.max_processes,
             traffic=traffic,
             cache_port=sandbox.cache_port if sandbox.redis else None,
