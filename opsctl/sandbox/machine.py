@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
@@ -12,10 +13,12 @@ from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
 from opsctl.sandbox.host import surroundings
+from opsctl.sandbox.host.containers import Containers
 from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
 from opsctl.sandbox.host.meters import Traffic
 from opsctl.sandbox.host.processes import Processes
+from opsctl.sandbox.host.runner import Launcher
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation, neighbours, scenario
 from opsctl.sandbox.operations import table as simulated
@@ -24,15 +27,24 @@ from opsctl.sandbox.repairs import launch_configurations
 from opsctl.sandbox.repairs import table as repaired
 from opsctl.sandbox.wire.http import Application
 
+if TYPE_CHECKING:
+    from opsctl.sandbox.host.container_engine import ContainerEngine
+
 _ANSWERS_STOP = 10.0  # wall seconds
 
 
 class Machine:
     def __init__(
-        self, ministack: Application, sandbox: Sandbox, home: Path, environ: Mapping[str, str]
+        self,
+        ministack: Application,
+        sandbox: Sandbox,
+        home: Path,
+        environ: Mapping[str, str],
+        engine: "ContainerEngine | None",
     ) -> None:
+        """With an engine the tasks are its containers, without one they are processes."""
         settings = sandbox.settings
-        engine = Engine(
+        cluster = Engine(
             settings.seed,
             account=settings.account,
             region=settings.region,
@@ -41,7 +53,7 @@ class Machine:
             real_tasks=settings.tasks != "none",
             digest_of=neighbours.digest,
         )
-        self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
+        self.simulation = Simulation(cluster, speed=settings.speed, clock=real_time)
         traffic = Traffic()
         cloudformation.install(self.simulation)
         launch_configurations.install()
@@ -50,17 +62,10 @@ class Machine:
             **simulated.operations(self.simulation),
         }
         inside = Inside(ministack, operations, account=settings.account, region=settings.region)
-        variables = environment.variables(sandbox)
-
-        async def given(intent: StartTask) -> Mapping[str, str]:
-            return await surroundings.environment(intent, inside, variables)
-
         self.host = Host(
             self.simulation,
             inside,
-            launcher=Processes(
-                home / "images", registry=sandbox.endpoint, environ=environ, environment=given
-            ),
+            launcher=_launcher(inside, sandbox, home, environ, engine),
             limit=settings.max_processes,
             traffic=traffic,
             cache_port=sandbox.cache_port if sandbox.redis else None,
@@ -81,3 +86,28 @@ class Machine:
             if task.id == identifier:
                 return surroundings.metadata(task)
         raise KeyError(f"no task {identifier}")
+
+
+def _launcher(
+    inside: Inside,
+    sandbox: Sandbox,
+    home: Path,
+    environ: Mapping[str, str],
+    engine: "ContainerEngine | None",
+) -> Launcher:
+    variables = environment.variables(sandbox)
+
+    async def given(intent: StartTask) -> Mapping[str, str]:
+        return await surroundings.environment(intent, inside, variables)
+
+    if engine is None:
+        return Processes(
+            home / "images", registry=sandbox.endpoint, environ=environ, environment=given
+        )
+    return Containers(
+        engine,
+        home=home,
+        prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
+        registry=f"127.0.0.1:{sandbox.port}",
+        environment=given,
+    )
