@@ -4,6 +4,7 @@ The SDK speaks to the classic builder, which every engine has. What the engine s
 a 200 stream is raised here, with the last lines of its own output.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,26 +133,46 @@ class Engine:
 
 
 def connect() -> Engine:
-    """Find the engine as the docker CLI does: DOCKER_HOST, then its current context."""
-    from docker import APIClient
+    """The engine that the docker CLI would use, ready for a long build."""
+    client = reach(
+        address(os.environ),
+        timeout=10,
+        hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF",
+    )
+    client.timeout = _SILENCE
+    return Engine(client)
+
+
+def address(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Where the docker CLI looks for an engine, as arguments of the SDK's client: DOCKER_HOST,
+    then its current context. A `base_url` of None is the SDK's default socket."""
     from docker.context import ContextAPI
     from docker.errors import DockerException
     from docker.utils import kwargs_from_env
 
-    settings = cast("dict[str, Any]", kwargs_from_env())
     try:
+        # The SDK takes an empty mapping for none and reads the process's own environment.
+        settings = cast("dict[str, Any]", kwargs_from_env(environ or {"DOCKER_HOST": ""}))
         if "base_url" not in settings:
-            context = ContextAPI.get_context()
+            context = ContextAPI.get_context(environ.get("DOCKER_CONTEXT"))
             settings["base_url"] = context.Host if context else None
-        client = APIClient(version="auto", timeout=10, **settings)
+    except DockerException as error:
+        raise DockerError(
+            f"no Docker engine can be found: {error}", hint="docker context ls"
+        ) from error
+    return settings
+
+
+def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient":
+    """A client of an engine that answers. `timeout` is of each call, in seconds."""
+    from docker import APIClient
+    from docker.errors import DockerException
+
+    try:
+        return APIClient(version="auto", timeout=timeout, **settings)
     except DockerException as error:
         where = settings.get("base_url") or "the default socket"
-        raise DockerError(
-            f"no Docker engine answers at {where}",
-            hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF",
-        ) from error
-    client.timeout = _SILENCE
-    return Engine(client)
+        raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
 
 
 def included(directory: Path, dockerfile: str) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
-import docker
 
 from opsctl import caddyfile
 from opsctl.config import load
@@ -62,12 +61,16 @@ class Demo:
         return done.stdout
 
     def release(self) -> None:
-        """`update-tasks`; the image is packed here when there is no engine to build it."""
-        if engine_answers():
+        """`update-tasks`; the image is packed here when there is no engine to build and run it."""
+        if self.containers():
             self.opsctl("update-tasks", "--yes")
             return
-        say("no Docker engine answers, so the sandbox packs service/ and the Caddyfile itself")
+        say("no Docker engine to use, so the sandbox packs service/ and the Caddyfile itself")
         self.opsctl("update-tasks", "--yes", "--image", self.pack())
+
+    def containers(self) -> bool:
+        """Whether the sandbox found an engine that runs its tasks."""
+        return bool(json.loads(self.ask("sandbox", "status", "--json"))["tasks"] == "docker")
 
     def pack(self, more: str = "") -> str:
         """Push a one-layer image of the service and the filled Caddyfile; returns repo@digest."""
@@ -104,13 +107,6 @@ class Demo:
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def engine_answers() -> bool:
-    try:
-        return bool(docker.from_env(timeout=5).ping())
-    except Exception:  # whatever the reason, there is no engine to use
-        return False
 
 
 def show_request(url: str, method: str = "GET") -> None:
@@ -203,6 +199,8 @@ def write_system(folder: Path, auth_url: str) -> None:
         "name: demo\n"
         "network: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}\n"
         "ecs: {desired_count: 4}\n"
+        # An engine without a bridge reaches the package index, too.
+        "image: {network: host}\n"
         f"caddyfile: {{variables: {{AUTH_URL: '{auth_url}'}}}}\n"
         "secrets: {values: {refresh_token: 'ssm:/demo/refresh-token'}}\n"
     )
@@ -254,6 +252,8 @@ def tour(demo: Demo) -> None:
             time.sleep(62 - time.time() % 60)
         demo.opsctl("metrics", "--since", "10m")
         demo.title("a release that cannot start: seen, told, rolled back, and not called done")
+        if demo.containers():
+            say("the Dockerfile refuses a broken Caddyfile, so this image also lacks its Python")
         demo.opsctl(
             "update-tasks", "--yes", "--image", demo.pack(":9 {\n    nonsense\n}\n"), expect=(5,)
         )

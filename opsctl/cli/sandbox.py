@@ -22,9 +22,12 @@ def up(
     name: Name = "default",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     region: Annotated[str, typer.Option(help="Region that `sandbox env` names.")] = "us-east-1",
-    tasks: Annotated[str, typer.Option(help="What a task is: process or none.")] = "process",
+    tasks: Annotated[
+        str,
+        typer.Option(help="What a task is: docker, process, none; auto is docker if it can be."),
+    ] = "auto",
     max_processes: Annotated[
-        int, typer.Option(help="Tasks that really run; others are only told.")
+        int, typer.Option(help="Processes or containers at most; tasks share them.")
     ] = 8,
     speed: Annotated[float, typer.Option(help="Simulated seconds in a second.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 0,
@@ -88,6 +91,7 @@ def _fields(sandbox: Sandbox) -> dict[str, object]:
         "cache": f"127.0.0.1:{sandbox.cache_port}",
         "redis": sandbox.redis,
         "tasks": settings.tasks,
+        "engine": sandbox.engine,
         "speed": settings.speed,
         "region": settings.region,
         "account": settings.account,

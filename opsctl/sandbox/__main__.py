@@ -8,6 +8,7 @@ from pathlib import Path
 
 from opsctl.errors import OpsError
 from opsctl.sandbox import server
+from opsctl.sandbox.choice import choose
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 
@@ -25,7 +26,8 @@ def main(content: str, listener: int, report: int) -> int:
         tell({"pid": sandbox.pid})
 
     try:
-        server.run(home, settings, socket.socket(fileno=listener), dict(os.environ), ready)
+        choice = choose(settings.tasks, options["engine"])
+        server.run(home, settings, choice, socket.socket(fileno=listener), dict(os.environ), ready)
     except OpsError as error:
         tell({"error": error.message, "hint": error.hint})
         return error.exit_code

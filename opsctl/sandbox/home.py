@@ -12,7 +12,7 @@ from typing import Literal
 
 from opsctl.errors import ConfigError, OpsError
 
-Tasks = Literal["process", "none"]
+Tasks = Literal["auto", "docker", "process", "none"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Settings:
     name: str = "default"
     region: str = "us-east-1"
     account: str = "123456789012"
-    tasks: Tasks = "process"
+    tasks: Tasks = "auto"
     max_processes: int = 8
     speed: float = 60.0
     seed: int = 0
@@ -30,7 +30,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox. Without `redis_port` there is no redis-server behind the endpoint."""
+    """A running sandbox; its `settings.tasks` is never `auto`, and `because` says why it is so.
+
+    Without `redis` nothing listens on `cache_port`. `engine` is where its containers run, if any.
+    """
 
     settings: Settings
     pid: int
@@ -38,6 +41,8 @@ class Sandbox:
     cache_port: int
     redis: bool
     started_at: str
+    because: str = ""
+    engine: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -77,7 +82,7 @@ class Home:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._read()
+            return self.last()
         else:
             return None
         finally:
@@ -102,7 +107,12 @@ class Home:
         partial.write_text(json.dumps(asdict(sandbox), indent=2) + "\n")
         partial.replace(self.path / "state.json")
 
-    def _read(self) -> Sandbox | None:
+    def forget(self) -> None:
+        """The last sandbox has ended and nothing of it is left."""
+        (self.path / "state.json").unlink(missing_ok=True)
+
+    def last(self) -> Sandbox | None:
+        """The sandbox that was started last, whether it still lives or not."""
         try:
             content = json.loads((self.path / "state.json").read_text())
         except FileNotFoundError:

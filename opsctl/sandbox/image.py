@@ -92,6 +92,12 @@ def push(endpoint: str, repository: str, image: Image, *, tag: str) -> str:
     return f"{endpoint.removeprefix('http://')}/{repository}@{image.digest}"
 
 
+def at(registry: str, reference: str) -> str:
+    """The reference in the registry at HOST:PORT, whatever host it names."""
+    repository, version = _split(reference)
+    return f"{registry}/{repository}{'@' if version.startswith('sha256:') else ':'}{version}"
+
+
 def unpack(endpoint: str, reference: str, into: Path) -> None:
     """Write the image's `/app` under `into`; `reference` may name any host, this registry answers.
 

@@ -17,12 +17,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from opsctl.errors import ConfigError, OpsError, TimedOut
+from opsctl.sandbox import leftovers
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 _READY_WITHIN = 20.0
 _STOP_WITHIN = 8.0
 # Bytes a sandbox writes before its first call: state, logs, an index of its cache.
 _LEAST_ROOM = 64 * 1024
+# What leads the docker CLI to its engine; without them, what is in ~/.docker does.
+_ENGINE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def up(
             f"sandbox `{home.name}` is already running on port {running.port} (pid {running.pid})",
             hint="opsctl sandbox env, or --name for a second one beside it",
         )
+    yield from _swept(home)
     _prepare(home)
     with _listen(port) as listener:
         yield SandboxEvent(f"starting sandbox `{home.name}` on port {listener.getsockname()[1]}")
@@ -53,11 +57,15 @@ def up(
     yield SandboxEvent(f"cache endpoint 127.0.0.1:{sandbox.cache_port} ({cache})")
     if not sandbox.redis:
         yield SandboxEvent("use `redis ADDRESS testing` in the Caddyfile: a map in each task")
+    yield SandboxEvent(sandbox.because)
     yield SandboxEvent(f"ready: {sandbox.endpoint}", sandbox)
 
 
 def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
-    """End the server; its children end with it."""
+    """End the server; its children end with it, and what it left in an engine is removed."""
+    if home.running() is None and (swept := list(_swept(home))):
+        yield from swept
+        return
     sandbox = running(home)
     yield SandboxEvent(f"stopping sandbox `{home.name}` (pid {sandbox.pid})")
     with suppress(ProcessLookupError):  # it ended a moment ago
@@ -73,6 +81,7 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
         # When it was started by this very process, nobody else reaps it.
         with suppress(ChildProcessError):
             os.waitpid(sandbox.pid, os.WNOHANG)
+    yield from _swept(home)
     yield SandboxEvent("stopped")
 
 
@@ -95,6 +104,17 @@ def _check(settings: Settings, port: int) -> None:
             f"--max-processes {settings.max_processes} lets no task run",
             hint="--max-processes 1 or more, or --tasks none",
         )
+
+
+def _swept(home: Home) -> Iterator[SandboxEvent]:
+    """Remove the containers of a server that was killed; nothing to say when there are none."""
+    try:
+        count = leftovers.remove(home)
+    except OpsError as error:
+        yield SandboxEvent(f"{error.message}: what a killed sandbox may have left there stays")
+        return
+    if count:
+        yield SandboxEvent(f"removed {count} containers that the killed sandbox left")
 
 
 def _listen(port: int) -> socket.socket:
@@ -130,8 +150,12 @@ def _spawn(
     home: Home, settings: Settings, environ: Mapping[str, str], listener: socket.socket
 ) -> tuple[subprocess.Popen[bytes], int]:
     reader, writer = os.pipe()
-    content = json.dumps({"root": str(home.root.absolute()), "settings": asdict(settings)})
-    command = [sys.executable, "-m", "opsctl.sandbox", content]
+    content = {
+        "root": str(home.root.absolute()),
+        "settings": asdict(settings),
+        "engine": {name: environ[name] for name in _ENGINE if name in environ},
+    }
+    command = [sys.executable, "-m", "opsctl.sandbox", json.dumps(content)]
     with home.log.open("wb") as log:
         process = subprocess.Popen(
             [*command, str(listener.fileno()), str(writer)],
@@ -150,7 +174,7 @@ def _environment(
     home: Home, settings: Settings, environ: Mapping[str, str], port: int
 ) -> dict[str, str]:
     """ministack reads these when it is imported; the caller's credentials stay out."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "DOCKER_CONFIG")
     inherited = {name: environ[name] for name in kept if name in environ}
     return inherited | {
         "BIND_HOST": "127.0.0.1",
@@ -164,7 +188,8 @@ def _environment(
         "TMPDIR": str(home.path / "tmp"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # ministack must not start containers of its own: tasks and the cache are ours.
+        # ministack must not start containers of its own: tasks and the cache are ours, and the
+        # caller's engine is told to our own part in another way.
         "DOCKER_HOST": f"unix://{home.path}/no-engine-for-ministack",
         "LOG_LEVEL": "WARNING",
         "PYTHONDONTWRITEBYTECODE": environ.get("PYTHONDONTWRITEBYTECODE", ""),

@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opsctl.sandbox import environment
 from opsctl.sandbox.admin import Admin
 from opsctl.sandbox.cluster.engine import Engine
+from opsctl.sandbox.cluster.timings import Timings
+from opsctl.sandbox.cluster.values import StartTask
 from opsctl.sandbox.faults import Faults
 from opsctl.sandbox.front import Front
 from opsctl.sandbox.home import Sandbox
 from opsctl.sandbox.host import surroundings
+from opsctl.sandbox.host.containers import Containers
 from opsctl.sandbox.host.doors import Doors
 from opsctl.sandbox.host.host import Host
 from opsctl.sandbox.host.meters import Traffic
+from opsctl.sandbox.host.processes import Processes
+from opsctl.sandbox.host.runner import Launcher
 from opsctl.sandbox.host.stand_in import StandIn
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations import cloudformation, neighbours, scenario
@@ -22,20 +28,33 @@ from opsctl.sandbox.repairs import change_sets, launch_configurations
 from opsctl.sandbox.repairs import table as repaired
 from opsctl.sandbox.wire.http import Application
 
+if TYPE_CHECKING:
+    from opsctl.sandbox.host.container_engine import ContainerEngine
+
+_ANSWERS_STOP = 10.0  # wall seconds
+
 
 class Machine:
     def __init__(
-        self, ministack: Application, sandbox: Sandbox, home: Path, environ: Mapping[str, str]
+        self,
+        ministack: Application,
+        sandbox: Sandbox,
+        home: Path,
+        environ: Mapping[str, str],
+        engine: "ContainerEngine | None",
     ) -> None:
+        """With an engine the tasks are its containers, without one they are processes."""
         settings = sandbox.settings
-        engine = Engine(
+        cluster = Engine(
             settings.seed,
             account=settings.account,
             region=settings.region,
+            # A real task takes real time to stop, however fast the clock runs.
+            timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
             real_tasks=settings.tasks != "none",
             digest_of=neighbours.digest,
         )
-        self.simulation = Simulation(engine, speed=settings.speed, clock=real_time)
+        self.simulation = Simulation(cluster, speed=settings.speed, clock=real_time)
         traffic = Traffic()
         cloudformation.install(self.simulation)
         launch_configurations.install()
@@ -48,10 +67,7 @@ class Machine:
         self.host = Host(
             self.simulation,
             inside,
-            directory=home / "images",
-            endpoint=sandbox.endpoint,
-            environ=environ,
-            variables=environment.variables(sandbox),
+            launcher=_launcher(inside, sandbox, home, environ, engine),
             limit=settings.max_processes,
             traffic=traffic,
             cache_port=sandbox.cache_port if sandbox.redis else None,
@@ -73,3 +89,28 @@ class Machine:
             if task.id == identifier:
                 return surroundings.metadata(task)
         raise KeyError(f"no task {identifier}")
+
+
+def _launcher(
+    inside: Inside,
+    sandbox: Sandbox,
+    home: Path,
+    environ: Mapping[str, str],
+    engine: "ContainerEngine | None",
+) -> Launcher:
+    variables = environment.variables(sandbox)
+
+    async def given(intent: StartTask) -> Mapping[str, str]:
+        return await surroundings.environment(intent, inside, variables)
+
+    if engine is None:
+        return Processes(
+            home / "images", registry=sandbox.endpoint, environ=environ, environment=given
+        )
+    return Containers(
+        engine,
+        home=home,
+        prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
+        registry=f"127.0.0.1:{sandbox.port}",
+        environment=given,
+    )

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import uvicorn
 
 from opsctl.errors import OpsError
 from opsctl.sandbox.cache import Cache
+from opsctl.sandbox.choice import Choice
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 def run(
     home: Home,
     settings: Settings,
+    choice: Choice,
     listener: socket.socket,
     environ: Mapping[str, str],
     ready: Callable[[Sandbox], None],
@@ -45,14 +49,16 @@ def run(
         account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
         resources.add()
         sandbox = Sandbox(
-            settings=settings,
+            settings=replace(settings, tasks=choice.tasks),
             pid=os.getpid(),
             port=port,
             cache_port=cache.port,
             redis=cache.redis,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            because=choice.because,
+            engine=choice.engine.where if choice.engine else "",
         )
-        machine = Machine(ministack, sandbox, home.path, environ)
+        machine = Machine(ministack, sandbox, home.path, environ, choice.engine)
         asyncio.run(_serve(machine, listener, lambda: _announce(home, sandbox, ready)))
 
 
@@ -82,6 +88,8 @@ async def _serve(machine: "Machine", listener: socket.socket, started: Callable[
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
+    # uvicorn raises the signal that stopped it once more; the tasks are to be ended after that.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -16,9 +17,11 @@ import pytest
 _HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session")
-def engine_host() -> Iterator[str]:
-    """DOCKER_HOST of an engine that ends with the session. In CI its absence is a failure."""
+@contextmanager
+def engine() -> Iterator[tuple[str, Path]]:
+    """DOCKER_HOST of an engine that ends with the block, and the directory for `down.sh`.
+
+    In CI its absence is a failure."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opsctl-tests"
     # Not under pytest's tmp_path: a unix socket's path may have 107 characters at most.
     work = tempfile.mkdtemp(prefix="engine-")
@@ -27,9 +30,19 @@ def engine_host() -> Iterator[str]:
         if up.returncode == 77 and os.environ.get("CI") != "true":
             pytest.skip(up.stderr.strip().splitlines()[-1])
         assert up.returncode == 0, up.stderr
-        yield up.stdout.strip().removeprefix("DOCKER_HOST=")
+        yield up.stdout.strip().removeprefix("DOCKER_HOST="), Path(work)
     finally:
-        subprocess.run([_HERE / "down.sh", work], check=True)
+        down(Path(work))
+
+
+def down(work: Path) -> None:
+    subprocess.run([_HERE / "down.sh", work], check=True)
+
+
+@pytest.fixture(scope="session")
+def engine_host() -> Iterator[str]:
+    with engine() as (host, _):
+        yield host
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,12 @@ mkdir -p "$work" "$cache" /etc/docker
 cd "$work"
 . /etc/os-release
 export DEBIAN_FRONTEND=noninteractive
-# One at a time: `command -v` of several is content with any of them.
-if ! { command -v dockerd && command -v mmdebstrap && command -v curl && command -v unshare; } >/dev/null; then
+missing=
+for tool in dockerd mmdebstrap curl unshare; do
+    # One by one: given several names, `command -v` is content with any of them.
+    command -v "$tool" >/dev/null || missing=1
+done
+if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || skip "no apt-get to install dockerd and mmdebstrap with"
     # The packaged service must not start: it would change the machine's network.
     if [ ! -e /usr/sbin/policy-rc.d ]; then

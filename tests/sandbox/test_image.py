@@ -70,3 +70,18 @@ def test_the_registry_answers_at_the_address_a_login_names(connect: Connect) -> 
     login = connect("ecr").get_authorization_token()["authorizationData"][0]
     with urllib.request.urlopen(f"{login['proxyEndpoint']}/v2/", timeout=5) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("host:5000/web@sha256:ab", "127.0.0.1:9/web@sha256:ab"),
+        ("1.dkr.ecr.us-east-1.amazonaws.com/team/web:v1", "127.0.0.1:9/team/web:v1"),
+        ("host/web", "127.0.0.1:9/web:latest"),
+        ("host/web:v1@sha256:ab", "127.0.0.1:9/web@sha256:ab"),
+    ],
+)
+def test_whatever_host_a_reference_names_this_registry_has_the_image(
+    named: str, found: str
+) -> None:
+    assert image.at("127.0.0.1:9", named) == found

@@ -77,6 +77,14 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
     assert ours == {f"0100007F:{sandbox.port:04X}"}
 
 
+def test_one_that_is_asked_to_end_ends_by_itself_after_what_it_started(tmp_path: Path) -> None:
+    sandbox = start(Home(tmp_path), QUIET)
+    os.kill(sandbox.pid, signal.SIGTERM)
+    _, status = os.waitpid(sandbox.pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
 def test_a_second_up_says_that_it_runs(tmp_path: Path) -> None:
     home = Home(tmp_path)
     start(home, QUIET)

@@ -54,7 +54,7 @@ class Engine:
         digest_of: Callable[[str], str | None] = lambda image: "",
     ) -> None:
         """With `real_tasks`, a placed task waits for `task_started`, a stopping one for
-        `task_exited` (killed by the simulation ten seconds after its stop timeout), and a target
+        `task_exited` (given up `answer_stop` after its stop timeout: exit code 137), and a target
         for `target_health`; without, the clocks of `timings` decide.
         `digest_of` is the registry: an image's digest, empty when unknown, None when missing."""
         self.world = World(

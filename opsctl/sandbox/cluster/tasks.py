@@ -24,7 +24,6 @@ FAILED_TO_START = "TaskFailedToStart"
 ESSENTIAL_EXITED = "EssentialContainerExited"
 
 _UNTIL_AGENT_RETURNS = 10.0
-_KILL_GRACE = 10.0
 
 
 def create(
@@ -309,7 +308,7 @@ def _terminate(world: World, task: Task) -> None:
     patience = max([float(c.get("stopTimeout", 30)) for c in task.definition.containers] or [30.0])
     if world.real_tasks:
         world.emit(StopTask(task.arn, patience))
-        world.after(patience + _KILL_GRACE, exited, world, task, KILLED)
+        world.after(patience + world.timings.answer_stop, exited, world, task, KILLED)
     else:
         world.after(world.about(world.timings.stop_container), exited, world, task, TERMINATED)
 

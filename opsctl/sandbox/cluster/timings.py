@@ -14,6 +14,8 @@ class Timings:
     activate: float = 2.0
     deactivate: float = 1.0
     stop_container: float = 5.0
+    answer_stop: float = 10.0
+    """How long after its stop timeout the end of a real task is waited for."""
     deprovision: float = 1.0
     remember_stopped: float = 3600.0
     # the service scheduler

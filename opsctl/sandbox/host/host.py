@@ -1,11 +1,9 @@
 """The machine under the simulation: it drives the clock and does what the simulation wants done —
-start and stop processes, check and route to targets, write down what was said.
+start and stop tasks, check and route to targets, write down what was said.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from pathlib import Path
 
 from opsctl.sandbox.cluster.values import (
     DeregisterTarget,
@@ -16,11 +14,11 @@ from opsctl.sandbox.cluster.values import (
     TargetHealthy,
     WriteLog,
 )
-from opsctl.sandbox.host import journal, prober, records, surroundings
+from opsctl.sandbox.host import journal, prober, records
 from opsctl.sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl.sandbox.host.journal import Journal, Place
 from opsctl.sandbox.host.meters import Meters, Traffic
-from opsctl.sandbox.host.processes import Outcome, Processes
+from opsctl.sandbox.host.runner import Launcher, Outcome, Runner
 from opsctl.sandbox.host.stand_in import StandIn
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.operations.simulation import Simulation
@@ -37,10 +35,7 @@ class Host:
         simulation: Simulation,
         inside: Inside,
         *,
-        directory: Path,
-        endpoint: str,
-        environ: Mapping[str, str],
-        variables: Mapping[str, str],
+        launcher: Launcher,
         limit: int,
         traffic: Traffic,
         cache_port: int | None,
@@ -53,20 +48,14 @@ class Host:
         self.balancer = Balancer(Routes())
         self._journal = Journal(inside)
         self._probes: dict[Key, asyncio.Task[None]] = {}
-        self.processes = Processes(
-            directory,
-            registry=endpoint,
-            environ=environ,
-            limit=limit,
-            environment=lambda intent: surroundings.environment(intent, inside, variables),
-            outcome=Outcome(
-                self._started, self._engine.task_exited, self._engine.task_refused, self._wrote
-            ),
+        outcome = Outcome(
+            self._started, self._engine.task_exited, self._engine.task_refused, self._wrote
         )
+        self._runner = Runner(launcher, limit=limit, outcome=outcome)
         self._meters = Meters(
             inside,
             self._engine.world,
-            self.processes,
+            self._runner,
             traffic,
             self.balancer,
             load_balancers=records.load_balancers,
@@ -74,7 +63,8 @@ class Host:
         )
 
     async def run(self) -> None:
-        """For ever; a cancelled task ends it and all processes."""
+        """For ever; a cancelled task ends it and all tasks."""
+        sampling: asyncio.Task[None] | None = None
         try:
             if self._stand_in is not None:
                 await self._stand_in.open()
@@ -86,13 +76,16 @@ class Host:
                 ticks += 1
                 if ticks % _FLUSH_EVERY == 0:
                     await self._journal.flush()
-                if ticks % _SAMPLE_EVERY == 0:
-                    await self._sample()
+                if ticks % _SAMPLE_EVERY == 0 and (sampling is None or sampling.done()):
+                    # Beside the clock: an engine takes its time to tell what its containers use.
+                    sampling = asyncio.create_task(self._sample())
                 await asyncio.sleep(_TICK)
         finally:
+            if sampling is not None:
+                sampling.cancel()
             for probe in self._probes.values():
                 probe.cancel()
-            await self.processes.close()
+            await self._runner.close()
             await self.balancer.close()
             if self._stand_in is not None:
                 await self._stand_in.close()
@@ -107,7 +100,7 @@ class Host:
         try:
             match intent:
                 case StartTask():
-                    self.processes.start(intent)
+                    self._runner.start(intent)
                 case StopTask():
                     self._stop(intent)
                 case RegisterTarget():
@@ -126,7 +119,7 @@ class Host:
         self._engine.task_started(task)
 
     def _stop(self, intent: StopTask) -> None:
-        self.processes.stop(intent.task, max(1.0, intent.timeout / self._simulation.speed))
+        self._runner.stop(intent.task, max(1.0, intent.timeout / self._simulation.speed))
 
     def _register(self, intent: RegisterTarget) -> None:
         address = self._address(intent)
@@ -153,7 +146,7 @@ class Host:
         for container in task.containers if task else ():
             for inside, host in container.host_ports:
                 if host == intent.port:
-                    return self.processes.address(intent.task, inside)
+                    return self._runner.address(intent.task, inside)
         return None
 
     def _deregister(self, intent: DeregisterTarget) -> None:

@@ -2,22 +2,19 @@
 series one point a minute, from what really runs here.
 """
 
-import os
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from opsctl.sandbox.cluster.world import World
 from opsctl.sandbox.host import redis
 from opsctl.sandbox.host.balancer import Balancer
-from opsctl.sandbox.host.processes import Processes
+from opsctl.sandbox.host.runner import Runner
 from opsctl.sandbox.inside import Inside
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _BATCH = 500
 _NODES = (("CacheNodeId", "0001"),)
 
@@ -64,7 +61,7 @@ class Meters:
         self,
         inside: Inside,
         world: World,
-        processes: Processes,
+        runner: Runner,
         traffic: Traffic,
         balancer: Balancer,
         *,
@@ -75,7 +72,7 @@ class Meters:
         """`load_balancers` gives each target group's load balancer; both by full name and ARN."""
         self._inside = inside
         self._world = world
-        self._processes = processes
+        self._runner = runner
         self._traffic = traffic
         self._balancer = balancer
         self._load_balancers = load_balancers
@@ -84,17 +81,18 @@ class Meters:
         self._minute = 0
         self._sent: set[tuple[Any, ...]] = set()
         self._counters: dict[tuple[Any, ...], float] = {}
-        self._cpu: dict[int, tuple[float, float]] = {}
+        self._cpu: dict[str, tuple[float, float]] = {}
 
     async def sample(self) -> None:
         """Send what was not sent in this minute yet; call it every few seconds."""
+        used = await self._used()
         now = self._clock()
         points: list[Point] = []
         if int(now // 60) != self._minute:
             self._minute = int(now // 60)
             self._sent.clear()
             points += self._traffic.take()
-        points += [*self._ecs(now), *self._targets(), *self._groups(), *self._cache()]
+        points += [*self._ecs(used), *self._targets(), *self._groups(), *self._cache()]
         points += self._flows()
         fresh = [one for one in points if one.series not in self._sent]
         self._sent |= {one.series for one in fresh}
@@ -108,9 +106,8 @@ class Meters:
                     MetricData=data[start : start + _BATCH],
                 )
 
-    def _ecs(self, now: float) -> Iterator[Point]:
+    def _ecs(self, used: Mapping[str, tuple[float, float]]) -> Iterator[Point]:
         instances = [one for one in self._world.instances.values() if one.joined]
-        used = self._used(now)
         for cluster in {one.cluster for one in instances}:
             mine = [one for one in instances if one.cluster == cluster]
             cpu, memory = sum(one.cpu for one in mine), sum(one.memory for one in mine)
@@ -135,21 +132,20 @@ class Meters:
                     yield _percent("CPUUtilization", both, units, size.cpu, task.id)
                     yield _percent("MemoryUtilization", both, megabytes, size.memory, task.id)
 
-    def _used(self, now: float) -> dict[str, tuple[float, float]]:
-        """CPU units and MiB of each task, by what its process used since the last look."""
+    async def _used(self) -> dict[str, tuple[float, float]]:
+        """CPU units and MiB of each task, by what its copy used since the last look."""
         found: dict[str, tuple[float, float]] = {}
-        for pid, tasks in self._processes.running():
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
+        running = self._runner.running()
+        usages = await asyncio.gather(*(copy.usage() for copy, _ in running))
+        now = self._clock()
+        for (copy, tasks), usage in zip(running, usages, strict=True):
+            if usage is None:
                 continue
-            seconds = (int(fields[11]) + int(fields[12])) / _TICKS
-            before, at = self._cpu.get(pid, (seconds, now - 1))
-            self._cpu[pid] = (seconds, now)
-            units = max(0.0, seconds - before) / max(now - at, 0.001) * 1024
-            megabytes = int(fields[21]) * _PAGE / (1 << 20)
+            before, at = self._cpu.get(copy.key, (usage.seconds, now - 1))
+            self._cpu[copy.key] = (usage.seconds, now)
+            units = max(0.0, usage.seconds - before) / max(now - at, 0.001) * 1024
             for task in tasks:
-                found[task] = (units / len(tasks), megabytes / len(tasks))
+                found[task] = (units / len(tasks), usage.megabytes / len(tasks))
         return found
 
     def _targets(self) -> Iterator[Point]:

@@ -13,7 +13,8 @@ from opsctl.sandbox.cluster.values import StartTask
 from opsctl.sandbox.cluster.world import World
 from opsctl.sandbox.host.balancer import Balancer, Flows, Routes
 from opsctl.sandbox.host.meters import Meters, Traffic
-from opsctl.sandbox.host.processes import Outcome, Processes
+from opsctl.sandbox.host.processes import Processes
+from opsctl.sandbox.host.runner import Outcome, Runner
 from opsctl.sandbox.inside import Inside
 from opsctl.sandbox.wire.http import Receive, Scope, Send
 
@@ -46,12 +47,9 @@ class Bench:
         self.meters = Meters(
             inside,
             world,
-            Processes(
-                Path("unused"),
-                registry="",
-                environ={},
+            Runner(
+                Processes(Path("unused"), registry="", environ={}, environment=nothing),
                 limit=2,
-                environment=nothing,
                 outcome=outcome,
             ),
             self.traffic,

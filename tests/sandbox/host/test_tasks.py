@@ -1,9 +1,7 @@
 """A service of the simulation is real: tasks run, are checked, balanced, logged and replaced."""
 
-import base64
 import os
 import signal
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from opsctl.sandbox import image, lifecycle
 from opsctl.sandbox.home import Home, Sandbox, Settings
 from tests.sandbox.clients import client, start
+from tests.sandbox.fleet import join, stopped, until
 
 # What `python -m service` is in these tests: it says what it was given.
 PROGRAM = """
@@ -64,14 +63,6 @@ def aws(real: Sandbox) -> Iterator[Callable[[str], Any]]:
         one.close()
 
 
-def until(check: Callable[[], Any], within: float = 30.0) -> Any:
-    deadline = time.monotonic() + within
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return found
-
-
 def pack(folder: Path, caddyfile: str) -> image.Image:
     package = folder / "service"
     package.mkdir(exist_ok=True)
@@ -99,22 +90,7 @@ def definition(aws: Callable[[str], Any], reference: str, **environment: str) ->
 @pytest.fixture(scope="module")
 def instances(aws: Callable[[str], Any]) -> None:
     """A cluster with two instances that joined."""
-    aws("ecs").create_cluster(clusterName="web")
-    aws("ecr").create_repository(repositoryName="web")
-    aws("logs").create_log_group(logGroupName="/app/stdout")
-    script = base64.b64encode(b"#!/bin/sh\necho ECS_CLUSTER=web >> /etc/ecs/ecs.config").decode()
-    data = {"InstanceType": "t3.medium", "ImageId": "ami-1", "UserData": script}
-    template = aws("ec2").create_launch_template(LaunchTemplateName="web", LaunchTemplateData=data)
-    aws("autoscaling").create_auto_scaling_group(
-        AutoScalingGroupName="web",
-        MinSize=0,
-        MaxSize=2,
-        DesiredCapacity=2,
-        VPCZoneIdentifier="subnet-00000001,subnet-00000002",
-        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"]},
-    )
-    ecs = aws("ecs")
-    until(lambda: len(ecs.list_container_instances(cluster="web")["containerInstanceArns"]) == 2)
+    join(aws, "web", 2)
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +198,8 @@ def test_a_killed_process_is_a_stopped_task_that_is_replaced(
 ) -> None:
     victim = min(pids(real))
     os.kill(victim, signal.SIGKILL)
-    stopped = until(
-        lambda: aws("ecs").list_tasks(cluster="web", desiredStatus="STOPPED")["taskArns"]
-    )
-    task = aws("ecs").describe_tasks(cluster="web", tasks=stopped)["tasks"][0]
+    ended = until(lambda: aws("ecs").list_tasks(cluster="web", desiredStatus="STOPPED")["taskArns"])
+    task = aws("ecs").describe_tasks(cluster="web", tasks=ended)["tasks"][0]
 
     assert task["containers"][0]["exitCode"] == 137
     until(lambda: victim not in pids(real) and healthy(aws, balancer[0]) == 2)
@@ -262,13 +236,23 @@ def test_a_task_that_ends_at_start_tells_its_code_and_its_last_words(
     arn = definition(aws, reference, CRASH="1")
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
 
-    def stopped() -> Any:
-        task = aws("ecs").describe_tasks(cluster="web", tasks=[made])["tasks"][0]
-        return task if task["lastStatus"] == "STOPPED" else None
-
-    assert until(stopped)["containers"][0]["exitCode"] == 3
+    assert stopped(aws, "web", made)["containers"][0]["exitCode"] == 3
     asked = {"logGroupName": "/app/stdout", "filterPattern": '"cannot go on"'}
     until(lambda: aws("logs").filter_log_events(**asked)["events"])
+
+
+def test_a_stopped_task_tells_the_code_of_its_process_however_fast_the_clock_runs(
+    real: Sandbox, aws: Callable[[str], Any], instances: None, tmp_path: Path
+) -> None:
+    reference = image.push(real.endpoint, "web", pack(tmp_path, "four"), tag="v4")
+    arn = definition(aws, reference, GREETING="hello")
+    made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
+    asked = {"logGroupName": "/app/stdout", "filterPattern": '"starting with four"'}
+    until(lambda: aws("logs").filter_log_events(**asked)["events"])
+    aws("ecs").stop_task(cluster="web", task=made)
+
+    # It handles no signal, so TERM ends it: 128 + 15.
+    assert stopped(aws, "web", made)["containers"][0]["exitCode"] == 143
 
 
 def test_a_task_without_its_image_never_starts_and_says_why(
@@ -277,10 +261,6 @@ def test_a_task_without_its_image_never_starts_and_says_why(
     arn = definition(aws, "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:absent")
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
 
-    def stopped() -> Any:
-        task = aws("ecs").describe_tasks(cluster="web", tasks=[made])["tasks"][0]
-        return task if task["lastStatus"] == "STOPPED" else None
-
-    task = until(stopped)
+    task = stopped(aws, "web", made)
     assert task["stopCode"] == "TaskFailedToStart"
     assert "CannotPullContainerError" in task["containers"][0]["reason"]
