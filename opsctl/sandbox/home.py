@@ -115,6 +115,7 @@ class Home:
         """The sandbox that was started last, whether it still lives or not."""
         try:
             content = json.loads((self.path / "state.json").read_text())
-        except FileNotFoundError:
+            return Sandbox(**{**content, "settings": Settings(**content["settings"])})
+        except (OSError, ValueError, KeyError, TypeError):
+            # Never written, cut short, or by another version: nothing that can be relied on.
             return None
-        return Sandbox(**{**content, "settings": Settings(**content["settings"])})
