@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from service import trust
 from service.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -75,12 +76,7 @@ class Client:
     def _trust(self) -> ssl.SSLContext:
         if not self._needs_tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, loads nothing
-        context = ssl.create_default_context()
-        paths = ssl.get_default_verify_paths()
-        if paths.cafile is None and paths.capath is None:
-            import certifi
-
-            context.load_verify_locations(certifi.where())
+        context = trust.context()
         if self._skipverify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

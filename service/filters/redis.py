@@ -3,6 +3,7 @@
     redis ADDRESS [testing|fallback] {
         user NAME        names of values in `secrets`
         password NAME
+        tls_ca FILE      whom to trust instead of the system's authorities; read at start
         timeout 50ms     without one: 50ms with fallback, 1s otherwise
     }
 
@@ -25,17 +26,19 @@ from service.stores.store import Store
 
 Mode: TypeAlias = Literal["", "testing", "fallback"]
 
+_LINES = "redis' lines are `user NAME`, `password NAME`, `tls_ca FILE`, `timeout TIME`"
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`user` and `password` are names of secrets; `timeout` is in seconds."""
+    """`user` and `password` are names of secrets, `tls_ca` is a file, `timeout` in seconds."""
 
     address: address.Address
     mode: Mode = ""
     user: str = ""
     password: str = ""
+    tls_ca: str = ""
     timeout: float = 1.0
 
 
@@ -54,21 +57,21 @@ def parse(directive: Directive) -> Options:
         where = address.parse(first.text)
     except ValueError as error:
         raise _error(first, f"redis: {error}") from None
-    names = {"user": "", "password": ""}
+    names = {"user": "", "password": "", "tls_ca": ""}
     timeout = 0.05 if mode == "fallback" else 1.0
     for line in directive.block or ():
         match [token.text for token in line]:
-            case ["user" | "password" as name, secret]:
-                names[name] = secret
+            case ["tls_ca", _] if not where.tls:
+                raise _error(line[0], "redis: tls_ca goes with an address of rediss://")
+            case ["user" | "password" | "tls_ca" as name, text]:
+                names[name] = text
             case ["timeout", text]:
                 timeout = _seconds(line[1], text)
             case _:
-                raise _error(
-                    line[0], "redis' lines are `user NAME`, `password NAME`, `timeout TIME`"
-                )
+                raise _error(line[0], _LINES)
     if names["user"] and not names["password"]:
         raise _error(place, "redis: a user needs a password")
-    return Options(where, cast(Mode, mode), names["user"], names["password"], timeout)
+    return Options(where, cast(Mode, mode), **names, timeout=timeout)
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:
@@ -105,6 +108,7 @@ def _store(options: Options, site: Site) -> Store:
         timeout=options.timeout,
         user=_secret(options.user, site),
         password=_secret(options.password, site),
+        tls_ca=options.tls_ca,
     )
     return FallbackStore(redis, MemoryStore()) if options.mode == "fallback" else redis
 

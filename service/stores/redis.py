@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import hiredis
 
+from service import trust
 from service.entities.commands import LAST_UPDATE, Command, Delete, Entity, Read, Replace, Reply
 from service.errors import FilterError
 from service.stores.address import Address
@@ -36,6 +37,7 @@ class RedisStore:
 
     Requests wait for the first attempt, and never longer than `timeout`; from then on they are
     told at once that the store is away, until it is back.
+    `tls_ca` is a file of the only authorities to trust; without one, the system's count.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class RedisStore:
         timeout: float,
         user: str = "",
         password: str = "",
+        tls_ca: str = "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._address = address
         self._timeout = timeout
+        self._tls = trust.context(tls_ca) if address.tls else None
         self._credentials = [part.encode() for part in (user, password) if part]
         self._sleep = sleep
         self._replace, self._update = Script("replace.lua"), Script("update.lua")
@@ -148,9 +152,8 @@ class RedisStore:
             if here.path:
                 _, connection = await loop.create_unix_connection(protocol, here.path)
             else:
-                tls = ssl.create_default_context() if here.tls else None
                 _, connection = await loop.create_connection(
-                    protocol, here.host, here.port, ssl=tls
+                    protocol, here.host, here.port, ssl=self._tls
                 )
             await self._greet(connection)
         return connection
@@ -189,6 +192,8 @@ def _settle(attempt: "asyncio.Future[None]") -> None:
 def _reason(error: BaseException) -> str:
     if isinstance(error, Unavailable):
         return error.why
+    if isinstance(error, ssl.SSLError):
+        return trust.reason(error)
     return str(error) or "no answer in time"
 
 

@@ -55,6 +55,10 @@ def options(text: str) -> tuple[Any, ...]:
                 Address("cache", database=1, tls=True), "fallback", "u", "p", timeout=0.02
             ),
         ),
+        (
+            "redis rediss://cache {\n tls_ca /etc/ca.pem\n}",
+            redis.Options(Address("cache", tls=True), tls_ca="/etc/ca.pem"),
+        ),
         ("transformresponse", transformresponse.Options()),
     ],
 )
@@ -81,6 +85,8 @@ def test_text_to_options(text: str, expected: object) -> None:
         ("redis a {\n timeout 0s\n}", 3, "not a time"),
         ("redis a {\n retries 5\n}", 3, "lines are"),
         ("redis a {\n user x\n}", 2, "needs a password"),
+        ("redis a {\n tls_ca x\n}", 3, "goes with an address of rediss://"),
+        ("redis rediss://a {\n tls_ca\n}", 3, "lines are"),
         ("transformresponse x", 2, "takes neither"),
         ("transformresponse {\n}", 2, "takes neither"),
     ],
