@@ -165,10 +165,15 @@ class RedisStore:
             calls.append(connection.call(b"SELECT", b"%d" % self._address.database))
         for script in (self._replace, self._update):
             calls.append(connection.call(b"SCRIPT", b"LOAD", script.text))
+        hello = connection.call(b"HELLO", b"2")  # the one way to learn the role that any user has
         try:
-            for reply in await asyncio.gather(*calls, return_exceptions=True):
+            *replies, told = await asyncio.gather(*calls, hello, return_exceptions=True)
+            for reply in replies:
                 if isinstance(reply, BaseException):
                     raise reply
+            # It would take reads and refuse writes, until it is a master or its address moves.
+            if isinstance(told, list) and b"replica" in told:
+                raise Unavailable("it is a replica")
         except BaseException:
             connection.close()
             raise
