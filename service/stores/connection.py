@@ -5,6 +5,7 @@ order. Measured against a pool of redis-py: a third of the client's CPU, a quart
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,16 +14,11 @@ import hiredis
 
 from service.stores.store import Unavailable
 
-# Errors that mean "not this server, not now" rather than "not this command".
-_AWAY = (
-    "READONLY",
-    "LOADING",
-    "MASTERDOWN",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
-    "MOVED",
-    "CLUSTERDOWN",
+# Errors that mean "not this server, not now" rather than "not this command". Redis 6 wraps those
+# that a script got.
+_AWAY = re.compile(
+    "(?:ERR Error running script .*-)?"
+    "(?:READONLY|LOADING|MASTERDOWN|NOAUTH|WRONGPASS|MOVED|CLUSTERDOWN)\\b"
 )
 
 
@@ -105,7 +101,7 @@ class Connection(asyncio.Protocol):
             self._fail(f"not a Redis: {error}")
 
     def _refuse(self, future: asyncio.Future[Any], error: hiredis.ReplyError) -> None:
-        if str(error).startswith(_AWAY):
+        if _AWAY.match(str(error)):
             future.set_exception(Unavailable(str(error)))
             self._fail(str(error))
         else:
