@@ -38,13 +38,15 @@ class FallbackStore:
         await self._first.close()
 
     async def execute(self, command: Command) -> Reply:
+        begun = self._away_since
         try:
             reply = await self._first.execute(command)
         except Unavailable as error:
             self._note(command, error)
             return await self._instead.execute(command)
-        if self._away_since is not None:
-            self._back(self._away_since)
+        # What was on its way when Redis was lost says nothing about its being back.
+        if begun is not None and begun == self._away_since:
+            self._back(begun)
         return reply
 
     def _note(self, command: Command, error: Unavailable) -> None:
