@@ -1,10 +1,12 @@
 """The FastAPI application behind the chains: the OpenAPI document of what is mounted, `/status`."""
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi import Request as ColdRequest
 from fastapi.responses import Response as ColdResponse
@@ -12,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from service import openapi, problems
 from service.chain import Response
+from service.entities import form
 from service.mounts import Mounted, Release
 
 
@@ -27,6 +30,7 @@ def behind(
     )
     if status:
         app.get("/status")(_status(release, everything))
+        app.get("/status/fallback")(_fallback(everything))
     generated = app.openapi()
     app.openapi = lambda: openapi.document(generated, sites)  # type: ignore[method-assign]
     return app
@@ -52,6 +56,22 @@ def _status(
         }
 
     return status
+
+
+def _fallback(everything: Sequence[Mounted]) -> Callable[[], Awaitable[ColdResponse]]:
+    async def fallback() -> ColdResponse:
+        """What was written while Redis was away, as requests that can be sent again."""
+        written = {f"{one.site.host}:{one.site.port}": one.site.written() for one in everything}
+        # Thousands of them: beside the requests, not between them.
+        body = await asyncio.to_thread(_requests, written)
+        return ColdResponse(body, media_type="application/json")
+
+    return fallback
+
+
+def _requests(written: Mapping[str, Sequence[form.Write]]) -> bytes:
+    sites = {name: [form.request(one) for one in writes] for name, writes in written.items()}
+    return orjson.dumps({"pid": os.getpid(), "sites": sites})
 
 
 async def _http_problem(request: ColdRequest, error: Exception) -> ColdResponse:

@@ -84,6 +84,7 @@ class Site:
 
     `startup` runs in order before the first request, `shutdown` in reverse after the last.
     `status` holds what each filter tells `/status`, by directive name; never a secret.
+    `written` gives the writes that the fallback's map has and Redis has not.
     `paths` holds what each filter answers, as path items of the OpenAPI document.
     """
 
@@ -94,6 +95,7 @@ class Site:
     startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
+    written: Callable[[], Sequence[Any]] = tuple
     paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -123,7 +123,7 @@ async def _send(response: Response, request: Request, send: Send) -> None:
 def cold_paths(sites: Sequence[Mounted]) -> list[bytes]:
     """What FastAPI answers; `/status` stays off the sites that face the clients."""
     status = any("redir" in one.directives for one in sites)
-    return [b"/openapi.json", *([b"/status"] if status else [])]
+    return [b"/openapi.json", *([b"/status", b"/status/fallback"] if status else [])]
 
 
 def _fastapi(sites: Sequence[Mounted], release: Release, everything: Sequence[Mounted]) -> Any:

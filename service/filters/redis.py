@@ -110,7 +110,11 @@ def _store(options: Options, site: Site) -> Store:
         password=_secret(options.password, site),
         tls_ca=options.tls_ca,
     )
-    return FallbackStore(redis, MemoryStore()) if options.mode == "fallback" else redis
+    if options.mode != "fallback":
+        return redis
+    fallback = FallbackStore(redis, MemoryStore())
+    site.written = fallback.written
+    return fallback
 
 
 def _secret(name: str, site: Site) -> str:

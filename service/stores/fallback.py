@@ -1,7 +1,7 @@
 """Redis first, and the map of this process while Redis cannot be reached.
 
 What the map was given meanwhile does not go back to Redis by itself: it is counted, logged when
-Redis is back, and its keys are shown on `/status`.
+Redis is back, and offered on `/status/fallback` as requests that can be sent again.
 """
 
 import logging
@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.entities.commands import Command, Read, Reply
+from service.entities.form import Write
+from service.stores.journal import Journal
 from service.stores.store import Store, Unavailable
 
 _log = logging.getLogger(__name__)
 
 _KEYS_SHOWN = 100
-_KEYS_KEPT = 100_000
 
 
 class FallbackStore:
@@ -28,8 +29,7 @@ class FallbackStore:
         self._away_since: float | None = None
         self._served = 0
         self._served_before = 0
-        self._writes = 0
-        self._written: dict[bytes, None] = {}
+        self._journal = Journal()
 
     async def open(self) -> None:
         await self._first.open()
@@ -56,19 +56,22 @@ class FallbackStore:
             _log.warning("serving from the map of this process: %s", error.why)
         self._served += 1
         if not isinstance(command, Read):
-            self._writes += 1
-            if len(self._written) < _KEYS_KEPT:
-                self._written[command.entity.store_key] = None
+            self._journal.add(command)
 
     def _back(self, since: float) -> None:
         self._away_since = None
         _log.warning(
             "redis is back after %.1f s: the map served %d commands; "
-            "%d entities have been written to it so far that Redis does not know of",
+            "%d entities have been written to it so far that Redis does not know of%s",
             self._clock() - since,
             self._served - self._served_before,
-            len(self._written),
+            self._journal.entities,
+            "; see /status/fallback" if self._journal.entities else "",
         )
+
+    def written(self) -> list[Write]:
+        """What Redis does not know of, as far as it is kept."""
+        return self._journal.kept()
 
     def status(self) -> Mapping[str, Any]:
         return {
@@ -76,8 +79,9 @@ class FallbackStore:
             "fallback": {
                 "serving": self._away_since is not None,
                 "served": self._served,
-                "writes": self._writes,
-                "entities_written": len(self._written),
-                "keys": [key.decode() for key in list(self._written)[:_KEYS_SHOWN]],
+                "writes": self._journal.writes,
+                "writes_not_kept": self._journal.not_kept,
+                "entities_written": self._journal.entities,
+                "keys": self._journal.keys(_KEYS_SHOWN),
             },
         }

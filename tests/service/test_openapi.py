@@ -27,7 +27,7 @@ def test_what_is_documented_is_what_is_answered(service: Service, port: int) -> 
     where = f"http://127.0.0.1:{service.ports[port]}"
     schema = schemathesis.openapi.from_url(f"{where}/openapi.json")
     operations = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
-    assert len(operations) == {80: 2, 8082: 5}[port]
+    assert len(operations) == {80: 3, 8082: 5}[port]
     for operation in operations:
 
         @settings(
@@ -47,7 +47,7 @@ def test_what_is_documented_is_what_is_answered(service: Service, port: int) -> 
 
 def test_the_document_names_each_port_s_paths(service: Service) -> None:
     for port, paths in {
-        80: ["/status", "/health.txt"],
+        80: ["/status", "/status/fallback", "/health.txt"],
         8082: ["/v1/cids/{cid}/entity_types/{type}/domains/{domain}/keys/{key}"],
     }.items():
         document = orjson.loads(service.request("GET", "/openapi.json", port=port)[1])

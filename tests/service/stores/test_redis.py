@@ -197,6 +197,7 @@ def test_fallback_serves_from_the_map_counts_and_says_when_redis_is_back(
                 "serving": True,
                 "served": 3,
                 "writes": 2,
+                "writes_not_kept": 0,
                 "entities_written": 1,
                 "keys": ["test_redis"],
             }

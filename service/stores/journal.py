@@ -1,0 +1,77 @@
+"""The writes that Redis does not know of, so that somebody can do them again.
+
+What a PUT or a DELETE makes pointless is let go. Beyond the limits writes are counted only.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+
+from service.entities.commands import Delete, Replace, Update
+from service.entities.form import Write
+
+_ENTITIES = 100_000
+_OVERHEAD = 200  # bytes that Python needs for a write, about
+
+
+@dataclass(slots=True)
+class _Writes:
+    kept: list[Write] = field(default_factory=list)
+    size: int = 0
+
+
+class Journal:
+    """`limit` is of writes, `size` of their bytes in memory."""
+
+    def __init__(self, limit: int = 10_000, size: int = 8 * 1024 * 1024) -> None:
+        self._limit = limit
+        self._size = size
+        self._entities: dict[bytes, _Writes] = {}
+        self._kept = 0
+        self._used = 0
+        self.writes = 0
+        self.not_kept = 0
+
+    def add(self, write: Write) -> None:
+        self.writes += 1
+        size = _size(write)
+        writes = self._writes(write.entity.store_key)
+        if not isinstance(write, Update):
+            self._kept -= len(writes.kept)
+            self._used -= writes.size
+            writes.kept, writes.size = [], 0
+        if self._kept >= self._limit or self._used + size > self._size:
+            self.not_kept += 1
+            return
+        writes.kept.append(write)
+        writes.size += size
+        self._kept += 1
+        self._used += size
+
+    def _writes(self, key: bytes) -> _Writes:
+        if key in self._entities:
+            return self._entities[key]
+        if len(self._entities) >= _ENTITIES:
+            return _Writes()
+        return self._entities.setdefault(key, _Writes())
+
+    @property
+    def entities(self) -> int:
+        return len(self._entities)
+
+    def keys(self, limit: int) -> list[str]:
+        return [key.decode() for key in itertools.islice(self._entities, limit)]
+
+    def kept(self) -> list[Write]:
+        """In the order in which they have to be done, as far as they concern one entity."""
+        return [write for writes in self._entities.values() for write in writes.kept]
+
+
+def _size(write: Write) -> int:
+    size = _OVERHEAD + len(write.entity.store_key) + len(write.entity.head)
+    match write:
+        case Replace(attributes=attributes):
+            return size + sum(_OVERHEAD + len(name) + len(value) for name, value in attributes)
+        case Update(changes=changes):
+            return size + sum(_OVERHEAD + len(c.name) + len(c.argument) for c in changes)
+        case Delete():
+            return size

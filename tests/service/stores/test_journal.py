@@ -1,0 +1,58 @@
+"""What is kept of the writes that Redis does not know of, and what is only counted."""
+
+import pytest
+
+from service.entities.commands import Change, Delete, Entity, Replace, Update
+from service.entities.form import Write
+from service.stores.journal import Journal
+
+
+def put(key: str, text: str = "x") -> Replace:
+    return Replace(Entity(key.encode()), ((b'"a"', f'"{text}"'.encode()),), b'"1"')
+
+
+def post(key: str) -> Update:
+    return Update(Entity(key.encode()), (Change(b'"n"', "add", b"1"),), b'"1"')
+
+
+def delete(key: str) -> Delete:
+    return Delete(Entity(key.encode()))
+
+
+@pytest.mark.parametrize(
+    ("writes", "kept"),
+    [
+        ([post("a"), post("a")], [post("a"), post("a")]),
+        ([put("a"), post("a"), post("b")], [put("a"), post("a"), post("b")]),
+        ([post("a"), post("b"), put("a", "y"), post("a")], [put("a", "y"), post("a"), post("b")]),
+        ([put("a"), post("a"), delete("a")], [delete("a")]),
+    ],
+)
+def test_a_put_or_a_delete_makes_earlier_writes_pointless(
+    writes: list[Write], kept: list[Write]
+) -> None:
+    journal = Journal()
+    for write in writes:
+        journal.add(write)
+    assert journal.kept() == kept
+    assert (journal.writes, journal.not_kept) == (len(writes), 0)
+    assert journal.entities == len({write.entity for write in writes})
+
+
+def test_beyond_its_limit_writes_are_counted_and_named() -> None:
+    journal = Journal(limit=2)
+    for key in "abc":
+        journal.add(put(key))
+    assert journal.kept() == [put("a"), put("b")]
+    assert (journal.writes, journal.not_kept, journal.entities) == (3, 1, 3)
+    assert journal.keys(2) == ["a", "b"]
+    journal.add(delete("a"))
+    assert journal.kept() == [delete("a"), put("b")]
+
+
+def test_its_memory_is_bounded_and_given_back() -> None:
+    journal = Journal(size=3000)
+    for text in ("x" * 2000, "y" * 2000, "z" * 4000, "w"):
+        journal.add(put("a", text))
+    assert journal.kept() == [put("a", "w")]
+    assert journal.not_kept == 1
