@@ -50,6 +50,10 @@ class Mapper:
                 return Delete(entities[0])
         raise FilterError(405, "method not allowed", headers=[(b"allow", METHODS.encode())])
 
+    def check_path(self, request: Request) -> None:
+        """Raises the 400 of a path that is no entity's."""
+        self.template.match(_utf8(request.raw_path))
+
     def _fields(self, query: bytes) -> tuple[bytes, ...] | None:
         if not query:
             return None

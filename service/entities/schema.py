@@ -6,6 +6,12 @@ from typing import Any
 from service.entities.template import Template
 
 _TEXT = {"type": "string"}
+# A schema cannot say: in the form or here, but not in both.
+_QUERY = (
+    "Attributes may come in the query as well, or instead, in the same syntax; one that is in both"
+    " is an error. A bare [a,b] is a list; bare $INCR, $ADD(x), $APPEND[..], $PREPEND[..] and"
+    " $DELETE (POST) are commands; percent-encode what is data."
+)
 _VALUE = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 
 
@@ -25,7 +31,7 @@ def path_item(template: Template, attribute: str) -> Mapping[str, Any]:
     conflict = {"409": _answer("an attribute is not of the type for the update", problem=True)}
     created = {"201": {"description": "there was no such entity before"}}
     read = {"200": {**_answer("the entity"), "content": _json(_entity(template))}}
-    attributes = {"parameters": [_attributes(attribute)], "requestBody": _form(attribute)}
+    attributes = {"requestBody": _form(attribute), "description": _QUERY}
     return {
         "parameters": [_part(name, rule.pattern) for name, rule in template.rules],
         "get": _operation("Read an entity", {**read, **problems}, parameters=[_fields(attribute)]),
@@ -36,7 +42,6 @@ def path_item(template: Template, attribute: str) -> Mapping[str, Any]:
             **attributes,
         ),
         "delete": _operation("Delete an entity", {"204": {"description": "done"}, **problems}),
-        "options": _operation("The methods there are", {"204": {"description": "see Allow"}}),
     }
 
 
@@ -87,18 +92,6 @@ def _fields(attribute: str) -> dict[str, Any]:
     items = {"type": "string", "pattern": f"^(?:{attribute})$"}
     schema = {"type": "array", "items": items, "minItems": 1}
     return {"name": "fields", "in": "query", "explode": False, "schema": schema}
-
-
-def _attributes(attribute: str) -> dict[str, Any]:
-    return {
-        "name": "attributes",
-        "in": "query",
-        "style": "form",
-        "explode": True,
-        "schema": _members(attribute),
-        "description": "bare [a,b] is a list, bare $INCR, $ADD(x), $APPEND[..], $PREPEND[..]"
-        " and $DELETE (POST) are commands; percent-encode what is data",
-    }
 
 
 def _form(attribute: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site
-from service.errors import CaddyfileError
+from service.errors import CaddyfileError, FilterError
 from service.placeholders import fill
 
 CODES = ("300", "301", "302", "303", "304", "305", "307", "308")
@@ -136,6 +136,8 @@ class Redirect:
             if not _is_here(location, request):
                 return _meta(target) if rule.meta else _redirect(location, rule.code, request)
         if self.answers_health and request.path == HEALTH:
+            if request.method not in ("GET", "HEAD"):
+                raise FilterError(405, "method not allowed", headers=[(b"allow", b"GET, HEAD")])
             return Response(200, b"ok", b"text/plain; charset=utf-8")
         return await call_next(exchange)
 

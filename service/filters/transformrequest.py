@@ -97,9 +97,12 @@ class TransformRequest:
         self._transform = transform
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
-        if exchange.request.method == "OPTIONS":
+        request = exchange.request
+        if request.method == "OPTIONS":
+            if isinstance(self._transform, Mapper) and request.raw_path != b"*":
+                self._transform.check_path(request)
             return Response(204, headers=((b"allow", METHODS.encode()),))
-        exchange.command = self._transform(exchange.request, exchange.security_context)
+        exchange.command = self._transform(request, exchange.security_context)
         return await call_next(exchange)
 
 

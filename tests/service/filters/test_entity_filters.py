@@ -149,6 +149,8 @@ ALLOWED = {"scope": {"cids": ["c"]}}
         (["POST k?a=$WHAT"], 400),
         (["PATCH k"], 405),
         (["OPTIONS k"], 204),
+        (["OPTIONS k/x"], 400),
+        (["OPTIONS %FF"], 400),
         (["PUT k?a=1&b=2", "PUT k?b=3", "GET k"], {"b": "3"}),
         (["PUT k?a=4&l=[]", "POST k?a=$INCR&l=$APPEND[x,]", "GET k"], {"a": "5", "l": ["x", ""]}),
         (["PUT k?a=1&b=x", "POST k?a=$INCR&b=$INCR", "GET k"], {"a": "1", "b": "x"}),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from service.caddyfile import parse as parse_file
 from service.chain import Exchange, Request, Response, Site
-from service.errors import CaddyfileError
+from service.errors import CaddyfileError, FilterError
 from service.filters import redir
 
 
@@ -140,6 +140,14 @@ def test_every_path_is_redirected_but_the_target_which_says_ok() -> None:
     assert location(ask(text, "/any/where?x")) == "/health.txt"
     answer = ask(text, "/health.txt?x")
     assert (answer.status, answer.body) == (200, b"ok")
+    assert ask(text, "/health.txt", method="HEAD").status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "OPTIONS"])
+def test_the_target_of_the_check_can_only_be_read(method: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        ask("redir / /health.txt", "/health.txt", method=method)
+    assert (caught.value.status, caught.value.headers) == (405, ((b"allow", b"GET, HEAD"),))
 
 
 @pytest.mark.parametrize("target", ["/x", "x", "/y/../x", "http://h/x", "http://H/x?q", "//h/x"])
