@@ -187,6 +187,26 @@ def test_what_was_written_meanwhile_can_be_sent_again(
         assert state(service) == written
 
 
+def test_without_fallback_it_is_a_503_until_redis_is_back(
+    redis_of_one_test: StartRedis, tmp_path: Path
+) -> None:
+    redis = redis_of_one_test()
+    with running(tmp_path, caddyfile(redis)) as service:
+        assert service.request("PUT", ENTITY + "a?x=1")[0] == 201
+        redis.process.kill()
+        redis.process.wait(10)
+        for method in ("GET", "PUT", "POST", "DELETE"):
+            status, body, headers = service.request(method, ENTITY + "a?x=2")
+            assert (status, headers["retry-after"]) == (503, "1")
+            assert orjson.loads(body)["detail"] == "the store cannot be reached"
+        redis_of_one_test(port=redis.port)
+        deadline = time.monotonic() + 30
+        while service.request("PUT", ENTITY + "a?x=3")[0] == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert b'"x":"3"' in service.request("GET", ENTITY + "a")[1]
+
+
 async def _served_by_redis(service: Service) -> None:
     while True:
         await asyncio.to_thread(service.request, "GET", ENTITY + "nobody")

@@ -47,6 +47,9 @@ def options(text: str) -> tuple[Any, ...]:
             transformrequest.Options(python="team.mapping:Mapper"),
         ),
         ("redis cache", redis.Options(Address("cache"))),
+        ("redis unix:/run/r.sock", redis.Options(Address(path="/run/r.sock"))),
+        ("redis c {\n timeout 1500ms\n}", redis.Options(Address("c"), timeout=1.5)),
+        ("redis c {\n password p\n}", redis.Options(Address("c"), password="p")),
         ("redis cache:7 testing", redis.Options(Address("cache", 7), "testing")),
         ("redis cache fallback", redis.Options(Address("cache"), "fallback", timeout=0.05)),
         (
@@ -76,6 +79,10 @@ def test_text_to_options(text: str, expected: object) -> None:
         ("transformrequest {\n part name x\n}", 2, "has no part {name}"),
         ("transformrequest {\n\n what\n}", 4, "lines are"),
         ("transformrequest {\n class x\n}", 3, "lines are"),
+        ("transformrequest {\n attribute (\n}", 3, "not a regular expression"),
+        ("transformrequest {\n part key\n}", 3, "lines are"),
+        ("transformrequest {\n scope\n}", 3, "lines are"),
+        ("transformrequest {\n scope nobody\n}", 2, "needs a part {nobody}"),
         ("redis", 2, "got 0 arguments"),
         ("redis a b c", 2, "got 3 arguments"),
         ("redis a fallbak", 2, "allowed are testing and fallback"),
@@ -84,7 +91,13 @@ def test_text_to_options(text: str, expected: object) -> None:
         ("redis a {\n timeout 5\n}", 3, "not a time"),
         ("redis a {\n timeout 0s\n}", 3, "not a time"),
         ("redis a {\n retries 5\n}", 3, "lines are"),
+        ("redis a {\n timeout 61s\n}", 3, "not a time"),
+        ("redis a {\n timeout\n}", 3, "lines are"),
+        ("redis a {\n password p q\n}", 3, "lines are"),
         ("redis a {\n user x\n}", 2, "needs a password"),
+        ("redis a:70000", 2, "up to 65535"),
+        ("redis redis://a/x", 2, "is a number"),
+        ("redis redis://a?db=1", 2, "an address is host:port"),
         ("redis a {\n tls_ca x\n}", 3, "goes with an address of rediss://"),
         ("redis rediss://a {\n tls_ca\n}", 3, "lines are"),
         ("transformresponse x", 2, "takes neither"),
@@ -166,6 +179,47 @@ def test_requests_to_responses(requests: list[str], expected: Any) -> None:
         assert entity == {"type": "t", "domain": "d", "key": "k", "attributes": expected}
     else:
         assert (last if isinstance(last, int) else last.status) == expected
+
+
+LIST = "PUT k?l=[a,,b,]&s=x&n=4"
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        ([LIST, "POST k?l=[]"], {"l": [], "s": "x", "n": "4"}),
+        ([LIST, "POST k?l=$PREPEND(-2,-1,0,)"], ["-2", "-1", "0", "", "a", "", "b", ""]),
+        ([LIST, "POST k?l=$APPEND[,]"], ["a", "", "b", "", "", ""]),
+        ([LIST, "POST k?l=$APPEND[]"], ["a", "", "b", ""]),
+        (["POST k?l=$PREPEND[a]&m=$APPEND(b,c)"], {"l": ["a"], "m": ["b", "c"]}),
+        (["POST k?a=$INCR&b=$ADD(2.5)"], {"a": "1", "b": "2.5"}),
+        (["PUT k?n=2.3", "POST k?n=$ADD(1.7)"], {"n": "4"}),
+        (["PUT k?n=12"], {"n": "12"}),
+        ([LIST, "POST k?l=$DELETE&s=$DELETE&none=$DELETE"], {"n": "4"}),
+        (["PUT k"], {}),
+        ([LIST, "POST k?s=$APPEND[a]"], 409),
+        ([LIST, "POST k?s=$PREPEND[a]"], 409),
+        ([LIST, "POST k?s=$ADD(1)"], 409),
+        ([LIST, "POST k?l=$ADD(1)"], 409),
+        ([LIST, "POST k?l=$INCR"], 409),
+        ([LIST, "POST k?n=$INCR(1.2)"], 400),
+        ([LIST, "POST k?n=$ADD"], 400),
+        ([LIST, "POST k?n=1&n=2"], 400),
+        ([LIST, "POST k?l=$APPEND[a"], 400),
+        # One operation in conflict: nothing has changed, wherever it stands.
+        ([LIST, "POST k?s=y&l=$INCR&n=$INCR"], {"l": ["a", "", "b", ""], "s": "x", "n": "4"}),
+        ([LIST, "POST k?s=$INCR&n=$DELETE"], {"l": ["a", "", "b", ""], "s": "x", "n": "4"}),
+        ([LIST, "POST k?l=$APPEND[z]&s=$APPEND[z]"], {"l": ["a", "", "b", ""], "s": "x", "n": "4"}),
+        ([LIST, "POST k?n=$ADD(1)&new=1&s=$ADD(1)"], {"l": ["a", "", "b", ""], "s": "x", "n": "4"}),
+    ],
+)
+def test_cases_of_the_original(requests: list[str], expected: Any) -> None:
+    *_, last, read = answers(*requests, "GET k", context=ALLOWED)
+    if isinstance(expected, int):
+        assert last == expected
+        return
+    attributes = told(read)["attributes"]
+    assert (attributes["l"] if isinstance(expected, list) else attributes) == expected
 
 
 def test_a_batch_gives_what_is_there_and_names_what_is_not() -> None:

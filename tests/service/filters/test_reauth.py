@@ -1,4 +1,4 @@
-"""reauth: the original's table of blocks, the order of rules, the backends, and what leaks."""
+"""reauth: the order of rules, the backends, and what leaks."""
 
 import asyncio
 import base64
@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import caddyfile
-from service.backends import RefreshOptions
 from service.caddyfile import Directive
 from service.chain import Exchange, Request, Response, Site
-from service.errors import CaddyfileError, FilterError, StartError
+from service.errors import FilterError, StartError
 from service.filters import reauth
 from tests.service import auth_server as fake
 from tests.service.auth_server import CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
@@ -30,86 +29,8 @@ def directives(text: str) -> list[Directive]:
     return list(blocks[0].directives)
 
 
-def parse(text: str) -> reauth.Options:
-    (directive,) = directives(text)
-    return reauth.parse(directive)
-
-
 def block(*lines: str) -> str:
     return "\n".join(["reauth {", *lines, "}"])
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("reauth /nothing", "Testfile:2 - Error during parsing: Wrong argument count"),
-        ("reauth", "at least one path is required"),
-        (block(), "at least one path is required"),
-        (block("path /test"), "at least one backend required"),
-        (block(SIMPLE), "at least one path is required"),
-        (block("path a b"), "Testfile:3 - Error during parsing: Wrong argument count .* 'path'"),
-        (block("path"), "Testfile:3 - Error during parsing: Wrong argument count"),
-        (block("path /test", "simple"), "Testfile:4 - wrong number of arguments for simple"),
-        (block("path /test", "simple a=b c=d"), "wrong number of arguments for simple"),
-        (block("path /test", "except"), "Wrong argument count .* 'except'"),
-        (block("path /test", "except a b"), "Wrong argument count .* 'except'"),
-        (block("path /test", "foo bar=baz"), "Testfile:4 - unknown backend for foo"),
-        (block("path /test", "simple username"), "missing pair for simple"),
-        (block("path /test", "failure"), "Wrong argument count .* 'failure'"),
-        (block("path /test", "failure status code=500 x"), "Wrong argument count"),
-        (block("path /test", "failure redirect"), "configuration required for failure redirect"),
-        (block("path /t", "failure redirect code=300"), "target url required for failure redirect"),
-        (block("path /test", "failure foo"), "unknown failure handler foo: "),
-        (block("path /t", "failure status", "failure status"), "Wrong argument count"),
-        (block("path /t", "refresh url=x"), "unable to parse url x: .* for refresh"),
-        (block("path /t", "refresh timeout=5s"), "url is a required parameter for refresh"),
-        (block("path /t", "refresh url=http://a,timeout=5j"), "unable to parse timeout 5j"),
-        (block("path /t", "refresh url=http://a,skipverify=yesplease"), "skipverify yesplease"),
-        (block("path /t", "refresh url=http://a,follow=yesplease"), "follow yesplease"),
-        (block("path /t", "refresh url=http://a,cookies=yay"), "cookies yay"),
-        (block("path /t", "refresh url=http://a,lock_timeout=300"), "lock_timeout 300"),
-        (block("path /t", "refresh url=http://a,limit=9"), "unknown option limit; allowed are url"),
-        (block("path /t", "upstream timeout=5s"), "url is a required parameter for upstream"),
-    ],
-)
-def test_wrong_blocks_are_errors_with_their_line(text: str, message: str) -> None:
-    with pytest.raises(CaddyfileError, match=message) as caught:
-        parse(text)
-    assert str(caught.value).startswith("Testfile:")
-    assert "password" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("lines", "paths", "excepts"),
-    [
-        (("path /test",), ("/test",), ()),
-        (("path /test", "path /foo"), ("/test", "/foo"), ()),
-        (("path /test", "except /test/a"), ("/test",), ("/test/a",)),
-        (("except /a", "path /", "except /b"), ("/",), ("/a", "/b")),
-    ],
-)
-def test_right_blocks(lines: tuple[str, ...], paths: object, excepts: object) -> None:
-    options = parse(block(*lines, SIMPLE))
-    assert (options.paths, options.excepts, options.failure) == (paths, excepts, None)
-    assert len(options.backends) == 1
-    assert "password" not in repr(options)
-
-
-def test_the_block_of_the_description() -> None:
-    text = "url=https://auth.example.com/,skipverify=true,timeout=5s,follow=true"
-    line = f"refresh {text},cache_path=/tmp/reauth,lock_timeout=5m"
-    (options,) = parse(block("path /v1", line, "failure status code=401")).backends
-    assert options == RefreshOptions(
-        url="https://auth.example.com",
-        timeout=5.0,
-        skipverify=True,
-        follow=True,
-        cookies=False,
-        cache_path=Path("/tmp/reauth"),
-        lock_timeout=300.0,
-        lifetime=10800.0,
-        stale=0.0,
-    )
 
 
 class Served:
@@ -337,6 +258,36 @@ def test_upstream_vouches_with_a_200(server: fake.AuthServer, reply: Reply, stat
     served = Served(block("path /v1", f"upstream url={server.url}"))
     assert served(get("/v1", RIGHT)) == [status]
     assert [call.headers["authorization"].encode() for call in server.calls] == [RIGHT]
+
+
+def test_upstream_follows_waits_and_sends_cookies_as_told(server: fake.AuthServer) -> None:
+    def moved(call: fake.Call) -> Reply:
+        if call.path == "/elsewhere":
+            return Reply(200)
+        return Reply(302, headers=(("location", "/elsewhere"),))
+
+    server.answer = moved
+    line = f"upstream url={server.url}"
+    request = get("/v1", RIGHT, b"", b"", (b"cookie", b"session=1"))
+    assert Served(block("path /v1", f"{line},follow=true"))(request) == [200]
+    assert [call.headers.get("cookie") for call in server.calls] == [None, None]
+    server.calls.clear()
+    assert Served(block("path /v1", f"{line},cookies=true"))(request) == [401]
+    assert [call.headers.get("cookie") for call in server.calls] == ["session=1"]
+    server.answer = lambda call: Reply(delay=0.5)
+    assert Served(block("path /v1", f"{line},timeout=50ms"))(request) == [504]
+
+
+def test_each_failure_handler_answers_for_its_rule() -> None:
+    served = Served(
+        f"{block('path /basic', SIMPLE, 'failure basicauth realm=r')}\n"
+        f"{block('path /away', SIMPLE, 'failure redirect target=/login?r={uri},code=307')}\n"
+        f"{block('path /status', SIMPLE, 'failure status code=418')}\n"
+        f"{block('path /empty', SIMPLE, 'failure status code=204')}"
+    )
+    paths = ("/basic", "/away", "/status", "/empty")
+    assert served(*map(get, paths)) == [401, 307, 418, 204]
+    assert served.passed == []
 
 
 def test_upstream_is_not_asked_without_basic_credentials(server: fake.AuthServer) -> None:

@@ -60,6 +60,9 @@ def location(response: Response) -> str | None:
         ("redir 302 {\n /to\n}", [("/", "/to", 302, False)]),
         ("redir 300 {\n / /to 307\n}", [("/", "/to", 307, False)]),
         ("redir /from /to {\n if {path} is /x\n}", [("/from", "/to", 301, False)]),
+        ("redir /from /to 307 {\n if a is a\n}", [("/from", "/to", 307, False)]),
+        ("redir 302 {\n if a is a\n /a /b\n /c /d 308\n if_op or\n}",
+         [("/a", "/b", 302, False), ("/c", "/d", 308, False)]),
         (
             "redir {\n / /foo 304\n}\nredir {\n /bar /x 305\n}",
             [("/", "/foo", 304, False), ("/bar", "/x", 305, False)],
@@ -170,6 +173,11 @@ def test_the_first_rule_whose_path_and_conditions_match_wins() -> None:
         ("if {path} not /p", False),
         ("if {path} not_not /p", True),
         ("if {uri} has p?a", True),
+        ("if {uri} not_has p?a", False),
+        ("if {?a} is 1", True),
+        ("if {>Host} is {host}", True),
+        ("if {path} not_starts_with /q", True),
+        ("if {path} not_match ^/p$", False),
         ("if {uri} starts_with {path}", True),
         ("if {uri} ends_with =1", True),
         ("if {uri} not_ends_with =1", False),
@@ -190,6 +198,25 @@ def test_placeholders_are_filled() -> None:
     assert location(ask("redir http://x{uri}", "/a?b=c")) == "http://x/a?b=c"
     text = "redir / http://x/a{path}?b=c&{query} 307"
     assert location(ask(text, "/d?e=f")) == "http://x/a/d?b=c&e=f"
+
+
+@pytest.mark.parametrize("code", redir.CODES)
+def test_every_code_is_answered_with_the_target(code: str) -> None:
+    for text in (f"redir /a /b {code}", f"redir {code} {{\n /a /b\n}}"):
+        answer = ask(text, "/a")
+        assert (answer.status, location(answer)) == (int(code), "/b")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_scheme_is_that_of_the_request(scheme: str) -> None:
+    request = Request("GET", b"/a", path="/a", headers=[(b"host", b"h")], scheme=scheme)
+
+    async def end(exchange: Exchange) -> Response:
+        return Response(404)
+
+    each = redir.build(options("redir / {scheme}://www.{host}{uri}"), Site("", 80))
+    assert each is not None
+    assert location(asyncio.run(each(Exchange(request), end))) == f"{scheme}://www.h/a"
 
 
 def test_a_redirect_has_a_short_body_for_get_only() -> None:

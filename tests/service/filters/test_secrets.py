@@ -1,5 +1,6 @@
 """Secrets: what the directive accepts, what the site gets, and what is never said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def test_parse_needs_neither_the_file_nor_the_network() -> None:
 def test_any_other_count_of_arguments_is_an_error_at_its_line(args: tuple[str, ...]) -> None:
     with pytest.raises(CaddyfileError, match=r"^Caddyfile:4 - secrets takes one argument"):
         secrets.parse(directive(*args))
+
+
+def test_a_block_is_an_error_at_its_line() -> None:
+    with pytest.raises(CaddyfileError, match=r"^Caddyfile:4 - secrets takes no block"):
+        secrets.parse(replace(directive("a.yml"), block=()))
 
 
 def test_values_keep_the_order_of_the_file(tmp_path: Path) -> None:
