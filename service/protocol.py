@@ -109,17 +109,20 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("the request is not HTTP")
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
-        else:
-            if self.in_head:
-                self.head_size += len(data)
-                if self.head_size > HEAD_LIMIT:
-                    self._refuse(431, "the request's head is too large")
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.send_400_response("the request is not HTTP")
+            except httptools.HttpParserUpgrade as stopped:
+                data = self._without_upgrade() + data[stopped.args[0] :]
+                continue
+            else:
+                if self.in_head:
+                    self.head_size += len(data)
+                    if self.head_size > HEAD_LIMIT:
+                        self._refuse(431, "the request's head is too large")
+            return
 
     def on_message_begin(self) -> None:
         self.in_head = True
@@ -128,9 +131,23 @@ class ServiceProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
 
+    def _without_upgrade(self) -> bytes:
+        """The head of a request that asked for an upgrade, to be parsed again as if it had not.
+
+        Nothing is upgraded here, and the parser leaves the body of such a request unread.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)  # the other is at its end after `close`
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_headers_complete(self) -> None:
         self.in_head = False
         url = self.url
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return
         if len(url) > HEAD_LIMIT:
             self._refuse(414, "the request's path and query are too long")
             return
@@ -182,7 +199,8 @@ class ServiceProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         turn: Any = self.cycle
         if not isinstance(turn, Turn):
-            super().on_message_complete()
+            if turn is not None:
+                super().on_message_complete()
         elif not turn.started and not turn.response_complete:
             turn.start()
 
