@@ -11,7 +11,7 @@ are pinned by tests/service/test_protocol.py.
 import asyncio
 import types
 from collections.abc import Coroutine, Generator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -149,8 +149,7 @@ class ServiceProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return
         if len(url) > HEAD_LIMIT:
-            self._refuse(414, "the request's path and query are too long")
-            return
+            self._refuse_and_stop(414, "the request's path and query are too long")
         raw_path, _, query = url.partition(b"?")
         if (
             (self.cycle is None or self.cycle.response_complete)
@@ -190,11 +189,11 @@ class ServiceProtocol(HttpToolsProtocol):
             if len(turn.body) + len(body) <= BODY_LIMIT:
                 super().on_body(body)
             else:
-                self._refuse(413, "the request's body is too large")
+                self._refuse_and_stop(413, "the request's body is too large")
             return
         turn.body += body
         if len(turn.body) > BODY_LIMIT:
-            self._refuse(413, "the request's body is too large")
+            self._refuse_and_stop(413, "the request's body is too large")
 
     def on_message_complete(self) -> None:
         turn: Any = self.cycle
@@ -265,6 +264,11 @@ class ServiceProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.response_complete = True
         self.transport.close()
+
+    def _refuse_and_stop(self, status: int, detail: str) -> NoReturn:
+        """Within the parser: it would go on to requests that nobody gets an answer to."""
+        self._refuse(status, detail)
+        raise httptools.HttpParserError(detail)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)

@@ -125,6 +125,25 @@ def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
     assert ids == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
 
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+        (b"PUT / HTTP/1.1\r\ncontent-length: 1048580\r\n\r\n" + b"a" * 1_048_580, 413),
+        (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n", 400),
+    ],
+)
+def test_what_follows_the_last_answer_is_not_done(
+    service: Service, refused: bytes, status: int
+) -> None:
+    service.request("DELETE", ENTITY + "after")
+    follows = b"PUT " + ENTITY.encode() + b"after HTTP/1.1\r\nhost: x\r\n\r\n"
+    answered = exchange(service, refused + follows)
+    assert answered.startswith(b"HTTP/1.1 %d " % status) and answered.count(b"HTTP/1.1 ") == 1
+    assert service.request("GET", ENTITY + "after")[0] == 404
+
+
 def test_what_asks_for_an_upgrade_is_answered_as_it_is_and_so_is_what_follows(
     service: Service,
 ) -> None:
