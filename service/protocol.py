@@ -101,11 +101,19 @@ class ServiceProtocol(HttpToolsProtocol):
         self.head_size = 0
         self.in_head = False
         self.heard = 0.0
+        self.cycles: list[Any] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self.heard = self.loop.time()
         self._arm(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn tells only the last of several; the one that runs would write to nobody, and fail.
+        for cycle in self.cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
@@ -182,6 +190,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(headers)
         super().on_headers_complete()
+        self.cycles = [each for each in self.cycles if not each.response_complete] + [self.cycle]
 
     def on_body(self, body: bytes) -> None:
         turn: Any = self.cycle
