@@ -11,7 +11,7 @@ are pinned by tests/service/test_protocol.py.
 import asyncio
 import types
 from collections.abc import Coroutine, Generator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -102,25 +102,36 @@ class ServiceProtocol(HttpToolsProtocol):
         self.in_head = False
         self.heard = 0.0
         self._common: tuple[object, bytes] = (None, b"")
+        self.cycles: list[Any] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self.heard = self.loop.time()
         self._arm(self.timeout_keep_alive)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn tells only the last of several; the one that runs would write to nobody, and fail.
+        for cycle in self.cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("the request is not HTTP")
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
-        else:
-            if self.in_head:
-                self.head_size += len(data)
-                if self.head_size > HEAD_LIMIT:
-                    self._refuse(431, "the request's head is too large")
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.send_400_response("the request is not HTTP")
+            except httptools.HttpParserUpgrade as stopped:
+                data = self._without_upgrade() + data[stopped.args[0] :]
+                continue
+            else:
+                if self.in_head:
+                    self.head_size += len(data)
+                    if self.head_size > HEAD_LIMIT:
+                        self._refuse(431, "the request's head is too large")
+            return
 
     def on_message_begin(self) -> None:
         self.in_head = True
@@ -129,12 +140,25 @@ class ServiceProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
 
+    def _without_upgrade(self) -> bytes:
+        """The head of a request that asked for an upgrade, to be parsed again as if it had not.
+
+        Nothing is upgraded here, and the parser leaves the body of such a request unread.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)  # the other is at its end after `close`
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"\r\n".join([*lines, b"", b""])
+
     def on_headers_complete(self) -> None:
         self.in_head = False
         url = self.url
-        if len(url) > HEAD_LIMIT:
-            self._refuse(414, "the request's path and query are too long")
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             return
+        if len(url) > HEAD_LIMIT:
+            self._refuse_and_stop(414, "the request's path and query are too long")
         raw_path, _, query = url.partition(b"?")
         if (
             (self.cycle is None or self.cycle.response_complete)
@@ -169,6 +193,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(headers)
         super().on_headers_complete()
+        self.cycles = [each for each in self.cycles if not each.response_complete] + [self.cycle]
 
     def on_body(self, body: bytes) -> None:
         turn: Any = self.cycle
@@ -176,16 +201,17 @@ class ServiceProtocol(HttpToolsProtocol):
             if len(turn.body) + len(body) <= BODY_LIMIT:
                 super().on_body(body)
             else:
-                self._refuse(413, "the request's body is too large")
+                self._refuse_and_stop(413, "the request's body is too large")
             return
         turn.body += body
         if len(turn.body) > BODY_LIMIT:
-            self._refuse(413, "the request's body is too large")
+            self._refuse_and_stop(413, "the request's body is too large")
 
     def on_message_complete(self) -> None:
         turn: Any = self.cycle
         if not isinstance(turn, Turn):
-            super().on_message_complete()
+            if turn is not None:
+                super().on_message_complete()
         elif not turn.started and not turn.response_complete:
             turn.start()
 
@@ -250,6 +276,11 @@ class ServiceProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.response_complete = True
         self.transport.close()
+
+    def _refuse_and_stop(self, status: int, detail: str) -> NoReturn:
+        """Within the parser: it would go on to requests that nobody gets an answer to."""
+        self._refuse(status, detail)
+        raise httptools.HttpParserError(detail)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)

@@ -82,7 +82,9 @@ class Home:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self.last()
+            # While one begins, the state is still that of another, which was killed.
+            last = self.last()
+            return last if last and os.read(descriptor, 20) == _mark(last.pid) else None
         else:
             return None
         finally:
@@ -100,6 +102,8 @@ class Home:
                 f"sandbox `{self.name}` is already running",
                 hint="opsctl sandbox status, or --name for a second one beside it",
             ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _mark(os.getpid()))
         return descriptor
 
     def write(self, sandbox: Sandbox) -> None:
@@ -119,3 +123,7 @@ class Home:
         except (OSError, ValueError, KeyError, TypeError):
             # Never written, cut short, or by another version: nothing that can be relied on.
             return None
+
+
+def _mark(pid: int) -> bytes:
+    return b"%d\n" % pid

@@ -29,6 +29,8 @@ class Wire(asyncio.Transport):
         self.closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.closed:
+            raise RuntimeError("the handler is closed")  # uvloop's words
         self.written += data
 
     def is_closing(self) -> bool:
@@ -171,6 +173,26 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
         protocol.connection_lost(None)
 
     asyncio.run(run())
+
+
+def test_a_client_that_hangs_up_on_several_requests_is_no_bug_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handler(exchange: Exchange) -> Response:
+        return Response(200)
+
+    async def run() -> None:
+        protocol, wire = connected(handler)
+        protocol.data_received(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        tasks = list(protocol.server_state.tasks)
+        await asyncio.sleep(0)
+        wire.close()
+        protocol.connection_lost(None)
+        await asyncio.gather(*tasks)
+        assert wire.written == b""
+
+    asyncio.run(run())
+    assert caplog.records == []
 
 
 def test_sites_of_one_port_are_told_apart_by_host() -> None:

@@ -125,6 +125,46 @@ def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
     assert ids == [b"0", b"1", b"2", b"3", b"4", b"5"]
 
 
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414),
+        (b"PUT / HTTP/1.1\r\ncontent-length: 1048580\r\n\r\n" + b"a" * 1_048_580, 413),
+        (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n", 400),
+    ],
+)
+def test_what_follows_the_last_answer_is_not_done(
+    service: Service, refused: bytes, status: int
+) -> None:
+    service.request("DELETE", ENTITY + "after")
+    follows = b"PUT " + ENTITY.encode() + b"after HTTP/1.1\r\nhost: x\r\n\r\n"
+    answered = exchange(service, refused + follows)
+    assert answered.startswith(b"HTTP/1.1 %d " % status) and answered.count(b"HTTP/1.1 ") == 1
+    assert service.request("GET", ENTITY + "after")[0] == 404
+
+
+def test_what_asks_for_an_upgrade_is_answered_as_it_is_and_so_is_what_follows(
+    service: Service,
+) -> None:
+    put = b"PUT " + ENTITY.encode() + b"%b HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n"
+    put += b"content-type: application/x-www-form-urlencoded\r\nupgrade: %b\r\n"
+    data = put % (b"up1", b"h2c") + b"content-length: 3\r\n\r\na=1"
+    data += (
+        put % (b"up2", b"websocket") + b"transfer-encoding: chunked\r\n\r\n3\r\nb=2\r\n0\r\n\r\n"
+    )
+    get = b"GET " + ENTITY.encode() + b"up1,up2 HTTP/1.1\r\nhost: x\r\n"
+    data += get + b"connection: close, upgrade\r\nupgrade: h2c\r\n\r\n"
+    for pieces in ([data], [data[:200], data[200:]], [data[i : i + 1] for i in range(len(data))]):
+        with closing(socket.create_connection(("127.0.0.1", service.ports[8082]), 5)) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            answered = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answered.count(b"HTTP/1.1 20") == 3
+        told = orjson.loads(answered.rpartition(b"\r\n\r\n")[2])
+        assert [one["attributes"] for one in told["entities"]] == [{"a": "1"}, {"b": "2"}]
+
+
 def test_a_body_may_come_in_chunks_or_after_a_hundred(service: Service) -> None:
     head = b"PUT " + ENTITY.encode() + b"chunks HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
     head += b"content-type: application/x-www-form-urlencoded\r\n"
