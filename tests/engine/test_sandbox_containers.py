@@ -20,7 +20,8 @@ from tests.engine.conftest import down, engine
 from tests.sandbox.clients import client
 from tests.sandbox.fleet import join, stopped, until
 
-SETTINGS = Settings(tasks="docker", speed=600.0)
+# A stopped task is remembered for an hour, which is half a minute here.
+SETTINGS = Settings(tasks="docker", speed=120.0)
 WAIT = """
 import signal, time
 signal.signal(signal.SIGTERM, lambda *_: exit(0))
@@ -158,7 +159,7 @@ def test_the_definition_decides_how_the_container_is_made(box: Box) -> None:
 
 def test_a_task_that_is_stopped_is_asked_first(box: Box) -> None:
     # Ten seconds at this speed.
-    task = box.run("python", "-uc", WAIT, stopTimeout=6000)
+    task = box.run("python", "-uc", WAIT, stopTimeout=1200)
     until(lambda: box.lines(task) == ["ready to be asked"])
     box.aws("ecs").stop_task(cluster="web", task=task)
 
