@@ -21,7 +21,7 @@ def remove(home: Home) -> int:
     found = engine.labelled("=".join(label(home.path)))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(engine.remove, [container for container, _ in found]))
-        list(pool.map(engine.remove_image, {reference for _, reference in found}))
+    engine.remove_images(f"127.0.0.1:{last.port}", {reference for _, reference in found})
     engine.close()
     home.forget()
     return len(found)

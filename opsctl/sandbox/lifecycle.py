@@ -107,14 +107,17 @@ def _check(settings: Settings, port: int) -> None:
 
 
 def _swept(home: Home) -> Iterator[SandboxEvent]:
-    """Remove the containers of a server that was killed; nothing to say when there are none."""
+    """Remove what containers the last server left; nothing to say when there are none.
+
+    A server that was killed leaves them, and so does an engine that died under one.
+    """
     try:
         count = leftovers.remove(home)
     except OpsError as error:
-        yield SandboxEvent(f"{error.message}: what a killed sandbox may have left there stays")
+        yield SandboxEvent(f"{error.message}: what a sandbox may have left there stays")
         return
     if count:
-        yield SandboxEvent(f"removed {count} containers that the killed sandbox left")
+        yield SandboxEvent(f"removed {count} containers that were left in the engine")
 
 
 def _listen(port: int) -> socket.socket:

@@ -45,7 +45,9 @@ ENTITY = "/v1/cids/1/entity_types/user/domains/profile/keys/ann"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, engine_host: str) -> Iterator[Place]:
+def place(
+    tmp_path_factory: pytest.TempPathFactory, engine_host: str, docker: APIClient
+) -> Iterator[Place]:
     """A release of two tasks, each a container."""
     folder = tmp_path_factory.mktemp("boxed")
     (folder / "opsctl.yaml").write_text(CONFIG)
@@ -67,6 +69,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, engine_host: str) -> Iterato
         yield place
     finally:
         opsctl("sandbox", "down", cwd=folder, env=env)
+    # Neither what was built nor what was pulled keeps a name of the registry that is gone.
+    registry = place.env["AWS_ENDPOINT_URL"].removeprefix("http://")
+    assert docker.images(name=f"{registry}/boxed") == []
 
 
 @pytest.fixture(scope="module")

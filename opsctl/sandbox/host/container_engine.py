@@ -3,7 +3,7 @@
 What goes wrong is an OpsError in the words that the ECS agent gives it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,8 @@ from opsctl.sandbox.host.runner import Usage
 if TYPE_CHECKING:
     from docker import APIClient
 
+# A label of every image that opsctl builds.
+_BUILT = "io.opsctl.content"
 _LOST = "CannotInspectContainerError"
 # What Docker itself says of a container whose end it has not seen.
 _UNKNOWN_CODE = 255
@@ -114,10 +116,17 @@ class ContainerEngine:
         with suppress(DockerException, RequestException, OSError):
             self._client.remove_container(container, force=True, v=True)
 
-    def remove_image(self, reference: str) -> None:
-        """Layers that another image needs stay, and so does the image while a container uses it."""
+    def remove_images(self, registry: str, pulled: Iterable[str]) -> None:
+        """What was pulled, and what opsctl built for this registry (HOST:PORT), which is no more.
+
+        Layers that a build made stay, as its cache; so do images that a container uses.
+        """
         with suppress(DockerException, RequestException, OSError):
-            self._client.remove_image(reference, noprune=True)
+            built = self._client.images(filters={"label": _BUILT})
+            tags = [tag for one in built for tag in one["RepoTags"] or ()]
+            for reference in {*pulled, *(tag for tag in tags if tag.startswith(f"{registry}/"))}:
+                with suppress(APIError):
+                    self._client.remove_image(reference, noprune=True)
 
     def labelled(self, label: str) -> list[tuple[str, str]]:
         """(id, image reference) of each container with `KEY=VALUE`, ended ones too."""

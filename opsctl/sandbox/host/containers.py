@@ -87,8 +87,7 @@ class Containers:
             async with asyncio.timeout(_GONE_WITHIN):
                 await asyncio.gather(*(one.gone.wait() for one in self._launched))
         # Their registry ends with the sandbox: the references lead nowhere after it.
-        gone = [asyncio.to_thread(self._engine.remove_image, one) for one in self._pulled]
-        await asyncio.gather(*gone)
+        await asyncio.to_thread(self._engine.remove_images, self._registry, self._pulled)
         self._engine.close()
 
 
