@@ -47,9 +47,10 @@ def update_tasks(
     wanted = _wanted(invocation, image, no_build=no_build, dry_run=dry_run)
 
     def roll() -> Outcome | None:
+        nonlocal found
         # Again, because a build takes minutes, and others do not wait for it.
-        now = _ready_stack(invocation, yes=yes)
-        work = Roll(invocation, now, wanted, strategy, patience)
+        found = _ready_stack(invocation, yes=yes)
+        work = Roll(invocation, found, wanted, strategy, patience)
         return _roll(work, yes=yes, dry_run=dry_run, force=force)
 
     outcome = stack.joining(invocation.console, roll)
