@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import release, stack, watching
+from opsctl.cli.console import Console
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.cli.roll import Roll, Strategy
 from opsctl.config.duration import parse_duration
@@ -54,20 +55,24 @@ def update_tasks(
         return _roll(work, yes=yes, dry_run=dry_run, force=force)
 
     outcome = stack.joining(invocation.console, roll)
-    if outcome is None:
-        return 0
-    invocation.console.emit(
+    if outcome is not None:
+        _conclude(invocation.console, wanted, outcome, seconds=time.monotonic() - started)
+        _prune(invocation, used=[wanted.reference or "", found.parameters.get("Image", "")])
+    return 0
+
+
+def _conclude(console: Console, wanted: release.Wanted, outcome: Outcome, seconds: float) -> None:
+    """Tell the outcome; raises what it means unless it is "deployed"."""
+    console.emit(
         "release",
         outcome=outcome.kind,
         reason=outcome.reason,
         image=wanted.reference,
         commit=wanted.commit,
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(seconds, 1),
     )
     outcome.require()
-    invocation.console.say(f"deployed: {wanted.reference}")
-    _prune(invocation, used=[wanted.reference or "", found.parameters.get("Image", "")])
-    return 0
+    console.say(f"deployed: {wanted.reference}")
 
 
 def _roll(roll: Roll, *, yes: bool, dry_run: bool, force: bool) -> Outcome | None:
