@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import release, stack, watching
+from opsctl.cli.console import Console
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.cli.roll import Roll, Strategy
 from opsctl.config.duration import parse_duration
@@ -47,26 +48,31 @@ def update_tasks(
     wanted = _wanted(invocation, image, no_build=no_build, dry_run=dry_run)
 
     def roll() -> Outcome | None:
+        nonlocal found
         # Again, because a build takes minutes, and others do not wait for it.
-        now = _ready_stack(invocation, yes=yes)
-        work = Roll(invocation, now, wanted, strategy, patience)
+        found = _ready_stack(invocation, yes=yes)
+        work = Roll(invocation, found, wanted, strategy, patience)
         return _roll(work, yes=yes, dry_run=dry_run, force=force)
 
     outcome = stack.joining(invocation.console, roll)
-    if outcome is None:
-        return 0
-    invocation.console.emit(
+    if outcome is not None:
+        _conclude(invocation.console, wanted, outcome, seconds=time.monotonic() - started)
+        _prune(invocation, used=[wanted.reference or "", found.parameters.get("Image", "")])
+    return 0
+
+
+def _conclude(console: Console, wanted: release.Wanted, outcome: Outcome, seconds: float) -> None:
+    """Tell the outcome; raises what it means unless it is "deployed"."""
+    console.emit(
         "release",
         outcome=outcome.kind,
         reason=outcome.reason,
         image=wanted.reference,
         commit=wanted.commit,
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(seconds, 1),
     )
     outcome.require()
-    invocation.console.say(f"deployed: {wanted.reference}")
-    _prune(invocation, used=[wanted.reference or "", found.parameters.get("Image", "")])
-    return 0
+    console.say(f"deployed: {wanted.reference}")
 
 
 def _roll(roll: Roll, *, yes: bool, dry_run: bool, force: bool) -> Outcome | None:
