@@ -155,7 +155,9 @@ class ServiceProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.in_head = False
         url = self.url
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse_and_stop(400, "this is no proxy")
+        if self.parser.should_upgrade():
             return
         if len(url) > HEAD_LIMIT:
             self._refuse_and_stop(414, "the request's path and query are too long")

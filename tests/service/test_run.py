@@ -106,6 +106,8 @@ def test_health_and_status_are_on_the_redirecting_site(service: Service) -> None
         (b"POST / HTTP/1.1\r\ncontent-length: 2000000\r\n\r\n" + b"a" * 1_100_000, 413),
         (b"GET / HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", 400),
         (b"GET / HTTP/1.0\r\n\r\n", 400),
+        (b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\nmore", 400),
+        (b"CONNECT %b HTTP/1.1\r\nhost: x\r\n\r\nmore" % ENTITY.encode(), 400),
     ],
 )
 def test_bad_requests_are_answered_and_never_with_a_5xx(
