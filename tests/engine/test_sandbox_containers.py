@@ -246,13 +246,12 @@ def test_a_killed_sandbox_leaves_containers_and_the_next_removes_them(
 def test_a_sandbox_that_ends_leaves_neither_a_container_nor_an_image(
     docker: APIClient, engine_host: str, tmp_path: Path
 ) -> None:
-    box = Box(Home(tmp_path), docker, engine_host)
-    box.inspected(box.run("python", "-uc", WAIT))
-    assert box.images()
-    # Without `down`, which would sweep: the server itself ends what it started.
-    os.kill(box.sandbox.pid, signal.SIGTERM)
-    os.waitpid(box.sandbox.pid, 0)
-    box.close()
+    with closing(Box(Home(tmp_path), docker, engine_host)) as box:
+        box.inspected(box.run("python", "-uc", WAIT))
+        assert box.images()
+        # Without `down`, which would sweep: the server itself ends what it started.
+        os.kill(box.sandbox.pid, signal.SIGTERM)
+        os.waitpid(box.sandbox.pid, 0)
 
     assert box.containers() == []
     assert box.images() == []
@@ -261,8 +260,11 @@ def test_a_sandbox_that_ends_leaves_neither_a_container_nor_an_image(
 def test_when_the_engine_dies_tasks_stop_with_a_sentence_and_new_ones_say_why(
     tmp_path: Path,
 ) -> None:
-    with engine() as (host, work), closing(APIClient(base_url=host)) as docker:
-        box = Box(Home(tmp_path), docker, host)
+    with (
+        engine() as (host, work),
+        closing(APIClient(base_url=host)) as docker,
+        closing(Box(Home(tmp_path), docker, host)) as box,
+    ):
         task = box.run("python", "-uc", WAIT)
         box.inspected(task)
         down(work)
@@ -271,7 +273,6 @@ def test_when_the_engine_dies_tasks_stop_with_a_sentence_and_new_ones_say_why(
         # A process of its own: the SDK does not close the socket that nobody answers.
         ended = opsctl("sandbox", "down", cwd=tmp_path)
         os.waitpid(box.sandbox.pid, 0)
-        box.close()
 
     gone = f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
     assert container["reason"] == f"CannotInspectContainerError: {gone}"
