@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from opsctl import aws
 from opsctl.cli.console import Console
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
@@ -13,7 +14,7 @@ from opsctl.cli.progress import StackProgress
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.stacks import apply, groups, remove, state
 from opsctl.stacks import plan as planning
-from opsctl.stacks.apply import StackEvent
+from opsctl.stacks.apply import StackEvent, Unanswered
 from opsctl.stacks.changes import Change, ChangeSet
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.state import StackState
@@ -144,6 +145,9 @@ def follow(
         while last is None or not last.ends:
             try:
                 for event in apply.follow(cloudformation, stack_id, after=after, sleep=sleep):
+                    if isinstance(event, Unanswered):
+                        _tell_silence(invocation.console, stack, event)
+                        continue
                     after, last = event.id, event
                     cause = cause or (event if event.is_cause else None)
                     progress.show(event)
@@ -158,6 +162,12 @@ def follow(
                 raise
     assert last is not None
     apply.conclude(last, _explained(invocation, cause))
+
+
+def _tell_silence(console: Console, stack: str, silence: Unanswered) -> None:
+    known = aws.translate(silence.error)
+    why = known.message if known else type(silence.error).__name__
+    console.warn(f"{why}; `{stack}` goes on in AWS, asking again for up to three minutes")
 
 
 def _explained(invocation: Invocation, cause: StackEvent | None) -> StackEvent | None:

@@ -57,6 +57,13 @@ class StackEvent:
         return self.is_stack and not self.status.endswith("_IN_PROGRESS")
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """AWS cannot be asked just now; what is followed goes on without us."""
+
+    error: Exception
+
+
 def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:
     """The id after which events belong to the next operation; None when there is no stack."""
     try:
@@ -94,14 +101,21 @@ def follow(
     *,
     after: str | None,
     sleep: Callable[[float], None],
-) -> Iterator[StackEvent]:
+) -> Iterator[StackEvent | Unanswered]:
     """Yield events newer than `after` until the stack's own final one; resumable at any event.
 
     `stack` is best an id: a deleted stack is known by nothing else.
     """
     waited, pause = 0.0, 0.2
     while True:
-        for event in aws.patiently(partial(_newer, cloudformation, stack, after), sleep=sleep):
+        try:
+            events = _newer(cloudformation, stack, after)
+        except Exception as error:
+            if not aws.transient(error):
+                raise
+            yield Unanswered(error)
+            events = aws.patiently(partial(_newer, cloudformation, stack, after), sleep=sleep)
+        for event in events:
             after, pause = event.id, 0.2
             yield event
             if event.ends:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opsctl.errors import RolledBack, StackFailed
 from opsctl.stacks import apply
-from opsctl.stacks.apply import StackEvent
+from opsctl.stacks.apply import StackEvent, Unanswered
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -60,7 +61,31 @@ def test_events_after_a_known_one_come_once_each_and_in_order(
 
     events = apply.follow(cast(Any, history), "s", after=f"e{seen}", sleep=history.sleep)
 
-    assert [event.id for event in events] == [f"e{index}" for index in range(seen + 1, total)]
+    assert [told(event) for event in events] == [f"e{index}" for index in range(seen + 1, total)]
+
+
+class Outage(History):
+    """Nobody answers the second time and the third."""
+
+    calls = 0
+
+    def describe_stack_events(self, StackName: str, NextToken: str = "0") -> Any:
+        self.calls += 1
+        if self.calls in (2, 3):
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+        return super().describe_stack_events(StackName, NextToken)
+
+
+def test_an_outage_is_told_once_and_nothing_is_lost_by_it() -> None:
+    history = Outage(6, page=20, grow=2, visible=2)
+
+    events = apply.follow(cast(Any, history), "s", after=None, sleep=history.sleep)
+
+    assert list(map(told, events)) == ["e0", "e1", "silence", "e2", "e3", "e4", "e5"]
+
+
+def told(event: StackEvent | Unanswered) -> str:
+    return event.id if isinstance(event, StackEvent) else "silence"
 
 
 def event(status: str, reason: str = "", *, stack: bool = True) -> StackEvent:
