@@ -154,8 +154,10 @@ class ServiceProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.in_head = False
         url = self.url
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            return
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse_and_stop(400, "there is nothing to connect to")
+            return  # to be parsed again
         if len(url) > HEAD_LIMIT:
             self._refuse_and_stop(414, "the request's path and query are too long")
         raw_path, _, query = url.partition(b"?")
