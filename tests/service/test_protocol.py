@@ -70,6 +70,7 @@ async def answered(handler: chain.Handler, data: bytes = GET) -> bytes:
 def test_uvicorn_has_what_the_short_way_overrides_and_reads() -> None:
     for name in (
         "connection_made",
+        "connection_lost",
         "data_received",
         "on_message_begin",
         "on_headers_complete",
