@@ -114,6 +114,9 @@ class ServiceProtocol(HttpToolsProtocol):
         for cycle in self.cycles:
             cycle.disconnected = True
             cycle.message_event.set()
+        # A timer and a ring of references would keep what was received for a minute or more.
+        self._unset_keepalive_if_required()
+        self.cycle, self.cycles = None, []  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
