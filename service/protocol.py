@@ -115,6 +115,9 @@ class ServiceProtocol(HttpToolsProtocol):
         for cycle in self.cycles:
             cycle.disconnected = True
             cycle.message_event.set()
+        # A timer and a ring of references would keep what was received for a minute or more.
+        self._unset_keepalive_if_required()
+        self.cycle, self.cycles = None, []  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
@@ -155,10 +158,10 @@ class ServiceProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.in_head = False
         url = self.url
-        if self.parser.get_method() == b"CONNECT":
-            self._refuse_and_stop(400, "this is no proxy")
         if self.parser.should_upgrade():
-            return
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse_and_stop(400, "there is nothing to connect to")
+            return  # to be parsed again
         if len(url) > HEAD_LIMIT:
             self._refuse_and_stop(414, "the request's path and query are too long")
         raw_path, _, query = url.partition(b"?")

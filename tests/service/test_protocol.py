@@ -1,7 +1,9 @@
 """What the short way relies on in uvicorn's class, and what a turn does without a task."""
 
 import asyncio
+import gc
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +72,7 @@ async def answered(handler: chain.Handler, data: bytes = GET) -> bytes:
 def test_uvicorn_has_what_the_short_way_overrides_and_reads() -> None:
     for name in (
         "connection_made",
+        "connection_lost",
         "data_received",
         "on_message_begin",
         "on_headers_complete",
@@ -193,6 +196,28 @@ def test_a_client_that_hangs_up_on_several_requests_is_no_bug_of_ours(
 
     asyncio.run(run())
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("how", [None, ConnectionResetError()])
+@pytest.mark.parametrize("sent", [GET, GET[:-2], b"PUT / HTTP/1.1\r\ncontent-length: 9\r\n\r\na"])
+def test_nothing_is_kept_of_a_connection_that_is_gone(how: Exception | None, sent: bytes) -> None:
+    async def handler(exchange: Exchange) -> Response:
+        return Response(200)
+
+    async def run() -> bool:
+        protocol, _ = connected(handler)
+        protocol.data_received(sent)
+        protocol.connection_lost(how)
+        kept = weakref.ref(protocol)
+        del protocol
+        return kept() is None
+
+    gc.collect()
+    gc.disable()  # which looks for rings of references, but not often
+    try:
+        assert asyncio.run(run())
+    finally:
+        gc.enable()
 
 
 def test_sites_of_one_port_are_told_apart_by_host() -> None:

@@ -108,6 +108,9 @@ def test_health_and_status_are_on_the_redirecting_site(service: Service) -> None
         (b"GET / HTTP/1.0\r\n\r\n", 400),
         (b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\nmore", 400),
         (b"CONNECT %b HTTP/1.1\r\nhost: x\r\n\r\nmore" % ENTITY.encode(), 400),
+        (b"CONNECT h:1 HTTP/1.1\r\nhost: h:1\r\n\r\n", 400),
+        (b"CONNECT http://h/x HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n", 400),
+        (b"CONNECT * HTTP/1.1\r\ncontent-length: 3\r\n\r\na=1", 400),
     ],
 )
 def test_bad_requests_are_answered_and_never_with_a_5xx(
