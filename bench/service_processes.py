@@ -21,14 +21,14 @@ CADDYFILE = """
 }
 :8082 {
     secrets FOLDER/secrets.yml
-    LOGS
+    awscloudwatch error bench bench- 65536
     reauth {
         path /v1
         refresh url=http://127.0.0.1:AUTH,timeout=5s,cache_path=FOLDER/reauth,lock_timeout=5s
         failure status code=401
     }
     transformrequest
-    redis 127.0.0.1:REDIS fallback
+    redis 127.0.0.1:REDIS MODE
     transformresponse
 }
 """
@@ -132,25 +132,20 @@ def python() -> str:
 
 
 @contextmanager
-def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> Iterator[Server]:
+def service(
+    folder: Path, redis_port: int, auth_port: int, *, mode: str = "fallback", name: str = "service"
+) -> Iterator[Server]:
+    folder.mkdir(exist_ok=True)
     (folder / "secrets.yml").write_text("refresh_token: bench\n")
     config = folder / "Caddyfile"
-    logs = "awscloudwatch error bench bench- 65536" if _has_logs() else ""
-    text = CADDYFILE.replace("LOGS", logs).replace("FOLDER", str(folder))
+    text = CADDYFILE.replace("MODE", mode).replace("FOLDER", str(folder))
     config.write_text(text.replace("AUTH", str(auth_port)).replace("REDIS", str(redis_port)))
     ports = {80: free_port(), 8082: free_port()}
     listen = ",".join(f"{site}=127.0.0.1:{port}" for site, port in ports.items())
     command = [python(), "-m", "service", "run", "--config", str(config)]
-    command += ["--workers", str(workers)]
     with started(command, ports[8082], SERVICE_LISTEN=listen) as process:
         url = f"http://127.0.0.1:{ports[8082]}/v1/cids/bench/entity_types/t/domains/d/keys/"
-        yield Server("service", process.pid, url)
-
-
-def _has_logs() -> bool:
-    from service import directives
-
-    return Path(directives.__file__).with_name("filters").joinpath("awscloudwatch.py").exists()
+        yield Server(name, process.pid, url)
 
 
 @contextmanager
