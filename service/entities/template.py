@@ -13,6 +13,7 @@ from service.errors import FilterError
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _PLAIN = "[A-Za-z0-9_.~-]+"
+_LONG = 512  # what is longer is rare, and remembering it would cost memory
 _is_plain = re.compile(_PLAIN).fullmatch
 
 
@@ -30,28 +31,33 @@ class Template:
         self.rules = tuple(rules)
         self.names = tuple(name for name, _ in rules)
         self.owner = owner
-        self._plain = _pattern(pieces, _PLAIN).fullmatch
+        self._first = _pattern(pieces[:-1], _PLAIN).fullmatch if pieces[-1] == "" else None
         self._any = _pattern(pieces, "[^/]+").fullmatch
         self._allowed = tuple(rule.fullmatch for _, rule in rules)
         self._owner = self.names.index(owner) if owner else None
         self._labels = tuple(i for i in range(len(rules)) if i != self._owner)
         self._last_allowed = self._allowed[-1]
-        self._known = lru_cache(1024)(self._before)
+        self._known = lru_cache(1024)(self._begin)
 
     def match(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
         """Whose entities they are, the entities, and whether they were asked for as a list."""
-        found = self._plain(raw_path)
-        if found is None:
+        slash = raw_path.rfind("/") + 1
+        first, key = raw_path[:slash], raw_path[slash:]
+        known = self._known(first) if slash < _LONG else None
+        if known is None or not _is_plain(key):
             return self._match_encoded(raw_path)
-        *before, key = found.groups()
-        owner, store_key, head = self._known(*before)
         if not self._last_allowed(key):
             raise self._refusal(-1)
+        owner, store_key, head = known
         name = key.encode()
         return owner, (Entity(store_key + name, head % name, key),), False
 
-    def _before(self, *parts: str) -> tuple[str, bytes, bytes]:
-        """What plain parts before the last one mean: the owner, and how key and head begin."""
+    def _begin(self, first: str) -> tuple[str, bytes, bytes] | None:
+        """What a plain path means up to its last slash: owner, and how key and head begin."""
+        found = self._first(first) if self._first else None
+        if found is None:
+            return None
+        parts = found.groups()
         for i, part in enumerate(parts):
             if not self._allowed[i](part):
                 raise self._refusal(i)
