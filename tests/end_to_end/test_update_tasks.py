@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from opsctl.sandbox import image
-from tests.end_to_end.conftest import ROOT, Place, events
+from tests.end_to_end.place import ROOT, Place, events
 
 CADDYFILE = """\
 :80 {{

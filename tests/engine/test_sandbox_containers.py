@@ -15,8 +15,8 @@ from docker import APIClient
 from opsctl.sandbox import choice, image, lifecycle
 from opsctl.sandbox.home import Home, Sandbox, Settings
 from opsctl.sandbox.host.containers import label
-from tests.end_to_end.conftest import opsctl
-from tests.engine.conftest import down, engine
+from tests.end_to_end.place import opsctl
+from tests.engine.engines import down, engine
 from tests.sandbox.clients import client
 from tests.sandbox.fleet import join, stopped, until
 

@@ -15,7 +15,7 @@ from docker import APIClient
 
 from opsctl.sandbox.home import Home
 from opsctl.sandbox.host.containers import label
-from tests.end_to_end.conftest import ROOT, Place, events, opsctl
+from tests.end_to_end.place import ROOT, Place, events, opsctl
 from tests.sandbox.clients import client
 
 pytestmark = pytest.mark.timeout(600)

@@ -13,7 +13,7 @@ from service.entities.commands import Change, Entity, Read, Replace, Update
 from service.stores.fallback import FallbackStore
 from service.stores.memory import MemoryStore
 from service.stores.store import Store, Unavailable
-from tests.service.conftest import Redis, start_redis
+from tests.service.redis_server import Redis, start_redis
 from tests.service.stores.proxy import in_front_of
 from tests.service.stores.test_redis import StartRedis, opened, until
 
