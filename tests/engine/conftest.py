@@ -10,6 +10,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from docker import APIClient
 
 from tests.engine.engines import engine
 
@@ -18,6 +19,13 @@ from tests.engine.engines import engine
 def engine_host() -> Iterator[str]:
     with engine() as (host, _):
         yield host
+
+
+@pytest.fixture(scope="session")
+def docker(engine_host: str) -> Iterator[APIClient]:
+    client = APIClient(base_url=engine_host)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

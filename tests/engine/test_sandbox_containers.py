@@ -115,13 +115,6 @@ def up(home: Home, engine_host: str, settings: Settings = SETTINGS) -> tuple[San
 
 
 @pytest.fixture(scope="module")
-def docker(engine_host: str) -> Iterator[APIClient]:
-    client = APIClient(base_url=engine_host)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
 def box(
     docker: APIClient, engine_host: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Box]:
