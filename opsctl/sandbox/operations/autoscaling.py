@@ -6,9 +6,9 @@ from typing import Any
 from opsctl.sandbox.calls import Call, Forward, Refused, Structure
 from opsctl.sandbox.cluster import instances
 from opsctl.sandbox.cluster.values import Activity, Group, GroupSpec, Instance
-from opsctl.sandbox.listing import paged
 from opsctl.sandbox.operations import neighbours, userdata
 from opsctl.sandbox.operations.simulation import Simulation
+from opsctl.sandbox.pages import paged
 
 Answer = dict[str, Any]
 
