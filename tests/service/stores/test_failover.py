@@ -133,7 +133,8 @@ def test_after_a_change_of_roles_the_new_master_is_found_and_nothing_was_mixed_u
         assert load.done["add"] <= counted <= load.done["add"] + load.unavailable
 
     asyncio.run(run())
-    assert [r.getMessage() for r in caplog.records if "is lost" in r.getMessage()][1:] == []
+    losses = [r.getMessage() for r in caplog.records if "is lost" in r.getMessage()]
+    assert len(losses) <= 1, losses
 
 
 def test_with_fallback_the_map_serves_between_two_masters_and_says_so_once(
