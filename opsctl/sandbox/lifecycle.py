@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 
@@ -133,12 +132,10 @@ def _remove_leftovers(home: Home) -> int:
     from opsctl.sandbox.host.containers import label
 
     with closing(choice.engine_at(last.engine)) as engine:
-        found = engine.labelled("=".join(label(home.path)))
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(engine.remove, [container for container, _ in found]))
-        engine.remove_images(f"127.0.0.1:{last.port}", {reference for _, reference in found})
+        images = engine.remove_labelled(label(home.path))
+        engine.remove_images(f"127.0.0.1:{last.port}", images)
     home.forget()
-    return len(found)
+    return len(images)
 
 
 def _listen(port: int) -> socket.socket:

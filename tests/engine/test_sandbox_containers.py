@@ -51,6 +51,10 @@ class Box:
         if self.home.running():
             list(lifecycle.down(self.home))
 
+    def status(self, task: str) -> str:
+        [found] = self.aws("ecs").describe_tasks(cluster="web", tasks=[task])["tasks"]
+        return str(found["lastStatus"])
+
     def run(self, *command: str, **members: Any) -> str:
         """Run a task of the Python image with these members of its definition; returns its ARN."""
         options = {"awslogs-group": "/app/stdout", "awslogs-stream-prefix": "task"}
@@ -241,6 +245,11 @@ def test_a_sandbox_that_ends_leaves_neither_a_container_nor_an_image(
 ) -> None:
     with closing(Box(Home(tmp_path), docker, engine_host)) as box:
         box.inspected(box.run("python", "-uc", WAIT))
+        # One that takes a minute to stop at this speed.
+        deaf = box.run("python", "-uc", "import time; time.sleep(600)", stopTimeout=7200)
+        box.inspected(deaf)
+        box.aws("ecs").stop_task(cluster="web", task=deaf)
+        until(lambda: box.status(deaf) == "STOPPING")
         assert box.images()
         # Without `down`, which would sweep: the server itself ends what it started.
         os.kill(box.sandbox.pid, signal.SIGTERM)
