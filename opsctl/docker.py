@@ -1,4 +1,4 @@
-"""The door to the Docker engine: the only module of the tool that imports the docker SDK.
+"""The door to the Docker engine: nothing else but the sandbox imports the docker SDK.
 
 The SDK speaks to the classic builder, which every engine has. What the engine says wrong inside
 a 200 stream is raised here, with the last lines of its own output.
