@@ -9,7 +9,7 @@ import uvloop
 
 from bench import service_processes as processes
 from bench.report import Row, report
-from service import cache
+from service.auth import cache
 from service.chain import Exchange, Handler, Request, Response, Site
 from service.entities.commands import Entity, Read
 from service.filters import awscloudwatch

@@ -210,6 +210,16 @@ def transient(error: BaseException) -> bool:
     return isinstance(error, Exception) and fault(error) in ("throttled", "unreachable", "nobody")
 
 
+def optional(call: Callable[[], T], default: T) -> T:
+    """What is good to know beside a result: AWS's fault here must not be told in its place."""
+    try:
+        return call()
+    except Exception as error:
+        if fault(error) is None:
+            raise
+        return default
+
+
 def patiently(call: Callable[[], T], *, sleep: Callable[[float], None], seconds: float = 180) -> T:
     """Outlast an outage while following something that goes on without us.
 

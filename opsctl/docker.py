@@ -1,4 +1,4 @@
-"""The door to the Docker engine: the only module of the tool that imports the docker SDK.
+"""The door to the Docker engine: nothing else but the sandbox imports the docker SDK.
 
 The SDK speaks to the classic builder, which every engine has. What the engine says wrong inside
 a 200 stream is raised here, with the last lines of its own output.
@@ -154,7 +154,10 @@ def address(environ: Mapping[str, str]) -> dict[str, Any]:
         # The SDK takes an empty mapping for none and reads the process's own environment.
         settings = cast("dict[str, Any]", kwargs_from_env(environ or {"DOCKER_HOST": ""}))
         if "base_url" not in settings:
-            context = ContextAPI.get_context(environ.get("DOCKER_CONTEXT"))
+            name = environ.get("DOCKER_CONTEXT")
+            context = ContextAPI.get_context(name)
+            if name and context is None:  # the SDK would go on to the default socket
+                raise DockerException(f"there is no context `{name}`")
             settings["base_url"] = context.Host if context else None
     except DockerException as error:
         raise DockerError(
@@ -170,7 +173,7 @@ def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient
 
     try:
         return APIClient(version="auto", timeout=timeout, **settings)
-    except DockerException as error:
+    except (DockerException, ValueError) as error:  # ValueError: a port that is none
         where = settings.get("base_url") or "the default socket"
         raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
 

@@ -4,6 +4,7 @@ import time
 from functools import partial
 from typing import TypeVar
 
+from opsctl import aws
 from opsctl.cli.console import Console
 from opsctl.cli.options import Invocation
 from opsctl.errors import OpsError
@@ -51,5 +52,5 @@ def blamed(console: Console, watch: Watch, error: Error) -> Error:
 
     It may also have been quicker to undo than we were to look, hence once more.
     """
-    look(console, watch)
+    aws.optional(lambda: look(console, watch), None)
     return type(error)(watch.because(error.message), hint=error.hint)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from opsctl import aws
 from opsctl.rollout.observe import Task
 
 if TYPE_CHECKING:
@@ -16,7 +17,13 @@ _ATTEMPTS = 3
 def last(
     ecs: "ECSClient", logs: "CloudWatchLogsClient", task: Task, *, sleep: Callable[[float], None]
 ) -> str:
-    """Empty when it wrote nothing, nowhere, or may not be read: the roll is told without it."""
+    """Empty when it wrote nothing, nowhere, or cannot be read: the roll is told without it."""
+    return aws.optional(lambda: _last(ecs, logs, task, sleep), "")
+
+
+def _last(
+    ecs: "ECSClient", logs: "CloudWatchLogsClient", task: Task, sleep: Callable[[float], None]
+) -> str:
     found = ecs.describe_task_definition(taskDefinition=task.task_definition)["taskDefinition"]
     places = [stream(each, task.id) for each in found["containerDefinitions"]]
     for attempt in range(_ATTEMPTS):
@@ -29,8 +36,6 @@ def last(
                 )["events"]
             except logs.exceptions.ResourceNotFoundException:
                 continue
-            except logs.exceptions.ClientError:
-                return ""
             if events:
                 return events[-1]["message"].strip()
     return ""

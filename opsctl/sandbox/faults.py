@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -82,6 +82,15 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
+@dataclass(eq=False)
+class _Rule:
+    """A fault, how many calls it was for and how many it struck."""
+
+    fault: Fault
+    seen: int = 0
+    struck: int = 0
+
+
 class Dropped(Exception):
     """The connection is to be cut, after the first half of the answer when `halfway`."""
 
@@ -100,18 +109,15 @@ class Faults:
         self._unreadable = ""
         self._seed = seed
         self._random = random.Random(seed)
-        self._rules: tuple[Fault, ...] = ()
-        self._seen: list[int] = []
-        self._struck: list[int] = []
+        self._rules: tuple[_Rule, ...] = ()
 
     def plan(self, content: Any) -> None:
         """Replace the rules and begin their chances anew. Raises ValueError."""
         if not isinstance(content, list):
             raise ValueError("faults are planned as a list of rules; an empty one ends them")
-        rules = tuple(Fault.read(one) for one in content)
+        rules = tuple(_Rule(Fault.read(one)) for one in content)
         self._rules, self._random = rules, random.Random(self._seed)
         self._unreadable = ""
-        self._seen, self._struck = [0] * len(rules), [0] * len(rules)
 
     def state(self) -> list[dict[str, Any]]:
         """The rules, each with the number of calls it struck. Raises ValueError while the file
@@ -119,15 +125,16 @@ class Faults:
         self._refresh()
         if self._unreadable:
             raise ValueError(self._unreadable)
-        rules = zip(self._rules, self._struck, strict=True)
-        return [{**vars(rule), "struck": struck} for rule, struck in rules]
+        return [{**asdict(rule.fault), "struck": rule.struck} for rule in self._rules]
 
     async def meet(self, service: str, operation: str, protocol: str) -> None:
         """Let the planned faults happen to this call. Raises `Refused` or `Dropped`."""
         self._refresh()
         name = f"{service}:{operation}"
-        for index, fault in enumerate(self._rules):
-            if not fault.matches(name) or not self._strikes(index, fault):
+        # Those in force when it began: others may be planned during a delay.
+        for rule in self._rules:
+            fault = rule.fault
+            if not fault.matches(name) or not self._strikes(rule):
                 continue
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
@@ -142,15 +149,16 @@ class Faults:
                 status=fault.status,
             )
 
-    def _strikes(self, index: int, fault: Fault) -> bool:
-        self._seen[index] += 1
-        if self._seen[index] <= fault.skip:
+    def _strikes(self, rule: _Rule) -> bool:
+        fault = rule.fault
+        rule.seen += 1
+        if rule.seen <= fault.skip:
             return False
-        if fault.times is not None and self._struck[index] >= fault.times:
+        if fault.times is not None and rule.struck >= fault.times:
             return False
         if self._random.random() >= fault.probability:
             return False
-        self._struck[index] += 1
+        rule.struck += 1
         return True
 
     def _refresh(self) -> None:

@@ -13,11 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 
 from opsctl.errors import ConfigError, OpsError, TimedOut
-from opsctl.sandbox import leftovers
 from opsctl.sandbox.home import Home, Sandbox, Settings
 
 _READY_WITHIN = 20.0
@@ -112,12 +111,31 @@ def _swept(home: Home) -> Iterator[SandboxEvent]:
     A server that was killed leaves them, and so does an engine that died under one.
     """
     try:
-        count = leftovers.remove(home)
+        count = _remove_leftovers(home)
     except OpsError as error:
         yield SandboxEvent(f"{error.message}: what a sandbox may have left there stays")
         return
     if count:
         yield SandboxEvent(f"removed {count} containers that were left in the engine")
+
+
+def _remove_leftovers(home: Home) -> int:
+    """How many containers there were, found by their label; then the last sandbox is forgotten.
+
+    Raises DockerError when the engine that it used does not answer any more.
+    """
+    last = home.last()
+    if last is None or not last.engine:
+        return 0
+    # Imported late: the SDK takes its time, and only sandboxes with containers need it.
+    from opsctl.sandbox import choice
+    from opsctl.sandbox.host.containers import label
+
+    with closing(choice.engine_at(last.engine)) as engine:
+        images = engine.remove_labelled(label(home.path))
+        engine.remove_images(f"127.0.0.1:{last.port}", images)
+    home.forget()
+    return len(images)
 
 
 def _listen(port: int) -> socket.socket:

@@ -21,6 +21,8 @@ from opsctl.sandbox.home import Home, Sandbox, Settings
 if TYPE_CHECKING:
     from opsctl.sandbox.machine import Machine
 
+log = logging.getLogger(__name__)
+
 
 def run(
     home: Home,
@@ -59,7 +61,7 @@ def run(
             engine=choice.engine.where if choice.engine else "",
         )
         machine = Machine(ministack, sandbox, home.path, environ, choice.engine)
-        asyncio.run(_serve(machine, listener, lambda: _announce(home, sandbox, ready)))
+        asyncio.run(serve(machine, listener, lambda: _announce(home, sandbox, ready)))
 
 
 def _forget_the_last(home: Home) -> None:
@@ -78,7 +80,8 @@ def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) ->
     ready(sandbox)
 
 
-async def _serve(machine: "Machine", listener: socket.socket, started: Callable[[], None]) -> None:
+async def serve(machine: "Machine", listener: socket.socket, started: Callable[[], None]) -> None:
+    """Until SIGTERM or the end of the simulation; `started` is told once calls are answered."""
     config = uvicorn.Config(
         machine.front,
         log_config=None,
@@ -96,8 +99,16 @@ async def _serve(machine: "Machine", listener: socket.socket, started: Callable[
         await asyncio.sleep(0.005)
     machine.doors.install()
     running = asyncio.create_task(machine.host.run())
+    running.add_done_callback(lambda done: _end_with_the_clock(server, done))
     if server.started:
         started()
     await serving
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def _end_with_the_clock(server: uvicorn.Server, running: "asyncio.Task[None]") -> None:
+    """A sandbox whose time stands still would let every command wait."""
+    if not running.cancelled() and (error := running.exception()):
+        log.error("the simulation ended", exc_info=error)
+        server.should_exit = True

@@ -56,6 +56,11 @@ class Command:
         finally:
             guard.cancel()
 
+    def stop(self) -> None:
+        """End it wherever it is; nothing when it has ended."""
+        with self._process:
+            self._process.kill()
+
     def end(self) -> tuple[int, list[Object]]:
         """Exit code and every object it printed, once the screen was read."""
         lines = self._data.read_text().splitlines() if self._json else ()
@@ -89,15 +94,18 @@ class Stage:
             "NO_COLOR": "1",
         }
         self._images: dict[str, str] = {}
+        self._commands: list[Command] = []
         self._others: list[subprocess.Popen[bytes]] = []
 
     def opsctl(self, words: Sequence[str], *, json: bool = False) -> Command:
-        return Command(
+        command = Command(
             [self._word(word) for word in words],
             directory=self._directory,
             environ=self._environ,
             json=json,
         )
+        self._commands.append(command)
+        return command
 
     def other(self, words: Sequence[str], until: str) -> None:
         """Somebody else's `opsctl`, begun and left running once it has said `until`.
@@ -139,10 +147,12 @@ class Stage:
         client.close()
 
     def close(self) -> None:
-        """End what others began."""
+        """End what was begun and still runs."""
+        for command in self._commands:
+            command.stop()
         for process in self._others:
-            process.terminate()
-            process.wait()
+            with process:
+                process.kill()
 
     def post(self, page: str, content: Sequence[Object] | Object) -> None:
         url = f"{self._sandbox.endpoint}/_sandbox/{page}"

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from opsctl import aws
+
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.client import AutoScalingClient
 
@@ -9,15 +11,16 @@ TYPE = "AWS::AutoScaling::AutoScalingGroup"
 
 
 def refusal(autoscaling: "AutoScalingClient", group: str) -> str:
-    """What EC2 said at the last launch that failed; empty when none did, or it may not be asked.
+    """What EC2 said at the last launch that failed; empty when none did, or it cannot be asked.
 
     A rollback deletes the group, so deleted ones are asked, too.
     """
-    try:
+
+    def newest() -> str:
         found = autoscaling.describe_scaling_activities(
             AutoScalingGroupName=group, IncludeDeletedGroups=True, MaxRecords=20
         )["Activities"]
-    except autoscaling.exceptions.ClientError:
-        return ""
-    failed = (each.get("StatusMessage", "") for each in found if each["StatusCode"] == "Failed")
-    return next(failed, "")
+        failed = (each.get("StatusMessage", "") for each in found if each["StatusCode"] == "Failed")
+        return next(failed, "")
+
+    return aws.optional(newest, "")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
-from service import backends, failures
-from service.backends import Backend, BackendOptions
+from service.auth import backends, failures
+from service.auth.backends import Backend, BackendOptions
+from service.auth.failures import BasicAuth, Failure
+from service.auth.refresh import Refused, Unavailable
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site, own_task
 from service.errors import CaddyfileError, FilterError
-from service.failures import BasicAuth, Failure
-from service.refresh import Refused, Unavailable
 
 _CONTEXT = b"security_context"
 

@@ -45,6 +45,10 @@ class Connection(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self.commands = 0
 
+    @property
+    def closed(self) -> bool:
+        return self._lost is None
+
     def call(self, *command: bytes) -> asyncio.Future[Any]:
         if not self._outgoing:
             self._loop.call_soon(self._flush)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from service.entities.commands import Delete, Replace, Update
 from service.entities.form import Write
 
-_ENTITIES = 100_000
 _OVERHEAD = 200  # bytes that Python needs for a write, about
 
 
@@ -20,11 +19,14 @@ class _Writes:
 
 
 class Journal:
-    """`limit` is of writes, `size` of their bytes in memory."""
+    """`limit` is of writes, `size` of their bytes in memory, `entities` of what is counted."""
 
-    def __init__(self, limit: int = 10_000, size: int = 8 * 1024 * 1024) -> None:
+    def __init__(
+        self, limit: int = 10_000, size: int = 8 * 1024 * 1024, entities: int = 100_000
+    ) -> None:
         self._limit = limit
         self._size = size
+        self._most = entities
         self._entities: dict[bytes, _Writes] = {}
         self._kept = 0
         self._used = 0
@@ -35,11 +37,11 @@ class Journal:
         self.writes += 1
         size = _size(write)
         writes = self._writes(write.entity.store_key)
-        if not isinstance(write, Update):
+        if writes is not None and not isinstance(write, Update):
             self._kept -= len(writes.kept)
             self._used -= writes.size
             writes.kept, writes.size = [], 0
-        if self._kept >= self._limit or self._used + size > self._size:
+        if writes is None or self._kept >= self._limit or self._used + size > self._size:
             self.not_kept += 1
             return
         writes.kept.append(write)
@@ -47,12 +49,11 @@ class Journal:
         self._kept += 1
         self._used += size
 
-    def _writes(self, key: bytes) -> _Writes:
-        if key in self._entities:
-            return self._entities[key]
-        if len(self._entities) >= _ENTITIES:
-            return _Writes()
-        return self._entities.setdefault(key, _Writes())
+    def _writes(self, key: bytes) -> _Writes | None:
+        """None for an entity beyond those that are counted."""
+        if key not in self._entities and len(self._entities) < self._most:
+            self._entities[key] = _Writes()
+        return self._entities.get(key)
 
     @property
     def entities(self) -> int:

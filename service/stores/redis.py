@@ -174,6 +174,9 @@ class RedisStore:
             # It would take reads and refuse writes, until it is a master or its address moves.
             if isinstance(told, list) and b"replica" in told:
                 raise Unavailable("it is a replica")
+            # Lost before anybody was to be told of it: it would never be opened again.
+            if connection.closed:
+                raise Unavailable("closed by the server")
         except BaseException:
             connection.close()
             raise

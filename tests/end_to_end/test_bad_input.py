@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Place, opsctl
+from tests.end_to_end.place import Place, opsctl
 
 MINIMAL = "name: bad\nnetwork:\n  vpc: vpc-1\n  subnets: [subnet-1, subnet-2]\n"
 NOWHERE = {

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.end_to_end.conftest import ROOT, Place, events
+from tests.end_to_end.place import ROOT, Place, events
 from tests.engine.conftest import engine_host
 
 __all__ = ["engine_host"]  # a fixture

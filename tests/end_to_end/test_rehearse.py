@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.end_to_end.conftest import events, opsctl
+from tests.end_to_end.place import events, opsctl
 
 
 def test_the_list_tells_what_goes_wrong_in_each(tmp_path: Path) -> None:

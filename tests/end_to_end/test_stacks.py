@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.end_to_end.conftest import Place, events
+from tests.end_to_end.place import Place, events
 
 
 @pytest.fixture(scope="module")

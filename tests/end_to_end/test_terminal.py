@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pexpect
 import pytest
 
-from tests.end_to_end.conftest import ROOT, Place
+from tests.end_to_end.place import ROOT, Place
 
 Spawn = Callable[..., "pexpect.spawn[str]"]
 

@@ -2,17 +2,17 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-import boto3
 import pytest
 
 from opsctl.sandbox import image
-from tests.end_to_end.conftest import ROOT, Place, events
+from tests.end_to_end.place import ROOT, Place, events
+from tests.sandbox.clients import client
 
 CADDYFILE = """\
 :80 {{
@@ -58,29 +58,17 @@ def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
     return image.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
 
 
-@contextmanager
-def client(place: Place, service: str) -> Iterator[Any]:
-    make: Any = boto3.client  # its stubs want a literal name
-    opened = make(
-        service,
-        endpoint_url=place.env["AWS_ENDPOINT_URL"],
-        region_name=place.env["AWS_REGION"],
-        aws_access_key_id=place.env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=place.env["AWS_SECRET_ACCESS_KEY"],
-    )
-    try:
-        yield opened
-    finally:
-        opened.close()
+def opened(place: Place, service: str) -> Any:
+    return closing(client(place.env["AWS_ENDPOINT_URL"], service))
 
 
 def tasks(place: Place) -> set[str]:
-    with client(place, "ecs") as ecs:
+    with opened(place, "ecs") as ecs:
         return set(ecs.list_tasks(cluster="rolls", serviceName="rolls")["taskArns"])
 
 
 def address(place: Place) -> str:
-    with client(place, "elbv2") as elbv2:
+    with opened(place, "elbv2") as elbv2:
         [balancer] = elbv2.describe_load_balancers(Names=["rolls"])["LoadBalancers"]
         return f"http://{balancer['DNSName']}/v1/cids/1/entity_types/t/domains/d/keys/k"
 

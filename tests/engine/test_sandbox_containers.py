@@ -15,8 +15,8 @@ from docker import APIClient
 from opsctl.sandbox import choice, image, lifecycle
 from opsctl.sandbox.home import Home, Sandbox, Settings
 from opsctl.sandbox.host.containers import label
-from tests.end_to_end.conftest import opsctl
-from tests.engine.conftest import down, engine
+from tests.end_to_end.place import opsctl
+from tests.engine.engines import down, engine
 from tests.sandbox.clients import client
 from tests.sandbox.fleet import join, stopped, until
 
@@ -50,6 +50,10 @@ class Box:
             one.close()
         if self.home.running():
             list(lifecycle.down(self.home))
+
+    def status(self, task: str) -> str:
+        [found] = self.aws("ecs").describe_tasks(cluster="web", tasks=[task])["tasks"]
+        return str(found["lastStatus"])
 
     def run(self, *command: str, **members: Any) -> str:
         """Run a task of the Python image with these members of its definition; returns its ARN."""
@@ -112,13 +116,6 @@ def up(home: Home, engine_host: str, settings: Settings = SETTINGS) -> tuple[San
     sandbox = events[-1].sandbox
     assert sandbox is not None
     return sandbox, "\n".join(event.message for event in events)
-
-
-@pytest.fixture(scope="module")
-def docker(engine_host: str) -> Iterator[APIClient]:
-    client = APIClient(base_url=engine_host)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +245,11 @@ def test_a_sandbox_that_ends_leaves_neither_a_container_nor_an_image(
 ) -> None:
     with closing(Box(Home(tmp_path), docker, engine_host)) as box:
         box.inspected(box.run("python", "-uc", WAIT))
+        # One that takes a minute to stop at this speed.
+        deaf = box.run("python", "-uc", "import time; time.sleep(600)", stopTimeout=7200)
+        box.inspected(deaf)
+        box.aws("ecs").stop_task(cluster="web", task=deaf)
+        until(lambda: box.status(deaf) == "STOPPING")
         assert box.images()
         # Without `down`, which would sweep: the server itself ends what it started.
         os.kill(box.sandbox.pid, signal.SIGTERM)

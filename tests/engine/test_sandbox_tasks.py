@@ -15,8 +15,9 @@ from docker import APIClient
 
 from opsctl.sandbox.home import Home
 from opsctl.sandbox.host.containers import label
-from tests.end_to_end.conftest import ROOT, Place, events, opsctl
+from tests.end_to_end.place import ROOT, Place, events, opsctl
 from tests.sandbox.clients import client
+from tests.sandbox.fleet import until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -75,13 +76,6 @@ def place(
 
 
 @pytest.fixture(scope="module")
-def docker(engine_host: str) -> Iterator[APIClient]:
-    client = APIClient(base_url=engine_host)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
 def url(place: Place) -> str:
     done = place.opsctl("ecs", "status", "--json")
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -110,14 +104,6 @@ def containers(docker: APIClient, place: Place) -> list[str]:
 def put(url: str, name: str) -> int:
     with urlopen(Request(f"{url}?name={name}", method="PUT"), timeout=5) as answer:
         return int(answer.status)
-
-
-def until(check: Callable[[], Any], within: float = 60.0) -> Any:
-    deadline = time.monotonic() + within
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return found
 
 
 def test_a_request_reaches_a_container_and_redis_behind_it(

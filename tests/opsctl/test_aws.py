@@ -77,6 +77,19 @@ def test_a_follow_outlasts_an_outage() -> None:
     assert len(slept) == 2
 
 
+def test_what_is_only_good_to_know_is_left_out_when_aws_does_not_tell() -> None:
+    def refused() -> str:
+        raise exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    def wrong() -> str:
+        raise KeyError("a mistake of ours")
+
+    assert aws.optional(lambda: "told", "") == "told"
+    assert aws.optional(refused, "") == ""
+    with pytest.raises(KeyError):
+        aws.optional(wrong, "")
+
+
 def test_a_refusal_is_not_waited_out() -> None:
     slept: list[Any] = []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opsctl import docker
+from opsctl.errors import DockerError
 
 
 @pytest.fixture
@@ -33,3 +34,14 @@ def test_without_it_the_current_context_leads_there(context: str) -> None:
 
 def test_docker_context_names_another_one(context: str) -> None:
     assert docker.address({"DOCKER_CONTEXT": "default"})["base_url"] != "unix:///context.sock"
+
+
+def test_a_context_that_is_not_there_is_no_reason_to_use_another_engine(context: str) -> None:
+    with pytest.raises(DockerError, match="there is no context `gone`"):
+        docker.address({"DOCKER_CONTEXT": "gone"})
+
+
+@pytest.mark.parametrize("host", ["tcp://127.0.0.1:1", "http://127.0.0.1:99999", "nonsense"])
+def test_an_address_that_leads_nowhere_is_one_sentence(host: str) -> None:
+    with pytest.raises(DockerError, match="no Docker engine answers at"):
+        docker.reach(docker.address({"DOCKER_HOST": host}), timeout=1, hint="")

@@ -8,7 +8,7 @@ from typing import Any
 from tests.sandbox.clients import Connect
 
 
-def until(check: Callable[[], Any], within: float = 30.0) -> Any:
+def until(check: Callable[[], Any], within: float = 60.0) -> Any:
     deadline = time.monotonic() + within
     while not (found := check()):
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -314,3 +314,17 @@ def test_what_nobody_answers_is_an_aws_error_and_no_page(connect: Connect) -> No
         "UnknownOperationException",
         "InvalidAction",
     )
+
+
+def test_other_rules_may_be_planned_while_a_call_is_delayed(tmp_path: Path) -> None:
+    async def play() -> None:
+        faults = Faults(tmp_path / "faults.json")
+        faults.plan([{"kind": "delay", "seconds": 0.01}, {"kind": "throttle"}])
+        delayed = asyncio.create_task(faults.meet("ecs", "ListClusters", "json"))
+        await asyncio.sleep(0)
+        faults.plan([])
+        with pytest.raises(Refused):
+            await delayed
+        assert faults.state() == []
+
+    asyncio.run(play())

@@ -1,6 +1,7 @@
 """The parts of a rehearsal that no prepared failure shows: what goes wrong with the playing."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def test_without_json_there_is_the_screen_and_nothing_else(stage: Stage) -> None
     [line] = command.screen()
     assert line.startswith("opsctl ")
     assert command.end() == (0, [])
+
+
+def test_a_command_that_is_left_in_the_middle_ends_with_the_stage(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    stage = Stage(sandbox, tmp_path, os.environ, repository="none", images={})
+    command = stage.opsctl(["logs", "tail"])
+    stage.close()
+    assert command.end()[0] == -signal.SIGKILL
 
 
 def test_somebody_else_who_never_says_the_words_is_not_waited_for(stage: Stage) -> None:

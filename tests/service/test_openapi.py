@@ -10,8 +10,8 @@ import pytest
 
 from tests.service import auth_server
 from tests.service.auth_server import CLIENT_TOKEN, REFRESH_TOKEN
-from tests.service.conftest import Redis
 from tests.service.processes import Service, running
+from tests.service.redis_server import Redis
 from tests.service.test_run import caddyfile
 
 # The cids of the security context that the auth server gives.

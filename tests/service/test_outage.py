@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.service.conftest import Redis
 from tests.service.processes import ENTITY, Service, running
+from tests.service.redis_server import Redis
 from tests.service.stores.test_redis import StartRedis
 from tests.service.test_run import caddyfile
 

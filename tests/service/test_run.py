@@ -13,8 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.service.conftest import Redis
 from tests.service.processes import ENTITY, Service, command, running
+from tests.service.redis_server import Redis
 
 HEALTH = ":80 {\n redir / /health.txt\n}\n"
 ENTITIES = ":8082 {\n transformrequest {\n  scope off\n }\n redis ADDRESS\n transformresponse\n}\n"

@@ -3,6 +3,8 @@
 Texts of reasons are those of the ECS agent and API; `docs/simulation.md` names their sources.
 """
 
+import re
+
 from opsctl.sandbox.cluster import placement, targets
 from opsctl.sandbox.cluster.failures import Failure
 from opsctl.sandbox.cluster.values import (
@@ -24,6 +26,7 @@ FAILED_TO_START = "TaskFailedToStart"
 ESSENTIAL_EXITED = "EssentialContainerExited"
 
 _UNTIL_AGENT_RETURNS = 10.0
+_TAG = re.compile(r":[^:/]*$")
 
 
 def create(
@@ -107,8 +110,7 @@ def _pull_error(task: Task, failure: Failure) -> str:
             f"CannotPullContainerError: Error response from daemon: manifest for {image} "
             "not found: manifest unknown: Requested image not found"
         )
-    host, _, name = image.split("@")[0].rpartition("/")
-    repository = f"{host}/{name.partition(':')[0]}"
+    repository = _TAG.sub("", image.partition("@")[0])
     return (
         f"CannotPullContainerError: Error response from daemon: pull access denied for "
         f"{repository}, repository does not exist or may require 'docker login': denied: "

@@ -4,6 +4,7 @@ What goes wrong is an OpsError in the words that the ECS agent gives it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -128,11 +129,13 @@ class ContainerEngine:
                 with suppress(APIError):
                     self._client.remove_image(reference, noprune=True)
 
-    def labelled(self, label: str) -> list[tuple[str, str]]:
-        """(id, image reference) of each container with `KEY=VALUE`, ended ones too."""
+    def remove_labelled(self, label: tuple[str, str]) -> list[str]:
+        """Remove each container with the label, ended ones too; returns their image references."""
         with self._worded("DockerError"):
-            found = self._client.containers(all=True, filters={"label": label})
-        return [(str(one["Id"]), str(one["Image"])) for one in found]
+            found = self._client.containers(all=True, filters={"label": "=".join(label)})
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.remove, [str(one["Id"]) for one in found]))
+        return [str(one["Image"]) for one in found]
 
     @contextmanager
     def _worded(self, what: str) -> Iterator[None]:

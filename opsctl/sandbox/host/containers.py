@@ -86,6 +86,9 @@ class Containers:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GONE_WITHIN):
                 await asyncio.gather(*(one.gone.wait() for one in self._launched))
+        # What was being stopped, and has time for that, or being made.
+        with contextlib.suppress(OpsError):
+            await asyncio.to_thread(self._engine.remove_labelled, self._label)
         # Their registry ends with the sandbox: the references lead nowhere after it.
         await asyncio.to_thread(self._engine.remove_images, self._registry, self._pulled)
         self._engine.close()

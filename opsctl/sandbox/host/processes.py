@@ -81,9 +81,15 @@ class Process:
 
     async def lines(self) -> AsyncIterator[str]:
         assert self._child.stdout is not None
-        with contextlib.suppress(ValueError):  # a line over the limit of the stream reader
-            async for line in self._child.stdout:
-                yield line.decode(errors="replace").rstrip()
+        while True:
+            try:
+                line = await self._child.stdout.readline()
+            except ValueError:
+                # Over the reader's limit: left out, since a pipe that nobody reads stops the task.
+                continue
+            if not line:
+                return
+            yield line.decode(errors="replace").rstrip()
 
     async def wait(self) -> tuple[int, str]:
         code = await self._child.wait()

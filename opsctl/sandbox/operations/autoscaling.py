@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from opsctl.sandbox.calls import Call, Forward, Operation, Refused, Structure
+from opsctl.sandbox.calls import Call, Forward, Refused, Structure
 from opsctl.sandbox.cluster import instances
 from opsctl.sandbox.cluster.values import Activity, Group, GroupSpec, Instance
-from opsctl.sandbox.listing import paged
 from opsctl.sandbox.operations import neighbours, userdata
 from opsctl.sandbox.operations.simulation import Simulation
+from opsctl.sandbox.pages import paged
 
 Answer = dict[str, Any]
 
@@ -76,11 +76,7 @@ async def describe_groups(simulation: Simulation, call: Call, forward: Forward) 
             records = [r for r in records if _tagged(r, one)]
         return {**answer, "AutoScalingGroups": records}
 
-    return await _paged(whole)(call, forward)
-
-
-def _paged(whole: Operation) -> Operation:
-    return paged(size=50, most=100, code="InvalidNextToken", whole=whole)
+    return await paged(size=50, most=100, code="InvalidNextToken", whole=whole)(call, forward)
 
 
 def _group(simulation: Simulation, record: Answer) -> Answer:
@@ -189,18 +185,15 @@ async def set_desired_capacity(simulation: Simulation, call: Call, forward: Forw
 async def create_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     asked = call.parameters
     _within(int(asked["MinSize"]), int(asked["MaxSize"]), asked.get("DesiredCapacity"))
-    answer = await forward(call.parameters)
+    answer = await forward(asked)
     simulation.world()
-    name = call.parameters["AutoScalingGroupName"]
-    simulation.engine.create_group(specification(name, call.region))
+    simulation.engine.create_group(specification(asked["AutoScalingGroupName"], call.region))
     return answer
 
 
 async def update_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    asked, group = (
-        call.parameters,
-        simulation.world().groups.get(call.parameters["AutoScalingGroupName"]),
-    )
+    asked = call.parameters
+    group = simulation.world().groups.get(asked["AutoScalingGroupName"])
     if group:
         least = int(asked.get("MinSize", group.spec.minimum))
         most = int(asked.get("MaxSize", group.spec.maximum))

@@ -6,9 +6,9 @@ from typing import Any
 
 from opsctl.sandbox.calls import Call, Forward, Refused, Structure
 from opsctl.sandbox.cluster.values import Instance
-from opsctl.sandbox.listing import paged
 from opsctl.sandbox.operations import neighbours
 from opsctl.sandbox.operations.simulation import Simulation
+from opsctl.sandbox.pages import paged
 
 Answer = dict[str, Any]
 _CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}

@@ -28,7 +28,7 @@ class ResourceFailed(Exception):
 class Pace:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[str, Policy | None] = {}
 
     async def begin(self, logical_id: str, resource_type: str) -> None:
         """The time before the resource exists; raises when the scenario fails it."""
@@ -64,11 +64,9 @@ class Pace:
             await self._group(physical_id, expected, since)
         elif resource_type == _GROUP and physical_id in world.groups:
             # A rollback does not hand the definition over: the update's own policy goes on.
-            policy = stacks.rolling(definition.get("UpdatePolicy")) or self._policies.get(
-                physical_id
-            )
-            if policy:
-                self._policies[physical_id] = policy
+            if definition:
+                self._policies[physical_id] = stacks.rolling(definition.get("UpdatePolicy"))
+            if policy := self._policies.get(physical_id):
                 await self._roll(physical_id, policy, tell)
 
     async def _roll(self, group: str, policy: Policy, tell: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 that belong to them."""
 
 from opsctl.sandbox.calls import Call, Forward, Operations, Refused, Structure
-from opsctl.sandbox.listing import paged
+from opsctl.sandbox.pages import paged
 from opsctl.sandbox.repairs import launch_configurations
 
 _ECR, _LOGS = "InvalidParameterException", "InvalidParameterException"

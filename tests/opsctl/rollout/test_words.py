@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.stub import Stubber
 
 from opsctl.rollout import words
@@ -71,6 +73,25 @@ def test_a_caller_who_may_not_read_logs_gets_the_rest_of_the_story(
     stub.add_client_error("get_log_events", "AccessDeniedException")
 
     assert words.last(ecs, client, TASK, sleep=lambda _: None) == ""
+
+
+def test_a_way_that_is_broken_does_not_hide_what_happened(
+    ecs: "ECSClient", logs: tuple["CloudWatchLogsClient", Stubber]
+) -> None:
+    client, stub = logs
+    stub.add_client_error("get_log_events", "InternalFailure", http_status_code=500)
+    assert words.last(ecs, client, TASK, sleep=lambda _: None) == ""
+
+    nobody = boto3.client(
+        "ecs",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with closing(nobody):
+        assert words.last(nobody, client, TASK, sleep=lambda _: None) == ""
 
 
 def test_a_container_that_logs_elsewhere_has_no_stream() -> None:

@@ -160,7 +160,7 @@ class Sequences(RuleBasedStateMachine):
         for target in world.targets.values():
             task = world.tasks.get(target.task)
             ended = task is None or task.status == "STOPPED"
-            assert target.state == "draining" if ended else True
+            assert target.state == "draining" or not ended
 
     def teardown(self) -> None:
         """Mend everything and give room: the service comes to what was asked for."""

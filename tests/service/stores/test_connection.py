@@ -7,7 +7,7 @@ import pytest
 from service.entities.commands import Entity, Read, Replace
 from service.errors import FilterError
 from service.stores.store import Unavailable
-from tests.service.stores.test_redis import StartRedis, opened
+from tests.service.stores.test_redis import StartRedis, opened, until
 
 KEY = Entity(b"test_connection")
 
@@ -54,5 +54,27 @@ def test_a_key_that_the_user_may_not_touch_is_no_outage(redis_of_one_test: Start
                 assert caught.value.status == 502
             assert await store.execute(Replace(KEY, (), b'"t"')) is False
             assert store.status()["losses"] == 0
+
+    asyncio.run(run())
+
+
+def test_a_server_that_leaves_in_the_middle_of_the_greeting_is_asked_again() -> None:
+    greeted: list[bytes] = []
+    left = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeted.append(await reader.read(65536))
+        writer.write(b"+OK\r\n" * (2 if len(greeted) == 1 else 3))  # HELLO is the third
+        if len(greeted) > 1:
+            await reader.read()
+            left.set()
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(greet, "127.0.0.1", 0)
+        async with opened(f"127.0.0.1:{server.sockets[0].getsockname()[1]}") as store:
+            await until(lambda: len(greeted) == 2 and store.status()["state"] == "up")
+        await asyncio.wait_for(left.wait(), 10)
+        server.close()
 
     asyncio.run(run())

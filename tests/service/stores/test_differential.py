@@ -23,7 +23,7 @@ from service.errors import FilterError
 from service.stores import address
 from service.stores.memory import MemoryStore
 from service.stores.redis import RedisStore
-from tests.service.conftest import Redis
+from tests.service.redis_server import Redis
 
 KEYS = st.sampled_from([Entity(f"c:t:d:{key}".encode()) for key in "ab"])
 NAMES = st.sampled_from([b'"a"', b'"b"', b'"c"', b'"last_update"'])

@@ -13,7 +13,7 @@ from service.entities.commands import Change, Entity, Read, Replace, Update
 from service.stores.fallback import FallbackStore
 from service.stores.memory import MemoryStore
 from service.stores.store import Store, Unavailable
-from tests.service.conftest import Redis, start_redis
+from tests.service.redis_server import Redis, start_redis
 from tests.service.stores.proxy import in_front_of
 from tests.service.stores.test_redis import StartRedis, opened, until
 
@@ -133,7 +133,8 @@ def test_after_a_change_of_roles_the_new_master_is_found_and_nothing_was_mixed_u
         assert load.done["add"] <= counted <= load.done["add"] + load.unavailable
 
     asyncio.run(run())
-    assert [r.getMessage() for r in caplog.records if "is lost" in r.getMessage()][1:] == []
+    losses = [r.getMessage() for r in caplog.records if "is lost" in r.getMessage()]
+    assert len(losses) <= 1, losses
 
 
 def test_with_fallback_the_map_serves_between_two_masters_and_says_so_once(

@@ -56,3 +56,11 @@ def test_its_memory_is_bounded_and_given_back() -> None:
         journal.add(put("a", text))
     assert journal.kept() == [put("a", "w")]
     assert journal.not_kept == 1
+
+
+def test_beyond_its_entities_a_write_is_not_kept_and_takes_no_room() -> None:
+    journal = Journal(limit=2, entities=1)
+    for key in "abca":
+        journal.add(post(key))
+    assert journal.kept() == [post("a"), post("a")]
+    assert (journal.writes, journal.not_kept, journal.entities) == (4, 2, 1)

@@ -15,7 +15,7 @@ from service.stores.fallback import FallbackStore
 from service.stores.memory import MemoryStore
 from service.stores.redis import RedisStore
 from service.stores.store import Unavailable
-from tests.service.conftest import Redis
+from tests.service.redis_server import Redis
 
 ENTITY = Entity(b"test_redis")
 WRITE = Replace(ENTITY, ((b'"a"', b'"1"'),), b'"1"')

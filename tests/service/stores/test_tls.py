@@ -16,8 +16,8 @@ from service.stores import address
 from service.stores.redis import RedisStore
 from service.stores.store import Unavailable
 from tests.service.certificates import Authority, authority
-from tests.service.conftest import start_redis
 from tests.service.processes import ENTITY, running
+from tests.service.redis_server import start_redis
 
 KEY = Entity(b"test_tls")
 USER = ["--user", "ann", "on", ">canary-tls-5b", "~*", "+@all"]

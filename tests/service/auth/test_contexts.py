@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from service.cache import Disk
-from service.contexts import Contexts
-from service.refresh import AuthServer, Client, Refused, Unavailable
+from service.auth.cache import Disk
+from service.auth.contexts import Contexts
+from service.auth.refresh import AuthServer, Client, Refused, Unavailable
 from tests.service import auth_server as fake
 from tests.service.auth_server import ACCESS_TOKEN, CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
 
@@ -304,9 +304,9 @@ def test_an_unusable_directory_costs_calls_and_refuses_nobody(
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from service.cache import Disk
-from service.contexts import Contexts
-from service.refresh import AuthServer, Client
+from service.auth.cache import Disk
+from service.auth.contexts import Contexts
+from service.auth.refresh import AuthServer, Client
 
 async def main(url, directory, refresh_token, token):
     client = Client(url, timeout=5.0, skipverify=False, follow=False)

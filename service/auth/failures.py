@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote_plus, urlsplit
 
-from service import options
+from service.auth import options
 from service.chain import Request, Response
 from service.errors import FilterError
 

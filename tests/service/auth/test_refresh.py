@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.refresh import MAX_ANSWER, AuthServer, Client, Refused, Unavailable
+from service.auth.refresh import MAX_ANSWER, AuthServer, Client, Refused, Unavailable
 from tests.service import auth_server as fake
 from tests.service.auth_server import ACCESS_TOKEN, CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cache import Disk, Entry, Memory, entry, token_expiry
+from service.auth.cache import Disk, Entry, Memory, entry, token_expiry
 
 TOKEN = b"Bearer canary-5be3"
 NOW = 1_000_000.0
@@ -250,7 +250,7 @@ def test_a_write_that_fails_is_told_and_forgiven(tmp_path: Path) -> None:
 HOLD = """
 import asyncio, sys, time
 from pathlib import Path
-from service.cache import Disk
+from service.auth.cache import Disk
 
 async def main():
     disk = Disk(Path(sys.argv[1]), "https://auth")

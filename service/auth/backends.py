@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from service import cache, options, refresh
+from service.auth import cache, options, refresh
+from service.auth.contexts import Contexts
+from service.auth.refresh import Refused, Unavailable
 from service.chain import Exchange, Request, Site
-from service.contexts import Contexts
 from service.errors import StartError
-from service.refresh import Refused, Unavailable
 
 MINUTE = 60.0
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from service import cache
-from service.refresh import AuthServer, Refused, Unavailable
+from service.auth import cache
+from service.auth.refresh import AuthServer, Refused, Unavailable
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service import options
+from service.auth import options
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service import failures
+from service.auth import failures
 from service.chain import Request
 from service.errors import FilterError
 

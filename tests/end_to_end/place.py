@@ -1,0 +1,42 @@
+"""The real command run as a process, in a directory that leads it to a sandbox."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def opsctl(
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "opsctl", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory with a config, and the environment that leads to the sandbox."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def opsctl(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return opsctl(*words, cwd=self.folder, env=self.env, timeout=timeout)
+
+
+def events(done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [each for each in found if each["type"] == kind]
