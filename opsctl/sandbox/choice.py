@@ -50,10 +50,10 @@ def engine_at(where: str) -> "ContainerEngine":
     """The engine of an earlier choice. Raises DockerError when it does not answer any more."""
     from opsctl.sandbox.host.container_engine import ContainerEngine
 
-    hint = "start it again"
-    return ContainerEngine(
-        docker.reach({"base_url": where}, timeout=_WORKS_WITHIN, hint=hint), where
-    )
+    within = _ANSWERS_WITHIN["docker"]
+    client = docker.reach({"base_url": where}, timeout=within, hint="start it again")
+    client.timeout = _WORKS_WITHIN
+    return ContainerEngine(client, where)
 
 
 def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":

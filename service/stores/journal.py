@@ -16,6 +16,7 @@ _OVERHEAD = 200  # bytes that Python needs for a write, about
 class _Writes:
     kept: list[Write] = field(default_factory=list)
     size: int = 0
+    whole: bool = True
 
 
 class Journal:
@@ -37,11 +38,16 @@ class Journal:
         self.writes += 1
         size = _size(write)
         writes = self._writes(write.entity.store_key)
-        if writes is not None and not isinstance(write, Update):
+        if writes is None:
+            self.not_kept += 1
+            return
+        if not isinstance(write, Update):
             self._kept -= len(writes.kept)
             self._used -= writes.size
-            writes.kept, writes.size = [], 0
-        if writes is None or self._kept >= self._limit or self._used + size > self._size:
+            writes.kept, writes.size, writes.whole = [], 0, True
+        # After a gap an update would be done to something else than it was.
+        writes.whole &= self._kept < self._limit and self._used + size <= self._size
+        if not writes.whole:
             self.not_kept += 1
             return
         writes.kept.append(write)

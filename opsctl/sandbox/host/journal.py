@@ -2,34 +2,38 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opsctl.sandbox.calls import Refused
 from opsctl.sandbox.inside import Inside
 
 Place = tuple[str, str]  # group, stream
+Event = dict[str, Any]
+_LONGEST = 16 * 1024  # characters; where Docker cuts a line for its log drivers
 
 
 class Journal:
     def __init__(self, inside: Inside, *, clock: Callable[[], float] = time.time) -> None:
         self._inside = inside
         self._clock = clock
-        self._waiting: dict[Place, list[dict[str, Any]]] = defaultdict(list)
+        self._waiting: dict[Place, list[Event]] = defaultdict(list)
         self._made: set[Place] = set()
 
     def write(self, place: Place | None, line: str) -> None:
         """Nothing is kept for a place of None: a container without a log driver."""
         if place is not None and line:
-            event = {"timestamp": int(self._clock() * 1000), "message": line}
-            self._waiting[place].append(event)
+            for start in range(0, len(line), _LONGEST):
+                text = line[start : start + _LONGEST]
+                event = {"timestamp": int(self._clock() * 1000), "message": text}
+                self._waiting[place].append(event)
 
     async def flush(self) -> None:
         waiting, self._waiting = self._waiting, defaultdict(list)
         for place, events in waiting.items():
             await self._put(place, events)
 
-    async def _put(self, place: Place, events: list[dict[str, Any]]) -> None:
+    async def _put(self, place: Place, events: list[Event]) -> None:
         group, stream = place
         names = {"logGroupName": group, "logStreamName": stream}
         try:
@@ -42,9 +46,24 @@ class Journal:
                 self._made.discard(place)
                 return
         try:
-            await self._inside.call("logs", "PutLogEvents", **names, logEvents=events)
+            for batch in _batches(events):
+                await self._inside.call("logs", "PutLogEvents", **names, logEvents=batch)
         except Refused:
             self._made.discard(place)
+
+
+def _batches(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """What PutLogEvents takes at once: 10,000 events, and 1 MiB with 26 bytes for each."""
+    batch: list[Event] = []
+    size = 0
+    for event in events:
+        weight = len(event["message"].encode()) + 26
+        if len(batch) == 10_000 or size + weight > 1_048_576:
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += weight
+    yield batch
 
 
 def of_container(container: Mapping[str, Any], task: str) -> Place | None:

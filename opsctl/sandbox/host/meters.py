@@ -92,7 +92,7 @@ class Meters:
             self._minute = int(now // 60)
             self._sent.clear()
             points += self._traffic.take()
-        points += [*self._ecs(used), *self._targets(), *self._groups(), *self._cache()]
+        points += [*self._ecs(used), *self._targets(), *self._groups(), *await self._cache()]
         points += self._flows()
         fresh = [one for one in points if one.series not in self._sent]
         self._sent |= {one.series for one in fresh}
@@ -146,6 +146,8 @@ class Meters:
             units = max(0.0, usage.seconds - before) / max(now - at, 0.001) * 1024
             for task in tasks:
                 found[task] = (units / len(tasks), usage.megabytes / len(tasks))
+        live = {copy.key for copy, _ in running}
+        self._cpu = {key: value for key, value in self._cpu.items() if key in live}
         return found
 
     def _targets(self) -> Iterator[Point]:
@@ -179,14 +181,17 @@ class Meters:
             yield Point("AWS/AutoScaling", "GroupDesiredCapacity", mine, group.desired)
             yield Point("AWS/AutoScaling", "GroupInServiceInstances", mine, len(running))
 
-    def _cache(self) -> Iterator[Point]:
+    async def _cache(self) -> list[Point]:
         clusters = redis.clusters()
-        figures = redis.figures(self._cache_port) if self._cache_port and clusters else {}
-        for cluster in clusters:
-            for name, (value, unit) in figures.items():
-                names = (("CacheClusterId", cluster), *_NODES)
-                point = Point("AWS/ElastiCache", name, names, value, unit)
-                yield self._since_last(point) if name in redis.COUNTERS else point
+        if not self._cache_port or not clusters:
+            return []
+        figures = await asyncio.to_thread(redis.figures, self._cache_port)
+        points = [
+            Point("AWS/ElastiCache", name, (("CacheClusterId", cluster), *_NODES), value, unit)
+            for cluster in clusters
+            for name, (value, unit) in figures.items()
+        ]
+        return [self._since_last(one) if one.name in redis.COUNTERS else one for one in points]
 
     def _flows(self) -> Iterator[Point]:
         for arn, flows in self._balancer.flows.items():

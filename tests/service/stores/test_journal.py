@@ -64,3 +64,14 @@ def test_beyond_its_entities_a_write_is_not_kept_and_takes_no_room() -> None:
         journal.add(post(key))
     assert journal.kept() == [post("a"), post("a")]
     assert (journal.writes, journal.not_kept, journal.entities) == (4, 2, 1)
+
+
+def test_what_follows_a_write_that_was_not_kept_is_not_kept_either() -> None:
+    journal = Journal(size=1000)
+    big = put("a", "x" * 1000)
+    for write in (post("a"), big, post("a"), post("b")):
+        journal.add(write)
+    assert journal.kept() == [post("b")]
+    assert journal.not_kept == 2
+    journal.add(put("a"))
+    assert journal.kept() == [put("a"), post("b")]
