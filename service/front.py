@@ -105,7 +105,7 @@ class Application:
 
 async def _body(receive: Receive) -> bytes | None:
     """The body, or as much of it as is too much; None when the client left before its end."""
-    body = b""
+    body: bytes = b""
     while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > BODY_LIMIT:
