@@ -138,7 +138,11 @@ def connect(aws: "Aws", *, debug: Callable[[str], None] | None = None) -> Client
     except BotoCoreError as error:
         raise AwsError(str(error), hint="aws configure list-profiles") from error
     if region is None:
-        raise AwsError("no AWS Region is set", hint="set `aws.region` in the config or AWS_REGION")
+        raise AwsError(
+            "no AWS Region is set",
+            hint="set `aws.region` in the config or AWS_REGION; without an account: "
+            'eval "$(opsctl sandbox env)"',
+        )
     return Clients(session, region, debug=debug)
 
 
@@ -262,6 +266,14 @@ def translate(error: Exception) -> OpsError | None:
         )
     if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
         return AwsError("the SSO session has expired", hint="aws sso login")
+    if isinstance(error, exceptions.ProfileNotFound):
+        return AwsError(str(error), hint="aws configure list-profiles")
+    # These two answered nothing about the credentials: the line between us broke, or was slow.
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return AwsError(
+            f"AWS could not be asked: {error}",
+            hint="check the network and AWS_ENDPOINT_URL, then the same command again",
+        )
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"AWS could not be asked: {error}", hint=_REFUSED)
     return None

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Sized
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m service", description="Serve the sites of a Caddyfile."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     adapt = commands.add_parser("adapt", help="print a Caddyfile as JSON in Caddy v1's shape")
     adapt.add_argument("file", metavar="FILE")
@@ -72,8 +75,15 @@ def _check(arguments: argparse.Namespace) -> int:
     from service import directives
     from service.caddyfile import parse
 
-    directives.plan(parse(read(arguments.file), arguments.file, environment=os.environ))
+    plans = directives.plan(parse(read(arguments.file), arguments.file, environment=os.environ))
+    _some_site(plans, arguments.file)
     return 0
+
+
+def _some_site(plans: Sized, file: str) -> None:
+    """Caddy v1 serves its folder from an empty file; here nothing would ever be answered."""
+    if not plans:
+        raise CaddyfileError("there is no site", file=file, line=1)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -84,6 +94,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     text = read(arguments.config)
     plans = directives.plan(parse(text, arguments.config, environment=os.environ))
+    _some_site(plans, arguments.config)
     listen = arguments.listen or os.environ.get("SERVICE_LISTEN", "").split(",")
     sockets = server.bind(plans, server.bindings([each for each in listen if each.strip()]))
     release = Release.of(

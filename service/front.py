@@ -16,6 +16,7 @@ from service.chain import Exchange, Headers, Request, Response
 from service.errors import FilterError
 from service.mounts import Mounted, Release
 
+BODY_LIMIT = 1_048_576
 _log = logging.getLogger(__name__)
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -79,11 +80,9 @@ class Application:
         return await asyncio.shield(self._fastapi)
 
     async def _hot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
-        while (message := await receive())["type"] == "http.request":
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await _body(receive)
+        if body is None:  # the client left before its end; half of a write is not to be done
+            return
         request = Request(
             scope["method"],
             scope["raw_path"],
@@ -94,7 +93,24 @@ class Application:
             scheme=scope["scheme"],
             id=self.request_id(scope["headers"]),
         )
+        if len(body) > BODY_LIMIT:
+            detail = "the request's body is too large"
+            refused = problems.problem(
+                413, detail, id=request.id, headers=((b"connection", b"close"),)
+            )
+            await _send(refused, request, send)
+            return
         await _send(await self.answer(request), request, send)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body, or as much of it as is too much; None when the client left before its end."""
+    body: bytes = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > BODY_LIMIT:
+            return body
+    return None
 
 
 def _with_id(send: Send, id: str) -> Send:

@@ -18,11 +18,10 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.chain import Request, Response
-from service.front import Application
+from service.front import BODY_LIMIT, Application
 from service.problems import problem
 
 HEAD_LIMIT = 65_536
-BODY_LIMIT = 1_048_576
 
 _NO_BODY = (204, 304)
 

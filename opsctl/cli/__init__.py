@@ -61,6 +61,15 @@ def version() -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; see docs/exit-codes.md."""
+    try:
+        return _main(argv)
+    except BrokenPipeError:
+        # The reader left (`| head`); pointing stdout at nothing keeps the interpreter quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(argv: Sequence[str]) -> int:
     # Completion asks for the whole tree, everything else for one branch of it.
     if "_OPSCTL_COMPLETE" in os.environ:
         from opsctl.cli.completion import complete
@@ -69,9 +78,11 @@ def main(argv: Sequence[str]) -> int:
     words = [word for word in argv if not word.startswith("-")]
     if not words and ("--version" in argv):
         sys.stdout.write(f"opsctl {version()}\n")
+        sys.stdout.flush()
         return 0
     if not argv or (not words and "--help" in argv):
         sys.stdout.write(help_text())
+        sys.stdout.flush()
         return 0 if argv else 2
     from opsctl.cli.options import Invocation
 
@@ -87,12 +98,10 @@ def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
     try:
         return _run(invocation, rest)
     except OpsError as error:
+        if isinstance(error, ConfigError) and "plan" in rest:
+            error.exit_code = 64  # 2 says there that something would change
         invocation.console.error(error)
-        return 64 if isinstance(error, ConfigError) and "plan" in rest else error.exit_code
-    except BrokenPipeError:
-        # The reader left (`| head`); pointing stdout at nothing keeps the interpreter quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -128,7 +137,21 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
         return 130
     except typer.Exit as error:
         return error.exit_code
-    except usage.ClickException as error:
+    except usage.NoArgsIsHelpError as error:
         error.show(file=sys.stderr)
         return error.exit_code
+    except usage.ClickException as error:
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where is not None else f"opsctl {name}"
+        raise ConfigError(_lower(error.format_message()), hint=f"{path} --help") from None
+    except SystemExit as error:
+        # click ends the process itself on a closed pipe, with 1 and with its own stdout.
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
     return result if isinstance(result, int) else 0
+
+
+def _lower(sentence: str) -> str:
+    """click's sentence in the manner of ours: `no such option: --x`."""
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")

@@ -93,7 +93,9 @@ def _seconds(text: str) -> int:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if seconds < 1 or (seconds > 59 and seconds % 60):
-        raise ConfigError(f"`{text}` is no period; write whole minutes, for instance 5m")
+        raise ConfigError(
+            f"`{text}` is no period; write 30s or 5m: seconds below a minute, or whole minutes"
+        )
     return seconds
 
 

@@ -1,6 +1,5 @@
 """`opsctl sandbox`: an AWS on this machine."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -49,8 +48,7 @@ def up(
         invocation.console.say(event.message)
         if event.sandbox is not None:
             invocation.console.emit("sandbox", **_fields(event.sandbox))
-    option = "" if name == "default" else f" --name {shlex.quote(name)}"
-    invocation.console.say(f'next: eval "$(opsctl sandbox env{option})"')
+    invocation.console.say(f'next: eval "$(opsctl sandbox env{home.option})"')
 
 
 @app.command()

@@ -89,11 +89,11 @@ def down(invocation: Invocation, stack: str, *, yes: bool, confirm: str | None) 
         console.emit("result", stack=stack, outcome="no_changes")
         return False
     state.require_ours(found)
-    exports = [f"{stack}-{name}" for name in found.outputs]
+    exports, ours = [f"{stack}-{name}" for name in found.outputs], f"{invocation.config.system}-ecs"
     if users := remove.importers(cloudformation, exports):
         raise OpsError(
             f"`{stack}` cannot go while {', '.join(f'`{user}`' for user in users)} uses it",
-            hint="remove that stack first",
+            hint="opsctl ecs down" if ours in users else "remove that stack first",
         )
     for each in remove.resources(cloudformation, stack):
         console.say(f"  - {each.logical_id}  {each.resource_type}  {each.physical_id}")

@@ -84,7 +84,13 @@ def place(layers: Sequence[Layer], path: Path) -> str:
 
 
 def key_place(layers: Sequence[Layer], path: Path) -> str:
-    found = (layer.keys[path] for layer in reversed(layers) if path in layer.keys)
+    """The place of the key, or of what is set below it: `--set` has no line for the parents."""
+    found = (
+        at
+        for layer in reversed(layers)
+        for key, at in layer.keys.items()
+        if key[: len(path)] == path
+    )
     return next(found, None) or place(layers, path)
 
 

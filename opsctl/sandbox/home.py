@@ -65,6 +65,11 @@ class Home:
         return self.root.absolute() / ".opsctl" / "sandbox" / self.name
 
     @property
+    def option(self) -> str:
+        """What a next command needs to mean this sandbox; nothing for the default one."""
+        return "" if self.name == "default" else f" --name {self.name}"
+
+    @property
     def log(self) -> Path:
         return self.path / "server.log"
 

@@ -44,7 +44,7 @@ def up(
     if running is not None:
         raise OpsError(
             f"sandbox `{home.name}` is already running on port {running.port} (pid {running.pid})",
-            hint="opsctl sandbox env, or --name for a second one beside it",
+            hint=f"opsctl sandbox env{home.option}, or another --name for one beside it",
         )
     yield from _swept(home)
     _prepare(home)
@@ -87,7 +87,9 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
 def running(home: Home) -> Sandbox:
     sandbox = home.running()
     if sandbox is None:
-        raise OpsError(f"sandbox `{home.name}` is not running", hint="opsctl sandbox up")
+        raise OpsError(
+            f"sandbox `{home.name}` is not running", hint=f"opsctl sandbox up{home.option}"
+        )
     return sandbox
 
 

@@ -90,6 +90,7 @@ def test_db_down_is_refused_while_the_service_uses_it(place: Place) -> None:
 
     assert done.returncode == 1
     assert "`stacks-db` cannot go while `stacks-ecs` uses it" in done.stderr
+    assert "hint: opsctl ecs down" in done.stderr
 
 
 def test_down_in_reverse_order_leaves_nothing(place: Place) -> None:

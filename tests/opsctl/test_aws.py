@@ -31,6 +31,12 @@ def client_error(code: str, status: int = 400, message: str = "no") -> exception
             "nothing answers at http://127.0.0.1:9",
             "opsctl sandbox up",
         ),
+        (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "list-profiles"),
+        (
+            exceptions.ConnectionClosedError(endpoint_url="https://x"),
+            "could not be asked: Connection was closed",
+            "check the network",
+        ),
     ],
 )
 def test_each_refusal_is_a_sentence_with_a_next_command(

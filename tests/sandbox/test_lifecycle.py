@@ -86,12 +86,12 @@ def test_one_that_is_asked_to_end_ends_by_itself_after_what_it_started(tmp_path:
 
 
 def test_a_second_up_says_that_it_runs(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    start(home, QUIET)
+    home, settings = Home(tmp_path, "one"), Settings(name="one", tasks="none")
+    start(home, settings)
     try:
         with pytest.raises(OpsError, match="already running") as caught:
-            list(lifecycle.up(home, QUIET, os.environ))
-        assert caught.value.hint is not None
+            list(lifecycle.up(home, settings, os.environ))
+        assert str(caught.value.hint).startswith("opsctl sandbox env --name one")
     finally:
         list(lifecycle.down(home))
 

@@ -53,6 +53,15 @@ def test_bytes_that_are_not_utf8_read_as_replacement_characters(
     assert json.loads(capfd.readouterr().out)[0]["body"] == [["foo", "\ufffd\ufffd", "\ufffd"]]
 
 
+@pytest.mark.parametrize("command", [["check"], ["run", "--config"]])
+def test_a_file_without_a_site_is_refused(
+    command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "# nothing yet\n")
+    assert main([*command, path]) == 1
+    assert capfd.readouterr().err == f"{path}:1 - there is no site\n"
+
+
 @pytest.mark.parametrize("name", ["", "missing", "nul\0"])
 def test_a_file_that_cannot_be_read_is_an_error_not_a_traceback(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

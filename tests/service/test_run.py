@@ -121,6 +121,24 @@ def test_bad_requests_are_answered_and_never_with_a_5xx(
     assert b"problem+json" in answered
 
 
+def test_a_body_is_too_large_also_when_it_waited_to_be_asked_for(service: Service) -> None:
+    head = b"PUT " + ENTITY.encode() + b"big HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+    answered = exchange(service, head + b"content-length: 2000000\r\n\r\na=" + b"a" * 1_100_000)
+    assert answered.startswith(b"HTTP/1.1 100 ") and b"HTTP/1.1 413 " in answered
+    assert service.request("GET", ENTITY + "big")[0] == 404
+
+
+def test_half_of_a_write_is_not_done_when_its_client_leaves(service: Service) -> None:
+    head = b"PUT " + ENTITY.encode() + b"half HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+    head += b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 20\r\n\r\n"
+    with closing(socket.create_connection(("127.0.0.1", service.ports[8082]), 5)) as connection:
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"name=Ann")
+    assert exchange(service, b"GET /x HTTP/1.0\r\n\r\n"), "the service has gone on meanwhile"
+    assert service.request("GET", ENTITY + "half")[0] == 404
+
+
 def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
     get = b"GET %b HTTP/1.1\r\nhost: x\r\nx-request-id: %b\r\n\r\n"
     paths = [b"/a", ENTITY.encode() + b"none", b"/openapi.json", b"/b", b"/openapi.json", b"/c"]

@@ -1,5 +1,7 @@
 """The command line as a whole: help, version, global options, usage errors."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,37 @@ def test_an_unknown_command_is_refused_with_the_nearest_name(
     assert capsys.readouterr().err == (
         "error: there is no command `metrcs`\nhint: opsctl metrics\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "code"),
+    [
+        ("db up --nonsense", "error: no such option: --nonsense\nhint: opsctl db up --help\n", 2),
+        ("db plan --nonsense", "hint: opsctl db plan --help", 64),
+        ("sandbox up --speed x", "error: invalid value for '--speed'", 2),
+    ],
+)
+def test_what_a_command_does_not_take_is_refused_like_everything_else(
+    line: str, said: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--json", *line.split()]) == code
+
+    told = capsys.readouterr()
+    assert said in told.err
+    assert json.loads(told.out)["exit_code"] == code
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "rehearse", "config schema", "db --help"])
+def test_a_reader_that_left_is_no_error(line: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "opsctl", *line.split()],
+        stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60,
+    )  # fmt: skip
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_command_prints_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

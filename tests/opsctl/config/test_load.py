@@ -208,3 +208,7 @@ def test_reading_a_config_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == ""
+
+
+def test_an_unknown_key_that_was_set_is_not_looked_for_in_the_file() -> None:
+    assert refused(SHORT, None, "nothing.at_all=1")[0].startswith("--set nothing: unknown key")
