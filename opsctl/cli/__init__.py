@@ -5,6 +5,7 @@ neither typer nor rich nor boto3, because start-up is part of the product.
 """
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -64,9 +65,22 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _main(argv)
     except BrokenPipeError:
-        # The reader left (`| head`); pointing stdout at nothing keeps the interpreter quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader left (`| head`).
+        _write_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _write_no_more()
+        where = f" to {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
+        sys.stderr.write("hint: make room, then run the same command again\n")
+        return 1
+
+
+def _write_no_more() -> None:
+    """What is still in the buffer would fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main(argv: Sequence[str]) -> int:

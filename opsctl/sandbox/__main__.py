@@ -31,7 +31,7 @@ def main(content: str, listener: int, report: int) -> int:
     except OpsError as error:
         tell({"error": error.message, "hint": error.hint})
         return error.exit_code
-    except BrokenPipeError:  # who started it was killed meanwhile: nobody knows of it
+    except BrokenPipeError:  # nobody is there to be told
         return 1
     return 0
 

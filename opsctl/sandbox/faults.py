@@ -165,12 +165,18 @@ class Faults:
         try:
             stamp = self._file.stat().st_mtime_ns
         except FileNotFoundError:
+            if self._stamp:  # it was there: its rules end with it
+                self._stamp = 0
+                self.plan([])
             return
         if stamp == self._stamp:
             return
         self._stamp = stamp
         try:
             self.plan(json.loads(self._file.read_text()))
+        except json.JSONDecodeError as error:
+            self._unreadable = f"{self._file.name}:{error.lineno}:{error.colno} is not JSON"
+            log.warning("%s", self._unreadable)
         except ValueError as error:
             self._unreadable = f"{self._file.name}: {error}"
             log.warning("%s", self._unreadable)

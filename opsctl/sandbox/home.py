@@ -6,6 +6,7 @@ The kernel frees the lock of a killed server, so a state file never needs to be 
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,9 @@ from typing import Literal
 from opsctl.errors import ConfigError, OpsError
 
 Tasks = Literal["auto", "docker", "process", "none"]
+
+
+_A_LOOK = 0.5  # seconds, much more than a look at the lock takes
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,16 @@ class Home:
         """Take the lock for this process's life; the descriptor must stay open."""
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise OpsError(
-                f"sandbox `{self.name}` is already running",
-                hint="opsctl sandbox status, or --name for a second one beside it",
-            ) from None
+        # Whoever asks whether one runs holds the lock, too, for a moment.
+        deadline = time.monotonic() + _A_LOOK
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise OpsError(
+                    f"sandbox `{self.name}` is already running",
+                    hint="opsctl sandbox status, or --name for a second one beside it",
+                )
+            time.sleep(0.001)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, _mark(os.getpid()))
         return descriptor
@@ -128,6 +134,14 @@ class Home:
         except (OSError, ValueError, KeyError, TypeError):
             # Never written, cut short, or by another version: nothing that can be relied on.
             return None
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _mark(pid: int) -> bytes:

@@ -101,7 +101,10 @@ async def serve(machine: "Machine", listener: socket.socket, started: Callable[[
     running = asyncio.create_task(machine.host.run())
     running.add_done_callback(lambda done: _end_with_the_clock(server, done))
     if server.started:
-        started()
+        try:
+            started()
+        except BrokenPipeError:  # who started it was killed meanwhile: nobody knows of it
+            server.should_exit = True
     await serving
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -299,11 +299,21 @@ def test_a_file_that_cannot_be_read_leaves_the_last_rules_in_force(tmp_path: Pat
     os.utime(file, (1, 1))
 
     assert struck(faults, 1) == [True]
-    with pytest.raises(ValueError, match=r"faults\.json: "):
+    with pytest.raises(ValueError, match=r"faults\.json:1:11 is not JSON"):
         faults.state()
     file.write_text("[]")
     assert faults.state() == []
     assert struck(faults, 1) == [False]
+
+
+def test_removing_the_file_ends_its_rules(tmp_path: Path) -> None:
+    file = tmp_path / "faults.json"
+    faults = Faults(file)
+    file.write_text('[{"kind": "throttle"}]')
+    assert struck(faults, 1) == [True]
+    file.unlink()
+    assert struck(faults, 1) == [False]
+    assert faults.state() == []
 
 
 def test_what_nobody_answers_is_an_aws_error_and_no_page(connect: Connect) -> None:

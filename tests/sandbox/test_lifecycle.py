@@ -193,7 +193,7 @@ def test_when_who_started_it_is_killed_meanwhile_nothing_stays(tmp_path: Path) -
             time.sleep(0.05)
     list(lifecycle.down(home))
 
-    assert "Traceback" not in home.log.read_text()
+    assert "Traceback" not in home.log.read_text(), home.log.read_text()
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
