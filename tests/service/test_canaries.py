@@ -19,7 +19,7 @@ import pytest
 
 from tests.service import auth_server as fake
 from tests.service.auth_server import CLIENT_TOKEN, REFRESH_TOKEN, Reply
-from tests.service.ministack import running
+from tests.service.sandbox import running
 
 CADDYFILE = """
 :80 {

@@ -1,4 +1,4 @@
-"""CloudWatch Logs over HTTP: against ministack, and against a server that is busy or broken."""
+"""CloudWatch Logs over HTTP: against the sandbox, and a server that is busy or broken."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from botocore.config import Config
 from service import aws, sinks
 from service.errors import StartError
 from service.logstream import LogEvent, LogStream, NotWritten, Rejected
-from tests.service.ministack import running
+from tests.service.sandbox import running
 
 GROUP = "app"
 
@@ -51,8 +51,8 @@ def sink(url: str, stream: str = "s") -> sinks.CloudWatch:
 
 
 @pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("ministack")) as url:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("sandbox")) as url:
         Loopback(url).client("logs").create_log_group(logGroupName=GROUP)
         yield url
 
@@ -64,13 +64,19 @@ def stored(url: str, stream: str) -> list[dict[str, Any]]:
     return events
 
 
-def test_events_arrive_in_a_stream_of_their_own(ministack: str) -> None:
+def everything(url: str, stream: str) -> Iterator[dict[str, Any]]:
+    pages = Loopback(url).client("logs").get_paginator("filter_log_events")
+    for page in pages.paginate(logGroupName=GROUP, logStreamNames=[stream]):
+        yield from page["events"]
+
+
+def test_events_arrive_in_a_stream_of_their_own(sandbox: str) -> None:
     target = sinks.choose(
         GROUP,
         "development",
         container=lambda: "0123abcd",
         stderr=io.StringIO(),
-        session=lambda: Loopback(ministack),
+        session=lambda: Loopback(sandbox),
         now=datetime(2026, 11, 23, 22, 5, 1, tzinfo=UTC),
     )
     stream = LogStream(target, 1000, last_resort=lambda left: None)
@@ -81,32 +87,64 @@ def test_events_arrive_in_a_stream_of_their_own(ministack: str) -> None:
     stream.close()
     name = "development20261123T220501Z-0123abcd"
     assert stream.status()["stream"] == name
-    found = stored(ministack, name)
+    found = stored(sandbox, name)
     assert len(found) == 1001
     assert stream.status()["sent"] == 1001
     assert stream.status()["dropped"] == 1500
     assert {each["message"] for each in found} >= {f"event {n}" for n in range(1500, 2500)}
 
 
-def test_two_workers_may_open_one_stream(ministack: str) -> None:
-    assert sink(ministack, "shared").open() == "shared"
-    assert sink(ministack, "shared").open() == "shared"
+def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: str) -> None:
+    left: list[LogEvent] = []
+    stream = LogStream(sink(sandbox, "many"), 100_000, last_resort=left.extend)
+    stream.open()
+    now = int(time.time() * 1000)
+    texts = [f"{n} " + "é" * (n % 400) for n in range(12_000)]
+    texts += [f"{n} " + "x" * 300_000 for n in range(12_000, 12_010)]
+    for n, text in enumerate(texts):
+        stream.put(LogEvent(now - 3_600_000 + (n * 7919) % 12_010, text))
+    stream.close(60)
+    assert (left, stream.status()["sent"], stream.status()["rejected"]) == ([], 12_010, 0)
+    found = list(everything(sandbox, "many"))
+    assert sorted(each["message"] for each in found) == sorted(texts)
+    assert [each["timestamp"] for each in found] == sorted(each["timestamp"] for each in found)
 
 
-def test_a_group_that_does_not_exist_stops_the_start(ministack: str) -> None:
-    missing = sinks.CloudWatch(Loopback(ministack).client("logs"), "absent", "s")
+def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: str) -> None:
+    stream = LogStream(sink(sandbox, "odd"), 1000, last_resort=lambda left: None)
+    stream.open()
+    now, hour = int(time.time() * 1000), 3_600_000
+    for hours in (-24 * 20, -24 * 15, -1, 0, 3):
+        stream.put(LogEvent(now + hours * hour, f"{hours} hours"))
+    deadline = time.monotonic() + 30
+    while stream.status()["rejected"] < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stream.close()
+    told = stream.status()
+    messages = [each["message"] for each in stored(sandbox, "odd")]
+    assert {"-1 hours", "0 hours"} <= set(messages)
+    assert not {"-480 hours", "-360 hours", "3 hours"} & set(messages)
+    assert told["rejected"] == 3
+    assert sum("log events were rejected" in message for message in messages) >= 1
+
+
+def test_two_workers_may_open_one_stream(sandbox: str) -> None:
+    assert sink(sandbox, "shared").open() == "shared"
+    assert sink(sandbox, "shared").open() == "shared"
+
+
+def test_a_group_that_does_not_exist_stops_the_start(sandbox: str) -> None:
+    missing = sinks.CloudWatch(Loopback(sandbox).client("logs"), "absent", "s")
     with pytest.raises(StartError, match="^log group absent does not exist"):
         missing.open()
 
 
-def test_a_stream_that_someone_removed_is_made_again(ministack: str) -> None:
-    target = sink(ministack, "removed")
+def test_a_stream_that_someone_removed_is_made_again(sandbox: str) -> None:
+    target = sink(sandbox, "removed")
     target.open()
-    Loopback(ministack).client("logs").delete_log_stream(
-        logGroupName=GROUP, logStreamName="removed"
-    )
+    Loopback(sandbox).client("logs").delete_log_stream(logGroupName=GROUP, logStreamName="removed")
     assert target.write([LogEvent(int(time.time() * 1000), "still here")]) is None
-    assert [each["message"] for each in stored(ministack, "removed")] == ["still here"]
+    assert [each["message"] for each in stored(sandbox, "removed")] == ["still here"]
 
 
 class Busy:

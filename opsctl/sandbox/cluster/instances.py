@@ -26,6 +26,12 @@ _NO_CAPACITY = (
     "({zone}). Our system will be working on provisioning additional capacity. "
     "Launching EC2 instance failed."
 )
+# What ecs-init writes to its own log while it starts the agent.
+_ECS_INIT = (
+    'level=info msg="pre-start"',
+    'level=info msg="start"',
+    'level=info msg="Starting Amazon Elastic Container Service Agent"',
+)
 
 
 def size(instance_type: str) -> tuple[int, int]:
@@ -125,6 +131,7 @@ def _boot(world: World, instance: Instance, activity: Activity) -> None:
     if instance.state == "pending":
         instance.state = "running"
         instance.console.append("cloud-init: running modules for config")
+        world.emit(WriteLog("ecs", instance.id, _ECS_INIT))
         _finish(world, activity)
     elif activity.end is None:
         activity.status, activity.end = "Cancelled", world.now
