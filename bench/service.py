@@ -72,9 +72,6 @@ def main() -> int:
         ours = stack.enter_context(processes.service(folder, redis, auth))
         servers = [
             ours,
-            stack.enter_context(
-                processes.service(folder / "no", redis, auth, mode="", name="no-map")
-            ),
             stack.enter_context(processes.uvicorn("bare", redis, "/")),
             stack.enter_context(processes.uvicorn("plain", redis, "/v1/user/")),
         ]
@@ -119,8 +116,6 @@ def _report(visits: dict[str, list[Visit]], memory: float) -> int:
     ]
     if "webdis" in visits:
         rows.insert(2, Row("requests/s / webdis", rate / middle("webdis", "rate"), 0.6, 1.15, True))
-    without = middle("service", "cpu") / middle("no-map", "cpu")
-    rows.append(Row("CPU for a request / without fallback", without, 1.05, 1.05))
     cpu = middle("bare", "cpu") / middle("service", "cpu")
     sys.stdout.write(f"   CPU for a request: bare ASGI's / service's {cpu:.2f}\n")
     return report(rows)

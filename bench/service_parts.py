@@ -1,5 +1,6 @@
 """Parts of the service's hot path: the auth cache, the log, and `fallback` without a Redis."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,17 +18,23 @@ from service.stores import address
 from service.stores.fallback import FallbackStore
 from service.stores.memory import MemoryStore
 from service.stores.redis import RedisStore
+from service.stores.store import Store
 
 ROUNDS = 9
+TOGETHER = 64
 COMMAND = Read((Entity(b"bench:t:d:1"),))
 
 
 def main() -> int:
+    with processes.redis() as port:
+        added = uvloop.run(_added(f"127.0.0.1:{port}"))
     refused = uvloop.run(_refused(f"127.0.0.1:{processes.free_port()}"))
     return report(
         [
             Row("auth cache hit, us", _auth_hit() * 1e6, 2.0, 2.0),
             Row("awscloudwatch when nothing goes wrong, us", _log_pass() * 1e6, 2.0, 2.0),
+            # A twentieth of what a whole request takes; see bench/service.py.
+            Row("fallback while redis is up, us a request", added * 1e6, 1.25, 1.25),
             Row("fallback while redis refuses, ms a request", refused * 1e3, 1.0, 1.0),
         ]
     )
@@ -72,6 +79,29 @@ def _seconds(work: Callable[[], object]) -> float:
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
+
+
+async def _added(where: str) -> float:
+    """Seconds of CPU that `fallback` adds to a command of 64 at a time."""
+    plain = RedisStore(address.parse(where), timeout=5.0)
+    wrapped = FallbackStore(RedisStore(address.parse(where), timeout=5.0), MemoryStore())
+    stores: tuple[Store, Store] = (plain, wrapped)
+    spent: tuple[list[float], list[float]] = ([], [])
+    for store in stores:
+        await store.open()
+    for turn in range(4 * ROUNDS):
+        for which in (0, 1) if turn % 2 else (1, 0):
+            spent[which].append(await _cpu(stores[which]))
+    for store in stores:
+        await store.close()
+    return min(spent[1]) - min(spent[0])
+
+
+async def _cpu(store: Store, times: int = 100) -> float:
+    begin = time.thread_time()
+    for _ in range(times):
+        await asyncio.gather(*[store.execute(COMMAND) for _ in range(TOGETHER)])
+    return (time.thread_time() - begin) / (times * TOGETHER)
 
 
 async def _refused(where: str) -> float:

@@ -28,7 +28,7 @@ CADDYFILE = """
         failure status code=401
     }
     transformrequest
-    redis 127.0.0.1:REDIS MODE
+    redis 127.0.0.1:REDIS fallback
     transformresponse
 }
 """
@@ -132,20 +132,17 @@ def python() -> str:
 
 
 @contextmanager
-def service(
-    folder: Path, redis_port: int, auth_port: int, *, mode: str = "fallback", name: str = "service"
-) -> Iterator[Server]:
-    folder.mkdir(exist_ok=True)
+def service(folder: Path, redis_port: int, auth_port: int) -> Iterator[Server]:
     (folder / "secrets.yml").write_text("refresh_token: bench\n")
     config = folder / "Caddyfile"
-    text = CADDYFILE.replace("MODE", mode).replace("FOLDER", str(folder))
+    text = CADDYFILE.replace("FOLDER", str(folder))
     config.write_text(text.replace("AUTH", str(auth_port)).replace("REDIS", str(redis_port)))
     ports = {80: free_port(), 8082: free_port()}
     listen = ",".join(f"{site}=127.0.0.1:{port}" for site, port in ports.items())
     command = [python(), "-m", "service", "run", "--config", str(config)]
     with started(command, ports[8082], SERVICE_LISTEN=listen) as process:
         url = f"http://127.0.0.1:{ports[8082]}/v1/cids/bench/entity_types/t/domains/d/keys/"
-        yield Server(name, process.pid, url)
+        yield Server("service", process.pid, url)
 
 
 @contextmanager
