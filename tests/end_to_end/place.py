@@ -36,6 +36,15 @@ class Place:
     def opsctl(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return opsctl(*words, cwd=self.folder, env=self.env, timeout=timeout)
 
+    def stand_up(self, *, tasks: int) -> None:
+        """Both stacks, for so many tasks, and no release yet."""
+        config = self.folder / "opsctl.yaml"
+        asked = config.read_text().replace("desired_count: 8", f"desired_count: {tasks}", 1)
+        config.write_text(asked)
+        for stack in ("db", "ecs"):
+            done = self.opsctl(stack, "up", "--yes")
+            assert done.returncode == 0, done.stderr
+
 
 def events(done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -34,11 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 def place(system: Callable[[str], Place]) -> Place:
     """Two tasks that were asked and answered with an error, once more in each minute."""
     place = system("seen")
-    config = place.folder / "opsctl.yaml"
-    config.write_text(config.read_text().replace("desired_count: 8", "desired_count: 2", 1))
-    for stack in ("db", "ecs"):
-        done = place.opsctl(stack, "up", "--yes")
-        assert done.returncode == 0, done.stderr
+    place.stand_up(tasks=2)
     endpoint = place.env["AWS_ENDPOINT_URL"]
     packed = image.pack(ROOT / "service", CADDYFILE)
     done = place.opsctl(

@@ -34,11 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 def place(system: Callable[[str], Place]) -> Place:
     """A system with both stacks and no release yet."""
     place = system("rolls")
-    config = place.folder / "opsctl.yaml"
-    config.write_text(config.read_text().replace("desired_count: 8", "desired_count: 2", 1))
-    for stack in ("db", "ecs"):
-        done = place.opsctl(stack, "up", "--yes")
-        assert done.returncode == 0, done.stderr
+    place.stand_up(tasks=2)
     return place
 
 
