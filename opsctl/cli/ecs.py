@@ -8,7 +8,8 @@ import typer
 from opsctl.cli import stack
 from opsctl.cli.db import Confirm, DryRun
 from opsctl.cli.options import Invocation, Yes, group, opened
-from opsctl.stacks import definition, state
+from opsctl.snapshot import stacks as state
+from opsctl.stacks import definition
 from opsctl.stacks.definition import Stack
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from opsctl.cli.console import Console
+from opsctl.cli.screens.console import Console
 
 
 class Choice(Enum):

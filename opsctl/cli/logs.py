@@ -11,8 +11,9 @@ import typer
 from typer import Option
 
 from opsctl import aws
-from opsctl.cli import log_lines, moments, options
-from opsctl.cli.log_printer import Printer, Stop
+from opsctl.cli import moments, options
+from opsctl.cli.screens import log_lines
+from opsctl.cli.screens.logs import Printer, Stop
 from opsctl.config.duration import format_duration, parse_duration
 from opsctl.errors import ConfigError
 from opsctl.logs import message, resume, sources

@@ -12,9 +12,10 @@ from typer import Option
 
 from opsctl import aws
 from opsctl.cli import moments, options
+from opsctl.cli.screens import metrics as screen
 from opsctl.config.duration import format_duration, parse_duration
 from opsctl.errors import ConfigError
-from opsctl.metrics import catalogue, screen
+from opsctl.metrics import catalogue
 from opsctl.metrics.catalogue import Targets
 from opsctl.metrics.fetch import fetch
 from opsctl.metrics.series import Series, window

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from opsctl.cli.console import Console
+from opsctl.cli.screens.console import Console
 from opsctl.errors import AwsError, ConfigError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.console import Console
 from opsctl.cli.options import group, opened
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
 from opsctl.sandbox import rehearsal
 from opsctl.sandbox.rehearsal import Rehearsal, RehearsalEvent

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsctl import caddyfile, docker
-from opsctl.cli.image_progress import ImageProgress
 from opsctl.cli.options import Invocation
+from opsctl.cli.screens.image import ImageProgress
 from opsctl.errors import DockerError, TemplateError
 from opsctl.images import check, context, make, registry, revision
 from opsctl.images.context import Context

@@ -10,15 +10,16 @@ from opsctl.cli import release, stack, watching
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
 from opsctl.errors import Detached, OpsError, RolledBack, StackFailed
-from opsctl.rollout import follow, observe, reach, room, stop
+from opsctl.rollout import follow, reach, room, stop
 from opsctl.rollout.follow import RolloutEvent, Watch
 from opsctl.rollout.outcome import Outcome
 from opsctl.rollout.room import Forecast, Wish
+from opsctl.snapshot import service as observe
+from opsctl.snapshot import stacks as state
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import plan as planning
-from opsctl.stacks import state
 from opsctl.stacks.changes import ChangeSet
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.state import StackState
 
 # A rollout may change these and nothing else; anything more is the work of `ecs up`.
 _OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}

@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import TypeVar
 
 from opsctl import aws
-from opsctl.cli.console import Console
 from opsctl.cli.interrupt import Choice, ask
 from opsctl.cli.options import Invocation
-from opsctl.cli.progress import StackProgress
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.stack import StackProgress
 from opsctl.errors import Busy, Detached, OpsError
-from opsctl.stacks import apply, groups, remove, state
+from opsctl.snapshot import groups
+from opsctl.snapshot import stacks as state
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import apply, remove
 from opsctl.stacks import plan as planning
 from opsctl.stacks.apply import StackEvent, Unanswered
 from opsctl.stacks.changes import Change, ChangeSet
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.state import StackState
 
 T = TypeVar("T")
 # Follows an operation from the event after which it began.

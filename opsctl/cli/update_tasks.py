@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import release, stack, watching
-from opsctl.cli.console import Console
 from opsctl.cli.options import Invocation, Yes, group, opened
 from opsctl.cli.roll import Roll, Strategy
+from opsctl.cli.screens.console import Console
 from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError, OpsError, RolledBack, StackFailed
 from opsctl.images import registry
 from opsctl.rollout.outcome import Outcome
-from opsctl.stacks import definition, state
+from opsctl.snapshot import stacks as state
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import definition
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.state import StackState
 
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 

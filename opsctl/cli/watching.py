@@ -5,11 +5,12 @@ from functools import partial
 from typing import TypeVar
 
 from opsctl import aws
-from opsctl.cli.console import Console
 from opsctl.cli.options import Invocation
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
-from opsctl.rollout import observe, words
 from opsctl.rollout.follow import RolloutEvent, Watch
+from opsctl.snapshot import lines as words
+from opsctl.snapshot import service as observe
 
 Error = TypeVar("Error", bound=OpsError)
 

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Literal
 
 from opsctl.rollout import outcome
-from opsctl.rollout.observe import Observation, Task
 from opsctl.rollout.outcome import Goal, Outcome
+from opsctl.snapshot.service import Observation, Task
 
 # ECS lists every task by its id; how many there are is said already.
 _TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from opsctl.errors import Detached, OpsError, RolledBack, Superseded, TimedOut
-from opsctl.rollout.observe import Deployment, Observation
+from opsctl.snapshot.service import Deployment, Observation
 
 Kind = Literal[
     "deployed", "deployed-unhealthy", "rolled-back", "superseded", "timed-out", "cancelled"

@@ -7,11 +7,11 @@ with the old image: a new deployment comes first, and the waves hurry it along.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from opsctl.rollout import observe
 from opsctl.rollout.follow import RolloutEvent, Watch
-from opsctl.rollout.observe import Observation
 from opsctl.rollout.outcome import healthy
 from opsctl.rollout.room import Wish
+from opsctl.snapshot import service as observe
+from opsctl.snapshot.service import Observation
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient

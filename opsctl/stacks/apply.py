@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
 from opsctl.errors import OpsError, RolledBack, StackFailed
-from opsctl.stacks import state
+from opsctl.snapshot import stacks as state
 from opsctl.stacks.changes import ChangeSet
 
 if TYPE_CHECKING:

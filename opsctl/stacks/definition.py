@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from opsctl import templates
+from opsctl.alarms import catalogue
 from opsctl.config.model import Config
-from opsctl.stacks import alarms as catalogue
 from opsctl.stacks import references
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
 from opsctl.errors import Busy, OpsError, TimedOut
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import changes
 from opsctl.stacks.changes import ChangeSet
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.state import StackState
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient

@@ -1,7 +1,7 @@
 import pytest
 
-from opsctl.cli.console import Console
 from opsctl.cli.rehearse import judge
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
 from opsctl.sandbox import rehearsal
 from opsctl.sandbox.rehearsal import RehearsalEvent

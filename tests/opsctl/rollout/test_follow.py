@@ -5,7 +5,7 @@ import pytest
 
 from opsctl.rollout import follow
 from opsctl.rollout.follow import RolloutEvent, Watch
-from opsctl.rollout.observe import Deployment, Message, Observation, Target, Task
+from opsctl.snapshot.service import Deployment, Message, Observation, Target, Task
 
 OLD, NEW = "td/app:1", "td/app:2"
 IMAGES = {OLD: ["repository@sha256:1"], NEW: ["repository@sha256:2"]}

@@ -2,8 +2,8 @@ import pytest
 
 from opsctl.errors import Detached, OpsError, RolledBack, Superseded, TimedOut
 from opsctl.rollout import outcome
-from opsctl.rollout.observe import Deployment, Observation, Target
 from opsctl.rollout.outcome import Goal, Kind, Outcome
+from opsctl.snapshot.service import Deployment, Observation, Target
 
 OLD, NEW, OTHER = "td/app:1", "td/app:2", "td/app:3"
 GOAL = Goal(frozenset({NEW}), before="d1", before_definition=OLD)

@@ -1,9 +1,9 @@
 import pytest
 
+from opsctl.alarms import catalogue as alarms
+from opsctl.alarms.catalogue import Alarm
 from opsctl.config import document, load
 from opsctl.config.model import Config
-from opsctl.stacks import alarms
-from opsctl.stacks.alarms import Alarm
 
 
 def config(*sets: str) -> Config:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
-from opsctl.rollout.observe import Task
+from opsctl.snapshot.service import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from opsctl.stacks import groups
+from opsctl.snapshot import groups
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.client import AutoScalingClient

@@ -4,8 +4,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from opsctl.cli import live
-from opsctl.cli.console import Console
+from opsctl.cli.screens import live
+from opsctl.cli.screens.console import Console
 from opsctl.stacks.apply import StackEvent
 
 if TYPE_CHECKING:

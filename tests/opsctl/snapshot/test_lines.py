@@ -7,8 +7,8 @@ import pytest
 from botocore.config import Config
 from botocore.stub import Stubber
 
-from opsctl.rollout import words
-from opsctl.rollout.observe import Task
+from opsctl.snapshot import lines as words
+from opsctl.snapshot.service import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient

@@ -3,8 +3,8 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from opsctl.cli import live
-from opsctl.cli.console import Console
+from opsctl.cli.screens import live
+from opsctl.cli.screens.console import Console
 from opsctl.images.make import ImageEvent
 
 if TYPE_CHECKING:

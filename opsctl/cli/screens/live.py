@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from opsctl.cli.console import Console
+from opsctl.cli.screens.console import Console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,10 +8,11 @@ import pytest
 from botocore.stub import Stubber
 
 from opsctl.errors import OpsError
-from opsctl.rollout import observe, stop
+from opsctl.rollout import stop
 from opsctl.rollout.follow import Watch
-from opsctl.rollout.observe import Deployment, Observation, Target
 from opsctl.rollout.room import TaskSize, Wish
+from opsctl.snapshot import service as observe
+from opsctl.snapshot.service import Deployment, Observation, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
-from opsctl.cli.console import JSON_VERSION
+from opsctl.cli.screens.console import JSON_VERSION
 from opsctl.errors import ConfigError
 from opsctl.logs import message
 from opsctl.logs.events import LogEvent

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from opsctl.cli.console import Console
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
 from opsctl.logs import resume
 from opsctl.logs.events import LogEvent, Notice

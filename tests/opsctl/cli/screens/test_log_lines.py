@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsctl.cli import log_lines
-from opsctl.cli.log_lines import Lines, short_id
+from opsctl.cli.screens import log_lines
+from opsctl.cli.screens.log_lines import Lines, short_id
 from opsctl.errors import ConfigError
 from opsctl.logs.events import LogEvent
 

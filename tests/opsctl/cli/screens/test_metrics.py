@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsctl.metrics import screen
+from opsctl.cli.screens import metrics as screen
 from opsctl.metrics.catalogue import CATALOGUE, Query
 from opsctl.metrics.series import Series, window
 
