@@ -146,7 +146,7 @@ def _instances() -> Iterator[Alarm]:
 
 
 def _logs(config: Config) -> Iterator[Alarm]:
-    group: Dimension = ("LogGroupName", config.logs.agent)
+    group: Dimension = ("LogGroupName", config.logs.group("agent"))
     yield Alarm(
         "AgentSilent",
         "no ECS agent has logged for fifteen minutes; a healthy one never rests",

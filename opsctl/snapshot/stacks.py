@@ -1,32 +1,24 @@
-"""What CloudFormation says of a stack now, and whether opsctl may touch it."""
+"""What CloudFormation says of a stack: its state, its resources, its events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
-from opsctl.errors import OpsError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
-# Statuses in which the stack holds nothing worth updating: it is removed and made anew.
-DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
-MEANING = {
-    "REVIEW_IN_PROGRESS": "a change set was made, nothing was created yet",
-    "CREATE_FAILED": "the first creation failed and was not rolled back",
-    "ROLLBACK_COMPLETE": "the first creation failed and was rolled back; only a new one can follow",
-    "ROLLBACK_FAILED": "the first creation failed, and so did removing what it had made",
-    "DELETE_FAILED": "the deletion stopped half-way",
-    "UPDATE_ROLLBACK_COMPLETE": "the last update failed and was rolled back",
-    "UPDATE_ROLLBACK_FAILED": "the last update failed, and so did rolling it back",
-    "UPDATE_FAILED": "the last update failed and was left as it is",
-}
+# What CloudFormation writes on resources that did not fail themselves.
+_ECHOES = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s)")
 
 
 @dataclass(frozen=True, slots=True)
 class StackState:
+    """`changed` is when its last operation began; `protected` is termination protection."""
+
     id: str
     name: str
     status: str
@@ -39,7 +31,7 @@ class StackState:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a stack to update; REVIEW_IN_PROGRESS is only the wish for one."""
+        """Whether there is a stack to update; REVIEW_IN_PROGRESS holds only a change set."""
         return self.status not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
     @property
@@ -51,60 +43,153 @@ class StackState:
         return "opsctl:name" in self.tags
 
 
+@dataclass(frozen=True, slots=True)
+class StackResource:
+    logical_id: str
+    physical_id: str
+    resource_type: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackEvent:
+    """`token` is the client request token of the call that began the operation, '' without one."""
+
+    id: str
+    time: datetime
+    stack: str
+    logical_id: str
+    physical_id: str
+    resource_type: str
+    status: str
+    reason: str = ""
+    token: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status.endswith("_FAILED")
+
+    @property
+    def is_cause(self) -> bool:
+        """A resource's own failure, not the echo of another's."""
+        own = not self.is_stack and bool(self.reason) and not self.reason.startswith(_ECHOES)
+        return self.failed and own
+
+    @property
+    def is_stack(self) -> bool:
+        return self.resource_type == "AWS::CloudFormation::Stack" and self.logical_id == self.stack
+
+    @property
+    def ends(self) -> bool:
+        """The stack's own last event of an operation."""
+        return self.is_stack and not self.status.endswith("_IN_PROGRESS")
+
+
 def describe(cloudformation: "CloudFormationClient", name: str) -> StackState | None:
-    """None when there is no such stack."""
+    """The stack of this name or id; None when there is no such stack."""
     try:
-        found = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except cloudformation.exceptions.ClientError as error:
-        # CloudFormation has no code of its own for an unknown stack.
-        if aws.code(error) == "ValidationError" and "does not exist" in aws.message(error):
+        if missing(error):
             return None
         raise
-    return _state(found[0]) if found else None
+    return _state(stacks[0]) if stacks else None
 
 
-def outputs(cloudformation: "CloudFormationClient", name: str, *, hint: str) -> Mapping[str, str]:
-    """The outputs of a stack that must exist. Raises OpsError with `hint` when it does not."""
-    state = describe(cloudformation, name)
-    if state is None or not state.exists:
-        raise OpsError(f"there is no stack `{name}`", hint=hint)
-    return state.outputs
+def events(
+    cloudformation: "CloudFormationClient", stack: str, after: str | None
+) -> tuple[StackEvent, ...]:
+    """All events newer than the one with the id `after`, oldest first.
+
+    With `after` None: those of the operation that runs, or ran last. `stack` is best an id: a
+    deleted stack is known by nothing else.
+    """
+    newer: list[StackEvent] = []
+    paging: dict[str, Any] = {}
+    while True:
+        page = cloudformation.describe_stack_events(StackName=stack, **paging)
+        for described in page["StackEvents"]:
+            event = _event(described)
+            if event.id == after or (after is None and newer and event.ends):
+                return tuple(newer[::-1])
+            newer.append(event)
+        if "NextToken" not in page:
+            return tuple(newer[::-1])
+        paging = {"NextToken": page["NextToken"]}
 
 
-def resource(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> str:
-    """The physical id of one resource."""
-    found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
-    return found["StackResourceDetail"]["PhysicalResourceId"]
+def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:
+    """The id after which events belong to the next operation; None when there is no stack."""
+    try:
+        newest = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    except cloudformation.exceptions.ClientError as error:
+        if missing(error):
+            return None
+        raise
+    return newest[0]["EventId"] if newest else None
 
 
-def way_out(name: str, status: str) -> str:
-    """What to do about an operation that ended in `status`, as a hint."""
-    if status == "UPDATE_ROLLBACK_FAILED":
-        command = f"aws cloudformation continue-update-rollback --stack-name {name}"
-        return f"{command}, then run this again"
-    return "solve that, then run the same command again"
-
-
-def require_ours(state: StackState) -> None:
-    if not state.ours:
-        raise OpsError(
-            f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",
-            hint="choose another `name` in opsctl.yaml, or remove that stack yourself",
+def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackResource, ...]:
+    """What the stack holds now; deleted resources are left out."""
+    described = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    return tuple(
+        StackResource(
+            logical_id=resource["LogicalResourceId"],
+            physical_id=resource.get("PhysicalResourceId", ""),
+            resource_type=resource["ResourceType"],
+            status=resource["ResourceStatus"],
         )
+        for resource in described
+        if resource["ResourceStatus"] != "DELETE_COMPLETE"
+    )
 
 
-def _state(found: Any) -> StackState:
+def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) -> tuple[str, ...]:
+    """The stacks that import one of these exports, and so keep the stack from being deleted."""
+    using: set[str] = set()
+    for name in exports:
+        try:
+            using.update(cloudformation.list_imports(ExportName=name)["Imports"])
+        except cloudformation.exceptions.ClientError as error:
+            if aws.code(error) != "ValidationError":  # "not imported by any stack"
+                raise
+    return tuple(sorted(using))
+
+
+def missing(error: Exception) -> bool:
+    """CloudFormation has no error code of its own for an unknown stack."""
+    return aws.code(error) == "ValidationError" and "does not exist" in aws.message(error)
+
+
+def _state(stack: "StackTypeDef") -> StackState:
     return StackState(
-        id=found["StackId"],
-        name=found["StackName"],
-        status=found["StackStatus"],
-        reason=found.get("StackStatusReason", ""),
-        changed=found.get("LastUpdatedTime") or found.get("CreationTime"),
-        outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
-        parameters={
-            each["ParameterKey"]: each.get("ParameterValue", "")
-            for each in found.get("Parameters", ())
+        id=stack.get("StackId", ""),
+        name=stack["StackName"],
+        status=stack["StackStatus"],
+        reason=stack.get("StackStatusReason", ""),
+        changed=stack.get("LastUpdatedTime") or stack.get("CreationTime"),
+        outputs={
+            output.get("OutputKey", ""): output.get("OutputValue", "")
+            for output in stack.get("Outputs", ())
         },
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
-        protected=found.get("EnableTerminationProtection", False),
+        parameters={
+            parameter.get("ParameterKey", ""): parameter.get("ParameterValue", "")
+            for parameter in stack.get("Parameters", ())
+        },
+        tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())},
+        protected=stack.get("EnableTerminationProtection", False),
+    )
+
+
+def _event(event: "StackEventTypeDef") -> StackEvent:
+    return StackEvent(
+        id=event["EventId"],
+        time=event["Timestamp"],
+        stack=event["StackName"],
+        logical_id=event.get("LogicalResourceId", ""),
+        physical_id=event.get("PhysicalResourceId", ""),
+        resource_type=event.get("ResourceType", ""),
+        status=event.get("ResourceStatus", ""),
+        reason=event.get("ResourceStatusReason", ""),
+        token=event.get("ClientRequestToken", ""),
     )

@@ -1,41 +1,86 @@
-"""A build or push while it happens: layers with bars on a terminal, plain lines anywhere else."""
+"""A build or push on the screen: layers with bars on a terminal, plain lines anywhere else."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from opsctl.cli.screens import live
-from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.console import Console, printable
+from opsctl.cli.screens.screen import Screen
 from opsctl.images.make import ImageEvent
+from opsctl.releases.make import Caddyfile, ReleaseImage
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDTH = 24
 _LINES = 6
+_DIFF_LINES = 40
 
 
-class ImageProgress:
+class ImageScreen(Screen):
+    """The Caddyfile, the layers that are built and pushed, and the image that comes of it."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._layers: dict[str, ImageEvent] = {}
         self._lines: list[str] = []
+        self._phase = ""
         self._live: Any = None
 
-    def __enter__(self) -> Self:
-        self._live = live.start(self._console, self._screen, per_second=6, transient=True)
-        return self
+    def show(self, item: object) -> bool:
+        if isinstance(item, ImageEvent):
+            self._event(item)
+        elif isinstance(item, Caddyfile):
+            self._caddyfile(item)
+        elif isinstance(item, ReleaseImage):
+            self._image(item)
+        else:
+            return False
+        return True
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def pause(self) -> None:
         if self._live is not None:
             self._live.stop()
+            self._live = None
 
-    def show(self, event: ImageEvent) -> None:
+    def _image(self, image: ReleaseImage) -> None:
+        pushed, self._phase = bool(self._phase), ""
+        self.pause()
+        digest = image.reference.rpartition("@")[2]
+        if not image.content:
+            return
+        if not image.reference:
+            self._console.emit("image", phase="missing", content=image.content)
+            self._console.say(f"image: to be built and pushed as {image.target}")
+        elif pushed:
+            self._console.emit("image", phase="pushed", digest=digest, content=image.content)
+            self._console.say(f"pushed {digest}, confirmed by the registry")
+        else:
+            self._console.emit("image", phase="found", digest=digest, content=image.content)
+            self._console.say(f"image: same content as {digest[:19]}…: not built, not pushed")
+
+    def _caddyfile(self, file: Caddyfile) -> None:
+        console = self._console
+        console.emit("caddyfile", file=str(file.path), sha256=file.sha256, changed=file.changed)
+        if not file.changed:
+            console.say(f"{file.path}: unchanged")
+            return
+        if not file.before:
+            console.say(f"{file.path}: new")
+            return
+        lines = file.diff()
+        console.say(f"{file.path} changes:")
+        for line in lines[:_DIFF_LINES]:
+            style = {"+": "good", "-": "bad"}.get(line[:1], "faint")
+            console.say(f"  {console.style(style, printable(line))}")
+        if len(lines) > _DIFF_LINES:
+            console.say(f"  … and {len(lines) - _DIFF_LINES} lines more")
+
+    def _event(self, event: ImageEvent) -> None:
         progress = event.progress
+        if event.phase != self._phase:
+            self.pause()
+            self._phase, self._layers, self._lines = event.phase, {}, []
+            self._live = live.start(self._console, self._screen, per_second=6, transient=True)
         before = self._layers.get(progress.layer)
         if progress.layer:
             self._layers[progress.layer] = event
@@ -61,10 +106,10 @@ class ImageProgress:
 
         table = Table.grid(padding=(0, 1))
         for line in self._lines:
-            table.add_row(Text(line, style="dim"))
+            table.add_row(Text(printable(line), style="dim"))
         for layer, event in self._layers.items():
             done, total = event.progress.current, event.progress.total
             filled = round(_WIDTH * min(done / total, 1)) if total else 0
             bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}]" if total else ""
-            table.add_row(Text(f"{layer}  {event.progress.text:<22} {bar}"))
+            table.add_row(Text(printable(f"{layer}  {event.progress.text:<22} {bar}")))
         return table

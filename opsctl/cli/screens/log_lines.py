@@ -23,7 +23,7 @@ def parse_fields(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in FIELDS:
-            raise ConfigError(f"`{name}` is no field of a log line; there are {', '.join(FIELDS)}")
+            raise ConfigError(f"unknown field `{name}`; choose {', '.join(FIELDS)}")
     return names
 
 

@@ -5,22 +5,27 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 from types import FrameType
 
+from opsctl.cli.screens import log_lines
 from opsctl.cli.screens.console import Console
+from opsctl.config.duration import format_duration
 from opsctl.errors import OpsError
 from opsctl.logs import resume
-from opsctl.logs.events import LogEvent, Notice
+from opsctl.logs.events import LogEvent, LogGroup, Notice
+from opsctl.logs.sources import LogGroupStatus
 from opsctl.logs.tail import Tail
 
 _SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
+_SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
 
 
 class Stop:
     """The first Ctrl-C ends a reading between two calls, the second one at once.
 
-    Only so is nothing lost: what was read and held back is printed, and the bookmark is exact.
+    This way nothing is lost: what was read and held back is printed, and the bookmark is exact.
     """
 
     def __init__(self) -> None:
@@ -39,14 +44,14 @@ class Stop:
         return self.asked
 
 
-class Printer:
+class LogsScreen:
     def __init__(
         self,
         console: Console,
         reading: Tail,
         *,
         write: Callable[[LogEvent], str],
-        wanted: Callable[[LogEvent], bool] | None,
+        admits: Callable[[LogEvent], bool] | None,
         last: int | None,
         bookmark: Path | None,
         explain: Callable[[Notice], Sequence[str]],
@@ -54,7 +59,7 @@ class Printer:
         self._console = console
         self._reading = reading
         self._write = write
-        self._wanted = wanted
+        self._admits = admits
         self._past: deque[LogEvent] | None = None if last is None else deque(maxlen=last)
         self._bookmark = bookmark
         self._explain = explain
@@ -97,12 +102,12 @@ class Printer:
         if len(self._missing) == sources:
             raise OpsError(
                 "; ".join(self._missing.values()),
-                hint="opsctl logs sources, or: opsctl ecs up",
+                hint="opsctl logs sources; to make them: opsctl ecs up",
             )
 
     def _events(self, events: Sequence[LogEvent]) -> None:
-        if self._wanted is not None:
-            events = [event for event in events if self._wanted(event)]
+        if self._admits is not None:
+            events = [event for event in events if self._admits(event)]
         if self._past is not None:
             self._past.extend(events)
         else:
@@ -136,3 +141,37 @@ class Printer:
         if self._bookmark is not None and time.monotonic() - self._saved >= every:
             resume.write(self._bookmark, self._reading.bookmarks())
             self._saved = time.monotonic()
+
+
+def writer(
+    console: Console, groups: Sequence[LogGroup], fields: Sequence[str], zone: tzinfo
+) -> Callable[[LogEvent], str]:
+    """How an event is written: as JSON, or as a line of these fields."""
+    if console.json:
+        names = {group.source: group.name for group in groups}
+        return lambda event: log_lines.as_json(event, names[event.source])
+    colour = sys.stdout.isatty() and not console.plain
+    return log_lines.Lines(fields=fields, zone=zone, colour=colour).line
+
+
+def show_sources(console: Console, statuses: Sequence[LogGroupStatus], now: datetime) -> None:
+    """One row for each source: its group, whether it exists, its newest stream and event."""
+    rows = []
+    for status in statuses:
+        group, days, newest = status.group, status.retention_days, status.newest
+        console.emit(
+            "log_source",
+            source=group.source,
+            group=group.name,
+            exists=status.exists,
+            retention_days=days,
+            stored_bytes=status.stored_bytes,
+            newest_stream=status.stream or None,
+            newest_event=newest,
+        )
+        kept = f"{days} d" if days else "-"
+        age = f"{format_duration(now - newest)} ago" if newest else "-"
+        exists = "yes" if status.exists else "no"
+        rows.append((group.source, group.name, exists, kept, status.stream or "-", age))
+    if not console.json:
+        console.table(_SOURCES, rows)

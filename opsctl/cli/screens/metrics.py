@@ -1,13 +1,19 @@
-"""Numbers, units and sparklines for people. Pure; a gap is drawn as a gap."""
+"""Metrics on the screen: numbers, units and sparklines; a gap is drawn as a gap."""
 
+import csv
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from opsctl.cli.screens.console import Console
 from opsctl.config.duration import format_duration
+from opsctl.metrics.catalogue import GROUPS
 from opsctl.metrics.series import Series
+from opsctl.snapshot.snapshot import Snapshot
 
 HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "AGE")
 GAP = "·"
+_WIDTH = 30  # columns of a sparkline
 _BARS = "▁▂▃▄▅▆▇█"
 # suffix, from where on, divided by
 _SCALES = {
@@ -76,3 +82,110 @@ def number(value: float, unit: str) -> str:
 def signed(value: float, unit: str) -> str:
     shown = number(abs(value), unit)
     return "=" if shown in ("0", "0.0") else f"{'+' if value > 0 else '-'}{shown}"
+
+
+class MetricsScreen:
+    """`in_place` clears the terminal before each showing."""
+
+    def __init__(
+        self, console: Console, groups: Sequence[str], *, csv: bool, in_place: bool
+    ) -> None:
+        self._console = console
+        self._groups = groups
+        self._csv = csv
+        self._in_place = in_place
+        self._first = True
+
+    def show(self, snapshot: Snapshot, series: Sequence[Series], now: datetime) -> None:
+        if self._first:
+            self._say_what_is_missing(snapshot)
+        self._first = False
+        if self._in_place:
+            sys.stdout.write("\x1b[H\x1b[2J")
+        if self._console.json:
+            _emit(self._console, series)
+        elif self._csv:
+            _write_csv(series)
+        else:
+            self._table(snapshot, series, now)
+
+    def _say_what_is_missing(self, snapshot: Snapshot) -> None:
+        for unread in snapshot.unread:
+            self._console.warn(f"not readable: {unread.part}: {unread.reason}")
+        if {"asg", "lb"} & set(self._groups) and not snapshot.output("ecs", "LoadBalancerFullName"):
+            name = snapshot.names.stacks["ecs"]
+            hint = self._console.hint("opsctl ecs up")
+            self._console.say(f"there is no stack `{name}`: nothing to show for lb and asg; {hint}")
+
+    def _table(self, snapshot: Snapshot, series: Sequence[Series], now: datetime) -> None:
+        """One table with a heading row for each group, so that the columns line up."""
+        if series:
+            over = series[0].window
+            self._console.data(
+                f"{snapshot.names.system}  {over.start:%Y-%m-%d %H:%M} to "
+                f"{over.end:%Y-%m-%d %H:%M}Z, a point every "
+                f"{format_duration(over.time(1) - over.start)}"
+            )
+        rows: list[tuple[str, ...]] = []
+        blank = ("",) * (len(HEADER) - 1)
+        for group in self._groups:
+            mine = [one for one in series if one.query.metric.group == group]
+            if not mine:
+                continue
+            rows.append((f"{group}: {GROUPS[group]}", *blank))
+            if group == "service" and snapshot.service:
+                rows.append((f"  {_tasks(snapshot)}", *blank))
+            for one in mine:
+                label, *cells = row(one, now, _WIDTH)
+                rows.append((f"  {label}", *cells))
+        self._console.table(HEADER, rows)
+
+
+def _tasks(snapshot: Snapshot) -> str:
+    """What ECS counts itself, now."""
+    service = snapshot.service
+    assert service is not None
+    return (
+        f"tasks now: {service.running} running, {service.pending} pending, "
+        f"{service.desired} desired"
+    )
+
+
+def _emit(console: Console, series: Sequence[Series]) -> None:
+    for one in series:
+        metric = one.query.metric
+        console.emit(
+            "metric",
+            group=metric.group,
+            namespace=metric.namespace,
+            metric=metric.name,
+            statistic=metric.statistic,
+            dimensions=one.query.dimensions,
+            unit=metric.unit,
+            tells=metric.tells,
+            status=one.status,
+            period_seconds=one.window.period,
+            start=one.window.start,
+            end=one.window.end,
+            points=one.points,
+        )
+
+
+def _write_csv(series: Sequence[Series]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("time", "group", "metric", "about", "statistic", "period", "value"))
+    for one in series:
+        metric = one.query.metric
+        for index, point in enumerate(one.points):
+            if point is not None:
+                writer.writerow(
+                    (
+                        one.window.time(index).isoformat(),
+                        metric.group,
+                        metric.name,
+                        one.query.about,
+                        metric.statistic,
+                        one.window.period,
+                        point,
+                    )
+                )
