@@ -34,6 +34,7 @@ FROM python AS opsctl
 COPY pyproject.toml README.md LICENSE opsctl.example.yaml Caddyfile_template /src/
 COPY templates /src/templates
 COPY opsctl /src/opsctl
+COPY opsctl_sandbox /src/opsctl_sandbox
 COPY service /src/service
 RUN pip install "/src[service]" && rm -r /src
 USER 10001:10001

@@ -9,8 +9,8 @@ import typer
 from opsctl.cli.options import group, opened
 from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
-from opsctl.sandbox import rehearsal
-from opsctl.sandbox.rehearsal import Rehearsal, RehearsalEvent
+from opsctl_sandbox.rehearsals import rehearsal
+from opsctl_sandbox.rehearsals.rehearsal import Rehearsal, RehearsalEvent
 
 app = group("Run a command against a prepared failure.")
 
@@ -59,5 +59,5 @@ def judge(console: Console, chosen: Rehearsal, result: RehearsalEvent) -> None:
     if result.otherwise:
         raise OpsError(
             f"`{chosen.name}` did not end as it should: {'; '.join(result.otherwise)}",
-            hint=f"compare with opsctl/sandbox/rehearsals/{chosen.name}.yaml",
+            hint=f"compare with opsctl_sandbox/rehearsals/scenarios/{chosen.name}.yaml",
         )

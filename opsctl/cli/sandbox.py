@@ -7,8 +7,8 @@ import typer
 
 from opsctl.cli.options import group, opened
 from opsctl.errors import ConfigError
-from opsctl.sandbox import environment, lifecycle
-from opsctl.sandbox.home import Home, Sandbox, Settings, Tasks
+from opsctl_sandbox.process import environment, lifecycle
+from opsctl_sandbox.process.home import Home, Sandbox, Settings, Tasks
 
 app = group("Run an AWS on this machine.")
 

@@ -12,13 +12,14 @@ from urllib.request import Request, urlopen
 import pytest
 from docker import APIClient
 
-from opsctl.sandbox import choice, image, lifecycle
-from opsctl.sandbox.home import Home, Sandbox, Settings
-from opsctl.sandbox.host.containers import label
+from opsctl_sandbox import images
+from opsctl_sandbox.host.containers import label
+from opsctl_sandbox.process import lifecycle, task_kind
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from tests.end_to_end.place import opsctl
 from tests.engine.engines import down, engine
-from tests.sandbox.clients import client
-from tests.sandbox.fleet import join, stopped, until
+from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.fleet import join, stopped, until
 
 # A stopped task is remembered for an hour, which is half a minute here.
 SETTINGS = Settings(tasks="docker", speed=120.0)
@@ -199,9 +200,9 @@ def test_a_program_that_is_not_in_the_image_cannot_start(box: Box) -> None:
 def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path) -> None:
     package = tmp_path / "service"
     package.mkdir()
-    packed = image.pack(package, "")
+    packed = images.pack(package, "")
     # An image that the engine does not know yet: it asks for no other.
-    reference = image.push(box.sandbox.endpoint, "web", packed, tag="packed")
+    reference = images.push(box.sandbox.endpoint, "web", packed, tag="packed")
     rule = {"kind": "error", "operation": "registry:*", "status": 500}
     faults = f"{box.sandbox.endpoint}/_sandbox/faults"
     urlopen(Request(faults, json.dumps([rule]).encode())).close()
@@ -217,7 +218,7 @@ def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path
 
 def test_what_a_container_uses_is_told_by_the_engine(box: Box, engine_host: str) -> None:
     made = box.inspected(box.run("python", "-uc", WAIT))
-    engine = choice.engine_at(engine_host)
+    engine = task_kind.engine_at(engine_host)
     usage = engine.usage(made["Id"])
     engine.close()
 

@@ -3,8 +3,8 @@ import pytest
 from opsctl.cli.rehearse import judge
 from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
-from opsctl.sandbox import rehearsal
-from opsctl.sandbox.rehearsal import RehearsalEvent
+from opsctl_sandbox.rehearsals import rehearsal
+from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
 
 
 def test_a_rehearsal_that_ends_otherwise_fails_and_names_its_file() -> None:

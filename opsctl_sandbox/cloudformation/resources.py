@@ -1,0 +1,120 @@
+"""The resources of a stack that live in the simulation: how CloudFormation makes, changes and
+removes ECS clusters, task definitions and services, and Auto Scaling groups.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from ministack.core.responses import get_region
+from ministack.services.cloudformation import provisioners
+
+from opsctl_sandbox.cloudformation.capacity_providers import Providers
+from opsctl_sandbox.cloudformation.shapes import Made, Properties, entry, to_api
+from opsctl_sandbox.operations import autoscaling
+from opsctl_sandbox.operations.ecs import services, tasks
+from opsctl_sandbox.simulation import Simulation
+
+
+class Resources:
+    """Handlers for ministack's table of resource types, bound to one simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._plain = dict(provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::AutoScalingGroup"])
+
+    def handlers(self) -> dict[str, dict[str, Any]]:
+        """By resource type, in the form of ministack's own table."""
+        return {
+            **Providers(self._simulation).handlers(),
+            "AWS::ECS::Cluster": entry(
+                self.create_cluster, self.update_cluster, self.delete_cluster
+            ),
+            "AWS::ECS::TaskDefinition": entry(
+                self.create_definition, self.update_definition, self.delete_definition
+            ),
+            "AWS::ECS::Service": entry(
+                self.create_service, self.update_service, self.delete_service
+            ),
+            "AWS::AutoScaling::AutoScalingGroup": entry(
+                self.create_group, self.update_group, self.delete_group
+            ),
+        }
+
+    def create_cluster(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("CreateCluster", properties)
+        asked.setdefault("clusterName", f"{stack}-{logical_id}")
+        made = tasks.create_cluster(self._simulation, asked)["cluster"]
+        return made["clusterName"], {"Arn": made["clusterArn"]}
+
+    def update_cluster(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        name = new.get("ClusterName", identifier)
+        return self.create_cluster(logical_id, {**new, "ClusterName": name}, stack)
+
+    def delete_cluster(self, identifier: str, properties: Properties) -> None:
+        if identifier in self._simulation.world().clusters:
+            tasks.delete_cluster(self._simulation, {"cluster": identifier})
+
+    def create_definition(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("RegisterTaskDefinition", properties)
+        asked.setdefault("family", f"{stack}-{logical_id}")
+        made = tasks.register_task_definition(self._simulation, asked)["taskDefinition"]
+        return made["taskDefinitionArn"], {"TaskDefinitionArn": made["taskDefinitionArn"]}
+
+    def update_definition(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        return self.create_definition(logical_id, new, stack)
+
+    def delete_definition(self, identifier: str, properties: Properties) -> None:
+        tasks.deregister_task_definition(self._simulation, {"taskDefinition": identifier})
+
+    def create_service(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        asked = to_api("CreateService", properties)
+        asked.setdefault("serviceName", f"{stack}-{logical_id}")
+        made = services.create_service(self._simulation, asked)["service"]
+        return made["serviceArn"], {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
+
+    def update_service(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        asked = to_api("UpdateService", new)
+        _, cluster, name = identifier.rsplit("/", 2)
+        made = services.update_service(
+            self._simulation, {**asked, "cluster": cluster, "service": name}
+        )["service"]
+        return identifier, {"ServiceArn": identifier, "Name": made["serviceName"]}
+
+    def delete_service(self, identifier: str, properties: Properties) -> None:
+        _, cluster, name = identifier.rsplit("/", 2)
+        found = self._simulation.world().services.get((cluster, name))
+        if found and found.status == "ACTIVE":
+            asked = {"cluster": cluster, "service": name, "force": True}
+            services.delete_service(self._simulation, asked)
+
+    def create_group(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        name, attributes = self._plain["create"](logical_id, properties, stack)
+        self._simulation.world()
+        self._simulation.engine.create_group(autoscaling.specification(name, get_region()))
+        return name, attributes
+
+    def update_group(
+        self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
+    ) -> Made:
+        name, attributes = self._plain["update"](identifier, old, new, stack, logical_id)
+        specification = autoscaling.specification(name, get_region())
+        group = self._simulation.world().groups.get(name)
+        if group is None:
+            self._simulation.engine.create_group(specification)
+        else:
+            if old.get("DesiredCapacity") == new.get("DesiredCapacity"):
+                # An unchanged property is not sent: what scaling did since then stays.
+                specification = replace(specification, desired=group.desired)
+            self._simulation.engine.update_group(specification)
+        return name, attributes
+
+    def delete_group(self, identifier: str, properties: Properties) -> None:
+        if identifier in self._simulation.world().groups:
+            self._simulation.engine.delete_group(identifier)
+        self._plain["delete"](identifier, properties)

@@ -1,0 +1,117 @@
+"""Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.timings import Timings
+from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.faults import in_the_simulation
+from opsctl_sandbox.faults.control import Admin
+from opsctl_sandbox.faults.on_the_wire import Faults
+from opsctl_sandbox.host import container_environment
+from opsctl_sandbox.host.containers import Containers
+from opsctl_sandbox.host.dns_names import Doors
+from opsctl_sandbox.host.host import Host
+from opsctl_sandbox.host.meters import Traffic
+from opsctl_sandbox.host.processes import Processes
+from opsctl_sandbox.host.runner import Launcher
+from opsctl_sandbox.host.stand_in import StandIn
+from opsctl_sandbox.ministack import cloudformation, records
+from opsctl_sandbox.ministack.repairs import change_sets, launch_configurations
+from opsctl_sandbox.ministack.repairs import table as repaired
+from opsctl_sandbox.operations import table as simulated
+from opsctl_sandbox.process import environment
+from opsctl_sandbox.process.front import Front
+from opsctl_sandbox.process.home import Sandbox
+from opsctl_sandbox.simulation import Simulation, real_time
+from opsctl_sandbox.wire.http import Application
+from opsctl_sandbox.wire.local_client import Inside
+
+if TYPE_CHECKING:
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+_ANSWERS_STOP = 10.0  # wall seconds
+
+
+class Machine:
+    def __init__(
+        self,
+        ministack: Application,
+        sandbox: Sandbox,
+        home: Path,
+        environ: Mapping[str, str],
+        engine: "ContainerEngine | None",
+    ) -> None:
+        """With an engine the tasks are its containers, without one they are processes."""
+        settings = sandbox.settings
+        cluster = Engine(
+            settings.seed,
+            account=settings.account,
+            region=settings.region,
+            # A real task takes real time to stop, however fast the clock runs.
+            timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
+            real_tasks=settings.tasks != "none",
+            digest_of=records.digest,
+        )
+        self.simulation = Simulation(cluster, speed=settings.speed, clock=real_time)
+        traffic = Traffic()
+        cloudformation.install(self.simulation)
+        launch_configurations.install()
+        change_sets.install()
+        operations = {
+            **repaired.operations(f"127.0.0.1:{sandbox.port}", traffic.count),
+            **simulated.operations(self.simulation),
+        }
+        inside = Inside(ministack, operations, account=settings.account, region=settings.region)
+        self.host = Host(
+            self.simulation,
+            inside,
+            launcher=_launcher(inside, sandbox, home, environ, engine),
+            limit=settings.max_processes,
+            traffic=traffic,
+            cache_port=sandbox.cache_port if sandbox.redis else None,
+            stand_in=StandIn() if settings.tasks == "none" else None,
+        )
+        self.doors = Doors(self.host.balancer)
+        operations |= self.doors.operations()
+        faults = Faults(home / "faults.json", seed=settings.seed)
+        pages = {"/_sandbox/metadata/": self._metadata, **in_the_simulation.pages(self.simulation)}
+        admin = Admin(faults, pages)
+        self.front = Front(
+            ministack, operations, faults=faults, admin=admin, account=settings.account
+        )
+
+    def _metadata(self, below: str) -> dict[str, object]:
+        """`TASK-ID/task`, as a container asks for it."""
+        identifier = below.partition("/")[0]
+        for task in self.simulation.world().tasks.values():
+            if task.id == identifier:
+                return container_environment.metadata(task)
+        raise KeyError(f"no task {identifier}")
+
+
+def _launcher(
+    inside: Inside,
+    sandbox: Sandbox,
+    home: Path,
+    environ: Mapping[str, str],
+    engine: "ContainerEngine | None",
+) -> Launcher:
+    variables = environment.variables(sandbox)
+
+    async def given(intent: StartTask) -> Mapping[str, str]:
+        return await container_environment.environment(intent, inside, variables)
+
+    if engine is None:
+        return Processes(
+            home / "images", registry=sandbox.endpoint, environ=environ, environment=given
+        )
+    return Containers(
+        engine,
+        home=home,
+        prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
+        registry=f"127.0.0.1:{sandbox.port}",
+        environment=given,
+    )

@@ -1,0 +1,117 @@
+"""The sandbox's server process: lock, cache, ministack behind our front, one listening socket."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from opsctl.errors import OpsError
+from opsctl_sandbox.host.redis_server import Cache
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from opsctl_sandbox.process.task_kind import Choice
+
+if TYPE_CHECKING:
+    from opsctl_sandbox.process.assembly import Machine
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    home: Home,
+    settings: Settings,
+    choice: Choice,
+    listener: socket.socket,
+    environ: Mapping[str, str],
+    ready: Callable[[Sandbox], None],
+) -> None:
+    """Serve until SIGTERM; `ready` is told once calls are answered."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    home.lock()
+    _forget_the_last(home)
+    try:
+        # Imported late: ministack reads its environment on import and takes a third of a second.
+        from ministack.app import app as ministack
+
+        from opsctl_sandbox.ministack import account, security_group_rules
+        from opsctl_sandbox.process.assembly import Machine
+    except ImportError as error:
+        raise OpsError(
+            f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
+        ) from error
+    with Cache(home.path, environ) as cache:
+        port = listener.getsockname()[1]
+        account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
+        security_group_rules.add()
+        sandbox = Sandbox(
+            settings=replace(settings, tasks=choice.tasks),
+            pid=os.getpid(),
+            port=port,
+            cache_port=cache.port,
+            redis=cache.redis,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            because=choice.because,
+            engine=choice.engine.where if choice.engine else "",
+        )
+        machine = Machine(ministack, sandbox, home.path, environ, choice.engine)
+        asyncio.run(serve(machine, listener, lambda: _announce(home, sandbox, ready)))
+
+
+def _forget_the_last(home: Home) -> None:
+    """Nothing of an earlier life is of use to this one, which begins empty; least of all its state,
+    which would be believed while the lock is held."""
+    (home.path / "state.json").unlink(missing_ok=True)
+    for name in ("images", "ministack"):
+        shutil.rmtree(home.path / name, ignore_errors=True)
+    for left in (home.path / "tmp").iterdir():
+        shutil.rmtree(left, ignore_errors=True)
+        left.unlink(missing_ok=True)
+
+
+def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) -> None:
+    home.write(sandbox)
+    ready(sandbox)
+
+
+async def serve(machine: "Machine", listener: socket.socket, started: Callable[[], None]) -> None:
+    """Until SIGTERM or the end of the simulation; `started` is told once calls are answered."""
+    config = uvicorn.Config(
+        machine.front,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        # A live tail never ends by itself.
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+    )
+    # uvicorn raises the signal that stopped it once more; the tasks are to be ended after that.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    machine.doors.install()
+    running = asyncio.create_task(machine.host.run())
+    running.add_done_callback(lambda done: _end_with_the_clock(server, done))
+    if server.started:
+        try:
+            started()
+        except BrokenPipeError:  # who started it was killed meanwhile: nobody knows of it
+            server.should_exit = True
+    await serving
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def _end_with_the_clock(server: uvicorn.Server, running: "asyncio.Task[None]") -> None:
+    """A sandbox whose time stands still would let every command wait."""
+    if not running.cancelled() and (error := running.exception()):
+        log.error("the simulation ended", exc_info=error)
+        server.should_exit = True

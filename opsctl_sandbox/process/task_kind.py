@@ -1,0 +1,94 @@
+"""What a task is in this sandbox: decided here, once, before the sandbox is told to be ready."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from opsctl import docker
+from opsctl.errors import DockerError, OpsError
+from opsctl_sandbox.process.home import Tasks
+
+if TYPE_CHECKING:
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+# `up` is to be ready in three seconds, whatever an engine that hangs does; who asks for it waits.
+_ANSWERS_WITHIN = {"auto": 1, "docker": 10}
+# A starting container may be slow on a busy machine.
+_WORKS_WITHIN = 60
+_WITHOUT = "opsctl sandbox up --tasks process"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`because` is a sentence for `up`; only with `docker` there is an engine."""
+
+    tasks: Literal["docker", "process", "none"]
+    because: str
+    engine: "ContainerEngine | None" = None
+
+
+def choose(wanted: Tasks, environ: Mapping[str, str]) -> Choice:
+    """`environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
+
+    Raises DockerError when containers are asked for and no engine can run them.
+    """
+    if wanted == "none":
+        return Choice("none", "tasks are only told (--tasks none)")
+    if wanted == "process":
+        return Choice("process", "tasks are processes of this machine (--tasks process)")
+    try:
+        engine = _local_engine(environ, _ANSWERS_WITHIN[wanted])
+    except OpsError as error:
+        if wanted == "docker":
+            raise
+        return Choice("process", f"tasks are processes of this machine: {error.message}")
+    return Choice("docker", f"tasks are containers: the engine at {engine.where} answers", engine)
+
+
+def engine_at(where: str) -> "ContainerEngine":
+    """The engine of an earlier choice. Raises DockerError when it does not answer any more."""
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+    within = _ANSWERS_WITHIN["docker"]
+    client = docker.reach({"base_url": where}, timeout=within, hint="start it again")
+    client.timeout = _WORKS_WITHIN
+    return ContainerEngine(client, where)
+
+
+def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":
+    settings = docker.address(environ)
+    where = str(settings["base_url"] or "unix:///var/run/docker.sock")
+    if not where.startswith(("unix://", "http+unix://")):
+        raise DockerError(
+            f"the Docker engine at {where} is not on this machine, so its containers could not "
+            "reach the sandbox",
+            hint=_WITHOUT,
+        )
+    client = docker.reach(settings, timeout=within, hint=f"start Docker, or {_WITHOUT}")
+    # Imported late: where no engine answers, its errors are not needed.
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+    engine = ContainerEngine(client, where)
+    lack = lacking(engine.info(), socket.gethostname())
+    if lack:
+        engine.close()
+        raise DockerError(f"the Docker engine at {where} {lack}", hint=_WITHOUT)
+    client.timeout = _WORKS_WITHIN
+    return engine
+
+
+def lacking(info: Mapping[str, Any], hostname: str) -> str:
+    """What keeps containers of this engine from the sandbox on 127.0.0.1; empty when nothing.
+
+    `info` is what `docker info` shows. Containers need this machine's own loopback.
+    """
+    security = [str(one) for one in info.get("SecurityOptions") or ()]
+    ranges = (info.get("RegistryConfig") or {}).get("InsecureRegistryCIDRs") or ()
+    if info.get("Name") != hostname or info.get("OSType") != "linux":
+        return f"runs in a machine of its own (`{info.get('Name')}`)"
+    if any("rootless" in one or "userns" in one for one in security):
+        return "is rootless or maps users: its containers have no network of this machine"
+    if "127.0.0.0/8" not in ranges:
+        return "takes no images from 127.0.0.1 without TLS"
+    return ""

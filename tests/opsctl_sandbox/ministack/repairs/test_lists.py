@@ -1,0 +1,157 @@
+"""Lists in pages: what ministack gives whole, still, and what the sandbox answers instead."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.opsctl_sandbox.clients import Connect
+
+Seed = Callable[[Any, str], None]
+
+
+def repositories(ecr: Any, name: str) -> None:
+    for number in range(3):
+        ecr.create_repository(repositoryName=f"{name}-{number}")
+
+
+def images(ecr: Any, name: str) -> None:
+    ecr.create_repository(repositoryName=name)
+    for number in range(3):
+        ecr.put_image(repositoryName=name, imageManifest=f"[{number}]", imageTag=str(number))
+
+
+def target_groups(elbv2: Any, name: str) -> None:
+    for number in range(3):
+        elbv2.create_target_group(Name=f"{name}-{number}", Protocol="TCP", Port=80, VpcId="vpc-1")
+
+
+def load_balancers(elbv2: Any, name: str) -> None:
+    for number in range(3):
+        elbv2.create_load_balancer(Name=f"{name}-{number}", Subnets=["subnet-a", "subnet-b"])
+
+
+def launch_configurations(autoscaling: Any, name: str) -> None:
+    for number in range(3):
+        autoscaling.create_launch_configuration(
+            LaunchConfigurationName=f"{name}-{number}", ImageId="ami-1", InstanceType="t3.small"
+        )
+
+
+LISTS: list[tuple[str, Seed, str, dict[str, Any]]] = [
+    ("ecr", repositories, "describe_repositories", {}),
+    ("ecr", images, "describe_images", {"repositoryName": "NAME"}),
+    ("ecr", images, "list_images", {"repositoryName": "NAME"}),
+    ("elbv2", target_groups, "describe_target_groups", {}),
+    ("elbv2", load_balancers, "describe_load_balancers", {}),
+    ("autoscaling", launch_configurations, "describe_launch_configurations", {}),
+]
+
+
+@pytest.mark.parametrize(("service", "seed", "operation", "asked"), LISTS)
+def test_a_list_comes_in_pages_that_are_the_whole(
+    connect: Connect,
+    plain: Connect,
+    unique: str,
+    service: str,
+    seed: Seed,
+    operation: str,
+    asked: dict[str, Any],
+) -> None:
+    client = connect(service)
+    seed(client, unique)
+    asked = {key: unique if value == "NAME" else value for key, value in asked.items()}
+
+    def pages(one: Any, size: int) -> list[list[Any]]:
+        paginator = one.get_paginator(operation)
+        (member,) = [key.expression for key in paginator.result_keys][:1]
+        found = paginator.paginate(**asked, PaginationConfig={"PageSize": size})
+        return [page[member] for page in found]
+
+    (whole,) = pages(client, 50)
+    singles = [[one] for one in whole]
+    assert len(whole) >= 3
+    assert pages(plain(service), 1) != singles
+    assert pages(client, 1) == singles
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "asked", "code"),
+    [
+        ("ecr", "describe_repositories", {"nextToken": "junk"}, "InvalidParameterException"),
+        ("ecr", "describe_repositories", {"maxResults": 1001}, "InvalidParameterException"),
+        ("elbv2", "describe_listeners", {"Marker": "junk"}, "ValidationError"),
+        ("elasticache", "describe_cache_clusters", {"Marker": "junk"}, "InvalidParameterValue"),
+        ("autoscaling", "describe_tags", {"NextToken": "junk"}, "InvalidNextToken"),
+        ("cloudwatch", "list_metrics", {"NextToken": "junk"}, "InvalidNextToken"),
+        ("logs", "describe_log_groups", {"nextToken": "junk"}, "InvalidParameterException"),
+    ],
+)
+def test_a_foreign_token_is_refused(
+    connect: Connect, plain: Connect, service: str, operation: str, asked: Any, code: str
+) -> None:
+    getattr(plain(service), operation)(**asked)
+    with pytest.raises(ClientError) as caught:
+        getattr(connect(service), operation)(**asked)
+
+    assert caught.value.response["Error"]["Code"] == code
+
+
+def test_an_image_that_is_not_there_is_an_error(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    images(connect("ecr"), unique)
+    asked = {"repositoryName": unique, "imageIds": [{"imageTag": "ghost"}]}
+
+    assert plain("ecr").describe_images(**asked)["imageDetails"] == []
+    with pytest.raises(ClientError) as caught:
+        connect("ecr").describe_images(**asked)
+    assert caught.value.response["Error"]["Code"] == "ImageNotFoundException"
+
+
+def test_images_are_chosen_by_having_a_tag(connect: Connect, plain: Connect, unique: str) -> None:
+    images(connect("ecr"), unique)
+    asked = {"repositoryName": unique, "filter": {"tagStatus": "UNTAGGED"}}
+
+    assert len(plain("ecr").describe_images(**asked)["imageDetails"]) == 3
+    assert connect("ecr").describe_images(**asked)["imageDetails"] == []
+
+
+def test_a_target_group_that_is_not_there_is_an_error(connect: Connect, plain: Connect) -> None:
+    assert plain("elbv2").describe_target_groups(Names=["ghost"])["TargetGroups"] == []
+    with pytest.raises(ClientError) as caught:
+        connect("elbv2").describe_target_groups(Names=["ghost"])
+    assert caught.value.response["Error"]["Code"] == "TargetGroupNotFound"
+
+
+def test_streams_by_prefix_have_no_order_of_their_last_event(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    connect("logs").create_log_group(logGroupName=unique)
+    asked = {"logGroupName": unique, "orderBy": "LastEventTime", "logStreamNamePrefix": "a"}
+
+    plain("logs").describe_log_streams(**asked)
+    with pytest.raises(ClientError, match="Cannot order by LastEventTime"):
+        connect("logs").describe_log_streams(**asked)
+
+
+def test_tags_of_groups_are_filtered(connect: Connect, plain: Connect, unique: str) -> None:
+    autoscaling = connect("autoscaling")
+    launch_configurations(autoscaling, unique)
+    for number in range(2):
+        autoscaling.create_auto_scaling_group(
+            AutoScalingGroupName=f"{unique}-{number}",
+            LaunchConfigurationName=f"{unique}-0",
+            MinSize=0,
+            MaxSize=0,
+            AvailabilityZones=["us-east-1a"],
+            Tags=[{"Key": unique, "Value": str(number)}],
+        )
+    group = [{"Name": "auto-scaling-group", "Values": [f"{unique}-1"]}]
+    tag = [{"Name": "key", "Values": [unique]}, {"Name": "value", "Values": ["1"]}]
+
+    assert len(plain("autoscaling").describe_tags(Filters=group)["Tags"]) >= 2
+    for filters in (group, tag):
+        (found,) = autoscaling.describe_tags(Filters=filters)["Tags"]
+        assert found["ResourceId"] == f"{unique}-1"
