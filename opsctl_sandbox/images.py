@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl.errors import OpsError
+from opsctl_sandbox.errors import SandboxError
 
 # Where the service's image has its files, by its Dockerfile's WORKDIR.
 _APP = "app"
@@ -101,7 +101,7 @@ def at(registry: str, reference: str) -> str:
 def unpack(endpoint: str, reference: str, into: Path) -> None:
     """Write the image's `/app` under `into`; `reference` may name any host, this registry answers.
 
-    Raises OpsError in ECS's own words when the image is not there.
+    Raises SandboxError in ECS's own words when the image is not there.
     """
     repository, version = _split(reference)
     base = f"{endpoint}/v2/{repository}"
@@ -111,7 +111,7 @@ def unpack(endpoint: str, reference: str, into: Path) -> None:
                 _extract(tar, into)
     except urllib.error.HTTPError as error:
         error.close()
-        raise OpsError(
+        raise SandboxError(
             f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
             f"failed to resolve ref {reference}: {reference}: not found"
         ) from error
@@ -184,4 +184,4 @@ def _send(method: str, url: str, body: bytes, kind: str) -> None:
     except urllib.error.HTTPError as error:
         with error:
             said = error.read().decode(errors="replace")
-        raise OpsError(f"the registry refused {method} {url}: {error.code} {said}") from error
+        raise SandboxError(f"the registry refused {method} {url}: {error.code} {said}") from error

@@ -1,6 +1,6 @@
 """What the sandbox asks of a Docker engine, as blocking calls: images, containers, what they use.
 
-What goes wrong is an OpsError in the words that the ECS agent gives it.
+What goes wrong is an SandboxError in the words that the ECS agent gives it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from opsctl.errors import OpsError
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host.runner import Usage
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class ContainerEngine:
 
     def info(self) -> Mapping[str, Any]:
         """What `docker info` shows."""
-        with self._worded("DockerError"):
+        with self._worded("the Docker engine"):
             return cast("Mapping[str, Any]", self._client.info())
 
     def pull(self, reference: str) -> None:
         with self._worded("CannotPullContainerError"):
             for item in self._client.pull(reference, stream=True, decode=True):
                 if "error" in item:
-                    raise OpsError(
+                    raise SandboxError(
                         f"CannotPullContainerError: Error response from daemon: {item['error']}"
                     )
 
@@ -131,7 +131,7 @@ class ContainerEngine:
 
     def remove_labelled(self, label: tuple[str, str]) -> list[str]:
         """Remove each container with the label, ended ones too; returns their image references."""
-        with self._worded("DockerError"):
+        with self._worded("the Docker engine"):
             found = self._client.containers(all=True, filters={"label": "=".join(label)})
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(self.remove, [str(one["Id"]) for one in found]))
@@ -143,9 +143,9 @@ class ContainerEngine:
             yield
         except APIError as error:
             said = error.explanation or error
-            raise OpsError(f"{what}: Error response from daemon: {said}") from error
+            raise SandboxError(f"{what}: Error response from daemon: {said}") from error
         except (DockerException, RequestException, OSError) as error:
-            raise OpsError(f"{what}: {self._silent()}") from error
+            raise SandboxError(f"{what}: {self._silent()}") from error
 
     def _silent(self) -> str:
         return f"Cannot connect to the Docker daemon at {self.where}. Is the docker daemon running?"

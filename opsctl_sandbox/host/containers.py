@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opsctl.errors import OpsError
 from opsctl_sandbox import images
 from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import container_options
 from opsctl_sandbox.host.runner import Usage
 
@@ -75,7 +75,7 @@ class Containers:
         try:
             await asyncio.to_thread(self._engine.start, made)
             signal = await asyncio.to_thread(self._engine.stop_signal, made)
-        except OpsError:
+        except SandboxError:
             await asyncio.to_thread(self._engine.remove, made)
             raise
         container = Container(self._engine, made, signal)
@@ -87,7 +87,7 @@ class Containers:
             async with asyncio.timeout(_GONE_WITHIN):
                 await asyncio.gather(*(one.gone.wait() for one in self._launched))
         # What was being stopped, and has time for that, or being made.
-        with contextlib.suppress(OpsError):
+        with contextlib.suppress(SandboxError):
             await asyncio.to_thread(self._engine.remove_labelled, self._label)
         # Their registry ends with the sandbox: the references lead nowhere after it.
         await asyncio.to_thread(self._engine.remove_images, self._registry, self._pulled)

@@ -8,9 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
-from opsctl.errors import OpsError
 from opsctl_sandbox import images
 from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import children
 from opsctl_sandbox.host.runner import Usage
 
@@ -64,7 +64,7 @@ class Processes:
             directory.mkdir(parents=True, exist_ok=True)
             images.unpack(self._registry, reference, directory)
         if not (directory / "Caddyfile").exists():
-            raise OpsError(f"the image {reference} holds no /app/Caddyfile")
+            raise SandboxError(f"the image {reference} holds no /app/Caddyfile")
         return directory
 
 

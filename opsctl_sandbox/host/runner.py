@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from opsctl.errors import OpsError
 from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.errors import SandboxError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Launcher(Protocol):
     async def launch(self, intent: StartTask, ports: Mapping[int, int]) -> Copy:
         """Start a copy with each container port on the port of loopback that `ports` says.
 
-        Raises OpsError with what stands in the way, in ECS's own words where it has some.
+        Raises SandboxError with what stands in the way, in ECS's own words where it has some.
         """
 
     async def close(self) -> None:
@@ -169,7 +169,7 @@ class Runner:
                 if run.tasks:
                     self._outcome.wrote(run.tasks[0], line)
             self._over(run, *await copy.wait())
-        except (OpsError, OSError) as error:
+        except (SandboxError, OSError) as error:
             self._failed(run, str(error))
         except Exception as error:
             # A task that nobody answers for would be waited for until CloudFormation gives up.

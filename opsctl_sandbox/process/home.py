@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from opsctl.errors import ConfigError, OpsError
+from opsctl_sandbox.errors import SandboxError, UsageError
 
 Tasks = Literal["auto", "docker", "process", "none"]
 
@@ -63,7 +63,7 @@ class Home:
     @property
     def path(self) -> Path:
         if not self.name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigError(
+            raise UsageError(
                 f"`{self.name}` is no name for a sandbox", hint="use letters, digits, `-` and `_`"
             )
         return self.root.absolute() / ".opsctl" / "sandbox" / self.name
@@ -84,7 +84,7 @@ class Home:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
-            raise OpsError(
+            raise SandboxError(
                 f"sandbox `{self.name}` in {self.path} belongs to somebody else",
                 hint="run it in a directory of your own",
             ) from error
@@ -108,7 +108,7 @@ class Home:
         while not _locked(descriptor):
             if time.monotonic() > deadline:
                 os.close(descriptor)
-                raise OpsError(
+                raise SandboxError(
                     f"sandbox `{self.name}` is already running",
                     hint="opsctl sandbox status, or --name for a second one beside it",
                 )

@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from typing import get_args
 
-from opsctl.errors import ConfigError, OpsError, TimedOut
-from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from opsctl_sandbox.errors import NotReady, SandboxError, UsageError
+from opsctl_sandbox.process.home import Home, Sandbox, Settings, Tasks
 
 _READY_WITHIN = 20.0
 _STOP_WITHIN = 8.0
@@ -42,7 +43,7 @@ def up(
     _check(settings, port)
     running = home.running()
     if running is not None:
-        raise OpsError(
+        raise SandboxError(
             f"sandbox `{home.name}` is already running on port {running.port} (pid {running.pid})",
             hint=f"opsctl sandbox env{home.option}, or another --name for one beside it",
         )
@@ -87,7 +88,7 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
 def running(home: Home) -> Sandbox:
     sandbox = home.running()
     if sandbox is None:
-        raise OpsError(
+        raise SandboxError(
             f"sandbox `{home.name}` is not running", hint=f"opsctl sandbox up{home.option}"
         )
     return sandbox
@@ -95,13 +96,15 @@ def running(home: Home) -> Sandbox:
 
 def _check(settings: Settings, port: int) -> None:
     if not 0 <= port <= 65535:
-        raise ConfigError(f"{port} is no port", hint="--port is 1 to 65535, or 0 for a free one")
+        raise UsageError(f"{port} is no port", hint="--port is 1 to 65535, or 0 for a free one")
+    if settings.tasks not in get_args(Tasks):
+        raise UsageError(f"--tasks is {', '.join(get_args(Tasks))}, not `{settings.tasks}`")
     if not 0 < settings.speed < float("inf"):
-        raise ConfigError(
+        raise UsageError(
             f"--speed {settings.speed:g} is no speed", hint="--speed 60: an hour takes a minute"
         )
     if settings.max_processes < 1:
-        raise ConfigError(
+        raise UsageError(
             f"--max-processes {settings.max_processes} lets no task run",
             hint="--max-processes 1 or more, or --tasks none",
         )
@@ -114,7 +117,7 @@ def _swept(home: Home) -> Iterator[SandboxEvent]:
     """
     try:
         count = _remove_leftovers(home)
-    except OpsError as error:
+    except SandboxError as error:
         yield SandboxEvent(f"{error.message}: what a sandbox may have left there stays")
         return
     if count:
@@ -124,7 +127,7 @@ def _swept(home: Home) -> Iterator[SandboxEvent]:
 def _remove_leftovers(home: Home) -> int:
     """How many containers there were, found by their label; then the last sandbox is forgotten.
 
-    Raises DockerError when the engine that it used does not answer any more.
+    Raises EngineError when the engine that it used does not answer any more.
     """
     last = home.last()
     if last is None or not last.engine:
@@ -148,7 +151,7 @@ def _listen(port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise OpsError(
+        raise SandboxError(
             f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
             hint="choose another --port, or leave it out for a free one",
         ) from error
@@ -163,7 +166,7 @@ def _prepare(home: Home) -> None:
         home.log.write_bytes(b" " * _LEAST_ROOM)
         home.log.write_bytes(b"")
     except OSError as error:
-        raise OpsError(
+        raise SandboxError(
             f"the sandbox cannot write to {home.path}: {error.strerror}",
             hint="run it in a directory that you may write to and that has room",
         ) from error
@@ -178,7 +181,7 @@ def _spawn(
         "settings": asdict(settings),
         "engine": {name: environ[name] for name in _ENGINE if name in environ},
     }
-    command = [sys.executable, "-m", "opsctl_sandbox", json.dumps(content)]
+    command = [sys.executable, "-m", "opsctl_sandbox", "serve", json.dumps(content)]
     with home.log.open("wb") as log:
         process = subprocess.Popen(
             [*command, str(listener.fileno()), str(writer)],
@@ -225,22 +228,22 @@ def _report(home: Home, process: subprocess.Popen[bytes], ready: int) -> Sandbox
         if not select.select([pipe], [], [], _READY_WITHIN)[0]:
             process.kill()
             process.wait()
-            raise TimedOut(
+            raise NotReady(
                 f"the sandbox was not ready within {_READY_WITHIN:.0f} s", hint=f"see {home.log}"
             )
         line = pipe.readline()
     if not line:
         process.wait()
-        raise OpsError(f"the sandbox ended while starting: {_last_line(home)}", hint=_log(home))
+        raise SandboxError(f"the sandbox ended while starting: {_last_line(home)}", hint=_log(home))
     content = json.loads(line)
     if "error" in content:
         process.wait()
-        raise OpsError(content["error"], hint=content["hint"])
+        raise SandboxError(content["error"], hint=content["hint"])
     # The server outlives this process: telling Python so keeps it from warning about it.
     process.returncode = 0
     sandbox = home.running()
     if sandbox is None:
-        raise OpsError(f"the sandbox ended at once: {_last_line(home)}", hint=_log(home))
+        raise SandboxError(f"the sandbox ended at once: {_last_line(home)}", hint=_log(home))
     return sandbox
 
 

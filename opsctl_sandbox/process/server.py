@@ -1,6 +1,7 @@
 """The sandbox's server process: lock, cache, ministack behind our front, one listening socket."""
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -9,19 +10,48 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from opsctl.errors import OpsError
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host.redis_server import Cache
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
-from opsctl_sandbox.process.task_kind import Choice
+from opsctl_sandbox.process.task_kind import Choice, choose
 
 if TYPE_CHECKING:
     from opsctl_sandbox.process.assembly import Machine
 
 log = logging.getLogger(__name__)
+
+
+def main(content: str, listener: int, report: int) -> int:
+    """Run as the process that `lifecycle.up` starts; both numbers are open file descriptors.
+
+    `report` gets one line: that calls are answered, or why the server cannot start.
+    """
+    options = json.loads(content)
+    settings = Settings(**options["settings"])
+    home = Home(Path(options["root"]), settings.name)
+    pipe = os.fdopen(report, "w")
+
+    def write(line: dict[str, object]) -> None:
+        with pipe:
+            pipe.write(json.dumps(line) + "\n")
+
+    def ready(sandbox: Sandbox) -> None:
+        write({"pid": sandbox.pid})
+
+    try:
+        choice = choose(settings.tasks, options["engine"])
+        run(home, settings, choice, socket.socket(fileno=listener), dict(os.environ), ready)
+    except SandboxError as error:
+        write({"error": error.message, "hint": error.hint})
+        return error.exit_code
+    except BrokenPipeError:  # who started it is gone
+        return 1
+    return 0
 
 
 def run(
@@ -43,8 +73,8 @@ def run(
         from opsctl_sandbox.ministack import account, security_group_rules
         from opsctl_sandbox.process.assembly import Machine
     except ImportError as error:
-        raise OpsError(
-            f"the sandbox is not installed: {error}", hint='pip install "opsctl[sandbox]"'
+        raise SandboxError(
+            f"the sandbox is not installed: {error}", hint="pipx install '.[sandbox]'"
         ) from error
     with Cache(home.path, environ) as cache:
         port = listener.getsockname()[1]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from opsctl import docker
-from opsctl.errors import DockerError, OpsError
+from opsctl_sandbox.errors import EngineError, SandboxError
+from opsctl_sandbox.host import engine_address
 from opsctl_sandbox.process.home import Tasks
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Choice:
 def choose(wanted: Tasks, environ: Mapping[str, str]) -> Choice:
     """`environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
 
-    Raises DockerError when containers are asked for and no engine can run them.
+    Raises EngineError when containers are asked for and no engine can run them.
     """
     if wanted == "none":
         return Choice("none", "tasks are only told (--tasks none)")
@@ -39,7 +39,7 @@ def choose(wanted: Tasks, environ: Mapping[str, str]) -> Choice:
         return Choice("process", "tasks are processes of this machine (--tasks process)")
     try:
         engine = _local_engine(environ, _ANSWERS_WITHIN[wanted])
-    except OpsError as error:
+    except SandboxError as error:
         if wanted == "docker":
             raise
         return Choice("process", f"tasks are processes of this machine: {error.message}")
@@ -47,25 +47,25 @@ def choose(wanted: Tasks, environ: Mapping[str, str]) -> Choice:
 
 
 def engine_at(where: str) -> "ContainerEngine":
-    """The engine of an earlier choice. Raises DockerError when it does not answer any more."""
+    """The engine of an earlier choice. Raises EngineError when it does not answer any more."""
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
     within = _ANSWERS_WITHIN["docker"]
-    client = docker.reach({"base_url": where}, timeout=within, hint="start it again")
+    client = engine_address.connect({"base_url": where}, timeout=within, hint="start it again")
     client.timeout = _WORKS_WITHIN
     return ContainerEngine(client, where)
 
 
 def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":
-    settings = docker.address(environ)
+    settings = engine_address.address(environ)
     where = str(settings["base_url"] or "unix:///var/run/docker.sock")
     if not where.startswith(("unix://", "http+unix://")):
-        raise DockerError(
+        raise EngineError(
             f"the Docker engine at {where} is not on this machine, so its containers could not "
             "reach the sandbox",
             hint=_WITHOUT,
         )
-    client = docker.reach(settings, timeout=within, hint=f"start Docker, or {_WITHOUT}")
+    client = engine_address.connect(settings, timeout=within, hint=f"start Docker, or {_WITHOUT}")
     # Imported late: where no engine answers, its errors are not needed.
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
@@ -73,7 +73,7 @@ def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":
     lack = lacking(engine.info(), socket.gethostname())
     if lack:
         engine.close()
-        raise DockerError(f"the Docker engine at {where} {lack}", hint=_WITHOUT)
+        raise EngineError(f"the Docker engine at {where} {lack}", hint=_WITHOUT)
     client.timeout = _WORKS_WITHIN
     return engine
 

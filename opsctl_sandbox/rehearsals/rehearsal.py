@@ -4,14 +4,14 @@ Each is a file of data in `rehearsals/`; running one starts a sandbox of its own
 to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from opsctl.errors import ConfigError, OpsError
+from opsctl_sandbox.errors import SandboxError, UsageError
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Settings, Tasks
 from opsctl_sandbox.rehearsals.workspace import Object, Stage
@@ -99,15 +99,19 @@ def every() -> list[Rehearsal]:
     return [read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
 
 
+def file(name: str) -> Path:
+    return FOLDER / f"{name}.yaml"
+
+
 def load(name: str) -> Rehearsal:
-    path = FOLDER / f"{name}.yaml"
+    path = file(name)
     if not path.is_file():
-        raise ConfigError(f"there is no rehearsal `{name}`", hint="opsctl rehearse")
+        raise UsageError(f"there is no rehearsal `{name}`", hint="opsctl rehearse")
     return read(path)
 
 
 def read(path: Path) -> Rehearsal:
-    """Raises ConfigError for a key that means nothing."""
+    """Raises UsageError for a key that means nothing."""
     content = yaml.safe_load(path.read_text())
     content["meanwhile"] = [_known(Meanwhile, each, path) for each in content.get("meanwhile", ())]
     found: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
@@ -116,14 +120,14 @@ def read(path: Path) -> Rehearsal:
 
 def _known(kind: Any, content: Object, path: Path) -> Any:
     if unknown := set(content) - {one.name for one in fields(kind)}:
-        raise ConfigError(f"{path.name}: unknown key {', '.join(sorted(unknown))}")
+        raise UsageError(f"{path.name}: unknown key {', '.join(sorted(unknown))}")
     return kind(**content)
 
 
 def run(
     rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str], *, json: bool = False
-) -> Iterator[RehearsalEvent]:
-    """Run it in an empty directory. Raises OpsError when the preparation itself fails.
+) -> Generator[RehearsalEvent]:
+    """Run it in an empty directory. Raises SandboxError when the preparation itself fails.
 
     With `json` the screen is what goes to stderr, and the result has what went to stdout.
     """
@@ -160,7 +164,7 @@ def _prepare(rehearsal: Rehearsal, stage: Stage) -> Iterator[RehearsalEvent]:
         command = stage.opsctl(words)
         screen = list(command.screen())
         if code := command.end()[0]:
-            raise OpsError("\n".join([f"preparing: opsctl {words[0]} exited {code}", *screen]))
+            raise SandboxError("\n".join([f"preparing: opsctl {words[0]} exited {code}", *screen]))
     yield RehearsalEvent("step", f"the failure: {rehearsal.tells}")
     stage.post("failures", rehearsal.failures)
     stage.post("faults", rehearsal.faults)

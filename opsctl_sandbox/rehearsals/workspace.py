@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from opsctl.errors import OpsError
 from opsctl_sandbox import images
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.home import Sandbox
 
@@ -111,7 +111,7 @@ class Stage:
     def other(self, words: Sequence[str], until: str) -> None:
         """Somebody else's `opsctl`, begun and left running once it has said `until`.
 
-        Raises OpsError when it ends, or long has run, without having said that.
+        Raises SandboxError when it ends, or long has run, without having said that.
         """
         said = self._directory / f"other-{len(self._others)}.txt"
         with said.open("wb") as file:
@@ -130,7 +130,7 @@ class Stage:
             if process.poll() is not None:
                 break
             self._sleep(_LOOK)
-        raise OpsError(f"opsctl {words[0]} never said `{until}`")
+        raise SandboxError(f"opsctl {words[0]} never said `{until}`")
 
     def call(self, service: str, operation: str, parameters: Object) -> None:
         """One call with any other tool: `ecs`, `update_service`."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.errors import OpsError
 from opsctl_sandbox import images
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process.home import Sandbox
 from tests.opsctl_sandbox.clients import Connect
 
@@ -57,12 +57,12 @@ def test_a_tag_finds_the_image_too(
 
 
 def test_a_missing_image_is_told_in_the_words_of_ecs(sandbox: Sandbox, tmp_path: Path) -> None:
-    with pytest.raises(OpsError, match="CannotPullContainerError.*not found"):
+    with pytest.raises(SandboxError, match="CannotPullContainerError.*not found"):
         images.unpack(sandbox.endpoint, "host/absent@sha256:" + "0" * 64, tmp_path)
 
 
 def test_a_push_to_no_repository_is_refused(sandbox: Sandbox, service: Path) -> None:
-    with pytest.raises(OpsError, match="registry refused"):
+    with pytest.raises(SandboxError, match="registry refused"):
         images.push(sandbox.endpoint, "absent", images.pack(service, ""), tag="v1")
 
 

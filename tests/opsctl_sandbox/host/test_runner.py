@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from opsctl.errors import OpsError
 from opsctl_sandbox.cluster.values import StartTask, TaskDefinition
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host.runner import Outcome, Runner, Usage
 
 
@@ -49,7 +49,7 @@ class Stubs:
     async def launch(self, intent: StartTask, ports: Mapping[int, int]) -> Stub:
         await self.gate.wait()
         if self.refuses:
-            raise OpsError(self.refuses)
+            raise SandboxError(self.refuses)
         self.launched.append(Stub(intent.task))
         return self.launched[-1]
 

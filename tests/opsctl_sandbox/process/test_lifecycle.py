@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.errors import ConfigError, OpsError
+from opsctl_sandbox.errors import SandboxError, UsageError
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from tests.opsctl_sandbox.clients import client, start
@@ -89,7 +89,7 @@ def test_a_second_up_says_that_it_runs(tmp_path: Path) -> None:
     home, settings = Home(tmp_path, "one"), Settings(name="one", tasks="none")
     start(home, settings)
     try:
-        with pytest.raises(OpsError, match="already running") as caught:
+        with pytest.raises(SandboxError, match="already running") as caught:
             list(lifecycle.up(home, settings, os.environ))
         assert str(caught.value.hint).startswith("opsctl sandbox env --name one")
     finally:
@@ -115,7 +115,7 @@ def test_two_sandboxes_live_side_by_side(tmp_path: Path) -> None:
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OpsError, match=f"port {port} on 127.0.0.1 cannot be used"):
+        with pytest.raises(SandboxError, match=f"port {port} on 127.0.0.1 cannot be used"):
             list(lifecycle.up(Home(tmp_path), QUIET, os.environ, port=port))
 
 
@@ -133,14 +133,14 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 def test_settings_that_make_no_sense_are_refused(
     tmp_path: Path, settings: Settings, port: int, told: str
 ) -> None:
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(UsageError, match=told):
         list(lifecycle.up(Home(tmp_path), settings, os.environ, port=port))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_where_nothing_can_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / ".opsctl").write_text("in the way")
-    with pytest.raises(OpsError, match="the sandbox cannot write to .*: Not a directory"):
+    with pytest.raises(SandboxError, match="the sandbox cannot write to .*: Not a directory"):
         list(lifecycle.up(Home(tmp_path), QUIET, os.environ))
 
 
@@ -189,7 +189,7 @@ def test_when_who_started_it_is_killed_meanwhile_nothing_stays(tmp_path: Path) -
         try:
             start(home, QUIET)
             break
-        except OpsError:  # the orphan still holds the lock
+        except SandboxError:  # the orphan still holds the lock
             time.sleep(0.05)
     list(lifecycle.down(home))
 
@@ -246,12 +246,12 @@ def test_without_redis_server_the_endpoint_refuses_and_up_says_so(tmp_path: Path
 
 
 def test_down_without_a_sandbox_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(OpsError, match="not running") as caught:
+    with pytest.raises(SandboxError, match="not running") as caught:
         list(lifecycle.down(Home(tmp_path)))
     assert caught.value.hint == "opsctl sandbox up"
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b"])
 def test_a_name_that_is_no_directory_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="no name for a sandbox"):
+    with pytest.raises(UsageError, match="no name for a sandbox"):
         Home(tmp_path, name).running()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opsctl.errors import DockerError, OpsError
+from opsctl_sandbox.errors import EngineError, SandboxError
 from opsctl_sandbox.process import lifecycle, task_kind
 from opsctl_sandbox.process.home import Home, Settings
 
@@ -48,7 +48,7 @@ def test_what_is_asked_for_by_name_asks_no_engine() -> None:
 def test_an_engine_on_another_machine_is_never_asked() -> None:
     nowhere = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
     assert task_kind.choose("auto", nowhere).tasks == "process"
-    with pytest.raises(DockerError, match="is not on this machine") as caught:
+    with pytest.raises(EngineError, match="is not on this machine") as caught:
         task_kind.choose("docker", nowhere)
     assert caught.value.hint == "opsctl sandbox up --tasks process"
 
@@ -71,7 +71,7 @@ def test_without_an_engine_tasks_are_processes_and_up_says_why(tmp_path: Path) -
 
 def test_containers_without_an_engine_are_an_error_with_a_way_out(tmp_path: Path) -> None:
     settings = Settings(tasks="docker")
-    with pytest.raises(OpsError, match="no Docker engine answers at unix:") as caught:
+    with pytest.raises(SandboxError, match="no Docker engine answers at unix:") as caught:
         list(lifecycle.up(Home(tmp_path), settings, environ(tmp_path)))
     assert caught.value.exit_code == 1
     assert caught.value.hint == "start Docker, or opsctl sandbox up --tasks process"

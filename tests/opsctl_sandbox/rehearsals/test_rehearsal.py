@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.errors import ConfigError
+from opsctl_sandbox.errors import UsageError
 from opsctl_sandbox.rehearsals import rehearsal
 from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
 
@@ -57,7 +57,7 @@ TEST = test_the_real_command_ends_as_the_file_says
 
 
 def test_an_unknown_rehearsal_says_how_to_list_them() -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         rehearsal.load("../secret")
     assert caught.value.hint == "opsctl rehearse"
 
@@ -66,7 +66,7 @@ def test_an_unknown_rehearsal_says_how_to_list_them() -> None:
 def test_a_key_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(f"tells: nothing\ncommand: []\nexit_code: 0\n{text}")
-    with pytest.raises(ConfigError, match=r"mine.yaml: unknown key (screens|wen)"):
+    with pytest.raises(UsageError, match=r"mine.yaml: unknown key (screens|wen)"):
         rehearsal.read(file)
 
 

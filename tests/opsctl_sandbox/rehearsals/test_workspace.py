@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.errors import OpsError
+from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.rehearsals.workspace import Stage
 from tests.opsctl_sandbox.clients import Connect
@@ -45,7 +45,7 @@ def test_a_command_that_is_left_in_the_middle_ends_with_the_stage(
 
 def test_somebody_else_who_never_says_the_words_is_not_waited_for(stage: Stage) -> None:
     stage.other(["--version"], "opsctl")
-    with pytest.raises(OpsError, match="never said `UPDATE_IN_PROGRESS`"):
+    with pytest.raises(SandboxError, match="never said `UPDATE_IN_PROGRESS`"):
         stage.other(["--version"], "UPDATE_IN_PROGRESS")
 
 
