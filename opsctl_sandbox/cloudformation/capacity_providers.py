@@ -1,23 +1,22 @@
 """How CloudFormation makes and removes capacity providers and gives them to clusters: two resource
 types that ministack does not have."""
 
-from typing import Any
-
-from opsctl_sandbox.cloudformation.shapes import Made, Properties, entry, to_api
+from opsctl_sandbox.cloudformation.shapes import to_api
+from opsctl_sandbox.ministack.resource_types import Handler, Made, Properties, handler
 from opsctl_sandbox.operations.ecs import capacity_providers
 from opsctl_sandbox.simulation import Simulation
 
 
-class Providers:
-    """Handlers for ministack's table of resource types, bound to one simulation."""
+class CapacityProviders:
+    """Handlers of resource types, bound to one simulation."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def handlers(self) -> dict[str, dict[str, Any]]:
+    def handlers(self) -> dict[str, Handler]:
         return {
-            "AWS::ECS::CapacityProvider": entry(self.create, self.update, self.delete),
-            "AWS::ECS::ClusterCapacityProviderAssociations": entry(
+            "AWS::ECS::CapacityProvider": handler(self.create, self.update, self.delete),
+            "AWS::ECS::ClusterCapacityProviderAssociations": handler(
                 self.associate, self.associate_anew, self.dissociate
             ),
         }

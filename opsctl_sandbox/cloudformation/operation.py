@@ -1,45 +1,21 @@
 """One CloudFormation create or update, run in simulated time and in parallel, as AWS runs it.
 
-ministack validates, plans and rolls back; the forward half is ours, because its own runs one
-resource after another in an instant. Private names of ministack 1.5.33 are used on purpose: it is
-pinned exactly, and `install` fails loudly when one is missing.
+ministack validates, plans and rolls back; the forward half is here, because ministack's own runs
+one resource after another in an instant.
 """
 
 import asyncio
-import copy
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ministack.core.responses import now_iso
-from ministack.services.cloudformation import engine, provisioners, stacks
-
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cluster.stacks import CANCELLED
+from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack.stacks import Document, Request
 
-Document = dict[str, Any]
-_STACK = "AWS::CloudFormation::Stack"
 _REPLACING = (
     "Requested update requires the creation of a new physical resource; hence creating one."
 )
-
-
-@dataclass
-class Request:
-    """What ministack hands over when it has validated and planned."""
-
-    name: str
-    id: str
-    stack: Document
-    template: Document
-    parameters: Document
-    disable_rollback: bool
-    previous: Document | None = None
-    retain_except_on_create: bool = False
-
-    @property
-    def verb(self) -> str:
-        return "UPDATE" if self.previous is not None else "CREATE"
 
 
 @dataclass
@@ -54,7 +30,6 @@ class Progress:
     """Logical id to physical id of what is under way."""
     reason: str = ""
     cancelled: bool = False
-    refused_update: list[Any] | None = None
 
 
 class StackOperation:
@@ -62,8 +37,8 @@ class StackOperation:
         self._request = request
         self._pace = pace
         self._definitions: Document = request.template.get("Resources", {})
-        self._conditions = engine._evaluate_conditions(request.template, request.parameters)
-        self._order: list[str] = engine._topological_sort(self._definitions, self._conditions)
+        self._conditions = stacks.conditions(request)
+        self._order = stacks.order(self._definitions, self._conditions)
         self._done = {logical_id: asyncio.Event() for logical_id in self._order}
         self._before: Document = (request.previous or {}).get("_resources", {})
         self._progress = Progress(request.stack.get("_resources", {}))
@@ -75,15 +50,12 @@ class StackOperation:
         exports: Document = {}
         if not progress.failed and not progress.cancelled:
             try:
-                outputs, exports = stacks._resolve_stack_outputs(
-                    request.template.get("Outputs", {}),
-                    self._conditions,
-                    {k: v for k, v in progress.resources.items() if k in self._definitions},
-                    request.parameters,
-                    request.template.get("Mappings", {}),
-                    request.name,
-                    request.id,
-                )
+                defined = {
+                    name: record
+                    for name, record in progress.resources.items()
+                    if name in self._definitions
+                }
+                outputs, exports = stacks.resolve_outputs(request, self._conditions, defined)
             except ValueError as error:
                 progress.reason = str(error)
         if progress.failed or progress.cancelled or progress.reason:
@@ -112,8 +84,8 @@ class StackOperation:
 
     async def _resource(self, name: str) -> None:
         definition = self._definitions[name]
-        for needed in sorted(engine._extract_deps(definition, set(self._order))):
-            await self._done[needed].wait()
+        for other in stacks.needs(definition, set(self._order)):
+            await self._done[other].wait()
         kind = definition.get("Type", "")
         try:
             await self._make(name, kind, definition)
@@ -131,60 +103,32 @@ class StackOperation:
             self._progress.failed.append(name)
 
     def _event(self, name: str, status: str, reason: str = "", physical_id: str = "") -> None:
-        request = self._request
-        kind = self._definitions.get(name, {}).get("Type", _STACK)
+        kind = self._definitions.get(name, {}).get("Type", stacks.STACK)
         record = self._progress.resources.get(name)
         if record is not None:
-            record |= {"ResourceStatus": status, "Timestamp": now_iso()}
+            record |= {"ResourceStatus": status, "Timestamp": stacks.now()}
             record["ResourceStatusReason"] = reason
-        stacks._add_event(request.id, request.name, name, kind, status, reason, physical_id)
+        stacks.add_event(self._request, name, kind, status, reason, physical_id)
 
     def _stack_event(self, status: str, reason: str = "") -> None:
         request = self._request
         request.stack |= {"StackStatus": status, "StackStatusReason": reason}
-        stacks._add_event(
-            request.id, request.name, request.name, _STACK, status, reason, request.id
-        )
-
-    def _resolved(self, name: str, definition: Document) -> tuple[Document, Document]:
-        request = self._request
-        properties = engine._resolve_refs(
-            copy.deepcopy(definition.get("Properties", {})),
-            self._progress.resources,
-            request.parameters,
-            self._conditions,
-            request.template.get("Mappings", {}),
-            request.name,
-            request.id,
-        )
-        properties = {k: v for k, v in properties.items() if v is not engine._NO_VALUE}
-        before = self._before.get(name) or {}
-        resolved: tuple[Document, Document] = engine._resolve_dynamic_references(
-            properties, before.get("_dynamic"), reuse_ssm=False, reuse_secrets=False
-        )
-        return resolved
-
-    def _tagged(self, name: str, kind: str, properties: Document, tags: Any) -> Document:
-        request = self._request
-        tagged: Document = provisioners._with_stack_tags(
-            kind, properties, tags or [], request.name, request.id, name
-        )
-        return tagged
+        stacks.add_event(request, request.name, stacks.STACK, status, reason, request.id)
 
     async def _make(self, name: str, kind: str, definition: Document) -> None:
-        properties, dynamic = self._resolved(name, definition)
-        before = self._before.get(name)
-        tagged = self._tagged(name, kind, properties, self._request.stack.get("Tags"))
+        request, before = self._request, self._before.get(name)
+        properties, dynamic = stacks.resolve(
+            request, self._conditions, self._progress.resources, definition, before or {}
+        )
+        tagged = stacks.tagged(request, kind, name, properties, request.stack.get("Tags"))
         if before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
             await self._pace.begin(name, kind)
-            made = provisioners._provision_resource(kind, name, tagged, self._request.name)
-            physical_id, attributes = await made if isinstance(made, Awaitable) else made
+            physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
-            old = self._tagged(
-                name, kind, before["Properties"], (self._request.previous or {}).get("Tags")
-            )
+            tags = (request.previous or {}).get("Tags")
+            old = stacks.tagged(request, kind, name, before["Properties"], tags)
             if old == tagged:
                 return
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
@@ -206,7 +150,7 @@ class StackOperation:
             physical_id,
             definition,
             created=before is None,
-            tell=lambda reason: self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id),
+            report=lambda reason: self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id),
         )
         del self._progress.working[name]
         self._event(name, f"{verb}_COMPLETE", "", physical_id)
@@ -216,17 +160,11 @@ class StackOperation:
     ) -> tuple[str, Document]:
         physical_id = before["PhysicalResourceId"]
         self._progress.working[name] = physical_id
-        deferred: list[Any] = []
-        provisioners._DEFERRED_PREDECESSOR_DELETES.set(deferred)
-        replacing = kind == "AWS::ECS::TaskDefinition" or provisioners._replacing_change(
-            kind, old, new
-        )
+        replacing = kind == "AWS::ECS::TaskDefinition" or stacks.replaces(kind, old, new)
         reason = _REPLACING if replacing else ""
         self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
         await self._pace.begin(name, kind)
-        made: tuple[str, Document] = provisioners._update_resource(
-            kind, physical_id, old, new, self._request.name, name, before.get("Attributes", {})
-        )
+        made = stacks.update(self._request, kind, name, before, old, new)
         if made[0] != physical_id:
             self._progress.replaced.append((name, kind, physical_id, before["Properties"]))
         return made
@@ -235,27 +173,19 @@ class StackOperation:
         request, progress = self._request, self._progress
         reason = self._reason()
         refused = next((n for n in progress.failed if n not in progress.created), None)
-        operation = stacks._failed_operation(
-            request.previous is not None,
-            request.previous,
-            [n for n in self._order if n in progress.created],
-            self._unreverted(refused),
-            refused,
-            [entry[0] for entry in progress.replaced],
-            progress.cancelled,
-            request.template,
-            request.parameters,
-            request.retain_except_on_create,
-            request.stack.get("Tags") or [],
-            (request.previous or {}).get("Tags") or [],
+        operation = stacks.failed_operation(
+            request,
+            created=[n for n in self._order if n in progress.created],
+            refused=refused,
+            refused_update=self._unreverted(refused),
+            replaced=[entry[0] for entry in progress.replaced],
+            cancelled=progress.cancelled,
         )
         if request.disable_rollback:
             request.stack["_failed_operation"] = operation
             self._stack_event(f"{request.verb}_FAILED", reason)
             return
-        await stacks._roll_back_operation(
-            request.name, request.id, request.stack, operation, reason_override=reason
-        )
+        await stacks.roll_back(request, operation, reason)
 
     def _unreverted(self, name: str | None) -> list[Any] | None:
         """An existing resource whose own update was refused: there is nothing to send back."""
@@ -279,8 +209,8 @@ class StackOperation:
             )
             if names
         ]
-        asked = "" if self._request.previous is not None else "Rollback requested by user."
-        return "".join(parts) + asked
+        rollback = "" if self._request.previous is not None else "Rollback requested by user."
+        return "".join(parts) + rollback
 
     async def _clean_up(self) -> None:
         """After an update: what was replaced and what the template no longer has goes."""
@@ -303,28 +233,29 @@ class StackOperation:
         attribute = "UpdateReplacePolicy" if name in self._order else "DeletionPolicy"
         gone = name not in self._order
 
-        def tell(status: str, reason: str = "") -> None:
-            stacks._add_event(request.id, request.name, name, kind, status, reason, physical_id)
+        def report(status: str, reason: str = "") -> None:
+            stacks.add_event(request, name, kind, status, reason, physical_id)
 
-        if definition.get(attribute) in provisioners._RETAINING_POLICIES:
-            tell("DELETE_SKIPPED")
+        if stacks.retained(definition, attribute):
+            report("DELETE_SKIPPED")
         else:
-            tell("DELETE_IN_PROGRESS")
+            report("DELETE_IN_PROGRESS")
             try:
-                await self._pace.call(
-                    provisioners._delete_resource, kind, physical_id, properties, request.name, name
+                await self._pace.remove(
+                    kind,
+                    physical_id,
+                    name,
+                    lambda: stacks.delete(request, kind, name, physical_id, properties),
                 )
             except Exception as error:
-                tell("DELETE_FAILED", str(error))
+                report("DELETE_FAILED", str(error))
                 gone = False
             else:
-                tell("DELETE_COMPLETE")
+                report("DELETE_COMPLETE")
         if gone:
             self._progress.resources.pop(name, None)
 
     def _finish(self, outputs: list[Document], exports: Document) -> None:
-        from ministack.services.cloudformation import _exports
-
         request = self._request
         request.stack |= {
             "_resources": self._progress.resources,
@@ -332,5 +263,5 @@ class StackOperation:
             "_resolved_params": request.parameters,
             "Outputs": outputs,
         }
-        _exports.update(exports)
+        stacks.export(exports)
         self._stack_event(f"{request.verb}_COMPLETE")

@@ -49,10 +49,10 @@ class Pace:
         definition: Mapping[str, Any],
         *,
         created: bool,
-        tell: Callable[[str], None] = lambda reason: None,
+        report: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Wait for what CloudFormation waits for after the call: a steady service, a group's
-        instances and signals, its rolling update, of which `tell` hears. Raises
+        instances and signals, its rolling update, which it reports. Raises
         `ResourceFailed`."""
         world = self._simulation.world()
         since = world.now
@@ -67,15 +67,15 @@ class Pace:
             if definition:
                 self._policies[physical_id] = stacks.rolling(definition.get("UpdatePolicy"))
             if policy := self._policies.get(physical_id):
-                await self._roll(physical_id, policy, tell)
+                await self._roll(physical_id, policy, report)
 
-    async def _roll(self, group: str, policy: Policy, tell: Callable[[str], None]) -> None:
+    async def _roll(self, group: str, policy: Policy, report: Callable[[str], None]) -> None:
         made = self._simulation.engine.replace_instances(group, policy)
         told = 0
         while True:
             self._simulation.world()
             for reason in made.said[told:]:
-                tell(reason)
+                report(reason)
             told = len(made.said)
             if made.done:
                 break
@@ -103,26 +103,29 @@ class Pace:
 
         await self._until(look)
 
-    async def call(self, act: Callable[..., Any], *arguments: Any) -> Any:
-        """A delete or a revert of ministack's rollback, in AWS's time. The seam is
-        `run_reentrant`, which ministack awaits around each."""
-        deleting = act.__name__ == "_delete_resource"
-        if not deleting and act.__name__ != "_update_resource":
-            return act(*arguments)
-        resource_type, physical_id = arguments[0], arguments[1]
-        logical_id = arguments[4] if deleting else arguments[5]
-        world = self._simulation.world()
-        await self._simulation.sleep(stacks.duration(world, resource_type) / 2)
-        if deleting:
-            self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
-        else:
-            self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
-        outcome = act(*arguments)
-        if deleting:
-            await self._until(lambda: self._gone(resource_type, physical_id))
-        else:
-            await self.settle(resource_type, physical_id, {}, created=False)
+    async def remove(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any:
+        """Delete in AWS's time; raises `ResourceFailed` when the scenario fails it."""
+        await self._half(resource_type)
+        self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
+        outcome = act()
+        await self._until(lambda: self._gone(resource_type, physical_id))
         return outcome
+
+    async def revert(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any:
+        """Send a resource back to its former properties, in a rollback and in AWS's time."""
+        await self._half(resource_type)
+        self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
+        outcome = act()
+        await self.settle(resource_type, physical_id, {}, created=False)
+        return outcome
+
+    async def _half(self, resource_type: str) -> None:
+        duration = stacks.duration(self._simulation.world(), resource_type)
+        await self._simulation.sleep(duration / 2)
 
     def _gone(self, resource_type: str, physical_id: str) -> Done | None:
         world = self._simulation.world()

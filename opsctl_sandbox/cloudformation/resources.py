@@ -3,47 +3,49 @@ removes ECS clusters, task definitions and services, and Auto Scaling groups.
 """
 
 from dataclasses import replace
-from typing import Any
 
-from ministack.core.responses import get_region
-from ministack.services.cloudformation import provisioners
-
-from opsctl_sandbox.cloudformation.capacity_providers import Providers
-from opsctl_sandbox.cloudformation.shapes import Made, Properties, entry, to_api
+from opsctl_sandbox.cloudformation.shapes import to_api
+from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack.resource_types import (
+    Handler,
+    Made,
+    Properties,
+    ResourceTypes,
+    handler,
+)
 from opsctl_sandbox.operations import autoscaling
-from opsctl_sandbox.operations.ecs import services, tasks
+from opsctl_sandbox.operations.ecs import clusters, services, task_definitions
 from opsctl_sandbox.simulation import Simulation
+
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
 
 
 class Resources:
-    """Handlers for ministack's table of resource types, bound to one simulation."""
+    """Handlers of resource types, bound to one simulation."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, types: ResourceTypes) -> None:
         self._simulation = simulation
-        self._plain = dict(provisioners._RESOURCE_HANDLERS["AWS::AutoScaling::AutoScalingGroup"])
+        self._plain = types.plain(_GROUP)
 
-    def handlers(self) -> dict[str, dict[str, Any]]:
-        """By resource type, in the form of ministack's own table."""
+    def handlers(self) -> dict[str, Handler]:
+        """By resource type."""
         return {
-            **Providers(self._simulation).handlers(),
-            "AWS::ECS::Cluster": entry(
+            "AWS::ECS::Cluster": handler(
                 self.create_cluster, self.update_cluster, self.delete_cluster
             ),
-            "AWS::ECS::TaskDefinition": entry(
+            "AWS::ECS::TaskDefinition": handler(
                 self.create_definition, self.update_definition, self.delete_definition
             ),
-            "AWS::ECS::Service": entry(
+            "AWS::ECS::Service": handler(
                 self.create_service, self.update_service, self.delete_service
             ),
-            "AWS::AutoScaling::AutoScalingGroup": entry(
-                self.create_group, self.update_group, self.delete_group
-            ),
+            _GROUP: handler(self.create_group, self.update_group, self.delete_group),
         }
 
     def create_cluster(self, logical_id: str, properties: Properties, stack: str) -> Made:
         asked = to_api("CreateCluster", properties)
         asked.setdefault("clusterName", f"{stack}-{logical_id}")
-        made = tasks.create_cluster(self._simulation, asked)["cluster"]
+        made = clusters.create_cluster(self._simulation, asked)["cluster"]
         return made["clusterName"], {"Arn": made["clusterArn"]}
 
     def update_cluster(
@@ -54,12 +56,12 @@ class Resources:
 
     def delete_cluster(self, identifier: str, properties: Properties) -> None:
         if identifier in self._simulation.world().clusters:
-            tasks.delete_cluster(self._simulation, {"cluster": identifier})
+            clusters.delete_cluster(self._simulation, {"cluster": identifier})
 
     def create_definition(self, logical_id: str, properties: Properties, stack: str) -> Made:
         asked = to_api("RegisterTaskDefinition", properties)
         asked.setdefault("family", f"{stack}-{logical_id}")
-        made = tasks.register_task_definition(self._simulation, asked)["taskDefinition"]
+        made = task_definitions.register_task_definition(self._simulation, asked)["taskDefinition"]
         return made["taskDefinitionArn"], {"TaskDefinitionArn": made["taskDefinitionArn"]}
 
     def update_definition(
@@ -68,7 +70,9 @@ class Resources:
         return self.create_definition(logical_id, new, stack)
 
     def delete_definition(self, identifier: str, properties: Properties) -> None:
-        tasks.deregister_task_definition(self._simulation, {"taskDefinition": identifier})
+        task_definitions.deregister_task_definition(
+            self._simulation, {"taskDefinition": identifier}
+        )
 
     def create_service(self, logical_id: str, properties: Properties, stack: str) -> Made:
         asked = to_api("CreateService", properties)
@@ -96,14 +100,14 @@ class Resources:
     def create_group(self, logical_id: str, properties: Properties, stack: str) -> Made:
         name, attributes = self._plain["create"](logical_id, properties, stack)
         self._simulation.world()
-        self._simulation.engine.create_group(autoscaling.specification(name, get_region()))
+        self._simulation.engine.create_group(autoscaling.specification(name, stacks.region()))
         return name, attributes
 
     def update_group(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
     ) -> Made:
         name, attributes = self._plain["update"](identifier, old, new, stack, logical_id)
-        specification = autoscaling.specification(name, get_region())
+        specification = autoscaling.specification(name, stacks.region())
         group = self._simulation.world().groups.get(name)
         if group is None:
             self._simulation.engine.create_group(specification)

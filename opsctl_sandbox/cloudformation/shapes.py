@@ -1,9 +1,9 @@
-"""CloudFormation properties as the ECS API's input, and handlers in the form of ministack's table.
+"""CloudFormation properties as the ECS API's input.
 
 A property reaches the API whole and in its type, because botocore's input shape leads the way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -11,7 +11,6 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from opsctl_sandbox.wire import models
 
 Properties = dict[str, Any]
-Made = tuple[str, dict[str, Any]]
 _RENAMED = {"PlacementStrategies": "placementStrategy"}
 
 
@@ -48,9 +47,3 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "string":
         return str(value)
     return value
-
-
-def entry(
-    create: Callable[..., Made], update: Callable[..., Made], delete: Callable[..., None]
-) -> dict[str, Any]:
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}

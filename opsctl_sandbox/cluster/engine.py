@@ -115,10 +115,6 @@ class Engine:
         """Replace the planned failures."""
         self.world.failures.replace(tuple(failures))
 
-    def disconnect_agent(self, instance: str, connected: bool = False) -> None:
-        """Cut (or mend) the agent's connection of an instance."""
-        instances.connect_agent(self.world, self.world.instances[instance], connected)
-
     # -- task definitions and tasks --------------------------------------------------------------
 
     def register(self, document: Document) -> TaskDefinition:

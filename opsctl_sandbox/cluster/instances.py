@@ -206,7 +206,6 @@ def terminate(world: World, instance: Instance, why: str) -> None:
 
 def _terminated(world: World, instance: Instance, activity: Activity | None) -> None:
     instance.state = "terminated"
-    instance.terminated_at = world.now
     if activity:
         _finish(world, activity)
     world.after(world.timings.remember_stopped, _forget, world, instance)

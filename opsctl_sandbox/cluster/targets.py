@@ -112,7 +112,6 @@ def drain(world: World, task: Task, balancers: tuple[LoadBalancer, ...]) -> floa
         target.state = "draining"
         target.reason = "Target.DeregistrationInProgress"
         target.description = "Target deregistration is in progress"
-        target.draining_until = world.now + delay
         world.emit(
             DeregisterTarget(target.target_group, target.instance, target.port, task.arn, delay)
         )

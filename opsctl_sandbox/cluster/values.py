@@ -96,7 +96,6 @@ class GroupSpec:
     zones: tuple[str, ...]
     subnets: tuple[str, ...] = ()
     instance_type: str = "t3.small"
-    cooldown: float = 300.0
     launch: str = ""
     """What new instances are launched from: a launch template's version or a configuration."""
     document: Document = field(default_factory=dict)
@@ -124,7 +123,6 @@ class Instance:
     draining: bool = False
     signalled: bool | None = None
     joined_at: float | None = None
-    terminated_at: float | None = None
     console: list[str] = field(default_factory=list)
 
 
@@ -186,7 +184,6 @@ class Target:
     state: TargetState = "initial"
     reason: str = "Elb.RegistrationInProgress"
     description: str = "Target registration is in progress"
-    draining_until: float | None = None
     checks_failed: int = 0
     checks_passed: int = 0
 

@@ -70,10 +70,6 @@ class World:
             act(*arguments)
         self.now = max(self.now, to)
 
-    def next_at(self) -> float | None:
-        """When the next act is due."""
-        return self._agenda[0][0] if self._agenda else None
-
     def emit(self, intent: Intent) -> None:
         self.outbox.append(intent)
 

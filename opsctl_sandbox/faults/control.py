@@ -12,7 +12,7 @@ from opsctl_sandbox.wire.http import Answer, Request
 Page = Callable[[Any], Any]
 
 
-class Admin:
+class ControlPages:
     def __init__(self, faults: Faults, pages: Mapping[str, Page]) -> None:
         self._faults = faults
         self._pages: dict[str, Page] = {

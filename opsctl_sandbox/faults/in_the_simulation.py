@@ -38,7 +38,7 @@ def write(failure: Failure) -> dict[str, Any]:
 
 
 def pages(simulation: Simulation) -> Mapping[str, Callable[[Any], Any]]:
-    """The pages for `admin.Admin`."""
+    """The pages for `admin.ControlPages`."""
 
     def failures(body: Any) -> Any:
         world = simulation.world()

@@ -6,11 +6,11 @@ from typing import Any
 
 from opsctl_sandbox.cluster.values import StartTask, Task
 from opsctl_sandbox.wire.calls import Refused
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 
 async def environment(
-    intent: StartTask, inside: Inside, variables: Mapping[str, str]
+    intent: StartTask, inside: LocalClient, variables: Mapping[str, str]
 ) -> dict[str, str]:
     """`variables` point at the sandbox, as the task's role would point at AWS."""
     container = intent.definition.containers[0]
@@ -25,7 +25,7 @@ async def environment(
     return found
 
 
-async def _secret(inside: Inside, source: str) -> str:
+async def _secret(inside: LocalClient, source: str) -> str:
     """The value behind a parameter's name or ARN, or a secret's; empty when there is none."""
     try:
         if ":secretsmanager:" in source:

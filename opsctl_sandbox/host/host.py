@@ -18,11 +18,12 @@ from opsctl_sandbox.host import journal, prober
 from opsctl_sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl_sandbox.host.journal import Journal, Place
 from opsctl_sandbox.host.meters import Meters, Traffic
+from opsctl_sandbox.host.prober import Check
 from opsctl_sandbox.host.runner import Launcher, Outcome, Runner
 from opsctl_sandbox.host.stand_in import StandIn
-from opsctl_sandbox.ministack import load_balancers
+from opsctl_sandbox.ministack import load_balancers, records
 from opsctl_sandbox.simulation import Simulation
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 log = logging.getLogger(__name__)
 _TICK = 0.05
@@ -34,7 +35,7 @@ class Host:
     def __init__(
         self,
         simulation: Simulation,
-        inside: Inside,
+        inside: LocalClient,
         *,
         launcher: Launcher,
         limit: int,
@@ -59,7 +60,7 @@ class Host:
             self._runner,
             traffic,
             self.balancer,
-            load_balancers=load_balancers.load_balancers,
+            load_balancers=load_balancers.names_by_target_group,
             cache_port=cache_port,
         )
 
@@ -130,14 +131,19 @@ class Host:
         self.balancer.routes.register(key, address)
         if self._stand_in is not None:
             return
-        check = load_balancers.health_check(intent.target_group, self._simulation.speed)
         self._probes[key] = asyncio.ensure_future(
             prober.probe(
                 lambda: self._address(intent),
-                check,
+                self._check(intent.target_group),
                 lambda ok, reason: self._engine.target_health(*key, ok, reason),
             )
         )
+
+    def _check(self, target_group: str) -> Check:
+        """The target group's check, its clocks in wall time."""
+        check, speed = load_balancers.health_check(target_group), self._simulation.speed
+        # A real process answers in real time, however fast the clock runs.
+        return Check(check.interval / speed, max(1.0, check.timeout / speed), check.path)
 
     def _address(self, intent: RegisterTarget) -> Address | None:
         """Where the target's process really listens, by the container port of its host port."""
@@ -167,7 +173,7 @@ class Host:
         place = self._place(intent.subject) if intent.source == "task" else None
         instance = self._engine.world.instances.get(intent.subject)
         if instance is not None:
-            place = load_balancers.instance_log(instance, intent.source)
+            place = records.instance_log(instance, intent.source)
         for line in intent.lines:
             self._journal.write(place, line)
 

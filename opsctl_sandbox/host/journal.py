@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from opsctl_sandbox.wire.calls import Refused
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 Place = tuple[str, str]  # group, stream
 Event = dict[str, Any]
@@ -14,7 +14,7 @@ _LONGEST = 16 * 1024  # characters; where Docker cuts a line for its log drivers
 
 
 class Journal:
-    def __init__(self, inside: Inside, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, inside: LocalClient, *, clock: Callable[[], float] = time.time) -> None:
         self._inside = inside
         self._clock = clock
         self._waiting: dict[Place, list[Event]] = defaultdict(list)

@@ -13,7 +13,8 @@ from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.host import redis_metrics
 from opsctl_sandbox.host.balancer import Balancer
 from opsctl_sandbox.host.runner import Runner
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.ministack import records
+from opsctl_sandbox.wire.local_client import LocalClient
 
 _BATCH = 500
 _NODES = (("CacheNodeId", "0001"),)
@@ -59,7 +60,7 @@ class Traffic:
 class Meters:
     def __init__(
         self,
-        inside: Inside,
+        inside: LocalClient,
         world: World,
         runner: Runner,
         traffic: Traffic,
@@ -182,7 +183,7 @@ class Meters:
             yield Point("AWS/AutoScaling", "GroupInServiceInstances", mine, len(running))
 
     async def _cache(self) -> list[Point]:
-        clusters = redis_metrics.clusters()
+        clusters = records.cache_clusters()
         if not self._cache_port or not clusters:
             return []
         figures = await asyncio.to_thread(redis_metrics.figures, self._cache_port)

@@ -4,8 +4,6 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import elasticache
-
 # CloudWatch's name -> (field of INFO, unit)
 _FIELDS = {
     "CurrConnections": ("connected_clients", "Count"),
@@ -19,10 +17,6 @@ _FIELDS = {
 COUNTERS = frozenset({"NewConnections", "Evictions", "CacheHits", "CacheMisses"})
 # Of a cache.t4g.micro, in bytes.
 _NODE_MEMORY = 0.5 * (1 << 30)
-
-
-def clusters() -> list[str]:
-    return [str(scoped[-1]) for scoped in elasticache._clusters._data]
 
 
 def figures(port: int) -> Mapping[str, tuple[float, str]]:

@@ -14,7 +14,7 @@ from opsctl_sandbox.host import children
 _ATTEMPTS = 5
 
 
-class Cache:
+class RedisServer:
     """`port` is real when `redis` is true; else it is held, so that a connection is refused."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:

@@ -1,35 +1,64 @@
-"""What the host reads of ministack's records: how targets are checked, where instances log."""
+"""Load balancers and target groups as ministack recorded them."""
 
-import base64
-import binascii
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ministack.services import alb
 
-from opsctl_sandbox.cluster.values import Instance
-from opsctl_sandbox.host.journal import Place
-from opsctl_sandbox.host.prober import Check
-from opsctl_sandbox.ministack import records
-
-_COLLECTED = re.compile(r'"log_group_name":\s*"([^"]+)",\s*"log_stream_name":\s*"([^"]+)"')
+from opsctl_sandbox.cluster.values import LoadBalancer
+from opsctl_sandbox.ministack.records import find
 
 
-def health_check(target_group: str, speed: float) -> Check:
-    """The target group's check, its clocks in wall time."""
-    group = _find(alb._tgs, target_group) or {}
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """`interval` and `timeout` are simulated seconds; a path makes it an HTTP check."""
+
+    interval: float
+    timeout: float
+    path: str = ""
+
+
+def load_balancer(entry: Mapping[str, Any]) -> LoadBalancer:
+    """An entry of a service's `loadBalancers` with the clocks of its target group.
+
+    Raises KeyError when the target group does not exist.
+    """
+    arn = entry["targetGroupArn"]
+    group = find(alb._tgs, arn)
+    if group is None:
+        raise KeyError(arn)
+    attributes = {one["Key"]: one["Value"] for one in find(alb._tg_attrs, arn) or ()}
+    return LoadBalancer(
+        target_group=arn,
+        container=entry["containerName"],
+        container_port=int(entry["containerPort"]),
+        interval=float(group.get("HealthCheckIntervalSeconds", 30)),
+        timeout=float(group.get("HealthCheckTimeoutSeconds", 10)),
+        healthy_threshold=int(group.get("HealthyThresholdCount", 5)),
+        unhealthy_threshold=int(group.get("UnhealthyThresholdCount", 2)),
+        deregistration_delay=float(attributes.get("deregistration_delay.timeout_seconds", 300)),
+    )
+
+
+def health_check(target_group: str) -> HealthCheck:
+    group = find(alb._tgs, target_group) or {}
     path = group.get("HealthCheckPath") or "/"
-    return Check(
-        interval=float(group.get("HealthCheckIntervalSeconds", 30)) / speed,
-        # A real process answers in real time, however fast the clock runs.
-        timeout=max(1.0, float(group.get("HealthCheckTimeoutSeconds", 10)) / speed),
+    return HealthCheck(
+        interval=float(group.get("HealthCheckIntervalSeconds", 30)),
+        timeout=float(group.get("HealthCheckTimeoutSeconds", 10)),
         path=path if group.get("HealthCheckProtocol") in ("HTTP", "HTTPS") else "",
     )
 
 
+def has_listener(target_group: str) -> bool:
+    """Whether a load balancer's listener forwards to the target group."""
+    return any(target_group in str(listener) for listener in _listeners())
+
+
 def target_group(load_balancer: str) -> str | None:
     """Where the first listener of a load balancer forwards to."""
-    for listener in list(alb._listeners._data.values()):
+    for listener in _listeners():
         if listener.get("LoadBalancerArn") == load_balancer:
             for action in listener.get("DefaultActions") or ():
                 if action.get("TargetGroupArn"):
@@ -37,35 +66,17 @@ def target_group(load_balancer: str) -> str | None:
     return None
 
 
-def load_balancers() -> dict[str, str]:
-    """The full name of the load balancer (`net/NAME/ID`) before each target group's ARN."""
-    found = {}
-    for listener in list(alb._listeners._data.values()):
-        balancer = str(listener.get("LoadBalancerArn", ""))
-        group = target_group(balancer)
-        if group and ":loadbalancer/net/" in balancer:
-            found[group] = balancer.partition(":loadbalancer/")[2]
-    return found
+def names_by_target_group() -> dict[str, str]:
+    """The full name (`net/NAME/ID`) of the network load balancer before each target group."""
+    names = {}
+    for listener in _listeners():
+        arn = str(listener.get("LoadBalancerArn", ""))
+        group = target_group(arn)
+        if group and ":loadbalancer/net/" in arn:
+            names[group] = arn.partition(":loadbalancer/")[2]
+    return names
 
 
-def instance_log(instance: Instance, source: str) -> Place | None:
-    """The group and stream that the instance's user data sends this source to.
-
-    The agent's stream has the cluster before the instance, the one of ECS has not.
-    """
-    launch = records.launch(records.group(instance.group) or {})
-    for group, stream in _COLLECTED.findall(_decoded(str(launch.get("UserData", "")))):
-        if ("/" in stream) == (source == "agent"):
-            return group, stream.replace("{instance_id}", instance.id)
-    return None
-
-
-def _decoded(text: str) -> str:
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return text
-
-
-def _find(store: Any, key: str) -> Any:
-    return next((value for scoped, value in store._data.items() if scoped[-1] == key), None)
+def _listeners() -> list[dict[str, Any]]:
+    """A copy: calls change the store while others read it."""
+    return list(alb._listeners._data.values())

@@ -1,94 +1,93 @@
-"""What the simulation reads of ministack's state: target groups, launch templates, subnets.
+"""What ministack recorded of groups, launch templates, subnets, images and caches. Only reads."""
 
-The one place that knows ministack's stores (1.5.33); it never writes to them.
-"""
-
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from ministack.services import alb, autoscaling, ec2, ecr
+from ministack.services import autoscaling, ec2, ecr, elasticache
 
-from opsctl_sandbox.cluster.values import LoadBalancer
+from opsctl_sandbox.cluster.values import Instance
 
 Record = Mapping[str, Any]
 _IMAGE = re.compile(
     r"\d{12}\.dkr\.ecr\.[^/]+/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
+_COLLECTED = re.compile(r'"log_group_name":\s*"([^"]+)",\s*"log_stream_name":\s*"([^"]+)"')
 
 
-def _find(store: Any, key: str) -> Any:
-    """By its last key, whatever account and Region it is filed under."""
-    return next((v for k, v in store._data.items() if k[-1] == key), None)
-
-
-def load_balancer(asked: Record) -> LoadBalancer:
-    """A service's load balancer with the clocks of its target group. Raises KeyError when the
-    target group does not exist."""
-    arn = asked["targetGroupArn"]
-    group = _find(alb._tgs, arn)
-    if group is None:
-        raise KeyError(arn)
-    attributes = {a["Key"]: a["Value"] for a in _find(alb._tg_attrs, arn) or ()}
-    return LoadBalancer(
-        target_group=arn,
-        container=asked["containerName"],
-        container_port=int(asked["containerPort"]),
-        interval=float(group.get("HealthCheckIntervalSeconds", 30)),
-        timeout=float(group.get("HealthCheckTimeoutSeconds", 10)),
-        healthy_threshold=int(group.get("HealthyThresholdCount", 5)),
-        unhealthy_threshold=int(group.get("UnhealthyThresholdCount", 2)),
-        deregistration_delay=float(attributes.get("deregistration_delay.timeout_seconds", 300)),
-    )
+def find(store: Any, key: str) -> Any:
+    """By its last key, whatever account and Region it is filed under; None when it is not there."""
+    return next((value for scoped, value in store._data.items() if scoped[-1] == key), None)
 
 
 def digest(image: str) -> str | None:
     """The digest behind an ECR image; None when it is not there, empty for other registries."""
-    found = _IMAGE.fullmatch(image)
-    if found is None:
+    name = _IMAGE.fullmatch(image)
+    if name is None:
         return ""
-    key = "imageDigest" if found["digest"] else "imageTag"
-    wanted = found["digest"] or found["tag"] or "latest"
-    for one in _find(ecr._images, found["name"]) or ():
-        if wanted in (one.get("imageId", {}).get(key), one.get(key)):
+    key = "imageDigest" if name["digest"] else "imageTag"
+    version = name["digest"] or name["tag"] or "latest"
+    for one in find(ecr._images, name["name"]) or ():
+        if version in (one.get("imageId", {}).get(key), one.get(key)):
             return str(one["imageDigest"])
     return None
 
 
-def balanced(target_group: str) -> bool:
-    """Whether a load balancer's listener uses the target group."""
-    return any(target_group in str(v) for v in alb._listeners._data.values())
-
-
 def group(name: str) -> dict[str, Any] | None:
-    """ministack's record of an Auto Scaling group."""
-    found: dict[str, Any] | None = _find(autoscaling._asgs, name)
-    return found
+    """An Auto Scaling group."""
+    record: dict[str, Any] | None = find(autoscaling._asgs, name)
+    return record
 
 
-def launch(record: Record) -> Record:
+def launch(group: Record) -> Record:
     """The launch template's (or configuration's) data behind a group: InstanceType, UserData…"""
-    template = record.get("LaunchTemplate") or {}
+    template = group.get("LaunchTemplate") or {}
     identifier = template.get("LaunchTemplateId")
-    if identifier:
-        found = _find(ec2._launch_templates, identifier)
-        if not found:
-            return {}
-        wanted = str(template.get("Version", "$Default"))
-        versions = found["Versions"]
-        exact = [v for v in versions if str(v["VersionNumber"]) == wanted]
-        data: Record = (exact or versions[-1:])[0].get("LaunchTemplateData", {})
-        return data
-    return _find(autoscaling._launch_configs, record.get("LaunchConfigurationName", "")) or {}
+    if not identifier:
+        return find(autoscaling._launch_configs, group.get("LaunchConfigurationName", "")) or {}
+    record = find(ec2._launch_templates, identifier)
+    if not record:
+        return {}
+    number = str(template.get("Version", "$Default"))
+    versions = record["Versions"]
+    exact = [version for version in versions if str(version["VersionNumber"]) == number]
+    data: Record = (exact or versions[-1:])[0].get("LaunchTemplateData", {})
+    return data
+
+
+def instance_log(instance: Instance, source: str) -> tuple[str, str] | None:
+    """The log group and stream that the instance's user data sends this source to.
+
+    The agent's stream has the cluster before the instance, the one of ECS has not.
+    """
+    user_data = decoded(str(launch(group(instance.group) or {}).get("UserData", "")))
+    for log_group, stream in _COLLECTED.findall(user_data):
+        if ("/" in stream) == (source == "agent"):
+            return log_group, stream.replace("{instance_id}", instance.id)
+    return None
+
+
+def decoded(user_data: str) -> str:
+    """User data as text, whether it is recorded as Base64 or as it is."""
+    try:
+        return base64.b64decode(user_data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return user_data
 
 
 def network(subnet: str) -> str | None:
     """The VPC of a subnet."""
-    found = _find(ec2._subnets, subnet)
-    return found.get("VpcId") if found else None
+    record = find(ec2._subnets, subnet)
+    return record.get("VpcId") if record else None
 
 
 def zone(subnet: str) -> str | None:
     """The Availability Zone of a subnet."""
-    found = _find(ec2._subnets, subnet)
-    return found.get("AvailabilityZone") if found else None
+    record = find(ec2._subnets, subnet)
+    return record.get("AvailabilityZone") if record else None
+
+
+def cache_clusters() -> list[str]:
+    return [str(scoped[-1]) for scoped in elasticache._clusters._data]

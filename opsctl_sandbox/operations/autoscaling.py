@@ -22,14 +22,13 @@ def specification(name: str, region: str) -> GroupSpec:
     zones = tuple(records.zone(s) or f"{region}a" for s in subnets)
     return GroupSpec(
         name=name,
-        cluster=user_data.cluster(str(launch.get("UserData", ""))),
+        cluster=user_data.cluster(records.decoded(str(launch.get("UserData", "")))),
         desired=int(record.get("DesiredCapacity", 0)),
         minimum=int(record.get("MinSize", 0)),
         maximum=int(record.get("MaxSize", 0)),
         zones=zones or tuple(record.get("AvailabilityZones") or (f"{region}a",)),
         subnets=subnets,
         instance_type=str(launch.get("InstanceType", "t3.small")),
-        cooldown=float(record.get("DefaultCooldown", 300)),
         launch=_launch(record),
     )
 

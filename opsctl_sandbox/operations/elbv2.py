@@ -3,7 +3,7 @@
 from typing import Any
 
 from opsctl_sandbox.cluster.values import Target
-from opsctl_sandbox.ministack import records
+from opsctl_sandbox.ministack import load_balancers
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Structure
 
@@ -13,7 +13,7 @@ Answer = dict[str, Any]
 def _described(simulation: Simulation, target: Target) -> Answer:
     instance = simulation.engine.world.instances.get(target.instance)
     state, reason, description = target.state, target.reason, target.description
-    if state != "draining" and not records.balanced(target.target_group):
+    if state != "draining" and not load_balancers.has_listener(target.target_group):
         state, reason = "unused", "Target.NotInUse"
         description = "Target group is not configured to receive traffic from the load balancer"
     health: Answer = {"State": state}

@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from opsctl_sandbox.operations import autoscaling, ec2, elbv2
 from opsctl_sandbox.operations.ecs import (
     capacity_providers,
+    clusters,
+    container_instances,
     deployments,
     lists,
     services,
     tags,
+    task_definitions,
     tasks,
 )
 from opsctl_sandbox.simulation import Simulation
@@ -20,6 +23,17 @@ _MINISTACK = frozenset(
     {"ListAccountSettings", "PutAccountSetting", "PutAccountSettingDefault"}
     | {"DeleteAccountSetting", "DiscoverPollEndpoint"}
 )
+_ECS = (
+    capacity_providers,
+    clusters,
+    container_instances,
+    deployments,
+    lists,
+    services,
+    tags,
+    task_definitions,
+    tasks,
+)
 Answerer = Callable[[Simulation, Structure], Structure]
 Blender = Callable[[Simulation, Call, Forward], Awaitable[Structure]]
 
@@ -29,7 +43,7 @@ def operations(simulation: Simulation) -> Operations:
     table: dict[tuple[str, str], Operation] = {}
     for name in models.operations("ecs") - _MINISTACK:
         table["ecs", name] = _unanswered
-    for module in (tasks, lists, services, deployments, capacity_providers, tags):
+    for module in _ECS:
         for name, answer in module.ANSWERS.items():
             table["ecs", name] = _from_state(simulation, answer)
     for service, blends in (

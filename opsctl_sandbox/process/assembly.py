@@ -4,30 +4,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opsctl_sandbox.cloudformation import takeover
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import StartTask
 from opsctl_sandbox.faults import in_the_simulation
-from opsctl_sandbox.faults.control import Admin
+from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Faults
 from opsctl_sandbox.host import container_environment
 from opsctl_sandbox.host.containers import Containers
-from opsctl_sandbox.host.dns_names import Doors
+from opsctl_sandbox.host.dns_names import DnsNames
 from opsctl_sandbox.host.host import Host
 from opsctl_sandbox.host.meters import Traffic
 from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Launcher
 from opsctl_sandbox.host.stand_in import StandIn
-from opsctl_sandbox.ministack import cloudformation, records
-from opsctl_sandbox.ministack.repairs import change_sets, launch_configurations
+from opsctl_sandbox.ministack import account, records, security_group_rules
+from opsctl_sandbox.ministack.application import application as ministack
+from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
+from opsctl_sandbox.ministack.repairs import change_sets
 from opsctl_sandbox.ministack.repairs import table as repaired
+from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import table as simulated
 from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.front import Front
 from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.simulation import Simulation, real_time
-from opsctl_sandbox.wire.http import Application
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 if TYPE_CHECKING:
     from opsctl_sandbox.host.container_engine import ContainerEngine
@@ -35,10 +38,9 @@ if TYPE_CHECKING:
 _ANSWERS_STOP = 10.0  # wall seconds
 
 
-class Machine:
+class Assembly:
     def __init__(
         self,
-        ministack: Application,
         sandbox: Sandbox,
         home: Path,
         environ: Mapping[str, str],
@@ -46,6 +48,8 @@ class Machine:
     ) -> None:
         """With an engine the tasks are its containers, without one they are processes."""
         settings = sandbox.settings
+        registry = f"127.0.0.1:{sandbox.port}"
+        account.seed(cache_port=sandbox.cache_port, registry=registry)
         cluster = Engine(
             settings.seed,
             account=settings.account,
@@ -57,28 +61,33 @@ class Machine:
         )
         self.simulation = Simulation(cluster, speed=settings.speed, clock=real_time)
         traffic = Traffic()
-        cloudformation.install(self.simulation)
-        launch_configurations.install()
+        types = ResourceTypes()
+        security_group_rules.install(types)
         change_sets.install()
+        takeover.install(self.simulation, types)
         operations = {
-            **repaired.operations(f"127.0.0.1:{sandbox.port}", traffic.count),
+            **repaired.operations(registry, traffic.count),
             **simulated.operations(self.simulation),
         }
-        inside = Inside(ministack, operations, account=settings.account, region=settings.region)
+        client = LocalClient(
+            ministack, operations, account=settings.account, region=settings.region
+        )
         self.host = Host(
             self.simulation,
-            inside,
-            launcher=_launcher(inside, sandbox, home, environ, engine),
+            client,
+            launcher=_launcher(client, sandbox, home, environ, engine),
             limit=settings.max_processes,
             traffic=traffic,
             cache_port=sandbox.cache_port if sandbox.redis else None,
             stand_in=StandIn() if settings.tasks == "none" else None,
         )
-        self.doors = Doors(self.host.balancer)
-        operations |= self.doors.operations()
+        self.dns_names = DnsNames(self.host.balancer)
+        operations |= NetworkLoadBalancers(
+            types, listen=self.dns_names.listen, close=self.dns_names.close
+        ).operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
         pages = {"/_sandbox/metadata/": self._metadata, **in_the_simulation.pages(self.simulation)}
-        admin = Admin(faults, pages)
+        admin = ControlPages(faults, pages)
         self.front = Front(
             ministack, operations, faults=faults, admin=admin, account=settings.account
         )
@@ -93,7 +102,7 @@ class Machine:
 
 
 def _launcher(
-    inside: Inside,
+    client: LocalClient,
     sandbox: Sandbox,
     home: Path,
     environ: Mapping[str, str],
@@ -101,17 +110,17 @@ def _launcher(
 ) -> Launcher:
     variables = environment.variables(sandbox)
 
-    async def given(intent: StartTask) -> Mapping[str, str]:
-        return await container_environment.environment(intent, inside, variables)
+    async def variables_of(intent: StartTask) -> Mapping[str, str]:
+        return await container_environment.environment(intent, client, variables)
 
     if engine is None:
         return Processes(
-            home / "images", registry=sandbox.endpoint, environ=environ, environment=given
+            home / "images", registry=sandbox.endpoint, environ=environ, environment=variables_of
         )
     return Containers(
         engine,
         home=home,
         prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
         registry=f"127.0.0.1:{sandbox.port}",
-        environment=given,
+        environment=variables_of,
     )

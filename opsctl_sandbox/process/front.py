@@ -7,7 +7,7 @@ Registry traffic (`/v2/`) and everything else that is no AWS call streams throug
 import logging
 import re
 
-from opsctl_sandbox.faults.control import Admin
+from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
 from opsctl_sandbox.wire import codec, http, models
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
@@ -26,7 +26,7 @@ class Front:
         operations: Operations,
         *,
         faults: Faults,
-        admin: Admin,
+        admin: ControlPages,
         account: str,
     ) -> None:
         self._ministack = ministack

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from opsctl_sandbox.errors import SandboxError
-from opsctl_sandbox.host.redis_server import Cache
+from opsctl_sandbox.host.redis_server import RedisServer
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
-from opsctl_sandbox.process.task_kind import Choice, choose
+from opsctl_sandbox.process.task_kind import TaskKind, choose
 
 if TYPE_CHECKING:
-    from opsctl_sandbox.process.assembly import Machine
+    from opsctl_sandbox.process.assembly import Assembly
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def main(content: str, listener: int, report: int) -> int:
 def run(
     home: Home,
     settings: Settings,
-    choice: Choice,
+    choice: TaskKind,
     listener: socket.socket,
     environ: Mapping[str, str],
     ready: Callable[[Sandbox], None],
@@ -68,18 +68,13 @@ def run(
     _forget_the_last(home)
     try:
         # Imported late: ministack reads its environment on import and takes a third of a second.
-        from ministack.app import app as ministack
-
-        from opsctl_sandbox.ministack import account, security_group_rules
-        from opsctl_sandbox.process.assembly import Machine
+        from opsctl_sandbox.process.assembly import Assembly
     except ImportError as error:
         raise SandboxError(
             f"the sandbox is not installed: {error}", hint="pipx install '.[sandbox]'"
         ) from error
-    with Cache(home.path, environ) as cache:
+    with RedisServer(home.path, environ) as cache:
         port = listener.getsockname()[1]
-        account.seed(cache_port=cache.port, registry=f"127.0.0.1:{port}")
-        security_group_rules.add()
         sandbox = Sandbox(
             settings=replace(settings, tasks=choice.tasks),
             pid=os.getpid(),
@@ -90,8 +85,8 @@ def run(
             because=choice.because,
             engine=choice.engine.where if choice.engine else "",
         )
-        machine = Machine(ministack, sandbox, home.path, environ, choice.engine)
-        asyncio.run(serve(machine, listener, lambda: _announce(home, sandbox, ready)))
+        assembly = Assembly(sandbox, home.path, environ, choice.engine)
+        asyncio.run(serve(assembly, listener, lambda: _announce(home, sandbox, ready)))
 
 
 def _forget_the_last(home: Home) -> None:
@@ -110,10 +105,10 @@ def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) ->
     ready(sandbox)
 
 
-async def serve(machine: "Machine", listener: socket.socket, started: Callable[[], None]) -> None:
+async def serve(assembly: "Assembly", listener: socket.socket, started: Callable[[], None]) -> None:
     """Until SIGTERM or the end of the simulation; `started` is told once calls are answered."""
     config = uvicorn.Config(
-        machine.front,
+        assembly.front,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -127,8 +122,8 @@ async def serve(machine: "Machine", listener: socket.socket, started: Callable[[
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    machine.doors.install()
-    running = asyncio.create_task(machine.host.run())
+    assembly.dns_names.start()
+    running = asyncio.create_task(assembly.host.run())
     running.add_done_callback(lambda done: _end_with_the_clock(server, done))
     if server.started:
         try:

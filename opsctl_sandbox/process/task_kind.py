@@ -20,7 +20,7 @@ _WITHOUT = "opsctl sandbox up --tasks process"
 
 
 @dataclass(frozen=True)
-class Choice:
+class TaskKind:
     """`because` is a sentence for `up`; only with `docker` there is an engine."""
 
     tasks: Literal["docker", "process", "none"]
@@ -28,22 +28,22 @@ class Choice:
     engine: "ContainerEngine | None" = None
 
 
-def choose(wanted: Tasks, environ: Mapping[str, str]) -> Choice:
+def choose(wanted: Tasks, environ: Mapping[str, str]) -> TaskKind:
     """`environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
 
     Raises EngineError when containers are asked for and no engine can run them.
     """
     if wanted == "none":
-        return Choice("none", "tasks are only told (--tasks none)")
+        return TaskKind("none", "tasks are only told (--tasks none)")
     if wanted == "process":
-        return Choice("process", "tasks are processes of this machine (--tasks process)")
+        return TaskKind("process", "tasks are processes of this machine (--tasks process)")
     try:
         engine = _local_engine(environ, _ANSWERS_WITHIN[wanted])
     except SandboxError as error:
         if wanted == "docker":
             raise
-        return Choice("process", f"tasks are processes of this machine: {error.message}")
-    return Choice("docker", f"tasks are containers: the engine at {engine.where} answers", engine)
+        return TaskKind("process", f"tasks are processes of this machine: {error.message}")
+    return TaskKind("docker", f"tasks are containers: the engine at {engine.where} answers", engine)
 
 
 def engine_at(where: str) -> "ContainerEngine":

@@ -14,7 +14,7 @@ import yaml
 from opsctl_sandbox.errors import SandboxError, UsageError
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Settings, Tasks
-from opsctl_sandbox.rehearsals.workspace import Object, Stage
+from opsctl_sandbox.rehearsals.workspace import Object, Workspace
 
 FOLDER = Path(__file__).parent / "scenarios"
 Setup = Literal["nothing", "db", "ecs", "released"]
@@ -140,7 +140,7 @@ def run(
     yield RehearsalEvent("step", f"a sandbox, {rehearsal.speed:g} times as fast as AWS")
     *_, started = lifecycle.up(home, settings, environ)
     assert started.sandbox is not None
-    stage = Stage(
+    stage = Workspace(
         started.sandbox,
         directory,
         environ,
@@ -155,7 +155,7 @@ def run(
         list(lifecycle.down(home))
 
 
-def _prepare(rehearsal: Rehearsal, stage: Stage) -> Iterator[RehearsalEvent]:
+def _prepare(rehearsal: Rehearsal, stage: Workspace) -> Iterator[RehearsalEvent]:
     for words in _COMMANDS[rehearsal.setup]:
         # A real task needs its own time to start, however fast the clock runs.
         real = rehearsal.tasks != "none" and words[0] == "update-tasks"
@@ -174,7 +174,7 @@ def _prepare(rehearsal: Rehearsal, stage: Stage) -> Iterator[RehearsalEvent]:
     stage.post("clock", {"speed": rehearsal.speed})
 
 
-def _perform(rehearsal: Rehearsal, stage: Stage, *, json: bool) -> Iterator[RehearsalEvent]:
+def _perform(rehearsal: Rehearsal, stage: Workspace, *, json: bool) -> Iterator[RehearsalEvent]:
     for each in rehearsal.meanwhile:
         if not each.when:
             yield from _meanwhile(each, stage)
@@ -194,7 +194,7 @@ def _perform(rehearsal: Rehearsal, stage: Stage, *, json: bool) -> Iterator[Rehe
     yield RehearsalEvent("result", exit_code=code, otherwise=otherwise, data=data)
 
 
-def _meanwhile(step: Meanwhile, stage: Stage) -> Iterator[RehearsalEvent]:
+def _meanwhile(step: Meanwhile, stage: Workspace) -> Iterator[RehearsalEvent]:
     yield RehearsalEvent("step", f"meanwhile, somebody else: {step}")
     if step.opsctl:
         stage.other(step.opsctl, step.until)

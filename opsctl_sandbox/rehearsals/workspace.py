@@ -68,7 +68,7 @@ class Command:
         return self._process.returncode, [json.loads(line) for line in lines]
 
 
-class Stage:
+class Workspace:
     """`images` gives the Caddyfile of an image by its name; that of any other serves nothing."""
 
     def __init__(

@@ -1,6 +1,5 @@
 """Calls made by the sandbox itself (a task's log lines, a stack's resources), without a socket."""
 
-import asyncio
 from typing import Any
 
 from opsctl_sandbox.wire import codec, http, models
@@ -8,7 +7,7 @@ from opsctl_sandbox.wire.calls import Call, Operations, Structure
 from opsctl_sandbox.wire.http import Application, Request
 
 
-class Inside:
+class LocalClient:
     """`operations` answer first, as for a call from outside; planned faults do not strike."""
 
     def __init__(
@@ -40,13 +39,6 @@ class Inside:
             return await forward(parameters)
         call = Call(service, operation, parameters, self._region, self._account)
         return dict(await ours(call, forward))
-
-    def call_from_thread(
-        self, loop: asyncio.AbstractEventLoop, service: str, operation: str, **parameters: Any
-    ) -> dict[str, Any]:
-        """The same for code on a worker thread."""
-        waiting = self.call(service, operation, **parameters)
-        return asyncio.run_coroutine_threadsafe(waiting, loop).result(timeout=60)
 
 
 def _scope() -> http.Scope:

@@ -1,7 +1,6 @@
 """Lists in pages where ministack gives them whole or takes any token, and the refusals and filters
 that belong to them."""
 
-from opsctl_sandbox.ministack.repairs import launch_configurations
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
@@ -46,29 +45,7 @@ async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
     return await ministack(asked)
 
 
-async def describe_tags(call: Call, ministack: Forward) -> Structure:
-    """Auto Scaling's tags, by group, key, value and whether instances get them."""
-    answer = await ministack(call.parameters)
-    members = {
-        "auto-scaling-group": "ResourceId",
-        "key": "Key",
-        "value": "Value",
-        "propagate-at-launch": "PropagateAtLaunch",
-    }
-    kept = list(answer.get("Tags", ()))
-    for one in call.parameters.get("Filters") or ():
-        member = members[one["Name"]]
-        kept = [tag for tag in kept if str(tag.get(member)) in one.get("Values", ())]
-    return {**answer, "Tags": kept}
-
-
 OPERATIONS: Operations = {
-    ("autoscaling", "DescribeLaunchConfigurations"): paged(
-        size=50, most=100, code="InvalidNextToken", whole=launch_configurations.describe
-    ),
-    ("autoscaling", "DescribeTags"): paged(
-        size=50, most=100, code="InvalidNextToken", whole=describe_tags
-    ),
     ("ecr", "DescribeImages"): paged(size=100, most=1000, code=_ECR, whole=describe_images),
     ("ecr", "DescribeRepositories"): paged(size=100, most=1000, code=_ECR),
     ("ecr", "ListImages"): paged(size=100, most=1000, code=_ECR),
@@ -80,5 +57,4 @@ OPERATIONS: Operations = {
     ),
     ("logs", "DescribeLogGroups"): paged(size=50, code=_LOGS),
     ("logs", "DescribeLogStreams"): paged(size=50, code=_LOGS, whole=describe_log_streams),
-    ("monitoring", "ListMetrics"): paged(size=500, code="InvalidNextToken"),
 }

@@ -1,11 +1,11 @@
-"""What ECS lists: names in pages, with every filter of the API."""
+"""What ECS lists: names in pages, filtered as the API filters them."""
 
 from typing import Any
 
 from opsctl_sandbox.cluster import placement
 from opsctl_sandbox.cluster.values import Service, Task
 from opsctl_sandbox.cluster.world import World
-from opsctl_sandbox.operations.ecs import answers, cluster_query
+from opsctl_sandbox.operations.ecs import answers
 from opsctl_sandbox.operations.ecs.requests import cluster_name, invalid, last, one_of, page
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Refused, Structure
@@ -58,17 +58,6 @@ def list_task_definitions(simulation: Simulation, asked: Structure) -> Answer:
     return page([d.arn for d in found], asked, "taskDefinitionArns")
 
 
-def list_task_definition_families(simulation: Simulation, asked: Structure) -> Answer:
-    """Here the prefix is one; a family is active while one revision is."""
-    world = simulation.world()
-    wanted = one_of(asked, "status", ("ACTIVE", "INACTIVE", "ALL"), "ALL")
-    prefix = asked.get("familyPrefix") or ""
-    every = {d.family for d in world.definitions.values() if d.family.startswith(prefix)}
-    active = {d.family for d in world.definitions.values() if d.arn not in world.inactive}
-    chosen = {"ALL": every, "ACTIVE": every & active, "INACTIVE": every - active}[wanted]
-    return page(sorted(chosen), asked, "families")
-
-
 def list_tasks(simulation: Simulation, asked: Structure) -> Answer:
     world = simulation.world()
     name = cluster_name(world, asked)
@@ -111,12 +100,12 @@ def list_container_instances(simulation: Simulation, asked: Structure) -> Answer
     world = simulation.world()
     states = ("ACTIVE", "DRAINING", "REGISTERING", "DEREGISTERING", "REGISTRATION_FAILED")
     wanted = one_of(asked, "status", states)
-    passes = cluster_query.read(asked.get("filter") or "")
+    if asked.get("filter"):
+        raise invalid("The sandbox does not evaluate filter expressions.")
     found = [
         i.arn
         for i in placement.container_instances(world, cluster_name(world, asked))
         if wanted in ("", "DRAINING" if i.draining else "ACTIVE")
-        and passes(answers.container_instance(simulation, i))
     ]
     return page(found, asked, "containerInstanceArns")
 
@@ -125,7 +114,6 @@ ANSWERS = {
     "ListClusters": list_clusters,
     "ListServices": list_services,
     "ListTaskDefinitions": list_task_definitions,
-    "ListTaskDefinitionFamilies": list_task_definition_families,
     "ListTasks": list_tasks,
     "ListContainerInstances": list_container_instances,
 }

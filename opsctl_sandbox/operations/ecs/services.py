@@ -5,7 +5,7 @@ from typing import Any
 
 from opsctl_sandbox.cluster.values import LoadBalancer, Service, ServiceSpec
 from opsctl_sandbox.cluster.world import World
-from opsctl_sandbox.ministack import records
+from opsctl_sandbox.ministack import load_balancers
 from opsctl_sandbox.operations.ecs import answers
 from opsctl_sandbox.operations.ecs.requests import (
     cluster_name,
@@ -36,7 +36,7 @@ def _balancers(world: World, asked: Structure, definition: str) -> tuple[LoadBal
     found: list[LoadBalancer] = []
     for one in asked.get("loadBalancers") or ():
         try:
-            balancer = records.load_balancer(one)
+            balancer = load_balancers.load_balancer(one)
         except KeyError as error:
             raise Refused(
                 "InvalidParameterException",

@@ -112,7 +112,8 @@ class Sequences(RuleBasedStateMachine):
         if what == "lose":
             self.engine.terminate_instance(chosen)
         elif what in ("cut", "mend"):
-            self.engine.disconnect_agent(chosen, connected=what == "mend")
+            world = self.engine.world
+            instances.connect_agent(world, world.instances[chosen], what == "mend")
         else:
             self.engine.drain_instance(chosen, what == "drain")
 
@@ -167,7 +168,7 @@ class Sequences(RuleBasedStateMachine):
         engine, world = self.engine, self.engine.world
         engine.plan_failures(())
         for instance in list(world.instances.values()):
-            engine.disconnect_agent(instance.id, connected=True)
+            instances.connect_agent(engine.world, instance, True)
             engine.drain_instance(instance.id, False)
             if not instance.joined:
                 engine.terminate_instance(instance.id)

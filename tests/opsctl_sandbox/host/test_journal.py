@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, cast
 
 from opsctl_sandbox.host.journal import Journal
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 
 class Logs:
@@ -24,7 +24,7 @@ class Logs:
 
 def flushed(*lines: str) -> Logs:
     logs = Logs()
-    journal = Journal(cast(Inside, logs))
+    journal = Journal(cast(LocalClient, logs))
     for line in lines:
         journal.write(("group", "stream"), line)
     asyncio.run(journal.flush())

@@ -16,7 +16,7 @@ from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Outcome, Runner
 from opsctl_sandbox.wire.calls import Call, Forward, Structure
 from opsctl_sandbox.wire.http import Receive, Scope, Send
-from opsctl_sandbox.wire.local_client import Inside
+from opsctl_sandbox.wire.local_client import LocalClient
 
 ARN = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/net/web/1"
 
@@ -37,7 +37,7 @@ class Bench:
         self.sent: list[dict[str, Any]] = []
         self.traffic = Traffic()
         self.balancer = Balancer(Routes())
-        inside = Inside(
+        inside = LocalClient(
             nobody, {("monitoring", "PutMetricData"): self._put}, account="1", region="us-east-1"
         )
         outcome = Outcome(

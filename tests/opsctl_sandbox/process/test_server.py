@@ -33,7 +33,7 @@ def test_a_sandbox_whose_clock_breaks_ends_and_says_why(caplog: pytest.LogCaptur
 
     machine: Any = SimpleNamespace(
         front=front,
-        doors=SimpleNamespace(install=lambda: None),
+        dns_names=SimpleNamespace(start=lambda: None),
         host=SimpleNamespace(run=run),
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -32,20 +32,12 @@ def load_balancers(elbv2: Any, name: str) -> None:
         elbv2.create_load_balancer(Name=f"{name}-{number}", Subnets=["subnet-a", "subnet-b"])
 
 
-def launch_configurations(autoscaling: Any, name: str) -> None:
-    for number in range(3):
-        autoscaling.create_launch_configuration(
-            LaunchConfigurationName=f"{name}-{number}", ImageId="ami-1", InstanceType="t3.small"
-        )
-
-
 LISTS: list[tuple[str, Seed, str, dict[str, Any]]] = [
     ("ecr", repositories, "describe_repositories", {}),
     ("ecr", images, "describe_images", {"repositoryName": "NAME"}),
     ("ecr", images, "list_images", {"repositoryName": "NAME"}),
     ("elbv2", target_groups, "describe_target_groups", {}),
     ("elbv2", load_balancers, "describe_load_balancers", {}),
-    ("autoscaling", launch_configurations, "describe_launch_configurations", {}),
 ]
 
 
@@ -83,8 +75,6 @@ def test_a_list_comes_in_pages_that_are_the_whole(
         ("ecr", "describe_repositories", {"maxResults": 1001}, "InvalidParameterException"),
         ("elbv2", "describe_listeners", {"Marker": "junk"}, "ValidationError"),
         ("elasticache", "describe_cache_clusters", {"Marker": "junk"}, "InvalidParameterValue"),
-        ("autoscaling", "describe_tags", {"NextToken": "junk"}, "InvalidNextToken"),
-        ("cloudwatch", "list_metrics", {"NextToken": "junk"}, "InvalidNextToken"),
         ("logs", "describe_log_groups", {"nextToken": "junk"}, "InvalidParameterException"),
     ],
 )
@@ -134,24 +124,3 @@ def test_streams_by_prefix_have_no_order_of_their_last_event(
     plain("logs").describe_log_streams(**asked)
     with pytest.raises(ClientError, match="Cannot order by LastEventTime"):
         connect("logs").describe_log_streams(**asked)
-
-
-def test_tags_of_groups_are_filtered(connect: Connect, plain: Connect, unique: str) -> None:
-    autoscaling = connect("autoscaling")
-    launch_configurations(autoscaling, unique)
-    for number in range(2):
-        autoscaling.create_auto_scaling_group(
-            AutoScalingGroupName=f"{unique}-{number}",
-            LaunchConfigurationName=f"{unique}-0",
-            MinSize=0,
-            MaxSize=0,
-            AvailabilityZones=["us-east-1a"],
-            Tags=[{"Key": unique, "Value": str(number)}],
-        )
-    group = [{"Name": "auto-scaling-group", "Values": [f"{unique}-1"]}]
-    tag = [{"Name": "key", "Values": [unique]}, {"Name": "value", "Values": ["1"]}]
-
-    assert len(plain("autoscaling").describe_tags(Filters=group)["Tags"]) >= 2
-    for filters in (group, tag):
-        (found,) = autoscaling.describe_tags(Filters=filters)["Tags"]
-        assert found["ResourceId"] == f"{unique}-1"
