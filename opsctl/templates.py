@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # JSON takes these as they are; YAML refuses them, or reads a line break.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_PACKAGED = Path(__file__).parent / "_templates"
+_PACKAGED = Path(__file__).parent / "_project" / "templates"
 # In a wheel they lie beside this module, in a checkout (or an editable install) at its top.
 FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "templates"
 

@@ -44,6 +44,16 @@ class Image:
         return _digest(self.manifest)
 
 
+def service_sources() -> Path:
+    """The package `service`: beside this package in a checkout, in opsctl's data when installed.
+
+    Tasks that are processes need its run-time libraries, too: the extra `sandbox` brings them.
+    """
+    top = Path(__file__).parent.parent
+    packaged = top / "opsctl" / "_project" / "service"
+    return packaged if packaged.is_dir() else top / "service"
+
+
 def pack(service: Path, caddyfile: str, *, secrets: bytes | None = None) -> Image:
     """`service` is the package's directory; byte code and caches stay out."""
     raw = io.BytesIO()

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from opsctl.cli import sandbox_process
-from opsctl.cli.screens.console import Console
 from opsctl.cli.options import group, opened
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
 
 app = group("Run a command against a prepared failure.")

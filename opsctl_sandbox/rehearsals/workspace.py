@@ -176,7 +176,7 @@ class Workspace:
     def _service(self) -> Path:
         """What an image holds: the service where tasks are real, else nothing."""
         if self._sandbox.settings.tasks != "none":
-            return ROOT / "service"
+            return images.service_sources()
         empty = self._directory / "service"
         empty.mkdir(exist_ok=True)
         return empty
