@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     except SandboxError as error:
         _write({"type": "error", "message": error.message, "hint": error.hint})
         return error.exit_code
-    except (BrokenPipeError, KeyboardInterrupt):  # nobody reads on
+    except (BrokenPipeError, KeyboardInterrupt):  # the reader left, or Ctrl-C
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 130
     return 0

@@ -193,5 +193,5 @@ def _send(method: str, url: str, body: bytes, kind: str) -> None:
             pass
     except urllib.error.HTTPError as error:
         with error:
-            said = error.read().decode(errors="replace")
-        raise SandboxError(f"the registry refused {method} {url}: {error.code} {said}") from error
+            answer = error.read().decode(errors="replace")
+        raise SandboxError(f"the registry refused {method} {url}: {error.code} {answer}") from error

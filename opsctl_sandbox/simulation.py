@@ -36,7 +36,7 @@ class Simulation:
     def run_at(self, speed: float) -> None:
         """Another speed from now on; what sleeps already wakes at the old one."""
         if not speed > 0:
-            raise ValueError(f"{speed} is no speed; 1 is as fast as AWS")
+            raise ValueError(f"not a speed: {speed}; 1 is as fast as AWS")
         now = self._clock()
         self._stretches.append(Stretch(now, self._at(now), speed))
 
@@ -55,7 +55,7 @@ class Simulation:
 
     def wall(self, at: float) -> datetime:
         """The wall time of a simulated second, at the speed of its day."""
-        held = [each for each in self._stretches if each.at <= at]
+        held = [stretch for stretch in self._stretches if stretch.at <= at]
         then = (held or self._stretches[:1])[-1]
         return then.began + timedelta(seconds=(at - then.at) / then.speed)
 

@@ -22,10 +22,10 @@ class CapacityProviders:
         }
 
     def create(self, logical_id: str, properties: Properties, stack: str) -> Made:
-        asked = to_api("CreateCapacityProvider", properties)
-        asked.setdefault("name", f"{stack}-{logical_id}")
-        capacity_providers.create_capacity_provider(self._simulation, asked)
-        return asked["name"], {}
+        request = to_api("CreateCapacityProvider", properties)
+        request.setdefault("name", f"{stack}-{logical_id}")
+        capacity_providers.create_capacity_provider(self._simulation, request)
+        return request["name"], {}
 
     def update(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
@@ -36,13 +36,13 @@ class CapacityProviders:
 
     def delete(self, identifier: str, properties: Properties) -> None:
         if identifier in self._simulation.world().providers:
-            asked = {"capacityProvider": identifier}
-            capacity_providers.delete_capacity_provider(self._simulation, asked)
+            request = {"capacityProvider": identifier}
+            capacity_providers.delete_capacity_provider(self._simulation, request)
 
     def associate(self, logical_id: str, properties: Properties, stack: str) -> Made:
-        asked = to_api("PutClusterCapacityProviders", properties)
-        capacity_providers.put_cluster_capacity_providers(self._simulation, asked)
-        return asked["cluster"], {}
+        request = to_api("PutClusterCapacityProviders", properties)
+        capacity_providers.put_cluster_capacity_providers(self._simulation, request)
+        return request["cluster"], {}
 
     def associate_anew(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str

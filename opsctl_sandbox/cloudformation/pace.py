@@ -70,18 +70,18 @@ class Pace:
                 await self._roll(physical_id, policy, report)
 
     async def _roll(self, group: str, policy: Policy, report: Callable[[str], None]) -> None:
-        made = self._simulation.engine.replace_instances(group, policy)
-        told = 0
+        replacement = self._simulation.engine.replace_instances(group, policy)
+        reported = 0
         while True:
             self._simulation.world()
-            for reason in made.said[told:]:
+            for reason in replacement.messages[reported:]:
                 report(reason)
-            told = len(made.said)
-            if made.done:
+            reported = len(replacement.messages)
+            if replacement.done:
                 break
             await self._simulation.sleep(_LOOK)
-        if made.reason:
-            raise ResourceFailed(made.reason)
+        if replacement.reason:
+            raise ResourceFailed(replacement.reason)
 
     async def _until(self, look: Callable[[], Done | None]) -> None:
         while (done := look()) is None:
@@ -93,13 +93,15 @@ class Pace:
         begun: Deployment = service.primary
         # The scheduler has to have looked at least once.
         await self._simulation.sleep(self._simulation.engine.world.timings.schedule)
-        await self._until(lambda: stacks.service(self._simulation.world(), service, begun, since))
+        await self._until(
+            lambda: stacks.service_done(self._simulation.world(), service, begun, since)
+        )
 
     async def _group(self, name: str, expected: Signals | None, since: float) -> None:
         def look() -> Done | None:
             world = self._simulation.world()
             group = world.groups.get(name)
-            return stacks.group(world, group, expected, since) if group else Done()
+            return stacks.group_done(world, group, expected, since) if group else Done()
 
         await self._until(look)
 
@@ -133,6 +135,6 @@ class Pace:
             return None if physical_id in world.groups else Done()
         if resource_type == _SERVICE:
             _, cluster, name = physical_id.rsplit("/", 2)
-            found = world.services.get((cluster, name))
-            return None if found and found.status == "DRAINING" else Done()
+            service = world.services.get((cluster, name))
+            return None if service and service.status == "DRAINING" else Done()
         return Done()

@@ -43,10 +43,10 @@ class Resources:
         }
 
     def create_cluster(self, logical_id: str, properties: Properties, stack: str) -> Made:
-        asked = to_api("CreateCluster", properties)
-        asked.setdefault("clusterName", f"{stack}-{logical_id}")
-        made = clusters.create_cluster(self._simulation, asked)["cluster"]
-        return made["clusterName"], {"Arn": made["clusterArn"]}
+        request = to_api("CreateCluster", properties)
+        request.setdefault("clusterName", f"{stack}-{logical_id}")
+        cluster = clusters.create_cluster(self._simulation, request)["cluster"]
+        return cluster["clusterName"], {"Arn": cluster["clusterArn"]}
 
     def update_cluster(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
@@ -59,10 +59,14 @@ class Resources:
             clusters.delete_cluster(self._simulation, {"cluster": identifier})
 
     def create_definition(self, logical_id: str, properties: Properties, stack: str) -> Made:
-        asked = to_api("RegisterTaskDefinition", properties)
-        asked.setdefault("family", f"{stack}-{logical_id}")
-        made = task_definitions.register_task_definition(self._simulation, asked)["taskDefinition"]
-        return made["taskDefinitionArn"], {"TaskDefinitionArn": made["taskDefinitionArn"]}
+        request = to_api("RegisterTaskDefinition", properties)
+        request.setdefault("family", f"{stack}-{logical_id}")
+        definition = task_definitions.register_task_definition(self._simulation, request)[
+            "taskDefinition"
+        ]
+        return definition["taskDefinitionArn"], {
+            "TaskDefinitionArn": definition["taskDefinitionArn"]
+        }
 
     def update_definition(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
@@ -75,27 +79,30 @@ class Resources:
         )
 
     def create_service(self, logical_id: str, properties: Properties, stack: str) -> Made:
-        asked = to_api("CreateService", properties)
-        asked.setdefault("serviceName", f"{stack}-{logical_id}")
-        made = services.create_service(self._simulation, asked)["service"]
-        return made["serviceArn"], {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
+        request = to_api("CreateService", properties)
+        request.setdefault("serviceName", f"{stack}-{logical_id}")
+        service = services.create_service(self._simulation, request)["service"]
+        return service["serviceArn"], {
+            "ServiceArn": service["serviceArn"],
+            "Name": service["serviceName"],
+        }
 
     def update_service(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
     ) -> Made:
-        asked = to_api("UpdateService", new)
+        request = to_api("UpdateService", new)
         _, cluster, name = identifier.rsplit("/", 2)
-        made = services.update_service(
-            self._simulation, {**asked, "cluster": cluster, "service": name}
+        service = services.update_service(
+            self._simulation, {**request, "cluster": cluster, "service": name}
         )["service"]
-        return identifier, {"ServiceArn": identifier, "Name": made["serviceName"]}
+        return identifier, {"ServiceArn": identifier, "Name": service["serviceName"]}
 
     def delete_service(self, identifier: str, properties: Properties) -> None:
         _, cluster, name = identifier.rsplit("/", 2)
-        found = self._simulation.world().services.get((cluster, name))
-        if found and found.status == "ACTIVE":
-            asked = {"cluster": cluster, "service": name, "force": True}
-            services.delete_service(self._simulation, asked)
+        service = self._simulation.world().services.get((cluster, name))
+        if service and service.status == "ACTIVE":
+            request = {"cluster": cluster, "service": name, "force": True}
+            services.delete_service(self._simulation, request)
 
     def create_group(self, logical_id: str, properties: Properties, stack: str) -> Made:
         name, attributes = self._plain["create"](logical_id, properties, stack)

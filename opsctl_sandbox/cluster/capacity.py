@@ -35,8 +35,8 @@ def needed(world: World, provider: CapacityProvider, group: Group) -> int:
         if service.short and of_service(world, service) is provider:
             definition = world.definitions[service.primary.task_definition]
             cpu, memory = instances.size(group.spec.instance_type)
-            each = min(cpu // max(1, definition.cpu), memory // max(1, definition.memory))
-            more += -(-service.short // each) if each else 0
+            per_instance = min(cpu // max(1, definition.cpu), memory // max(1, definition.memory))
+            more += -(-service.short // per_instance) if per_instance else 0
     return len(busy) + max(more, len(coming) if more else 0)
 
 
@@ -46,18 +46,18 @@ def _busy(world: World, instance: Instance) -> bool:
 
 def _scale(world: World, provider: CapacityProvider, group: Group) -> None:
     """Out at once, in after a quarter of an hour, and only instances that are empty."""
-    wanted = -(-needed(world, provider, group) * 100 // provider.target)
-    wanted = min(max(wanted, group.spec.minimum), group.spec.maximum)
-    if wanted > group.desired:
-        group.desired = wanted
+    desired = -(-needed(world, provider, group) * 100 // provider.target)
+    desired = min(max(desired, group.spec.minimum), group.spec.maximum)
+    if desired > group.desired:
+        group.desired = desired
         instances.balance(world, group)
-    if wanted >= group.desired:
+    if desired >= group.desired:
         provider.idle_since = None
         return
     provider.idle_since = world.now if provider.idle_since is None else provider.idle_since
     if world.now - provider.idle_since < world.timings.scale_in:
         return
     for instance in instances.of_group(world, group.spec.name):
-        if group.desired > wanted and instance.joined and not _busy(world, instance):
+        if group.desired > desired and instance.joined and not _busy(world, instance):
             group.desired -= 1
             instances.terminate(world, instance, "a user request, scaling in its capacity provider")

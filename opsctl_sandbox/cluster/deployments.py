@@ -85,7 +85,7 @@ def count_failure(world: World, service: Service, deployment: Deployment) -> Non
 
 
 def break_circuit(world: World, service: Service) -> None:
-    """Fail the PRIMARY at its threshold and, when asked, go back to the last completed one."""
+    """Fail the PRIMARY at its threshold and, with `rollback`, go back to the last completed one."""
     primary = service.primary
     if not service.spec.breaker or primary.rollout != "IN_PROGRESS":
         return

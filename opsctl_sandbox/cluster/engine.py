@@ -141,11 +141,11 @@ class Engine:
         task.overrides = overrides
         return task
 
-    def stop_task(self, task: str, reason: str = "") -> Task:
-        """Stop a task as its owner asked (`UserInitiated`). Raises KeyError."""
-        found = self.world.tasks[task]
-        tasks.stop(self.world, found, "UserInitiated", reason or "Task stopped by user")
-        return found
+    def stop_task(self, arn: str, reason: str = "") -> Task:
+        """Stop a task on its owner's request (`UserInitiated`). Raises KeyError."""
+        task = self.world.tasks[arn]
+        tasks.stop(self.world, task, "UserInitiated", reason or "Task stopped by user")
+        return task
 
     # -- services --------------------------------------------------------------------------------
 
@@ -203,8 +203,8 @@ class Engine:
         return group
 
     def replace_instances(self, name: str, policy: Policy) -> Replacement:
-        """Replace the instances of an earlier launch, batch by batch; its progress is told by what
-        is returned."""
+        """Replace the instances of an earlier launch, batch by batch; the result shows the
+        progress."""
         return replacement.begin(self.world, self.world.groups[name], policy)
 
     def delete_group(self, name: str) -> None:

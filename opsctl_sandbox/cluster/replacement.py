@@ -41,7 +41,7 @@ class Replacement:
     present: frozenset[str]
     """The instances that were there when it began: they have nothing to signal any more."""
     total: int
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     done: bool = False
     reason: str = ""
 
@@ -51,27 +51,27 @@ def begin(world: World, group: Group, policy: Policy) -> Replacement:
     mine = instances.of_group(world, group.spec.name)
     old = _old(group, mine)
     present = frozenset(i.id for i in mine)
-    made = Replacement(group.spec.name, policy, group.desired, world.now, present, len(old))
+    update = Replacement(group.spec.name, policy, group.desired, world.now, present, len(old))
     if not old:
-        made.done = True
-        return made
+        update.done = True
+        return update
     if policy.minimum >= group.spec.maximum:
-        _fail(made, _NO_ROOM)
-        return made
-    made.said.append(
+        _fail(update, _NO_ROOM)
+        return update
+    update.messages.append(
         f"Rolling update initiated. Terminating {len(old)} obsolete instance(s) in batches of "
         f"{policy.batch}, while keeping at least {policy.minimum} instance(s) in service."
     )
-    wanted = max(group.desired, min(group.spec.maximum, policy.minimum + policy.batch))
-    if wanted > group.desired:
-        made.said.append(
-            f"Temporarily setting autoscaling group MinSize and DesiredCapacity to {wanted}."
+    desired = max(group.desired, min(group.spec.maximum, policy.minimum + policy.batch))
+    if desired > group.desired:
+        update.messages.append(
+            f"Temporarily setting autoscaling group MinSize and DesiredCapacity to {desired}."
         )
-        group.desired = wanted
+        group.desired = desired
         instances.balance(world, group)
     group.replacing = True
-    world.after(world.timings.schedule, _tick, world, made)
-    return made
+    world.after(world.timings.schedule, _tick, world, update)
+    return update
 
 
 def _old(group: Group, mine: list[Instance]) -> list[Instance]:
@@ -86,56 +86,58 @@ def in_service(instance: Instance, replacement: Replacement) -> bool:
     return proved or not replacement.policy.signals
 
 
-def _tick(world: World, made: Replacement) -> None:
-    group = world.groups.get(made.group)
+def _tick(world: World, update: Replacement) -> None:
+    group = world.groups.get(update.group)
     if group is None or group.deleting:
-        made.done = True
+        update.done = True
         return
-    _step(world, made, group)
-    if made.done:
+    _step(world, update, group)
+    if update.done:
         group.replacing = False
-        group.desired = min(made.desired, group.spec.maximum)
+        group.desired = min(update.desired, group.spec.maximum)
         instances.balance(world, group)
     else:
-        world.after(world.timings.schedule, _tick, world, made)
+        world.after(world.timings.schedule, _tick, world, update)
 
 
-def _step(world: World, made: Replacement, group: Group) -> None:
-    mine = instances.of_group(world, made.group)
-    serving = [i for i in mine if in_service(i, made)]
-    fresh = [i for i in mine if i.id not in made.present]
-    if made.policy.signals and any(i.signalled is False for i in fresh):
-        _fail(made, _REFUSED)
+def _step(world: World, update: Replacement, group: Group) -> None:
+    mine = instances.of_group(world, update.group)
+    serving = [i for i in mine if in_service(i, update)]
+    fresh = [i for i in mine if i.id not in update.present]
+    if update.policy.signals and any(i.signalled is False for i in fresh):
+        _fail(update, _REFUSED)
         return
     missing = group.desired - len(serving)
-    waited = world.now - made.since
+    waited = world.now - update.since
     if missing > 0:
-        if waited > (made.policy.pause if made.policy.signals else _LAUNCH_WAIT):
-            _fail(made, _TOO_LATE.format(number=missing))
+        if waited > (update.policy.pause if update.policy.signals else _LAUNCH_WAIT):
+            _fail(update, _TOO_LATE.format(number=missing))
         return
-    if not made.policy.signals and waited < made.policy.pause:
+    if not update.policy.signals and waited < update.policy.pause:
         return
     old = _old(group, mine)
     if not old:
-        made.done = True
+        update.done = True
         return
-    _replace_some(world, made, old, len(serving))
+    _replace_some(world, update, old, len(serving))
 
 
-def _replace_some(world: World, made: Replacement, old: list[Instance], serving: int) -> None:
-    number = min(made.policy.batch, len(old), serving - made.policy.minimum)
+def _replace_some(world: World, update: Replacement, old: list[Instance], serving: int) -> None:
+    number = min(update.policy.batch, len(old), serving - update.policy.minimum)
     if number < 1:
-        _fail(made, _NO_ROOM)
+        _fail(update, _NO_ROOM)
         return
     doomed = old[:number]
     names = ",".join(i.id for i in doomed)
-    made.said.append(f"Terminating instance(s) [{names}]; replacing with {number} new instance(s).")
+    update.messages.append(
+        f"Terminating instance(s) [{names}]; replacing with {number} new instance(s)."
+    )
     for instance in doomed:
         instances.terminate(world, instance, "a user request, rolling update")
-    progress = 100 * (made.total - len(old) + number) // made.total
-    made.said.append(f"Successfully terminated instance(s) [{names}] (Progress {progress}%).")
-    made.since = world.now
+    progress = 100 * (update.total - len(old) + number) // update.total
+    update.messages.append(f"Successfully terminated instance(s) [{names}] (Progress {progress}%).")
+    update.since = world.now
 
 
-def _fail(made: Replacement, reason: str) -> None:
-    made.done, made.reason = True, reason
+def _fail(update: Replacement, reason: str) -> None:
+    update.done, update.reason = True, reason

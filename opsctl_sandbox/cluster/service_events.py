@@ -10,10 +10,10 @@ GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS
 def say(world: World, service: Service, message: str) -> None:
     """Add an event, unless the very same sentence was said less than six hours ago."""
     text = f"(service {service.spec.name}) {message}"
-    last = service.said.get(text)
+    last = service.event_times.get(text)
     if last is not None and world.now - last < world.timings.event_silence:
         return
-    service.said[text] = world.now
+    service.event_times[text] = world.now
     service.events.insert(0, ServiceEvent(world.uuid(), world.now, text))
     del service.events[KEPT:]
 

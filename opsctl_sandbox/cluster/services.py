@@ -1,4 +1,4 @@
-"""The service scheduler: every few seconds it brings a service nearer to what was asked,
+"""The service scheduler: every few seconds it brings a service nearer to its specification,
 inside its minimum and maximum healthy percent."""
 
 from collections import Counter

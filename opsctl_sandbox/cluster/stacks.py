@@ -39,24 +39,24 @@ def signals(policy: dict[str, object] | None) -> Signals | None:
 
 def rolling(policy: dict[str, object] | None) -> Policy | None:
     """The AutoScalingRollingUpdate of an UpdatePolicy; without one instances are left alone."""
-    wanted = (policy or {}).get("AutoScalingRollingUpdate")
-    if not isinstance(wanted, dict):
+    update = (policy or {}).get("AutoScalingRollingUpdate")
+    if not isinstance(update, dict):
         return None
-    signals = str(wanted.get("WaitOnResourceSignals", "")).lower() == "true"
+    signals = str(update.get("WaitOnResourceSignals", "")).lower() == "true"
     return Policy(
-        int(wanted.get("MinInstancesInService", 0)),
-        int(wanted.get("MaxBatchSize", 1)),
-        seconds(str(wanted.get("PauseTime", "PT5M" if signals else "PT0S"))),
+        int(update.get("MinInstancesInService", 0)),
+        int(update.get("MaxBatchSize", 1)),
+        seconds(str(update.get("PauseTime", "PT5M" if signals else "PT0S"))),
         signals,
     )
 
 
 def seconds(duration: str) -> float:
     """An ISO 8601 duration of hours, minutes and seconds."""
-    found = _DURATION.fullmatch(duration)
-    if found is None:
+    match = _DURATION.fullmatch(duration)
+    if match is None:
         return 300.0
-    hours, minutes, rest = (int(part or 0) for part in found.groups())
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
     return hours * 3600.0 + minutes * 60.0 + rest
 
 
@@ -72,28 +72,28 @@ def _handler(message: str, code: str, token: str) -> str:
     )
 
 
-def service(world: World, found: Service, begun: Deployment, since: float) -> Done | None:
+def service_done(world: World, service: Service, begun: Deployment, since: float) -> Done | None:
     """None while the service is on its way to a steady state with this deployment."""
     if begun.rollout == "FAILED":
         message = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
         return Done(_handler(message, "GeneralServiceException", world.uuid()))
-    current = found.primary
-    if current.rollout == "COMPLETED" and services.steady(world, found):
+    current = service.primary
+    if current.rollout == "COMPLETED" and services.steady(world, service):
         return Done()
     if world.now - since > world.timings.service_wait:
         return Done(_handler("Exceeded attempts to wait", "NotStabilized", world.uuid()))
     return None
 
 
-def group(world: World, found: Group, expected: Signals | None, since: float) -> Done | None:
+def group_done(world: World, group: Group, expected: Signals | None, since: float) -> Done | None:
     """None while the group waits for its instances, and for their signals when it has a policy."""
-    mine = instances.of_group(world, found.spec.name)
+    mine = instances.of_group(world, group.spec.name)
     running = sum(i.state == "running" for i in mine)
     if expected is None:
-        if running >= found.desired:
+        if running >= group.desired:
             return Done()
         if world.now - since > _GROUP_WAIT:
-            sizes = f"{running}/{found.spec.minimum}/{found.desired}"
+            sizes = f"{running}/{group.spec.minimum}/{group.desired}"
             message = (
                 f"Group did not stabilize. {{current/minSize/desired}} instances = {{{sizes}}}"
             )

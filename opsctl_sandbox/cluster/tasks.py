@@ -236,7 +236,7 @@ def _fall(world: World, task: Task, failure: Failure) -> None:
 
 
 def exited(world: World, task: Task, code: int, reason: str = "") -> None:
-    """The essential container ended, by itself or because it was asked to."""
+    """The essential container ended, by itself or because it was stopped."""
     if task.status in ("DEPROVISIONING", "STOPPED"):
         return
     for container in task.containers:

@@ -68,7 +68,7 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """What a service is asked to be. `document` keeps every member of the request."""
+    """What a service should be. `document` keeps every member of the request."""
 
     name: str
     cluster: str
@@ -228,7 +228,7 @@ class Service:
     deployments: list[Deployment] = field(default_factory=list)
     history: list[Deployment] = field(default_factory=list)
     events: list[ServiceEvent] = field(default_factory=list)
-    said: dict[str, float] = field(default_factory=dict)
+    event_times: dict[str, float] = field(default_factory=dict)
     not_before: float = 0.0
     short: int = 0
     """Tasks that found no place at the last look."""

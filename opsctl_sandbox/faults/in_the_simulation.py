@@ -24,7 +24,7 @@ def _one(value: Mapping[str, Any]) -> Failure:
     if unknown:
         raise ValueError(f"a failure has no {sorted(unknown)}; it has {sorted(_FIELDS)}")
     if value.get("kind") not in _KINDS:
-        raise ValueError(f"{value.get('kind')!r} is no kind of failure; there are {_KINDS}")
+        raise ValueError(f"{value.get('kind')!r} is not a kind of failure; choose one of {_KINDS}")
     lines = tuple(value.get("log_lines", ()))
     return Failure(**{**value, "log_lines": lines})
 

@@ -127,8 +127,8 @@ class Faults:
             raise ValueError(self._unreadable)
         return [{**asdict(rule.fault), "struck": rule.struck} for rule in self._rules]
 
-    async def meet(self, service: str, operation: str, protocol: str) -> None:
-        """Let the planned faults happen to this call. Raises `Refused` or `Dropped`."""
+    async def apply(self, service: str, operation: str, protocol: str) -> None:
+        """Let the planned faults strike this call. Raises `Refused` or `Dropped`."""
         self._refresh()
         name = f"{service}:{operation}"
         # Those in force when it began: others may be planned during a delay.

@@ -9,20 +9,20 @@ from typing import Literal
 
 from opsctl_sandbox.wire.calls import Refused
 
-Said = Literal["throttle", "error", "expired", "denied"]
-_QUERY: Mapping[Said, tuple[str, int]] = {
+Kind = Literal["throttle", "error", "expired", "denied"]
+_QUERY: Mapping[Kind, tuple[str, int]] = {
     "throttle": ("Throttling", 400),
     "error": ("InternalFailure", 500),
     "expired": ("ExpiredToken", 403),
     "denied": ("AccessDenied", 403),
 }
-_JSON: Mapping[Said, tuple[str, int]] = {
+_JSON: Mapping[Kind, tuple[str, int]] = {
     "throttle": ("ThrottlingException", 400),
     "error": ("InternalFailure", 500),
     "expired": ("ExpiredTokenException", 400),
     "denied": ("AccessDeniedException", 400),
 }
-_OTHERS: Mapping[str, Mapping[Said, tuple[str, int]]] = {
+_OTHERS: Mapping[str, Mapping[Kind, tuple[str, int]]] = {
     "json": _JSON,
     "rest-json": _JSON,
     "ec2": {
@@ -44,7 +44,7 @@ _OTHERS: Mapping[str, Mapping[Said, tuple[str, int]]] = {
         "denied": ("DENIED", 403),
     },
 }
-_SENTENCES: Mapping[Said, str] = {
+_SENTENCES: Mapping[Kind, str] = {
     "throttle": "Rate exceeded",
     "error": "We encountered an internal error",
     "expired": "The security token included in the request is expired",
@@ -53,7 +53,7 @@ _SENTENCES: Mapping[Said, str] = {
 _LOGIN_EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
 
 
-def refusal(kind: Said, protocol: str, *, code: str, message: str, status: int | None) -> Refused:
+def refusal(kind: Kind, protocol: str, *, code: str, message: str, status: int | None) -> Refused:
     """`code`, `message` and `status` are the rule's own where they are given."""
     usual, usual_status = _OTHERS.get(protocol, _QUERY)[kind]
     sentence = _SENTENCES[kind]

@@ -61,7 +61,7 @@ class Flows:
 
 
 class Balancer:
-    """One listening socket for each load balancer; `target_group` is asked at each connection."""
+    """One listening socket for each load balancer; `target_group` is called at each connection."""
 
     def __init__(self, routes: Routes) -> None:
         self.routes = routes

@@ -54,13 +54,13 @@ class ContainerEngine:
         """`options` and `host` are the SDK's, of a container and its host config; returns an id."""
         with self._worded("CannotCreateContainerError"):
             config = self._client.create_host_config(**host)
-            made = self._client.create_container(
-                # Proxies of ~/.docker/config.json would be asked for what is on this machine.
+            created = self._client.create_container(
+                # Proxies of ~/.docker/config.json cannot reach what is on this machine.
                 use_config_proxy=False,
                 host_config=config,
                 **options,
             )
-            return str(made["Id"])
+            return str(created["Id"])
 
     def start(self, container: str) -> None:
         with self._worded("CannotStartContainerError"):
@@ -93,8 +93,8 @@ class ContainerEngine:
     def stop_signal(self, container: str) -> str:
         """The signal that its image wants to be stopped with."""
         with self._worded(_LOST):
-            found = self._client.inspect_container(container)
-            return str(found["Config"].get("StopSignal") or "SIGTERM")
+            inspected = self._client.inspect_container(container)
+            return str(inspected["Config"].get("StopSignal") or "SIGTERM")
 
     def kill(self, container: str, signal: str) -> None:
         """Quiet when it has ended already, or the engine has."""
@@ -118,7 +118,7 @@ class ContainerEngine:
             self._client.remove_container(container, force=True, v=True)
 
     def remove_images(self, registry: str, pulled: Iterable[str]) -> None:
-        """What was pulled, and what opsctl built for this registry (HOST:PORT), which is no more.
+        """What was pulled, and what opsctl built for this registry (HOST:PORT), which has ended.
 
         Layers that a build made stay, as its cache; so do images that a container uses.
         """
@@ -132,18 +132,18 @@ class ContainerEngine:
     def remove_labelled(self, label: tuple[str, str]) -> list[str]:
         """Remove each container with the label, ended ones too; returns their image references."""
         with self._worded("the Docker engine"):
-            found = self._client.containers(all=True, filters={"label": "=".join(label)})
+            containers = self._client.containers(all=True, filters={"label": "=".join(label)})
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(self.remove, [str(one["Id"]) for one in found]))
-        return [str(one["Image"]) for one in found]
+            list(pool.map(self.remove, [str(one["Id"]) for one in containers]))
+        return [str(one["Image"]) for one in containers]
 
     @contextmanager
     def _worded(self, what: str) -> Iterator[None]:
         try:
             yield
         except APIError as error:
-            said = error.explanation or error
-            raise SandboxError(f"{what}: Error response from daemon: {said}") from error
+            explanation = error.explanation or error
+            raise SandboxError(f"{what}: Error response from daemon: {explanation}") from error
         except (DockerException, RequestException, OSError) as error:
             raise SandboxError(f"{what}: {self._silent()}") from error
 

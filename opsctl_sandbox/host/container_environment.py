@@ -14,15 +14,15 @@ async def environment(
 ) -> dict[str, str]:
     """`variables` point at the sandbox, as the task's role would point at AWS."""
     container = intent.definition.containers[0]
-    found = dict(variables)
-    found |= {one["name"]: str(one["value"]) for one in container.get("environment") or ()}
+    env = dict(variables)
+    env |= {one["name"]: str(one["value"]) for one in container.get("environment") or ()}
     for secret in container.get("secrets") or ():
-        found[secret["name"]] = await _secret(inside, str(secret["valueFrom"]))
+        env[secret["name"]] = await _secret(inside, str(secret["valueFrom"]))
     task = intent.task.rsplit("/", 1)[-1]
-    found["ECS_CONTAINER_METADATA_URI_V4"] = (
+    env["ECS_CONTAINER_METADATA_URI_V4"] = (
         f"{variables['AWS_ENDPOINT_URL']}/_sandbox/metadata/{task}"
     )
-    return found
+    return env
 
 
 async def _secret(inside: LocalClient, source: str) -> str:

@@ -18,14 +18,14 @@ def container(definition: Document) -> dict[str, Any]:
         "user": "user",
         "workingDirectory": "working_dir",
     }
-    given = {ours: definition[name] for name, ours in names.items() if definition.get(name)}
+    overrides = {ours: definition[name] for name, ours in names.items() if definition.get(name)}
     # ECS leaves the image's check alone, and a Python every ten seconds is heavy on small machines.
-    return {**given, "healthcheck": {"Test": ["NONE"]}}
+    return {**overrides, "healthcheck": {"Test": ["NONE"]}}
 
 
 def host(definition: Document, *, limit: Callable[[str], int | None]) -> dict[str, Any]:
     """The host config. `limit` tells the highest ulimit of a name, None without one: an engine that
-    is asked for more than the machine has does not start the container at all."""
+    gets a higher one than the machine has does not start the container at all."""
     linux = definition.get("linuxParameters") or {}
     capabilities = linux.get("capabilities") or {}
     return {

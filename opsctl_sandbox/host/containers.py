@@ -57,28 +57,28 @@ class Containers:
 
     async def launch(self, intent: StartTask, ports: Mapping[int, int]) -> "Container":
         definition = intent.definition.containers[0]
-        asked = dict(intent.images).get(definition["name"], str(definition["image"]))
-        reference = images.at(self._registry, asked)
+        image = dict(intent.images).get(definition["name"], str(definition["image"]))
+        reference = images.at(self._registry, image)
         await asyncio.to_thread(self._engine.pull, reference)
         self._pulled.add(reference)
         listen = ",".join(f"{inside}=127.0.0.1:{port}" for inside, port in ports.items())
-        given = await self._environment(intent)
+        variables = await self._environment(intent)
         options = {
             **container_options.container(definition),
             "image": reference,
             "name": f"{self._prefix}-{intent.task.rsplit('/', 1)[-1][:12]}",
             "labels": dict([self._label, (_TASK_LABEL, intent.task)]),
-            "environment": {**given, "SERVICE_LISTEN": listen},
+            "environment": {**variables, "SERVICE_LISTEN": listen},
         }
         host = container_options.host(definition, limit=container_options.machine_limit)
-        made = await asyncio.to_thread(self._engine.create, options, host)
+        container_id = await asyncio.to_thread(self._engine.create, options, host)
         try:
-            await asyncio.to_thread(self._engine.start, made)
-            signal = await asyncio.to_thread(self._engine.stop_signal, made)
+            await asyncio.to_thread(self._engine.start, container_id)
+            signal = await asyncio.to_thread(self._engine.stop_signal, container_id)
         except SandboxError:
-            await asyncio.to_thread(self._engine.remove, made)
+            await asyncio.to_thread(self._engine.remove, container_id)
             raise
-        container = Container(self._engine, made, signal)
+        container = Container(self._engine, container_id, signal)
         self._launched = {one for one in self._launched if not one.gone.is_set()} | {container}
         return container
 
@@ -145,7 +145,7 @@ class Container:
             for line in self._engine.lines(self._id):
                 self._tell(self._lines.put_nowait, line)
             end = self._engine.wait(self._id)
-        except Exception as error:  # a task whose end nobody tells would run for ever
+        except Exception as error:  # a task whose end is not reported would run for ever
             log.exception("container %s", self._id)
             end = (1, repr(error))
         self._tell(self._end.set_result, end)

@@ -177,7 +177,7 @@ class Host:
         for line in intent.lines:
             self._journal.write(place, line)
 
-    def _place(self, task: str) -> Place | None:
-        found = self._engine.world.tasks.get(task)
-        container = found.definition.containers[0] if found else {}
-        return journal.of_container(container, found.id) if found else None
+    def _place(self, arn: str) -> Place | None:
+        task = self._engine.world.tasks.get(arn)
+        container = task.definition.containers[0] if task else {}
+        return journal.of_container(container, task.id) if task else None

@@ -135,7 +135,7 @@ class Meters:
 
     async def _used(self) -> dict[str, tuple[float, float]]:
         """CPU units and MiB of each task, by what its copy used since the last look."""
-        found: dict[str, tuple[float, float]] = {}
+        used: dict[str, tuple[float, float]] = {}
         running = self._runner.running()
         usages = await asyncio.gather(*(copy.usage() for copy, _ in running))
         now = self._clock()
@@ -146,10 +146,10 @@ class Meters:
             self._cpu[copy.key] = (usage.seconds, now)
             units = max(0.0, usage.seconds - before) / max(now - at, 0.001) * 1024
             for task in tasks:
-                found[task] = (units / len(tasks), usage.megabytes / len(tasks))
+                used[task] = (units / len(tasks), usage.megabytes / len(tasks))
         live = {copy.key for copy, _ in running}
         self._cpu = {key: value for key, value in self._cpu.items() if key in live}
-        return found
+        return used
 
     def _targets(self) -> Iterator[Point]:
         for group, balancer in self._load_balancers().items():
@@ -164,11 +164,11 @@ class Meters:
                     for one in targets
                     if not zone or self._world.instances[one.instance].zone == zone
                 ]
-                for name, wanted in (
+                for name, counted in (
                     ("HealthyHostCount", ("healthy",)),
                     ("UnHealthyHostCount", ("unhealthy", "initial")),
                 ):
-                    count = sum(state in wanted for state in states)
+                    count = sum(state in counted for state in states)
                     yield Point("AWS/NetworkELB", name, names, count)
 
     def _groups(self) -> Iterator[Point]:

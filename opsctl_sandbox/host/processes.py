@@ -39,14 +39,14 @@ class Processes:
         listen = [f"{inside}=127.0.0.1:{port}" for inside, port in ports.items()]
         options = [word for one in listen for word in ("--listen", one)]
         command = [sys.executable, "-m", "service", "run", "--config", "Caddyfile", *options]
-        given = await self._environment(intent)
+        variables = await self._environment(intent)
         child = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=files,
-            env={**self._environ, **given, "PYTHONUNBUFFERED": "1"},
+            env={**self._environ, **variables, "PYTHONUNBUFFERED": "1"},
             preexec_fn=children.leash(),
         )
         return Process(child)

@@ -24,15 +24,15 @@ def figures(port: int) -> Mapping[str, tuple[float, str]]:
     fields = _info(port)
     if not fields:
         return {}
-    found = {name: (float(fields.get(key, 0)), unit) for name, (key, unit) in _FIELDS.items()}
+    metrics = {name: (float(fields.get(key, 0)), unit) for name, (key, unit) in _FIELDS.items()}
     used = float(fields.get("used_memory", 0))
-    hits, misses = found["CacheHits"][0], found["CacheMisses"][0]
-    found["DatabaseMemoryUsagePercentage"] = (100 * used / _NODE_MEMORY, "Percent")
-    found["FreeableMemory"] = (_NODE_MEMORY - used, "Bytes")
-    found["CurrItems"] = (_items(fields), "Count")
+    hits, misses = metrics["CacheHits"][0], metrics["CacheMisses"][0]
+    metrics["DatabaseMemoryUsagePercentage"] = (100 * used / _NODE_MEMORY, "Percent")
+    metrics["FreeableMemory"] = (_NODE_MEMORY - used, "Bytes")
+    metrics["CurrItems"] = (_items(fields), "Count")
     if hits + misses:
-        found["CacheHitRate"] = (100 * hits / (hits + misses), "Percent")
-    return found
+        metrics["CacheHitRate"] = (100 * hits / (hits + misses), "Percent")
+    return metrics
 
 
 def _items(fields: Mapping[str, str]) -> float:

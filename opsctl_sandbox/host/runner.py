@@ -49,7 +49,7 @@ class Copy(Protocol):
         """Ask it to stop, kill it after `within` wall seconds; it has ended when this returns."""
 
     async def usage(self) -> Usage | None:
-        """None when it cannot be told."""
+        """None when it is not known."""
 
 
 class Launcher(Protocol):
@@ -65,7 +65,7 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the tasks tell the simulation. Called on the event loop."""
+    """What the tasks report to the simulation. Called on the event loop."""
 
     started: Callable[[str], None]
     exited: Callable[[str, int, str], None]
@@ -100,7 +100,7 @@ class Runner:
         self._jobs: set[asyncio.Task[None]] = set()
 
     def start(self, intent: StartTask) -> None:
-        """Give the task a copy, new or shared; the outcome is told later."""
+        """Give the task a copy, new or shared; `outcome` is called later."""
         same = [one for one in self._pool if one.definition == intent.definition.arn]
         if len(same) >= self._share:
             run = min(same, key=lambda one: len(one.tasks))
@@ -172,7 +172,7 @@ class Runner:
         except (SandboxError, OSError) as error:
             self._failed(run, str(error))
         except Exception as error:
-            # A task that nobody answers for would be waited for until CloudFormation gives up.
+            # Without an outcome CloudFormation would wait for the task until it gives up.
             log.exception("a task could not be started")
             self._failed(run, repr(error))
         finally:

@@ -1,4 +1,4 @@
-"""What answers behind the load balancer where tasks are only told: one server for all of them."""
+"""What answers behind the load balancer for simulated tasks: one server for all of them."""
 
 import asyncio
 

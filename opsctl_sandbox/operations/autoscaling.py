@@ -93,12 +93,12 @@ def _group(simulation: Simulation, record: Answer) -> Answer:
     return {**record, "DesiredCapacity": group.desired, "Instances": mine, **status}
 
 
-def _tagged(record: Answer, wanted: Structure) -> bool:
-    name, values = wanted["Name"], wanted.get("Values", ())
+def _tagged(record: Answer, tag_filter: Structure) -> bool:
+    name, values = tag_filter["Name"], tag_filter.get("Values", ())
     for tag in record.get("Tags", ()):
         key, value = tag.get("Key"), tag.get("Value")
-        told = {"tag-key": key, "tag-value": value, f"tag:{key}": value}.get(name)
-        if told is not None and told in values:
+        actual = {"tag-key": key, "tag-value": value, f"tag:{key}": value}.get(name)
+        if actual is not None and actual in values:
             return True
     return False
 
@@ -108,12 +108,12 @@ async def describe_instances(simulation: Simulation, call: Call, forward: Forwar
 
     async def whole(call: Call, forward: Forward) -> Structure:
         ids, world = call.parameters.get("InstanceIds"), simulation.world()
-        found = [
+        described = [
             _instance(i, records.group(i.group) or {}) | {"AutoScalingGroupName": i.group}
             for i in world.instances.values()
             if i.group in world.groups and i.state != "terminated" and (not ids or i.id in ids)
         ]
-        return {"AutoScalingInstances": found}
+        return {"AutoScalingInstances": described}
 
     return await paged(size=50, code="InvalidNextToken", whole=whole)(call, forward)
 
@@ -139,15 +139,15 @@ def _activity(simulation: Simulation, value: Activity) -> Answer:
 
 async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     async def whole(call: Call, forward: Forward) -> Structure:
-        world, asked = simulation.world(), call.parameters
-        name, wanted = asked.get("AutoScalingGroupName"), asked.get("ActivityIds")
+        world, request = simulation.world(), call.parameters
+        name, ids = request.get("AutoScalingGroupName"), request.get("ActivityIds")
         known = world.groups
-        if asked.get("IncludeDeletedGroups"):
+        if request.get("IncludeDeletedGroups"):
             known = {**world.deleted_groups, **known}
         if name and name not in known:
             raise _no_group(name)
         groups = [known[name]] if name else list(known.values())
-        everything = [a for g in groups for a in g.activities if not wanted or a.id in wanted]
+        everything = [a for g in groups for a in g.activities if not ids or a.id in ids]
         return {"Activities": [_activity(simulation, a) for a in everything]}
 
     return await paged(size=100, code="InvalidNextToken", whole=whole)(call, forward)
@@ -164,10 +164,10 @@ def _scale(simulation: Simulation, group: Group, desired: int) -> None:
 
 
 async def set_desired_capacity(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    world, asked = simulation.world(), call.parameters
-    group = world.groups.get(asked["AutoScalingGroupName"])
+    world, request = simulation.world(), call.parameters
+    group = world.groups.get(request["AutoScalingGroupName"])
     if group:
-        desired = int(asked["DesiredCapacity"])
+        desired = int(request["DesiredCapacity"])
         if not group.spec.minimum <= desired <= group.spec.maximum:
             side = "above max" if desired > group.spec.maximum else "below min"
             limit = group.spec.maximum if desired > group.spec.maximum else group.spec.minimum
@@ -176,34 +176,34 @@ async def set_desired_capacity(simulation: Simulation, call: Call, forward: Forw
                 f"New SetDesiredCapacity value {desired} is {side} value {limit} "
                 "for the AutoScalingGroup.",
             )
-    answer = await forward(asked)
+    answer = await forward(request)
     if group:
-        _scale(simulation, group, int(asked["DesiredCapacity"]))
+        _scale(simulation, group, int(request["DesiredCapacity"]))
     return answer
 
 
 async def create_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    asked = call.parameters
-    _within(int(asked["MinSize"]), int(asked["MaxSize"]), asked.get("DesiredCapacity"))
-    answer = await forward(asked)
+    request = call.parameters
+    _within(int(request["MinSize"]), int(request["MaxSize"]), request.get("DesiredCapacity"))
+    answer = await forward(request)
     simulation.world()
-    simulation.engine.create_group(specification(asked["AutoScalingGroupName"], call.region))
+    simulation.engine.create_group(specification(request["AutoScalingGroupName"], call.region))
     return answer
 
 
 async def update_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    asked = call.parameters
-    group = simulation.world().groups.get(asked["AutoScalingGroupName"])
+    request = call.parameters
+    group = simulation.world().groups.get(request["AutoScalingGroupName"])
     if group:
-        least = int(asked.get("MinSize", group.spec.minimum))
-        most = int(asked.get("MaxSize", group.spec.maximum))
-        _within(least, most, asked.get("DesiredCapacity"))
-    answer = await forward(asked)
+        least = int(request.get("MinSize", group.spec.minimum))
+        most = int(request.get("MaxSize", group.spec.maximum))
+        _within(least, most, request.get("DesiredCapacity"))
+    answer = await forward(request)
     if group:
-        made = specification(group.spec.name, call.region)
-        if "DesiredCapacity" not in asked:
-            made = replace(made, desired=group.desired)
-        simulation.engine.update_group(made)
+        spec = specification(group.spec.name, call.region)
+        if "DesiredCapacity" not in request:
+            spec = replace(spec, desired=group.desired)
+        simulation.engine.update_group(spec)
     return answer
 
 
@@ -222,31 +222,31 @@ def _within(least: int, most: int, desired: int | None) -> None:
 
 
 async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    asked = call.parameters
-    name = asked["AutoScalingGroupName"]
+    request = call.parameters
+    name = request["AutoScalingGroupName"]
     world = simulation.world()
     if name in world.groups:
-        if instances.of_group(world, name) and not asked.get("ForceDelete"):
+        if instances.of_group(world, name) and not request.get("ForceDelete"):
             raise Refused(
                 "ResourceInUse",
                 "You cannot delete an AutoScalingGroup while there are instances or pending "
                 "Spot instance request(s) still in the group.",
             )
         simulation.engine.delete_group(name)
-    return await forward(asked)
+    return await forward(request)
 
 
 async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    world, asked = simulation.world(), call.parameters
-    found = world.instances.get(asked["InstanceId"])
-    if found is None or found.group not in world.groups:
+    world, request = simulation.world(), call.parameters
+    instance = world.instances.get(request["InstanceId"])
+    if instance is None or instance.group not in world.groups:
         raise Refused(
             "ValidationError",
             "Instance Id not found - No managed instance found for instance ID: "
-            f"{asked['InstanceId']}",
+            f"{request['InstanceId']}",
         )
-    group = world.groups[found.group]
-    if asked.get("ShouldDecrementDesiredCapacity"):
+    group = world.groups[instance.group]
+    if request.get("ShouldDecrementDesiredCapacity"):
         if group.desired <= group.spec.minimum:
             raise Refused(
                 "ValidationError",
@@ -255,7 +255,7 @@ async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Str
                 "set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
             )
         group.desired -= 1
-    simulation.engine.terminate_instance(found.id)
+    simulation.engine.terminate_instance(instance.id)
     return {"Activity": _activity(simulation, group.activities[0])}
 
 

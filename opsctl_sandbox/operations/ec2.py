@@ -69,9 +69,9 @@ def _passes(described: Answer, filters: list[Answer]) -> bool:
     }
     return all(
         any(
-            fnmatch.fnmatchcase(value, wanted)
+            fnmatch.fnmatchcase(value, pattern)
             for value in fields.get(one["Name"], ())
-            for wanted in one.get("Values", ())
+            for pattern in one.get("Values", ())
         )
         for one in filters
     )
@@ -79,40 +79,42 @@ def _passes(described: Answer, filters: list[Answer]) -> bool:
 
 async def describe_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     async def whole(call: Call, forward: Forward) -> Structure:
-        world, asked = simulation.world(), call.parameters
-        ids = list(asked.get("InstanceIds") or ())
+        world, request = simulation.world(), call.parameters
+        ids = list(request.get("InstanceIds") or ())
         foreign = [i for i in ids if i not in world.instances]
         answer: Answer = {"Reservations": []}
         if foreign or not ids:
-            answer = await forward({**asked, "InstanceIds": foreign} if ids else asked)
+            answer = await forward({**request, "InstanceIds": foreign} if ids else request)
         mine = [
             {
                 "ReservationId": i["InstanceId"].replace("i-", "r-"),
                 "OwnerId": world.account,
                 "Instances": [i],
             }
-            for i in _described(simulation, asked)
+            for i in _described(simulation, request)
         ]
         return {"Reservations": [*answer.get("Reservations", ()), *mine]}
 
     return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
 
 
-def _described(simulation: Simulation, asked: Structure) -> list[Answer]:
-    ids, filters = asked.get("InstanceIds") or (), list(asked.get("Filters") or ())
+def _described(simulation: Simulation, request: Structure) -> list[Answer]:
+    ids, filters = request.get("InstanceIds") or (), list(request.get("Filters") or ())
     world = simulation.world()
-    found = [_instance(simulation, i) for i in world.instances.values() if not ids or i.id in ids]
-    return [one for one in found if _passes(one, filters)]
+    described = [
+        _instance(simulation, i) for i in world.instances.values() if not ids or i.id in ids
+    ]
+    return [one for one in described if _passes(one, filters)]
 
 
 async def describe_status(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """Only running ones, unless all are asked for."""
+    """Only running ones, unless the request includes all."""
 
     async def whole(call: Call, forward: Forward) -> Structure:
-        found = _described(simulation, call.parameters)
+        described = _described(simulation, call.parameters)
         if not call.parameters.get("IncludeAllInstances"):
-            found = [one for one in found if one["State"]["Name"] == "running"]
-        return {"InstanceStatuses": [_status(one) for one in found]}
+            described = [one for one in described if one["State"]["Name"] == "running"]
+        return {"InstanceStatuses": [_status(one) for one in described]}
 
     return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
 
@@ -134,28 +136,28 @@ def _no_instance(identifier: str) -> Refused:
 
 
 async def get_console_output(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    world, asked = simulation.world(), call.parameters
-    found = world.instances.get(asked["InstanceId"])
-    if found is None:
-        raise _no_instance(asked["InstanceId"])
-    text = "\n".join(found.console) + "\n"
+    world, request = simulation.world(), call.parameters
+    instance = world.instances.get(request["InstanceId"])
+    if instance is None:
+        raise _no_instance(request["InstanceId"])
+    text = "\n".join(instance.console) + "\n"
     return {
-        "InstanceId": found.id,
+        "InstanceId": instance.id,
         "Output": base64.b64encode(text.encode()).decode(),
         "Timestamp": simulation.wall(world.now),
     }
 
 
 async def terminate_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    world, asked = simulation.world(), call.parameters
+    world, request = simulation.world(), call.parameters
     changes: list[Answer] = []
-    for identifier in asked["InstanceIds"]:
-        found = world.instances.get(identifier)
-        if found is None:
+    for identifier in request["InstanceIds"]:
+        instance = world.instances.get(identifier)
+        if instance is None:
             raise _no_instance(identifier)
-        before = {"Code": _CODES[found.state], "Name": found.state}
+        before = {"Code": _CODES[instance.state], "Name": instance.state}
         simulation.engine.terminate_instance(identifier)
-        after = {"Code": _CODES[found.state], "Name": found.state}
+        after = {"Code": _CODES[instance.state], "Name": instance.state}
         changes.append({"InstanceId": identifier, "PreviousState": before, "CurrentState": after})
     return {"TerminatingInstances": changes}
 

@@ -28,13 +28,13 @@ def _described(simulation: Simulation, target: Target) -> Answer:
 async def describe_target_health(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     """ministack's own targets (registered by hand) and those of ECS services."""
     answer = await forward(call.parameters)
-    world, asked = simulation.world(), call.parameters
-    wanted = {(t["Id"], t.get("Port")) for t in asked.get("Targets") or ()}
+    world, request = simulation.world(), call.parameters
+    keys = {(t["Id"], t.get("Port")) for t in request.get("Targets") or ()}
     mine = [
         t
         for t in world.targets.values()
-        if t.target_group == asked["TargetGroupArn"]
-        and (not wanted or (t.instance, t.port) in wanted or (t.instance, None) in wanted)
+        if t.target_group == request["TargetGroupArn"]
+        and (not keys or (t.instance, t.port) in keys or (t.instance, None) in keys)
     ]
     known = {(t.instance, t.port) for t in mine}
     others = [
@@ -42,10 +42,12 @@ async def describe_target_health(simulation: Simulation, call: Call, forward: Fo
         for d in answer.get("TargetHealthDescriptions", ())
         if (d["Target"]["Id"], d["Target"].get("Port")) not in known
     ]
-    found = others + [_described(simulation, t) for t in mine]
-    there = {(d["Target"]["Id"], port) for d in found for port in (d["Target"].get("Port"), None)}
-    strangers = [_stranger(t) for t in asked.get("Targets") or () if _key(t) not in there]
-    return {"TargetHealthDescriptions": found + strangers}
+    described = others + [_described(simulation, t) for t in mine]
+    there = {
+        (d["Target"]["Id"], port) for d in described for port in (d["Target"].get("Port"), None)
+    }
+    strangers = [_stranger(t) for t in request.get("Targets") or () if _key(t) not in there]
+    return {"TargetHealthDescriptions": described + strangers}
 
 
 def _key(target: Structure) -> tuple[str, int | None]:
@@ -53,7 +55,7 @@ def _key(target: Structure) -> tuple[str, int | None]:
 
 
 def _stranger(target: Structure) -> Answer:
-    """A target that is asked for by its id and is not registered."""
+    """A target of the request that is not registered."""
     health = {
         "State": "unused",
         "Reason": "Target.NotRegistered",

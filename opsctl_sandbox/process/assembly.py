@@ -28,7 +28,7 @@ from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import table as simulated
 from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.front import Front
-from opsctl_sandbox.process.home import Sandbox
+from opsctl_sandbox.process.home import Sandbox, Settings
 from opsctl_sandbox.simulation import Simulation, real_time
 from opsctl_sandbox.wire.local_client import LocalClient
 
@@ -50,21 +50,10 @@ class Assembly:
         settings = sandbox.settings
         registry = f"127.0.0.1:{sandbox.port}"
         account.seed(cache_port=sandbox.cache_port, registry=registry)
-        cluster = Engine(
-            settings.seed,
-            account=settings.account,
-            region=settings.region,
-            # A real task takes real time to stop, however fast the clock runs.
-            timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
-            real_tasks=settings.tasks != "none",
-            digest_of=records.digest,
-        )
-        self.simulation = Simulation(cluster, speed=settings.speed, clock=real_time)
-        traffic = Traffic()
-        types = ResourceTypes()
-        security_group_rules.install(types)
+        self.simulation = _simulation(settings)
+        types = _resource_types(self.simulation)
         change_sets.install()
-        takeover.install(self.simulation, types)
+        traffic = Traffic()
         operations = {
             **repaired.operations(registry, traffic.count),
             **simulated.operations(self.simulation),
@@ -87,9 +76,12 @@ class Assembly:
         ).operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
         pages = {"/_sandbox/metadata/": self._metadata, **in_the_simulation.pages(self.simulation)}
-        admin = ControlPages(faults, pages)
         self.front = Front(
-            ministack, operations, faults=faults, admin=admin, account=settings.account
+            ministack,
+            operations,
+            faults=faults,
+            control=ControlPages(faults, pages),
+            account=settings.account,
         )
 
     def _metadata(self, below: str) -> dict[str, object]:
@@ -99,6 +91,26 @@ class Assembly:
             if task.id == identifier:
                 return container_environment.metadata(task)
         raise KeyError(f"no task {identifier}")
+
+
+def _simulation(settings: Settings) -> Simulation:
+    engine = Engine(
+        settings.seed,
+        account=settings.account,
+        region=settings.region,
+        # A real task takes real time to stop, however fast the clock runs.
+        timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
+        real_tasks=settings.tasks != "none",
+        digest_of=records.digest,
+    )
+    return Simulation(engine, speed=settings.speed, clock=real_time)
+
+
+def _resource_types(simulation: Simulation) -> ResourceTypes:
+    types = ResourceTypes()
+    security_group_rules.install(types)
+    takeover.install(simulation, types)
+    return types
 
 
 def _launcher(

@@ -1,7 +1,7 @@
 """The ASGI layer in front of ministack: it names each call, lets planned faults strike, answers
 what is ours, passes the rest on.
 
-Registry traffic (`/v2/`) and everything else that is no AWS call streams through untouched.
+Registry traffic (`/v2/`) and whatever else is not an AWS call streams through untouched.
 """
 
 import logging
@@ -26,13 +26,13 @@ class Front:
         operations: Operations,
         *,
         faults: Faults,
-        admin: ControlPages,
+        control: ControlPages,
         account: str,
     ) -> None:
         self._ministack = ministack
         self._operations = operations
         self._faults = faults
-        self._admin = admin
+        self._control = control
         self._account = account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +50,7 @@ class Front:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.startswith("/_sandbox/"):
-            await http.write(send, self._admin.answer(await http.read(scope, receive)))
+            await http.write(send, self._control.answer(await http.read(scope, receive)))
         elif path.startswith("/v2/"):
             await self._registry(scope, receive, send)
         else:
@@ -58,7 +58,7 @@ class Front:
 
     async def _registry(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._faults.meet("registry", scope["method"], "registry")
+            await self._faults.apply("registry", scope["method"], "registry")
         except Refused as error:
             await http.write(send, codec.refusal("registry", error))
             return
@@ -76,7 +76,7 @@ class Front:
             await self._ministack(scope, http.replay(request.body, receive), send)
             return
         try:
-            await self._faults.meet(named.service, named.operation, codec.dialect(named))
+            await self._faults.apply(named.service, named.operation, codec.dialect(named))
         except Refused as error:
             await http.write(send, codec.refusal(named.protocol, error))
             return
@@ -98,7 +98,7 @@ class Front:
     async def _halfway(
         self, dropped: Dropped, scope: Scope, request: Request, named: codec.Named
     ) -> Dropped:
-        """A body can only be cut when there is one: the call is done, its answer is not told."""
+        """A body can only be cut when there is one: the call takes effect, its answer gets lost."""
         if not dropped.halfway:
             return dropped
         operation = self._operation(named)

@@ -64,7 +64,7 @@ class Home:
     def path(self) -> Path:
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise UsageError(
-                f"`{self.name}` is no name for a sandbox", hint="use letters, digits, `-` and `_`"
+                f"not a name for a sandbox: `{self.name}`", hint="use letters, digits, `-` and `_`"
             )
         return self.root.absolute() / ".opsctl" / "sandbox" / self.name
 

@@ -53,10 +53,16 @@ def up(
         yield SandboxEvent(f"starting sandbox `{home.name}` on port {listener.getsockname()[1]}")
         process, ready = _spawn(home, settings, environ, listener)
     sandbox = _report(home, process, ready)
-    cache = "redis-server" if sandbox.redis else "no redis-server on this machine: nothing listens"
+    cache = (
+        "redis-server"
+        if sandbox.redis
+        else "no redis-server on this machine: nothing listens there"
+    )
     yield SandboxEvent(f"cache endpoint 127.0.0.1:{sandbox.cache_port} ({cache})")
     if not sandbox.redis:
-        yield SandboxEvent("use `redis ADDRESS testing` in the Caddyfile: a map in each task")
+        yield SandboxEvent(
+            "use `redis ADDRESS testing` in the Caddyfile: each task then keeps its own map"
+        )
     yield SandboxEvent(sandbox.because)
     yield SandboxEvent(f"ready: {sandbox.endpoint}", sandbox)
 
@@ -73,7 +79,7 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
     deadline = time.monotonic() + _STOP_WITHIN
     while home.running() is not None:
         if time.monotonic() > deadline:
-            yield SandboxEvent("it did not stop in time, killing it")
+            yield SandboxEvent("it does not stop; killing it")
             with suppress(ProcessLookupError):
                 os.kill(sandbox.pid, signal.SIGKILL)
             deadline = float("inf")
@@ -96,16 +102,18 @@ def running(home: Home) -> Sandbox:
 
 def _check(settings: Settings, port: int) -> None:
     if not 0 <= port <= 65535:
-        raise UsageError(f"{port} is no port", hint="--port is 1 to 65535, or 0 for a free one")
+        raise UsageError(
+            f"not a port: {port}", hint="--port takes 1 to 65535, or 0 for a free port"
+        )
     if settings.tasks not in get_args(Tasks):
         raise UsageError(f"--tasks is {', '.join(get_args(Tasks))}, not `{settings.tasks}`")
     if not 0 < settings.speed < float("inf"):
         raise UsageError(
-            f"--speed {settings.speed:g} is no speed", hint="--speed 60: an hour takes a minute"
+            f"not a speed: --speed {settings.speed:g}", hint="--speed 60: an hour takes a minute"
         )
     if settings.max_processes < 1:
         raise UsageError(
-            f"--max-processes {settings.max_processes} lets no task run",
+            f"--max-processes {settings.max_processes} allows no tasks to run",
             hint="--max-processes 1 or more, or --tasks none",
         )
 
@@ -118,10 +126,10 @@ def _swept(home: Home) -> Iterator[SandboxEvent]:
     try:
         count = _remove_leftovers(home)
     except SandboxError as error:
-        yield SandboxEvent(f"{error.message}: what a sandbox may have left there stays")
+        yield SandboxEvent(f"{error.message}: what an earlier sandbox left there stays")
         return
     if count:
-        yield SandboxEvent(f"removed {count} containers that were left in the engine")
+        yield SandboxEvent(f"removed {count} containers that an earlier sandbox left in the engine")
 
 
 def _remove_leftovers(home: Home) -> int:
@@ -214,8 +222,8 @@ def _environment(
         "TMPDIR": str(home.path / "tmp"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # ministack must not start containers of its own: tasks and the cache are ours, and the
-        # caller's engine is told to our own part in another way.
+        # ministack must not start containers of its own: tasks and the cache are ours. The caller's
+        # engine is an argument of our own server.
         "DOCKER_HOST": f"unix://{home.path}/no-engine-for-ministack",
         "LOG_LEVEL": "WARNING",
         "PYTHONDONTWRITEBYTECODE": environ.get("PYTHONDONTWRITEBYTECODE", ""),

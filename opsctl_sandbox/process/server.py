@@ -62,7 +62,7 @@ def run(
     environ: Mapping[str, str],
     ready: Callable[[Sandbox], None],
 ) -> None:
-    """Serve until SIGTERM; `ready` is told once calls are answered."""
+    """Serve until SIGTERM; `ready` is called once calls are answered."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     home.lock()
     _forget_the_last(home)
@@ -106,7 +106,7 @@ def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) ->
 
 
 async def serve(assembly: "Assembly", listener: socket.socket, started: Callable[[], None]) -> None:
-    """Until SIGTERM or the end of the simulation; `started` is told once calls are answered."""
+    """Until SIGTERM or the end of the simulation; `started` is called once calls are answered."""
     config = uvicorn.Config(
         assembly.front,
         log_config=None,
@@ -128,7 +128,7 @@ async def serve(assembly: "Assembly", listener: socket.socket, started: Callable
     if server.started:
         try:
             started()
-        except BrokenPipeError:  # who started it was killed meanwhile: nobody knows of it
+        except BrokenPipeError:  # who started it was killed meanwhile
             server.should_exit = True
     await serving
     running.cancel()

@@ -1,4 +1,4 @@
-"""What a task is in this sandbox: decided here, once, before the sandbox is told to be ready."""
+"""What a task is in this sandbox, decided once, before `up` reports that it is ready."""
 
 import socket
 from collections.abc import Mapping
@@ -31,23 +31,23 @@ class TaskKind:
 def choose(wanted: Tasks, environ: Mapping[str, str]) -> TaskKind:
     """`environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
 
-    Raises EngineError when containers are asked for and no engine can run them.
+    Raises EngineError for `docker` when no engine can run containers.
     """
     if wanted == "none":
-        return TaskKind("none", "tasks are only told (--tasks none)")
+        return TaskKind("none", "tasks are simulated only (--tasks none)")
     if wanted == "process":
-        return TaskKind("process", "tasks are processes of this machine (--tasks process)")
+        return TaskKind("process", "tasks are processes on this machine (--tasks process)")
     try:
         engine = _local_engine(environ, _ANSWERS_WITHIN[wanted])
     except SandboxError as error:
         if wanted == "docker":
             raise
-        return TaskKind("process", f"tasks are processes of this machine: {error.message}")
+        return TaskKind("process", f"tasks are processes on this machine: {error.message}")
     return TaskKind("docker", f"tasks are containers: the engine at {engine.where} answers", engine)
 
 
 def engine_at(where: str) -> "ContainerEngine":
-    """The engine of an earlier choice. Raises EngineError when it does not answer any more."""
+    """The engine of an earlier choice. Raises EngineError when it no longer answers."""
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
     within = _ANSWERS_WITHIN["docker"]

@@ -1,6 +1,6 @@
 """Rehearsals: a prepared failure, the real command against it, and what an operator would see.
 
-Each is a file of data in `rehearsals/`; running one starts a sandbox of its own, brings the system
+Each is a file of data in `scenarios/`; running one starts a sandbox of its own, brings the system
 to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
@@ -106,16 +106,16 @@ def file(name: str) -> Path:
 def load(name: str) -> Rehearsal:
     path = file(name)
     if not path.is_file():
-        raise UsageError(f"there is no rehearsal `{name}`", hint="opsctl rehearse")
+        raise UsageError(f"unknown rehearsal `{name}`", hint="opsctl rehearse")
     return read(path)
 
 
 def read(path: Path) -> Rehearsal:
     """Raises UsageError for a key that means nothing."""
     content = yaml.safe_load(path.read_text())
-    content["meanwhile"] = [_known(Meanwhile, each, path) for each in content.get("meanwhile", ())]
-    found: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
-    return found
+    content["meanwhile"] = [_known(Meanwhile, step, path) for step in content.get("meanwhile", ())]
+    result: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
+    return result
 
 
 def _known(kind: Any, content: Object, path: Path) -> Any:
@@ -140,7 +140,7 @@ def run(
     yield RehearsalEvent("step", f"a sandbox, {rehearsal.speed:g} times as fast as AWS")
     *_, started = lifecycle.up(home, settings, environ)
     assert started.sandbox is not None
-    stage = Workspace(
+    workspace = Workspace(
         started.sandbox,
         directory,
         environ,
@@ -148,78 +148,84 @@ def run(
         images=rehearsal.images,
     )
     try:
-        yield from _prepare(rehearsal, stage)
-        yield from _perform(rehearsal, stage, json=json)
+        yield from _prepare(rehearsal, workspace)
+        yield from _perform(rehearsal, workspace, json=json)
     finally:
-        stage.close()
+        workspace.close()
         list(lifecycle.down(home))
 
 
-def _prepare(rehearsal: Rehearsal, stage: Workspace) -> Iterator[RehearsalEvent]:
+def _prepare(rehearsal: Rehearsal, workspace: Workspace) -> Iterator[RehearsalEvent]:
     for words in _COMMANDS[rehearsal.setup]:
         # A real task needs its own time to start, however fast the clock runs.
         real = rehearsal.tasks != "none" and words[0] == "update-tasks"
-        stage.post("clock", {"speed": rehearsal.speed if real else _PREPARING})
+        workspace.post("clock", {"speed": rehearsal.speed if real else _PREPARING})
         yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
-        command = stage.opsctl(words)
+        command = workspace.opsctl(words)
         screen = list(command.screen())
         if code := command.end()[0]:
             raise SandboxError("\n".join([f"preparing: opsctl {words[0]} exited {code}", *screen]))
     yield RehearsalEvent("step", f"the failure: {rehearsal.tells}")
-    stage.post("failures", rehearsal.failures)
-    stage.post("faults", rehearsal.faults)
+    workspace.post("failures", rehearsal.failures)
+    workspace.post("faults", rehearsal.faults)
     for words in rehearsal.then:
         yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
-        list(stage.opsctl(words).screen())
-    stage.post("clock", {"speed": rehearsal.speed})
+        list(workspace.opsctl(words).screen())
+    workspace.post("clock", {"speed": rehearsal.speed})
 
 
-def _perform(rehearsal: Rehearsal, stage: Workspace, *, json: bool) -> Iterator[RehearsalEvent]:
-    for each in rehearsal.meanwhile:
-        if not each.when:
-            yield from _meanwhile(each, stage)
-    waiting = [each for each in rehearsal.meanwhile if each.when]
+def _perform(rehearsal: Rehearsal, workspace: Workspace, *, json: bool) -> Iterator[RehearsalEvent]:
+    for step in rehearsal.meanwhile:
+        if not step.when:
+            yield from _meanwhile(step, workspace)
+    waiting = [step for step in rehearsal.meanwhile if step.when]
     yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
-    command = stage.opsctl(rehearsal.command, json=json)
+    command = workspace.opsctl(rehearsal.command, json=json)
     screen = []
     for line in command.screen():
         screen.append(line)
         yield RehearsalEvent("screen", line)
-        for each in [each for each in waiting if each.when in line]:
-            waiting.remove(each)
-            yield from _meanwhile(each, stage)
+        for step in [step for step in waiting if step.when in line]:
+            waiting.remove(step)
+            yield from _meanwhile(step, workspace)
     code, data = command.end()
-    otherwise = [f"`{each.when}` was never read" for each in waiting]
+    otherwise = [f"the screen never showed `{step.when}`" for step in waiting]
     otherwise += compare(rehearsal, code, "\n".join(screen), data if json else None)
     yield RehearsalEvent("result", exit_code=code, otherwise=otherwise, data=data)
 
 
-def _meanwhile(step: Meanwhile, stage: Workspace) -> Iterator[RehearsalEvent]:
+def _meanwhile(step: Meanwhile, workspace: Workspace) -> Iterator[RehearsalEvent]:
     yield RehearsalEvent("step", f"meanwhile, somebody else: {step}")
     if step.opsctl:
-        stage.other(step.opsctl, step.until)
+        workspace.other(step.opsctl, step.until)
     else:
-        stage.call(step.aws, step.call, step.parameters)
+        workspace.call(step.aws, step.call, step.parameters)
 
 
 def compare(
     rehearsal: Rehearsal, exit_code: int, screen: str, data: Sequence[Object] | None
 ) -> list[str]:
     """What is otherwise than its file says; `data` is None when there was no `--json`."""
-    found = []
+    differences = []
     if exit_code != rehearsal.exit_code:
-        found.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")
-    found += [f"nobody could read `{each}`" for each in rehearsal.screen if each not in screen]
+        differences.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")
+    differences += [
+        f"the screen does not show `{item}`" for item in rehearsal.screen if item not in screen
+    ]
     if "Traceback" in screen:
-        found.append("there is a traceback")
+        differences.append("there is a traceback")
     if data is None:
-        return found
-    found += [f"no JSON object has {each}" for each in rehearsal.json if not _holds(data, each)]
-    errors = [each["exit_code"] for each in data if each["type"] == "error"]
+        return differences
+    differences += [
+        f"no JSON object has {item}" for item in rehearsal.json if not _holds(data, item)
+    ]
+    errors = [item["exit_code"] for item in data if item["type"] == "error"]
     if errors != [exit_code] * bool(exit_code):
-        found.append(f"the JSON tells exit codes {errors}, but it is {exit_code}")
-    return found
+        differences.append(
+            f"the JSON has exit codes {errors}, but the command ended with {exit_code}"
+        )
+    return differences
 
 
-def _holds(data: Sequence[Object], wanted: Object) -> bool:
-    return any(wanted.items() <= each.items() for each in data)
+def _holds(data: Sequence[Object], members: Object) -> bool:
+    return any(members.items() <= item.items() for item in data)

@@ -113,8 +113,8 @@ class Workspace:
 
         Raises SandboxError when it ends, or long has run, without having said that.
         """
-        said = self._directory / f"other-{len(self._others)}.txt"
-        with said.open("wb") as file:
+        output = self._directory / f"other-{len(self._others)}.txt"
+        with output.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "opsctl", *(self._word(word) for word in words)],
                 cwd=self._directory,
@@ -125,7 +125,7 @@ class Workspace:
             )
         self._others.append(process)
         for _ in range(int(_WITHIN / _LOOK)):
-            if until in said.read_text(errors="replace"):
+            if until in output.read_text(errors="replace"):
                 return
             if process.poll() is not None:
                 break

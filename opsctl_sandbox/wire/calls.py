@@ -2,7 +2,7 @@
 
 An operation is an async function of a `Call` and of ministack (for what it leaves to it). It
 returns the answer as the API's own output structure (boto3's names, aware datetimes) or raises
-`Refused`. How either travels (JSON, query XML, CBOR) is `wire`'s business and nobody else's.
+`Refused`. How either travels (JSON, query XML, CBOR) is the business of `wire` alone.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -37,10 +37,10 @@ class Named:
 
 
 def name(request: Request) -> Named | None:
-    """None for a request that is no AWS call (a registry's blob, an admin page)."""
+    """None for a request that is not an AWS call (a registry's blob, a control page)."""
     access_key, region, service = "", "", ""
-    if found := _CREDENTIAL.search(request.headers.get("authorization", "")):
-        access_key, region, service = found.groups()
+    if credential := _CREDENTIAL.search(request.headers.get("authorization", "")):
+        access_key, region, service = credential.groups()
     if target := request.headers.get("x-amz-target"):
         prefix, _, operation = target.rpartition(".")
         service = service or models.signing_name(prefix) or ""
@@ -81,12 +81,12 @@ def parameters(named: Named, model: OperationModel, request: Request) -> dict[st
 
 def forward(named: Named, model: OperationModel, request: Request, values: Structure) -> Request:
     """The same request with other parameters."""
-    made = _serializer(named.protocol).serialize_to_request(dict(values), model)
-    body = made["body"]
+    serialized = _serializer(named.protocol).serialize_to_request(dict(values), model)
+    body = serialized["body"]
     if isinstance(body, dict):
         body = urlencode(body).encode()
     kept = {k: v for k, v in request.headers.items() if k != "smithy-protocol"}
-    headers = {**kept, **{k.lower(): v for k, v in made["headers"].items()}}
+    headers = {**kept, **{k.lower(): v for k, v in serialized["headers"].items()}}
     return Request("POST", "/", "", headers, body)
 
 
@@ -172,8 +172,8 @@ def refusal(protocol: str, error: Refused) -> Answer:
         return Answer(error.status, headers, json.dumps(content).encode())
     else:
         headers |= {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}
-        said = {"__type": error.code, "message": error.message}
-        return Answer(error.status, headers, json.dumps(said).encode())
+        fields = {"__type": error.code, "message": error.message}
+        return Answer(error.status, headers, json.dumps(fields).encode())
     return Answer(error.status, {**headers, "content-type": "text/xml"}, body.encode())
 
 

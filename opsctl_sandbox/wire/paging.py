@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 def paged(
     *, size: int, code: str, most: int | None = None, whole: Operation | None = None
 ) -> Operation:
-    """The operation in pages of `size`, or of as many as asked for up to `most`.
+    """The operation in pages of `size`, or of the size that the call wants, up to `most`.
 
     `code` refuses other sizes and foreign tokens. `whole` answers without pages; ministack does
     when there is none.
@@ -26,17 +26,15 @@ def paged(
 
     async def operation(call: Call, ministack: Forward) -> Structure:
         keys = models.paginator(call.service, call.operation)
-        asked = dict(call.parameters)
-        token = asked.pop(keys["input_token"], None)
-        wanted = asked.pop(keys["limit_key"], None) or size
-        if not 1 <= int(wanted) <= most:
+        parameters = dict(call.parameters)
+        token = parameters.pop(keys["input_token"], None)
+        limit = parameters.pop(keys["limit_key"], None) or size
+        if not 1 <= int(limit) <= most:
             raise Refused(code, f"{keys['limit_key']} must be between 1 and {most}.")
-        answer = await _everything(call, asked, ministack, whole)
+        answer = await _everything(call, parameters, ministack, whole)
         name, member = f"{call.service}/{call.operation}", keys["result_key"]
         try:
-            page, left = cut(
-                answer.get(member) or [], token=token, size=int(wanted), list_name=name
-            )
+            page, left = cut(answer.get(member) or [], token=token, size=int(limit), list_name=name)
         except ValueError as error:
             raise Refused(code, f"The {keys['input_token']} is invalid.") from error
         return {**answer, member: page} | ({keys["output_token"]: left} if left else {})
@@ -45,18 +43,18 @@ def paged(
 
 
 async def _everything(
-    call: Call, asked: dict[str, Any], ministack: Forward, whole: Operation | None
+    call: Call, parameters: dict[str, Any], ministack: Forward, whole: Operation | None
 ) -> dict[str, Any]:
     keys = models.paginator(call.service, call.operation)
-    found: list[Any] = []
+    items: list[Any] = []
     while True:
-        one = Call(call.service, call.operation, asked, call.region, call.account)
-        answer = dict(await (whole(one, ministack) if whole else ministack(asked)))
-        found += answer.get(keys["result_key"]) or []
+        one = Call(call.service, call.operation, parameters, call.region, call.account)
+        answer = dict(await (whole(one, ministack) if whole else ministack(parameters)))
+        items += answer.get(keys["result_key"]) or []
         token = answer.pop(keys["output_token"], None)
         if not token:
-            return {**answer, keys["result_key"]: found}
-        asked = {**asked, keys["input_token"]: token}
+            return {**answer, keys["result_key"]: items}
+        parameters = {**parameters, keys["input_token"]: token}
 
 
 def cut(

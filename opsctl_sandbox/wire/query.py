@@ -27,8 +27,8 @@ def form(request: Request) -> dict[str, str]:
 def parameters(request: Request, model: OperationModel, *, ec2: bool) -> dict[str, Any]:
     if model.input_shape is None:
         return {}
-    found = _value(form(request), "", model.input_shape, ec2)
-    return found if isinstance(found, dict) else {}
+    parsed = _value(form(request), "", model.input_shape, ec2)
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _value(fields: Form, prefix: str, shape: Shape, ec2: bool) -> Any:
@@ -44,13 +44,13 @@ def _value(fields: Form, prefix: str, shape: Shape, ec2: bool) -> Any:
 def _structure(fields: Form, prefix: str, shape: StructureShape, ec2: bool) -> Any:
     if prefix and not any(key.startswith(prefix + ".") for key in fields):
         return _MISSING
-    found = {}
+    members = {}
     for name, member in shape.members.items():
         key = _wire_name(member, name, ec2)
         value = _value(fields, f"{prefix}.{key}" if prefix else key, member, ec2)
         if value is not _MISSING:
-            found[name] = value
-    return found
+            members[name] = value
+    return members
 
 
 def _list(fields: Form, prefix: str, shape: ListShape, ec2: bool) -> Any:
@@ -74,13 +74,13 @@ def _map(fields: Form, prefix: str, shape: MapShape, ec2: bool) -> Any:
     full = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
     key_name = shape.key.serialization.get("name", "key")
     value_name = shape.value.serialization.get("name", "value")
-    found = {
+    entries = {
         fields[f"{full}.{i}.{key_name}"]: _value(
             fields, f"{full}.{i}.{value_name}", shape.value, ec2
         )
         for i in _indexes(fields, full)
     }
-    return found or _MISSING
+    return entries or _MISSING
 
 
 def _indexes(fields: Form, prefix: str) -> list[int]:

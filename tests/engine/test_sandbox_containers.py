@@ -155,7 +155,7 @@ def test_the_definition_decides_how_the_container_is_made(box: Box) -> None:
     assert variables["AWS_ENDPOINT_URL"] == box.sandbox.endpoint
 
 
-def test_a_task_that_is_stopped_is_asked_first(box: Box) -> None:
+def test_a_task_that_is_stopped_gets_its_stop_signal_first(box: Box) -> None:
     # Ten seconds at this speed.
     task = box.run("python", "-uc", WAIT, stopTimeout=1200)
     until(lambda: box.lines(task) == ["ready to be asked"])
@@ -164,7 +164,7 @@ def test_a_task_that_is_stopped_is_asked_first(box: Box) -> None:
     assert box.stopped(task)["containers"][0]["exitCode"] == 0
 
 
-def test_a_task_that_does_not_listen_is_killed(box: Box) -> None:
+def test_a_task_that_ignores_its_stop_signal_is_killed(box: Box) -> None:
     # Nobody but the kernel can stop the first process of a container that handles no signal.
     task = box.run("python", "-uc", "import time; time.sleep(600)", stopTimeout=2)
     box.inspected(task)
@@ -173,7 +173,7 @@ def test_a_task_that_does_not_listen_is_killed(box: Box) -> None:
     assert box.stopped(task)["containers"][0]["exitCode"] == 137
 
 
-def test_a_container_that_ends_at_start_tells_its_code_and_its_last_words(box: Box) -> None:
+def test_a_container_that_ends_at_start_shows_its_exit_code_and_its_last_lines(box: Box) -> None:
     task = box.run("python", "-uc", "print('cannot go on'); raise SystemExit(3)")
 
     assert box.stopped(task)["containers"][0]["exitCode"] == 3
@@ -216,7 +216,7 @@ def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path
     assert reason.startswith("CannotPullContainerError: Error response from daemon: ")
 
 
-def test_what_a_container_uses_is_told_by_the_engine(box: Box, engine_host: str) -> None:
+def test_the_engine_reports_what_a_container_uses(box: Box, engine_host: str) -> None:
     made = box.inspected(box.run("python", "-uc", WAIT))
     engine = task_kind.engine_at(engine_host)
     usage = engine.usage(made["Id"])
@@ -280,5 +280,5 @@ def test_when_the_engine_dies_tasks_stop_with_a_sentence_and_new_ones_say_why(
     gone = f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
     assert container["reason"] == f"CannotInspectContainerError: {gone}"
     assert late["reason"] == f"CannotPullContainerError: {gone}"
-    assert "what a sandbox may have left there stays" in ended.stderr
+    assert "what an earlier sandbox left there stays" in ended.stderr
     assert ended.returncode == 0

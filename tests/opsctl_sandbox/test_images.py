@@ -56,7 +56,7 @@ def test_a_tag_finds_the_image_too(
     assert (tmp_path / "out" / "Caddyfile").read_text() == "one"
 
 
-def test_a_missing_image_is_told_in_the_words_of_ecs(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_missing_image_is_an_error_in_the_words_of_ecs(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="CannotPullContainerError.*not found"):
         images.unpack(sandbox.endpoint, "host/absent@sha256:" + "0" * 64, tmp_path)
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from opsctl_sandbox.ministack.filter_patterns.parts import (
     ORDERS,
     Matcher,
+    Operand,
     Test,
     Tokens,
-    Wanted,
     invalid,
     number,
     ordered,
@@ -51,7 +51,7 @@ def compile_delimited(pattern: str) -> Matcher:
 
 def _whole(before: Sequence[Test[str]], after: Sequence[Test[str]] | None) -> Matcher:
     def matches(message: str) -> bool:
-        fields = ["".join(found) for found in _FIELD.findall(message)]
+        fields = ["".join(groups) for groups in _FIELD.findall(message)]
         least = len(before) + len(after or ())
         if len(fields) < least or (after is None and len(fields) > least):
             return False
@@ -78,14 +78,14 @@ def _field(tokens: Tokens) -> Test[str]:
 
 def _one(tokens: Tokens, name: str) -> Test[str]:
     tokens.expect(name)
-    operator, wanted = tokens.comparison()
+    operator, operand = tokens.comparison()
     if operator in ORDERS:
-        return lambda field: ordered(operator, number(field), wanted.number)
-    return lambda field: _same(field, wanted) == (operator == "=")
+        return lambda field: ordered(operator, number(field), operand.number)
+    return lambda field: _same(field, operand) == (operator == "=")
 
 
-def _same(field: str, wanted: Wanted) -> bool:
+def _same(field: str, operand: Operand) -> bool:
     value = number(field)
-    if value is not None and wanted.number is not None:
-        return value == wanted.number
-    return wanted.says(field)
+    if value is not None and operand.number is not None:
+        return value == operand.number
+    return operand.says(field)

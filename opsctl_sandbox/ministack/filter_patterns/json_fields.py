@@ -12,9 +12,9 @@ from typing import Any
 from opsctl_sandbox.ministack.filter_patterns.parts import (
     ORDERS,
     Matcher,
+    Operand,
     Test,
     Tokens,
-    Wanted,
     invalid,
     ordered,
 )
@@ -74,8 +74,8 @@ def _comparison(tokens: Tokens) -> Test[_Values]:
         tokens.take(words[0])
         tokens.take(words[1])
         return _WORDS[words]
-    operator, wanted = tokens.comparison()
-    return lambda values: any(_compared(value, operator, wanted) for value in values)
+    operator, operand = tokens.comparison()
+    return lambda values: any(_compared(value, operator, operand) for value in values)
 
 
 def _select(content: Any, steps: list[tuple[str, ...]]) -> Iterable[Any]:
@@ -94,14 +94,14 @@ def _select(content: Any, steps: list[tuple[str, ...]]) -> Iterable[Any]:
             yield from _select(one, rest)
 
 
-def _compared(value: Any, operator: str, wanted: Wanted) -> bool:
+def _compared(value: Any, operator: str, operand: Operand) -> bool:
     if not isinstance(value, str | int | float):
         return False
     numeric = not isinstance(value, str | bool)
     if operator in ORDERS:
-        return numeric and ordered(operator, float(value), wanted.number)
-    if numeric and wanted.number is not None:
-        same = value == wanted.number
+        return numeric and ordered(operator, float(value), operand.number)
+    if numeric and operand.number is not None:
+        same = value == operand.number
     else:
-        same = wanted.says(value if isinstance(value, str) else json.dumps(value))
+        same = operand.says(value if isinstance(value, str) else json.dumps(value))
     return same == (operator == "=")

@@ -2,7 +2,7 @@
 `&&` and `||`, and the values that fields are compared with.
 
 Rules and words: "Filter pattern syntax" in the CloudWatch Logs User Guide; where it is silent, what
-users were told by the API (awslogs#210, defang#1008).
+the API told users (awslogs#210, defang#1008).
 """
 
 import re
@@ -52,7 +52,7 @@ def unquoted(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Operand:
     """The right side of a condition; `*` stands for anything, but only at its ends."""
 
     text: str
@@ -60,7 +60,7 @@ class Wanted:
     regex: Matcher | None = None
 
     @classmethod
-    def read(cls, token: str) -> "Wanted":
+    def read(cls, token: str) -> "Operand":
         if token.startswith('"'):
             return cls(unquoted(token[1:-1]))
         if token.startswith("%"):
@@ -109,20 +109,20 @@ class Tokens:
         at = self._next + ahead
         return self._tokens[at] if at < len(self._tokens) else ""
 
-    def comparison(self) -> tuple[str, "Wanted"]:
+    def comparison(self) -> tuple[str, "Operand"]:
         """An operator and what stands to its right; an order wants a number there."""
         operator, token = self.token(), self.token()
         if operator not in OPERATORS or token in _NO_VALUE:
             raise invalid(self.pattern)
-        wanted = Wanted.read(token)
-        if operator in ORDERS and wanted.number is None:
+        operand = Operand.read(token)
+        if operator in ORDERS and operand.number is None:
             raise invalid(self.pattern)
-        return operator, wanted
+        return operator, operand
 
     def take(self, token: str) -> bool:
-        found = self.peek() == token
-        self._next += found
-        return found
+        same = self.peek() == token
+        self._next += same
+        return same
 
     def expect(self, token: str) -> None:
         if not self.take(token):
@@ -149,8 +149,8 @@ class Tokens:
 def _cut(pattern: str, token: re.Pattern[str]) -> Iterable[str]:
     position = 0
     while rest := pattern[position:].strip():
-        found = token.match(pattern, position)
-        if found is None:
+        match = token.match(pattern, position)
+        if match is None:
             raise bad_character(rest[0])
-        yield found.group(1)
-        position = found.end()
+        yield match.group(1)
+        position = match.end()

@@ -53,12 +53,12 @@ def _terms(text: str) -> Matcher:
     lists = {"": required, "-": excluded, "?": optional}
     position = 0
     while position < len(text):
-        found = _TERM.match(text, position)
-        if found is None:
+        match = _TERM.match(text, position)
+        if match is None:
             raise invalid(text)
-        sign, phrase, source, word = found.groups()
+        sign, phrase, source, word = match.groups()
         lists[sign.strip()].append(_single(phrase, source, word))
-        position = found.end()
+        position = match.end()
     # AWS ignores `?` terms that stand beside others.
     anyof = optional if not required and not excluded else []
 
@@ -77,7 +77,7 @@ def _single(phrase: str | None, source: str | None, word: str | None) -> Matcher
         known = _WORD.match(word)
         if known is not None and known.end() < len(word):
             raise bad_character(word[known.end()])
-    wanted = word if word is not None else unquoted(phrase or "")
-    if not wanted:
+    text = word if word is not None else unquoted(phrase or "")
+    if not text:
         raise bad_character('""')
-    return lambda message: wanted in message
+    return lambda message: text in message

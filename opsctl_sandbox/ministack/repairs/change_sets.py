@@ -1,5 +1,5 @@
 """Change sets and stacks as they are: no resource whose condition is false, a definite word on
-replacement, no update of a stack that cannot be updated, no IAM resource that nobody acknowledged.
+replacement, no update of a stack that cannot be updated, no IAM resource without its capability.
 """
 
 from collections.abc import Mapping
@@ -37,16 +37,16 @@ def install() -> None:
 
 
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
-    asked = call.parameters
-    if asked.get("ChangeSetType", "UPDATE") == "UPDATE":
-        stack = _stack(call, asked["StackName"])
+    request = call.parameters
+    if request.get("ChangeSetType", "UPDATE") == "UPDATE":
+        stack = _stack(call, request["StackName"])
         status = str(stack.get("StackStatus", "CREATE_COMPLETE"))
         if status not in _UPDATABLE:
             raise Refused(
                 "ValidationError",
                 f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
             )
-    return await ministack(asked)
+    return await ministack(request)
 
 
 async def describe_change_set(call: Call, ministack: Forward) -> Structure:
@@ -63,16 +63,16 @@ async def describe_change_set(call: Call, ministack: Forward) -> Structure:
 
 async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
     """By a resource's own name, too: the stack that it belongs to."""
-    asked = dict(call.parameters)
-    wanted = asked.pop("PhysicalResourceId", None)
-    if not wanted or asked.get("StackName"):
+    request = dict(call.parameters)
+    physical_id = request.pop("PhysicalResourceId", None)
+    if not physical_id or request.get("StackName"):
         return await ministack(call.parameters)
     for stack in cloudformation._stacks._data.values():
         mine = f":{call.region}:{call.account}:" in stack["StackId"]
         names = [one.get("PhysicalResourceId") for one in stack.get("_resources", {}).values()]
-        if mine and wanted in names:
-            return await ministack({**asked, "StackName": stack["StackName"]})
-    raise Refused("ValidationError", f"Stack for {wanted} does not exist")
+        if mine and physical_id in names:
+            return await ministack({**request, "StackName": stack["StackName"]})
+    raise Refused("ValidationError", f"Stack for {physical_id} does not exist")
 
 
 def decided(resource: Structure) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
     }
 
 
-def _absent(change_set: str) -> set[str]:
+def _absent(change_set_id: str) -> set[str]:
     """The logical ids of the resources whose condition is false."""
-    found = _value(cloudformation._change_sets, change_set)
-    if not found:
+    change_set = _value(cloudformation._change_sets, change_set_id)
+    if not change_set:
         return set()
-    template = found["_template"]
-    conditions = _evaluate_conditions(template, found["_resolved_params"])
+    template = change_set["_template"]
+    conditions = _evaluate_conditions(template, change_set["_resolved_params"])
     return {
         name
         for name, resource in template.get("Resources", {}).items()

@@ -26,16 +26,16 @@ def operations(registry: str) -> Operations:
 
 async def put_image(call: Call, ministack: Forward) -> Structure:
     """The same manifest under the same tag once more is `ImageAlreadyExistsException`."""
-    asked = call.parameters
-    tag = asked.get("imageTag")
-    scoped = (call.account, call.region, asked["repositoryName"])
+    request = call.parameters
+    tag = request.get("imageTag")
+    scoped = (call.account, call.region, request["repositoryName"])
     for image in ecr._images._data.get(scoped, []):
-        same = image.get("imageManifest") == asked["imageManifest"]
+        same = image.get("imageManifest") == request["imageManifest"]
         if same and (tag is None or tag in image.get("imageTags", ())):
             raise Refused(
                 "ImageAlreadyExistsException",
                 f"Image with digest '{image['imageDigest']}' and tag '{tag}' already exists in "
-                f"the repository with name '{asked['repositoryName']}' in registry with id "
+                f"the repository with name '{request['repositoryName']}' in registry with id "
                 f"'{call.account}'",
             )
-    return await ministack(asked)
+    return await ministack(request)

@@ -8,41 +8,43 @@ _ECR, _LOGS = "InvalidParameterException", "InvalidParameterException"
 
 
 async def describe_images(call: Call, ministack: Forward) -> Structure:
-    """An image that is asked for and is not there is an error; `tagStatus` chooses."""
+    """An image that does not exist is an error; `tagStatus` filters."""
     answer = await ministack(call.parameters)
-    found = list(answer.get("imageDetails", ()))
-    for wanted in call.parameters.get("imageIds") or ():
-        if not any(_is(image, wanted) for image in found):
+    images = list(answer.get("imageDetails", ()))
+    for identifier in call.parameters.get("imageIds") or ():
+        if not any(_is(image, identifier) for image in images):
             name = call.parameters["repositoryName"]
             raise Refused(
                 "ImageNotFoundException",
-                f"The image with imageId {dict(wanted)} does not exist within the repository with "
-                f"name '{name}' in the registry with id '{call.account}'",
+                f"The image with imageId {dict(identifier)} does not exist within the repository "
+                f"with name '{name}' in the registry with id '{call.account}'",
             )
     status = (call.parameters.get("filter") or {}).get("tagStatus", "ANY")
-    kept = [i for i in found if status == "ANY" or bool(i.get("imageTags")) == (status == "TAGGED")]
+    kept = [
+        i for i in images if status == "ANY" or bool(i.get("imageTags")) == (status == "TAGGED")
+    ]
     return {**answer, "imageDetails": kept}
 
 
-def _is(image: Structure, wanted: Structure) -> bool:
-    if "imageDigest" in wanted and image.get("imageDigest") != wanted["imageDigest"]:
+def _is(image: Structure, identifier: Structure) -> bool:
+    if "imageDigest" in identifier and image.get("imageDigest") != identifier["imageDigest"]:
         return False
-    return "imageTag" not in wanted or wanted["imageTag"] in image.get("imageTags", ())
+    return "imageTag" not in identifier or identifier["imageTag"] in image.get("imageTags", ())
 
 
 async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
     answer = await ministack(call.parameters)
-    found = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
-    if not found.issuperset(call.parameters.get("Names") or ()):
+    names = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
+    if not names.issuperset(call.parameters.get("Names") or ()):
         raise Refused("TargetGroupNotFound", "One or more target groups not found")
     return answer
 
 
 async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
-    asked = call.parameters
-    if asked.get("orderBy") == "LastEventTime" and asked.get("logStreamNamePrefix"):
+    request = call.parameters
+    if request.get("orderBy") == "LastEventTime" and request.get("logStreamNamePrefix"):
         raise Refused(_LOGS, "Cannot order by LastEventTime with a logStreamNamePrefix.")
-    return await ministack(asked)
+    return await ministack(request)
 
 
 OPERATIONS: Operations = {

@@ -28,31 +28,31 @@ _DAY = 24 * _HOUR
 
 
 async def filter_log_events(call: Call, ministack: Forward) -> Structure:
-    asked = call.parameters
+    request = call.parameters
     streams = _streams(call)
-    matches = compile_pattern(asked.get("filterPattern", ""))
-    start, end = asked.get("startTime", 0), asked.get("endTime", 1 << 62)
+    matches = compile_pattern(request.get("filterPattern", ""))
+    start, end = request.get("startTime", 0), request.get("endTime", 1 << 62)
     if end < start:
         raise _invalid("End time should not be before start time.")
-    at, skip = _position(asked.get("nextToken"), start)
-    limit = asked.get("limit", _PAGE_EVENTS)
+    at, skip = _position(request.get("nextToken"), start)
+    limit = request.get("limit", _PAGE_EVENTS)
     if not 1 <= limit <= _PAGE_EVENTS:
         raise _invalid(f"limit must be between 1 and {_PAGE_EVENTS}.")
-    found: list[Event] = []
+    matching: list[Event] = []
     size = scanned = 0
     for event, stream in _merged(streams, at, end):
         timestamp = event["timestamp"]
         if timestamp == at and skip:
             skip -= 1
             continue
-        full = len(found) >= limit or size >= _PAGE_BYTES or scanned >= _PAGE_SCANNED
+        full = len(matching) >= limit or size >= _PAGE_BYTES or scanned >= _PAGE_SCANNED
         if full:
-            return _page(found, token=_token(timestamp, _seen(streams, event, stream)))
+            return _page(matching, token=_token(timestamp, _seen(streams, event, stream)))
         scanned += 1
         if matches(event["message"]):
             size += len(event["message"]) + 26
-            found.append({**event, "logStreamName": stream})
-    return _page(found, token=None)
+            matching.append({**event, "logStreamName": stream})
+    return _page(matching, token=None)
 
 
 def _page(events: list[Event], *, token: str | None) -> Structure:
@@ -61,9 +61,9 @@ def _page(events: list[Event], *, token: str | None) -> Structure:
 
 
 def _streams(call: Call) -> Mapping[str, Sequence[Event]]:
-    asked = call.parameters
+    request = call.parameters
     group = _group(call)["streams"]
-    names, prefix = asked.get("logStreamNames"), asked.get("logStreamNamePrefix")
+    names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
     if names and prefix:
         raise _invalid("Either logStreamNames or logStreamNamePrefix may be given, not both.")
     for name in names or ():
@@ -74,8 +74,8 @@ def _streams(call: Call) -> Mapping[str, Sequence[Event]]:
 
 
 def _group(call: Call) -> dict[str, Any]:
-    asked = call.parameters
-    identifier = asked.get("logGroupName") or asked.get("logGroupIdentifier") or ""
+    request = call.parameters
+    identifier = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
     name = identifier.split(":log-group:")[-1].removesuffix(":*")
     group: dict[str, Any] | None = cloudwatch_logs._log_groups._data.get(
         (call.account, call.region, name)
@@ -171,7 +171,7 @@ def _invalid(message: str) -> Refused:
 
 
 def operations(counted: Counted) -> Operations:
-    """`counted` is told what came in: the group, events and bytes."""
+    """`counted` is called with the group, the events and the bytes that came in."""
 
     async def put(call: Call, ministack: Forward) -> Structure:
         return await put_log_events(call, ministack, counted)

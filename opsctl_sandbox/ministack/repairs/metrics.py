@@ -1,5 +1,5 @@
-"""CloudWatch metrics as they are: GetMetricData gives the newest point first unless asked
-otherwise."""
+"""CloudWatch metrics as they are: GetMetricData gives the newest point first unless `ScanBy`
+says otherwise."""
 
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
 

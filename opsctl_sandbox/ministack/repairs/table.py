@@ -5,7 +5,7 @@ from opsctl_sandbox.wire.calls import Operations
 
 
 def operations(registry: str, counted: logs.Counted) -> Operations:
-    """`registry` answers `/v2/`; `counted` is told of log events that came in."""
+    """`registry` answers `/v2/`; `counted` is called for log events that came in."""
     return {
         **change_sets.OPERATIONS,
         **ecr.operations(registry),

@@ -9,7 +9,7 @@ from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.simulation import Simulation
 
 Answer = dict[str, Any]
-_FRAMEWORK = "EC2"
+_LAUNCH_TYPE = "EC2"
 
 
 def cluster_arn(world: World, name: str) -> str:
@@ -62,17 +62,17 @@ def task_definition(simulation: Simulation, arn: str) -> Answer:
     }
 
 
-def service(simulation: Simulation, found: Service) -> Answer:
-    world, spec = simulation.world(), found.spec
-    living = [t for t in services.all_tasks(world, found) if t.status != "STOPPED"]
+def service(simulation: Simulation, value: Service) -> Answer:
+    world, spec = simulation.world(), value.spec
+    living = [t for t in services.all_tasks(world, value) if t.status != "STOPPED"]
     document = {k: v for k, v in spec.document.items() if k in _KEPT}
     return {
         **document,
-        "serviceArn": found.arn,
+        "serviceArn": value.arn,
         "serviceName": spec.name,
         "clusterArn": cluster_arn(world, spec.cluster),
-        "status": found.status,
-        "desiredCount": spec.desired if found.status == "ACTIVE" else 0,
+        "status": value.status,
+        "desiredCount": spec.desired if value.status == "ACTIVE" else 0,
         "runningCount": _running(living),
         "pendingCount": _pending(living),
         "taskDefinition": spec.task_definition,
@@ -82,12 +82,12 @@ def service(simulation: Simulation, found: Service) -> Answer:
             "maximumPercent": spec.maximum_percent,
             "deploymentCircuitBreaker": {"enable": spec.breaker, "rollback": spec.rollback},
         },
-        "deployments": [deployment(simulation, found, d) for d in found.deployments],
+        "deployments": [deployment(simulation, value, d) for d in value.deployments],
         "events": [
             {"id": e.id, "createdAt": simulation.wall(e.at), "message": e.message}
-            for e in found.events
+            for e in value.events
         ],
-        "createdAt": simulation.wall(found.created),
+        "createdAt": simulation.wall(value.created),
         "schedulingStrategy": "REPLICA",
         "roleArn": document.get("role", _service_linked_role(world)),
         "deploymentController": {"type": "ECS"},
@@ -113,12 +113,12 @@ _KEPT = (
 )
 
 
-def _launched(found: Service) -> Answer:
+def _launched(value: Service) -> Answer:
     """Of launch type and capacity provider strategy a service has one."""
-    strategy = found.spec.document.get("capacityProviderStrategy")
+    strategy = value.spec.document.get("capacityProviderStrategy")
     if strategy:
         return {"capacityProviderStrategy": strategy}
-    return {"launchType": found.spec.document.get("launchType", _FRAMEWORK)}
+    return {"launchType": value.spec.document.get("launchType", _LAUNCH_TYPE)}
 
 
 def _service_linked_role(world: World) -> str:
@@ -134,8 +134,8 @@ def _pending(tasks: list[Task]) -> int:
     return sum(t.status in ("PROVISIONING", "PENDING", "ACTIVATING") for t in tasks)
 
 
-def deployment(simulation: Simulation, found: Service, value: Deployment) -> Answer:
-    mine = deployments.of(simulation.world(), found, value)
+def deployment(simulation: Simulation, owner: Service, value: Deployment) -> Answer:
+    mine = deployments.of(simulation.world(), owner, value)
     return {
         "id": value.id,
         "status": value.status,
@@ -146,7 +146,7 @@ def deployment(simulation: Simulation, found: Service, value: Deployment) -> Ans
         "failedTasks": value.failed_tasks,
         "createdAt": simulation.wall(value.created),
         "updatedAt": simulation.wall(value.updated),
-        **_launched(found),
+        **_launched(owner),
         "rolloutState": value.rollout,
         "rolloutStateReason": value.rollout_reason,
     }
@@ -172,7 +172,7 @@ def task(simulation: Simulation, value: Task) -> Answer:
         "availabilityZone": instance.zone if instance else "",
         "lastStatus": value.status,
         "desiredStatus": value.desired,
-        "launchType": _FRAMEWORK,
+        "launchType": _LAUNCH_TYPE,
         "cpu": str(value.definition.cpu),
         "memory": str(value.definition.memory),
         "group": value.group,

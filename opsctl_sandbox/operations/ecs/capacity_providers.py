@@ -12,30 +12,30 @@ from opsctl_sandbox.wire.calls import Refused, Structure
 Answer = dict[str, Any]
 
 
-def create_capacity_provider(simulation: Simulation, asked: Structure) -> Answer:
-    world, name = simulation.world(), asked["name"]
+def create_capacity_provider(simulation: Simulation, request: Structure) -> Answer:
+    world, name = simulation.world(), request["name"]
     if name in world.providers:
         raise Refused(
             "ClientException", "The specified capacity provider already exists. Choose another name"
         )
-    wanted = asked.get("autoScalingGroupProvider") or {}
+    settings = request.get("autoScalingGroupProvider") or {}
     # CloudFormation's Ref is a name, the API wants an ARN; both end in the name.
-    group = last(str(wanted.get("autoScalingGroupArn", "")))
+    group = last(str(settings.get("autoScalingGroupArn", "")))
     if group not in world.groups:
         raise Refused("ClientException", f"The specified Auto Scaling group {group} does not exist")
-    scaling = wanted.get("managedScaling") or {}
+    scaling = settings.get("managedScaling") or {}
     provider = simulation.engine.create_provider(
         name,
         group,
         managed=scaling.get("status") == "ENABLED",
         target=int(scaling.get("targetCapacity") or 100),
-        document=dict(asked),
+        document=dict(request),
     )
     return {"capacityProvider": _described(provider)}
 
 
 def _described(provider: CapacityProvider) -> Answer:
-    wanted = provider.document.get("autoScalingGroupProvider") or {}
+    settings = provider.document.get("autoScalingGroupProvider") or {}
     group = records.group(provider.group) or {}
     defaults = {
         "managedScaling": {"status": "DISABLED"},
@@ -48,32 +48,32 @@ def _described(provider: CapacityProvider) -> Answer:
         "status": "ACTIVE",
         "autoScalingGroupProvider": {
             **defaults,
-            **wanted,
+            **settings,
             "autoScalingGroupArn": group.get("AutoScalingGroupARN", provider.group),
         },
         "tags": provider.document.get("tags", []),
     }
 
 
-def describe_capacity_providers(simulation: Simulation, asked: Structure) -> Answer:
+def describe_capacity_providers(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    wanted = [last(name) for name in asked.get("capacityProviders") or world.providers]
-    if asked.get("cluster"):
-        associated = world.clusters[cluster_name(world, asked)].get("capacityProviders") or ()
-        wanted = [name for name in wanted if name in associated]
-    found = [_described(world.providers[n]) for n in wanted if n in world.providers]
-    if "TAGS" not in (asked.get("include") or ()):
-        found = [{k: v for k, v in one.items() if k != "tags"} for one in found]
+    names = [last(name) for name in request.get("capacityProviders") or world.providers]
+    if request.get("cluster"):
+        associated = world.clusters[cluster_name(world, request)].get("capacityProviders") or ()
+        names = [name for name in names if name in associated]
+    described = [_described(world.providers[n]) for n in names if n in world.providers]
+    if "TAGS" not in (request.get("include") or ()):
+        described = [{k: v for k, v in one.items() if k != "tags"} for one in described]
     failures = [
         {"arn": world.arn("ecs", f"capacity-provider/{n}"), "reason": "MISSING"}
-        for n in wanted
+        for n in names
         if n not in world.providers
     ]
-    return {**page(found, asked, "capacityProviders"), "failures": failures}
+    return {**page(described, request, "capacityProviders"), "failures": failures}
 
 
-def delete_capacity_provider(simulation: Simulation, asked: Structure) -> Answer:
-    world, name = simulation.world(), last(asked["capacityProvider"])
+def delete_capacity_provider(simulation: Simulation, request: Structure) -> Answer:
+    world, name = simulation.world(), last(request["capacityProvider"])
     if name not in world.providers:
         raise invalid("The specified capacity provider was not found.")
     if any(name in (c.get("capacityProviders") or ()) for c in world.clusters.values()):
@@ -85,18 +85,18 @@ def delete_capacity_provider(simulation: Simulation, asked: Structure) -> Answer
     return {"capacityProvider": {**_described(provider), "status": "INACTIVE"}}
 
 
-def put_cluster_capacity_providers(simulation: Simulation, asked: Structure) -> Answer:
+def put_cluster_capacity_providers(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    name = cluster_name(world, asked)
-    given = [last(one) for one in asked["capacityProviders"]]
-    strategy = [dict(one) for one in asked["defaultCapacityProviderStrategy"]]
-    unknown = [one for one in given if one not in world.providers]
-    unknown += [s["capacityProvider"] for s in strategy if s["capacityProvider"] not in given]
+    name = cluster_name(world, request)
+    providers = [last(one) for one in request["capacityProviders"]]
+    strategy = [dict(one) for one in request["defaultCapacityProviderStrategy"]]
+    unknown = [one for one in providers if one not in world.providers]
+    unknown += [s["capacityProvider"] for s in strategy if s["capacityProvider"] not in providers]
     if unknown:
         raise invalid(f"The specified capacity provider '{unknown[0]}' was not found.")
     world.clusters[name] = {
         **world.clusters[name],
-        "capacityProviders": given,
+        "capacityProviders": providers,
         "defaultCapacityProviderStrategy": strategy,
     }
     return {"cluster": answers.cluster(simulation, name)}

@@ -11,33 +11,33 @@ from opsctl_sandbox.wire.calls import Refused, Structure
 Answer = dict[str, Any]
 
 
-def create_cluster(simulation: Simulation, asked: Structure) -> Answer:
+def create_cluster(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    name = asked.get("clusterName") or "default"
-    world.clusters[name] = {**world.clusters.get(name, {}), **asked, "status": "ACTIVE"}
+    name = request.get("clusterName") or "default"
+    world.clusters[name] = {**world.clusters.get(name, {}), **request, "status": "ACTIVE"}
     return {"cluster": answers.cluster(simulation, name)}
 
 
-def describe_clusters(simulation: Simulation, asked: Structure) -> Answer:
+def describe_clusters(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    names = [last(c) for c in asked.get("clusters") or ["default"]]
-    include = asked.get("include") or ()
-    found = [answers.cluster(simulation, n) for n in names if n in world.clusters]
-    for cluster in found:
+    names = [last(c) for c in request.get("clusters") or ["default"]]
+    include = request.get("include") or ()
+    described = [answers.cluster(simulation, n) for n in names if n in world.clusters]
+    for cluster in described:
         for member in ("tags", "settings", "statistics"):
             if member.upper() not in include:
                 cluster[member] = []
     return {
-        "clusters": found,
+        "clusters": described,
         "failures": [
             missing(answers.cluster_arn(world, n)) for n in names if n not in world.clusters
         ],
     }
 
 
-def delete_cluster(simulation: Simulation, asked: Structure) -> Answer:
+def delete_cluster(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    name = cluster_name(world, asked)
+    name = cluster_name(world, request)
     if any(s.spec.cluster == name and s.status != "INACTIVE" for s in world.services.values()):
         raise Refused(
             "ClusterContainsServicesException",

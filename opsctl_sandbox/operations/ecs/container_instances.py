@@ -13,13 +13,13 @@ Answer = dict[str, Any]
 
 
 def _instances(
-    simulation: Simulation, asked: Structure
+    simulation: Simulation, request: Structure
 ) -> tuple[list[Instance], list[dict[str, Any]]]:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
+    cluster = cluster_name(world, request)
     present = placement.container_instances(world, cluster)
     by_name = {last(i.arn): i for i in present}
-    names = [last(n) for n in several(asked, "containerInstances", "Container instances", 100)]
+    names = [last(n) for n in several(request, "containerInstances", "Container instances", 100)]
     failures = [
         missing(world.arn("ecs", f"container-instance/{cluster}/{n}"))
         for n in names
@@ -28,17 +28,17 @@ def _instances(
     return [by_name[n] for n in names if n in by_name], failures
 
 
-def describe_container_instances(simulation: Simulation, asked: Structure) -> Answer:
-    found, failures = _instances(simulation, asked)
-    described = [answers.container_instance(simulation, i) for i in found]
+def describe_container_instances(simulation: Simulation, request: Structure) -> Answer:
+    chosen, failures = _instances(simulation, request)
+    described = [answers.container_instance(simulation, i) for i in chosen]
     return {"containerInstances": described, "failures": failures}
 
 
-def update_container_instances_state(simulation: Simulation, asked: Structure) -> Answer:
-    found, failures = _instances(simulation, asked)
-    for instance in found:
-        simulation.engine.drain_instance(instance.id, asked["status"] == "DRAINING")
-    described = [answers.container_instance(simulation, i) for i in found]
+def update_container_instances_state(simulation: Simulation, request: Structure) -> Answer:
+    chosen, failures = _instances(simulation, request)
+    for instance in chosen:
+        simulation.engine.drain_instance(instance.id, request["status"] == "DRAINING")
+    described = [answers.container_instance(simulation, i) for i in chosen]
     return {"containerInstances": described, "failures": failures}
 
 

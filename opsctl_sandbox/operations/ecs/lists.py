@@ -14,18 +14,18 @@ Answer = dict[str, Any]
 _LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES")
 
 
-def list_clusters(simulation: Simulation, asked: Structure) -> Answer:
+def list_clusters(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    return page([answers.cluster_arn(world, n) for n in world.clusters], asked, "clusterArns")
+    return page([answers.cluster_arn(world, n) for n in world.clusters], request, "clusterArns")
 
 
-def list_services(simulation: Simulation, asked: Structure) -> Answer:
+def list_services(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
-    launch = one_of(asked, "launchType", _LAUNCH_TYPES)
-    one_of(asked, "schedulingStrategy", ("REPLICA", "DAEMON"))
-    replicas = asked.get("schedulingStrategy") in (None, "REPLICA")
-    found = [
+    cluster = cluster_name(world, request)
+    launch = one_of(request, "launchType", _LAUNCH_TYPES)
+    one_of(request, "schedulingStrategy", ("REPLICA", "DAEMON"))
+    replicas = request.get("schedulingStrategy") in (None, "REPLICA")
+    arns = [
         s.arn
         for s in world.services.values()
         if s.spec.cluster == cluster
@@ -33,7 +33,7 @@ def list_services(simulation: Simulation, asked: Structure) -> Answer:
         and replicas
         and launch in ("", _launch_type(s))
     ]
-    return page(found, asked, "serviceArns", size=10)
+    return page(arns, request, "serviceArns", size=10)
 
 
 def _launch_type(service: Service) -> str:
@@ -42,47 +42,47 @@ def _launch_type(service: Service) -> str:
     return "none" if document.get("capacityProviderStrategy") else document.get("launchType", "EC2")
 
 
-def list_task_definitions(simulation: Simulation, asked: Structure) -> Answer:
+def list_task_definitions(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    wanted = one_of(asked, "status", ("ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"), "ACTIVE")
-    family = asked.get("familyPrefix")
-    found = [
+    status = one_of(request, "status", ("ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"), "ACTIVE")
+    family = request.get("familyPrefix")
+    definitions = [
         d
         for d in world.definitions.values()
-        if ("INACTIVE" if d.arn in world.inactive else "ACTIVE") == wanted
+        if ("INACTIVE" if d.arn in world.inactive else "ACTIVE") == status
         and family in (None, d.family)
     ]
-    found.sort(key=lambda d: (d.family, d.revision))
-    if one_of(asked, "sort", ("ASC", "DESC")) == "DESC":
-        found.reverse()
-    return page([d.arn for d in found], asked, "taskDefinitionArns")
+    definitions.sort(key=lambda d: (d.family, d.revision))
+    if one_of(request, "sort", ("ASC", "DESC")) == "DESC":
+        definitions.reverse()
+    return page([d.arn for d in definitions], request, "taskDefinitionArns")
 
 
-def list_tasks(simulation: Simulation, asked: Structure) -> Answer:
+def list_tasks(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    name = cluster_name(world, asked)
-    wanted = one_of(asked, "desiredStatus", ("RUNNING", "PENDING", "STOPPED"), "RUNNING")
-    launch = one_of(asked, "launchType", _LAUNCH_TYPES)
-    service = last(asked.get("serviceName") or "")
+    name = cluster_name(world, request)
+    desired = one_of(request, "desiredStatus", ("RUNNING", "PENDING", "STOPPED"), "RUNNING")
+    launch = one_of(request, "launchType", _LAUNCH_TYPES)
+    service = last(request.get("serviceName") or "")
     if service and (name, service) not in world.services:
         raise Refused("ServiceNotFoundException", "Service not found.")
-    if asked.get("startedBy") and (service or asked.get("family")):
+    if request.get("startedBy") and (service or request.get("family")):
         raise invalid("startedBy must be the only filter.")
-    found = [
+    arns = [
         t.arn
         for t in world.tasks.values()
         if t.cluster == name
-        and t.desired == wanted
+        and t.desired == desired
         and launch in ("", "EC2")
         # Nothing is ever desired to be PENDING; the filter exists all the same.
-        and _chosen(world, t, asked, service)
+        and _chosen(world, t, request, service)
     ]
-    return page(found, asked, "taskArns")
+    return page(arns, request, "taskArns")
 
 
-def _chosen(world: World, task: Task, asked: Structure, service: str) -> bool:
-    family, started_by = asked.get("family"), asked.get("startedBy")
-    instance = asked.get("containerInstance")
+def _chosen(world: World, task: Task, request: Structure, service: str) -> bool:
+    family, started_by = request.get("family"), request.get("startedBy")
+    instance = request.get("containerInstance")
     return (
         (not service or task.service == service)
         and (not family or task.definition.family == family)
@@ -96,18 +96,18 @@ def _instance_names(world: World, task: Task) -> tuple[str, ...]:
     return (instance.id, last(instance.arn)) if instance else ()
 
 
-def list_container_instances(simulation: Simulation, asked: Structure) -> Answer:
+def list_container_instances(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
     states = ("ACTIVE", "DRAINING", "REGISTERING", "DEREGISTERING", "REGISTRATION_FAILED")
-    wanted = one_of(asked, "status", states)
-    if asked.get("filter"):
+    status = one_of(request, "status", states)
+    if request.get("filter"):
         raise invalid("The sandbox does not evaluate filter expressions.")
-    found = [
+    arns = [
         i.arn
-        for i in placement.container_instances(world, cluster_name(world, asked))
-        if wanted in ("", "DRAINING" if i.draining else "ACTIVE")
+        for i in placement.container_instances(world, cluster_name(world, request))
+        if status in ("", "DRAINING" if i.draining else "ACTIVE")
     ]
-    return page(found, asked, "containerInstanceArns")
+    return page(arns, request, "containerInstanceArns")
 
 
 ANSWERS = {

@@ -23,9 +23,9 @@ def last(identifier: str) -> str:
     return identifier.rsplit("/", 1)[-1]
 
 
-def cluster_name(world: World, asked: Structure) -> str:
+def cluster_name(world: World, request: Structure) -> str:
     """The cluster the call names. Raises as ECS does when there is none."""
-    name = last(asked.get("cluster") or "default")
+    name = last(request.get("cluster") or "default")
     if name not in world.clusters:
         raise Refused("ClusterNotFoundException", "Cluster not found.")
     return name
@@ -36,20 +36,20 @@ def find_definition(world: World, name: str) -> str:
     if name in world.definitions:
         return name
     named = last(name)
-    found = [
+    matching = [
         d.arn
         for d in world.definitions.values()
         if f"{d.family}:{d.revision}" == named
         or (d.family == named and d.arn not in world.inactive)
     ]
-    if not found:
+    if not matching:
         raise Refused("ClientException", "Unable to describe task definition.")
-    return found[-1]
+    return matching[-1]
 
 
-def several(asked: Structure, member: str, what: str, most: int) -> list[str]:
+def several(request: Structure, member: str, what: str, most: int) -> list[str]:
     """The names a describe call asks for: at least one, at most `most`."""
-    names = list(asked.get(member) or ())
+    names = list(request.get(member) or ())
     if not names:
         raise invalid(f"{what} cannot be empty.")
     if len(names) > most:
@@ -57,15 +57,15 @@ def several(asked: Structure, member: str, what: str, most: int) -> list[str]:
     return names
 
 
-def one_of(asked: Structure, member: str, known: Sequence[str], default: str = "") -> str:
-    value = str(asked.get(member) or default)
+def one_of(request: Structure, member: str, known: Sequence[str], default: str = "") -> str:
+    value = str(request.get(member) or default)
     if value and value not in known:
         raise invalid(f"{member} must be one of {', '.join(known)}.")
     return value
 
 
-def number(asked: Structure, member: str, default: int, least: int, most: int) -> int:
-    value = asked.get(member)
+def number(request: Structure, member: str, default: int, least: int, most: int) -> int:
+    value = request.get(member)
     if value is None:
         return default
     if not least <= int(value) <= most:
@@ -73,13 +73,13 @@ def number(asked: Structure, member: str, default: int, least: int, most: int) -
     return int(value)
 
 
-def page(items: Sequence[Any], asked: Structure, member: str, size: int = 100) -> Answer:
+def page(items: Sequence[Any], request: Structure, member: str, size: int = 100) -> Answer:
     """One page of a list, `size` long unless the call says otherwise."""
-    wanted = number(asked, "maxResults", size, 1, 100)
+    limit = number(request, "maxResults", size, 1, 100)
     try:
-        found, token = paging.cut(
-            items, token=asked.get("nextToken"), size=wanted, list_name=f"ecs/{member}"
+        on_page, token = paging.cut(
+            items, token=request.get("nextToken"), size=limit, list_name=f"ecs/{member}"
         )
     except ValueError as error:
         raise invalid("Invalid token.") from error
-    return {member: found} | ({"nextToken": token} if token else {})
+    return {member: on_page} | ({"nextToken": token} if token else {})

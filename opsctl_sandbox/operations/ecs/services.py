@@ -21,20 +21,20 @@ from opsctl_sandbox.wire.calls import Refused, Structure
 Answer = dict[str, Any]
 
 
-def find_service(world: World, asked: Structure, *, active: bool = True) -> Service:
-    key = (cluster_name(world, asked), last(asked["service"]))
-    found = world.services.get(key)
-    if found is None:
+def find_service(world: World, request: Structure, *, active: bool = True) -> Service:
+    key = (cluster_name(world, request), last(request["service"]))
+    service = world.services.get(key)
+    if service is None:
         raise Refused("ServiceNotFoundException", "Service not found.")
-    if active and found.status != "ACTIVE":
+    if active and service.status != "ACTIVE":
         raise Refused("ServiceNotActiveException", "Service was not ACTIVE.")
-    return found
+    return service
 
 
-def _balancers(world: World, asked: Structure, definition: str) -> tuple[LoadBalancer, ...]:
+def _balancers(world: World, request: Structure, definition: str) -> tuple[LoadBalancer, ...]:
     """Checked as ECS checks them: the target group, the container and its port must exist."""
-    found: list[LoadBalancer] = []
-    for one in asked.get("loadBalancers") or ():
+    balancers: list[LoadBalancer] = []
+    for one in request.get("loadBalancers") or ():
         try:
             balancer = load_balancers.load_balancer(one)
         except KeyError as error:
@@ -49,26 +49,26 @@ def _balancers(world: World, asked: Structure, definition: str) -> tuple[LoadBal
                 f"The container {balancer.container} did not have a container port "
                 f"{balancer.container_port} defined.",
             )
-        found.append(balancer)
-    return tuple(found)
+        balancers.append(balancer)
+    return tuple(balancers)
 
 
-def _spread(asked: Structure) -> tuple[str, ...]:
-    strategy = asked.get("placementStrategy") or ()
+def _spread(request: Structure) -> tuple[str, ...]:
+    strategy = request.get("placementStrategy") or ()
     return tuple(s["field"] for s in strategy if s.get("type") == "spread" and s.get("field"))
 
 
-def _configured(spec: ServiceSpec, asked: Structure) -> ServiceSpec:
+def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
     """The specification with what the request's deployment configuration says."""
-    wanted = asked.get("deploymentConfiguration") or {}
-    breaker = wanted.get("deploymentCircuitBreaker") or {}
+    configuration = request.get("deploymentConfiguration") or {}
+    breaker = configuration.get("deploymentCircuitBreaker") or {}
     spec = replace(
         spec,
-        minimum_percent=int(wanted.get("minimumHealthyPercent", spec.minimum_percent)),
-        maximum_percent=int(wanted.get("maximumPercent", spec.maximum_percent)),
+        minimum_percent=int(configuration.get("minimumHealthyPercent", spec.minimum_percent)),
+        maximum_percent=int(configuration.get("maximumPercent", spec.maximum_percent)),
         breaker=bool(breaker.get("enable", spec.breaker)),
         rollback=bool(breaker.get("rollback", spec.rollback)),
-        grace=float(asked.get("healthCheckGracePeriodSeconds", spec.grace)),
+        grace=float(request.get("healthCheckGracePeriodSeconds", spec.grace)),
     )
     if spec.desired < 0:
         raise invalid("desiredCount cannot be negative.")
@@ -84,66 +84,66 @@ def _configured(spec: ServiceSpec, asked: Structure) -> ServiceSpec:
     return spec
 
 
-def create_service(simulation: Simulation, asked: Structure) -> Answer:
+def create_service(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
-    name = asked["serviceName"]
+    cluster = cluster_name(world, request)
+    name = request["serviceName"]
     there = world.services.get((cluster, name))
     if there and there.status != "INACTIVE":
         raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
-    definition = find_definition(world, asked["taskDefinition"])
+    definition = find_definition(world, request["taskDefinition"])
     spec = ServiceSpec(
         name=name,
         cluster=cluster,
         task_definition=definition,
-        desired=int(asked.get("desiredCount", 1)),
-        load_balancers=_balancers(world, asked, definition),
-        spread=_spread(asked),
-        document=dict(asked),
+        desired=int(request.get("desiredCount", 1)),
+        load_balancers=_balancers(world, request, definition),
+        spread=_spread(request),
+        document=dict(request),
     )
-    created = simulation.engine.create_service(_configured(spec, asked))
+    created = simulation.engine.create_service(_configured(spec, request))
     return {"service": answers.service(simulation, created)}
 
 
-def update_service(simulation: Simulation, asked: Structure) -> Answer:
+def update_service(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    found = find_service(world, asked)
-    spec = found.spec
-    if asked.get("taskDefinition"):
-        spec = replace(spec, task_definition=find_definition(world, asked["taskDefinition"]))
-    if asked.get("desiredCount") is not None:
-        spec = replace(spec, desired=int(asked["desiredCount"]))
-    if asked.get("loadBalancers") is not None:
-        spec = replace(spec, load_balancers=_balancers(world, asked, spec.task_definition))
-    if asked.get("placementStrategy") is not None:
-        spec = replace(spec, spread=_spread(asked))
-    given = {k: v for k, v in asked.items() if k not in ("service", "forceNewDeployment")}
-    spec = replace(_configured(spec, asked), document={**spec.document, **given})
-    force = bool(asked.get("forceNewDeployment"))
+    service = find_service(world, request)
+    spec = service.spec
+    if request.get("taskDefinition"):
+        spec = replace(spec, task_definition=find_definition(world, request["taskDefinition"]))
+    if request.get("desiredCount") is not None:
+        spec = replace(spec, desired=int(request["desiredCount"]))
+    if request.get("loadBalancers") is not None:
+        spec = replace(spec, load_balancers=_balancers(world, request, spec.task_definition))
+    if request.get("placementStrategy") is not None:
+        spec = replace(spec, spread=_spread(request))
+    changed = {k: v for k, v in request.items() if k not in ("service", "forceNewDeployment")}
+    spec = replace(_configured(spec, request), document={**spec.document, **changed})
+    force = bool(request.get("forceNewDeployment"))
     return {
         "service": answers.service(simulation, simulation.engine.update_service(spec, force=force))
     }
 
 
-def delete_service(simulation: Simulation, asked: Structure) -> Answer:
+def delete_service(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    found = find_service(world, asked)
-    if found.spec.desired and not asked.get("force"):
+    service = find_service(world, request)
+    if service.spec.desired and not request.get("force"):
         raise Refused(
             "InvalidParameterException",
             "The service cannot be stopped while it is scaled above 0.",
         )
-    simulation.engine.delete_service(found.spec.cluster, found.spec.name)
-    return {"service": answers.service(simulation, found)}
+    simulation.engine.delete_service(service.spec.cluster, service.spec.name)
+    return {"service": answers.service(simulation, service)}
 
 
-def describe_services(simulation: Simulation, asked: Structure) -> Answer:
+def describe_services(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
-    names = [last(n) for n in several(asked, "services", "Services", 10)]
-    found = [world.services.get((cluster, n)) for n in names]
-    described = [answers.service(simulation, s) for s in found if s]
-    if "TAGS" not in (asked.get("include") or ()):
+    cluster = cluster_name(world, request)
+    names = [last(n) for n in several(request, "services", "Services", 10)]
+    services = [world.services.get((cluster, n)) for n in names]
+    described = [answers.service(simulation, s) for s in services if s]
+    if "TAGS" not in (request.get("include") or ()):
         described = [{k: v for k, v in one.items() if k != "tags"} for one in described]
     return {
         "services": described,

@@ -41,21 +41,21 @@ def _tags(world: World, arn: str) -> list[Answer]:
     return list(_document(world, arn).get("tags") or ())
 
 
-def list_tags(simulation: Simulation, asked: Structure) -> Answer:
-    return {"tags": _tags(simulation.world(), asked["resourceArn"])}
+def list_tags(simulation: Simulation, request: Structure) -> Answer:
+    return {"tags": _tags(simulation.world(), request["resourceArn"])}
 
 
-def tag(simulation: Simulation, asked: Structure) -> Answer:
-    world, arn = simulation.world(), asked["resourceArn"]
-    keys = {one["key"] for one in asked["tags"]}
+def tag(simulation: Simulation, request: Structure) -> Answer:
+    world, arn = simulation.world(), request["resourceArn"]
+    keys = {one["key"] for one in request["tags"]}
     kept = [one for one in _tags(world, arn) if one["key"] not in keys]
-    _retag(world, arn, [*kept, *asked["tags"]])
+    _retag(world, arn, [*kept, *request["tags"]])
     return {}
 
 
-def untag(simulation: Simulation, asked: Structure) -> Answer:
-    world, arn = simulation.world(), asked["resourceArn"]
-    _retag(world, arn, [one for one in _tags(world, arn) if one["key"] not in asked["tagKeys"]])
+def untag(simulation: Simulation, request: Structure) -> Answer:
+    world, arn = simulation.world(), request["resourceArn"]
+    _retag(world, arn, [one for one in _tags(world, arn) if one["key"] not in request["tagKeys"]])
     return {}
 
 

@@ -10,30 +10,30 @@ from opsctl_sandbox.wire.calls import Refused, Structure
 Answer = dict[str, Any]
 
 
-def register_task_definition(simulation: Simulation, asked: Structure) -> Answer:
-    if not asked.get("containerDefinitions"):
+def register_task_definition(simulation: Simulation, request: Structure) -> Answer:
+    if not request.get("containerDefinitions"):
         raise Refused("ClientException", "Container list cannot be empty.")
     simulation.world()
-    document = {**asked, "registeredAt": simulation.wall(simulation.now())}
+    document = {**request, "registeredAt": simulation.wall(simulation.now())}
     definition = simulation.engine.register(document)
     answer = answers.task_definition(simulation, definition.arn)
-    return {"taskDefinition": answer, "tags": asked.get("tags", [])}
+    return {"taskDefinition": answer, "tags": request.get("tags", [])}
 
 
-def describe_task_definition(simulation: Simulation, asked: Structure) -> Answer:
+def describe_task_definition(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    arn = find_definition(world, asked["taskDefinition"])
+    arn = find_definition(world, request["taskDefinition"])
     answer = {"taskDefinition": answers.task_definition(simulation, arn)}
-    if "TAGS" in (asked.get("include") or ()):
+    if "TAGS" in (request.get("include") or ()):
         answer["tags"] = world.definitions[arn].document.get("tags", [])
     return answer
 
 
-def deregister_task_definition(simulation: Simulation, asked: Structure) -> Answer:
+def deregister_task_definition(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    if ":" not in last(asked["taskDefinition"]):
+    if ":" not in last(request["taskDefinition"]):
         raise invalid("The task definition must have a revision.")
-    arn = find_definition(world, asked["taskDefinition"])
+    arn = find_definition(world, request["taskDefinition"])
     world.inactive.add(arn)
     return {"taskDefinition": answers.task_definition(simulation, arn)}
 

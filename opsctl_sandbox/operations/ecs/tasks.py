@@ -21,44 +21,46 @@ Answer = dict[str, Any]
 
 
 def find_task(world: World, cluster: str, name: str) -> Task | None:
-    wanted = last(name)
-    return next((t for t in world.tasks.values() if t.id == wanted and t.cluster == cluster), None)
+    identifier = last(name)
+    return next(
+        (t for t in world.tasks.values() if t.id == identifier and t.cluster == cluster), None
+    )
 
 
-def describe_tasks(simulation: Simulation, asked: Structure) -> Answer:
+def describe_tasks(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
-    names = several(asked, "tasks", "Tasks", 100)
-    found = [(name, find_task(world, cluster, name)) for name in names]
+    cluster = cluster_name(world, request)
+    names = several(request, "tasks", "Tasks", 100)
+    pairs = [(name, find_task(world, cluster, name)) for name in names]
     return {
-        "tasks": [answers.task(simulation, t) for _, t in found if t],
+        "tasks": [answers.task(simulation, t) for _, t in pairs if t],
         "failures": [
-            missing(world.arn("ecs", f"task/{cluster}/{last(name)}")) for name, t in found if not t
+            missing(world.arn("ecs", f"task/{cluster}/{last(name)}")) for name, t in pairs if not t
         ],
     }
 
 
-def stop_task(simulation: Simulation, asked: Structure) -> Answer:
+def stop_task(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    task = find_task(world, cluster_name(world, asked), asked["task"])
+    task = find_task(world, cluster_name(world, request), request["task"])
     if task is None:
         raise invalid("The referenced task was not found.")
-    simulation.engine.stop_task(task.arn, asked.get("reason", ""))
+    simulation.engine.stop_task(task.arn, request.get("reason", ""))
     return {"task": answers.task(simulation, task)}
 
 
-def run_task(simulation: Simulation, asked: Structure) -> Answer:
+def run_task(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    cluster = cluster_name(world, asked)
-    arn = find_definition(world, asked["taskDefinition"])
+    cluster = cluster_name(world, request)
+    arn = find_definition(world, request["taskDefinition"])
     begun: list[Answer] = []
     failures: list[Answer] = []
-    for _ in range(number(asked, "count", 1, 1, 10)):
+    for _ in range(number(request, "count", 1, 1, 10)):
         task = simulation.engine.run_task(
             cluster,
             arn,
-            overrides=asked.get("overrides", {}),
-            started_by=asked.get("startedBy", ""),
+            overrides=request.get("overrides", {}),
+            started_by=request.get("startedBy", ""),
         )
         if isinstance(task, str):
             failures.append({"arn": answers.cluster_arn(world, cluster), "reason": task})

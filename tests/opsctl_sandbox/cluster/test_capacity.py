@@ -61,7 +61,7 @@ def test_empty_instances_go_after_a_quarter_of_an_hour_and_take_no_task_along(
     assert ended <= {services.INITIATED}
 
 
-def test_a_group_that_nobody_manages_stays_as_it_is() -> None:
+def test_a_group_without_managed_scaling_stays_as_it_is() -> None:
     engine, service = provided(1, 24, present=1, maximum=5)
     engine.world.providers["cp"].managed = False
     engine.advance(HOUR)

@@ -76,14 +76,16 @@ def test_an_instance_that_does_not_come_ends_it_with_the_minimum_still_there(
     made = engine.replace_instances("asg", Policy(2, 1, 300.0, True))
     finish(engine, made, least=2)
     assert "signal(s)" in made.reason
-    assert made.said[0].startswith("Rolling update initiated. Terminating 3 obsolete instance(s)")
+    assert made.messages[0].startswith(
+        "Rolling update initiated. Terminating 3 obsolete instance(s)"
+    )
 
 
 def test_what_was_launched_from_the_same_needs_no_replacement() -> None:
     engine = changed(1, 2, 2)
     engine.update_group(replace(engine.world.groups["asg"].spec, launch="lt:1"))
     made = engine.replace_instances("asg", Policy())
-    assert made.done and made.said == []
+    assert made.done and made.messages == []
 
 
 def test_the_policy_is_read_with_cloudformations_defaults() -> None:

@@ -73,7 +73,7 @@ STATUSES = {
 
 @pytest.mark.parametrize(("service", "method", "operation"), CALLS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_protocol_says_it_in_its_own_way(
+def test_an_error_has_the_shape_of_its_protocol(
     connect: Connect, plan: Any, service: str, method: str, operation: str, kind: str
 ) -> None:
     plan({"kind": kind, "operation": operation})
@@ -180,7 +180,7 @@ def struck(faults: Faults, calls: int) -> list[bool]:
         outcomes = []
         for _ in range(calls):
             try:
-                await faults.meet("ecs", "ListTasks", "json")
+                await faults.apply("ecs", "ListTasks", "json")
                 outcomes.append(False)
             except Refused:
                 outcomes.append(True)
@@ -226,7 +226,7 @@ def test_a_file_plans_faults_too(home: Home, connect: Connect, plan: Any) -> Non
         ("denied", "DENIED", 403),
     ],
 )
-def test_the_registry_says_it_in_its_own_way(
+def test_an_error_of_the_registry_has_its_own_shape(
     sandbox: Sandbox, plan: Any, kind: str, code: str, status: int
 ) -> None:
     plan({"kind": kind, "operation": "registry:GET"})
@@ -280,13 +280,11 @@ def refused(sandbox: Sandbox, call: Any) -> str:
         ({"kind": "error", "operation": 7}, "a fault's operation is a text"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused_in_words(
-    sandbox: Sandbox, rule: Any, told: str
-) -> None:
+def test_an_invalid_rule_is_refused_with_a_sentence(sandbox: Sandbox, rule: Any, told: str) -> None:
     assert told in refused(sandbox, lambda: post(sandbox, [rule]))
 
 
-def test_rules_that_are_no_list_are_refused_in_words(sandbox: Sandbox) -> None:
+def test_rules_that_are_not_a_list_are_refused_with_a_sentence(sandbox: Sandbox) -> None:
     assert "list of rules" in refused(sandbox, lambda: post(sandbox, {"kind": "throttle"}))
 
 
@@ -316,7 +314,7 @@ def test_removing_the_file_ends_its_rules(tmp_path: Path) -> None:
     assert faults.state() == []
 
 
-def test_what_nobody_answers_is_an_aws_error_and_no_page(connect: Connect) -> None:
+def test_an_unknown_operation_is_an_aws_error_and_not_a_page(connect: Connect) -> None:
     with pytest.raises(ClientError) as caught:
         connect("service-quotas").list_services()
 
@@ -330,7 +328,7 @@ def test_other_rules_may_be_planned_while_a_call_is_delayed(tmp_path: Path) -> N
     async def play() -> None:
         faults = Faults(tmp_path / "faults.json")
         faults.plan([{"kind": "delay", "seconds": 0.01}, {"kind": "throttle"}])
-        delayed = asyncio.create_task(faults.meet("ecs", "ListClusters", "json"))
+        delayed = asyncio.create_task(faults.apply("ecs", "ListClusters", "json"))
         await asyncio.sleep(0)
         faults.plan([])
         with pytest.raises(Refused):

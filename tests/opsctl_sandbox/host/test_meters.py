@@ -79,7 +79,7 @@ def test_a_series_is_sent_once_a_minute() -> None:
     assert bench.sample()["ActiveFlowCount"] == 2
 
 
-def test_a_counter_tells_what_was_added_since_the_last_point() -> None:
+def test_a_counter_gives_what_was_added_since_the_last_point() -> None:
     bench = Bench()
     flows = bench.balancer.flows.setdefault(ARN, Flows())
     flows.new = 5

@@ -79,7 +79,7 @@ class Bench:
             await asyncio.sleep(0)
 
 
-def test_a_started_task_is_told_and_what_it_writes_is_its_own() -> None:
+def test_a_started_task_is_reported_and_what_it_writes_is_its_own() -> None:
     async def play() -> None:
         bench = Bench()
         bench.start("a")

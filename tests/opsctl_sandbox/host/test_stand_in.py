@@ -4,7 +4,7 @@ import urllib.request
 from opsctl_sandbox.host.stand_in import StandIn
 
 
-def test_it_answers_for_a_task_that_is_only_told() -> None:
+def test_it_answers_for_a_simulated_task() -> None:
     async def test() -> tuple[int, str]:
         stand_in = StandIn()
         assert stand_in.address is None

@@ -230,7 +230,7 @@ def test_a_rollout_under_load_loses_no_request(
     assert get(balancer[1]) == "two hello"
 
 
-def test_a_task_that_ends_at_start_tells_its_code_and_its_last_words(
+def test_a_task_that_ends_at_start_shows_its_exit_code_and_its_last_lines(
     real: Sandbox, aws: Callable[[str], Any], instances: None, tmp_path: Path
 ) -> None:
     reference = images.push(real.endpoint, "web", pack(tmp_path, "bad"), tag="v3")
@@ -242,7 +242,7 @@ def test_a_task_that_ends_at_start_tells_its_code_and_its_last_words(
     until(lambda: aws("logs").filter_log_events(**asked)["events"])
 
 
-def test_a_stopped_task_tells_the_code_of_its_process_however_fast_the_clock_runs(
+def test_a_stopped_task_has_the_exit_code_of_its_process_at_any_speed(
     real: Sandbox, aws: Callable[[str], Any], instances: None, tmp_path: Path
 ) -> None:
     reference = images.push(real.endpoint, "web", pack(tmp_path, "four"), tag="v4")

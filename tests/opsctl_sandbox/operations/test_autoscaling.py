@@ -78,7 +78,7 @@ def test_what_a_group_cannot_do_is_refused(
     assert code(getattr(autoscaling, operation), **asked) == expected
 
 
-def test_instances_are_told_by_group_by_tag_and_by_status(connect: Connect, unique: str) -> None:
+def test_instances_are_filtered_by_group_tag_and_status(connect: Connect, unique: str) -> None:
     instance(connect, unique)
     autoscaling, ec2 = connect("autoscaling"), connect("ec2")
     (group,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[unique])[

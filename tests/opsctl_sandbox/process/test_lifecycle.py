@@ -77,7 +77,7 @@ def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
     assert ours == {f"0100007F:{sandbox.port:04X}"}
 
 
-def test_one_that_is_asked_to_end_ends_by_itself_after_what_it_started(tmp_path: Path) -> None:
+def test_on_sigterm_it_ends_what_it_started_and_then_itself(tmp_path: Path) -> None:
     sandbox = start(Home(tmp_path), QUIET)
     os.kill(sandbox.pid, signal.SIGTERM)
     _, status = os.waitpid(sandbox.pid, 0)
@@ -122,15 +122,15 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "port", "told"),
     [
-        (QUIET, 65_536, "65536 is no port"),
-        (QUIET, -1, "-1 is no port"),
-        (replace(QUIET, speed=0.0), 0, "--speed 0 is no speed"),
-        (replace(QUIET, speed=-1.0), 0, "--speed -1 is no speed"),
-        (replace(QUIET, speed=float("nan")), 0, "--speed nan is no speed"),
-        (replace(QUIET, max_processes=0), 0, "--max-processes 0 lets no task run"),
+        (QUIET, 65_536, "not a port: 65536"),
+        (QUIET, -1, "not a port: -1"),
+        (replace(QUIET, speed=0.0), 0, "not a speed: --speed 0"),
+        (replace(QUIET, speed=-1.0), 0, "not a speed: --speed -1"),
+        (replace(QUIET, speed=float("nan")), 0, "not a speed: --speed nan"),
+        (replace(QUIET, max_processes=0), 0, "--max-processes 0 allows no tasks to run"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(
+def test_invalid_settings_are_refused(
     tmp_path: Path, settings: Settings, port: int, told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
@@ -138,7 +138,7 @@ def test_settings_that_make_no_sense_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_where_nothing_can_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_to_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / ".opsctl").write_text("in the way")
     with pytest.raises(SandboxError, match="the sandbox cannot write to .*: Not a directory"):
         list(lifecycle.up(Home(tmp_path), QUIET, os.environ))
@@ -252,6 +252,6 @@ def test_down_without_a_sandbox_says_how_to_start_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b"])
-def test_a_name_that_is_no_directory_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no name for a sandbox"):
+def test_a_name_that_cannot_be_a_directory_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="not a name for a sandbox"):
         Home(tmp_path, name).running()

@@ -39,13 +39,13 @@ def test_an_engine_whose_containers_cannot_reach_the_sandbox_says_why(
     assert said in task_kind.lacking({**HERE, **changed}, "here")
 
 
-def test_what_is_asked_for_by_name_asks_no_engine() -> None:
+def test_process_and_none_connect_to_no_engine() -> None:
     nowhere = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
     assert task_kind.choose("process", nowhere).tasks == "process"
     assert task_kind.choose("none", nowhere).tasks == "none"
 
 
-def test_an_engine_on_another_machine_is_never_asked() -> None:
+def test_an_engine_on_another_machine_is_never_used() -> None:
     nowhere = {"DOCKER_HOST": "tcp://192.0.2.1:2375"}
     assert task_kind.choose("auto", nowhere).tasks == "process"
     with pytest.raises(EngineError, match="is not on this machine") as caught:
@@ -64,7 +64,7 @@ def test_without_an_engine_tasks_are_processes_and_up_says_why(tmp_path: Path) -
     list(lifecycle.down(home))
 
     why = f"no Docker engine answers at unix://{tmp_path}/nobody.sock"
-    assert f"tasks are processes of this machine: {why}" in said
+    assert f"tasks are processes on this machine: {why}" in said
     assert sandbox is not None and sandbox.settings.tasks == "process"
     assert sandbox.engine == ""
 

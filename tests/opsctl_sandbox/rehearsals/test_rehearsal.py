@@ -70,11 +70,11 @@ def test_a_key_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
         rehearsal.read(file)
 
 
-def test_every_rehearsal_names_a_cause_and_tells_it_in_words() -> None:
+def test_every_rehearsal_has_a_cause_and_a_sentence() -> None:
     assert all(one.cause and one.tells for one in rehearsal.every())
 
 
-def test_what_ends_otherwise_than_its_file_says_is_named() -> None:
+def test_each_difference_from_the_file_is_one_sentence() -> None:
     chosen = rehearsal.load("image-not-pushed")
     error = {"v": 1, "type": "error", "error": "DockerError", "exit_code": 1}
 
@@ -82,10 +82,10 @@ def test_what_ends_otherwise_than_its_file_says_is_named() -> None:
     assert rehearsal.compare(chosen, 1, "`rehearsal` holds no image", None) == []
     assert rehearsal.compare(chosen, 0, "deployed\nTraceback", []) == [
         "the exit code is 0 and not 1",
-        "nobody could read `holds no image`",
+        "the screen does not show `holds no image`",
         "there is a traceback",
         "no JSON object has {'type': 'error', 'error': 'DockerError', 'exit_code': 1}",
     ]
     assert rehearsal.compare(chosen, 1, "holds no image", [error, {**error, "exit_code": 3}]) == [
-        "the JSON tells exit codes [1, 3], but it is 1"
+        "the JSON has exit codes [1, 3], but the command ended with 1"
     ]

@@ -58,7 +58,7 @@ def test_a_resource_whose_condition_is_false_is_not_announced(
     assert set(changes(connect("cloudformation"), unique, "first")) == {"Group", "Guard", "Task"}
 
 
-def test_replacement_is_said_where_the_type_decides_it(
+def test_replacement_is_definite_where_the_type_decides_it(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
     cloudformation = connect("cloudformation")

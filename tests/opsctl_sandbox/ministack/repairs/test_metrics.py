@@ -32,7 +32,7 @@ def values(cloudwatch: Any, namespace: str, **more: Any) -> list[float]:
     return list(answer["MetricDataResults"][0]["Values"])
 
 
-def test_the_newest_point_comes_first_unless_asked_otherwise(
+def test_the_newest_point_comes_first_unless_scan_by_says_otherwise(
     connect: Connect, namespace: str
 ) -> None:
     cloudwatch = connect("cloudwatch")

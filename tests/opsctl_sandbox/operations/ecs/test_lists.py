@@ -145,7 +145,7 @@ def test_container_instances_and_services_are_filtered(ecs: Any, system: str) ->
          "UnknownOperationException"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_and_leaves_the_service_alive(
+def test_an_invalid_request_is_refused_and_changes_nothing(
     ecs: Any, unique: str, operation: str, asked: dict[str, Any], expected: str
 ) -> None:
     ecs.create_cluster(clusterName=unique)
@@ -167,7 +167,7 @@ def test_a_token_serves_only_the_list_that_gave_it(ecs: Any, unique: str) -> Non
     assert code(ecs.list_tasks, cluster=unique, nextToken=token) == "InvalidParameterException"
 
 
-def test_tags_are_told_only_when_asked_for(ecs: Any, unique: str) -> None:
+def test_tags_are_described_only_when_included(ecs: Any, unique: str) -> None:
     made = ecs.create_cluster(clusterName=unique, tags=[{"key": "a", "value": "1"}])["cluster"]
     arn = made["clusterArn"]
     ecs.tag_resource(resourceArn=arn, tags=[{"key": "b", "value": "2"}])

@@ -104,7 +104,7 @@ def test_desired_capacity_beyond_the_maximum_is_refused(connect: Connect, unique
     assert refused.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_what_is_missing_is_said_as_ecs_says_it(connect: Connect, unique: str) -> None:
+def test_a_missing_resource_is_reported_in_the_words_of_ecs(connect: Connect, unique: str) -> None:
     ecs = connect("ecs")
     with pytest.raises(ecs.exceptions.ClusterNotFoundException, match="Cluster not found"):
         ecs.list_tasks(cluster=unique)
