@@ -118,10 +118,10 @@ def test_a_stack_is_created_over_time_in_the_order_of_its_dependencies(
     (found,) = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     assert found["StackStatus"] == "CREATE_IN_PROGRESS"
     assert settled(aws, stack) == "CREATE_COMPLETE"
-    told = events(aws, stack)
-    last = told.index(("Listener", "CREATE_COMPLETE", ""))
-    assert last < told.index(("Service", "CREATE_IN_PROGRESS", ""))
-    assert told[-1] == (name, "CREATE_COMPLETE", "")
+    history = events(aws, stack)
+    last = history.index(("Listener", "CREATE_COMPLETE", ""))
+    assert last < history.index(("Service", "CREATE_IN_PROGRESS", ""))
+    assert history[-1] == (name, "CREATE_COMPLETE", "")
 
 
 def test_a_created_service_is_steady(aws: Clients, name: str) -> None:
@@ -159,8 +159,10 @@ def test_instances_targets_and_activities_agree(aws: Clients, name: str) -> None
     health = aws("elbv2").describe_target_health(TargetGroupArn=targets["TargetGroupArn"])
     states = [d["TargetHealth"]["State"] for d in health["TargetHealthDescriptions"]]
     assert states == ["healthy"] * 4
-    told = aws("autoscaling").describe_scaling_activities(AutoScalingGroupName=name)["Activities"]
-    assert [a["StatusCode"] for a in told] == ["Successful"] * 2
+    history = aws("autoscaling").describe_scaling_activities(AutoScalingGroupName=name)[
+        "Activities"
+    ]
+    assert [a["StatusCode"] for a in history] == ["Successful"] * 2
     console = aws("ec2").get_console_output(InstanceId=min(ids))["Output"]
     assert "signalled success" in console
 
@@ -173,9 +175,9 @@ def test_an_update_rolls_the_tasks_and_cleans_up_the_old_revision(aws: Clients, 
     arns = aws("ecs").list_tasks(cluster=name)["taskArns"]
     tasks = aws("ecs").describe_tasks(cluster=name, tasks=arns)["tasks"]
     assert {c["image"] for t in tasks for c in t["containers"]} == {"repo:2"}
-    told = events(aws, stack)
-    assert (name, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "") in told
-    assert not any(r == "Logs" and s.startswith("UPDATE") for r, s, _ in told)
+    history = events(aws, stack)
+    assert (name, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "") in history
+    assert not any(r == "Logs" and s.startswith("UPDATE") for r, s, _ in history)
 
 
 def test_a_crashing_release_trips_the_breaker_and_the_stack_rolls_back(
@@ -204,12 +206,12 @@ def test_a_missing_signal_fails_the_creation_and_cancels_what_was_under_way(
     fail({"kind": "signal-missing", "match": name, "times": 1})
     stack = create(aws, name)
     assert settled(aws, stack) == "ROLLBACK_COMPLETE"
-    told = events(aws, stack)
+    history = events(aws, stack)
     reason = "Failed to receive 1 resource signal(s) within the specified duration"
-    assert ("Group", "CREATE_FAILED", reason) in told
+    assert ("Group", "CREATE_FAILED", reason) in history
     why = "The following resource(s) failed to create: [Group]. Rollback requested by user."
-    assert (name, "ROLLBACK_IN_PROGRESS", why) in told
-    assert ("Cluster", "DELETE_COMPLETE", "") in told
+    assert (name, "ROLLBACK_IN_PROGRESS", why) in history
+    assert ("Cluster", "DELETE_COMPLETE", "") in history
 
 
 def test_a_failing_sibling_cancels_creations(
@@ -218,9 +220,9 @@ def test_a_failing_sibling_cancels_creations(
     fail({"kind": "resource-fails", "match": "Targets ", "reason": "No room", "times": 1})
     stack = create(aws, name)
     assert settled(aws, stack) == "ROLLBACK_COMPLETE"
-    told = events(aws, stack)
-    assert ("Targets", "CREATE_FAILED", "No room") in told
-    assert ("Balancer", "CREATE_FAILED", "Resource creation cancelled") in told
+    history = events(aws, stack)
+    assert ("Targets", "CREATE_FAILED", "No room") in history
+    assert ("Balancer", "CREATE_FAILED", "Resource creation cancelled") in history
 
 
 def test_a_rollback_that_fails_is_continued(
@@ -279,9 +281,9 @@ def test_a_changed_launch_template_replaces_the_instances_as_its_policy_says(
     assert settled(aws, name) == "UPDATE_COMPLETE"
 
     assert kinds(aws, name) == ["m5.xlarge", "m5.xlarge"]
-    told = [reason for what, _, reason in events(aws, name) if what == "Group" and reason]
-    assert any("Terminating 2 obsolete instance(s) in batches of 1" in one for one in told)
-    assert sum("Successfully terminated instance(s)" in one for one in told) == 2
+    history = [reason for what, _, reason in events(aws, name) if what == "Group" and reason]
+    assert any("Terminating 2 obsolete instance(s) in batches of 1" in one for one in history)
+    assert sum("Successfully terminated instance(s)" in one for one in history) == 2
 
 
 def test_instances_that_do_not_signal_bring_the_old_ones_back(
@@ -296,10 +298,10 @@ def test_instances_that_do_not_signal_bring_the_old_ones_back(
     assert settled(aws, name) == "UPDATE_ROLLBACK_COMPLETE"
 
     assert kinds(aws, name) == ["t3.large", "t3.large"]
-    told = [(status, reason) for what, status, reason in events(aws, name) if what == "Group"]
+    history = [(status, reason) for what, status, reason in events(aws, name) if what == "Group"]
     assert any(
         status == "UPDATE_FAILED" and "Failed to receive 1 resource signal(s)" in reason
-        for status, reason in told
+        for status, reason in history
     )
 
 
@@ -309,5 +311,5 @@ def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
     )
     with pytest.raises(urllib.error.HTTPError, match="400") as refused:
         urllib.request.urlopen(request, timeout=10)
-    assert "no kind of failure" in refused.value.read().decode()
+    assert "not a kind of failure" in refused.value.read().decode()
     refused.value.close()

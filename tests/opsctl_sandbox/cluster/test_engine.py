@@ -125,9 +125,9 @@ def test_the_same_seed_and_calls_give_the_same_history(seed: int, fails: str) ->
         engine.advance(900.0)
         roll(engine, service)
         engine.advance(1500.0)
-        told = [f"{e.at} {e.id} {e.message}" for e in service.events]
+        events = [f"{e.at} {e.id} {e.message}" for e in service.events]
         return (
-            told
+            events
             + [repr(t) for t in engine.world.tasks.values()]
             + list(map(repr, engine.intents()))
         )

@@ -265,7 +265,7 @@ def refused(sandbox: Sandbox, call: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"),
+    ("rule", "message"),
     [
         ({"kind": "explode"}, "a fault's kind is one of throttle"),
         ({"kind": "throttle", "operaton": "x"}, "unknown key operaton"),
@@ -280,8 +280,10 @@ def refused(sandbox: Sandbox, call: Any) -> str:
         ({"kind": "error", "operation": 7}, "a fault's operation is a text"),
     ],
 )
-def test_an_invalid_rule_is_refused_with_a_sentence(sandbox: Sandbox, rule: Any, told: str) -> None:
-    assert told in refused(sandbox, lambda: post(sandbox, [rule]))
+def test_an_invalid_rule_is_refused_with_a_sentence(
+    sandbox: Sandbox, rule: Any, message: str
+) -> None:
+    assert message in refused(sandbox, lambda: post(sandbox, [rule]))
 
 
 def test_rules_that_are_not_a_list_are_refused_with_a_sentence(sandbox: Sandbox) -> None:

@@ -49,19 +49,19 @@ def test_a_read_only_root_and_its_tmpfs_are_kept() -> None:
 
 
 def test_a_ulimit_above_what_the_machine_gives_is_left_out() -> None:
-    asked = {"ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 65536}]}
+    parameters = {"ulimits": [{"name": "nofile", "softLimit": 1024, "hardLimit": 65536}]}
 
-    assert host(asked, limit=20000)["ulimits"] == []
+    assert host(parameters, limit=20000)["ulimits"] == []
     given = [{"Name": "nofile", "Soft": 1024, "Hard": 65536}]
-    assert host(asked, limit=65536)["ulimits"] == given
-    assert host(asked, limit=None)["ulimits"] == given
+    assert host(parameters, limit=65536)["ulimits"] == given
+    assert host(parameters, limit=None)["ulimits"] == given
 
 
 def test_a_ulimit_without_an_end_is_left_out_unless_the_machine_has_none() -> None:
-    asked = {"ulimits": [{"name": "core", "softLimit": -1, "hardLimit": -1}]}
+    parameters = {"ulimits": [{"name": "core", "softLimit": -1, "hardLimit": -1}]}
 
-    assert host(asked, limit=20000)["ulimits"] == []
-    assert len(host(asked, limit=None)["ulimits"]) == 1
+    assert host(parameters, limit=20000)["ulimits"] == []
+    assert len(host(parameters, limit=None)["ulimits"]) == 1
 
 
 def test_the_machine_gives_nothing_of_a_limit_that_it_does_not_know() -> None:

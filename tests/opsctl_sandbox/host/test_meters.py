@@ -22,7 +22,7 @@ ARN = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/net/web/1"
 
 
 async def nobody(scope: Scope, receive: Receive, send: Send) -> None:
-    raise AssertionError("ministack is not asked")
+    raise AssertionError("ministack is not called")
 
 
 async def nothing(intent: StartTask) -> Mapping[str, str]:

@@ -60,12 +60,14 @@ class Stubs:
 class Bench:
     def __init__(self, limit: int = 8) -> None:
         self.stubs = Stubs()
-        self.told: list[tuple[str, ...]] = []
+        self.outcomes: list[tuple[str, ...]] = []
         outcome = Outcome(
-            started=lambda task: self.told.append(("started", task)),
-            exited=lambda task, code, reason: self.told.append(("exited", task, str(code), reason)),
-            refused=lambda task, reason: self.told.append(("refused", task, reason)),
-            wrote=lambda task, line: self.told.append(("wrote", task, line)),
+            started=lambda task: self.outcomes.append(("started", task)),
+            exited=lambda task, code, reason: self.outcomes.append(
+                ("exited", task, str(code), reason)
+            ),
+            refused=lambda task, reason: self.outcomes.append(("refused", task, reason)),
+            wrote=lambda task, line: self.outcomes.append(("wrote", task, line)),
         )
         self.runner = Runner(self.stubs, limit=limit, outcome=outcome)
 
@@ -84,7 +86,7 @@ def test_a_started_task_is_reported_and_what_it_writes_is_its_own() -> None:
         bench = Bench()
         bench.start("a")
         await bench.settle()
-        assert bench.told == [("started", "a"), ("wrote", "a", "a is here")]
+        assert bench.outcomes == [("started", "a"), ("wrote", "a", "a is here")]
         await bench.runner.close()
         assert bench.stubs.closed
 
@@ -97,16 +99,16 @@ def test_beyond_half_the_limit_tasks_share_and_the_last_one_ends_the_copy() -> N
         bench.start("a", "b", "c")
         await bench.settle()
         assert [one.key for one in bench.stubs.launched] == ["a", "b"]
-        assert ("started", "c") in bench.told
+        assert ("started", "c") in bench.outcomes
 
         bench.runner.stop("a", 5.0)
         await bench.settle()
-        assert bench.told[-1] == ("exited", "a", "0", "")
+        assert bench.outcomes[-1] == ("exited", "a", "0", "")
         assert bench.stubs.launched[0].within is None, "another task still needs it"
         bench.runner.stop("c", 5.0)
         await bench.settle()
         assert bench.stubs.launched[0].within == 5.0
-        assert bench.told[-1] == ("exited", "c", "0", "")
+        assert bench.outcomes[-1] == ("exited", "c", "0", "")
         await bench.runner.close()
 
     asyncio.run(play())
@@ -122,7 +124,7 @@ def test_a_task_stopped_before_its_turn_is_never_started() -> None:
         bench.stubs.gate.set()
         await bench.settle()
         assert [one.key for one in bench.stubs.launched] == ["a"]
-        assert ("exited", "b", "0", "") in bench.told
+        assert ("exited", "b", "0", "") in bench.outcomes
         await bench.runner.close()
 
     asyncio.run(play())
@@ -138,7 +140,7 @@ def test_a_task_stopped_while_it_starts_is_ended_once_it_has_started() -> None:
         bench.stubs.gate.set()
         await bench.settle()
         assert bench.stubs.launched[0].within == 2.0
-        assert bench.told[-1] == ("exited", "a", "0", "")
+        assert bench.outcomes[-1] == ("exited", "a", "0", "")
         await bench.runner.close()
 
     asyncio.run(play())
@@ -150,7 +152,7 @@ def test_a_copy_that_cannot_be_started_refuses_each_of_its_tasks() -> None:
         bench.stubs.refuses = "CannotPullContainerError: gone"
         bench.start("a", "b")
         await bench.settle()
-        assert bench.told == [
+        assert bench.outcomes == [
             ("refused", "a", "CannotPullContainerError: gone"),
             ("refused", "b", "CannotPullContainerError: gone"),
         ]
@@ -166,7 +168,7 @@ def test_a_copy_that_ends_ends_each_of_its_tasks_with_its_code_and_reason() -> N
         await bench.settle()
         bench.stubs.launched[0].over.set_result((137, "OutOfMemoryError"))
         await bench.settle()
-        assert bench.told[-2:] == [
+        assert bench.outcomes[-2:] == [
             ("exited", "a", "137", "OutOfMemoryError"),
             ("exited", "b", "137", "OutOfMemoryError"),
         ]

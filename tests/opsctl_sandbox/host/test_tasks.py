@@ -238,8 +238,8 @@ def test_a_task_that_ends_at_start_shows_its_exit_code_and_its_last_lines(
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
 
     assert stopped(aws, "web", made)["containers"][0]["exitCode"] == 3
-    asked = {"logGroupName": "/app/stdout", "filterPattern": '"cannot go on"'}
-    until(lambda: aws("logs").filter_log_events(**asked)["events"])
+    parameters = {"logGroupName": "/app/stdout", "filterPattern": '"cannot go on"'}
+    until(lambda: aws("logs").filter_log_events(**parameters)["events"])
 
 
 def test_a_stopped_task_has_the_exit_code_of_its_process_at_any_speed(
@@ -248,8 +248,8 @@ def test_a_stopped_task_has_the_exit_code_of_its_process_at_any_speed(
     reference = images.push(real.endpoint, "web", pack(tmp_path, "four"), tag="v4")
     arn = definition(aws, reference, GREETING="hello")
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
-    asked = {"logGroupName": "/app/stdout", "filterPattern": '"starting with four"'}
-    until(lambda: aws("logs").filter_log_events(**asked)["events"])
+    parameters = {"logGroupName": "/app/stdout", "filterPattern": '"starting with four"'}
+    until(lambda: aws("logs").filter_log_events(**parameters)["events"])
     aws("ecs").stop_task(cluster="web", task=made)
 
     # It handles no signal, so TERM ends it: 128 + 15.

@@ -170,7 +170,7 @@ def test_lines_of_fields(pattern: str, message: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "message"),
     [
         ("{ $.a = }", "Invalid filter pattern"),
         ("{ $.a ", "starts with '{' it must end with '}'"),
@@ -204,8 +204,8 @@ def test_lines_of_fields(pattern: str, message: str, expected: bool) -> None:
         ("x" * 1025, "less than or equal to 1024"),
     ],
 )
-def test_a_malformed_pattern_is_refused(pattern: str, told: str) -> None:
+def test_a_malformed_pattern_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(Refused) as caught:
         compile_pattern(pattern)
     assert caught.value.code == "InvalidParameterException"
-    assert told in caught.value.message
+    assert message in caught.value.message

@@ -25,9 +25,9 @@ def groups(autoscaling: Any, name: str) -> None:
         )
 
 
-def code(call: Any, **asked: Any) -> str:
+def code(call: Any, **parameters: Any) -> str:
     with pytest.raises(ClientError) as refused:
-        call(**asked)
+        call(**parameters)
     return str(refused.value.response["Error"]["Code"])
 
 
@@ -35,9 +35,9 @@ def test_groups_come_in_pages_and_are_filtered_by_tag(connect: Connect, unique: 
     autoscaling = connect("autoscaling")
     groups(autoscaling, unique)
 
-    def names(size: int, **asked: Any) -> list[str]:
+    def names(size: int, **parameters: Any) -> list[str]:
         pages = autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
-            **asked, PaginationConfig={"PageSize": size}
+            **parameters, PaginationConfig={"PageSize": size}
         )
         found = [g["AutoScalingGroupName"] for page in pages for g in page["AutoScalingGroups"]]
         return [name for name in found if name.startswith(unique)]
@@ -45,13 +45,13 @@ def test_groups_come_in_pages_and_are_filtered_by_tag(connect: Connect, unique: 
     assert names(1) == names(50) == [f"{unique}-{number}" for number in range(3)]
     assert names(50, Filters=[{"Name": f"tag:{unique}", "Values": ["1"]}]) == [f"{unique}-1"]
     assert len(names(50, Filters=[{"Name": "tag-key", "Values": [unique]}])) == 3
-    asked = {"Name": "tag-key", "Values": [unique]}, {"Name": "tag-value", "Values": ["2"]}
-    assert names(50, Filters=list(asked)) == [f"{unique}-2"]
+    parameters = {"Name": "tag-key", "Values": [unique]}, {"Name": "tag-value", "Values": ["2"]}
+    assert names(50, Filters=list(parameters)) == [f"{unique}-2"]
     assert names(50, AutoScalingGroupNames=["ghost"]) == []
 
 
 @pytest.mark.parametrize(
-    ("operation", "asked", "expected"),
+    ("operation", "parameters", "expected"),
     [
         ("describe_auto_scaling_groups", {"NextToken": "junk"}, "InvalidNextToken"),
         ("describe_scaling_activities", {"NextToken": "junk"}, "InvalidNextToken"),
@@ -68,14 +68,14 @@ def test_groups_come_in_pages_and_are_filtered_by_tag(connect: Connect, unique: 
     ],
 )
 def test_what_a_group_cannot_do_is_refused(
-    connect: Connect, unique: str, operation: str, asked: dict[str, Any], expected: str
+    connect: Connect, unique: str, operation: str, parameters: dict[str, Any], expected: str
 ) -> None:
     autoscaling = connect("autoscaling")
     if operation.startswith("update"):
         groups(autoscaling, unique)
-        asked = {"AutoScalingGroupName": f"{unique}-0", **asked}
+        parameters = {"AutoScalingGroupName": f"{unique}-0", **parameters}
 
-    assert code(getattr(autoscaling, operation), **asked) == expected
+    assert code(getattr(autoscaling, operation), **parameters) == expected
 
 
 def test_instances_are_filtered_by_group_tag_and_status(connect: Connect, unique: str) -> None:
@@ -108,8 +108,8 @@ def test_a_target_that_is_not_registered_is_unused(connect: Connect, unique: str
     elbv2 = connect("elbv2")
     made = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-1")
     arn = made["TargetGroups"][0]["TargetGroupArn"]
-    (told,) = elbv2.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": "i-1", "Port": 9}])[
-        "TargetHealthDescriptions"
-    ]
-    assert told["TargetHealth"]["Reason"] == "Target.NotRegistered"
+    (described,) = elbv2.describe_target_health(
+        TargetGroupArn=arn, Targets=[{"Id": "i-1", "Port": 9}]
+    )["TargetHealthDescriptions"]
+    assert described["TargetHealth"]["Reason"] == "Target.NotRegistered"
     assert code(elbv2.describe_target_health, TargetGroupArn=f"{arn}x") == "TargetGroupNotFound"

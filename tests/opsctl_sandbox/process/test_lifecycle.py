@@ -120,7 +120,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "port", "told"),
+    ("settings", "port", "message"),
     [
         (QUIET, 65_536, "not a port: 65536"),
         (QUIET, -1, "not a port: -1"),
@@ -131,9 +131,9 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_settings_are_refused(
-    tmp_path: Path, settings: Settings, port: int, told: str
+    tmp_path: Path, settings: Settings, port: int, message: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         list(lifecycle.up(Home(tmp_path), settings, os.environ, port=port))
     assert not list(tmp_path.iterdir())
 

@@ -112,8 +112,8 @@ def test_a_client_that_speaks_cbor_is_served(sandbox: Sandbox) -> None:
     assert model is not None
     made = serialize.create_serializer(codec.CBOR).serialize_to_request({"Namespace": "x"}, model)
     url = f"{sandbox.endpoint}{made['url_path']}"
-    asked = urllib.request.Request(url, made["body"], made["headers"], method="POST")
-    with urllib.request.urlopen(asked, timeout=5) as found:
+    parameters = urllib.request.Request(url, made["body"], made["headers"], method="POST")
+    with urllib.request.urlopen(parameters, timeout=5) as found:
         headers = {name.lower(): value for name, value in found.headers.items()}
         content = {"status_code": found.status, "headers": headers, "body": found.read()}
 

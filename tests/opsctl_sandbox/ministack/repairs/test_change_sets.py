@@ -94,11 +94,11 @@ def test_a_stack_in_rollback_complete_cannot_be_updated(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     plan(sandbox, [])
-    asked = {"StackName": unique, "ChangeSetType": "UPDATE", "TemplateBody": template()}
+    parameters = {"StackName": unique, "ChangeSetType": "UPDATE", "TemplateBody": template()}
 
-    plain("cloudformation").create_change_set(ChangeSetName="plain", **asked)
+    plain("cloudformation").create_change_set(ChangeSetName="plain", **parameters)
     with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
-        cloudformation.create_change_set(ChangeSetName="ours", **asked)
+        cloudformation.create_change_set(ChangeSetName="ours", **parameters)
 
 
 def test_a_template_with_iam_resources_needs_its_capability(connect: Connect, unique: str) -> None:
@@ -106,7 +106,7 @@ def test_a_template_with_iam_resources_needs_its_capability(connect: Connect, un
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
     body = json.dumps({"Resources": {"Role": role}})
 
-    # Not asked with the plain header: the check is switched on for the whole server.
+    # Not called with the plain header: the check is switched on for the whole server.
     assert not handlers._capabilities_enforced()
     with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]") as caught:
         cloudformation.create_stack(StackName=unique, TemplateBody=body)
@@ -131,9 +131,9 @@ def test_a_stack_is_found_by_a_resource_of_it(
     connect("cloudformation").get_waiter("stack_create_complete").wait(
         StackName=unique, WaiterConfig={"Delay": 1}
     )
-    asked = {"PhysicalResourceId": f"/{unique}"}
+    parameters = {"PhysicalResourceId": f"/{unique}"}
 
     with pytest.raises(ClientError, match="does not exist"):
-        plain("cloudformation").describe_stack_resources(**asked)
-    (found,) = connect("cloudformation").describe_stack_resources(**asked)["StackResources"]
+        plain("cloudformation").describe_stack_resources(**parameters)
+    (found,) = connect("cloudformation").describe_stack_resources(**parameters)["StackResources"]
     assert (found["StackName"], found["LogicalResourceId"]) == (unique, "L")

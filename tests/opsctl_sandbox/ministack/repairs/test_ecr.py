@@ -11,12 +11,16 @@ def test_putting_the_same_image_under_the_same_tag_again_is_refused(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
     connect("ecr").create_repository(repositoryName=unique)
-    asked = {"repositoryName": unique, "imageManifest": '{"schemaVersion": 2}', "imageTag": "v1"}
-    connect("ecr").put_image(**asked)
+    parameters = {
+        "repositoryName": unique,
+        "imageManifest": '{"schemaVersion": 2}',
+        "imageTag": "v1",
+    }
+    connect("ecr").put_image(**parameters)
 
-    plain("ecr").put_image(**asked)
+    plain("ecr").put_image(**parameters)
     with pytest.raises(ClientError) as caught:
-        connect("ecr").put_image(**asked)
+        connect("ecr").put_image(**parameters)
     assert caught.value.response["Error"]["Code"] == "ImageAlreadyExistsException"
 
 

@@ -41,7 +41,7 @@ LISTS: list[tuple[str, Seed, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("service", "seed", "operation", "asked"), LISTS)
+@pytest.mark.parametrize(("service", "seed", "operation", "parameters"), LISTS)
 def test_a_list_comes_in_pages_that_are_the_whole(
     connect: Connect,
     plain: Connect,
@@ -49,16 +49,16 @@ def test_a_list_comes_in_pages_that_are_the_whole(
     service: str,
     seed: Seed,
     operation: str,
-    asked: dict[str, Any],
+    parameters: dict[str, Any],
 ) -> None:
     client = connect(service)
     seed(client, unique)
-    asked = {key: unique if value == "NAME" else value for key, value in asked.items()}
+    parameters = {key: unique if value == "NAME" else value for key, value in parameters.items()}
 
     def pages(one: Any, size: int) -> list[list[Any]]:
         paginator = one.get_paginator(operation)
         (member,) = [key.expression for key in paginator.result_keys][:1]
-        found = paginator.paginate(**asked, PaginationConfig={"PageSize": size})
+        found = paginator.paginate(**parameters, PaginationConfig={"PageSize": size})
         return [page[member] for page in found]
 
     (whole,) = pages(client, 50)
@@ -69,7 +69,7 @@ def test_a_list_comes_in_pages_that_are_the_whole(
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "asked", "code"),
+    ("service", "operation", "parameters", "code"),
     [
         ("ecr", "describe_repositories", {"nextToken": "junk"}, "InvalidParameterException"),
         ("ecr", "describe_repositories", {"maxResults": 1001}, "InvalidParameterException"),
@@ -79,11 +79,11 @@ def test_a_list_comes_in_pages_that_are_the_whole(
     ],
 )
 def test_a_foreign_token_is_refused(
-    connect: Connect, plain: Connect, service: str, operation: str, asked: Any, code: str
+    connect: Connect, plain: Connect, service: str, operation: str, parameters: Any, code: str
 ) -> None:
-    getattr(plain(service), operation)(**asked)
+    getattr(plain(service), operation)(**parameters)
     with pytest.raises(ClientError) as caught:
-        getattr(connect(service), operation)(**asked)
+        getattr(connect(service), operation)(**parameters)
 
     assert caught.value.response["Error"]["Code"] == code
 
@@ -92,20 +92,20 @@ def test_an_image_that_is_not_there_is_an_error(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
     images(connect("ecr"), unique)
-    asked = {"repositoryName": unique, "imageIds": [{"imageTag": "ghost"}]}
+    parameters = {"repositoryName": unique, "imageIds": [{"imageTag": "ghost"}]}
 
-    assert plain("ecr").describe_images(**asked)["imageDetails"] == []
+    assert plain("ecr").describe_images(**parameters)["imageDetails"] == []
     with pytest.raises(ClientError) as caught:
-        connect("ecr").describe_images(**asked)
+        connect("ecr").describe_images(**parameters)
     assert caught.value.response["Error"]["Code"] == "ImageNotFoundException"
 
 
 def test_images_are_chosen_by_having_a_tag(connect: Connect, plain: Connect, unique: str) -> None:
     images(connect("ecr"), unique)
-    asked = {"repositoryName": unique, "filter": {"tagStatus": "UNTAGGED"}}
+    parameters = {"repositoryName": unique, "filter": {"tagStatus": "UNTAGGED"}}
 
-    assert len(plain("ecr").describe_images(**asked)["imageDetails"]) == 3
-    assert connect("ecr").describe_images(**asked)["imageDetails"] == []
+    assert len(plain("ecr").describe_images(**parameters)["imageDetails"]) == 3
+    assert connect("ecr").describe_images(**parameters)["imageDetails"] == []
 
 
 def test_a_target_group_that_is_not_there_is_an_error(connect: Connect, plain: Connect) -> None:
@@ -119,8 +119,8 @@ def test_streams_by_prefix_have_no_order_of_their_last_event(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
     connect("logs").create_log_group(logGroupName=unique)
-    asked = {"logGroupName": unique, "orderBy": "LastEventTime", "logStreamNamePrefix": "a"}
+    parameters = {"logGroupName": unique, "orderBy": "LastEventTime", "logStreamNamePrefix": "a"}
 
-    plain("logs").describe_log_streams(**asked)
+    plain("logs").describe_log_streams(**parameters)
     with pytest.raises(ClientError, match="Cannot order by LastEventTime"):
-        connect("logs").describe_log_streams(**asked)
+        connect("logs").describe_log_streams(**parameters)

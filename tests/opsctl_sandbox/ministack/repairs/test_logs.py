@@ -29,14 +29,14 @@ def write(logs: Any, group: str, streams: dict[str, list[str]]) -> None:
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
-def messages(logs: Any, **asked: Any) -> list[str]:
+def messages(logs: Any, **parameters: Any) -> list[str]:
     found = []
     while True:
-        page = logs.filter_log_events(**asked)
+        page = logs.filter_log_events(**parameters)
         found += [event["message"] for event in page["events"]]
         if "nextToken" not in page:
             return found
-        asked["nextToken"] = page["nextToken"]
+        parameters["nextToken"] = page["nextToken"]
 
 
 def test_a_limited_page_has_a_token_and_the_pages_are_the_whole(
@@ -87,10 +87,10 @@ def test_a_pattern_that_finds_nothing_in_many_events_gives_empty_pages(
 
 def test_the_stream_prefix_chooses(connect: Connect, plain: Connect, unique: str) -> None:
     write(connect("logs"), unique, {"app/1": ["one"], "web/1": ["two"]})
-    asked = {"logGroupName": unique, "logStreamNamePrefix": "app/"}
+    parameters = {"logGroupName": unique, "logStreamNamePrefix": "app/"}
 
-    assert messages(plain("logs"), **asked) == ["one", "two"]
-    assert messages(connect("logs"), **asked) == ["one"]
+    assert messages(plain("logs"), **parameters) == ["one", "two"]
+    assert messages(connect("logs"), **parameters) == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_patterns_are_read(
 ) -> None:
     lines = ["ERROR a", "error a", "warn b", '{"status": 502}', '{"status": 200}']
     write(connect("logs"), unique, {"s": lines})
-    asked = {"logGroupName": unique, "filterPattern": pattern}
+    parameters = {"logGroupName": unique, "filterPattern": pattern}
 
-    assert messages(plain("logs"), **asked) != expected
-    assert messages(connect("logs"), **asked) == expected
+    assert messages(plain("logs"), **parameters) != expected
+    assert messages(connect("logs"), **parameters) == expected
 
 
 def test_an_unsorted_batch_is_refused(connect: Connect, plain: Connect, unique: str) -> None:
     logs = connect("logs")
     write(logs, unique, {"s": []})
     unsorted = [{"timestamp": now(), "message": "b"}, {"timestamp": now() - 9, "message": "a"}]
-    asked = {"logGroupName": unique, "logStreamName": "s", "logEvents": unsorted}
+    parameters = {"logGroupName": unique, "logStreamName": "s", "logEvents": unsorted}
 
-    plain("logs").put_log_events(**asked)
+    plain("logs").put_log_events(**parameters)
     with pytest.raises(ClientError, match="chronological order"):
-        logs.put_log_events(**asked)
+        logs.put_log_events(**parameters)
 
 
 def test_events_too_old_or_too_new_are_rejected_and_counted(

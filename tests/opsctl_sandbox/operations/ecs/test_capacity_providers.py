@@ -10,9 +10,9 @@ from tests.opsctl_sandbox.clients import Connect
 from tests.opsctl_sandbox.operations.ecs.test_tasks import instance, register
 
 
-def code(call: Any, **asked: Any) -> str:
+def code(call: Any, **parameters: Any) -> str:
     with pytest.raises(ClientError) as refused:
-        call(**asked)
+        call(**parameters)
     return str(refused.value.response["Error"]["Code"])
 
 
@@ -23,14 +23,14 @@ def test_a_provider_is_made_given_to_a_cluster_used_and_removed(
     ecs = connect("ecs")
     group = connect("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[unique])
     arn = group["AutoScalingGroups"][0]["AutoScalingGroupARN"]
-    asked = {"name": unique, "autoScalingGroupProvider": {"autoScalingGroupArn": arn}}
-    ecs.create_capacity_provider(**asked)
+    parameters = {"name": unique, "autoScalingGroupProvider": {"autoScalingGroupArn": arn}}
+    ecs.create_capacity_provider(**parameters)
     strategy = [{"capacityProvider": unique, "weight": 1}]
     ecs.put_cluster_capacity_providers(
         cluster=unique, capacityProviders=[unique], defaultCapacityProviderStrategy=strategy
     )
 
-    assert code(ecs.create_capacity_provider, **asked) == "ClientException"
+    assert code(ecs.create_capacity_provider, **parameters) == "ClientException"
     (found,) = ecs.describe_capacity_providers(capacityProviders=[unique])["capacityProviders"]
     assert found["autoScalingGroupProvider"]["autoScalingGroupArn"] == arn
     (cluster,) = ecs.describe_clusters(clusters=[unique])["clusters"]

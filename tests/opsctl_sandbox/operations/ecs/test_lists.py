@@ -11,15 +11,15 @@ from tests.opsctl_sandbox.clients import Connect
 from tests.opsctl_sandbox.operations.ecs.test_tasks import instance, phases, register
 
 
-def code(call: Callable[..., Any], **asked: Any) -> str:
+def code(call: Callable[..., Any], **parameters: Any) -> str:
     with pytest.raises(ClientError) as refused:
-        call(**asked)
+        call(**parameters)
     return str(refused.value.response["Error"]["Code"])
 
 
-def everything(ecs: Any, operation: str, member: str, **asked: Any) -> list[str]:
+def everything(ecs: Any, operation: str, member: str, **parameters: Any) -> list[str]:
     """Every page of one name each."""
-    pages = ecs.get_paginator(operation).paginate(**asked, PaginationConfig={"PageSize": 1})
+    pages = ecs.get_paginator(operation).paginate(**parameters, PaginationConfig={"PageSize": 1})
     found = [page[member] for page in pages]
     assert all(len(page) <= 1 for page in found)
     return [name for page in found for name in page]
@@ -85,15 +85,15 @@ def test_tasks_are_filtered(ecs: Any, system: str) -> None:
         ({"containerInstance": "ghost"}, 0),
     ]
     arn = host.replace(":container-instance/", ":cluster/").rpartition("/")[0]
-    for asked, number in cases:
+    for parameters, number in cases:
         for cluster in (system, arn):
-            found = ecs.list_tasks(cluster=cluster, **asked)["taskArns"]
-            assert len(found) == number, asked
+            found = ecs.list_tasks(cluster=cluster, **parameters)["taskArns"]
+            assert len(found) == number, parameters
 
 
 def test_container_instances_and_services_are_filtered(ecs: Any, system: str) -> None:
-    def hosts(**asked: str) -> int:
-        found = ecs.list_container_instances(cluster=system, **asked)
+    def hosts(**parameters: str) -> int:
+        found = ecs.list_container_instances(cluster=system, **parameters)
         return len(found["containerInstanceArns"])
 
     assert hosts(status="ACTIVE") == 1 and hosts(status="DRAINING") == 0
@@ -103,7 +103,7 @@ def test_container_instances_and_services_are_filtered(ecs: Any, system: str) ->
 
 
 @pytest.mark.parametrize(
-    ("operation", "asked", "expected"),
+    ("operation", "parameters", "expected"),
     [
         ("list_tasks", {"nextToken": "junk"}, "InvalidParameterException"),
         ("list_tasks", {"maxResults": 101}, "InvalidParameterException"),
@@ -146,14 +146,14 @@ def test_container_instances_and_services_are_filtered(ecs: Any, system: str) ->
     ],
 )  # fmt: skip
 def test_an_invalid_request_is_refused_and_changes_nothing(
-    ecs: Any, unique: str, operation: str, asked: dict[str, Any], expected: str
+    ecs: Any, unique: str, operation: str, parameters: dict[str, Any], expected: str
 ) -> None:
     ecs.create_cluster(clusterName=unique)
     register(ecs, unique)
     ecs.create_service(cluster=unique, serviceName="web", taskDefinition=unique, desiredCount=0)
-    asked = {key: unique if value == "FAMILY" else value for key, value in asked.items()}
+    parameters = {key: unique if value == "FAMILY" else value for key, value in parameters.items()}
 
-    assert code(getattr(ecs, operation), cluster=unique, **asked) == expected
+    assert code(getattr(ecs, operation), cluster=unique, **parameters) == expected
     (service,) = ecs.describe_services(cluster=unique, services=["web"])["services"]
     assert service["desiredCount"] == 0
 
@@ -174,10 +174,10 @@ def test_tags_are_described_only_when_included(ecs: Any, unique: str) -> None:
     ecs.untag_resource(resourceArn=arn, tagKeys=["a"])
     left = [{"key": "b", "value": "2"}]
 
-    def told(**asked: Any) -> Any:
-        return ecs.describe_clusters(clusters=[arn], **asked)["clusters"][0]["tags"]
+    def tags(**parameters: Any) -> Any:
+        return ecs.describe_clusters(clusters=[arn], **parameters)["clusters"][0]["tags"]
 
-    assert told() == [] and told(include=["TAGS"]) == left
+    assert tags() == [] and tags(include=["TAGS"]) == left
     assert ecs.list_tags_for_resource(resourceArn=arn)["tags"] == left
 
 
@@ -194,7 +194,9 @@ def test_a_deployment_that_is_stopped_goes_back_to_the_last_good_one(ecs: Any, s
     assert service["deployments"][0]["taskDefinition"].endswith(":1")
     assert service["deployments"][0]["status"] == "PRIMARY"
     revision = found[0]["targetServiceRevisionArn"]
-    (told,) = ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"]
-    assert told["taskDefinition"].endswith(":2")
+    (described,) = ecs.describe_service_revisions(serviceRevisionArns=[revision])[
+        "serviceRevisions"
+    ]
+    assert described["taskDefinition"].endswith(":2")
     stopped = found[0]["serviceDeploymentArn"]
     assert code(ecs.stop_service_deployment, serviceDeploymentArn=stopped) == "ConflictException"
