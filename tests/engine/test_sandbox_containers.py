@@ -235,7 +235,7 @@ def test_a_killed_sandbox_leaves_containers_and_the_next_removes_them(
     assert left, "no kernel ends them with the sandbox"
 
     again, said = up(box.home, engine_host, Settings(tasks="none"))
-    assert f"removed {len(left)} containers that were left in the engine" in said
+    assert f"removed {len(left)} containers that an earlier sandbox left in the engine" in said
     assert box.containers() == []
     assert box.images() == []
     assert again.engine == ""
