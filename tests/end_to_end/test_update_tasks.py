@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from opsctl.sandbox import image
+from opsctl_sandbox import images
 from tests.end_to_end.place import ROOT, Place, events
-from tests.sandbox.clients import client
+from tests.opsctl_sandbox.clients import client
 
 CADDYFILE = """\
 :80 {{
@@ -50,8 +50,8 @@ def released(place: Place) -> str:
 
 
 def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
-    packed = image.pack(ROOT / "service", caddyfile.format(tag))
-    return image.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
+    packed = images.pack(ROOT / "service", caddyfile.format(tag))
+    return images.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
 
 
 def opened(place: Place, service: str) -> Any:
