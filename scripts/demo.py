@@ -259,8 +259,8 @@ def tour(demo: Demo) -> None:
         )
         show_request(entity)
         demo.title("everything down again")
-        demo.opsctl("ecs", "down", "--yes", "--repository")
-        demo.opsctl("db", "down", "--yes")
+        demo.opsctl("ecs", "down", "--repository", "--confirm", "demo-ecs", "--confirm", "demo-ecr")
+        demo.opsctl("db", "down", "--confirm", "demo-db")
 
 
 if __name__ == "__main__":

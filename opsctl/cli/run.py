@@ -68,6 +68,11 @@ def _ended(driver: Driver, console: Console, screens: Sequence[Screen], answers:
         elif choice is Choice.DETACH:
             driver.detach()
         return False
+    except Exception:
+        if driver.waiting is not None and driver.waiting.subject:
+            subject = driver.waiting.subject
+            console.warn(f"{subject}, and this continues in AWS: the same command joins it again")
+        raise
     return True
 
 

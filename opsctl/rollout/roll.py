@@ -14,7 +14,7 @@ from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
 from opsctl.rollout import reach, room, stop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
-from opsctl.rollout.verdict import Goal
+from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, Watch, Wave
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -120,7 +120,7 @@ def preview(
 def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
     """Follow somebody's rollout as if it were ours; any other operation by its events alone."""
     now = yield from look_at(LOOK)
-    operation = Operation.joined(state)
+    operation = Operation.of(state)
     if state.status != "UPDATE_IN_PROGRESS" or now.service is None:
         ended = yield from change.run(clients, operation)
         return ended.outcome
@@ -147,13 +147,14 @@ def _follow_stack(
     both: StackRoll,
     act: Callable[[Watch, Snapshot], Iterable[Wave]],
 ) -> Procedure[StackRoll]:
-    name = both.operation.stack
-    return follow(
+    undo = change.Undo(clients, both.operation)
+    both = yield from follow(
         both,
-        subject=f"`{name}` is being changed",
-        cancel=partial(change.cancel, clients, both.operation.id),
+        subject=f"`{both.operation.stack}` is being changed",
+        cancel=undo,
         act=lambda both, now: act(both.watch, now),
     )
+    return replace(both, operation=replace(both.operation, cancelled=undo.done))
 
 
 def _failed(both: StackRoll) -> Procedure[Outcome]:
@@ -164,7 +165,9 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
             f"`{both.operation.stack}` is still being changed",
             "to join it and follow it to its end: opsctl update-tasks",
         )
-    watch = both.watch
+    outcome, watch = both.operation.outcome, both.watch
+    if outcome.kind == "cancelled":
+        return outcome
     for _ in range(_LAST_LOOKS):
         now = yield Waiting(0.0 if watch is both.watch else _LAST_PAUSE, LOOK)
         assert isinstance(now, Snapshot)
@@ -172,12 +175,15 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
         yield from news
         if watch.failed is not None and (watch.last_lines or not watch.failed.exited):
             break
-    outcome = both.operation.outcome
-    return replace(outcome, reason=watch.because(outcome.reason), hint=_hint(outcome))
-
-
-def _hint(outcome: Outcome) -> str | None:
-    return "opsctl logs tail --since 15m" if outcome.kind == "rolled-back" else outcome.hint
+    why = watch.because(outcome.reason)
+    if outcome.kind == "rolled-back":
+        return replace(outcome, reason=why, hint=LOGS)
+    stuck = both.operation.ended and both.operation.ended.status == "UPDATE_ROLLBACK_FAILED"
+    return replace(
+        outcome,
+        reason=why if why == outcome.reason else f"{both.operation.end}: {why}",
+        hint="to continue the rollback: opsctl update-tasks" if stuck else outcome.hint,
+    )
 
 
 def _verify(
@@ -194,7 +200,7 @@ def _verify(
     answer = reach.reach(now.listener, sleep=sleep)
     yield answer
     if answer.bad:
-        return Outcome("deployed-unhealthy", answer.sentence, "opsctl logs tail --since 15m")
+        return Outcome("deployed-unhealthy", answer.sentence, LOGS)
     return outcome
 
 

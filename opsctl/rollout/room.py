@@ -88,8 +88,8 @@ class Forecast:
 
 
 def instances(now: Snapshot) -> tuple[Instance, ...]:
-    """The instances that take tasks, with the service's running tasks on them."""
-    on = Counter(task.instance for task in now.running)
+    """The instances that take tasks, with the service's tasks on them: starting ones count too."""
+    on = Counter(task.instance for task in now.tasks if not task.is_stopped)
     return tuple(
         Instance(
             id=one.id,

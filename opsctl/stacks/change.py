@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from opsctl import aws
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, follow, look_at
@@ -95,33 +96,49 @@ def settle(
 
 
 def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
-    """Follow an operation to its end. Only an update can be cancelled."""
-    undo = partial(cancel, clients, operation.id)
-    updating = operation.expected == "UPDATE_COMPLETE"
+    """Follow an operation to its end."""
+    undo = Undo(clients, operation)
     subject = f"`{operation.stack}` is being changed"
-    return follow(operation, subject=subject, cancel=undo if updating else None)
+    ended = yield from follow(operation, subject=subject, cancel=undo if undo.possible else None)
+    return replace(ended, cancelled=undo.done)
 
 
 def _join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
-    ended = yield from run(clients, Operation.joined(state))
+    ended = yield from run(clients, Operation.of(state))
     return ended.outcome
 
 
-def cancel(clients: "Clients", stack_id: str) -> Procedure[None]:
-    """CloudFormation refuses this once the update has ended, which the events say by themselves."""
-    try:
-        clients.cloudformation.cancel_update_stack(StackName=stack_id)
-    except clients.cloudformation.exceptions.ClientError:
-        yield Notice("the update has ended already")
-        return
-    yield Notice("cancelling: CloudFormation rolls the update back")
+class Undo:
+    """Cancels an operation: an update is rolled back, a creation of ours is removed again."""
+
+    def __init__(self, clients: "Clients", operation: Operation) -> None:
+        self._cloudformation = clients.cloudformation
+        self._id = operation.id
+        self._creating = operation.expected == "CREATE_COMPLETE" and not operation.joined
+        self.possible = self._creating or operation.expected == "UPDATE_COMPLETE"
+        self.done = False
+
+    def __call__(self) -> Procedure[None]:
+        self.done = True
+        try:
+            if self._creating:
+                self._cloudformation.delete_stack(StackName=self._id)
+            else:
+                self._cloudformation.cancel_update_stack(StackName=self._id)
+        except self._cloudformation.exceptions.ClientError as error:
+            # Refused once the operation has ended, which its events say by themselves.
+            yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
+            return
+        what = "what was made is removed" if self._creating else "the update is rolled back"
+        yield Notice(f"cancelling: {what}")
 
 
 def _agree(plan: Plan) -> Procedure[bool]:
     if not plan.loses_data:
-        return ask(f"apply this to `{plan.stack.name}`?")
+        return (yield from ask(f"apply this to `{plan.stack.name}`?"))
     lost = ", ".join(f"{change.logical_id} ({change.effect})" for change in plan.loses_data)
-    return ask(f"this loses data: {lost}", name=plan.stack.name)
+    yield Notice(f"this loses data: {lost}", warning=True)
+    return (yield from ask("the cache will be empty", name=plan.stack.name))
 
 
 def _end(stack: str, outcome: Outcome) -> Procedure[Outcome]:

@@ -27,6 +27,7 @@ class Operation:
     `after` is the id of the newest event that was seen; None stands for the beginning of the
     operation that runs. `expected` is the status in which it should end. `refusal` is what EC2
     answered to the Auto Scaling group: the stack's event only says that no instance signalled.
+    `joined` is somebody else's.
     """
 
     stack: str
@@ -37,11 +38,13 @@ class Operation:
     ended: StackEvent | None = None
     group: str = ""
     refusal: str = ""
+    joined: bool = False
+    cancelled: bool = False
 
     @classmethod
-    def joined(cls, state: StackState) -> Self:
+    def of(cls, state: StackState) -> Self:
         """Somebody else's operation, from its beginning on."""
-        return cls(state.name, state.id, EXPECTED.get(state.status, ""))
+        return cls(state.name, state.id, EXPECTED.get(state.status, ""), joined=True)
 
     @property
     def look(self) -> Look:
@@ -60,6 +63,8 @@ class Operation:
         status = self.ended.status
         if status == self.expected:
             return Outcome("done")
+        if self.cancelled and status in ("DELETE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+            return Outcome("cancelled", f"cancelled: `{self.stack}` ({status})")
         why = f": {self.cause.logical_id}: {self._why}" if self.cause else ""
         if status in ("ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
             return Outcome("rolled-back", f"`{self.stack}` ({status}){why}", AGAIN)
@@ -67,7 +72,12 @@ class Operation:
             verb = _VERBS.get(self.expected, "changed")
             return Outcome("failed", f"`{self.stack}` was deleted while it was being {verb}", AGAIN)
         why = why or (f": {self.ended.reason}" if self.ended.reason else "")
-        return Outcome("failed", f"`{self.stack}` ended in {status}{why}", AGAIN)
+        return Outcome("failed", f"{self.end}{why}", AGAIN)
+
+    @property
+    def end(self) -> str:
+        """The last status, as a sentence."""
+        return f"`{self.stack}` ended in {self.ended.status if self.ended else '…'}"
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         if self.ended is not None:

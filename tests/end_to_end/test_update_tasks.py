@@ -167,7 +167,7 @@ def test_the_same_image_again_is_nothing_to_roll(place: Place, released: str) ->
 def test_a_dry_run_shows_the_plan_and_changes_nothing(place: Place, released: str) -> None:
     running = tasks(place)
     done = place.opsctl("update-tasks", "--dry-run", "--json", "--image", push(place, "dry"))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
     [plan] = events(done, "plan")
     assert {change["logical_id"] for change in plan["changes"]} == {"Service", "TaskDefinition"}
     assert tasks(place) == running
@@ -224,6 +224,6 @@ def test_an_image_that_nobody_has_is_rolled_back_with_the_cause(
 def test_every_line_of_the_json_has_a_type_and_a_version(place: Place, released: str) -> None:
     done = place.opsctl("update-tasks", "--yes", "--json", "--image", push(place, "json"))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {line["v"] for line in lines} == {1}
+    assert {line["v"] for line in lines} == {2}
     kinds = {line["type"] for line in lines}
     assert {"forecast", "plan", "stack_event", "rollout", "reached", "release"} <= kinds

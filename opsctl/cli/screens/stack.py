@@ -1,5 +1,6 @@
 """A stack on the screen: events as a live tree on a terminal, one line each anywhere else."""
 
+import shutil
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ class StackScreen(Screen):
         now = self._now()
         table = Table.grid(padding=(0, 2))
         rows = sorted(self._resources.values(), key=lambda row: _order(row[0]))
-        for event, first, last in rows[: self._live.console.height - 2]:
+        for event, first, last in rows[: shutil.get_terminal_size().lines - 2]:
             word, style = mark(event.status)
             seconds = (now if event.status.endswith("IN_PROGRESS") else last) - first
             kind = "" if event.is_stack else event.resource_type.removeprefix("AWS::")

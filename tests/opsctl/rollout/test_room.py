@@ -3,6 +3,9 @@ from hypothesis import strategies as st
 
 from opsctl.rollout import room
 from opsctl.rollout.room import Instance, Requirement, TaskSize
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.tasks import Task
+from tests.opsctl.snapshots import OLD, snapshot
 
 TASK = TaskSize(cpu=512, memory=400)
 
@@ -135,3 +138,25 @@ def test_more_room_never_hinders(fleet: tuple[list[Instance], Requirement]) -> N
     if room.forecast(instances, asked).can_roll:
         empty = Instance("more", 8192, 8192)
         assert room.forecast([*instances, empty], asked).can_roll
+
+
+def test_a_task_that_starts_takes_its_room_and_can_be_replaced_like_any_other() -> None:
+    # Somebody else's roll is half-way: eight tasks run and eight start on two full instances.
+    full = tuple(ContainerInstance(f"arn:{n}", f"i-{n}", "ACTIVE", True) for n in range(2))
+    tasks = tuple(
+        Task(f"t{n}", "RUNNING" if n < 8 else "PENDING", OLD, "d1", f"arn:{n % 2}")
+        for n in range(16)
+    )
+    instances = room.instances(snapshot(instances=full, tasks=tasks))
+    assert [one.old for one in instances] == [8, 8]
+    assert room.forecast(instances, need()).can_roll
+
+
+def test_only_instances_that_take_tasks_are_room() -> None:
+    states = (("ACTIVE", True), ("ACTIVE", False), ("DRAINING", True))
+    instances = tuple(
+        ContainerInstance(f"arn:{n}", f"i-{n}", status, connected, 1024, 3000)
+        for n, (status, connected) in enumerate(states)
+    )
+    [only] = room.instances(snapshot(instances=instances))
+    assert (only.id, only.cpu, only.memory) == ("i-0", 1024, 3000)

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from opsctl.errors import Detached, OpsError, RolledBack
-from opsctl.procedure import Cancel, Notice, Waiting
+from opsctl.procedure import Cancel, Driver, Notice, Question, Waiting
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.stacks import change, definition
 from opsctl.stacks.changes import Plan
@@ -19,6 +19,7 @@ STACK = definition.db(config())
 NOTHING = stacks()
 EXISTS = stacks(stack("db", "CREATE_COMPLETE"))
 CREATED = happened(event("e1", "CREATE_COMPLETE"))
+GONE = happened(event("e1", "DELETE_COMPLETE"))
 UPDATED = happened(event("e1", "UPDATE_COMPLETE"))
 
 
@@ -115,7 +116,8 @@ def test_what_loses_data_must_be_typed_by_name() -> None:
     aws.describe_change_set = replacing  # type: ignore[method-assign]  # our fake
     driven = up(aws, EXISTS, answers=(False,))
     [question] = driven.questions
-    assert question.name == "web-db" and "loses data" in question.text
+    assert question.name == "web-db"
+    assert "this loses data: Topic (replaced" in driven.of(Notice)[0].text
 
 
 @pytest.mark.parametrize("operation", ["DescribeChangeSet", "ExecuteChangeSet"])
@@ -261,12 +263,27 @@ def test_an_update_can_be_cancelled_and_is_followed_to_its_rollback() -> None:
     assert isinstance(next(procedure), Waiting)
 
 
-def test_a_creation_cannot_be_cancelled() -> None:
+def test_a_creation_of_ours_that_is_cancelled_is_removed_again() -> None:
+    aws = CloudFormation()
+    procedure = change.up(cast(Any, Clients(aws)), STACK, bucket=None, sleep=lambda _: None)
+    driver = Driver(
+        procedure,
+        look=lambda look: GONE if aws.deleted else NOTHING,
+        sleep=lambda seconds: None,
+    )
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(True)
+        if isinstance(item, Waiting) and item.cancellable and not aws.deleted:
+            driver.cancel()
+    assert aws.deleted == ["arn:web-db"] and driver.result.kind == "cancelled"
+
+
+def test_a_creation_by_somebody_else_cannot_be_cancelled() -> None:
     procedure = change.up(
         cast(Any, Clients(CloudFormation())), STACK, bucket=None, sleep=lambda _: None
     )
     next(procedure)
-    procedure.send(NOTHING)
-    next(procedure)
-    waiting = procedure.send(True)
+    procedure.send(stacks(stack("db", "CREATE_IN_PROGRESS")))
+    waiting = next(procedure)
     assert isinstance(waiting, Waiting) and not waiting.cancellable

@@ -120,5 +120,5 @@ def test_who_may_not_ask_about_the_group_is_told_the_rest() -> None:
     ],
 )
 def test_an_operation_that_is_joined_should_end_as_it_began(status: str, end: str) -> None:
-    joined = Operation.joined(stack("db", status))
+    joined = Operation.of(stack("db", status))
     assert followed(happened(event("e1", end)), operation=joined).outcome.kind == "done"

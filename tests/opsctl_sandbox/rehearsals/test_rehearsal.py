@@ -47,7 +47,7 @@ def test_the_real_command_ends_as_the_file_says(
     screen = "\n".join(event.text for event in before if event.kind == "screen")
 
     assert not result.otherwise, f"{result.otherwise}\n{screen}"
-    assert all(each["v"] == 1 and each["type"] in DOCUMENTED for each in result.data)
+    assert all(each["v"] == 2 and each["type"] in DOCUMENTED for each in result.data)
     if result.exit_code:
         assert "error: " in screen and "hint: " in screen, screen
         assert "deployed: " not in screen

@@ -75,5 +75,5 @@ def test_no_message_can_move_the_cursor(text: str) -> None:
 
 def test_a_field_that_is_none_is_refused() -> None:
     assert log_lines.parse_fields("time, message") == ("time", "message")
-    with pytest.raises(ConfigError, match="`tiem` is no field"):
+    with pytest.raises(ConfigError, match="unknown field `tiem`"):
         log_lines.parse_fields("tiem")
