@@ -105,7 +105,7 @@ class Clients:
             # The operation's name only: parameters may hold what must not be printed.
             self._debug(f"{service} {operation}")
         if not operation.startswith(_READS):
-            self._check_account()
+            self.check_account()
         return self._patience(call) if patient else call()
 
     def client(self, service: str, *, patient: bool = True) -> Any:
@@ -145,8 +145,11 @@ class Clients:
         self.renew()
         return self.client(service)
 
-    def _check_account(self) -> None:
-        """Before the first call that changes something. Raises AwsError for another account."""
+    def check_account(self) -> None:
+        """Raises AwsError for credentials of another account than the config's.
+
+        Every call that changes something is checked anyway; a plan must not mislead either.
+        """
         if self._checked:
             return
         account = self.sts.get_caller_identity()["Account"]

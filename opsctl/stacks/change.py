@@ -29,6 +29,7 @@ def preview(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[bool]:
     """Yield the plan alone; True when it changes something."""
+    clients.check_account()
     state = yield from describe(stack.kind)
     if state is not None and state.in_progress:
         raise OpsError(
@@ -78,6 +79,7 @@ def settle(
     What runs is joined to its end; one that failed ends the command, with its cause. Raises
     OpsError for a stack that is not ours.
     """
+    clients.check_account()
     while True:
         state = yield from describe(kind)
         if state is None or not state.exists:

@@ -39,6 +39,7 @@ def down(
     `users` is the stack of ours that may import from it. Raises OpsError when some stack does, or
     when termination protection is on.
     """
+    clients.check_account()
     now = yield from look_at(Look(frozenset({"stacks"}), (kind,)))
     state = now.require("stacks").stacks.get(kind)
     if state is None:

@@ -49,9 +49,14 @@ def released(place: Place) -> str:
     return reference
 
 
-def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
+def push_for(place: Place, repository: str, tag: str, caddyfile: str = CADDYFILE) -> str:
+    """Pack the service with a Caddyfile of its own and push it; the reference by digest."""
     packed = images.pack(ROOT / "service", caddyfile.format(tag))
-    return images.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
+    return images.push(place.env["AWS_ENDPOINT_URL"], repository, packed, tag=tag)
+
+
+def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
+    return push_for(place, "rolls", tag, caddyfile)
 
 
 def opened(place: Place, service: str) -> Any:

@@ -148,6 +148,9 @@ class Clients:
         for name, client in others.items():
             setattr(self, name, client)
 
+    def check_account(self) -> None:
+        pass
+
     @contextmanager
     def briefly(self) -> Iterator[None]:
         yield
