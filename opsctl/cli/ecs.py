@@ -7,7 +7,7 @@ import typer
 from opsctl.cli import stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers
-from opsctl.stacks import ecs
+from opsctl.rollout import ecs
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
