@@ -7,7 +7,7 @@ import typer
 from opsctl.cli import stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers
-from opsctl.rollout import ecs
+from opsctl.rollout import ecs, roll_instances
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
@@ -54,6 +54,24 @@ def down(
     invocation = opened(context)
     procedure = ecs.down(invocation.clients, invocation.config, repository=repository)
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
+
+
+@app.command("roll-instances")
+def roll(
+    context: typer.Context,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Replace every instance, not only those that differ.")
+    ] = False,
+) -> int:
+    """Replace instances one after another without losing a request."""
+    invocation = opened(context)
+    clients, config = invocation.clients, invocation.config
+    if dry_run:
+        return stack.plan(invocation, roll_instances.differ(clients, config))
+    procedure = roll_instances.roll_instances(clients, config, everything=everything)
+    return stack.change(invocation, procedure, Answers(yes))
 
 
 @app.command()

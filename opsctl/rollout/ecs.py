@@ -1,4 +1,4 @@
-"""The repository and the service together: `ecs` changes the one before the other."""
+"""The service and all it runs on: the repository, the stack, and then the instances."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
+from opsctl.rollout import roll_instances
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, remove
 from opsctl.stacks.definition import Stack
@@ -17,17 +18,21 @@ _LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ec
 
 
 def preview(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[bool]:
-    """Yield both plans; True when one of them changes something."""
+    """Yield both plans and the instances that would go; True when something would change."""
     bucket = config.aws.bucket
     repository = yield from change.preview(clients, definition.ecr(config), bucket=bucket)
     service = yield from _service(config, new_image=new_image)
-    return (yield from change.preview(clients, service, bucket=bucket)) or repository
+    changes = yield from change.preview(clients, service, bucket=bucket)
+    replaces = yield from _replaces(config, service)
+    return repository or changes or replaces
 
 
 def up(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[Outcome]:
-    """`new_image` takes the newest image for the instances.
+    """Bring both stacks to their desired state, and the instances after them.
 
-    Raises OpsError without the db stack: the service stack imports the cache's group."""
+    `new_image` takes the newest image for the instances. Raises OpsError without the db stack:
+    the service stack imports the cache's security group.
+    """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
     if now.require("stacks").stack("db") is None:
@@ -36,10 +41,26 @@ def up(clients: "Clients", config: Config, *, new_image: bool = False) -> Proced
     if not outcome.good:
         return outcome
     service = yield from _service(config, new_image=new_image)
+    # Before the question, which is about the instances too.
+    replaces = yield from _replaces(config, service)
     outcome = yield from change.up(clients, service, bucket=bucket)
-    if outcome.good and service.parameters["Image"] == definition.UNRELEASED:
+    if not outcome.good:
+        return outcome
+    if service.parameters["Image"] == definition.UNRELEASED:
         yield Notice("no release yet, so no task runs; next: opsctl update-tasks")
+    if replaces:
+        agreed = outcome.kind == "done"
+        return (yield from roll_instances.roll_instances(clients, config, agreed=agreed))
     return outcome
+
+
+def _replaces(config: Config, service: Stack) -> Procedure[bool]:
+    """Yield which instances would go after this change; True when some would."""
+    state = yield from change.describe("ecs")
+    if state is None or not state.exists:
+        return False
+    image = service.parameters["AmiId"] or ""
+    return (yield from roll_instances.preview(config, state, image))
 
 
 def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[Outcome]:
