@@ -17,30 +17,37 @@ if TYPE_CHECKING:
 _LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ecs"))
 
 
-def preview(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[bool]:
+def preview(
+    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
+) -> Procedure[bool]:
     """Yield both plans and the instances that would go; True when something would change."""
     bucket = config.aws.bucket
-    repository = yield from change.preview(clients, definition.ecr(config), bucket=bucket)
-    service = yield from _service(config, new_image=new_image)
+    desired = yield from _repository(clients, config, imports=imports)
+    repository = yield from change.preview(clients, desired, bucket=bucket)
+    service = yield from _service(clients, config, new_image=new_image, imports=imports)
     changes = yield from change.preview(clients, service, bucket=bucket)
     replaces = yield from _replaces(config, service)
     return repository or changes or replaces
 
 
-def up(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[Outcome]:
+def up(
+    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
+) -> Procedure[Outcome]:
     """Bring both stacks to their desired state, and the instances after them.
 
-    `new_image` takes the newest image for the instances. Raises OpsError without the db stack:
-    the service stack imports the cache's security group.
+    `new_image` takes the newest image for the instances; `imports` takes over log groups and a
+    repository that exist already. Raises OpsError without the db stack: the service stack imports
+    the cache's security group.
     """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
     if now.require("stacks").stack("db") is None:
         raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
-    outcome = yield from change.up(clients, definition.ecr(config), bucket=bucket)
+    repository = yield from _repository(clients, config, imports=imports)
+    outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(config, new_image=new_image)
+    service = yield from _service(clients, config, new_image=new_image, imports=imports)
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
     outcome = yield from change.up(clients, service, bucket=bucket)
@@ -75,9 +82,21 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
     return (yield from remove.down(clients, "ecr", name))
 
 
-def _service(config: Config, *, new_image: bool) -> Procedure[Stack]:
+def _repository(clients: "Clients", config: Config, *, imports: bool) -> Procedure[Stack]:
+    stack = definition.ecr(config)
+    if not imports:
+        return stack
+    return definition.ecr(config, (yield from change.existing(clients, stack)))
+
+
+def _service(
+    clients: "Clients", config: Config, *, new_image: bool, imports: bool
+) -> Procedure[Stack]:
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    desired = definition.live(definition.ecs(config), config, now, new_image=new_image)
+    stack = definition.ecs(config)
+    if imports:
+        stack = definition.ecs(config, (yield from change.existing(clients, stack)))
+    desired = definition.live(stack, config, now, new_image=new_image)
     yield from _differences(config, now, desired)
     return desired
 

@@ -153,7 +153,9 @@ class InstanceRoll:
             return Step("wait", "waiting until every task is healthy")
         if not old:
             zones = _zones(group)
-            spare = min(_active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id))
+            spare = min(
+                _active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id)
+            )
             return self._drain(spare, "one instance more than before")
         if excess <= 0 and group.maximum > self.size:
             text = f"launching a new instance: {self.size} -> {self.size + 1}"
@@ -166,9 +168,7 @@ class InstanceRoll:
             return ()
         zones = _zones(now.group)
         old = [one for one in _active(now, now.group) if self._why(one)]
-        return tuple(
-            sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id))
-        )
+        return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
 
     def _why(self, instance: ContainerInstance) -> str:
         asked = "it was asked for" if instance.id in self.everything else ""

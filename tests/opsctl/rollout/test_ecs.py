@@ -29,6 +29,7 @@ class World:
         self.fleet = Fleet(NOW, old=old)
         self.cloudformation = CloudFormation(changes=changes)
         self.newest = "ami-1"
+        self.taken: set[str] = set()
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
         outputs = {"ConfiguredCount": "4"}
         self.ecs: StackState | None = stack(
@@ -46,7 +47,8 @@ class World:
         states: dict[Any, Any] = {"ecr": ecr, "ecs": self.ecs, "db": self.db}
         there = {kind: state for kind, state in states.items() if state is not None}
         events = (event("e1", "UPDATE_COMPLETE"),) if "events" in look.parts else ()
-        return replace(now, stacks=there, newest_image=self.newest, events=events)
+        taken = tuple(one for one in look.wanted if one.name in self.taken)
+        return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
 
     def up(self, *answers: bool, **more: Any) -> Driven:
         return Driven(ecs.up(self.clients, CONFIG, **more), self.look, answers)
@@ -117,6 +119,18 @@ def test_after_the_answer_to_the_change_the_instances_follow_without_another_que
     assert driven.result.kind == "done" and len(driven.questions) == 1
     assert [plan.stack.kind for plan in driven.of(Plan)] == ["ecr", "ecs"]
     assert driven.of(Step)[-1].action == "done"
+
+
+def test_log_groups_of_before_are_taken_over_only_when_asked_to() -> None:
+    world = World()
+    world.ecs = None
+    world.taken = {"/web/app"}
+    with pytest.raises(OpsError, match="AWS::Logs::LogGroup `/web/app`"):
+        world.preview()
+    [_, plan] = world.preview(imports=True).of(Plan)
+    [taken] = [one for one in plan.changes if one.action == "Import"]
+    assert taken.logical_id == "AppLogGroup"
+    assert plan.stack.imports == {"AppLogGroup"}
 
 
 def test_after_a_no_no_instance_is_touched() -> None:

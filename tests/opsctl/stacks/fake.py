@@ -39,15 +39,12 @@ class CloudFormation:
         InvalidChangeSetStatusException=InvalidStatus,
         ChangeSetNotFoundException=NotFound,
     )
-    meta = SimpleNamespace(
-        service_model=SimpleNamespace(
-            operation_model=lambda operation: SimpleNamespace(input_shape=None)
-        )
-    )
 
     def __init__(self, *, changes: tuple[str, ...] = ("Topic",)) -> None:
         self.changes = changes
         self.reason = ""
+        self.validations: list[dict[str, str]] = []
+        self.details: dict[str, Any] = {}
         self.change_sets: dict[str, dict[str, Any]] = {}
         self.executed: list[str] = []
         self.deleted: list[str] = []
@@ -82,12 +79,18 @@ class CloudFormation:
                     "Action": "Modify",
                     "LogicalResourceId": name,
                     "ResourceType": f"AWS::X::{name}",
+                    **self.details,
                 }
             }
             for name in self.changes
         ]
         stack = self.change_sets[ChangeSetName]["StackName"]
         return {"Status": "CREATE_COMPLETE", "StackId": f"arn:{stack}", "Changes": changes}
+
+    def describe_events(self, *, ChangeSetName: str, Filters: Any) -> Any:
+        self._call("DescribeEvents")
+        assert ChangeSetName in self.change_sets and Filters == {"FailedEvents": True}
+        return {"OperationEvents": self.validations}
 
     def delete_change_set(self, *, StackName: str, ChangeSetName: str) -> None:
         self._call("DeleteChangeSet")
