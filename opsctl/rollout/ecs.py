@@ -7,6 +7,7 @@ from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import roll_instances
+from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, remove
 from opsctl.stacks.definition import Stack
@@ -14,6 +15,7 @@ from opsctl.stacks.definition import Stack
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+_LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ecs"))
 
 
@@ -72,6 +74,7 @@ def _replaces(config: Config, service: Stack) -> Procedure[bool]:
 
 def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[Outcome]:
     """Remove the service, and with `repository` the images too: each is asked for by its name."""
+    yield from _require_removable(clients)
     outcome = yield from remove.down(clients, "ecs", definition.stack_name(config, "ecs"))
     name = definition.stack_name(config, "ecr")
     if not outcome.good:
@@ -80,6 +83,21 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
         yield Notice(f"kept `{name}` with its images; --repository removes it")
         return outcome
     return (yield from remove.down(clients, "ecr", name))
+
+
+def _require_removable(clients: "Clients") -> Procedure[None]:
+    """CloudFormation would come to the load balancer when the service is already gone."""
+    state = yield from change.describe("ecs")
+    if state is None or not state.exists:
+        return
+    for one in stacks.resources(clients.cloudformation, state.id):
+        if one.resource_type != _LOAD_BALANCER or not one.physical_id:
+            continue
+        if targets.protected(clients.elbv2, one.physical_id):
+            raise OpsError(
+                f"the load balancer of `{state.name}` has deletion protection",
+                hint="set `load_balancer.deletion_protection: false`, then run: opsctl ecs up",
+            )
 
 
 def _repository(clients: "Clients", config: Config, *, imports: bool) -> Procedure[Stack]:

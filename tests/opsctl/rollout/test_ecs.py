@@ -1,6 +1,7 @@
 """The service's stack and its instances belong to one command, one preview and one question."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -131,6 +132,26 @@ def test_log_groups_of_before_are_taken_over_only_when_asked_to() -> None:
     [taken] = [one for one in plan.changes if one.action == "Import"]
     assert taken.logical_id == "AppLogGroup"
     assert plan.stack.imports == {"AppLogGroup"}
+
+
+def test_deletion_protection_is_seen_before_the_service_is_gone() -> None:
+    world = World()
+    world.cloudformation.resources = [
+        {
+            "LogicalResourceId": "LoadBalancer",
+            "PhysicalResourceId": "arn:balancer",
+            "ResourceType": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "ResourceStatus": "CREATE_COMPLETE",
+        }
+    ]
+    attributes = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    elbv2 = SimpleNamespace(
+        describe_load_balancer_attributes=lambda **_: {"Attributes": attributes}
+    )
+    clients = cast(Any, Clients(world.cloudformation, elbv2=elbv2))
+    with pytest.raises(OpsError, match="has deletion protection"):
+        Driven(ecs.down(clients, CONFIG, repository=False), world.look)
+    assert world.cloudformation.deleted == []
 
 
 def test_after_a_no_no_instance_is_touched() -> None:

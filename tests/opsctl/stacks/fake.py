@@ -43,6 +43,7 @@ class CloudFormation:
     def __init__(self, *, changes: tuple[str, ...] = ("Topic",)) -> None:
         self.changes = changes
         self.reason = ""
+        self.template = "Resources: {}"
         self.validations: list[dict[str, str]] = []
         self.details: dict[str, Any] = {}
         self.change_sets: dict[str, dict[str, Any]] = {}
@@ -123,6 +124,10 @@ class CloudFormation:
     def describe_stack_resources(self, *, StackName: str) -> Any:
         self._call("DescribeStackResources")
         return {"StackResources": self.resources}
+
+    def get_template(self, *, StackName: str) -> Any:
+        self._call("GetTemplate")
+        return {"TemplateBody": self.template}
 
     def list_imports(self, *, ExportName: str) -> Any:
         self._call("ListImports")
