@@ -24,7 +24,8 @@ check: ## Lint, types, import contracts, templates
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
-	@$(PYTHON) scripts/lint_templates.py
+	@scripts/setup checkov
+	@CHECKOV=$(CURDIR)/$(VENV)-checkov/bin/checkov $(PYTHON) -m pytest -q tests/opsctl/stacks/test_lint.py
 
 format: ## Format the sources
 	@scripts/setup dev

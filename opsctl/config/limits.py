@@ -7,11 +7,12 @@ from math import ceil
 from opsctl.config import instances
 from opsctl.config.document import Path
 from opsctl.config.findings import looks_secret
-from opsctl.config.model import ENGINE_VERSIONS, Config
+from opsctl.config.model import ENGINE_VERSIONS, Config, Db
 
 # No longer sold, or refused for new clusters:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
 _OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
+_MOST_NODES = 500  # of one replication group, from engine 5.0.6 on
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -54,6 +55,8 @@ def _cache(config: Config) -> Iterator[Finding]:
         )
     if db.kind == "cluster":
         yield from _single_cluster(config)
+    else:
+        yield from _shards(db)
     if db.user is not None and db.password is None:
         yield Finding(("db", "user"), "a user needs `db.password`, a reference")
     if db.password is not None and db.password.startswith("env:"):
@@ -72,6 +75,35 @@ def _single_cluster(config: Config) -> Iterator[Finding]:
         yield Finding(("db", "engine"), f"a single cluster cannot run {db.engine}{group}")
     if db.password is not None:
         yield Finding(("db", "password"), f"a single cluster has no password{group}")
+    if db.shards is not None or db.cluster_mode is not None:
+        key = "shards" if db.shards is not None else "cluster_mode"
+        yield Finding(("db", key), f"a single cluster has no cluster mode{group}")
+
+
+def _shards(db: Db) -> Iterator[Finding]:
+    if db.shards is None:
+        if db.cluster_mode == "enabled":
+            yield Finding(("db", "cluster_mode"), "`enabled` needs `db.shards`")
+        return
+    if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
+        text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
+        yield Finding(("db", "cluster_mode"), text)
+    if db.shards * db.nodes > _MOST_NODES:
+        text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
+        yield Finding(("db", "shards"), text)
+
+
+def _scaling(config: Config) -> Iterator[Finding]:
+    scaling = config.ecs.scaling
+    if scaling is None:
+        return
+    path: Path = ("ecs", "scaling")
+    if scaling.minimum > scaling.maximum:
+        text = f"minimum {scaling.minimum} <= maximum {scaling.maximum} must hold"
+        yield Finding((*path, "minimum"), text)
+    if not (scaling.cpu_percent or scaling.memory_percent or scaling.requests):
+        text = "nothing is measured; set `cpu_percent`, `memory_percent` or `requests`"
+        yield Finding(path, text)
 
 
 def _ports(config: Config) -> Iterator[Finding]:
@@ -84,7 +116,7 @@ def _ports(config: Config) -> Iterator[Finding]:
     low, high = config.compute.dynamic_port_range
     if low >= high:
         yield Finding(("compute", "dynamic_port_range"), f"{low} is not below {high}")
-    per_instance = ceil(config.ecs.desired_count / max(config.compute.desired, 1))
+    per_instance = ceil(config.ecs.most_tasks / max(config.compute.desired, 1))
     port = config.load_balancer.health_check.port
     if config.ecs.host_ports == "dynamic" and port != "traffic-port":
         yield Finding(
@@ -94,7 +126,7 @@ def _ports(config: Config) -> Iterator[Finding]:
     if config.ecs.host_ports == "fixed" and per_instance > 1:
         yield Finding(
             ("ecs", "host_ports"),
-            f"a fixed port is free once on an instance, and {config.ecs.desired_count} tasks on "
+            f"a fixed port is free once on an instance, and {config.ecs.most_tasks} tasks on "
             f"{config.compute.desired} instances need it {per_instance} times; take dynamic",
         )
 
@@ -131,7 +163,7 @@ def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
     ecs, compute = config.ecs, config.compute
     per_instance = kind.holds(ecs.cpu, ecs.memory) if ecs.host_ports == "dynamic" else 1
     count = compute.maximum if compute.capacity_provider else compute.desired
-    room, tasks = per_instance * count, ecs.desired_count
+    room, tasks = per_instance * count, ecs.most_tasks
     fewest = ceil(tasks * ecs.minimum_healthy_percent / 100)
     most = tasks * ecs.maximum_percent // 100
     arithmetic = (
@@ -140,7 +172,7 @@ def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
     )
     if tasks > room:
         yield Finding(
-            ("ecs", "desired_count"),
+            ("ecs", "scaling" if ecs.scaling else "desired_count"),
             f"{arithmetic}; choose larger instances, more of them, fewer or smaller tasks",
         )
     elif tasks and fewest >= tasks and min(most, room) <= tasks:
@@ -210,10 +242,10 @@ def _doubts(config: Config) -> Iterator[Finding]:
     if compute.maximum <= compute.desired and kind is not None:
         # An instance leaves before its replacement comes, so the others must hold its tasks.
         others = (compute.desired - 1) * kind.holds(config.ecs.cpu, config.ecs.memory)
-        if others < config.ecs.desired_count:
+        if others < config.ecs.most_tasks:
             text = (
                 f"an instance cannot be replaced: {compute.desired - 1} of {compute.desired} hold "
-                f"{others} of {config.ecs.desired_count} tasks; {compute.desired + 1} would do"
+                f"{others} of {config.ecs.most_tasks} tasks; {compute.desired + 1} would do"
             )
             yield Finding(("compute", "maximum"), text, refuses=False)
 
@@ -221,6 +253,7 @@ def _doubts(config: Config) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _subnets,
     _cache,
+    _scaling,
     _ports,
     _sizes,
     _instances,

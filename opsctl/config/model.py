@@ -76,6 +76,8 @@ PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
 
 
 _IMAGE = r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$"
+# Of the desired count; a plain number is a count of failed tasks.
+BreakerPercent = Annotated[Text, Field(pattern=r"^([1-9][0-9]?|100)%$")]
 ImageReference = Annotated[Text, Field(pattern=_IMAGE)]
 
 
@@ -103,6 +105,8 @@ class Db(Section):
     engine_version: Text | None = None
     node_type: Text = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
+    shards: Annotated[int, Field(ge=1, le=500)] | None = None
+    cluster_mode: Literal["disabled", "compatible", "enabled"] | None = None
     availability_zone: Text | None = None
     port: Port = 6379
     security_group_name: Text = ""
@@ -119,6 +123,11 @@ class Db(Section):
     def version(self) -> str:
         """The engine's version: the newest that this table knows, unless one is written."""
         return self.engine_version or ENGINE_VERSIONS[self.engine][-1]
+
+    @property
+    def clustered(self) -> bool:
+        """Whether clients must follow the slots from node to node."""
+        return self.shards is not None and self.cluster_mode in (None, "enabled")
 
 
 class ServiceRole(Section):
@@ -142,7 +151,19 @@ class HealthCheck(Section):
 class Breaker(Section):
     enable: bool = True
     rollback: bool = True
+    threshold: Annotated[int, Field(ge=1, le=200)] | BreakerPercent | None = None
+    reset_on_healthy_task: bool = True
     alarms: list[Text] = []
+
+
+class Scaling(Section):
+    """`requests` are new connections of a task in a minute: an NLB counts no requests."""
+
+    minimum: Annotated[int, Field(ge=1, le=5000)]
+    maximum: Annotated[int, Field(ge=1, le=5000)]
+    cpu_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    memory_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    requests: Annotated[int, Field(ge=1)] | None = None
 
 
 class Ecs(Section):
@@ -151,6 +172,7 @@ class Ecs(Section):
     task_definition_name: Text = ""
     container_name: Text = ""
     desired_count: Annotated[int, Field(ge=0, le=5000)] = 8
+    scaling: Scaling | None = None
     minimum_healthy_percent: Annotated[int, Field(ge=0, le=100)] = 100
     maximum_percent: Annotated[int, Field(ge=100, le=1000)] = 200
     placement: list[Text] = ["attribute:ecs.availability-zone", "instanceId"]
@@ -169,6 +191,15 @@ class Ecs(Section):
     container_insights: bool = False
     version_consistency: bool = True
     service_role: ServiceRole = ServiceRole()
+
+    @property
+    def fewest_tasks(self) -> int:
+        """How many should run at the least; a service begins with as many."""
+        return self.scaling.minimum if self.scaling else self.desired_count
+
+    @property
+    def most_tasks(self) -> int:
+        return self.scaling.maximum if self.scaling else self.desired_count
 
 
 class Ingress(Section):

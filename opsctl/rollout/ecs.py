@@ -122,7 +122,8 @@ def _service(
 def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:
     """What the live system has that the config did not ask for, and what becomes of it."""
     count = desired.parameters["DesiredCount"]
-    if now.service is not None and count != str(config.ecs.desired_count):
+    by_hand = count not in (str(config.ecs.desired_count), "-1")
+    if now.service is not None and by_hand:
         yield Notice(
             f"{config.ecs.desired_count} tasks are configured; {count} were set by hand and stay"
         )

@@ -65,10 +65,12 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
             hint="opsctl ecs up",
         )
     repairs = _repairs(now, service, state) if service else ()
-    count = (
-        config.ecs.desired_count if repairs else definition.desired_count(config, state, service)
-    )
-    desired = {"Image": order.image, "DesiredCount": str(count)}
+    count = definition.desired_count(config, state, service)
+    parameter = definition.count_parameter(config, state, service)
+    if repairs and not config.ecs.scaling:
+        count = config.ecs.desired_count
+        parameter = str(count)
+    desired = {"Image": order.image, "DesiredCount": parameter}
     current = state.parameters
     parameters = {key: value for key, value in desired.items() if current.get(key) != value}
     need = requirement(now, config, count)
@@ -119,6 +121,6 @@ def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, .
 
 def _findings(count: int, config: Config) -> tuple[str, ...]:
     configured = config.ecs.desired_count
-    if count == configured:
+    if count == configured or config.ecs.scaling:
         return ()
     return (f"{configured} tasks are configured; {count} were set by hand and stay",)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
-from opsctl.config.model import Config, TargetHealthCheck
+from opsctl.config.model import Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
 from opsctl.snapshot.service import Service
@@ -55,6 +55,7 @@ def db(config: Config) -> Stack:
         db=config.db,
         subnets=config.db.subnets or config.network.subnets,
         password=config.db.password and references.dynamic(config.db.password),
+        cluster_parameters=_cluster_parameters(config.db),
     )
     return _stack(config, "db", template)
 
@@ -74,7 +75,7 @@ def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
         template,
         parameters={
             "Image": UNRELEASED,
-            "DesiredCount": str(config.ecs.desired_count),
+            "DesiredCount": str(config.ecs.fewest_tasks),
             "AmiId": None if config.compute.image.startswith("ssm:") else config.compute.image,
         },
         capabilities=_NAMED_IAM,
@@ -91,7 +92,7 @@ def live(stack: Stack, config: Config, now: Snapshot, *, new_image: bool = False
     state = now.stack("ecs")
     parameters = {
         "Image": release(state) or UNRELEASED,
-        "DesiredCount": str(desired_count(config, state, now.service)),
+        "DesiredCount": count_parameter(config, state, now.service),
         "AmiId": ami(config, now, new=new_image),
     }
     return replace(stack, parameters={**stack.parameters, **parameters})
@@ -109,10 +110,19 @@ def desired_count(config: Config, state: StackState | None, service: Service | N
     https://github.com/aws/containers-roadmap/issues/493
     """
     if state is None or service is None:
-        return config.ecs.desired_count
+        return config.ecs.fewest_tasks
+    if config.ecs.scaling:
+        return service.desired
     configured = state.outputs.get("ConfiguredCount") or state.parameters.get("DesiredCount")
     changed = configured != str(config.ecs.desired_count)
     return config.ecs.desired_count if changed else service.desired
+
+
+def count_parameter(config: Config, state: StackState | None, service: Service | None) -> str:
+    """What the stack is told: with scaling, a service that exists keeps its own count."""
+    if config.ecs.scaling and service is not None:
+        return "-1"
+    return str(desired_count(config, state, service))
 
 
 def ami(config: Config, now: Snapshot, *, new: bool = False) -> str:
@@ -231,6 +241,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "check_timeout": _check_timeout(balancer.health_check),
         # What the load balancer may reach on an instance.
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],
+        "threshold": _threshold(ecs.breaker.threshold),
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
         "alarm_names": [*ecs.breaker.alarms, *config.alarms.roll_back_on],
         "task_secrets": references.container_secrets(config),
@@ -244,6 +255,25 @@ def _check_timeout(check: TargetHealthCheck) -> int | None:
     interval = int(check.interval.total_seconds())
     default = 6 if check.protocol == "HTTP" else 10
     return interval if interval < default else None
+
+
+def _threshold(written: int | str | None) -> tuple[str, int] | None:
+    """The breaker's, as ECS has it: its type and its value."""
+    if isinstance(written, str):
+        return "BOUNDED_PERCENT", int(written.removesuffix("%"))
+    return ("COUNT", written) if written else None
+
+
+def _cluster_parameters(db: Db) -> str:
+    """The default parameter group of the engine's version in cluster mode; '' where it is not.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html
+    """
+    if not db.shards:
+        return ""
+    major, _, minor = db.version.partition(".")
+    family = major if int(major) >= 7 else f"{major}.x" if major == "6" else f"{major}.{minor[0]}"
+    return f"default.{db.engine}{family}.cluster.on"
 
 
 def _log_groups(config: Config) -> dict[str, str]:
