@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from service.errors import CaddyfileError, ServiceError
 
 if TYPE_CHECKING:
-    from service.server import Run
+    from service.server.run import Run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,8 +63,8 @@ def _positive(text: str) -> int:
 
 
 def _adapt(arguments: argparse.Namespace) -> int:
-    from service.adapt import adapt
     from service.caddyfile import parse
+    from service.caddyfile.adapt import adapt
 
     text = adapt(parse(read(arguments.file), arguments.file, environment=os.environ))
     sys.stdout.buffer.write(text.encode() + b"\n")
@@ -87,10 +87,11 @@ def _some_site(plans: Sized, file: str) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from service import directives, server
+    from service import directives
     from service.caddyfile import parse
-    from service.mounts import Release
-    from service.supervisor import Supervisor
+    from service.front.mounts import Release
+    from service.server import run as server
+    from service.server.supervisor import Supervisor
 
     text = read(arguments.config)
     plans = directives.plan(parse(text, arguments.config, environment=os.environ))
@@ -118,7 +119,7 @@ def _work(run: "Run") -> int:
 
     import uvloop
 
-    from service import server
+    from service.server import run as server
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:

@@ -21,8 +21,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from service.addresses import Address, parse_address
 from service.caddyfile import Directive, ServerBlock
+from service.caddyfile.addresses import Address, parse_address
 from service.chain import Filter, Site
 from service.errors import CaddyfileError
 

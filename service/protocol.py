@@ -18,8 +18,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.chain import Request, Response
-from service.front import BODY_LIMIT, Application
-from service.problems import problem
+from service.front.application import BODY_LIMIT, Application
+from service.front.problems import problem
 
 HEAD_LIMIT = 65_536
 

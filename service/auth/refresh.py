@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import orjson
 
-from service import trust
 from service.errors import ServiceError
+from service.trust import tls
 
 if TYPE_CHECKING:
     import httpx
@@ -76,7 +76,7 @@ class Client:
     def _trust(self) -> ssl.SSLContext:
         if not self._needs_tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, loads nothing
-        context = trust.context()
+        context = tls.context()
         if self._skipverify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

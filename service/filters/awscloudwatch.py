@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service import sinks
 from service.caddyfile import Directive
 from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.cloudwatch import sinks
+from service.cloudwatch.stream import LogStream, Sink, event
 from service.errors import CaddyfileError, FilterError, ServiceError
-from service.logstream import LogStream, Sink, event
 
 LEVELS = ("debug", "info", "warning", "error", "fatal", "panic")
 _MAX_TRACEBACK = 64 * 1024

@@ -101,6 +101,6 @@ def _resolved(value: Any, resolve: Callable[[str], str], known: dict[str, str]) 
 
 
 def _resolve(reference: str) -> str:
-    from service import aws  # only a file with references pays for boto3
+    from service.trust import aws  # only a file with references pays for boto3
 
     return aws.resolve(reference)

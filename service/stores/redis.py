@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import hiredis
 
-from service import trust
 from service.entities.commands import LAST_UPDATE, Command, Delete, Entity, Read, Replace, Reply
 from service.errors import FilterError
 from service.stores.address import Address
 from service.stores.connection import Connection
 from service.stores.store import Conflict, Unavailable
+from service.trust import tls
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class RedisStore:
     ) -> None:
         self._address = address
         self._timeout = timeout
-        self._tls = trust.context(tls_ca) if address.tls else None
+        self._tls = tls.context(tls_ca) if address.tls else None
         self._credentials = [part.encode() for part in (user, password) if part]
         self._sleep = sleep
         self._replace, self._update = Script("replace.lua"), Script("update.lua")
@@ -201,7 +201,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, Unavailable):
         return error.why
     if isinstance(error, ssl.SSLError):
-        return trust.reason(error)
+        return tls.reason(error)
     return str(error) or "no answer in time"
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from tests.service.processes import ENTITY, Service, running
 from tests.service.redis_server import Redis
+from tests.service.server.test_run import caddyfile
 from tests.service.stores.test_redis import StartRedis
-from tests.service.test_run import caddyfile
 
 CLIENTS = 8
 TIMEOUT = 0.5  # more than the default, so that a busy machine is not taken for a silent Redis

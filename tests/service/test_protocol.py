@@ -15,8 +15,8 @@ from uvicorn.server import ServerState
 from service import chain
 from service.chain import Exchange, Response, Site
 from service.errors import FilterError
-from service.front import Application
-from service.mounts import Mounted, Release
+from service.front.application import Application
+from service.front.mounts import Mounted, Release
 from service.protocol import ServiceProtocol, Turn
 
 GET = b"GET /x?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -9,9 +9,9 @@ import pytest
 
 from service import caddyfile
 from service.chain import Exchange, Handler, Request, Response, Site, link
+from service.cloudwatch.stream import LogEvent, Rejected
 from service.errors import CaddyfileError, FilterError, ServiceError, StartError
 from service.filters import awscloudwatch
-from service.logstream import LogEvent, Rejected
 
 
 def parse(text: str) -> awscloudwatch.Options:

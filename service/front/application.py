@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from service import problems
 from service.chain import Exchange, Headers, Request, Response
 from service.errors import FilterError
-from service.mounts import Mounted, Release
+from service.front import problems
+from service.front.mounts import Mounted, Release
 
 BODY_LIMIT = 1_048_576
 _log = logging.getLogger(__name__)

@@ -16,9 +16,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from service import aws, sinks
+from service.cloudwatch import sinks
+from service.cloudwatch.stream import LogEvent, LogStream, NotWritten, Rejected
 from service.errors import StartError
-from service.logstream import LogEvent, LogStream, NotWritten, Rejected
+from service.trust import aws
 from tests.service.sandbox import running
 
 GROUP = "app"

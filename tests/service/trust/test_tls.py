@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service import trust
+from service.trust import tls
 from tests.service.certificates import authority
 
 
@@ -13,9 +13,9 @@ def test_a_system_without_authorities_trusts_those_of_certifi(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "absent"))
-    assert len(trust.context().get_ca_certs()) > 50
+    assert len(tls.context().get_ca_certs()) > 50
 
 
 def test_a_file_of_authorities_is_all_that_is_trusted(tmp_path: Path) -> None:
-    (only,) = trust.context(str(authority(tmp_path).file)).get_ca_certs()
+    (only,) = tls.context(str(authority(tmp_path).file)).get_ca_certs()
     assert "An authority of one test" in str(only["subject"])

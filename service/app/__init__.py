@@ -12,10 +12,11 @@ from fastapi import Request as ColdRequest
 from fastapi.responses import Response as ColdResponse
 from starlette.exceptions import HTTPException
 
-from service import openapi, problems
+from service.app import openapi
 from service.chain import Response
 from service.entities import form
-from service.mounts import Mounted, Release
+from service.front import problems
+from service.front.mounts import Mounted, Release
 
 
 def behind(

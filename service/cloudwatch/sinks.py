@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.error import URLError
 
+from service.cloudwatch.stream import INTERVAL, LogEvent, NotWritten, Rejected, Sink
 from service.errors import StartError
-from service.logstream import INTERVAL, LogEvent, NotWritten, Rejected, Sink
 
 if TYPE_CHECKING:
-    from service.aws import Session
+    from service.trust.aws import Session
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class CloudWatch:
 
     def open(self) -> str:
         """Create the stream. If AWS is away just now, that is left to the first write."""
-        from service import aws
+        from service.trust import aws
 
         try:
             self._create_stream()
@@ -68,7 +68,7 @@ class CloudWatch:
         return self._stream
 
     def write(self, batch: Sequence[LogEvent]) -> Rejected | None:
-        from service import aws
+        from service.trust import aws
 
         events = [{"timestamp": each.timestamp, "message": each.message} for each in batch]
         try:
@@ -116,7 +116,7 @@ def choose(
     now: datetime | None = None,
 ) -> Sink:
     """CloudWatch when there are credentials; `container` names the task in the stream."""
-    from service import aws
+    from service.trust import aws
 
     opened = (session or aws.Session)()
     if not opened.has_credentials():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.chain import Request
-from service.placeholders import fill
+from service.filters.redir.placeholders import fill
 
 REQUEST = Request(
     "PUT",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.adapt import adapt
 from service.caddyfile import Directive, ServerBlock, parse
+from service.caddyfile.adapt import adapt
 from service.errors import CaddyfileError
 
 

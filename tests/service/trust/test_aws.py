@@ -6,8 +6,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from service import aws
 from service.errors import StartError
+from service.trust import aws
 
 
 class Stubbed(aws.Session):

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site
 from service.errors import CaddyfileError, FilterError
-from service.placeholders import fill
+from service.filters.redir.placeholders import fill
 
 CODES = ("300", "301", "302", "303", "304", "305", "307", "308")
 DEFAULT_CODE = "301"

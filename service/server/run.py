@@ -13,8 +13,8 @@ import uvicorn
 
 from service.directives import SitePlan
 from service.errors import StartError
-from service.front import Application
-from service.mounts import Mounted, Release, mount
+from service.front.application import Application
+from service.front.mounts import Mounted, Release, mount
 from service.protocol import ServiceProtocol
 
 # How long idle connections stay open once nothing is accepted any more: a request that is on its

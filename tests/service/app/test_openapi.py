@@ -12,7 +12,7 @@ from tests.service import auth_server
 from tests.service.auth_server import CLIENT_TOKEN, REFRESH_TOKEN
 from tests.service.processes import Service, running
 from tests.service.redis_server import Redis
-from tests.service.test_run import caddyfile
+from tests.service.server.test_run import caddyfile
 
 # The cids of the security context that the auth server gives.
 GUARD = """ secrets SECRETS

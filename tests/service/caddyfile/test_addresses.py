@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import Address, parse_address
 from service.caddyfile import Token
+from service.caddyfile.addresses import Address, parse_address
 from service.errors import CaddyfileError
 
 

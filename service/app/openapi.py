@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.mounts import Mounted
+from service.front.mounts import Mounted
 
 PROBLEM = {
     "type": "object",

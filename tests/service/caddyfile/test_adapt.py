@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapt import adapt
 from service.caddyfile import parse
+from service.caddyfile.adapt import adapt
 
 
 def body(text: str, **environment: str) -> object:
