@@ -16,7 +16,6 @@ from service.entities.commands import Entity, Read
 from service.filters import awscloudwatch
 from service.stores import address
 from service.stores.fallback import FallbackStore
-from service.stores.memory import MemoryStore
 from service.stores.redis import RedisStore
 from service.stores.store import Store
 
@@ -84,7 +83,7 @@ def _seconds(work: Callable[[], object]) -> float:
 async def _added(where: str) -> float:
     """Seconds of CPU that `fallback` adds to a command of 64 at a time."""
     plain = RedisStore(address.parse(where), timeout=5.0)
-    wrapped = FallbackStore(RedisStore(address.parse(where), timeout=5.0), MemoryStore())
+    wrapped = FallbackStore(RedisStore(address.parse(where), timeout=5.0))
     stores: tuple[Store, Store] = (plain, wrapped)
     spent: tuple[list[float], list[float]] = ([], [])
     for store in stores:
@@ -106,7 +105,7 @@ async def _cpu(store: Store, times: int = 100) -> float:
 
 async def _refused(where: str) -> float:
     """Median seconds of a command that nobody but the map answers."""
-    store = FallbackStore(RedisStore(address.parse(where), timeout=0.05), MemoryStore())
+    store = FallbackStore(RedisStore(address.parse(where), timeout=0.05))
     await store.open()
     times = []
     for _ in range(1000):

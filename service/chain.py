@@ -8,10 +8,12 @@ A request runs without an asyncio task of its own until a filter asks for one: s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -94,13 +96,20 @@ class Site:
     startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
-    written: Callable[[], Sequence[Any]] = tuple
+    written: Callable[[], Iterable[Any]] = tuple
     paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 async def own_task() -> None:
     """Go on in a task. Needed before whatever asks for the current one: asyncio.timeout, httpx."""
     await asyncio.sleep(0)
+
+
+@types.coroutine
+def rest_of(started: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """What is left of a coroutine that is under way, to be awaited by somebody else."""
+    result: T = yield from started
+    return result
 
 
 def link(filters: Sequence[Filter], end: Handler) -> Handler:

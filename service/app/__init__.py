@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -70,7 +70,7 @@ def _fallback(everything: Sequence[Mounted]) -> Callable[[], Awaitable[ColdRespo
     return fallback
 
 
-def _requests(written: Mapping[str, Sequence[form.Write]]) -> bytes:
+def _requests(written: Mapping[str, Iterable[form.Write]]) -> bytes:
     sites = {name: [form.request(one) for one in writes] for name, writes in written.items()}
     return orjson.dumps({"pid": os.getpid(), "sites": sites})
 

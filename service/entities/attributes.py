@@ -1,8 +1,8 @@
 """Query text -> attributes. Syntax is what arrives bare; whatever is percent-encoded is data."""
 
+import binascii
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
 
 import orjson
 
@@ -11,10 +11,11 @@ from service.errors import FilterError
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
-_FLOAT = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 # Beyond it a double no longer counts by ones; the same bound is in update.lua.
 NUMBER_LIMIT = 2.0**53
+NUMBER_LENGTH = 64  # characters, checked before any pattern sees the text
 
 
 def pairs(query: str) -> Iterator[tuple[str, str]]:
@@ -30,8 +31,11 @@ def decode(text: str) -> str:
         return text
     if _BAD_ESCAPE.search(text):
         raise FilterError(400, "a percent sign is not followed by two hexadecimal digits")
+    # Quoted-printable is the same encoding with another sign, and is decoded in C: `unquote`
+    # takes 70 ms for a body of nothing but escapes.
+    raw = text.encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")
     try:
-        return unquote(text, errors="strict")
+        return binascii.a2b_qp(raw).decode()
     except UnicodeDecodeError:
         raise FilterError(400, "a percent-encoded text is not UTF-8") from None
 
@@ -79,6 +83,10 @@ def _items(raw: str) -> bytes:
 
 
 def _number(text: str) -> bytes:
-    if not _FLOAT.fullmatch(text) or not abs(float(text)) < NUMBER_LIMIT:
+    if (
+        len(text) > NUMBER_LENGTH
+        or not _FLOAT.fullmatch(text)
+        or not abs(float(text)) < NUMBER_LIMIT
+    ):
         raise FilterError(400, "$ADD needs a number between -2^53 and 2^53")
     return b"%.17g" % float(text)

@@ -10,12 +10,26 @@ import orjson
 
 from service.chain import Request
 from service.entities import attributes
-from service.entities.commands import Command, Delete, Entity, Read, Replace, Update
+from service.entities.commands import (
+    ENTITY_BYTES,
+    Command,
+    Delete,
+    Entity,
+    Read,
+    Replace,
+    TooLarge,
+    Update,
+)
 from service.entities.template import Template
 from service.errors import FilterError
 
 METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
-BATCH_LIMIT = 100
+
+# Of one request; docs/service.md lists them, and a test compares.
+ATTRIBUTES_LIMIT = 1_000
+ITEMS_LIMIT = 10_000  # of all lists together
+FIELDS_LIMIT = 1_000
+VALUES_LIMIT = 10_000  # keys × fields of a batch
 
 # What reauth puts into the exchange; a client that sends it as a parameter is not believed.
 _NOT_OURS = frozenset({"security_context"})
@@ -34,11 +48,12 @@ class Mapper:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
         if self.scoped:
             require_scope(security_context, owner)
-        if len(entities) > BATCH_LIMIT:
-            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
         method = request.method
         if method in ("GET", "HEAD"):
-            return Read(entities, self._fields(request.query_string), batch)
+            fields = self._fields(request.query_string) if request.query_string else None
+            if batch:
+                return _batch(entities, fields)
+            return Read(entities, fields)
         if batch:
             raise FilterError(400, "a list of keys can only be read")
         match method:
@@ -55,10 +70,10 @@ class Mapper:
         self.template.match(_utf8(request.raw_path))
 
     def _fields(self, query: bytes) -> tuple[bytes, ...] | None:
-        if not query:
-            return None
         for name, raw in attributes.pairs(_utf8(query)):
             if name == "fields":
+                if raw.count(",") >= FIELDS_LIMIT:
+                    raise FilterError(400, f"more than {FIELDS_LIMIT} fields at once")
                 return tuple(
                     dict.fromkeys(self._name(attributes.decode(f)) for f in raw.split(","))
                 )
@@ -66,6 +81,8 @@ class Mapper:
 
     def _replace(self, entity: Entity, request: Request) -> Replace:
         given = tuple((name, _plain(raw)) for name, raw in self._parameters(request))
+        if sum(len(name) + len(value) for name, value in given) > ENTITY_BYTES:
+            raise TooLarge()
         return Replace(entity, given, self._last_update())
 
     def _update(self, entity: Entity, request: Request) -> Update:
@@ -73,12 +90,18 @@ class Mapper:
         return Update(entity, changes, self._last_update())
 
     def _parameters(self, request: Request) -> list[tuple[bytes, str]]:
+        texts = [_utf8(request.query_string), _utf8(_form(request))]
+        # Counted before anything is read: a million of them would take a second.
+        if sum(text.count("&") + 1 for text in texts if text) > ATTRIBUTES_LIMIT:
+            raise FilterError(400, f"more than {ATTRIBUTES_LIMIT} attributes at once")
         given = [
             (self._name(name), raw)
-            for text in (_utf8(request.query_string), _utf8(_form(request)))
+            for text in texts
             for name, raw in attributes.pairs(text)
             if name not in _NOT_OURS
         ]
+        if sum(raw.count(",") for _, raw in given if raw[:1] in ("[", "$")) > ITEMS_LIMIT:
+            raise FilterError(400, f"more than {ITEMS_LIMIT} items in lists at once")
         if len(dict(given)) != len(given):
             raise FilterError(400, "an attribute is given twice")
         return given
@@ -90,6 +113,14 @@ class Mapper:
 
     def _last_update(self) -> bytes:
         return orjson.dumps(self.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:
+    """Each key once, however often the client named it."""
+    distinct = tuple({one.store_key: one for one in entities}.values())
+    if fields and len(distinct) * len(fields) > VALUES_LIMIT:
+        raise FilterError(400, f"more than {VALUES_LIMIT} values at once (keys times fields)")
+    return Read(distinct, fields, batch=True)
 
 
 def require_scope(context: Mapping[str, Any] | None, owner: str) -> None:

@@ -11,6 +11,8 @@ from service.entities.attributes import decode
 from service.entities.commands import Entity
 from service.errors import FilterError
 
+BATCH_LIMIT = 100  # keys in one path
+
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _PLAIN = "[A-Za-z0-9_.~-]+"
 _LONG = 512  # what is longer is rare, and remembering it would cost memory
@@ -71,6 +73,8 @@ class Template:
         if found is None:
             raise FilterError(400, "missing path parameters")
         *first, last = found.groups()
+        if last.count(",") >= BATCH_LIMIT:
+            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
         before = [self._decoded(i, part) for i, part in enumerate(first)]
         keys = [self._decoded(len(first), key) for key in last.split(",")]
         entities = tuple(self._entity([*before, key]) for key in keys)

@@ -113,7 +113,7 @@ def _store(options: Options, site: Site) -> Store:
     )
     if options.mode != "fallback":
         return redis
-    fallback = FallbackStore(redis, MemoryStore())
+    fallback = FallbackStore(redis)
     site.written = fallback.written
     return fallback
 

@@ -1,0 +1,202 @@
+"""One connection of redis-py to one Redis, shared by everybody.
+
+redis-py connects, speaks TLS, authenticates, selects the database and reads replies. What is ours
+is that many callers share it: the commands of one turn of the event loop leave in one write, and
+replies are matched to them in order. redis-py's own pool lends a connection to one caller at a
+time, which takes 6 to 10 times the client's CPU and 4 times the server's.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from service.chain import rest_of
+from service.stores.store import Unavailable
+
+# Errors that mean "not this server, not now" rather than "not this command".
+AWAY = (ReadOnlyError, MasterDownError)
+MOVING = (AskError, ClusterDownError, TryAgainError)  # MOVED is an AskError
+
+# Redis 6 wraps what a script was refused; these are the classes of redis-py.
+_IN_SCRIPT = re.compile(r"Error running script .*?-(READONLY|MASTERDOWN|OOM)\b")
+_OF_SCRIPT: Mapping[str, type[ResponseError]] = {
+    "READONLY": ReadOnlyError,
+    "MASTERDOWN": MasterDownError,
+    "OOM": OutOfMemoryError,
+}
+
+
+class Link:
+    """`lost` is called once, when the connection is closed by anybody but `close`.
+
+    A server that answers nothing for `timeout` seconds while commands wait counts as lost. `away`
+    are the errors after which this server is of no use.
+    """
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        timeout: float,
+        lost: Callable[["Link", str], None],
+        away: tuple[type[Exception], ...] = AWAY,
+    ) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout
+        self._lost: Callable[[Link, str], None] | None = lost
+        self._away = away
+        self._outgoing: list[bytes] = []
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._progress = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.commands = 0
+
+    async def open(self) -> None:
+        """Raises what redis-py raises."""
+        try:
+            await self._connection.connect()  # type: ignore[no-untyped-call] # redis-py's own
+        except BaseException:
+            await self._connection.disconnect(nowait=True)
+            raise
+        self._spawn(self._read())
+
+    @property
+    def closed(self) -> bool:
+        return self._lost is None
+
+    def call(self, *command: bytes) -> asyncio.Future[Any]:
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(hiredis.pack_command(cast(Any, command)))
+        future = self._loop.create_future()
+        self._waiting.append(future)
+        self.commands += 1
+        return future
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._lost is None:
+            self._fail("closed")  # lost since the call
+            return
+        if self._watch is None:
+            self._progress = self._loop.time()
+            self._watch = self._loop.call_later(self._timeout, self._look)
+        sending = self._connection.send_packed_command(outgoing, check_health=False)
+        try:
+            # It only waits for a server that does not read, so nearly always this is all of it.
+            waits_for = sending.send(None)
+        except StopIteration:
+            pass
+        except (RedisError, OSError) as error:
+            self._fail(str(error))
+        else:
+            self._spawn(self._finish(waits_for, sending))
+
+    async def _finish(self, waits_for: Any, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            await (asyncio.sleep(0) if waits_for is None else waits_for)
+            await rest_of(sending)
+        except (RedisError, OSError) as error:
+            self._fail(str(error))
+
+    async def _read(self) -> None:
+        read, waiting, now = self._connection.read_response, self._waiting, self._loop.time
+        try:
+            while True:
+                try:
+                    reply = await read(disconnect_on_error=False)
+                except ResponseError as error:
+                    reply = _unwrapped(error)
+                self._progress = now()
+                future = waiting.popleft()
+                if not isinstance(reply, Exception):
+                    if not future.done():
+                        future.set_result(reply)
+                elif not isinstance(reply, self._away):
+                    if not future.done():
+                        future.set_exception(reply)
+                else:
+                    waiting.appendleft(future)
+                    self._fail(_words(reply))
+                    return
+        except (RedisError, OSError) as error:
+            self._fail(_words(error))
+        except IndexError:
+            self._fail("not a Redis: a reply that nobody asked for")
+
+    def _look(self) -> None:
+        self._watch = None
+        if not self._waiting:
+            return
+        silent = self._loop.time() - self._progress
+        if silent < self._timeout:
+            self._watch = self._loop.call_later(self._timeout - silent, self._look)
+        else:
+            # It may be this loop that was slow and not the server: read once more, then judge.
+            self._watch = self._loop.call_later(0.002, self._judge, self._progress)
+
+    def _judge(self, progress: float) -> None:
+        self._watch = None
+        if self._progress == progress:
+            self._fail(f"no reply within {self._timeout:g} s")
+        elif self._waiting:
+            self._watch = self._loop.call_later(self._timeout, self._look)
+
+    def give_up(self, why: str) -> None:
+        """Somebody learned that this server is of no use any more."""
+        self._fail(why)
+
+    async def close(self) -> None:
+        self._lost = None
+        self._fail("closed")
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _fail(self, why: str) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(Unavailable(why))
+        current = asyncio.current_task(self._loop)
+        for task in self._tasks:
+            if task is not current:
+                task.cancel()
+        if self._connection.is_connected:
+            self._spawn(self._connection.disconnect(nowait=True))
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost(self, why)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _unwrapped(error: ResponseError) -> ResponseError:
+    found = _IN_SCRIPT.match(str(error)) if type(error) is ResponseError else None
+    return error if found is None else _OF_SCRIPT[found[1]](str(error))
+
+
+def _words(error: Exception) -> str:
+    """Redis' own words, with the code that redis-py takes off."""
+    code = getattr(error, "status_code", None)
+    return f"{code} {error}" if code and code != "ERR" else str(error) or "closed by the server"

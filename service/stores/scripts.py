@@ -1,0 +1,120 @@
+"""The Lua scripts of writes, and how commands of entities become commands of Redis."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+
+from service.entities.commands import (
+    ENTITY_ATTRIBUTES,
+    ENTITY_BYTES,
+    LAST_UPDATE,
+    Command,
+    Delete,
+    Entity,
+    Hash,
+    Read,
+    Replace,
+    Reply,
+    TooLarge,
+    Update,
+)
+from service.errors import FilterError
+from service.stores.store import Conflict
+
+_log = logging.getLogger(__name__)
+
+REPLY_BYTES = 4 * 1024 * 1024
+# Entities of a batch that are asked for at once: as many as a request may hold in memory, should
+# each be as large as an entity may be.
+WAVE = 8
+
+Call = Callable[..., Awaitable[Any]]
+"""Takes the key that decides who is asked, and then the command."""
+
+
+class Script:
+    def __init__(self, name: str) -> None:
+        self.text = Path(__file__).with_name(name).read_bytes()
+        self.digest = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
+
+
+REPLACE, UPDATE = Script("replace.lua"), Script("update.lua")
+SCRIPTS = (REPLACE, UPDATE)
+_LIMITS = (b"%d" % ENTITY_BYTES, b"%d" % ENTITY_ATTRIBUTES)
+
+
+async def run(call: Call, command: Command) -> Reply:
+    """Raises Conflict, TooLarge, a FilterError for what Redis refuses, or Unavailable."""
+    try:
+        match command:
+            case Read():
+                return await _read_all(call, command)
+            case Replace(entity=entity, attributes=attributes, last_update=last_update):
+                members = [part for member in attributes for part in member]
+                arguments = (entity.store_key, last_update, *members)
+                return bool(await _script(call, REPLACE, *arguments))
+            case Update():
+                await _update(call, command)
+            case Delete():
+                key = command.entity.store_key
+                await call(key, b"DEL", key)
+        return None
+    except ResponseError as error:
+        refuse(error)
+
+
+def refuse(error: ResponseError) -> NoReturn:
+    _log.error("redis refused a command: %s", error)
+    if isinstance(error, OutOfMemoryError):
+        raise FilterError(507, "the store is full") from error
+    raise FilterError(502, "the store refused the command") from error
+
+
+async def _update(call: Call, command: Update) -> None:
+    changes = [part for c in command.changes for part in (c.name, c.verb.encode(), c.argument)]
+    arguments = (command.entity.store_key, command.last_update, *_LIMITS, *changes)
+    outcome = await _script(call, UPDATE, *arguments)
+    if outcome == 1:
+        raise TooLarge()
+    if outcome:
+        raise Conflict(outcome)
+
+
+async def _read_all(call: Call, command: Read) -> list[Hash]:
+    replies: list[Hash] = []
+    size = 0
+    for begin in range(0, len(command.entities), WAVE):
+        wave = command.entities[begin : begin + WAVE]
+        found = await asyncio.gather(*[_read(call, one, command.fields) for one in wave])
+        size += sum(len(part) for reply in found for part in reply)
+        if size > REPLY_BYTES and command.batch:
+            detail = f"the entities are larger than {REPLY_BYTES} bytes together: ask for fewer"
+            raise FilterError(400, detail)
+        replies += found
+    return replies
+
+
+async def _read(call: Call, entity: Entity, fields: tuple[bytes, ...] | None) -> list[bytes]:
+    key = entity.store_key
+    if fields is None:
+        return cast(list[bytes], await call(key, b"HGETALL", key))
+    names = (LAST_UPDATE, *fields)
+    values = await call(key, b"HMGET", key, *names)
+    return [
+        part
+        for name, value in zip(names, values, strict=True)
+        if value is not None
+        for part in (name, value)
+    ]
+
+
+async def _script(call: Call, script: Script, key: bytes, *arguments: bytes) -> Any:
+    try:
+        return await call(key, b"EVALSHA", script.digest, b"1", key, *arguments)
+    except NoScriptError:
+        return await call(key, b"EVAL", script.text, b"1", key, *arguments)
