@@ -85,7 +85,8 @@ class Site:
 
     `startup` runs in order before the first request, `shutdown` in reverse after the last.
     `status` holds what each filter tells `/status`, by directive name; never a secret.
-    `written` gives the writes that the fallback's map has and Redis has not.
+    `written` gives the writes that the fallback's map has and Redis has not; it answers this host
+    only, unless `written_is_open`.
     `paths` holds what each filter answers, as path items of the OpenAPI document.
     """
 
@@ -97,6 +98,7 @@ class Site:
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
     written: Callable[[], Iterable[Any]] = tuple
+    written_is_open: bool = False
     paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -48,7 +48,10 @@ class FallbackStore:
     async def close(self) -> None:
         await self._first.close()
         if self._journal.entities:
-            _log.warning("the process ends with %s", self._unknown_to_redis())
+            _log.warning(
+                "the process ends and takes along what was written to its map: %d entities",
+                self._journal.entities,
+            )
 
     async def execute(self, command: Command) -> Reply:
         begun = self._away_since

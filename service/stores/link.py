@@ -8,6 +8,7 @@ time, which takes 6 to 10 times the client's CPU and 4 times the server's.
 
 import asyncio
 import re
+import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, cast
@@ -27,6 +28,7 @@ from redis.exceptions import (
 
 from service.chain import rest_of
 from service.stores.store import Unavailable
+from service.trust import tls
 
 # Errors that mean "not this server, not now" rather than "not this command".
 AWAY = (ReadOnlyError, MasterDownError)
@@ -104,7 +106,7 @@ class Link:
         except StopIteration:
             pass
         except (RedisError, OSError) as error:
-            self._fail(str(error))
+            self._fail(reason(error))
         else:
             self._spawn(self._finish(waits_for, sending))
 
@@ -113,7 +115,7 @@ class Link:
             await (asyncio.sleep(0) if waits_for is None else waits_for)
             await rest_of(sending)
         except (RedisError, OSError) as error:
-            self._fail(str(error))
+            self._fail(reason(error))
 
     async def _read(self) -> None:
         read, waiting, now = self._connection.read_response, self._waiting, self._loop.time
@@ -133,10 +135,10 @@ class Link:
                         future.set_exception(reply)
                 else:
                     waiting.appendleft(future)
-                    self._fail(_words(reply))
+                    self._fail(reason(reply))
                     return
         except (RedisError, OSError) as error:
-            self._fail(_words(error))
+            self._fail(reason(error))
         except IndexError:
             self._fail("not a Redis: a reply that nobody asked for")
 
@@ -196,7 +198,18 @@ def _unwrapped(error: ResponseError) -> ResponseError:
     return error if found is None else _OF_SCRIPT[found[1]](str(error))
 
 
-def _words(error: Exception) -> str:
-    """Redis' own words, with the code that redis-py takes off."""
+def reason(error: BaseException) -> str:
+    """The system's, TLS's or Redis' own words, without redis-py's around them."""
+    if isinstance(error, Unavailable):
+        return error.why
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return tls.reason(seen)
+        if isinstance(seen, OSError) and seen.strerror:
+            return f"[Errno {seen.errno}] {seen.strerror}"
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     code = getattr(error, "status_code", None)
     return f"{code} {error}" if code and code != "ERR" else str(error) or "closed by the server"

@@ -17,10 +17,9 @@ from redis.exceptions import RedisError, ResponseError
 
 from service.errors import StartError
 from service.stores.address import Address
-from service.stores.link import AWAY, MOVING, Link
+from service.stores.link import AWAY, MOVING, Link, reason
 from service.stores.scripts import SCRIPTS
 from service.stores.store import Unavailable
-from service.trust import tls
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ class Node:
 
         Raises StartError for one in the other mode: that does not pass.
         """
-        self._seek_again()
+        self.start()
         await self.settled()
         if self._wrong_mode:
             await self.close()
@@ -144,7 +143,8 @@ class Node:
         if self._first_attempt is not None:
             await asyncio.shield(self._first_attempt)
 
-    def _seek_again(self) -> None:
+    def start(self) -> None:
+        """Begin to connect, in the background."""
         loop = asyncio.get_running_loop()
         attempt = self._first_attempt = loop.create_future()
         loop.call_later(self._timeout, _settle, attempt)
@@ -224,7 +224,7 @@ class Node:
         self.since = time.time()
         self.losses += 1
         _log.warning("redis %s is lost: %s", self.address, why)
-        self._seek_again()
+        self.start()
         self._changed()
 
 
@@ -242,20 +242,3 @@ async def _hello(link: Link) -> Mapping[bytes, Any]:
 def _settle(attempt: "asyncio.Future[None]") -> None:
     if not attempt.done():
         attempt.set_result(None)
-
-
-def reason(error: BaseException) -> str:
-    """The system's, TLS's or Redis' own words, without redis-py's around them."""
-    if isinstance(error, Unavailable):
-        return error.why
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return tls.reason(seen)
-        if isinstance(seen, OSError) and seen.strerror:
-            return f"[Errno {seen.errno}] {seen.strerror}"
-        seen = seen.__cause__ or seen.__context__
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    code = getattr(error, "status_code", None)
-    return f"{code} {error}" if code and code != "ERR" else str(error) or "no answer in time"

@@ -189,3 +189,17 @@ def test_a_redis_that_is_loading_is_waited_for(redis_of_one_test: StartRedis) ->
     redis.process.kill()
     redis.process.wait(10)
     asyncio.run(load())
+
+
+def test_a_master_that_becomes_a_replica_is_noticed_without_a_write(pair: Pair) -> None:
+    async def run() -> str:
+        await in_sync(pair)
+        async with opened(pair.master.address) as store:
+            assert store.status()["state"] == "up"
+            assert await ask(pair.master, f"REPLICAOF 127.0.0.1 {pair.replica.port}") == "+OK"
+            await until(lambda: store.status()["state"] == "down")
+            with pytest.raises(Unavailable):
+                await store.execute(Read((COUNTER,)))
+            return str(store.status()["why"])
+
+    assert asyncio.run(run()) == "it is a replica"
