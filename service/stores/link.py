@@ -34,6 +34,8 @@ from service.trust import tls
 AWAY = (ReadOnlyError, MasterDownError)
 MOVING = (AskError, ClusterDownError, TryAgainError)  # MOVED is an AskError
 
+_BROKEN = (RedisError, OSError, RuntimeError)  # the last is uvloop's of a closed transport
+
 # Redis 6 wraps what a script was refused; these are the classes of redis-py.
 _IN_SCRIPT = re.compile(r"Error running script .*?-(READONLY|MASTERDOWN|OOM)\b")
 _OF_SCRIPT: Mapping[str, type[ResponseError]] = {
@@ -105,7 +107,7 @@ class Link:
             waits_for = sending.send(None)
         except StopIteration:
             pass
-        except (RedisError, OSError) as error:
+        except _BROKEN as error:
             self._fail(reason(error))
         else:
             self._spawn(self._finish(waits_for, sending))
@@ -114,7 +116,7 @@ class Link:
         try:
             await (asyncio.sleep(0) if waits_for is None else waits_for)
             await rest_of(sending)
-        except (RedisError, OSError) as error:
+        except _BROKEN as error:
             self._fail(reason(error))
 
     async def _read(self) -> None:
