@@ -8,8 +8,10 @@ A request runs without an asyncio task of its own until a filter asks for one: s
 """
 
 import asyncio
+import threading
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -21,9 +23,21 @@ class Request:
     """`path` is percent-decoded, `raw_path` is what the client sent, without the query.
 
     Header names are lower case. `id` is the client's X-Request-Id when it is sane, else ours.
+    A request may be judged by its head: while `pending` is set, `complete` has to be awaited
+    before `body` is read. What refuses a request earlier spares everybody its body.
     """
 
-    __slots__ = ("body", "headers", "id", "method", "path", "query_string", "raw_path", "scheme")
+    __slots__ = (
+        "body",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "pending",
+        "query_string",
+        "raw_path",
+        "scheme",
+    )
 
     def __init__(
         self,
@@ -44,12 +58,22 @@ class Request:
         self.body = body
         self.scheme = scheme
         self.id = id
+        self.pending: Callable[[], Awaitable[bytes]] | None = None
+
+    async def complete(self) -> None:
+        if self.pending is not None:
+            self.body = await self.pending()
+            self.pending = None
 
     def header(self, name: bytes) -> bytes | None:
         for key, value in self.headers:
             if key == name:
                 return value
         return None
+
+
+class ClientLeft(BaseException):
+    """The body will not come. Not an Exception, because nothing went wrong: nobody is answered."""
 
 
 @dataclass(slots=True)
@@ -88,6 +112,9 @@ class Site:
     `written` gives the writes that the fallback's map has and Redis has not; it answers this host
     only, unless `written_is_open`.
     `paths` holds what each filter answers, as path items of the OpenAPI document.
+    What the edge has to know of the filters they say themselves: `tells_status` that this site is
+    not for clients, and so answers `/status`; `logs_errors` that a filter logs what goes wrong;
+    `guards` what an unknown client is answered, as responses of the OpenAPI document.
     """
 
     host: str
@@ -100,11 +127,40 @@ class Site:
     written: Callable[[], Iterable[Any]] = tuple
     written_is_open: bool = False
     paths: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tells_status: bool = False
+    logs_errors: bool = False
+    guards: dict[str, Any] = field(default_factory=dict)
 
 
 async def own_task() -> None:
     """Go on in a task. Needed before whatever asks for the current one: asyncio.timeout, httpx."""
     await asyncio.sleep(0)
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Beside the event loop, in a thread that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type] # there is one where no error is
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except Exception as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 @types.coroutine

@@ -1,22 +1,26 @@
 """The FastAPI application behind the chains: the OpenAPI document of what is mounted, `/status`."""
 
-import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from fastapi import Request as ColdRequest
 from fastapi.responses import Response as ColdResponse
+from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
 from service.app import openapi
-from service.chain import Response
+from service.chain import Response, Site
 from service.entities import form
 from service.front import problems
 from service.front.mounts import Mounted, Release
+
+_AT_ONCE = 100  # writes of one piece
 
 
 def behind(
@@ -31,7 +35,7 @@ def behind(
     )
     if status:
         app.get("/status")(_status(release, everything))
-        app.get("/status/fallback")(_fallback(everything))
+        app.get("/status/fallback", response_class=StreamingResponse)(_fallback(everything))
     generated = app.openapi()
     app.openapi = lambda: openapi.document(generated, sites)  # type: ignore[method-assign]
     return app
@@ -59,20 +63,44 @@ def _status(
     return status
 
 
-def _fallback(everything: Sequence[Mounted]) -> Callable[[], Awaitable[ColdResponse]]:
-    async def fallback() -> ColdResponse:
+def _fallback(
+    everything: Sequence[Mounted],
+) -> Callable[[ColdRequest], Awaitable[StreamingResponse]]:
+    async def fallback(request: ColdRequest) -> StreamingResponse:
         """What was written while Redis was away, as requests that can be sent again."""
-        written = {f"{one.site.host}:{one.site.port}": one.site.written() for one in everything}
-        # Thousands of them: beside the requests, not between them.
-        body = await asyncio.to_thread(_requests, written)
-        return ColdResponse(body, media_type="application/json")
+        here = _is_this_host(request)
+        shown = [one.site for one in everything if here or one.site.written_is_open]
+        if not shown:
+            raise HTTPException(403, "this is answered to the service's own host only")
+        # Thousands of writes: in pieces, beside the requests and not between them.
+        return StreamingResponse(_requests(shown), media_type="application/json")
 
     return fallback
 
 
-def _requests(written: Mapping[str, Iterable[form.Write]]) -> bytes:
-    sites = {name: [form.request(one) for one in writes] for name, writes in written.items()}
-    return orjson.dumps({"pid": os.getpid(), "sites": sites})
+def _is_this_host(request: ColdRequest) -> bool:
+    """Not by way of a proxy on this host, which speaks for somebody else."""
+    proxied = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & {*request.headers}
+    address = request.client.host if request.client else ""
+    try:
+        return not proxied and ip_address(address.removeprefix("::ffff:")).is_loopback
+    except ValueError:
+        return False
+
+
+def _requests(sites: Sequence[Site]) -> Iterator[bytes]:
+    yield b'{"pid":%d,"sites":{' % os.getpid()
+    comma = b""
+    for site in sites:
+        yield comma + orjson.dumps(f"{site.host}:{site.port}") + b":["
+        writes = iter(site.written())
+        comma = b""
+        while some := [orjson.dumps(form.request(one)) for one in islice(writes, _AT_ONCE)]:
+            yield comma + b",".join(some)
+            comma = b","
+        yield b"]"
+        comma = b","
+    yield b"}}"
 
 
 async def _http_problem(request: ColdRequest, error: Exception) -> ColdResponse:

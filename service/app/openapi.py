@@ -23,21 +23,20 @@ def document(generated: Mapping[str, Any], sites: Sequence[Mounted]) -> dict[str
     components = {**generated.get("components", {})}
     components["schemas"] = {**components.get("schemas", {}), "Problem": PROBLEM}
     for one in sites:
-        guarded = "reauth" in one.directives
-        if guarded and one.site.paths:
+        guards = one.site.guards
+        if guards and one.site.paths:
             components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         for path, item in one.site.paths.items():
-            paths[path] = _guard(item) if guarded else item
+            paths[path] = _guard(item, guards) if guards else item
     return {**generated, "paths": paths, "components": components}
 
 
-def _guard(item: Mapping[str, Any]) -> dict[str, Any]:
-    unauthorized = {"401": {"description": "no valid token"}}
+def _guard(item: Mapping[str, Any], guards: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {
             **part,
             "security": [{"bearer": []}],
-            "responses": {**part["responses"], **unauthorized},
+            "responses": {**part["responses"], **guards},
         }
         if isinstance(part, Mapping) and "responses" in part
         else part

@@ -65,6 +65,16 @@ class Mapper:
                 return Delete(entities[0])
         raise FilterError(405, "method not allowed", headers=[(b"allow", METHODS.encode())])
 
+    def check_head(self, request: Request, security_context: Mapping[str, Any] | None) -> None:
+        """Raises what no body can change: a wrong path, method or owner."""
+        if request.method in ("PUT", "POST"):
+            owner, _, batch = self.template.match(_utf8(request.raw_path))
+            if self.scoped:
+                require_scope(security_context, owner)
+            if not batch:
+                return
+        self(request, security_context)
+
     def check_path(self, request: Request) -> None:
         """Raises the 400 of a path that is no entity's."""
         self.template.match(_utf8(request.raw_path))

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from service.caddyfile import Directive
-from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.chain import Exchange, Filter, Handler, Request, Response, Site, in_thread
 from service.cloudwatch import sinks
 from service.cloudwatch.stream import LogStream, Sink, event
 from service.errors import CaddyfileError, FilterError, ServiceError
@@ -64,6 +64,7 @@ def build(
     site.startup.append(logs.open)
     site.shutdown.append(logs.close)
     site.status["awscloudwatch"] = logs.status
+    site.logs_errors = True
     return logs
 
 
@@ -93,7 +94,7 @@ class AwsCloudWatch:
         return response
 
     async def open(self) -> None:
-        self._stream = await asyncio.to_thread(self._connect)
+        self._stream = await in_thread(self._connect)
 
     async def close(self) -> None:
         if self._stream is not None:

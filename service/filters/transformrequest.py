@@ -102,6 +102,10 @@ class TransformRequest:
             if isinstance(self._transform, Mapper) and request.raw_path != b"*":
                 self._transform.check_path(request)
             return Response(204, headers=((b"allow", METHODS.encode()),))
+        if request.pending is not None:
+            if isinstance(self._transform, Mapper):
+                self._transform.check_head(request, exchange.security_context)
+            await request.complete()
         exchange.command = self._transform(request, exchange.security_context)
         return await call_next(exchange)
 

@@ -11,13 +11,15 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from service.chain import Exchange, Headers, Request, Response
+from service.chain import ClientLeft, Exchange, Headers, Request, Response
 from service.errors import FilterError
 from service.front import problems
 from service.front.mounts import Mounted, Release
 
-BODY_LIMIT = 1_048_576
+BODY_LIMIT = 1_048_576  # bytes
+_LONGEST_HOST = 262  # 255 and a port
 _log = logging.getLogger(__name__)
+CONTROLS = bytes([*range(9), *range(10, 32), 127])  # none of them may get into a header
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 Scope = Mapping[str, Any]
@@ -33,6 +35,7 @@ class Application:
     ) -> None:
         self.draining = False
         self._sites = {one.site.host: one for one in sites}
+        self._wildcards = any("*" in host for host in self._sites)
         self._only = sites[0] if len(sites) == 1 and not sites[0].site.host else None
         self._cold = frozenset(cold_paths(sites))
         self._build = lambda: _fastapi(sites, release, everything)
@@ -56,14 +59,23 @@ class Application:
         try:
             return await mounted.handler(Exchange(request))
         except Exception as error:
-            if not mounted.logs_errors and not isinstance(error, FilterError):
+            if not mounted.site.logs_errors and not isinstance(error, FilterError):
                 _log.exception("request %s failed", request.id)
             return problems.of(error, request.id)
 
     def _by_host(self, request: Request) -> Mounted | None:
-        host = (request.header(b"host") or b"").decode("latin-1").lower()
+        """As v1: the host itself, then wildcards for its labels from the left, then any host."""
+        host = (request.header(b"host") or b"")[:_LONGEST_HOST].decode("latin-1").lower()
         name = re.sub(r":\d*$", "", host).strip("[]")
-        return self._sites.get(name) or self._sites.get("")
+        if name in self._sites:
+            return self._sites[name]
+        if self._wildcards:
+            labels = name.split(".")
+            for place in range(len(labels)):
+                labels[place] = "*"
+                if found := self._sites.get(".".join(labels)):
+                    return found
+        return self._sites.get("0.0.0.0") or self._sites.get("")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI way: FastAPI's paths, and the chain's for all that the short way leaves."""
@@ -80,37 +92,34 @@ class Application:
         return await asyncio.shield(self._fastapi)
 
     async def _hot(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
-        if body is None:  # the client left before its end; half of a write is not to be done
-            return
         request = Request(
             scope["method"],
             scope["raw_path"],
             path=scope["path"],
             query_string=scope["query_string"],
             headers=scope["headers"],
-            body=body,
             scheme=scope["scheme"],
             id=self.request_id(scope["headers"]),
         )
-        if len(body) > BODY_LIMIT:
-            detail = "the request's body is too large"
-            refused = problems.problem(
-                413, detail, id=request.id, headers=((b"connection", b"close"),)
-            )
-            await _send(refused, request, send)
-            return
-        await _send(await self.answer(request), request, send)
+        request.pending = lambda: _body(receive)
+        try:
+            response = await self.answer(request)
+        except ClientLeft:
+            return  # half of a write is not to be done
+        await _send(response, request, send)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The body, or as much of it as is too much; None when the client left before its end."""
-    body: bytes = b""
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
     while (message := await receive())["type"] == "http.request":
-        body += message.get("body", b"")
-        if not message.get("more_body") or len(body) > BODY_LIMIT:
-            return body
-    return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_LIMIT:
+            raise FilterError(413, "the request's body is too large")
+        if not message.get("more_body"):
+            return b"".join(parts)
+    raise ClientLeft()
 
 
 def _with_id(send: Send, id: str) -> Send:
@@ -124,7 +133,7 @@ def _with_id(send: Send, id: str) -> Send:
 
 async def _send(response: Response, request: Request, send: Send) -> None:
     headers = [(b"x-request-id", request.id.encode())]
-    headers += [(n, v.translate(None, b"\r\n\0")) for n, v in response.headers]
+    headers += [(n, v.translate(None, CONTROLS)) for n, v in response.headers]
     body = response.body
     if response.status in (204, 304):
         body = b""
@@ -138,7 +147,7 @@ async def _send(response: Response, request: Request, send: Send) -> None:
 
 def cold_paths(sites: Sequence[Mounted]) -> list[bytes]:
     """What FastAPI answers; `/status` stays off the sites that face the clients."""
-    status = any("redir" in one.directives for one in sites)
+    status = any(one.site.tells_status for one in sites)
     return [b"/openapi.json", *([b"/status", b"/status/fallback"] if status else [])]
 
 

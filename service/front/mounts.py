@@ -26,21 +26,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """A site and its chain. `logs_errors` says whether a filter does; otherwise we do."""
+    """A site and its chain."""
 
     site: Site
-    directives: tuple[str, ...]
     handler: Handler
-
-    @property
-    def logs_errors(self) -> bool:
-        return "awscloudwatch" in self.directives
 
 
 def mount(plan: SitePlan) -> Mounted:
     """Raises StartError when a secret or a class that the file names is not there."""
     site, filters = plan.build()
-    return Mounted(site, tuple(name for name, _ in plan.options), link(filters, _end))
+    return Mounted(site, link(filters, _end))
 
 
 async def _end(exchange: Exchange) -> Response:

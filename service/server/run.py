@@ -1,28 +1,27 @@
-"""Sockets, signals and uvicorn: every site of a Caddyfile on its port, in one process."""
+"""Signals and uvicorn: every site of a Caddyfile on its port, in one process."""
 
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
 
+from service.chain import in_thread
 from service.directives import SitePlan
-from service.errors import StartError
 from service.front.application import Application
 from service.front.mounts import Mounted, Release, mount
-from service.protocol import ServiceProtocol
+from service.protocol.connection import Connection
+from service.protocol.port import Port
+from service.server.sockets import accept_all, listen
 
 # How long idle connections stay open once nothing is accepted any more: a request that is on its
 # way is answered, and told that the connection closes, instead of being cut off.
 LINGER = 1.0
-KEEP_ALIVE = 75
-
-Binding = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,23 @@ class Run:
 class _Server(uvicorn.Server):
     """Several run in one loop, so that signals are `serve`'s business and not theirs."""
 
+    def __init__(self, port: Port, stop_timeout: float) -> None:
+        self.connection = partial(Connection, port)
+        super().__init__(
+            uvicorn.Config(
+                port.application,
+                http=self.connection,  # type: ignore[arg-type] # any callable that makes one
+                ws="none",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, int(stop_timeout)),
+            )
+        )
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -52,115 +68,80 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         for spare in spares:
-            waiting = list(_accept_all(spare))
+            waiting = list(accept_all(spare))
             spare.close()
             for connection in waiting:
                 await loop.connect_accepted_socket(self._protocol, connection)
 
-    def _protocol(self) -> ServiceProtocol:
-        return ServiceProtocol(self.config, self.server_state, {})
+    def _protocol(self) -> Connection:
+        return self.connection(self.config, self.server_state, {})
 
 
-def _accept_all(listening: socket.socket) -> Iterator[socket.socket]:
-    listening.setblocking(False)
-    with contextlib.suppress(OSError):
-        while True:
-            yield listening.accept()[0]
+async def serve(run: Run, ready: Callable[[], None] = lambda: None) -> None:
+    """Until SIGTERM or SIGINT, which are heard from the first moment. Raises StartError.
 
-
-def bindings(texts: Sequence[str]) -> dict[int, Binding]:
-    """`80=127.0.0.1:18080` -> {80: ("127.0.0.1", 18080)}; raises StartError."""
-    found: dict[int, Binding] = {}
-    for text in texts:
-        port, equals, address = text.strip().partition("=")
-        host, colon, bound = address.rpartition(":")
-        if not (equals and colon and port.isdecimal() and bound.isdecimal() and int(bound) < 65536):
-            raise StartError(f"'{text}' is not SITE_PORT=HOST:PORT, such as 80=127.0.0.1:18080")
-        found[int(port)] = (host.strip("[]"), int(bound))
-    return found
-
-
-def bind(plans: Sequence[SitePlan], overrides: Mapping[int, Binding]) -> dict[int, socket.socket]:
-    """One listening socket for each port that the sites have; raises StartError."""
-    ports = sorted({plan.address.port for plan in plans})
-    if unknown := sorted({*overrides} - {*ports}):
-        raise StartError(f"no site has the port {unknown[0]}; there are {ports}")
-    sockets: dict[int, socket.socket] = {}
-    try:
-        for port in ports:
-            sockets[port] = _listen(*overrides.get(port, ("", port)))
-    except StartError:
-        for one in sockets.values():
-            one.close()
-        raise
-    return sockets
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    everywhere = not host and socket.has_dualstack_ipv6()
-    try:
-        if everywhere:
-            return socket.create_server(
-                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=2048
-            )
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        where = f"{host}:{port}" if host else f"port {port}"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StartError(f"cannot listen on {where}: {reason}") from None
-
-
-async def serve(run: Run) -> None:
-    """Until SIGTERM or SIGINT; then finish what runs, flush, and return."""
-    stop = asyncio.Event()
+    `ready` is called when everything is settled and clients may connect.
+    """
     loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    mounted = [mount(plan) for plan in run.plans]
-    for one in mounted:
-        one.site.container_metadata_uri = run.container_metadata_uri
-    applications = _applications(mounted, run.release)
+    mounted: list[Mounted] = []
+    stopped = asyncio.create_task(stop.wait())
     try:
-        for one in mounted:
-            for start in one.site.startup:
-                await start()
-        await _serve_until(stop, applications, run)
+        starting = asyncio.create_task(_start(run, mounted))
+        await asyncio.wait([stopped, starting], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return
+        starting.result()
+        await _serve_until(stopped, _ports(mounted, run.release), run, ready)
     finally:
+        stopped.cancel()
         for one in reversed(mounted):
             for shut in reversed(one.site.shutdown):
                 await shut()
 
 
-def _applications(mounted: Sequence[Mounted], release: Release) -> dict[int, Application]:
+async def _start(run: Run, mounted: list[Mounted]) -> None:
+    """In a thread, because secrets may be asked of an AWS that does not answer."""
+    mounted += await in_thread(lambda: [mount(plan) for plan in run.plans])
+    for one in mounted:
+        one.site.container_metadata_uri = run.container_metadata_uri
+        for start in one.site.startup:
+            await start()
+
+
+def _ports(mounted: Sequence[Mounted], release: Release) -> dict[int, Port]:
     by_port: dict[int, list[Mounted]] = {}
     for one in mounted:
         by_port.setdefault(one.site.port, []).append(one)
-    return {port: Application(sites, release, mounted) for port, sites in by_port.items()}
+    return {port: Port(Application(sites, release, mounted)) for port, sites in by_port.items()}
 
 
 async def _serve_until(
-    stop: asyncio.Event, applications: Mapping[int, Application], run: Run
+    stopped: "asyncio.Task[bool]", ports: Mapping[int, Port], run: Run, ready: Callable[[], None]
 ) -> None:
-    servers = [_Server(_config(one, run.stop_timeout)) for one in applications.values()]
+    listen(run.sockets)
+    servers = {number: _Server(port, run.stop_timeout) for number, port in ports.items()}
     tasks = [
-        asyncio.create_task(server.serve([run.sockets[port]]))
-        for server, port in zip(servers, applications, strict=True)
+        asyncio.create_task(server.serve([run.sockets[number]]))
+        for number, server in servers.items()
     ]
     gc.collect()
     gc.freeze()  # what is here now stays: the collector need not look at it again,
     gc.set_threshold(10_000, 20, 50)  # and requests leave hardly anything behind to look for
-    stopped = asyncio.create_task(stop.wait())
+    ready()
     await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for server, port in zip(servers, applications, strict=True):
+    for number, server in servers.items():
         if server.started:
-            await server.stop_accepting([run.sockets[port]])
-    for application in applications.values():
-        application.draining = True
-    await _until_idle(servers, LINGER)
-    for server in servers:
+            await server.stop_accepting([run.sockets[number]])
+    for port in ports.values():
+        port.application.draining = True
+    await _until_idle(list(servers.values()), LINGER)
+    for server in servers.values():
         server.should_exit = True
-    stopped.cancel()
     await asyncio.gather(*tasks)
 
 
@@ -169,19 +150,3 @@ async def _until_idle(servers: Sequence[_Server], seconds: float) -> None:
         async with asyncio.timeout(seconds):
             while any(server.server_state.connections for server in servers):
                 await asyncio.sleep(0.02)
-
-
-def _config(application: Application, stop_timeout: float) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=ServiceProtocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, int(stop_timeout)),
-    )

@@ -14,6 +14,14 @@ _GOOD_LIFE = 30.0
 CANNOT_START = 1
 
 
+class Stopped(BaseException):
+    """A signal came before there was an event loop to hear it."""
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    raise Stopped()
+
+
 class Supervisor:
     """`work` runs in each child and returns its exit status; `release` lets go of the sockets."""
 
@@ -57,12 +65,14 @@ class Supervisor:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
         worker = os.fork()
         if worker == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             code = 70
             try:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, interrupt)
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
                 code = self._work()
+            except Stopped:
+                code = 0
             finally:
                 os._exit(code)
         self._born[worker] = time.monotonic()

@@ -116,6 +116,8 @@ def check(options: tuple[Options, ...]) -> None:
 def build(options: tuple[Options, ...], site: Site) -> Filter | None:
     redirect = Redirect(options)
     if redirect.answers_health:
+        # Where a load balancer looks, operators may look too; clients have another site.
+        site.tells_status = True
         told = {"200": {"description": "ok", "content": {"text/plain": {}}}}
         site.paths[HEALTH] = {"get": {"summary": "Whether it runs", "responses": told}}
     return redirect

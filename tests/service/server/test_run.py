@@ -124,7 +124,7 @@ def test_bad_requests_are_answered_and_never_with_a_5xx(
 def test_a_body_is_too_large_also_when_it_waited_to_be_asked_for(service: Service) -> None:
     head = b"PUT " + ENTITY.encode() + b"big HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
     answered = exchange(service, head + b"content-length: 2000000\r\n\r\na=" + b"a" * 1_100_000)
-    assert answered.startswith(b"HTTP/1.1 100 ") and b"HTTP/1.1 413 " in answered
+    assert answered.startswith(b"HTTP/1.1 413 "), "nobody asks for what will be refused"
     assert service.request("GET", ENTITY + "big")[0] == 404
 
 

@@ -1,15 +1,13 @@
-"""What the short way relies on in uvicorn's class, and what a turn does without a task."""
+"""What a connection does with one request, without a socket: with or without a task, once."""
 
 import asyncio
 import gc
-import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from service import chain
@@ -17,7 +15,9 @@ from service.chain import Exchange, Response, Site
 from service.errors import FilterError
 from service.front.application import Application
 from service.front.mounts import Mounted, Release
-from service.protocol import ServiceProtocol, Turn
+from service.protocol.connection import Connection
+from service.protocol.limits import HEAD_SECONDS, IDLE_SECONDS
+from service.protocol.port import Port
 
 GET = b"GET /x?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -41,22 +41,30 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
 
 
-def connected(handler: chain.Handler) -> tuple[ServiceProtocol, Wire]:
-    mounted = Mounted(Site("", 1), (), handler)
+def connected(handler: chain.Handler) -> tuple[Connection, Wire]:
+    mounted = Mounted(Site("", 1), handler)
     application = Application([mounted], Release.of("", version="0", commit="x"), [mounted])
-    config = uvicorn.Config(
-        application, http=ServiceProtocol, ws="none", interface="asgi3", log_config=None
-    )
-    config.load()
+    config = uvicorn.Config(application, ws="none", interface="asgi3", log_config=None)
     wire = Wire()
-    protocol = ServiceProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-    protocol.connection_made(wire)
-    return protocol, wire
+    connection = Connection(
+        Port(application), config, ServerState(), {}, asyncio.get_running_loop()
+    )
+    connection.connection_made(wire)
+    return connection, wire
 
 
 async def answered(handler: chain.Handler, data: bytes = GET) -> bytes:
@@ -67,32 +75,6 @@ async def answered(handler: chain.Handler, data: bytes = GET) -> bytes:
             await asyncio.sleep(0)
     protocol.connection_lost(None)
     return wire.written
-
-
-def test_uvicorn_has_what_the_short_way_overrides_and_reads() -> None:
-    for name in (
-        "connection_made",
-        "connection_lost",
-        "data_received",
-        "on_message_begin",
-        "on_headers_complete",
-        "on_body",
-        "on_message_complete",
-        "on_response_complete",
-        "send_400_response",
-        "timeout_keep_alive_handler",
-        "_start_asgi_task",
-        "_unset_keepalive_if_required",
-    ):
-        ours = getattr(ServiceProtocol, name)
-        theirs = getattr(HttpToolsProtocol, name)
-        assert list(inspect.signature(ours).parameters) == list(
-            inspect.signature(theirs).parameters
-        ), name
-    read = {"response_complete", "disconnected", "keep_alive", "message_event", "body", "more_body"}
-    cycle = inspect.getsource(RequestResponseCycle.__init__)
-    assert all(f"self.{name} " in cycle or f"self.{name}:" in cycle for name in read)
-    assert read <= set(Turn.__slots__)
 
 
 @pytest.mark.parametrize("wait", [lambda: asyncio.sleep(0.01), chain.own_task, None])
@@ -163,19 +145,39 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
         return Response(200)
 
     async def run() -> None:
-        protocol, wire = connected(handler)
-        protocol.timeout_keep_alive = 0
-        protocol.data_received(GET)
-        protocol.timeout_keep_alive_handler()
+        connection, wire = connected(handler)
+        later = asyncio.get_running_loop().time() + IDLE_SECONDS + 1
+        connection.data_received(GET)
+        connection.look(later)
         assert not wire.closed
         release.set()
         while not wire.written:
             await asyncio.sleep(0)
-        protocol.timeout_keep_alive_handler()
+        connection.look(later - 10)
+        assert not wire.closed
+        connection.look(later)
         assert wire.closed
-        protocol.connection_lost(None)
+        connection.connection_lost(None)
 
     asyncio.run(run())
+
+
+def test_a_head_has_to_come_whole_in_time() -> None:
+    async def handler(exchange: Exchange) -> Response:
+        return Response(200)
+
+    async def run() -> bytes:
+        connection, wire = connected(handler)
+        connection.data_received(GET[:10])
+        begin = asyncio.get_running_loop().time()
+        connection.look(begin + HEAD_SECONDS - 1)
+        assert wire.written == b""
+        connection.data_received(GET[10:11])
+        connection.look(begin + HEAD_SECONDS + 1)
+        connection.connection_lost(None)
+        return wire.written
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_client_that_hangs_up_on_several_requests_is_no_bug_of_ours(
@@ -187,7 +189,7 @@ def test_a_client_that_hangs_up_on_several_requests_is_no_bug_of_ours(
     async def run() -> None:
         protocol, wire = connected(handler)
         protocol.data_received(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
-        tasks = list(protocol.server_state.tasks)
+        tasks = list(protocol.port.uvicorns_state.tasks)
         await asyncio.sleep(0)
         wire.close()
         protocol.connection_lost(None)
@@ -225,7 +227,7 @@ def test_sites_of_one_port_are_told_apart_by_host() -> None:
         async def handler(exchange: Exchange) -> Response:
             return Response(200, name.encode())
 
-        return Mounted(Site(name, 1), (), handler)
+        return Mounted(Site(name, 1), handler)
 
     async def ask(host: bytes) -> Response:
         sites = [site("a.example"), site("::1")]
@@ -236,3 +238,29 @@ def test_sites_of_one_port_are_told_apart_by_host() -> None:
     assert asyncio.run(ask(b"A.example:80")).body == b"a.example"
     assert asyncio.run(ask(b"[::1]:80")).body == b"::1"
     assert asyncio.run(ask(b"other")).status == 404
+
+
+def test_hosts_are_matched_as_v1_does() -> None:
+    def site(name: str) -> Mounted:
+        async def handler(exchange: Exchange) -> Response:
+            return Response(200, name.encode())
+
+        return Mounted(Site(name, 1), handler)
+
+    async def ask(host: bytes, *names: str) -> bytes:
+        sites = [site(name) for name in names]
+        application = Application(sites, Release.of("", version="0", commit="x"), sites)
+        request = chain.Request("GET", b"/", path="/", headers=[(b"host", host)])
+        return (await application.answer(request)).body
+
+    names = ("*.example.com", "a.example.com", "*.*.org", "0.0.0.0")
+    for host, expected in (
+        (b"a.example.com", b"a.example.com"),
+        (b"B.example.com:8082", b"*.example.com"),
+        (b"x.y.org", b"*.*.org"),
+        (b"x.y.z.org", b"0.0.0.0"),
+        (b"example.com", b"0.0.0.0"),
+        (b"", b"0.0.0.0"),
+        (b"." * 60_000, b"0.0.0.0"),
+    ):
+        assert asyncio.run(ask(host, *names)) == expected

@@ -1,0 +1,99 @@
+"""One request that is being answered: on the short way, or by uvicorn's class."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from service.chain import Request, Response, rest_of
+
+if TYPE_CHECKING:
+    from service.protocol.connection import Connection
+
+
+class Turn:
+    """One request on the short way.
+
+    It drives the chain's coroutine itself: each future that the chain waits for resumes it. Where
+    the chain yields without one (`chain.own_task`), a task takes over.
+    """
+
+    __slots__ = (
+        "answered",
+        "connection",
+        "keep_alive",
+        "parts",
+        "request",
+        "steps",
+        "task",
+        "whole",
+    )
+
+    def __init__(self, connection: "Connection", request: Request, keep_alive: bool) -> None:
+        self.connection = connection
+        self.request = request
+        self.keep_alive = keep_alive
+        self.answered = False
+        self.parts: list[bytes] = []
+        self.steps: Coroutine[Any, Any, Response] | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.whole: asyncio.Future[bytes] | None = None
+
+    def start(self) -> None:
+        self.steps = self.connection.service.answer(self.request)
+        self.resume()
+
+    def start_early(self) -> None:
+        """Before its body is there: whoever needs that waits for it, and a refusal need not."""
+        self.whole = whole = self.connection.loop.create_future()
+        self.request.pending = lambda: whole
+        self.start()
+
+    def complete(self) -> None:
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = []
+        if self.whole is None:
+            self.request.body = body
+            self.start()
+        elif not self.whole.done():
+            self.whole.set_result(body)
+
+    def resume(self, _: "asyncio.Future[Any] | None" = None) -> None:
+        if self.steps is None:
+            return  # nobody waits for it any more
+        try:
+            waits_for = self.steps.send(None)
+        except StopIteration as done:
+            self.connection.respond(self, done.value)
+            return
+        if waits_for is None:
+            self.task = self.connection.keep(self._finish(self.steps))
+        else:
+            waits_for.add_done_callback(self.resume)
+
+    async def _finish(self, steps: Coroutine[Any, Any, Response]) -> None:
+        self.connection.respond(self, await rest_of(steps))
+
+    def abandon(self) -> None:
+        """The body will not come: half of a write is not to be done."""
+        self.answered = True
+        if self.whole is None or self.whole.done():
+            return
+        self.whole.cancel()
+        if self.task is not None:
+            self.task.cancel()
+        elif self.steps is not None:
+            self.steps.close()
+        self.steps = None
+
+
+class Handed:
+    """One request that uvicorn's class answers."""
+
+    __slots__ = ("answered", "started")
+
+    def __init__(self) -> None:
+        self.started = False
+        self.answered = False
+
+    def abandon(self) -> None:
+        self.answered = True
