@@ -461,6 +461,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, detail: str) -> None:
         """Answer once and close; what follows is read for a while, or the answer would be lost."""
+        if self.transport.is_closing():
+            return
         turn = self.turn
         answers = not (turn.answered if isinstance(turn, Turn) else turn and turn.started)
         if turn is not None:

@@ -75,7 +75,7 @@ async def exchange(
             if not data:
                 return answered + b"<closed>"
             answered += data
-    except (TimeoutError, OSError):
+    except (TimeoutError, OSError, RuntimeError):  # the last is uvloop's of a closed transport
         return answered
     finally:
         writer.transport.abort()
