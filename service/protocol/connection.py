@@ -1,9 +1,7 @@
 """One connection: where its requests end, who answers them, and what it may cost."""
 
 import asyncio
-import re
 from collections.abc import Coroutine
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,8 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.chain import Request, Response
-from service.front.application import BODY_LIMIT, CONTROLS, Application
+from service.front.application import BODY_LIMIT, Application
 from service.front.problems import problem
+from service.protocol.answers import Answers
 from service.protocol.limits import (
     CHUNKS_LIMIT,
     GRACE_SECONDS,
@@ -26,24 +25,17 @@ from service.protocol.limits import (
     LINGER_SECONDS,
     STOP_SECONDS,
 )
+from service.protocol.messages import Messages, is_target
+from service.protocol.pace import Pace
 from service.protocol.port import Port
 from service.protocol.turn import Handed, Turn
 
 _AT_ONCE = 64  # requests of one read, before others have their turn
 
-_END = b"\r\n\r\n"  # ends every head and every chunked body
-_NO_BODY = (204, 304)
-_RARE = frozenset({b"expect", b"transfer-encoding", b"content-length"})
 _PLAIN_TARGET = bytes(set(range(0x21, 0x7F)) - set(b"#"))
-_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_STATUS_LINES = {
-    status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
-    for status in range(100, 600)
-}
 
 
-class Connection(asyncio.Protocol):
+class Connection(Messages, asyncio.Protocol):
     def __init__(
         self,
         port: Port,
@@ -52,38 +44,24 @@ class Connection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        super().__init__()
         self.port = port
         self.service: Application = port.application
         self.server_state = server_state
         self.loop = _loop or asyncio.get_running_loop()
-        self.parser = httptools.HttpRequestParser(self)
         self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is made
         self.turn: Turn | Handed | None = None
         self.heard = 0.0
         self._cold: HttpToolsProtocol | None = None
-        self._common: tuple[object, bytes] = (None, b"")
+        self._answers = Answers()
         self._rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
         self._reading = False
         self._paused = False
         self._write_paused = False
         self._half_closed = False
         self._lingering = 0.0  # until when
-        self._unread: tuple[float, int] | None = None  # since when the client reads too slowly
-        self._begin()
-
-    def _begin(self) -> None:
-        """Between two messages."""
-        self.begun = self.head_done = self.complete = False
-        self.rare = self.keep_alive = self.upgrading = False
-        self.url = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.chunks = 0
-        self._head = self._tail = b""
-        self._head_size = self._framing = 0
-        self._body_left = 0  # of a body whose length is known
-        self._received = 0
+        self._pace = Pace()
         self._held = 0
-        self._since = 0.0
 
     # asyncio's side
 
@@ -169,18 +147,6 @@ class Connection(asyncio.Protocol):
         if isinstance(turn, Turn) and turn.steps is None and not turn.answered:
             turn.start_early()
 
-    def _end(self, data: bytes, at: int) -> int:
-        """Where the message in `data` may end: the parser knows, but tells no place."""
-        if self._body_left:
-            return min(len(data), at + self._body_left)
-        if self._tail:
-            window = self._tail + data[at : at + 3]
-            found = window.find(_END)
-            if found >= 0:
-                return at + found + 4 - len(self._tail)
-        found = data.find(_END, at)
-        return len(data) if found < 0 else found + 4
-
     def _feed(self, piece: bytes) -> None:
         if self.head_done:
             self._feed_body(piece)
@@ -209,17 +175,6 @@ class Connection(asyncio.Protocol):
             self._tail = (self._tail + piece)[-3:]
         else:
             self._head = b""  # empty lines before a request
-
-    def _without_upgrade(self) -> None:
-        """Nothing is upgraded here, so that a request that asks for it is one like any other.
-
-        The parser would leave its body unread, and so would uvicorn's.
-        """
-        head, size = _UPGRADE.sub(b"", self._head), self._head_size
-        self._begin()
-        self._head, self._head_size = head, size
-        self.parser = httptools.HttpRequestParser(self)  # the other is at its end
-        self.parser.feed_data(head)
 
     def _feed_body(self, piece: bytes) -> None:
         before = self._received
@@ -267,21 +222,13 @@ class Connection(asyncio.Protocol):
             if self.complete:
                 turn.start()
             return
-        if self._is_target():
-            self._hand_over()
-
-    def _is_target(self) -> bool:
-        """Whether uvicorn's class can read it; it would answer in other words than ours."""
         if self.parser.get_method() == b"CONNECT":
             self._refuse(400, "there is nothing to connect to")
-            return False
-        try:
-            if self.url.isascii() and httptools.parse_url(self.url).path:
-                return True
-        except httptools.HttpParserInvalidURLError:
-            pass
-        self._refuse(400, "the request's target is not a path or a URL")
-        return False
+        elif not is_target(self.url):
+            # uvicorn's class would say so in other words than ours.
+            self._refuse(400, "the request's target is not a path or a URL")
+        else:
+            self._hand_over()
 
     def _accept_body(self) -> bool:
         """Whether what the head says of the body can be; then only `Expect` is still rare."""
@@ -312,44 +259,12 @@ class Connection(asyncio.Protocol):
         )
         return Turn(self, request, self.keep_alive)
 
-    # The parser's callbacks
-
-    def on_message_begin(self) -> None:
-        if self.begun:
-            raise ValueError("two messages in what should be one")
-        self.begun = True
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head_done:
-            return  # a trailer: whatever it says, it was not there when the request was judged
-        name = name.lower()
-        if name in _RARE:
-            self.rare = True
-        self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        parser = self.parser
-        self.head_done = True
-        self.keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        self.upgrading = parser.should_upgrade()
-
-    def on_chunk_header(self) -> None:
-        self.chunks += 1
-
-    def on_body(self, body: bytes) -> None:
-        size = len(body)
-        self._received += size
+    def take(self, body: bytes) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and not turn.answered:
             turn.parts.append(body)
-            self._held += size
-            self.port.held += size
-
-    def on_message_complete(self) -> None:
-        self.complete = True
+            self._held += len(body)
+            self.port.held += len(body)
 
     # Answers
 
@@ -367,7 +282,7 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         keep_alive = turn.keep_alive and not self.service.draining
-        self.transport.write(self._bytes(response, turn.request, keep_alive))
+        self._write(response, turn.request, keep_alive)
         self.server_state.total_requests += 1
         if keep_alive:
             if self.complete:
@@ -412,28 +327,10 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(self.server_state.tasks.discard)
         return task
 
-    def _bytes(self, response: Response, request: Request, keep_alive: bool) -> bytes:
-        """As uvicorn writes it, header for header."""
-        lines = b"%bx-request-id: %b\r\n" % (self._common_lines(), request.id.encode())
-        for name, value in response.headers:
-            lines += b"%b: %b\r\n" % (name, value.translate(None, CONTROLS))
-        start = _STATUS_LINES[response.status]
-        end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-        if response.status in _NO_BODY:
-            return b"%b%b%b" % (start, lines, end)
-        body = response.body
-        length = len(body)
-        if request.method == "HEAD":
-            body = b""
-        text = b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b"
-        return text % (start, lines, response.content_type, length, end, body)
-
-    def _common_lines(self) -> bytes:
-        """The headers of every response as lines; uvicorn makes a new list each second."""
-        headers = self.server_state.default_headers
-        if headers is not self._common[0]:
-            self._common = headers, b"".join([b"%b: %b\r\n" % header for header in headers])
-        return self._common[1]
+    def _write(self, response: Response, request: Request, keep_alive: bool) -> None:
+        common = self.server_state.default_headers
+        data = self._answers.bytes_of(response, request, common, keep_alive=keep_alive)
+        self.transport.write(data)
 
     # uvicorn's class
 
@@ -475,7 +372,7 @@ class Connection(asyncio.Protocol):
             request = Request(method, b"/", path="/", id=self.service.request_id(self.headers))
             headers = ((b"retry-after", b"1"),) if status == 503 else ()
             response = problem(status, detail, id=request.id, headers=headers)
-            self.transport.write(self._bytes(response, request, keep_alive=False))
+            self._write(response, request, False)
         self._linger()
 
     def _linger(self) -> None:
@@ -494,7 +391,7 @@ class Connection(asyncio.Protocol):
         if self._lingering:
             if now > self._lingering:
                 self.transport.abort()
-        elif not self._is_read(now):
+        elif not self._pace.is_kept(self.transport.get_write_buffer_size(), now, self._grace()):
             self.transport.abort()
         elif self.begun and not self.head_done:
             if now - self._since > HEAD_SECONDS:
@@ -506,20 +403,8 @@ class Connection(asyncio.Protocol):
 
     def _look_at_body(self, now: float) -> None:
         self._since = self._since or self.heard
-        grace = STOP_SECONDS if self.service.draining else GRACE_SECONDS
-        if self._received < (now - self._since - grace) * LEAST_RATE:
+        if self._received < (now - self._since - self._grace()) * LEAST_RATE:
             self._refuse(408, f"the request's body came slower than {LEAST_RATE} bytes a second")
 
-    def _is_read(self, now: float) -> bool:
-        size = self.transport.get_write_buffer_size()
-        if not size:
-            self._unread = None
-            return True
-        if self._unread is None:
-            self._unread = now, size
-        since, before = self._unread
-        grace = STOP_SECONDS if self.service.draining else GRACE_SECONDS
-        if now - since < grace:
-            return True
-        self._unread = now, size
-        return before - size >= grace * LEAST_RATE
+    def _grace(self) -> float:
+        return STOP_SECONDS if self.service.draining else GRACE_SECONDS

@@ -34,14 +34,18 @@ def mounted(text: str = CADDYFILE) -> list[Mounted]:
 
 @asynccontextmanager
 async def served(
-    sites: list[Mounted] | None = None, *, short_way: bool = True, buffer_limit: int = 2**26
+    sites: list[Mounted] | None = None,
+    *,
+    short_way: bool = True,
+    buffer_limit: int = 2**26,
+    state: ServerState | None = None,
 ) -> AsyncIterator[tuple[int, Port]]:
     """Its number, and what its connections share."""
     sites = mounted() if sites is None else sites
     application = Application(sites, Release.of("", version="0", commit="x"), sites)
     port = Port(application, short_way=short_way, buffer_limit=buffer_limit)
     config = uvicorn.Config(application, ws="none", interface="asgi3", log_config=None)
-    state = ServerState()
+    state = state or ServerState()
     state.default_headers = [(b"date", b"today")]
     loop = asyncio.get_running_loop()
     server = await loop.create_server(

@@ -1,0 +1,96 @@
+"""Where each message on a connection ends: httptools parses, but does not tell the place."""
+
+import re
+
+import httptools
+
+_END = b"\r\n\r\n"  # ends every head and every chunked body
+_RARE = frozenset({b"expect", b"transfer-encoding", b"content-length"})
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
+
+
+class Messages:
+    """One message after another. Each is fed to the parser in pieces that end where it may end."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Between two messages."""
+        self.begun = self.head_done = self.complete = False
+        self.rare = self.keep_alive = self.upgrading = False
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.chunks = 0
+        self._head = self._tail = b""
+        self._head_size = self._framing = 0
+        self._body_left = 0  # of a body whose length is known
+        self._received = 0
+        self._since = 0.0
+
+    def _end(self, data: bytes, at: int) -> int:
+        """Where the message in `data` may end: the parser knows, but tells no place."""
+        if self._body_left:
+            return min(len(data), at + self._body_left)
+        if self._tail:
+            window = self._tail + data[at : at + 3]
+            found = window.find(_END)
+            if found >= 0:
+                return at + found + 4 - len(self._tail)
+        found = data.find(_END, at)
+        return len(data) if found < 0 else found + 4
+
+    def _without_upgrade(self) -> None:
+        """Nothing is upgraded here, so that a request that asks for it is one like any other.
+
+        The parser would leave its body unread, and so would uvicorn's.
+        """
+        head, size = _UPGRADE.sub(b"", self._head), self._head_size
+        self._begin()
+        self._head, self._head_size = head, size
+        self.parser = httptools.HttpRequestParser(self)  # the other is at its end
+        self.parser.feed_data(head)
+
+    def on_message_begin(self) -> None:
+        if self.begun:
+            raise ValueError("two messages in what should be one")
+        self.begun = True
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_done:
+            return  # a trailer: whatever it says, it was not there when the request was judged
+        name = name.lower()
+        if name in _RARE:
+            self.rare = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self.parser
+        self.head_done = True
+        self.keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self.upgrading = parser.should_upgrade()
+
+    def on_chunk_header(self) -> None:
+        self.chunks += 1
+
+    def on_body(self, body: bytes) -> None:
+        self._received += len(body)
+        self.take(body)
+
+    def take(self, body: bytes) -> None:
+        """A piece of the body, for whoever answers."""
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+def is_target(url: bytes) -> bool:
+    """Whether there is a path in it, as uvicorn's class reads it."""
+    try:
+        return url.isascii() and bool(httptools.parse_url(url).path)
+    except httptools.HttpParserInvalidURLError:
+        return False
