@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import unquote
 
 import httptools
 import uvicorn
@@ -218,7 +217,7 @@ class Connection(Messages, asyncio.Protocol):
             and self.port.short_way
             and self.parser.get_http_version() in ("1.1", "1.0")
         ):
-            self.turn = turn = self._turn(target, query)
+            self.turn = turn = Turn(self, target, query)
             if self.complete:
                 turn.start()
             return
@@ -244,20 +243,6 @@ class Connection(Messages, asyncio.Protocol):
             self._refuse(413, "the request's body is too large")
             return False
         return True
-
-    def _turn(self, target: bytes, query: bytes) -> Turn:
-        path = target.decode("ascii")
-        request = Request(
-            self.parser.get_method().decode("ascii"),
-            target,
-            unquote(path) if "%" in path else path,
-            query,
-            self.headers,
-            b"",
-            "http",
-            self.service.request_id(self.headers),
-        )
-        return Turn(self, request, self.keep_alive)
 
     def take(self, body: bytes) -> None:
         turn = self.turn

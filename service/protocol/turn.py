@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from service.chain import Request, Response, rest_of
 
@@ -28,10 +29,21 @@ class Turn:
         "whole",
     )
 
-    def __init__(self, connection: "Connection", request: Request, keep_alive: bool) -> None:
+    def __init__(self, connection: "Connection", target: bytes, query: bytes) -> None:
+        path = target.decode("ascii")
+        headers = connection.headers
         self.connection = connection
-        self.request = request
-        self.keep_alive = keep_alive
+        self.request = Request(
+            connection.parser.get_method().decode("ascii"),
+            target,
+            unquote(path) if "%" in path else path,
+            query,
+            headers,
+            b"",
+            "http",
+            connection.service.request_id(headers),
+        )
+        self.keep_alive = connection.keep_alive
         self.answered = False
         self.parts: list[bytes] = []
         self.steps: Coroutine[Any, Any, Response] | None = None
