@@ -37,14 +37,11 @@ class Application:
         self._sites = {one.site.host: one for one in sites}
         self._wildcards = any("*" in host for host in self._sites)
         self._only = sites[0] if len(sites) == 1 and not sites[0].site.host else None
-        self._cold = frozenset(cold_paths(sites))
+        self.cold = frozenset(cold_paths(sites))  # what FastAPI answers
         self._build = lambda: _fastapi(sites, release, everything)
         self._fastapi: asyncio.Future[Any] | None = None
         self._prefix = secrets.token_hex(6)
         self._count = itertools.count(1)
-
-    def is_cold(self, raw_path: bytes) -> bool:
-        return raw_path in self._cold
 
     def request_id(self, headers: Headers) -> str:
         for name, value in headers:
@@ -79,7 +76,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI way: FastAPI's paths, and the chain's for all that the short way leaves."""
-        if self.is_cold(scope["raw_path"]):
+        if scope["raw_path"] in self.cold:
             id = self.request_id(scope["headers"])
             await (await self._behind())(scope, receive, _with_id(send, id))
             return

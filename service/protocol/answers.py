@@ -24,13 +24,12 @@ class Answers:
         response: Response,
         request: Request,
         common: list[tuple[bytes, bytes]],
-        *,
         keep_alive: bool,
     ) -> bytes:
         if common is not self._common[0]:
             self._common = common, b"".join([b"%b: %b\r\n" % header for header in common])
         lines = b"%bx-request-id: %b\r\n" % (self._common[1], request.id.encode())
-        for name, value in response.headers:
+        for name, value in response.headers:  # most have none
             lines += b"%b: %b\r\n" % (name, value.translate(None, CONTROLS))
         start = _STATUS_LINES[response.status]
         end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"

@@ -24,13 +24,14 @@ from service.protocol.limits import (
     LINGER_SECONDS,
     STOP_SECONDS,
 )
-from service.protocol.messages import Messages, is_target
+from service.protocol.messages import END, Messages, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
 from service.protocol.turn import Handed, Turn
 
 _AT_ONCE = 64  # requests of one read, before others have their turn
 
+_VERSIONS = ("1.1", "1.0")
 _PLAIN_TARGET = bytes(set(range(0x21, 0x7F)) - set(b"#"))
 
 
@@ -53,6 +54,7 @@ class Connection(Messages, asyncio.Protocol):
         self.heard = 0.0
         self._cold: HttpToolsProtocol | None = None
         self._answers = Answers()
+        self._not_short = port.not_short
         self._rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
         self._reading = False
         self._paused = False
@@ -114,13 +116,27 @@ class Connection(Messages, asyncio.Protocol):
         if self._rest is not None:
             rest, at = self._rest
             self._keep_rest(rest[at:] + data, 0)
-        else:
+        elif (
+            # Nearly always it is one head, whole, and nothing else.
+            self.begun
+            or data.find(END) != len(data) - 4
+            or len(data) > HEAD_LIMIT
+            or self._lingering
+            or self._write_paused
+        ):
             self._read(data, 0)
+        else:
+            self._reading = self.begun = True
+            self._head = data
+            self._feed_head(data)
+            self._reading = False
+            if not self.complete:
+                self._start_early()
 
     # Where each message ends
 
     def _read(self, data: bytes, at: int) -> None:
-        self._reading = True
+        self._reading = self.untidy = True
         size, begun = len(data), 0
         while at < size and not self.transport.is_closing():
             if self._lingering:
@@ -142,6 +158,9 @@ class Connection(Messages, asyncio.Protocol):
             at = end
             self._feed(piece)
         self._reading = False
+        self._start_early()
+
+    def _start_early(self) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and turn.steps is None and not turn.answered:
             turn.start_early()
@@ -157,6 +176,15 @@ class Connection(Messages, asyncio.Protocol):
             what = "path and query are too long" if is_line else "head is too large"
             self._refuse(414 if is_line else 431, f"the request's {what}")
             return
+        if not self._head.strip(b"\r\n"):
+            self._head = b""  # empty lines before a request
+            return
+        self.begun = True
+        self._since = self._since or self.heard
+        self._tail = (self._tail + piece)[-3:]
+        self._feed_head(piece)
+
+    def _feed_head(self, piece: bytes) -> None:
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserError:
@@ -167,13 +195,7 @@ class Connection(Messages, asyncio.Protocol):
         if self.upgrading and self.parser.get_method() != b"CONNECT":
             self._without_upgrade()
         if self.head_done:
-            self._tail = b""
             self._start()
-        elif self.begun or self._head.strip(b"\r\n"):
-            self._since = self._since or self.heard
-            self._tail = (self._tail + piece)[-3:]
-        else:
-            self._head = b""  # empty lines before a request
 
     def _feed_body(self, piece: bytes) -> None:
         before = self._received
@@ -203,9 +225,13 @@ class Connection(Messages, asyncio.Protocol):
 
     def _start(self) -> None:
         """The head is whole; without a body, so is the message."""
-        self._since = 0.0  # from now on of the body
-        if self.rare and not self._accept_body():
-            return
+        if not self.complete or self.rare:
+            self.untidy = True
+            self._since = 0.0  # from now on of the body
+            self._tail = b""
+            self._head_size = len(self._head)
+            if not self._accept_body():
+                return
         target, query = self.url, b""
         if b"?" in target:
             target, _, query = target.partition(b"?")
@@ -213,9 +239,8 @@ class Connection(Messages, asyncio.Protocol):
             target.startswith(b"/")
             and not self.url.translate(None, _PLAIN_TARGET)
             and not self.rare
-            and not self.service.is_cold(target)
-            and self.port.short_way
-            and self.parser.get_http_version() in ("1.1", "1.0")
+            and target not in self._not_short
+            and self.version in _VERSIONS
         ):
             self.turn = turn = Turn(self, target, query)
             if self.complete:
@@ -247,7 +272,7 @@ class Connection(Messages, asyncio.Protocol):
     def take(self, body: bytes) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and not turn.answered:
-            turn.parts.append(body)
+            turn.take(body)
             self._held += len(body)
             self.port.held += len(body)
 
@@ -266,9 +291,11 @@ class Connection(Messages, asyncio.Protocol):
         turn.answered = True
         if self.transport.is_closing():
             return
+        state = self.server_state
+        state.total_requests += 1
         keep_alive = turn.keep_alive and not self.service.draining
-        self._write(response, turn.request, keep_alive)
-        self.server_state.total_requests += 1
+        common = state.default_headers
+        self.transport.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
         if keep_alive:
             if self.complete:
                 self._next()
@@ -278,10 +305,11 @@ class Connection(Messages, asyncio.Protocol):
             self._linger()
 
     def _next(self) -> None:
-        self._release()
+        if self._held:
+            self._release()
         self.turn = None
         self._begin()
-        if not self._reading:
+        if not self._reading and (self._rest is not None or self._half_closed):
             self._go_on()
 
     def _go_on(self) -> None:
@@ -311,11 +339,6 @@ class Connection(Messages, asyncio.Protocol):
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)
         return task
-
-    def _write(self, response: Response, request: Request, keep_alive: bool) -> None:
-        common = self.server_state.default_headers
-        data = self._answers.bytes_of(response, request, common, keep_alive=keep_alive)
-        self.transport.write(data)
 
     # uvicorn's class
 
@@ -357,7 +380,8 @@ class Connection(Messages, asyncio.Protocol):
             request = Request(method, b"/", path="/", id=self.service.request_id(self.headers))
             headers = ((b"retry-after", b"1"),) if status == 503 else ()
             response = problem(status, detail, id=request.id, headers=headers)
-            self._write(response, request, False)
+            common = self.server_state.default_headers
+            self.transport.write(self._answers.bytes_of(response, request, common, False))
         self._linger()
 
     def _linger(self) -> None:

@@ -4,7 +4,7 @@ import re
 
 import httptools
 
-_END = b"\r\n\r\n"  # ends every head and every chunked body
+END = b"\r\n\r\n"  # ends every head and every chunked body
 _RARE = frozenset({b"expect", b"transfer-encoding", b"content-length"})
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
@@ -14,20 +14,25 @@ class Messages:
 
     def __init__(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
+        self.keep_alive = False
+        self.version = ""
+        self.untidy = True  # more than a head, whole, has come since the message before
         self._begin()
 
     def _begin(self) -> None:
         """Between two messages."""
         self.begun = self.head_done = self.complete = False
-        self.rare = self.keep_alive = self.upgrading = False
+        self.rare = self.upgrading = False
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.chunks = 0
-        self._head = self._tail = b""
-        self._head_size = self._framing = 0
-        self._body_left = 0  # of a body whose length is known
-        self._received = 0
-        self._since = 0.0
+        if self.untidy:
+            self.untidy = False
+            self.chunks = 0
+            self._head = self._tail = b""
+            self._head_size = self._framing = 0
+            self._body_left = 0  # of a body whose length is known
+            self._received = 0
+            self._since = 0.0
 
     def _end(self, data: bytes, at: int) -> int:
         """Where the message in `data` may end: the parser knows, but tells no place."""
@@ -35,10 +40,10 @@ class Messages:
             return min(len(data), at + self._body_left)
         if self._tail:
             window = self._tail + data[at : at + 3]
-            found = window.find(_END)
+            found = window.find(END)
             if found >= 0:
                 return at + found + 4 - len(self._tail)
-        found = data.find(_END, at)
+        found = data.find(END, at)
         return len(data) if found < 0 else found + 4
 
     def _without_upgrade(self) -> None:
@@ -46,16 +51,12 @@ class Messages:
 
         The parser would leave its body unread, and so would uvicorn's.
         """
-        head, size = _UPGRADE.sub(b"", self._head), self._head_size
+        head = _UPGRADE.sub(b"", self._head)
         self._begin()
-        self._head, self._head_size = head, size
+        self.begun = True
+        self._head = head
         self.parser = httptools.HttpRequestParser(self)  # the other is at its end
         self.parser.feed_data(head)
-
-    def on_message_begin(self) -> None:
-        if self.begun:
-            raise ValueError("two messages in what should be one")
-        self.begun = True
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -69,9 +70,12 @@ class Messages:
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self.head_done:
+            raise ValueError("two messages in what should be one")
         parser = self.parser
         self.head_done = True
-        self.keep_alive = parser.should_keep_alive() and parser.get_http_version() != "1.0"
+        self.version = parser.get_http_version()
+        self.keep_alive = parser.should_keep_alive() and self.version != "1.0"
         self.upgrading = parser.should_upgrade()
 
     def on_chunk_header(self) -> None:

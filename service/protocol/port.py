@@ -1,7 +1,7 @@
 """What all connections of one port share: its application, its buffers, and uvicorn's settings."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -17,6 +17,14 @@ BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once of bodies that wait, once of answ
 LOOK_SECONDS = 1.0
 
 
+class _Everything:
+    def __contains__(self, target: object) -> bool:
+        return True
+
+
+_EVERYTHING = _Everything()
+
+
 class Port:
     """`short_way` is False in tests only: then uvicorn's class answers everything."""
 
@@ -28,7 +36,7 @@ class Port:
         buffer_limit: int = BUFFER_LIMIT,
     ) -> None:
         self.application = application
-        self.short_way = short_way
+        self.not_short: Container[bytes] = application.cold if short_way else _EVERYTHING
         self.held = 0  # bytes of bodies in memory
         self._limit = buffer_limit
         self._unread: dict[Connection, int] = {}  # those that read too slowly, oldest first

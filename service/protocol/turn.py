@@ -18,16 +18,12 @@ class Turn:
     the chain yields without one (`chain.own_task`), a task takes over.
     """
 
-    __slots__ = (
-        "answered",
-        "connection",
-        "keep_alive",
-        "parts",
-        "request",
-        "steps",
-        "task",
-        "whole",
-    )
+    # What nearly every request leaves as it is; slots would have to be filled each time.
+    answered = False
+    parts: tuple[bytes, ...] | list[bytes] = ()
+    steps: Coroutine[Any, Any, Response] | None = None
+    task: asyncio.Task[None] | None = None
+    whole: asyncio.Future[bytes] | None = None
 
     def __init__(self, connection: "Connection", target: bytes, query: bytes) -> None:
         path = target.decode("ascii")
@@ -44,11 +40,6 @@ class Turn:
             connection.service.request_id(headers),
         )
         self.keep_alive = connection.keep_alive
-        self.answered = False
-        self.parts: list[bytes] = []
-        self.steps: Coroutine[Any, Any, Response] | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.whole: asyncio.Future[bytes] | None = None
 
     def start(self) -> None:
         self.steps = self.connection.service.answer(self.request)
@@ -60,9 +51,15 @@ class Turn:
         self.request.pending = lambda: whole
         self.start()
 
+    def take(self, body: bytes) -> None:
+        if isinstance(self.parts, list):
+            self.parts.append(body)
+        else:
+            self.parts = [body]
+
     def complete(self) -> None:
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-        self.parts = []
+        self.parts = ()
         if self.whole is None:
             self.request.body = body
             self.start()
