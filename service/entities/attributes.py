@@ -1,15 +1,14 @@
 """Query text -> attributes. Syntax is what arrives bare; whatever is percent-encoded is data."""
 
-import binascii
 import re
 from collections.abc import Iterator
 
 import orjson
 
 from service.entities.commands import Change
+from service.entities.percent import decode
 from service.errors import FilterError
 
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -24,20 +23,6 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
         if parameter:
             name, _, value = parameter.partition("=")
             yield decode(name.replace("+", " ")), value
-
-
-def decode(text: str) -> str:
-    if "%" not in text:
-        return text
-    if _BAD_ESCAPE.search(text):
-        raise FilterError(400, "a percent sign is not followed by two hexadecimal digits")
-    # Quoted-printable is the same encoding with another sign, and is decoded in C: `unquote`
-    # takes 70 ms for a body of nothing but escapes.
-    raw = text.encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")
-    try:
-        return binascii.a2b_qp(raw).decode()
-    except UnicodeDecodeError:
-        raise FilterError(400, "a percent-encoded text is not UTF-8") from None
 
 
 def value(raw: str) -> bytes:

@@ -17,6 +17,8 @@ from service.errors import FilterError
 
 LAST_UPDATE = b"last_update"
 
+METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
+
 ENTITY_BYTES = 1_048_576  # of all names and values as JSON
 ENTITY_ATTRIBUTES = 1_000  # `last_update` is not counted
 

@@ -12,6 +12,7 @@ from service.chain import Request
 from service.entities import attributes
 from service.entities.commands import (
     ENTITY_BYTES,
+    METHODS,
     Command,
     Delete,
     Entity,
@@ -20,10 +21,9 @@ from service.entities.commands import (
     TooLarge,
     Update,
 )
+from service.entities.percent import decode
 from service.entities.template import Template
 from service.errors import FilterError
-
-METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 
 # Of one request; docs/service.md lists them, and a test compares.
 ATTRIBUTES_LIMIT = 1_000
@@ -84,9 +84,7 @@ class Mapper:
             if name == "fields":
                 if raw.count(",") >= FIELDS_LIMIT:
                     raise FilterError(400, f"more than {FIELDS_LIMIT} fields at once")
-                return tuple(
-                    dict.fromkeys(self._name(attributes.decode(f)) for f in raw.split(","))
-                )
+                return tuple(dict.fromkeys(self._name(decode(f)) for f in raw.split(",")))
         return None
 
     def _replace(self, entity: Entity, request: Request) -> Replace:

@@ -1,14 +1,13 @@
 """A path template, `/v1/cids/{cid}/…/keys/{key}`: raw path -> entities."""
 
+import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-import orjson
-
-from service.entities.attributes import decode
 from service.entities.commands import Entity
+from service.entities.percent import decode
 from service.errors import FilterError
 
 BATCH_LIMIT = 100  # keys in one path
@@ -90,7 +89,8 @@ class Template:
         # A colon that is data must not look like the one between the parts.
         stored = [part if _is_plain(part) else quote(part, safe="") for part in parts]
         labels = {self.names[i]: parts[i] for i in self._labels}
-        return Entity(":".join(stored).encode(), orjson.dumps(labels)[:-1], parts[-1])
+        head = json.dumps(labels, ensure_ascii=False, separators=(",", ":"))[:-1]
+        return Entity(":".join(stored).encode(), head.encode(), parts[-1])
 
     def _refusal(self, i: int) -> FilterError:
         return FilterError(400, f"the path's {self.names[i]} is not of the allowed form")

@@ -7,14 +7,18 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from service.auth import backends, failures
-from service.auth.backends import Backend, BackendOptions
+from service.auth import failures, settings
+from service.auth.errors import Refused, Unavailable
 from service.auth.failures import BasicAuth, Failure
-from service.auth.refresh import Refused, Unavailable
+from service.auth.settings import BackendOptions
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site, own_task
 from service.errors import CaddyfileError, FilterError
+
+if TYPE_CHECKING:
+    from service.auth.backends import Backend
 
 _CONTEXT = b"security_context"
 
@@ -67,8 +71,8 @@ def _failure(word: Token, name: str, text: str) -> Failure:
 
 def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
     name = word.text
-    if name not in backends.PARSERS:
-        allowed = ", ".join(backends.PARSERS)
+    if name not in settings.PARSERS:
+        allowed = ", ".join(settings.PARSERS)
         raise _at(
             word, f"unknown backend for {name} (allowed are path, except, failure, {allowed})"
         )
@@ -76,7 +80,7 @@ def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
         # The arguments may be passwords: only their number is said.
         raise _at(word, f"wrong number of arguments for {name}: one is needed, not {len(args)}")
     try:
-        return backends.PARSERS[name](args[0])
+        return settings.PARSERS[name](args[0])
     except ValueError as error:
         # Any part of a user list may be a password.
         text = "unable to parse options string, missing pair" if name == "simple" else str(error)
@@ -102,9 +106,11 @@ def _wrong_count(word: Token) -> CaddyfileError:
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter | None:
+    from service.auth.backends import make  # checking a Caddyfile needs no HTTP client
+
     rules = []
     for each in options:
-        made = tuple(backends.make(one, site) for one in each.backends)
+        made = tuple(make(one, site) for one in each.backends)
         for backend in made:
             site.startup.append(backend.open)
             site.shutdown.append(backend.close)
@@ -116,7 +122,7 @@ def build(options: tuple[Options, ...], site: Site) -> Filter | None:
 
 
 class Rule:
-    def __init__(self, options: Options, backends: tuple[Backend, ...]) -> None:
+    def __init__(self, options: Options, backends: "tuple[Backend, ...]") -> None:
         self._paths = tuple(map(_prefix, options.paths))
         self._excepts = tuple(map(_prefix, options.excepts))
         self._failure = options.failure or BasicAuth()
@@ -149,6 +155,9 @@ class Rule:
             except Refused as refused:
                 refusals.append(str(refused))
             except Unavailable as error:
+                if error.busy:
+                    busy = "too many unknown tokens are being checked"
+                    raise FilterError(503, busy, headers=[(b"retry-after", b"1")]) from error
                 detail = "the auth server did not answer in time"
                 if error.timed_out:
                     raise FilterError(504, detail) from error

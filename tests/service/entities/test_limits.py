@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.entities import attributes, mapping, template
+from service.entities import mapping, percent, template
 from service.entities.commands import ENTITY_BYTES, Read
 from service.errors import FilterError
 from tests.service.entities.test_mapping import command, refused
@@ -60,9 +60,9 @@ def test_keys_times_fields_are_bounded() -> None:
 def test_decoding_is_unquoting(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     encoded = "".join(f"%{byte:02x}" for byte in raw.encode())
-    assert attributes.decode(encoded) == unquote(encoded, errors="strict")
+    assert percent.decode(encoded) == unquote(encoded, errors="strict")
     try:
-        decoded = attributes.decode(raw)
+        decoded = percent.decode(raw)
     except FilterError:
         assert "%" in raw
     else:
