@@ -136,7 +136,7 @@ class Connection(Messages, asyncio.Protocol):
     # Where each message ends
 
     def _read(self, data: bytes, at: int) -> None:
-        self._reading = self.untidy = True
+        self._reading = True
         size, begun = len(data), 0
         while at < size and not self.transport.is_closing():
             if self._lingering:
@@ -147,6 +147,7 @@ class Connection(Messages, asyncio.Protocol):
             if self.complete or (self._write_paused and not self.begun):
                 self._keep_rest(data, at)
                 break
+            self.untidy = True
             if not self.begun:
                 begun += 1
                 if begun > _AT_ONCE:

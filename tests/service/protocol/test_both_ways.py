@@ -106,6 +106,12 @@ TABLE = {
     "a request id": [b"GET / HTTP/1.1\r\nx-request-id: mine\r\n\r\n"],
     "connection: close": [b"GET / HTTP/1.1\r\nConnection: CLOSE\r\n\r\n"],
     "the document": [b"GET /openapi.json HTTP/1.1\r\n\r\n" + GET],
+    "the document among others": [
+        (GET + b"GET /openapi.json HTTP/1.1\r\nx-request-id: a\r\n\r\n") * 3 + PUT
+    ],
+    "as much as a head may hold, often": [
+        b"GET / HTTP/1.1\r\na: %b\r\n\r\n" % (b"a" * 20_000) * 10
+    ],
     "a body too large": [b"PUT " + KEY + b"k HTTP/1.1\r\ncontent-length: 1048577\r\n\r\n"],
     "a head too large": [b"GET / HTTP/1.1\r\na: " + b"a" * 70_000 + b"\r\n\r\n"],
     "a path too long": [b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n"],
