@@ -389,7 +389,7 @@ class Connection(Messages, asyncio.Protocol):
         """A connection that is closed while the client still sends is reset, answer and all."""
         self._release()
         self._received = 0
-        self._lingering = self.loop.time() + LINGER_SECONDS
+        self._lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -404,7 +404,7 @@ class Connection(Messages, asyncio.Protocol):
         elif not self._pace.is_kept(self.transport.get_write_buffer_size(), now, self._grace()):
             self.transport.abort()
         elif self.begun and not self.head_done:
-            if now - self._since > HEAD_SECONDS:
+            if now - self._since > (1 if self.service.draining else HEAD_SECONDS):
                 self._refuse(408, f"the request's head took more than {HEAD_SECONDS:g} s")
         elif self.begun and not self.complete:
             self._look_at_body(now)
