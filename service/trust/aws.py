@@ -1,19 +1,14 @@
 """The service's one door to AWS: clients for the log stream, and values of secret references.
 
-It is botocore, which is boto3 without what we would not use, and imported only by those who need
-AWS, because it still costs 15 MB.
+A boto3 Session, made once, and imported only by those who need AWS: it costs 15 MB.
 """
 
-import gzip
-from collections.abc import Callable
-from pathlib import Path
+import os
 from typing import Any
 
-import botocore.session
-import orjson
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import JSONFileLoader
 
 from service.errors import StartError
 
@@ -31,31 +26,15 @@ _PASSING = {
 }
 
 
-class _Models(JSONFileLoader):
-    """botocore's descriptions of AWS, read by orjson: 5 MB less for a client than by botocore."""
-
-    _FORMATS: tuple[tuple[str, Callable[[Path], bytes]], ...] = (
-        (".json", Path.read_bytes),
-        (".json.gz", lambda path: gzip.decompress(path.read_bytes())),
-    )
-
-    def load_file(self, file_path: str) -> Any:
-        for ending, read in self._FORMATS:
-            path = Path(file_path + ending)
-            if path.is_file():
-                return orjson.loads(read(path))
-        return None
-
-
 class Session:
-    """A botocore session, made once; AWS's own variables (profile, region, endpoint) apply."""
+    """AWS's own variables (profile, endpoint, credentials) apply, and those of the Region in the
+    order of other SDKs, ECS and the tool: AWS_REGION before AWS_DEFAULT_REGION.
+    """
 
     def __init__(self) -> None:
-        self._session = botocore.session.get_session()
-        self._session.get_component("data_loader").file_loader = _Models()
-        # botocore reads the first only, other SDKs and ECS the second.
-        names = ["AWS_DEFAULT_REGION", "AWS_REGION"]
-        self._session.session_var_map["region"] = ("region", names, None, None)
+        # boto3 alone would read the second only.
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        self._session = boto3.Session(region_name=region or None)
 
     def has_credentials(self) -> bool:
         try:
@@ -71,7 +50,7 @@ class Session:
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
         try:
-            return self._session.create_client(service, config=config)
+            return self._session.client(service, config=config)  # type: ignore[call-overload] # by name
         except BotoCoreError as error:
             raise StartError(f"no AWS client for {service}: {error}") from error
 
