@@ -31,9 +31,12 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
 CMD ["python", "-m", "service", "run", "--config", "Caddyfile"]
 
 FROM python AS opsctl
-COPY pyproject.toml README.md LICENSE opsctl.example.yaml Caddyfile_template /src/
+COPY pyproject.toml README.md LICENSE opsctl.example.yaml Caddyfile_template Dockerfile /src/
+COPY .dockerignore /src/.dockerignore
+COPY requirements /src/requirements
 COPY templates /src/templates
 COPY opsctl /src/opsctl
+COPY opsctl_sandbox /src/opsctl_sandbox
 COPY service /src/service
 RUN pip install "/src[service]" && rm -r /src
 USER 10001:10001

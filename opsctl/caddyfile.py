@@ -44,8 +44,8 @@ def variables(config: Config, outputs: Mapping[str, str]) -> dict[str, str]:
         )
     encrypted = config.db.kind == "replication_group" and config.db.encryption_in_transit
     return {
-        "APP_LOG_GROUP_NAME": config.logs.app,
-        "ECS_LOG_GROUP_NAME": config.logs.stdout,
+        "APP_LOG_GROUP_NAME": config.logs.group("app"),
+        "ECS_LOG_GROUP_NAME": config.logs.group("stdout"),
         "STREAM_NAME_ROOT": config.logs.stream_name_root,
         "REDIS_ADDRESS": f"{'rediss://' if encrypted else ''}{outputs['RedisEndpoint']}",
         "SECRETS_FILE": config.secrets.file,

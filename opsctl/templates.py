@@ -5,9 +5,9 @@ import re
 import traceback
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsctl import project
 from opsctl.errors import TemplateError
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 # JSON takes these as they are; YAML refuses them, or reads a line break.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_PACKAGED = Path(__file__).parent / "_templates"
-# In a wheel they lie beside this module, in a checkout (or an editable install) at its top.
-FOLDER = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "templates"
 
 
 def render(name: str, **values: object) -> str:
@@ -39,7 +36,7 @@ def _environment() -> "jinja2.Environment":
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+        loader=jinja2.FileSystemLoader(project.TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -23,7 +23,7 @@ import boto3
 
 from opsctl import caddyfile
 from opsctl.config import load
-from opsctl.sandbox import image
+from opsctl_sandbox import images
 
 ROOT = Path(__file__).resolve().parent.parent
 OPSCTL = [sys.executable, "-m", "opsctl"]
@@ -78,8 +78,8 @@ class Demo:
         known = caddyfile.variables(config, self.outputs("db"))
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)
         secrets = "refresh_token: ssm:/demo/refresh-token\n"
-        packed = image.pack(self.folder / "service", filled + more, secrets=secrets.encode())
-        reference = image.push(
+        packed = images.pack(self.folder / "service", filled + more, secrets=secrets.encode())
+        reference = images.push(
             self.env["AWS_ENDPOINT_URL"], config.image.repository, packed, tag=packed.digest[7:19]
         )
         return reference
@@ -259,8 +259,8 @@ def tour(demo: Demo) -> None:
         )
         show_request(entity)
         demo.title("everything down again")
-        demo.opsctl("ecs", "down", "--yes", "--repository")
-        demo.opsctl("db", "down", "--yes")
+        demo.opsctl("ecs", "down", "--repository", "--confirm", "demo-ecs", "--confirm", "demo-ecr")
+        demo.opsctl("db", "down", "--confirm", "demo-db")
 
 
 if __name__ == "__main__":

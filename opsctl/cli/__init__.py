@@ -6,15 +6,20 @@ neither typer nor rich nor boto3, because start-up is part of the product.
 
 import difflib
 import errno
+import io
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError, OpsError, TemplateError
 
 if TYPE_CHECKING:
+    from typer import Context, TyperException
+
     from opsctl.cli.options import Invocation
 
 # command -> what it does; the module is `opsctl.cli.<command>` with `_` for `-`.
@@ -24,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "db": "Plan, apply, remove and read the database stack",
     "ecs": "Plan, apply, remove and read the service stack",
     "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
-    "logs": "Follow and list the four log sources",
+    "logs": "Follow and list the log sources",
     "metrics": "Show metrics with sparklines; a gap is a gap",
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
@@ -35,7 +40,7 @@ GLOBAL_OPTIONS = """\
   --set KEY=VALUE    One value of the config for this run: --set db.port=6380
   --json             One JSON object a line on stdout
   --plain            Plain lines: no colour, no cursor movement
-  --debug            Tell every AWS call on stderr; secrets stay masked
+  --debug            Name every AWS call on stderr; secrets stay masked
   --version          Print the version
   --help             Print this help"""
 
@@ -62,12 +67,19 @@ def version() -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; see docs/exit-codes.md."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
     try:
         return _main(argv)
     except BrokenPipeError:
         # The reader left (`| head`).
         _write_no_more()
         return 0
+    except Terminated as end:
+        return 128 + end.number
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             raise
@@ -76,6 +88,19 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
         sys.stderr.write("hint: make room, then run the same command again\n")
         return 1
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP: like Ctrl-C, so that every procedure cleans up after itself."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    # A second one ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated(number)
 
 
 def _write_no_more() -> None:
@@ -112,7 +137,7 @@ def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
     try:
         return _run(invocation, rest)
     except OpsError as error:
-        if isinstance(error, ConfigError) and "plan" in rest:
+        if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
             error.exit_code = 64  # 2 says there that something would change
         invocation.console.error(error)
         return error.exit_code
@@ -139,7 +164,6 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
             hint=f"opsctl {near[0]}" if near else "opsctl --help",
         )
     import typer
-    from typer._click import exceptions as usage  # typer vendors its click
 
     module = import_module(f"opsctl.cli.{name.replace('-', '_')}")
     command = typer.main.get_command(module.app)
@@ -151,21 +175,29 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
         return 130
     except typer.Exit as error:
         return error.exit_code
-    except usage.NoArgsIsHelpError as error:
-        error.show(file=sys.stderr)
-        return error.exit_code
-    except usage.ClickException as error:
-        where = getattr(error, "ctx", None)
-        path = where.command_path if where is not None else f"opsctl {name}"
-        raise ConfigError(_lower(error.format_message()), hint=f"{path} --help") from None
+    except typer.TyperException as error:
+        return _usage(invocation, name, error)
     except SystemExit as error:
-        # click ends the process itself on a closed pipe, with 1 and with its own stdout.
+        # typer ends the process itself on a closed pipe, with 1 and with its own stdout.
         if isinstance(error.__context__, BrokenPipeError):
             raise error.__context__ from None
         raise
     return result if isinstance(result, int) else 0
 
 
+def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
+    """What the command line has wrong. Raises ConfigError, or prints the help of a bare group."""
+    context: Context | None = getattr(error, "ctx", None)
+    message = error.format_message()
+    if context is not None and message == context.get_help():
+        sys.stderr.write(message + "\n")
+        return error.exit_code
+    if context is not None and context.command.name == "plan":
+        invocation.planning = True
+    path = context.command_path if context is not None else f"opsctl {name}"
+    raise ConfigError(_lower(message), hint=f"{path} --help")
+
+
 def _lower(sentence: str) -> str:
-    """click's sentence in the manner of ours: `no such option: --x`."""
+    """typer's sentence in the manner of ours: `no such option: --x`."""
     return sentence[:1].lower() + sentence[1:].removesuffix(".")

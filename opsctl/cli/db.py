@@ -1,26 +1,21 @@
 """`opsctl db`: the cache, its subnet group and its security group."""
 
-from typing import Annotated
-
 import typer
 
 from opsctl.cli import stack
-from opsctl.cli.options import Yes, group, opened
-from opsctl.stacks import definition
+from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
+from opsctl.cli.run import Answers
+from opsctl.stacks import change, definition, remove
 
 app = group("The database stack: ElastiCache, its security group and its subnet group.")
-DryRun = Annotated[bool, typer.Option(help="The same as `plan`.")]
-Confirm = Annotated[
-    str | None, typer.Option("--confirm", metavar="STACK", help="Its name, when data is lost.")
-]
 
 
 @app.command()
 def plan(context: typer.Context) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
-    invocation = opened(context)
-    invocation.warn()
-    return stack.plan(invocation, definition.db(invocation.config))
+    invocation = plan_only(context)
+    desired, bucket = definition.db(invocation.config), invocation.config.aws.bucket
+    return stack.plan(invocation, change.preview(invocation.clients, desired, bucket=bucket))
 
 
 @app.command()
@@ -31,25 +26,27 @@ def up(
     confirm: Confirm = None,
 ) -> int:
     """Create or update the stack, and follow it to its end."""
+    if dry_run:
+        return plan(context)
     invocation = opened(context)
     invocation.warn()
-    wanted = definition.db(invocation.config)
-    if dry_run:
-        return stack.plan(invocation, wanted)
-    stack.up(invocation, wanted, yes=yes, confirm=confirm)
-    return stack.status(invocation, wanted.name)
+    desired, bucket = definition.db(invocation.config), invocation.config.aws.bucket
+    procedure = change.up(invocation.clients, desired, bucket=bucket)
+    stack.change(invocation, procedure, Answers(yes, confirm or ()))
+    return stack.status(invocation, "db")
 
 
 @app.command()
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the stack, and the cache with it."""
     invocation = opened(context)
-    stack.down(invocation, definition.stack_name(invocation.config, "db"), yes=yes, confirm=confirm)
-    return 0
+    name = definition.stack_name(invocation.config, "db")
+    users = definition.stack_name(invocation.config, "ecs")
+    procedure = remove.down(invocation.clients, "db", name, users=users)
+    return stack.change(invocation, procedure, Answers(yes, confirm or ()))
 
 
 @app.command()
 def status(context: typer.Context) -> int:
     """Show the stack's state and outputs."""
-    invocation = opened(context)
-    return stack.status(invocation, definition.stack_name(invocation.config, "db"))
+    return stack.status(opened(context), "db")

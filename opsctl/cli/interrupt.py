@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from opsctl.cli.console import Console
+from opsctl.cli.screens.console import Console
 
 
 class Choice(Enum):
@@ -11,18 +11,20 @@ class Choice(Enum):
     WAIT = "w"
 
 
-def ask(console: Console, what: str) -> Choice:
+def ask(console: Console, subject: str, *, cancellable: bool) -> Choice:
     """Without a terminal the answer is to detach, said aloud; so is a second Ctrl-C."""
     if not console.interactive:
-        console.say(f"{what}: interrupted without a terminal, so it is left running")
+        console.say(f"{subject}: interrupted without a terminal, so it is left running")
         return Choice.DETACH
-    console.say(f"\n{what}: [d]etach and leave it running, [c]ancel it, or [w]ait on?")
+    cancel = "[c]ancel it, " if cancellable else ""
+    console.say(f"\n{subject}: [d]etach and leave it running, {cancel}or [w]ait on?")
+    letters = "d/c/w" if cancellable else "d/w"
     while True:
         try:
-            answer = console.ask("d/c/w ").strip().lower()[:1]
+            answer = console.ask(f"{letters} ").strip().lower()[:1]
         except KeyboardInterrupt:
             return Choice.DETACH
-        if answer in ("d", "c", "w"):
+        if answer in letters.split("/"):
             return Choice(answer)
         if not answer:
             return Choice.WAIT

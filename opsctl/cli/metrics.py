@@ -1,30 +1,23 @@
 """`opsctl metrics`: the curated metrics with sparklines, all of them in one call."""
 
-import csv
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Option
 
-from opsctl import aws
 from opsctl.cli import moments, options
-from opsctl.config.duration import format_duration, parse_duration
+from opsctl.cli.screens.metrics import MetricsScreen
+from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError
-from opsctl.metrics import catalogue, screen
-from opsctl.metrics.catalogue import Targets
+from opsctl.metrics import catalogue
 from opsctl.metrics.fetch import fetch
-from opsctl.metrics.series import Series, window
-from opsctl.metrics.targets import find
-
-if TYPE_CHECKING:
-    from mypy_boto3_ecs.client import ECSClient
+from opsctl.metrics.series import window
+from opsctl.metrics.targets import LOOK, targets
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-_WIDTH = 30
 
 
 @app.command()
@@ -47,44 +40,18 @@ def metrics(
     """
     invocation = options.opened(context)
     groups = catalogue.chosen(names or [])
-    config, clients = invocation.config, invocation.clients
-    targets = find(
-        clients.cloudformation,
-        clients.ec2,
-        system=config.system,
-        ecs=config.ecs,
-        db=config.db,
-        logs=config.logs,
-        network=config.network,
-    )
-    queries = list(catalogue.queries(groups, targets))
-    if "asg" in groups or "lb" in groups:
-        _say_what_is_missing(invocation, targets)
-    asked, pause = None if period == "auto" else _seconds(period), _seconds(every)
+    length, pause = None if period == "auto" else _seconds(period), _seconds(every)
+    in_place = watch and sys.stdout.isatty() and not invocation.console.plain
+    screen = MetricsScreen(invocation.console, groups, csv=as_csv, in_place=in_place)
     while True:
+        snapshot = invocation.reader(LOOK)
+        queries = list(catalogue.queries(groups, targets(snapshot, invocation.config)))
         now = datetime.now(UTC)
-        over = window(moments.moment(since, now=now, zone=UTC), now, asked)
-        found = fetch(clients.cloudwatch, queries, over)
-        if watch and sys.stdout.isatty() and not invocation.console.plain:
-            sys.stdout.write("\x1b[H\x1b[2J")
-        if invocation.console.json:
-            _emit(invocation, found)
-        elif as_csv:
-            _csv(found)
-        else:
-            tasks = _tasks(clients.ecs, targets) if "service" in groups else ""
-            _table(invocation, groups, found, now, tasks)
+        over = window(moments.moment(since, now=now, zone=UTC), now, length)
+        screen.show(snapshot, fetch(invocation.clients.cloudwatch, queries, over), now)
         if not watch:
             return
         time.sleep(pause)
-
-
-def _say_what_is_missing(invocation: options.Invocation, targets: Targets) -> None:
-    if not targets.dimensions["LoadBalancer"]:
-        invocation.console.say(
-            f"stack {invocation.config.system}-ecs is not there: "
-            "nothing to show for lb and asg; opsctl ecs up"
-        )
 
 
 def _seconds(text: str) -> int:
@@ -94,93 +61,7 @@ def _seconds(text: str) -> int:
         raise ConfigError(str(error)) from error
     if seconds < 1 or (seconds > 59 and seconds % 60):
         raise ConfigError(
-            f"`{text}` is no period; write 30s or 5m: seconds below a minute, or whole minutes"
+            f"not a valid period: `{text}`",
+            hint="for instance 30s or 5m: seconds below a minute, or whole minutes",
         )
     return seconds
-
-
-def _tasks(ecs: "ECSClient", targets: Targets) -> str:
-    """What ECS counts itself, now; '' when there is no such service."""
-    cluster, service = targets.dimensions["ClusterName"], targets.dimensions["ServiceName"]
-    try:
-        found = ecs.describe_services(cluster=cluster, services=[service])["services"]
-    except Exception as error:
-        if aws.code(error) == "ClusterNotFoundException":
-            return ""
-        raise
-    if not found or found[0]["status"] == "INACTIVE":
-        return ""
-    return (
-        f"{found[0]['runningCount']} running, {found[0]['pendingCount']} pending, "
-        f"{found[0]['desiredCount']} desired"
-    )
-
-
-def _table(
-    invocation: options.Invocation,
-    groups: Sequence[str],
-    found: Sequence[Series],
-    now: datetime,
-    tasks: str,
-) -> None:
-    """One table with a heading row for each group, so that the columns line up."""
-    if found:
-        over = found[0].window
-        invocation.console.data(
-            f"{invocation.config.system}  {over.start:%Y-%m-%d %H:%M} to "
-            f"{over.end:%Y-%m-%d %H:%M}Z, a point every "
-            f"{format_duration(over.time(1) - over.start)}"
-        )
-    rows: list[tuple[str, ...]] = []
-    blank = ("",) * (len(screen.HEADER) - 1)
-    for group in groups:
-        mine = [series for series in found if series.query.metric.group == group]
-        if not mine:
-            continue
-        rows.append((f"{group}: {catalogue.GROUPS[group]}", *blank))
-        if group == "service" and tasks:
-            rows.append((f"  tasks now: {tasks}", *blank))
-        for series in mine:
-            label, *cells = screen.row(series, now, _WIDTH)
-            rows.append((f"  {label}", *cells))
-    invocation.console.table(screen.HEADER, rows)
-
-
-def _emit(invocation: options.Invocation, found: Sequence[Series]) -> None:
-    for series in found:
-        metric = series.query.metric
-        invocation.console.emit(
-            "metric",
-            group=metric.group,
-            namespace=metric.namespace,
-            metric=metric.name,
-            statistic=metric.statistic,
-            dimensions=series.query.dimensions,
-            unit=metric.unit,
-            tells=metric.tells,
-            status=series.status,
-            period_seconds=series.window.period,
-            start=series.window.start,
-            end=series.window.end,
-            points=series.points,
-        )
-
-
-def _csv(found: Sequence[Series]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("time", "group", "metric", "about", "statistic", "period", "value"))
-    for series in found:
-        metric = series.query.metric
-        for index, point in enumerate(series.points):
-            if point is not None:
-                writer.writerow(
-                    (
-                        series.window.time(index).isoformat(),
-                        metric.group,
-                        metric.name,
-                        series.query.about,
-                        metric.statistic,
-                        series.window.period,
-                        point,
-                    )
-                )

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from opsctl.cli.console import Console
-from opsctl.errors import AwsError, ConfigError
+from opsctl.cli.screens.console import Console
+from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
     from opsctl.config.load import Loaded
     from opsctl.config.model import Config
+    from opsctl.snapshot.read import Reader
 
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env"}
 _SET = "--set"
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Confirm = Annotated[
+    list[str] | None,
+    typer.Option("--confirm", metavar="NAME", help="A name to be typed, when data is lost."),
+]
 Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
 
 
@@ -42,7 +47,10 @@ class Invocation:
         self.environ = environ
         self.overrides = tuple(overrides)
         self.debug = debug
-        self.console = Console(json=json, plain=plain or "NO_COLOR" in environ)
+        # Whether exit code 2 says that something would change, and so not that the config is bad.
+        self.planning = False
+        plain = plain or "NO_COLOR" in environ or environ.get("TERM") == "dumb"
+        self.console = Console(json=json, plain=plain, options=self._repeated())
 
     @classmethod
     def parse(cls, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Self, list[str]]:
@@ -73,6 +81,17 @@ class Invocation:
         )
         return invocation, rest
 
+    def _repeated(self) -> list[str]:
+        """The global options that a command of a hint must carry to mean this very system."""
+        words: list[str] = []
+        if self.environment:
+            words += ["--env", self.environment]
+        if self.path != Path("opsctl.yaml"):
+            words += ["--config", str(self.path)]
+        for override in self.overrides:
+            words += ["--set", override]
+        return words
+
     @cached_property
     def loaded(self) -> "Loaded":
         from opsctl.config import load
@@ -97,20 +116,27 @@ class Invocation:
     def clients(self) -> "Clients":
         from opsctl import aws
 
-        return aws.connect(self.config.aws, debug=self.console.debug if self.debug else None)
+        return aws.connect(
+            self.config.aws,
+            patience=aws.Patience(tell=self._tell_silence),
+            debug=self.console.debug if self.debug else None,
+        )
 
-    def checked_clients(self) -> "Clients":
-        """The clients, once the caller's account is known to be the config's: before changes."""
-        expected = self.config.aws.account
-        if expected is not None:
-            found = self.clients.sts.get_caller_identity()["Account"]
-            if found != expected:
-                raise AwsError(
-                    f"these credentials belong to account {found}, "
-                    f"but `aws.account` in {self.path} is {expected}",
-                    hint="choose the right credentials, for instance with AWS_PROFILE",
-                )
-        return self.clients
+    @cached_property
+    def reader(self) -> "Reader":
+        from opsctl.snapshot.read import Reader
+        from opsctl.snapshot.snapshot import Names
+
+        return Reader(self.clients, Names.of(self.config))
+
+    def _tell_silence(self, error: BaseException) -> None:
+        from opsctl import aws
+
+        reason = aws.translate(error)
+        self.console.warn(
+            f"AWS does not answer ({reason.message if reason else error}); "
+            "what runs there continues; retrying for up to 3 minutes"
+        )
 
 
 def _following(words: Iterator[str], name: str) -> str:
@@ -125,6 +151,27 @@ def opened(context: typer.Context) -> Invocation:
     invocation = context.obj
     assert isinstance(invocation, Invocation)
     return invocation
+
+
+def plan_only(context: typer.Context) -> Invocation:
+    """The same for a command that only plans: its exit code 2 means "different"."""
+    invocation = opened(context)
+    invocation.planning = True
+    return invocation
+
+
+def _planning(context: typer.Context, value: bool) -> bool:
+    if value:
+        plan_only(context)
+    return value
+
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        help="Show what would be done; change nothing.", callback=_planning, is_eager=True
+    ),
+]
 
 
 def group(about: str) -> typer.Typer:

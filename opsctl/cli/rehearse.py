@@ -1,16 +1,14 @@
 """`opsctl rehearse`: see a failure before the first bad night."""
 
-import tempfile
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from opsctl.cli.console import Console
+from opsctl.cli import sandbox_process
 from opsctl.cli.options import group, opened
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
-from opsctl.sandbox import rehearsal
-from opsctl.sandbox.rehearsal import Rehearsal, RehearsalEvent
 
 app = group("Run a command against a prepared failure.")
 
@@ -26,38 +24,40 @@ def rehearse(
     invocation = opened(context)
     console = invocation.console
     if name is None:
-        _list(console)
+        _list(console, list(sandbox_process.run(["rehearsals"], invocation.environ)))
         return 0
-    chosen = rehearsal.load(name)
-    with tempfile.TemporaryDirectory(prefix="opsctl-rehearsal-") as folder:
-        for event in rehearsal.run(chosen, Path(folder), invocation.environ, json=console.json):
-            _show(console, event)
+    options = ["--json"] if console.json else []
+    items = sandbox_process.run(["rehearse", *options, "--", name], invocation.environ)
+    chosen = next(items)
+    for event in items:
+        _show(console, event)
     judge(console, chosen, event)
     return 0
 
 
-def _list(console: Console) -> None:
-    for one in rehearsal.every():
-        console.emit("rehearsal", name=one.name, tells=one.tells, command=list(one.command))
+def _list(console: Console, rehearsals: list[dict[str, Any]]) -> None:
+    for one in rehearsals:
+        console.emit("rehearsal", name=one["name"], tells=one["tells"], command=one["command"])
     if not console.json:
-        rows = [(one.name, one.tells) for one in rehearsal.every()]
+        rows = [(one["name"], one["tells"]) for one in rehearsals]
         console.table(("SCENARIO", "WHAT GOES WRONG"), rows)
 
 
-def _show(console: Console, event: RehearsalEvent) -> None:
-    console.emit("rehearsal_event", **vars(event))
-    if event.kind == "step":
-        console.say(f"- {event.text}")
-    elif event.kind == "screen" and not console.json:
-        console.data(f"  {event.text}")
+def _show(console: Console, event: Mapping[str, Any]) -> None:
+    members = {key: value for key, value in event.items() if key != "type"}
+    console.emit("rehearsal_event", **members)
+    if event["kind"] == "step":
+        console.say(f"- {event['text']}")
+    elif event["kind"] == "screen" and not console.json:
+        console.data(f"  {event['text']}")
 
 
-def judge(console: Console, chosen: Rehearsal, result: RehearsalEvent) -> None:
-    """Raises OpsError when it ended otherwise than its file says."""
-    console.say(f"exit code {result.exit_code}; see docs/exit-codes.md")
-    console.say(f"what was wrong: {chosen.tells} ({chosen.cause})")
-    if result.otherwise:
+def judge(console: Console, rehearsal: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Raises OpsError when the command did not end as the rehearsal's file says."""
+    console.say(f"exit code {result['exit_code']}; see docs/exit-codes.md")
+    console.say(f"what was wrong: {rehearsal['tells']} ({rehearsal['cause']})")
+    if result["otherwise"]:
         raise OpsError(
-            f"`{chosen.name}` did not end as it should: {'; '.join(result.otherwise)}",
-            hint=f"compare with opsctl/sandbox/rehearsals/{chosen.name}.yaml",
+            f"`{rehearsal['name']}` did not end as its file says: {'; '.join(result['otherwise'])}",
+            hint=f"compare with {rehearsal['file']}",
         )

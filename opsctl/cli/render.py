@@ -49,14 +49,14 @@ def render(
 
 
 def _text(invocation: Invocation, what: str) -> str:
-    from opsctl.stacks import definition, resources
+    from opsctl.stacks import definition, template
 
     config = invocation.config
     if what == "caddyfile":
         return _caddyfile(invocation)
     if what == "task-definition":
-        template = definition.ecs(config).template
-        return json.dumps(resources.properties(template, "TaskDefinition"), indent=2) + "\n"
+        text = definition.ecs(config).template
+        return json.dumps(template.properties(text, "TaskDefinition"), indent=2) + "\n"
     builders = {
         "db": definition.db,
         "ecr": definition.ecr,

@@ -1,14 +1,11 @@
 """`opsctl sandbox`: an AWS on this machine."""
 
-from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any
 
 import typer
 
+from opsctl.cli import sandbox_process
 from opsctl.cli.options import group, opened
-from opsctl.errors import ConfigError
-from opsctl.sandbox import environment, lifecycle
-from opsctl.sandbox.home import Home, Sandbox, Settings, Tasks
 
 app = group("Run an AWS on this machine.")
 
@@ -33,40 +30,40 @@ def up(
 ) -> None:
     """Start it in the background; every other command then works as on AWS."""
     invocation = opened(context)
-    if tasks not in get_args(Tasks):
-        raise ConfigError(f"--tasks is {', '.join(get_args(Tasks))}, not `{tasks}`")
-    settings = Settings(
-        name=name,
-        region=region,
-        tasks=cast(Tasks, tasks),
-        max_processes=max_processes,
-        speed=speed,
-        seed=seed,
-    )
-    home = Home(Path.cwd(), name)
-    for event in lifecycle.up(home, settings, invocation.environ, port=port):
-        invocation.console.say(event.message)
-        if event.sandbox is not None:
-            invocation.console.emit("sandbox", **_fields(event.sandbox))
-    invocation.console.say(f'next: eval "$(opsctl sandbox env{home.option})"')
+    settings = {
+        "--port": port,
+        "--region": region,
+        "--tasks": tasks,
+        "--max-processes": max_processes,
+        "--speed": speed,
+        "--seed": seed,
+    }
+    options = [f"{option}={value}" for option, value in settings.items()]
+    for item in sandbox_process.run(["up", f"--name={name}", *options], invocation.environ):
+        if item["type"] == "sandbox":
+            invocation.console.emit("sandbox", **_members(item))
+        else:
+            invocation.console.say(item["message"])
+    option = "" if name == "default" else f" --name {name}"
+    invocation.console.say(f'next: eval "$(opsctl sandbox env{option})"')
 
 
 @app.command()
 def down(context: typer.Context, name: Name = "default") -> None:
     """Stop it and everything it started."""
     invocation = opened(context)
-    for event in lifecycle.down(Home(Path.cwd(), name)):
-        invocation.console.say(event.message)
+    for item in sandbox_process.run(["down", f"--name={name}"], invocation.environ):
+        invocation.console.say(item["message"])
 
 
 @app.command()
 def status(context: typer.Context, name: Name = "default") -> None:
     """Say whether it runs, and where."""
     invocation = opened(context)
-    sandbox = lifecycle.running(Home(Path.cwd(), name))
-    invocation.console.emit("sandbox", **_fields(sandbox))
+    [item] = sandbox_process.run(["status", f"--name={name}"], invocation.environ)
+    invocation.console.emit("sandbox", **_members(item))
     if not invocation.console.json:
-        for key, value in _fields(sandbox).items():
+        for key, value in _members(item).items():
             invocation.console.data(f"{key.replace('_', ' '):<14} {value}")
 
 
@@ -74,24 +71,11 @@ def status(context: typer.Context, name: Name = "default") -> None:
 def env(context: typer.Context, name: Name = "default") -> None:
     """Print the `AWS_*` exports: `eval "$(opsctl sandbox env)"`."""
     invocation = opened(context)
-    values = environment.variables(lifecycle.running(Home(Path.cwd(), name)))
-    invocation.console.emit("environment", **values)
+    [item] = sandbox_process.run(["env", f"--name={name}"], invocation.environ)
+    invocation.console.emit("environment", **item["values"])
     if not invocation.console.json:
-        invocation.console.data(environment.exports(values))
+        invocation.console.data(item["exports"])
 
 
-def _fields(sandbox: Sandbox) -> dict[str, object]:
-    settings = sandbox.settings
-    return {
-        "name": settings.name,
-        "endpoint": sandbox.endpoint,
-        "pid": sandbox.pid,
-        "cache": f"127.0.0.1:{sandbox.cache_port}",
-        "redis": sandbox.redis,
-        "tasks": settings.tasks,
-        "engine": sandbox.engine,
-        "speed": settings.speed,
-        "region": settings.region,
-        "account": settings.account,
-        "started_at": sandbox.started_at,
-    }
+def _members(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "type"}

@@ -6,7 +6,7 @@ Values only: reading files, overlays and origins live in `load`. A name left out
 
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     WithJsonSchema,
+    create_model,
 )
 
+from opsctl.config import sources
 from opsctl.config.document import written
 from opsctl.config.duration import format_duration, parse_duration
 
@@ -214,16 +216,30 @@ class Image(Section):
     keep: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
-class Logs(Section):
-    app: Text = ""
-    stdout: Text = ""
-    ecs: Text = ""
-    agent: Text = ""
+if TYPE_CHECKING:
+    _LogGroups = Section
+else:
+    # One key for each log source: the name of its log group.
+    _LogGroups = create_model(
+        "LogGroups", __base__=Section, **{name: (Text, "") for name in sources.NAMES}
+    )
+
+
+class Logs(_LogGroups):
     stream_name_root: Text = ""
     retention_days: Annotated[int, AfterValidator(_retention)] = 30
     kms_key: Text | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
     max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"
+
+    def group(self, source: str) -> str:
+        """The log group of a source, by its name."""
+        return str(getattr(self, source))
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The log group of every source."""
+        return {name: self.group(name) for name in sources.NAMES}
 
 
 class Caddyfile(Section):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from opsctl.config import sources
 from opsctl.config.document import Path
 
 # What an empty or absent key becomes; `{system}` is `name`, or `name-environment`.
@@ -22,10 +23,7 @@ DERIVED: Mapping[tuple[str, ...], str] = {
     ("load_balancer", "target_group_name"): "{system}",
     ("load_balancer", "security_group_name"): "{system}-load-balancer",
     ("image", "repository"): "{system}",
-    ("logs", "app"): "/{system}/app",
-    ("logs", "stdout"): "/{system}/stdout",
-    ("logs", "ecs"): "/{system}/ecs",
-    ("logs", "agent"): "/{system}/agent",
+    **{("logs", source): f"/{{system}}/{source}" for source in sources.NAMES},
     ("logs", "stream_name_root"): "{system}-",
 }
 
@@ -60,10 +58,7 @@ LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("load_balancer", "target_group_name"): _BALANCER,
     ("load_balancer", "security_group_name"): _GROUP,
     ("image", "repository"): (256, *_REPOSITORY),
-    ("logs", "app"): _LOG_GROUP,
-    ("logs", "stdout"): _LOG_GROUP,
-    ("logs", "ecs"): _LOG_GROUP,
-    ("logs", "agent"): _LOG_GROUP,
+    **{("logs", source): _LOG_GROUP for source in sources.NAMES},
     # The service adds a timestamp and a task id to the root; streams may have 512.
     ("logs", "stream_name_root"): (400, r"[^:*]+", "anything without : and *"),
 }

@@ -1,20 +1,31 @@
 """Will the service take this Caddyfile, and does it agree with the stacks? Its own parser answers.
 
-The service is run as a process, never imported: it may be another version than this tool's.
+The parser is the one that opsctl brings along, run as a process of its own, isolated from
+whatever lies beside the config: nothing of the project's is executed, and nothing is written
+there. The image build checks once more, with the project's own copy of the service.
 """
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opsctl import project
 from opsctl.errors import TemplateError
 
 _PORT = re.compile(r":(\d+)$")
+_SECONDS = 20
+# `-I` leaves out the current directory, PYTHON… variables and the user's packages.
+_RUN = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('service', run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +36,21 @@ class Facts:
     redis: tuple[str, ...]
 
 
-def read(file: Path, *, directory: Path, source: str = "") -> Facts | None:
-    """None when no service is beside the file or installed: then only the image build checks it.
+def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
+    """Check the Caddyfile `text` as if it lay in `directory` under `name`.
 
-    Raises TemplateError with the parser's own `FILE:LINE - message`; FILE is `source` where given:
-    what `file` was filled from, line by line.
+    Raises TemplateError with the parser's own `FILE:LINE - message`; FILE is `source`, which
+    `text` was filled from line by line.
     """
-    checked = _service(directory, "check", file)
-    if "No module named service" in checked.stderr:
-        return None
-    if checked.returncode:
-        said = checked.stderr.strip().replace(f"{file}:", f"{source or file}:")
-        raise TemplateError(
-            f"the service refuses this Caddyfile: {said}",
-            hint="correct the template; the Caddyfile is made from it",
-        )
-    return facts(json.loads(_service(directory, "adapt", file).stdout))
+    with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-") as folder:
+        file = Path(folder, Path(name).name)
+        for entry in directory.iterdir():
+            # For `import`, which reads files beside the Caddyfile.
+            if entry.name != file.name:
+                Path(folder, entry.name).symlink_to(entry.resolve())
+        file.write_text(text, encoding="utf-8")
+        _service("check", file, source)
+        return facts(json.loads(_service("adapt", file, source)))
 
 
 def facts(blocks: Iterable[Mapping[str, Any]]) -> Facts:
@@ -57,38 +67,62 @@ def facts(blocks: Iterable[Mapping[str, Any]]) -> Facts:
 
 
 def disagreements(
-    found: Facts, *, ports: Iterable[int], container_port: int, redis: str
+    stated: Facts, *, ports: Iterable[int], container_port: int, redis: str
 ) -> list[str]:
     """One sentence for each thing that would start and then not work."""
-    wanted = {*ports, container_port}
+    published = {*ports, container_port}
     sentences = [
         f"the tasks publish port {port} (`ecs.ports`), but no site of the Caddyfile listens on it"
-        for port in sorted(wanted - found.ports)
+        for port in sorted(published - stated.ports)
     ]
     sentences += [
         f"a site of the Caddyfile listens on {port}, but `ecs.ports` does not publish it"
-        for port in sorted(found.ports - wanted)
+        for port in sorted(stated.ports - published)
     ]
     sentences += [
         f"the Caddyfile names Redis at {address}, but the db stack's is at {redis}"
-        for address in found.redis
+        for address in stated.redis
         if address.rpartition("//")[2] != redis
     ]
     return sentences
 
 
-def _service(directory: Path, command: str, file: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "service", command, str(file)],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def other_version(directory: Path) -> bool:
+    """Whether `directory` holds a service of its own that is not the one that checks here."""
+    own = directory / "service"
+    return (own / "__main__.py").is_file() and _digest(own) != _digest(project.FOLDER / "service")
+
+
+def _digest(package: Path) -> str:
+    whole = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        whole.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
+def _service(command: str, file: Path, source: str) -> str:
+    """The command's output. Raises TemplateError with what the service said against the file."""
+    arguments = [sys.executable, "-I", "-c", _RUN, str(project.FOLDER), command, str(file)]
+    try:
+        done = subprocess.run(
+            arguments, cwd=file.parent, capture_output=True, text=True, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise TemplateError(
+            f"checking the Caddyfile took longer than {_SECONDS} seconds",
+            hint=f"look for a loop of imports in {source}",
+        ) from None
+    if done.returncode:
+        reasons = done.stderr.strip().replace(f"{file}:", f"{source}:")
+        raise TemplateError(
+            f"the service refuses this Caddyfile: {reasons}",
+            hint=f"correct {source}; the Caddyfile is made from it",
+        )
+    return done.stdout
 
 
 def _port(key: str) -> int:
     """The service's own reading: `http` is 80, and 2015 is v1's default."""
-    if found := _PORT.search(key.rstrip("/")):
-        return int(found[1])
+    if number := _PORT.search(key.rstrip("/")):
+        return int(number[1])
     return 80 if key.startswith("http://") or key.endswith(":http") else 2015

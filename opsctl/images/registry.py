@@ -1,7 +1,7 @@
 """ECR's side of an image: the repository, a login that is not kept, and what a tag points at."""
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from opsctl.errors import DockerError, OpsError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
 
 _DELETED_AT_ONCE = 100  # the API's limit
 
@@ -68,21 +69,38 @@ def resolve(ecr: "ECRClient", repository: Repository, reference: str) -> str:
     return f"{repository.uri}@{found}"
 
 
-def prune(
-    ecr: "ECRClient", repository: Repository, *, keep: int, used: Collection[str]
-) -> list[str]:
-    """Remove all but the newest `keep` images and those whose references are in `used`."""
-    found: list[tuple[datetime, str]] = []
+def prune(ecr: "ECRClient", repository: Repository, *, keep: int, used: Collection[str]) -> int:
+    """Remove all but the newest `keep` images and those whose references are in `used`.
+
+    Returns how many are gone.
+    """
+    images: list[tuple[datetime, str]] = []
     for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):
-        found += [(each["imagePushedAt"], each["imageDigest"]) for each in page["imageDetails"]]
+        images += [(image["imagePushedAt"], image["imageDigest"]) for image in page["imageDetails"]]
     in_use = {reference.rpartition("@")[2] for reference in used}
-    old = [digest for _, digest in sorted(found, reverse=True)[keep:] if digest not in in_use]
-    for start in range(0, len(old), _DELETED_AT_ONCE):
-        batch = old[start : start + _DELETED_AT_ONCE]
-        ecr.batch_delete_image(
-            repositoryName=repository.name, imageIds=[{"imageDigest": digest} for digest in batch]
-        )
-    return old
+    old = [digest for _, digest in sorted(images, reverse=True)[keep:] if digest not in in_use]
+    return _delete(ecr, repository.name, [{"imageDigest": digest} for digest in old])
+
+
+def empty(ecr: "ECRClient", name: str) -> None:
+    """Remove every image, so that the repository can be deleted; nothing without a repository."""
+    if not name:
+        return
+    try:
+        for page in ecr.get_paginator("list_images").paginate(repositoryName=name):
+            _delete(ecr, name, page["imageIds"])
+    except ecr.exceptions.RepositoryNotFoundException:
+        return
+
+
+def _delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierTypeDef]") -> int:
+    """How many are gone: ECR answers 200 also for images that it keeps, and says why."""
+    kept = 0
+    for start in range(0, len(images), _DELETED_AT_ONCE):
+        batch = images[start : start + _DELETED_AT_ONCE]
+        answer = ecr.batch_delete_image(repositoryName=repository, imageIds=batch)
+        kept += len(answer.get("failures", ()))
+    return len(images) - kept
 
 
 def _digest(ecr: "ECRClient", repository: Repository, wanted: dict[str, str]) -> str | None:

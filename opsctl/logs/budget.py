@@ -3,6 +3,8 @@
 A refusal halves the rate, an answer adds a little back (AIMD), so several tails share a quota.
 """
 
+from typing import Self
+
 # Per second, account and Region; not adjustable. docs.aws.amazon.com, CloudWatch Logs quotas.
 _QUOTA = {
     "us-east-1": 25.0,
@@ -27,6 +29,13 @@ class Budget:
         self.burst = max(1.0, rate if burst is None else burst)
         self._tokens = self.burst
         self._at: float | None = None
+
+    @classmethod
+    def of(cls, region: str, rate: float | None, *, following: bool) -> Self:
+        """A follower leaves half of the quota to others; what ends by itself may use it all."""
+        if rate is not None:
+            return cls(rate)
+        return cls(quota(region) / 2) if following else cls(quota(region), burst=50)
 
     def wait(self, now: float) -> float:
         """Seconds until the next call is allowed."""

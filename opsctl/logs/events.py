@@ -1,4 +1,4 @@
-"""What a tail reads and what it yields: sources, events and notices. Values only.
+"""What a tail reads and what it yields: groups, events and notices. Values only.
 
 Times are milliseconds of the server's clock, as CloudWatch Logs gives them.
 """
@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-ORDER = ("app", "stdout", "ecs", "agent")
-
 
 @dataclass(frozen=True, slots=True)
-class LogSource:
-    """A log group under the name we know it by."""
+class LogGroup:
+    """A log group of CloudWatch, under the name of its source."""
 
+    source: str
     name: str
-    group: str
 
 
 class LogEvent(NamedTuple):

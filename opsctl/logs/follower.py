@@ -1,4 +1,4 @@
-"""What is known of one source: the sweeps done, the ids taken, the windows learned. Pure.
+"""What is known of one log group: the sweeps done, the ids taken, the windows learned. Pure.
 
 Overlapping windows by the server's clock lose nothing inside the look-back; ids remembered above
 a floor repeat nothing. The start is never derived from the newest event: a fast stream says
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opsctl.logs.events import LogEvent, LogSource, Selection
+from opsctl.logs.events import LogEvent, LogGroup, Selection
 from opsctl.logs.seen import Seen
 from opsctl.logs.sweep import MINUTE, Sweep
 
@@ -31,14 +31,14 @@ class Bookmark:
 class Follower:
     def __init__(
         self,
-        source: LogSource,
+        group: LogGroup,
         selection: Selection,
         *,
         since: int,
         until: int | None,
         look_back: int,
     ) -> None:
-        self.source = source
+        self.group = group
         self.selection = selection
         self.since = since
         self.until = until
@@ -105,7 +105,7 @@ class Follower:
 
     def _new(self, raw: Iterable[Mapping[str, Any]]) -> list[LogEvent]:
         narrow, admits, add = self.selection.narrow, self.selection.admits, self.seen.add
-        name = self.source.name
+        name = self.group.source
         return [
             LogEvent(
                 event["timestamp"],

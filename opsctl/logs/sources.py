@@ -1,4 +1,4 @@
-"""The four log groups of the system: which are meant, which exist, what lies near a wrong name."""
+"""The system's log groups: which are meant, which exist, what lies near a wrong name."""
 
 import difflib
 from collections.abc import Sequence
@@ -7,53 +7,63 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl import aws
+from opsctl.config.sources import NAMES, SOURCES
 from opsctl.errors import ConfigError
-from opsctl.logs.events import ORDER, LogSource
+from opsctl.logs.events import LogGroup, Notice, Selection
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
     from opsctl.config.model import Logs
 
-ABOUT = {
-    "app": "errors of the filter chain, a stream per task",
-    "stdout": "container output, a stream per task",
-    "ecs": "ECS on the host, a stream per instance",
-    "agent": "the ECS agent, a stream per instance",
-}
-
 
 @dataclass(frozen=True, slots=True)
-class SourceStatus:
-    source: LogSource
+class LogGroupStatus:
+    """`stream` is the newest one; CloudWatch may be an hour behind in this."""
+
+    group: LogGroup
     exists: bool
     retention_days: int | None = None
     stored_bytes: int = 0
-    stream: str = ""  # the newest; CloudWatch may be an hour behind in this
+    stream: str = ""
     newest: datetime | None = None
 
 
-def chosen(section: "Logs", names: Sequence[str]) -> list[LogSource]:
-    """The sources of these names, all of them by default, in a fixed order."""
+def chosen(
+    section: "Logs", names: Sequence[str], *, task: bool = False, instance: bool = False
+) -> list[LogGroup]:
+    """The groups of the sources of these names, in a fixed order.
+
+    Without names: all of them, or those that have a stream per task, or per instance.
+    """
     for name in names:
-        if name not in ORDER:
-            near = difflib.get_close_matches(name, ORDER, n=1)
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1)
             raise ConfigError(
-                f"there is no log source `{name}`; there are {', '.join(ORDER)}",
+                f"unknown log source `{name}`; choose {', '.join(NAMES)}",
                 hint=f"opsctl logs tail {near[0] if near else 'app stdout'}",
             )
-    return [LogSource(name, getattr(section, name)) for name in ORDER if name in (names or ORDER)]
+    per = "task" if task else "instance" if instance else None
+    fitting = [source.name for source in SOURCES if per in (None, source.per)]
+    return [LogGroup(name, section.group(name)) for name in NAMES if name in (names or fitting)]
 
 
-def status(logs: "CloudWatchLogsClient", source: LogSource) -> SourceStatus:
-    answer = logs.describe_log_groups(logGroupNamePrefix=source.group)
-    group = next((g for g in answer["logGroups"] if g["logGroupName"] == source.group), None)
-    if group is None:
-        return SourceStatus(source, False)
-    streams = newest_streams(logs, source.group, 1)
+def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
+    answer = logs.describe_log_groups(logGroupNamePrefix=group.name)
+    described = next(
+        (one for one in answer["logGroups"] if one["logGroupName"] == group.name), None
+    )
+    if described is None:
+        return LogGroupStatus(group, False)
+    streams = newest_streams(logs, group.name, 1)
     stream, newest = streams[0] if streams else ("", None)
-    return SourceStatus(
-        source, True, group.get("retentionInDays"), group.get("storedBytes", 0), stream, newest
+    return LogGroupStatus(
+        group,
+        True,
+        described.get("retentionInDays"),
+        described.get("storedBytes", 0),
+        stream,
+        newest,
     )
 
 
@@ -81,7 +91,26 @@ def newest_streams(
     ]
 
 
-def near(logs: "CloudWatchLogsClient", group: str) -> list[str]:
+def explain(
+    logs: "CloudWatchLogsClient", notice: Notice, groups: Sequence[LogGroup], selection: Selection
+) -> list[str]:
+    """What there is instead of a missing group or stream."""
+    if notice.kind == "missing":
+        name = next(group.name for group in groups if group.source == notice.source)
+        near = _near(logs, name)
+        return [f"  log groups that exist: {', '.join(near)}" if near else "  no log group exists"]
+    if notice.kind != "caught-up" or not selection.narrow:
+        return []
+    newest = {
+        group.source: [name for name, _ in newest_streams(logs, group.name, 3)] for group in groups
+    }
+    return [
+        f"no event of such a stream in {source}; newest: {', '.join(streams) or 'no stream at all'}"
+        for source, streams in newest.items()
+    ]
+
+
+def _near(logs: "CloudWatchLogsClient", group: str) -> list[str]:
     """Groups that exist and look like this one; any few when none does."""
-    names = [found["logGroupName"] for found in logs.describe_log_groups(limit=50)["logGroups"]]
+    names = [one["logGroupName"] for one in logs.describe_log_groups(limit=50)["logGroups"]]
     return difflib.get_close_matches(group, names, n=3, cutoff=0.5) or names[:5]

@@ -15,7 +15,7 @@ from opsctl import aws
 from opsctl.errors import AwsError, OpsError
 from opsctl.logs.budget import Budget
 from opsctl.logs.clock import ServerClock
-from opsctl.logs.events import LogEvent, LogSource, Notice, Selection
+from opsctl.logs.events import LogEvent, LogGroup, Notice, Selection
 from opsctl.logs.follower import Bookmark, Follower
 from opsctl.logs.order import Holdback
 
@@ -60,7 +60,7 @@ class Tail:
     def __init__(
         self,
         logs: "CloudWatchLogsClient",
-        sources: Sequence[LogSource],
+        groups: Sequence[LogGroup],
         *,
         since: datetime | timedelta,
         until: datetime | None = None,
@@ -72,7 +72,7 @@ class Tail:
         resume: Mapping[str, Bookmark] | None = None,
     ) -> None:
         self._logs = logs
-        self._sources = sources
+        self._groups = groups
         self._since = since
         self._until = until
         self._follow = follow and until is None
@@ -91,7 +91,7 @@ class Tail:
     def run(self) -> Iterator[Sequence[LogEvent] | Notice]:
         """Releases in order, each to be written and flushed at once, and notices in between."""
         self._ask_the_time()
-        self._followers = [self._follower(source) for source in self._sources]
+        self._followers = [self._follower(group) for group in self._groups]
         while not self._pace.stopped() and (follower := self._next()):
             now = self._pace.now()
             pause = max(follower.due - now, self._pace.budget.wait(now))
@@ -105,15 +105,15 @@ class Tail:
     def bookmarks(self) -> Mapping[str, Bookmark]:
         """Where to go on, counting only what has been handed out. Take it between two items."""
         held = self._held.ids()
-        return {follower.source.name: follower.bookmark(held) for follower in self._followers}
+        return {follower.group.source: follower.bookmark(held) for follower in self._followers}
 
-    def _follower(self, source: LogSource) -> Follower:
+    def _follower(self, group: LogGroup) -> Follower:
         now = self._clock.now(self._pace.now())
         since = self._since
         until = None if self._until is None else int(self._until.timestamp() * 1000)
         follower = Follower(
-            source,
-            self._selections.get(source.name, Selection()),
+            group,
+            self._selections.get(group.source, Selection()),
             since=int(
                 now - since.total_seconds() * 1000
                 if isinstance(since, timedelta)
@@ -122,8 +122,8 @@ class Tail:
             until=now + 60_000 if until is None and not self._follow else until,
             look_back=int(self._look_back.total_seconds() * 1000),
         )
-        if source.name in self._resume:
-            follower.resume(self._resume[source.name])
+        if group.source in self._resume:
+            follower.resume(self._resume[group.source])
         return follower
 
     def _next(self) -> Follower | None:
@@ -139,9 +139,9 @@ class Tail:
         )
 
     def _turn(self, follower: Follower) -> None:
-        """One call for one source."""
+        """One call for one log group."""
         sweep = follower.sweep or follower.begin(self._clock.now(self._pace.now()))
-        group = follower.source.group
+        group = follower.group.name
         crowded = sweep.crowded
         try:
             answer = self._call(
@@ -183,7 +183,7 @@ class Tail:
     def _ask_the_time(self) -> None:
         """First small calls, whatever they answer: every answer carries the server's date."""
         now = self._clock.now(self._pace.now())
-        group = self._sources[0].group
+        group = self._groups[0].name
         for attempt in range(_FIRST_TRIES):
             try:
                 self._call(logGroupName=group, startTime=now, endTime=now, limit=1)
@@ -234,7 +234,7 @@ class Tail:
 
     def _is_missing(self, follower: Follower) -> None:
         if follower.state != "missing":
-            self._notice("missing", follower, f"there is no log group {follower.source.group}")
+            self._notice("missing", follower, f"there is no log group {follower.group.name}")
         follower.state = "missing"
         follower.due = self._pace.now() + _MISSING_AGAIN
 
@@ -245,7 +245,7 @@ class Tail:
         follower.due = self._pace.now() + self._pace.chance() * longest
 
     def _notice(self, kind: Any, follower: Follower | None, text: str) -> None:
-        self._notices.append(Notice(kind, follower.source.name if follower else None, text))
+        self._notices.append(Notice(kind, follower.group.source if follower else None, text))
 
     def _out(self) -> Iterator[Sequence[LogEvent] | Notice]:
         now = self._clock.now(self._pace.now())

@@ -3,33 +3,23 @@
 import http.client
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+from opsctl.snapshot.targets import Listener
 
 _ATTEMPTS = 5
+_PAUSE = 1.0  # seconds
 _LONGEST = 4096
 # An entity that nobody has: where no token is needed, Redis has to be asked for the answer.
-_PATH = "/v1/cids/opsctl/entity_types/opsctl/domains/opsctl/keys/opsctl"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-    tls: bool = False
-
-    def __str__(self) -> str:
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/"
+PATH = "/v1/cids/opsctl/entity_types/opsctl/domains/opsctl/keys/opsctl"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`status` is None when nothing could be asked from this machine, which proves nothing."""
 
+    url: str
     status: int | None
     text: str
 
@@ -37,49 +27,48 @@ class Answer:
     def bad(self) -> bool:
         return self.status is not None and self.status >= 500
 
-
-def address(elbv2: "ElasticLoadBalancingv2Client", service: Mapping[str, Any]) -> Address | None:
-    """Where the service's load balancer listens; None without one."""
-    groups = [each.get("targetGroupArn") for each in service.get("loadBalancers", ())]
-    for group in filter(None, groups):
-        found = elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
-        for arn in found[0].get("LoadBalancerArns", []):
-            balancer = elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
-            listeners = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
-            if listeners:
-                first = listeners[0]
-                # An endpoint other than AWS may answer on a port of its own.
-                host, _, port = balancer["DNSName"].partition(":")
-                return Address(host, int(port or first["Port"]), first["Protocol"] == "TLS")
-    return None
+    @property
+    def sentence(self) -> str:
+        """What was asked, in a form to ask again, and what the answer shows."""
+        return f"{self.url} {self.text}"
 
 
-def reach(address: Address, *, sleep: Callable[[float], None]) -> Answer:
+def reach(listener: Listener, *, sleep: Callable[[float], None]) -> Answer:
     """Ask a few times; any HTTP answer under 500 shows that a task was reached."""
-    answer = Answer(None, "not asked")
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            sleep(1.0)
-        answer = _ask(address)
+    for _ in range(_ATTEMPTS - 1):
+        answer = _ask(listener)
         if answer.status is not None and not answer.bad:
-            break
-    return answer
+            return answer
+        sleep(_PAUSE)
+    return _ask(listener)
 
 
-def _ask(address: Address) -> Answer:
-    kind = http.client.HTTPSConnection if address.tls else http.client.HTTPConnection
-    connection = kind(address.host, address.port, timeout=5)
+def _ask(listener: Listener) -> Answer:
+    url = f"{listener.url}{PATH}"
+    kind = http.client.HTTPSConnection if listener.tls else http.client.HTTPConnection
+    connection = kind(listener.host, listener.port, timeout=5)
     try:
-        connection.request("GET", _PATH, headers={"User-Agent": "opsctl"})
+        connection.request("GET", PATH, headers={"User-Agent": "opsctl"})
         response = connection.getresponse()
         detail = _detail(response.read(_LONGEST)) if response.status >= 500 else ""
-        return Answer(response.status, f"{address} answered {response.status}{detail}")
+        return Answer(
+            url, response.status, f"answered {response.status}{detail or _shows(response.status)}"
+        )
     except socket.gaierror:
-        return Answer(None, f"{address.host} is not known on this machine, so it was not asked")
+        return Answer(url, None, "was not asked: this machine does not know the name")
     except (OSError, http.client.HTTPException) as error:
-        return Answer(None, f"{address} could not be asked from here: {error}")
+        return Answer(url, None, f"could not be asked from here: {error}")
     finally:
         connection.close()
+
+
+def _shows(status: int) -> str:
+    """What an answer without a token shows: a task answered, and perhaps Redis behind it."""
+    if status in (401, 403):
+        return ": a task answers; what is behind its token was not asked"
+    if status == 404:
+        return ": a task answers, and its store too"
+    return ": a task answers"
 
 
 def _detail(body: bytes) -> str:

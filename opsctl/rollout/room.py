@@ -5,16 +5,21 @@ stops old ones down to the minimum healthy percent. This does the same with numb
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from opsctl.errors import OpsError
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.task_definitions import TaskDefinition
 
 Lack = Literal["instances", "cpu", "memory", "ports", "limits"]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSize:
-    """`ports` are fixed host ports; dynamic ones take no room."""
+    """`cpu` in CPU units, `memory` in MiB; `ports` are fixed host ports, dynamic ones take none."""
 
     cpu: int
     memory: int
@@ -25,7 +30,8 @@ class TaskSize:
 class Instance:
     """A container instance that takes tasks: what remains on it, and what it has when empty.
 
-    `old` and `new` count the service's tasks before and after the roll.
+    CPU in units, memory in MiB. `old` and `new` count the service's tasks before and after the
+    roll.
     """
 
     id: str
@@ -39,7 +45,9 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Requirement:
+    """What a rollout needs: the service's count, its deployment configuration, the task sizes."""
+
     desired: int
     minimum_percent: int
     maximum_percent: int
@@ -79,33 +87,58 @@ class Forecast:
         return self.lack is None
 
 
-def forecast(
-    instances: Sequence[Instance], wish: Wish, *, desired: int = 0, maximum: int = 0
-) -> Forecast:
-    """`desired` and `maximum` are of instances, as the Auto Scaling group has them."""
-    steps = list(roll(instances, wish))
-    waves = tuple(step.count for step in steps if step.action == "start")
-    room = len(_place(instances, wish, wish.desired)[1])
-    if sum(waves) >= wish.desired:
-        return Forecast(room, waves)
-    last = steps[-1].instances if steps else tuple(instances)
-    return Forecast(
-        room, waves, _lack(last, wish), tuple(_choices(instances, wish, desired, maximum))
+def instances(now: Snapshot) -> tuple[Instance, ...]:
+    """The instances that take tasks, with the service's tasks on them: starting ones count too."""
+    on = Counter(task.instance for task in now.tasks if not task.is_stopped)
+    return tuple(
+        Instance(
+            id=one.id,
+            cpu=one.cpu,
+            memory=one.memory,
+            ports=one.ports,
+            whole_cpu=one.whole_cpu,
+            whole_memory=one.whole_memory,
+            old=on[one.arn],
+        )
+        for one in now.instances
+        if one.takes_tasks
     )
 
 
-def roll(instances: Sequence[Instance], wish: Wish) -> Iterator[Step]:
+def task_size(definition: TaskDefinition) -> TaskSize:
+    return TaskSize(definition.cpu, definition.memory, definition.host_ports)
+
+
+def forecast(
+    instances: Sequence[Instance], need: Requirement, *, desired: int = 0, maximum: int = 0
+) -> Forecast:
+    """`desired` and `maximum` are of instances, as the Auto Scaling group has them."""
+    steps = list(roll(instances, need))
+    waves = tuple(step.count for step in steps if step.action == "start")
+    room = len(_place(instances, need, need.desired)[1])
+    if sum(waves) >= need.desired:
+        return Forecast(room, waves)
+    last = steps[-1].instances if steps else tuple(instances)
+    return Forecast(
+        room,
+        waves,
+        _lack(last, need),
+        tuple(_choices(instances, need, desired, maximum)),
+    )
+
+
+def roll(instances: Sequence[Instance], need: Requirement) -> Iterator[Step]:
     """Yield each start and stop until all tasks are new, or nothing more can move."""
     now = tuple(instances)
     while True:
-        new, old = sum(each.new for each in now), sum(each.old for each in now)
-        allowed = min(wish.desired - new, max(wish.maximum - new - old, 0))
-        now, started = _place(now, wish, allowed)
+        new, old = sum(one.new for one in now), sum(one.old for one in now)
+        allowed = min(need.desired - new, max(need.maximum - new - old, 0))
+        now, started = _place(now, need, allowed)
         if started:
             yield Step("start", len(started), now)
-        new = sum(each.new for each in now)
-        stoppable = old if new >= wish.desired else max(new + old - wish.minimum, 0)
-        now, stopped = _stop(now, wish, min(old, stoppable))
+        new = sum(one.new for one in now)
+        stoppable = old if new >= need.desired else max(new + old - need.minimum, 0)
+        now, stopped = _stop(now, need, min(old, stoppable))
         if stopped:
             yield Step("stop", stopped, now)
         if not started and not stopped:
@@ -113,42 +146,42 @@ def roll(instances: Sequence[Instance], wish: Wish) -> Iterator[Step]:
 
 
 def _place(
-    instances: Sequence[Instance], wish: Wish, count: int
+    instances: Sequence[Instance], need: Requirement, count: int
 ) -> tuple[tuple[Instance, ...], list[str]]:
     """Start up to `count` tasks, each where the fewest are; the ids of where they went."""
-    found = {each.id: each for each in instances}
+    by_id = {one.id: one for one in instances}
     placed: list[str] = []
     while len(placed) < count:
-        fits = [each for each in found.values() if _fits(each, wish.task)]
+        fits = [one for one in by_id.values() if _fits(one, need.task)]
         if not fits:
             break
-        best = min(fits, key=lambda each: (each.new + each.old, each.new, each.id))
-        found[best.id] = replace(
+        best = min(fits, key=lambda one: (one.new + one.old, one.new, one.id))
+        by_id[best.id] = replace(
             best,
-            cpu=best.cpu - wish.task.cpu,
-            memory=best.memory - wish.task.memory,
-            ports=best.ports | wish.task.ports,
+            cpu=best.cpu - need.task.cpu,
+            memory=best.memory - need.task.memory,
+            ports=best.ports | need.task.ports,
             new=best.new + 1,
         )
         placed.append(best.id)
-    return tuple(found.values()), placed
+    return tuple(by_id.values()), placed
 
 
 def _stop(
-    instances: Sequence[Instance], wish: Wish, count: int
+    instances: Sequence[Instance], need: Requirement, count: int
 ) -> tuple[tuple[Instance, ...], int]:
     """Stop `count` old tasks, each where the most are."""
-    found = {each.id: each for each in instances}
+    by_id = {one.id: one for one in instances}
     for _ in range(count):
-        most = max(found.values(), key=lambda each: (each.old, each.id))
-        found[most.id] = replace(
+        most = max(by_id.values(), key=lambda one: (one.old, one.id))
+        by_id[most.id] = replace(
             most,
-            cpu=most.cpu + wish.old_task.cpu,
-            memory=most.memory + wish.old_task.memory,
-            ports=most.ports - wish.old_task.ports,
+            cpu=most.cpu + need.old_task.cpu,
+            memory=most.memory + need.old_task.memory,
+            ports=most.ports - need.old_task.ports,
             old=most.old - 1,
         )
-    return tuple(found.values()), count
+    return tuple(by_id.values()), count
 
 
 def _fits(instance: Instance, task: TaskSize) -> bool:
@@ -159,18 +192,18 @@ def _fits(instance: Instance, task: TaskSize) -> bool:
     )
 
 
-def _lack(instances: Sequence[Instance], wish: Wish) -> Lack:
+def _lack(instances: Sequence[Instance], need: Requirement) -> Lack:
     """What stands in the way on the instance that comes nearest to taking one more task."""
     if not instances:
         return "instances"
     lacks: list[list[Lack]] = []
-    for each in instances:
+    for one in instances:
         missing: list[Lack] = []
-        if each.cpu < wish.task.cpu:
+        if one.cpu < need.task.cpu:
             missing.append("cpu")
-        if each.memory < wish.task.memory:
+        if one.memory < need.task.memory:
             missing.append("memory")
-        if each.ports & wish.task.ports:
+        if one.ports & need.task.ports:
             missing.append("ports")
         lacks.append(missing)
     nearest = min(lacks, key=len)
@@ -178,29 +211,29 @@ def _lack(instances: Sequence[Instance], wish: Wish) -> Lack:
 
 
 def _choices(
-    instances: Sequence[Instance], wish: Wish, desired: int, maximum: int
+    instances: Sequence[Instance], need: Requirement, desired: int, maximum: int
 ) -> Iterator[str]:
     """Each smallest single change after which everything rolls."""
-    for percent in range(min(wish.minimum_percent, 100) // 5 * 5, -1, -5):
-        if percent < wish.minimum_percent and _rolls(
-            instances, replace(wish, minimum_percent=percent)
+    for percent in range(min(need.minimum_percent, 100) // 5 * 5, -1, -5):
+        if percent < need.minimum_percent and _rolls(
+            instances, replace(need, minimum_percent=percent)
         ):
             yield f"`ecs.minimum_healthy_percent: {percent}`"
             break
     if instances:
-        yield from _bigger_fleet(instances, wish, desired, maximum)
-        yield from _smaller_task(instances, wish)
-    if wish.maximum <= wish.desired and _rolls(instances, replace(wish, maximum_percent=200)):
+        yield from _bigger_fleet(instances, need, desired, maximum)
+        yield from _smaller_task(instances, need)
+    if need.maximum <= need.desired and _rolls(instances, replace(need, maximum_percent=200)):
         yield "`ecs.maximum_percent: 200`"
 
 
 def _bigger_fleet(
-    instances: Sequence[Instance], wish: Wish, desired: int, maximum: int
+    instances: Sequence[Instance], need: Requirement, desired: int, maximum: int
 ) -> Iterator[str]:
-    model = max(instances, key=lambda each: (each.whole_cpu, each.whole_memory))
-    for extra in range(1, wish.desired + 1):
+    model = max(instances, key=lambda one: (one.whole_cpu, one.whole_memory))
+    for extra in range(1, need.desired + 1):
         fresh = [Instance(f"new-{n}", model.whole_cpu, model.whole_memory) for n in range(extra)]
-        if _rolls([*instances, *fresh], wish):
+        if _rolls([*instances, *fresh], need):
             total = len(instances) + extra
             if total <= desired:
                 yield f"all {desired} instances of `compute.desired` ({len(instances)} take tasks)"
@@ -209,18 +242,37 @@ def _bigger_fleet(
             return
 
 
-def _smaller_task(instances: Sequence[Instance], wish: Wish) -> Iterator[str]:
+def _smaller_task(instances: Sequence[Instance], need: Requirement) -> Iterator[str]:
     """Only the resource that is short is made smaller, and only to a size worth trying."""
-    cpu = max(each.cpu for each in instances) // 64 * 64
-    memory = max(each.memory for each in instances) // 16 * 16
-    task = TaskSize(min(wish.task.cpu, cpu), min(wish.task.memory, memory), wish.task.ports)
-    if task == wish.task or task.cpu < 64 or task.memory < 32:
+    cpu = max(one.cpu for one in instances) // 64 * 64
+    memory = max(one.memory for one in instances) // 16 * 16
+    task = TaskSize(min(need.task.cpu, cpu), min(need.task.memory, memory), need.task.ports)
+    if task == need.task or task.cpu < 64 or task.memory < 32:
         return
-    if _rolls(instances, replace(wish, task=task)):
+    if _rolls(instances, replace(need, task=task)):
         yield f"smaller tasks: `ecs.cpu: {task.cpu}`, `ecs.memory: {task.memory}`"
 
 
-def _rolls(instances: Sequence[Instance], wish: Wish) -> bool:
-    return sum(step.count for step in roll(instances, wish) if step.action == "start") >= (
-        wish.desired
+def _rolls(instances: Sequence[Instance], need: Requirement) -> bool:
+    return sum(step.count for step in roll(instances, need) if step.action == "start") >= (
+        need.desired
+    )
+
+
+def require(forecast: Forecast, need: Requirement, now: Snapshot) -> None:
+    """Raises OpsError with the reason and the choices when not every task can be started."""
+    if forecast.can_roll:
+        return
+    if forecast.lack == "instances":
+        why = "none has joined the cluster"
+        if now.instances:
+            why = f"{len(now.instances)} are registered, none of them ACTIVE with a connected agent"
+        raise OpsError(
+            f"cannot start: no instance takes tasks: {why}", hint="opsctl logs tail ecs agent"
+        )
+    started = sum(forecast.waves)
+    what = f"only {started} of {need.desired} tasks fit" if started else "not one task fits"
+    choices = "; ".join(forecast.choices) or "a larger `compute.instance_type`"
+    raise OpsError(
+        f"cannot start: {what} (not enough {forecast.lack})", hint=f"choose one: {choices}"
     )

@@ -7,47 +7,38 @@ with the old image: a new deployment comes first, and the waves hurry it along.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from opsctl.rollout import observe
-from opsctl.rollout.follow import RolloutEvent, Watch
-from opsctl.rollout.observe import Observation
-from opsctl.rollout.outcome import healthy
-from opsctl.rollout.room import Wish
+from opsctl.rollout.room import Requirement
+from opsctl.rollout.watch import Watch, Wave
+from opsctl.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
 
-
-def force(ecs: "ECSClient", cluster: str, service: str, task_definition: str) -> None:
-    """Begin a new deployment, whether or not the service has this task definition already."""
-    ecs.update_service(
-        cluster=cluster,
-        service=service,
-        taskDefinition=task_definition,
-        forceNewDeployment=True,
-    )
+_REASON = "opsctl update-tasks --strategy stop"
 
 
-def wave(
-    ecs: "ECSClient", cluster: str, service: str, watch: Watch, wish: Wish
-) -> Iterator[RolloutEvent]:
-    """Stop as many old tasks as may go now; nothing before the new deployment began."""
-    victims = _victims(ecs, cluster, service, watch, wish) if watch.ours else []
-    if victims:
-        yield RolloutEvent("wave", f"stopping {len(victims)} old tasks")
-        for task in victims:
-            ecs.stop_task(cluster=cluster, task=task, reason="opsctl update-tasks --strategy stop")
+def wave(ecs: "ECSClient", watch: Watch, now: Snapshot, need: Requirement) -> Iterator[Wave]:
+    """Stop as many old tasks as may go now."""
+    tasks = chosen(watch, now, need)
+    if tasks and now.service is not None:
+        yield Wave(tasks)
+        for task in tasks:
+            ecs.stop_task(cluster=now.service.cluster, task=task, reason=_REASON)
 
 
-def allowed(now: Observation, running: int, wish: Wish) -> int:
+def chosen(watch: Watch, now: Snapshot, need: Requirement) -> tuple[str, ...]:
+    """The old tasks that may stop; none before the new deployment began. Pure."""
+    if not watch.goal.ours:
+        return ()
+    old = [task.id for task in now.running if task.deployment != watch.goal.ours]
+    return tuple(old[: allowed(now, need)])
+
+
+def allowed(now: Snapshot, need: Requirement) -> int:
     """How many may stop now: what serves above the minimum, once all replacements serve too."""
-    if any(each.state == "initial" for each in now.targets):
+    if any(target.state == "initial" for target in now.targets):
         return 0
-    serving = min(running, healthy(now)) if now.balanced else running
-    return max(serving - wish.minimum, 0)
-
-
-def _victims(ecs: "ECSClient", cluster: str, service: str, watch: Watch, wish: Wish) -> list[str]:
-    found = observe.tasks(ecs, cluster, service, "RUNNING")
-    running = [task for task in found if task.status == "RUNNING"]
-    old = [task.id for task in running if task.deployment != watch.ours]
-    return old[: allowed(watch.last, len(running), wish)]
+    running = len(now.running)
+    balanced = now.service is not None and bool(now.service.target_groups)
+    serving = min(running, now.healthy) if balanced else running
+    return max(serving - need.minimum, 0)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from opsctl.stacks.definition import Stack
+from opsctl.stacks.template import read as read_template
 
 # What a change does to whoever uses the resource, by type and property. Sources: the
 # "Update requires" line of each property in the CloudFormation resource reference.
@@ -55,42 +58,59 @@ class Change:
         if self.action == "Remove":
             return "removed, with what it holds" if self.resource_type in STATEFUL else "removed"
         if self.replaces:
-            causes = ", ".join(each.name for each in self.properties if each.recreates)
+            causes = ", ".join(one.name for one in self.properties if one.recreates)
             emptied = "; the cache empties" if self.resource_type in STATEFUL else ""
             return f"replaced{f' because of {causes}' if causes else ''}{emptied}"
-        known = [_EFFECTS.get((self.resource_type, each.name)) for each in self.properties]
+        known = [_EFFECTS.get((self.resource_type, one.name)) for one in self.properties]
         known.append(_EFFECTS.get((self.resource_type, "")) if self.action == "Modify" else None)
         return next((effect for effect in known if effect), "")
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSet:
-    """`kind` is CREATE or UPDATE. An empty change set is a value, not an error."""
+class Plan:
+    """What a change would do to a stack. One without changes is a value, not an error.
 
-    id: str
-    stack: str
-    stack_id: str
-    kind: str
+    `kind` is CREATE or UPDATE. An update is planned by CloudFormation, in the change set of this
+    id; a stack that does not exist is planned from its template, and AWS hears nothing of it.
+    """
+
+    stack: Stack
+    kind: Literal["CREATE", "UPDATE"]
     changes: tuple[Change, ...] = ()
+    change_set: str = ""
+    stack_id: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return not self.id
+        return not self.changes
 
     @property
     def loses_data(self) -> tuple[Change, ...]:
+        """The changes that empty the cache; a stack that does not exist has nothing to lose."""
+        if self.kind == "CREATE":
+            return ()
         return tuple(change for change in self.changes if change.loses_data)
+
+
+def of_template(template: str) -> tuple[Change, ...]:
+    """Every resource of a template, as one that is added; those with a condition left out."""
+    resources = read_template(template)["Resources"]
+    return tuple(
+        Change("Add", name, resource["Type"])
+        for name, resource in resources.items()
+        if "Condition" not in resource
+    )
 
 
 def read(changes: Iterable[Any]) -> tuple[Change, ...]:
     """Replacements first, then removals, then the rest in the API's order."""
-    found = [_change(each["ResourceChange"]) for each in changes if "ResourceChange" in each]
-    return tuple(sorted(found, key=lambda each: (not each.replaces, each.action != "Remove")))
+    listed = [_change(item["ResourceChange"]) for item in changes if "ResourceChange" in item]
+    return tuple(sorted(listed, key=lambda one: (not one.replaces, one.action != "Remove")))
 
 
-def _change(found: Any) -> Change:
+def _change(change: Any) -> Change:
     properties: dict[str, PropertyChange] = {}
-    for detail in found.get("Details", ()):
+    for detail in change.get("Details", ()):
         target = detail.get("Target", {})
         name = target.get("Name") or target.get("Attribute", "")
         # The API lists a property once for each source, static and dynamic.
@@ -103,9 +123,9 @@ def _change(found: Any) -> Change:
             after=target.get("AfterValue") or (earlier.after if earlier else None),
         )
     return Change(
-        action=found["Action"],
-        logical_id=found["LogicalResourceId"],
-        resource_type=found["ResourceType"],
-        replacement=found.get("Replacement", ""),
+        action=change["Action"],
+        logical_id=change["LogicalResourceId"],
+        resource_type=change["ResourceType"],
+        replacement=change.get("Replacement", ""),
         properties=tuple(properties.values()),
     )

@@ -1,12 +1,14 @@
-"""What a stack shall be: a rendered template with its parameters and tags. Pure."""
+"""The desired state of a stack: a rendered template with its parameters and tags. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from opsctl import templates
+from opsctl.alarms import catalogue
 from opsctl.config.model import Config
-from opsctl.stacks import alarms as catalogue
+from opsctl.config.sources import SOURCES
+from opsctl.snapshot.snapshot import Kind, Snapshot
 from opsctl.stacks import references
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -14,6 +16,8 @@ Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 _NAMED_IAM: tuple[Capability, ...] = ("CAPABILITY_NAMED_IAM",)
 # Raised when a change of the templates matters to whoever reads a stack's tags.
 TEMPLATE_VERSION = "1"
+# The tag of no image: the stack's own until the first release.
+UNRELEASED = "unreleased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,16 @@ class Stack:
     """
 
     name: str
-    kind: str
+    kind: Kind
     template: str
     parameters: Mapping[str, str | None]
     capabilities: tuple[Capability, ...]
     tags: Mapping[str, str]
+
+    @property
+    def command(self) -> str:
+        """The word after `opsctl` that changes it: the repository belongs to `ecs`."""
+        return "ecs" if self.kind == "ecr" else self.kind
 
 
 def db(config: Config) -> Stack:
@@ -56,11 +65,25 @@ def ecs(config: Config) -> Stack:
         "ecs",
         template,
         parameters={
-            "Image": f"{config.image.repository}:unreleased",
+            "Image": f"{config.image.repository}:{UNRELEASED}",
             "DesiredCount": str(config.ecs.desired_count),
         },
         capabilities=_NAMED_IAM,
     )
+
+
+def released(stack: Stack, now: Snapshot) -> Stack:
+    """The ecs stack with the image it has; without one no task, as nothing could be pulled."""
+    state = now.stack("ecs")
+    image = state.parameters.get("Image", "") if state else ""
+    if image and not image.endswith(f":{UNRELEASED}"):
+        return replace(stack, parameters={**stack.parameters, "Image": image})
+    if not image:
+        image = stack.parameters["Image"] or ""
+        if repository := now.output("ecr", "RepositoryUri"):
+            image = f"{repository}:{UNRELEASED}"
+    parameters = {**stack.parameters, "Image": image, "DesiredCount": "0"}
+    return replace(stack, parameters=parameters)
 
 
 def alarms(config: Config) -> Stack:
@@ -79,13 +102,13 @@ def alarms(config: Config) -> Stack:
     return _stack(config, "alarms", template)
 
 
-def stack_name(config: Config, kind: str) -> str:
+def stack_name(config: Config, kind: Kind) -> str:
     return f"{config.system}-{kind}"
 
 
 def _stack(
     config: Config,
-    kind: str,
+    kind: Kind,
     template: str,
     *,
     parameters: Mapping[str, str | None] | None = None,
@@ -121,6 +144,11 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "compute": compute,
         "load_balancer": balancer,
         "logs": config.logs,
+        "sources": SOURCES,
+        "written_by": {
+            role: [config.logs.group(one.name) for one in SOURCES if one.writer == role]
+            for role in ("task", "execution", "instance")
+        },
         "db_stack": stack_name(config, "db"),
         "load_balancer_subnets": config.network.load_balancer_subnets or config.network.subnets,
         "instance_subnets": compute.subnets or config.network.subnets,
@@ -144,12 +172,6 @@ def _ecs_values(config: Config) -> dict[str, object]:
 
 def _log_groups(config: Config) -> dict[str, str]:
     """Logical id -> name; two sources may share a group, which is then made once."""
-    logs = config.logs
-    wanted = {
-        "AppLogGroup": logs.app,
-        "StdoutLogGroup": logs.stdout,
-        "EcsLogGroup": logs.ecs,
-        "AgentLogGroup": logs.agent,
-    }
-    first = {name: logical for logical, name in reversed(wanted.items())}
-    return {logical: name for logical, name in wanted.items() if first[name] == logical}
+    groups = {source.logical_id: config.logs.group(source.name) for source in SOURCES}
+    first = {name: logical for logical, name in reversed(groups.items())}
+    return {logical: name for logical, name in groups.items() if first[name] == logical}

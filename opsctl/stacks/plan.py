@@ -1,16 +1,20 @@
-"""Look, change nothing that runs: a stack's wish becomes a change set."""
+"""Plan a change of a stack, and begin it. Nothing that runs is changed before `begin`."""
 
 import hashlib
 import re
+import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from opsctl import aws
 from opsctl.errors import Busy, OpsError, TimedOut
+from opsctl.snapshot import stacks
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import changes
-from opsctl.stacks.changes import ChangeSet
+from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.state import StackState
+from opsctl.stacks.operation import Operation
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -19,83 +23,170 @@ if TYPE_CHECKING:
 
 # CloudFormation takes a template body up to here, and one in S3 up to 1 MB.
 MAXIMUM_BODY = 51_200
-_DEADLINE = 300.0
-# CloudFormation has no code of its own for a stack that is in an operation.
+_DEADLINE = 300.0  # seconds for a change set to be made
+# CloudFormation has no error code of its own for a stack that is in an operation.
 _BUSY = re.compile(r"is in \w+_IN_PROGRESS state and can ?not be updated")
 # Two wordings are in use for the same thing; the second comes from CreateChangeSet itself.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
-def plan(
-    clients: "Clients",
-    stack: Stack,
-    state: StackState | None,
-    *,
-    bucket: str | None,
-    sleep: Callable[[float], None],
-    token: str,
-) -> ChangeSet:
-    """Create and read a change set called `opsctl-<token>`.
+class Planning:
+    """A plan while it is shown and asked about. Its change set goes at the end, unless begun.
 
-    An empty one is removed again. Raises OpsError when CloudFormation refuses the template, and
-    Busy when somebody else has begun to change the stack since `state`.
+    Entering raises OpsError when CloudFormation refuses the template, and Busy when somebody else
+    has begun to change the stack since `state` was read.
     """
-    cloudformation = clients.cloudformation
-    kind = "UPDATE" if state is not None and state.exists else "CREATE"
-    name = f"opsctl-{token}"
+
+    plan: Plan
+
+    def __init__(
+        self,
+        clients: "Clients",
+        stack: Stack,
+        state: StackState | None,
+        *,
+        bucket: str | None,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._clients = clients
+        self._stack = _keeping(stack, state)
+        self._kind: Literal["CREATE", "UPDATE"] = "UPDATE" if state and state.exists else "CREATE"
+        self._bucket = bucket
+        self._sleep = sleep
+        self._change_set = ""
+
+    def __enter__(self) -> Self:
+        if self._kind == "CREATE":
+            self.plan = Plan(self._stack, "CREATE", changes.of_template(self._stack.template))
+            return self
+        try:
+            self.plan = self._planned()
+        except BaseException as error:
+            self.__exit__(type(error), error)
+            raise
+        return self
+
+    def __exit__(self, kind: object = None, error: BaseException | None = None, *_: object) -> None:
+        if self._change_set:
+            _discard(self._clients, self._stack.name, self._change_set, error)
+
+    def begin(self) -> Operation:
+        """Execute the plan that was agreed to. Raises Busy when somebody else was quicker."""
+        cloudformation = self._clients.cloudformation
+        plan = self._planned() if self._kind == "CREATE" else self.plan
+        after = stacks.newest_event(cloudformation, plan.stack_id)
+        _execute(cloudformation, plan)
+        self._change_set = ""
+        return Operation(self._stack.name, plan.stack_id, f"{self._kind}_COMPLETE", after)
+
+    def _planned(self) -> Plan:
+        """Have CloudFormation make a change set, and read it."""
+        cloudformation, stack = self._clients.cloudformation, self._stack
+        body = _body(self._clients, stack, self._bucket)
+        self._change_set = token = f"opsctl-{uuid.uuid4().hex}"
+        try:
+            created = cloudformation.create_change_set(
+                StackName=stack.name,
+                ChangeSetName=self._change_set,
+                ChangeSetType=self._kind,
+                ClientToken=token,
+                Capabilities=list(stack.capabilities),
+                Parameters=_parameters(stack.parameters),
+                Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
+                **body,
+            )
+        except cloudformation.exceptions.ClientError as error:
+            if aws.fault(error) == "refused":
+                self._change_set = ""  # there is none
+            if any(words in aws.message(error) for words in _NOTHING):
+                return Plan(stack, self._kind)
+            if _BUSY.search(aws.message(error)):
+                raise _overtaken(stack.name) from error
+            raise
+        return _read(cloudformation, stack, self._kind, created["Id"], self._sleep)
+
+
+def _discard(clients: "Clients", stack: str, name: str, because: BaseException | None) -> None:
+    """Raises OpsError, which names what stays, when AWS does not take it away.
+
+    Only the change set: a stack that it made (REVIEW_IN_PROGRESS) may be somebody else's by now,
+    and no call deletes it on the condition that it still is not.
+    """
     try:
-        created = cloudformation.create_change_set(
-            StackName=stack.name,
-            ChangeSetName=name,
-            ChangeSetType=kind,  # type: ignore[arg-type]  # one of the literals, chosen above
-            ClientToken=token,
-            Capabilities=list(stack.capabilities),
-            Parameters=_parameters(stack.parameters),
-            Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
-            **_body(clients, stack, bucket),
+        with clients.briefly():
+            clients.cloudformation.delete_change_set(StackName=stack, ChangeSetName=name)
+    except Exception as error:
+        gone = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus")
+        if stacks.missing(error) or aws.code(error) in gone:
+            return
+        refusal = aws.translate(error)
+        if refusal is None:
+            raise
+        first = aws.translate(because) if isinstance(because, Exception) else None
+        left = OpsError(
+            f"{f'{first.message}; ' if first else ''}the change set `{name}` is left behind in "
+            f"`{stack}` ({refusal.message}); it changes nothing, and goes with the next change",
+            hint=first.hint if first else refusal.hint,
         )
-    except cloudformation.exceptions.ClientError as error:
-        if any(words in aws.message(error) for words in _NOTHING):
-            return ChangeSet(id="", stack=stack.name, stack_id="", kind=kind)
-        if _BUSY.search(aws.message(error)):
-            raise Busy(
-                f"somebody else is changing `{stack.name}`",
-                hint="run the same command again: it joins what is running",
-            ) from error
-        raise
-    return _read(cloudformation, stack.name, created["Id"], kind, sleep)
+        left.exit_code = first.exit_code if first else left.exit_code
+        raise left from error
 
 
-def discard(cloudformation: "CloudFormationClient", change_set: ChangeSet) -> None:
-    """Remove a change set that will not be executed, and the empty stack it may have made."""
-    if not change_set.is_empty:
-        cloudformation.delete_change_set(ChangeSetName=change_set.id)
-    if change_set.kind == "CREATE" and change_set.stack_id:
-        cloudformation.delete_stack(StackName=change_set.stack_id)
+def _execute(cloudformation: "CloudFormationClient", plan: Plan) -> None:
+    """Executing a change set deletes all others of its stack, so theirs may have removed ours."""
+    token = f"opsctl-{uuid.uuid4().hex}"
+    try:
+        cloudformation.execute_change_set(ChangeSetName=plan.change_set, ClientRequestToken=token)
+    except (
+        cloudformation.exceptions.InvalidChangeSetStatusException,
+        cloudformation.exceptions.ChangeSetNotFoundException,
+    ) as error:
+        # The first answer may have been lost on its way, and the call repeated.
+        ours = stacks.events(cloudformation, plan.stack_id, None)
+        if not any(event.token == token for event in ours):
+            raise _overtaken(plan.stack.name) from error
+
+
+def _overtaken(stack: str) -> Busy:
+    return Busy(
+        f"somebody else is changing `{stack}`",
+        hint="run the same command again: it joins what is running",
+    )
+
+
+def _keeping(stack: Stack, state: StackState | None) -> Stack:
+    """None keeps the parameter's value where the stack has one, so that nobody has to know it."""
+    known = state.parameters if state else {}
+    parameters = {
+        key: None if value is None and key in known else (value or "")
+        for key, value in stack.parameters.items()
+    }
+    return replace(stack, parameters=parameters)
 
 
 def _read(
     cloudformation: "CloudFormationClient",
-    stack: str,
+    stack: Stack,
+    kind: Literal["CREATE", "UPDATE"],
     id: str,
-    kind: str,
     sleep: Callable[[float], None],
-) -> ChangeSet:
-    found: Any = _wait(cloudformation, id, sleep)
-    reason = found.get("StatusReason", "")
-    if found["Status"] == "FAILED":
-        change_set = ChangeSet(id=id, stack=stack, stack_id=found.get("StackId", ""), kind=kind)
-        discard(cloudformation, change_set)
+) -> Plan:
+    described: Any = _wait(cloudformation, id, sleep)
+    reason = described.get("StatusReason", "")
+    if described["Status"] == "FAILED":
         if any(words in reason for words in _NOTHING):
-            return ChangeSet(id="", stack=stack, stack_id=change_set.stack_id, kind=kind)
-        raise OpsError(f"CloudFormation refused the plan for `{stack}`: {reason}")
-    listed = list(found.get("Changes", ()))
-    while "NextToken" in found:
-        found = cloudformation.describe_change_set(
-            ChangeSetName=id, NextToken=found["NextToken"], **_with_values(cloudformation)
+            return Plan(stack, kind)
+        raise OpsError(
+            f"CloudFormation refused the plan for `{stack.name}`: {reason}",
+            hint="correct opsctl.yaml, then run: opsctl config check",
         )
-        listed += found.get("Changes", ())
-    return ChangeSet(id, stack, found["StackId"], kind, changes.read(listed))
+    listed, page = list(described.get("Changes", ())), described
+    while "NextToken" in page:
+        page = cloudformation.describe_change_set(
+            ChangeSetName=id, NextToken=page["NextToken"], **_with_values(cloudformation)
+        )
+        listed += page.get("Changes", ())
+    return Plan(stack, kind, changes.read(listed), id, described["StackId"])
 
 
 def _wait(
@@ -103,9 +194,11 @@ def _wait(
 ) -> dict[str, Any]:
     waited, pause = 0.0, 0.1
     while waited < _DEADLINE:
-        found = cloudformation.describe_change_set(ChangeSetName=id, **_with_values(cloudformation))
-        if found["Status"] in ("CREATE_COMPLETE", "FAILED"):
-            return dict(found)
+        described = cloudformation.describe_change_set(
+            ChangeSetName=id, **_with_values(cloudformation)
+        )
+        if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
+            return dict(described)
         sleep(pause)
         waited += pause
         pause = min(pause * 1.5, 2.0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,6 +37,10 @@ class Place:
     def opsctl(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return opsctl(*words, cwd=self.folder, env=self.env, timeout=timeout)
 
+    @property
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, **self.env}
+
     def stand_up(self, *, tasks: int) -> None:
         """Both stacks, for so many tasks, and no release yet."""
         config = self.folder / "opsctl.yaml"
@@ -46,6 +51,26 @@ class Place:
             assert done.returncode == 0, done.stderr
 
 
+def spawn(place: Place, *words: str) -> subprocess.Popen[str]:
+    """The command under way, its screen and its data to be read."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "opsctl", *words],
+        cwd=place.folder,
+        env={**place.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def events(done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in done.stdout.splitlines()]
     return [each for each in found if each["type"] == kind]
+
+
+def post(place: Place, page: str, content: Any) -> None:
+    """Plan faults or failures, or change the clock, on the sandbox's own pages."""
+    url = f"{place.env['AWS_ENDPOINT_URL']}/_sandbox/{page}"
+    with urlopen(Request(url, json.dumps(content).encode()), timeout=10):
+        pass

@@ -93,7 +93,7 @@ def test_wrong_account(system: Callable[[str], Place]) -> None:
     done = place.opsctl("db", "up", "--yes")
 
     assert done.returncode == 3
-    assert "`aws.account` in opsctl.yaml is 999999999999" in done.stderr
+    assert "`aws.account` in the config is 999999999999" in done.stderr
 
 
 def _network(example: str) -> str:

@@ -87,7 +87,7 @@ def test_from_a_template_to_an_answer_and_again_to_nothing(place: Place) -> None
         assert json.load(response)["attributes"] == {"name": "Ann"}
 
     again, said, nothing = update(place)
-    assert again["outcome"] == "no_changes"
+    assert again["outcome"] == "no-changes"
     assert "not built, not pushed" in said
     assert nothing < whole / 4
 

@@ -8,9 +8,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from opsctl.sandbox import image
+from opsctl_sandbox import images
 from tests.end_to_end.place import ROOT, Place, events
-from tests.sandbox.clients import client
+from tests.opsctl_sandbox.clients import client
 
 # Nobody is behind this Redis, so that each request is an error of the filter chain.
 CADDYFILE = """\
@@ -36,9 +36,9 @@ def place(system: Callable[[str], Place]) -> Place:
     place = system("seen")
     place.stand_up(tasks=2)
     endpoint = place.env["AWS_ENDPOINT_URL"]
-    packed = image.pack(ROOT / "service", CADDYFILE)
+    packed = images.pack(ROOT / "service", CADDYFILE)
     done = place.opsctl(
-        "update-tasks", "--yes", "--image", image.push(endpoint, "seen", packed, tag="first")
+        "update-tasks", "--yes", "--image", images.push(endpoint, "seen", packed, tag="first")
     )
     assert "deployed, but unhealthy" in done.stderr
     return place

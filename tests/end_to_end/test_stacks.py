@@ -94,8 +94,10 @@ def test_db_down_is_refused_while_the_service_uses_it(place: Place) -> None:
 
 
 def test_down_in_reverse_order_leaves_nothing(place: Place) -> None:
-    assert place.opsctl("ecs", "down", "--yes", "--repository").returncode == 0
-    done = place.opsctl("db", "down", "--yes")
+    names = ("--confirm", "stacks-ecs", "--confirm", "stacks-ecr")
+    removed = place.opsctl("ecs", "down", "--repository", *names)
+    assert removed.returncode == 0, removed.stderr
+    done = place.opsctl("db", "down", "--confirm", "stacks-db")
 
     assert done.returncode == 0, done.stderr
     for stack in ("db", "ecs", "ecr"):

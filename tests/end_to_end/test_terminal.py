@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import pexpect
 import pytest
@@ -20,18 +21,20 @@ def place(system: Callable[[str], Place]) -> Place:
 
 @pytest.fixture
 def spawn(place: Place) -> Spawn:
-    def start(*words: str) -> "pexpect.spawn[str]":
-        return pexpect.spawn(
-            sys.executable,
-            ["-m", "opsctl", *words],
-            cwd=str(place.folder),
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **place.env},
-            timeout=30,
-            encoding="utf8",
-            preexec_fn=_hear_interrupts,
-        )
+    return partial(terminal, place)
 
-    return start
+
+def terminal(place: Place, *words: str) -> "pexpect.spawn[str]":
+    """The command on a terminal of its own."""
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "opsctl", *words],
+        cwd=str(place.folder),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **place.env},
+        timeout=30,
+        encoding="utf8",
+        preexec_fn=_hear_interrupts,
+    )
 
 
 def _hear_interrupts() -> None:

@@ -10,9 +10,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from opsctl.sandbox import image
+from opsctl_sandbox import images
 from tests.end_to_end.place import ROOT, Place, events
-from tests.sandbox.clients import client
+from tests.opsctl_sandbox.clients import client
 
 CADDYFILE = """\
 :80 {{
@@ -49,9 +49,14 @@ def released(place: Place) -> str:
     return reference
 
 
+def push_for(place: Place, repository: str, tag: str, caddyfile: str = CADDYFILE) -> str:
+    """Pack the service with a Caddyfile of its own and push it; the reference by digest."""
+    packed = images.pack(ROOT / "service", caddyfile.format(tag))
+    return images.push(place.env["AWS_ENDPOINT_URL"], repository, packed, tag=tag)
+
+
 def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
-    packed = image.pack(ROOT / "service", caddyfile.format(tag))
-    return image.push(place.env["AWS_ENDPOINT_URL"], "rolls", packed, tag=tag)
+    return push_for(place, "rolls", tag, caddyfile)
 
 
 def opened(place: Place, service: str) -> Any:
@@ -167,7 +172,7 @@ def test_the_same_image_again_is_nothing_to_roll(place: Place, released: str) ->
 def test_a_dry_run_shows_the_plan_and_changes_nothing(place: Place, released: str) -> None:
     running = tasks(place)
     done = place.opsctl("update-tasks", "--dry-run", "--json", "--image", push(place, "dry"))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
     [plan] = events(done, "plan")
     assert {change["logical_id"] for change in plan["changes"]} == {"Service", "TaskDefinition"}
     assert tasks(place) == running
@@ -224,6 +229,6 @@ def test_an_image_that_nobody_has_is_rolled_back_with_the_cause(
 def test_every_line_of_the_json_has_a_type_and_a_version(place: Place, released: str) -> None:
     done = place.opsctl("update-tasks", "--yes", "--json", "--image", push(place, "json"))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {line["v"] for line in lines} == {1}
+    assert {line["v"] for line in lines} == {2}
     kinds = {line["type"] for line in lines}
     assert {"forecast", "plan", "stack_event", "rollout", "reached", "release"} <= kinds

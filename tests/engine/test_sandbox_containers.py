@@ -12,13 +12,14 @@ from urllib.request import Request, urlopen
 import pytest
 from docker import APIClient
 
-from opsctl.sandbox import choice, image, lifecycle
-from opsctl.sandbox.home import Home, Sandbox, Settings
-from opsctl.sandbox.host.containers import label
+from opsctl_sandbox import images
+from opsctl_sandbox.host.containers import label
+from opsctl_sandbox.process import lifecycle, task_kind
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from tests.end_to_end.place import opsctl
 from tests.engine.engines import down, engine
-from tests.sandbox.clients import client
-from tests.sandbox.fleet import join, stopped, until
+from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.fleet import join, stopped, until
 
 # A stopped task is remembered for an hour, which is half a minute here.
 SETTINGS = Settings(tasks="docker", speed=120.0)
@@ -154,7 +155,7 @@ def test_the_definition_decides_how_the_container_is_made(box: Box) -> None:
     assert variables["AWS_ENDPOINT_URL"] == box.sandbox.endpoint
 
 
-def test_a_task_that_is_stopped_is_asked_first(box: Box) -> None:
+def test_a_task_that_is_stopped_gets_its_stop_signal_first(box: Box) -> None:
     # Ten seconds at this speed.
     task = box.run("python", "-uc", WAIT, stopTimeout=1200)
     until(lambda: box.lines(task) == ["ready to be asked"])
@@ -163,7 +164,7 @@ def test_a_task_that_is_stopped_is_asked_first(box: Box) -> None:
     assert box.stopped(task)["containers"][0]["exitCode"] == 0
 
 
-def test_a_task_that_does_not_listen_is_killed(box: Box) -> None:
+def test_a_task_that_ignores_its_stop_signal_is_killed(box: Box) -> None:
     # Nobody but the kernel can stop the first process of a container that handles no signal.
     task = box.run("python", "-uc", "import time; time.sleep(600)", stopTimeout=2)
     box.inspected(task)
@@ -172,7 +173,7 @@ def test_a_task_that_does_not_listen_is_killed(box: Box) -> None:
     assert box.stopped(task)["containers"][0]["exitCode"] == 137
 
 
-def test_a_container_that_ends_at_start_tells_its_code_and_its_last_words(box: Box) -> None:
+def test_a_container_that_ends_at_start_shows_its_exit_code_and_its_last_lines(box: Box) -> None:
     task = box.run("python", "-uc", "print('cannot go on'); raise SystemExit(3)")
 
     assert box.stopped(task)["containers"][0]["exitCode"] == 3
@@ -199,9 +200,9 @@ def test_a_program_that_is_not_in_the_image_cannot_start(box: Box) -> None:
 def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path) -> None:
     package = tmp_path / "service"
     package.mkdir()
-    packed = image.pack(package, "")
+    packed = images.pack(package, "")
     # An image that the engine does not know yet: it asks for no other.
-    reference = image.push(box.sandbox.endpoint, "web", packed, tag="packed")
+    reference = images.push(box.sandbox.endpoint, "web", packed, tag="packed")
     rule = {"kind": "error", "operation": "registry:*", "status": 500}
     faults = f"{box.sandbox.endpoint}/_sandbox/faults"
     urlopen(Request(faults, json.dumps([rule]).encode())).close()
@@ -215,9 +216,9 @@ def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path
     assert reason.startswith("CannotPullContainerError: Error response from daemon: ")
 
 
-def test_what_a_container_uses_is_told_by_the_engine(box: Box, engine_host: str) -> None:
+def test_the_engine_reports_what_a_container_uses(box: Box, engine_host: str) -> None:
     made = box.inspected(box.run("python", "-uc", WAIT))
-    engine = choice.engine_at(engine_host)
+    engine = task_kind.engine_at(engine_host)
     usage = engine.usage(made["Id"])
     engine.close()
 
@@ -234,7 +235,7 @@ def test_a_killed_sandbox_leaves_containers_and_the_next_removes_them(
     assert left, "no kernel ends them with the sandbox"
 
     again, said = up(box.home, engine_host, Settings(tasks="none"))
-    assert f"removed {len(left)} containers that were left in the engine" in said
+    assert f"removed {len(left)} containers that an earlier sandbox left in the engine" in said
     assert box.containers() == []
     assert box.images() == []
     assert again.engine == ""
@@ -279,5 +280,5 @@ def test_when_the_engine_dies_tasks_stop_with_a_sentence_and_new_ones_say_why(
     gone = f"Cannot connect to the Docker daemon at {host}. Is the docker daemon running?"
     assert container["reason"] == f"CannotInspectContainerError: {gone}"
     assert late["reason"] == f"CannotPullContainerError: {gone}"
-    assert "what a sandbox may have left there stays" in ended.stderr
+    assert "what an earlier sandbox left there stays" in ended.stderr
     assert ended.returncode == 0

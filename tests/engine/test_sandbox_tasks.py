@@ -13,11 +13,11 @@ from urllib.request import Request, urlopen
 import pytest
 from docker import APIClient
 
-from opsctl.sandbox.home import Home
-from opsctl.sandbox.host.containers import label
+from opsctl_sandbox.host.containers import label
+from opsctl_sandbox.process.home import Home
 from tests.end_to_end.place import ROOT, Place, events, opsctl
-from tests.sandbox.clients import client
-from tests.sandbox.fleet import until
+from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.fleet import until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from opsctl.sandbox import environment, lifecycle
-from opsctl.sandbox.home import Home, Settings
+from opsctl_sandbox.process import environment, lifecycle
+from opsctl_sandbox.process.home import Home, Settings
 
 ROOT = Path(__file__).parents[3]
 

@@ -97,7 +97,7 @@ def test_json_is_an_object_a_line_with_the_parsed_fields(logging: System) -> Non
     done = logging.run("--json", "logs", "tail", "app", "--no-follow")
     first: dict[str, Any] = json.loads(done.stdout.splitlines()[0])
     assert (first["v"], first["type"], first["source"], first["level"]) == (
-        1,
+        2,
         "log",
         "app",
         "error",
@@ -114,7 +114,7 @@ def test_a_missing_group_says_which_there_are(logging: System) -> None:
     done = logging.run("logs", "tail", "agent", "--no-follow")
     assert done.returncode == 1
     assert f"there is no log group /{logging.name}/agent" in done.stderr
-    assert f"groups there are: /{logging.name}/" in done.stderr
+    assert f"log groups that exist: /{logging.name}/" in done.stderr
     assert "hint: opsctl logs sources" in done.stderr
 
 
@@ -129,9 +129,9 @@ def test_a_missing_stream_says_which_there_are(logging: System) -> None:
     [
         (["sdtout"], "hint: opsctl logs tail stdout"),
         (["--grep", "("], "is not a regular expression"),
-        (["--level", "loud"], "is no level"),
+        (["--level", "loud"], "unknown level `loud`"),
         (["--since", "soon"], "is not a point in time"),
-        (["--fields", "tiem"], "is no field"),
+        (["--fields", "tiem"], "unknown field `tiem`"),
         (["--until", "5m", "--follow"], "leave one out"),
     ],
 )

@@ -50,7 +50,7 @@ def test_json_keeps_gaps_as_null(measured: System) -> None:
     done = measured.run("--json", "metrics", "cluster", "--since", "30m")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     cpu = next(each for each in found if each["metric"] == "CPUReservation")
-    assert (cpu["v"], cpu["type"], cpu["period_seconds"]) == (1, "metric", 60)
+    assert (cpu["v"], cpu["type"], cpu["period_seconds"]) == (2, "metric", 60)
     assert cpu["points"].count(None) in (10, 11)
     assert 0 not in cpu["points"]
     empty = next(each for each in found if each["metric"] == "MemoryReservation")

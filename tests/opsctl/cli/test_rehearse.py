@@ -1,26 +1,32 @@
 import pytest
 
-from opsctl.cli.console import Console
 from opsctl.cli.rehearse import judge
+from opsctl.cli.screens.console import Console
 from opsctl.errors import OpsError
-from opsctl.sandbox import rehearsal
-from opsctl.sandbox.rehearsal import RehearsalEvent
+
+CHOSEN = {
+    "name": "access-denied",
+    "tells": "the caller may not make change sets",
+    "cause": "access-denied",
+    "file": "scenarios/access-denied.yaml",
+}
 
 
-def test_a_rehearsal_that_ends_otherwise_fails_and_names_its_file() -> None:
-    chosen = rehearsal.load("access-denied")
-    result = RehearsalEvent("result", exit_code=0, otherwise=["the exit code is 0 and not 3"])
+def test_a_rehearsal_that_does_not_end_as_its_file_says_fails_and_names_the_file() -> None:
+    result = {"exit_code": 0, "otherwise": ["the exit code is 0 and not 3"]}
 
     with pytest.raises(OpsError, match="the exit code is 0 and not 3") as caught:
-        judge(Console(), chosen, result)
+        judge(Console(), CHOSEN, result)
 
     assert caught.value.exit_code == 1
     assert "access-denied.yaml" in str(caught.value.hint)
 
 
-def test_one_that_ends_as_told_says_what_was_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    chosen = rehearsal.load("access-denied")
+def test_one_that_ends_as_its_file_says_names_what_was_wrong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judge(Console(), CHOSEN, {"exit_code": 3, "otherwise": []})
 
-    judge(Console(), chosen, RehearsalEvent("result", exit_code=3))
-
-    assert "exit code 3" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "exit code 3" in said
+    assert "the caller may not make change sets (access-denied)" in said

@@ -10,7 +10,7 @@ from opsctl.caddyfile import variables
 from opsctl.config import document, load, show
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError
-from opsctl.stacks import definition, resources
+from opsctl.stacks import definition, template
 
 DEFAULTS = Config.model_validate({"name": "x", "network": {"vpc": "v", "subnets": ["a"]}})
 PATHS = [path for path, _ in load.leaves(DEFAULTS)]
@@ -56,7 +56,7 @@ def test_any_value_anywhere_is_a_config_or_a_config_error(
     assert show.rows(loaded)
     assert variables(loaded.config, {"RedisEndpoint": "a:1"})
     for build in (definition.db, definition.ecr, definition.ecs, definition.alarms):
-        assert resources.read(build(loaded.config).template)["Resources"]
+        assert template.read(build(loaded.config).template)["Resources"]
 
 
 @given(st.text(max_size=40))

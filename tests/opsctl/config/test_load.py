@@ -38,7 +38,7 @@ def refused(text: str, environment: str | None = None, *sets: str) -> Sequence[s
 def test_a_name_and_a_network_describe_a_whole_system() -> None:
     config = loaded(SHORT).config
     assert config.db.name == "caddy-redis"
-    assert config.logs.app == "/caddy/app"
+    assert config.logs.group("app") == "/caddy/app"
     assert config.ecs.desired_count == 8
 
 

@@ -21,40 +21,42 @@ GOOD = """\
 """
 
 
+def read(text: str, directory: Path) -> Facts:
+    return check.read(text, directory=directory, name="Caddyfile", source="Caddyfile_template")
+
+
 def test_the_services_own_parser_says_what_is_in_it(tmp_path: Path) -> None:
-    file = tmp_path / "Caddyfile"
-    file.write_text(GOOD)
-    assert check.read(file, directory=ROOT) == Facts(frozenset({80, 8082}), ("cache.example:6379",))
+    assert read(GOOD, tmp_path) == Facts(frozenset({80, 8082}), ("cache.example:6379",))
 
 
-def test_a_refusal_carries_file_and_line(tmp_path: Path) -> None:
-    file = tmp_path / "Caddyfile"
-    file.write_text(GOOD.replace("redir", "redirr"))
-    with pytest.raises(TemplateError, match=rf"{file}:2 - "):
-        check.read(file, directory=ROOT)
-
-
-def test_a_refusal_names_the_file_that_people_edit(tmp_path: Path) -> None:
-    file = tmp_path / "Caddyfile.new"
-    file.write_text(GOOD.replace("redir", "redirr"))
+def test_a_refusal_names_the_line_of_the_file_that_people_edit(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="Caddyfile: Caddyfile_template:2 - Unknown directive"):
-        check.read(file, directory=ROOT, source="Caddyfile_template")
+        read(GOOD.replace("redir", "redirr"), tmp_path)
 
 
-def test_without_the_service_nothing_is_claimed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_beside_the_config_is_executed_and_nothing_is_written_there(
+    tmp_path: Path,
 ) -> None:
-    package = tmp_path / "bin"
-    package.mkdir()
-    python = shutil.which("python3")
-    assert python is not None
-    file = tmp_path / "Caddyfile"
-    file.write_text(GOOD)
-    # -I: neither the current directory nor PYTHONPATH, as for a tool installed on its own.
-    (package / "python").write_text(f'#!/bin/sh\nexec {python} -I "$@"\n')
-    (package / "python").chmod(0o755)
-    monkeypatch.setattr("sys.executable", str(package / "python"))
-    assert check.read(file, directory=tmp_path) is None
+    # C9, C10: somebody's `service.py` or `json.py` was once run, and `Caddyfile.new` written.
+    for name in ("service", "json", "yaml"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w'); raise SystemExit(3)")
+    before = sorted(tmp_path.iterdir())
+    assert read(GOOD, tmp_path).ports == {80, 8082}
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_files_beside_the_config_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "health.conf").write_text(":80 {\n    redir / /health.txt\n}\n")
+    assert read("import sites/*.conf\n", tmp_path).ports == {80}
+
+
+def test_a_service_of_another_version_beside_the_config_is_noticed(tmp_path: Path) -> None:
+    assert not check.other_version(tmp_path)
+    shutil.copytree(ROOT / "service", tmp_path / "service")
+    assert not check.other_version(tmp_path)
+    (tmp_path / "service" / "more.py").write_text("")
+    assert check.other_version(tmp_path)
 
 
 @pytest.mark.parametrize(

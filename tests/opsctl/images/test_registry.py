@@ -76,7 +76,9 @@ def test_an_image_that_is_not_there_is_refused(ecr: "ECRClient") -> None:
         registry.resolve(ecr, REPOSITORY, "v1")
 
 
-def test_only_old_images_that_nothing_runs_are_removed(ecr: "ECRClient") -> None:
+def test_only_old_images_that_nothing_runs_go_and_kept_ones_do_not_count(
+    ecr: "ECRClient",
+) -> None:
     details = [
         {"imageDigest": f"sha256:{day}", "imagePushedAt": datetime(2026, 1, day, tzinfo=UTC)}
         for day in (2, 5, 1, 4, 3)
@@ -85,12 +87,12 @@ def test_only_old_images_that_nothing_runs_are_removed(ecr: "ECRClient") -> None
         stub.add_response("describe_images", {"imageDetails": details}, {"repositoryName": "app"})
         stub.add_response(
             "batch_delete_image",
-            {},
+            {"failures": [{"failureCode": "ImageReferencedByManifestList"}]},
             {
                 "repositoryName": "app",
                 "imageIds": [{"imageDigest": "sha256:3"}, {"imageDigest": "sha256:1"}],
             },
         )
         used = [f"{REPOSITORY.uri}@sha256:2"]
-        assert registry.prune(ecr, REPOSITORY, keep=2, used=used) == ["sha256:3", "sha256:1"]
+        assert registry.prune(ecr, REPOSITORY, keep=2, used=used) == 1
         stub.assert_no_pending_responses()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from opsctl.errors import AwsError
 from opsctl.logs.budget import Budget
-from opsctl.logs.events import LogEvent, LogSource, Notice, Selection
+from opsctl.logs.events import LogEvent, LogGroup, Notice, Selection
 from opsctl.logs.follower import Bookmark
 from opsctl.logs.tail import Pace, Tail
 from tests.opsctl.logs.simulated import EPOCH, Clock, SimulatedLogs, Stopped, Troubles, Written
@@ -74,7 +74,7 @@ def tail(
     )  # fmt: skip
     return Tail(
         cast(Any, logs),
-        [LogSource(group, group) for group in groups],
+        [LogGroup(group, group) for group in groups],
         since=since,
         follow=follow,
         look_back=LOOK_BACK,

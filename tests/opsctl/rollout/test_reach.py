@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from opsctl.rollout import reach
-from opsctl.rollout.reach import Address
+from opsctl.snapshot.targets import Listener
 
 BODY = b'{"detail": "the store cannot be reached"}'
 
@@ -26,31 +26,32 @@ class Failing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def address() -> Iterator[Address]:
+def listener() -> Iterator[Listener]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
         Failing.answers = [503, 503, 404]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield Address("127.0.0.1", server.server_port)
+        yield Listener("127.0.0.1", server.server_port)
         server.shutdown()
         thread.join()
 
 
-def test_any_answer_below_500_shows_that_a_task_was_reached(address: Address) -> None:
+def test_any_answer_below_500_shows_that_a_task_was_reached(listener: Listener) -> None:
     waits: list[float] = []
-    found = reach.reach(address, sleep=waits.append)
+    found = reach.reach(listener, sleep=waits.append)
     assert found.status == 404
     assert len(waits) == 2 and not found.bad
 
 
-def test_a_service_that_goes_on_failing_is_told_in_its_own_words(address: Address) -> None:
+def test_a_service_that_goes_on_failing_is_told_in_its_own_words(listener: Listener) -> None:
     Failing.answers = []
-    found = reach.reach(address, sleep=lambda _: None)
+    found = reach.reach(listener, sleep=lambda _: None)
     assert found.bad
-    assert found.text == f"{address} answered 503 (the store cannot be reached)"
+    url = f"{listener.url}{reach.PATH}"
+    assert found.sentence == f"{url} answered 503 (the store cannot be reached)"
 
 
 def test_a_name_that_only_aws_knows_proves_nothing_either_way() -> None:
-    found = reach.reach(Address("nowhere.invalid", 80), sleep=lambda _: None)
+    found = reach.reach(Listener("nowhere.invalid", 80), sleep=lambda _: None)
     assert found.status is None
-    assert "not known on this machine" in found.text
+    assert "this machine does not know the name" in found.text

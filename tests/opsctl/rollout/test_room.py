@@ -2,7 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsctl.rollout import room
-from opsctl.rollout.room import Instance, TaskSize, Wish
+from opsctl.rollout.room import Instance, Requirement, TaskSize
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.tasks import Task
+from tests.opsctl.snapshots import OLD, snapshot
 
 TASK = TaskSize(cpu=512, memory=400)
 
@@ -19,12 +22,12 @@ def instance(name: str, *, old: int, cpu: int = 2048, memory: int = 7800) -> Ins
     )
 
 
-def wish(minimum: int = 100, maximum: int = 200, desired: int = 8) -> Wish:
-    return Wish(desired, minimum, maximum, TASK, TASK)
+def need(minimum: int = 100, maximum: int = 200, desired: int = 8) -> Requirement:
+    return Requirement(desired, minimum, maximum, TASK, TASK)
 
 
 @st.composite
-def fleets(draw: st.DrawFn) -> tuple[list[Instance], Wish]:
+def fleets(draw: st.DrawFn) -> tuple[list[Instance], Requirement]:
     task = TaskSize(draw(st.integers(64, 1024)), draw(st.integers(32, 1024)))
     old_task = TaskSize(
         draw(st.integers(64, 1024)),
@@ -47,15 +50,15 @@ def fleets(draw: st.DrawFn) -> tuple[list[Instance], Wish]:
                 old=old,
             )
         )
-    desired = sum(each.old for each in instances) or draw(st.integers(1, 8))
+    desired = sum(one.old for one in instances) or draw(st.integers(1, 8))
     percents = draw(st.integers(0, 100)), draw(st.integers(100, 200))
-    return instances, Wish(desired, *percents, task, old_task)
+    return instances, Requirement(desired, *percents, task, old_task)
 
 
 def test_the_described_system_on_two_large_instances_rolls_in_waves() -> None:
     # 8 x 512 on two instances of 2048: not one more fits.
     full = [instance("a", old=4), instance("b", old=4)]
-    stuck = room.forecast(full, wish())
+    stuck = room.forecast(full, need())
     assert stuck.lack == "cpu" and stuck.room == 0
     assert "`ecs.minimum_healthy_percent: 85`" in stuck.choices
     assert "`compute.maximum: 3`" in stuck.choices
@@ -63,63 +66,65 @@ def test_the_described_system_on_two_large_instances_rolls_in_waves() -> None:
 
 def test_a_bigger_fleet_the_group_already_allows_is_said_as_desired() -> None:
     full = [instance("a", old=4), instance("b", old=4)]
-    assert "`compute.desired: 3`" in room.forecast(full, wish(), desired=2, maximum=3).choices
+    assert "`compute.desired: 3`" in room.forecast(full, need(), desired=2, maximum=3).choices
 
 
 def test_an_instance_that_is_missing_is_no_reason_to_ask_for_more() -> None:
     alone = [instance("a", old=4)]
-    choices = room.forecast(alone, wish(desired=4), desired=2, maximum=2).choices
+    choices = room.forecast(alone, need(desired=4), desired=2, maximum=2).choices
     assert "all 2 instances of `compute.desired` (1 take tasks)" in choices
 
 
 def test_room_for_three_makes_three_waves() -> None:
     fleet = [instance("a", old=4, cpu=3 * 512 + 2048), instance("b", old=4)]
-    found = room.forecast(fleet, wish())
+    found = room.forecast(fleet, need())
     assert (found.room, found.waves, found.lack) == (3, (3, 3, 2), None)
 
 
 def test_a_first_release_needs_no_old_task_to_leave() -> None:
-    found = room.forecast([instance("a", old=0), instance("b", old=0)], wish())
+    found = room.forecast([instance("a", old=0), instance("b", old=0)], need())
     assert (found.waves, found.lack) == ((8,), None)
 
 
 def test_an_empty_cluster_lacks_instances() -> None:
-    assert room.forecast([], wish()).lack == "instances"
+    assert room.forecast([], need()).lack == "instances"
 
 
 def test_a_fixed_port_needs_an_old_task_to_leave_first() -> None:
     task = TaskSize(512, 400, frozenset({8082}))
     fleet = [Instance("a", 1024, 2000, frozenset({8082}), 1536, 2400, old=1)]
-    found = room.forecast(fleet, Wish(1, 100, 200, task, task))
+    found = room.forecast(fleet, Requirement(1, 100, 200, task, task))
     assert found.lack == "ports"
     assert found.choices[0] == "`ecs.minimum_healthy_percent: 0`"
 
 
 def test_a_maximum_of_one_hundred_is_named_when_it_is_what_hinders() -> None:
     fleet = [instance("a", old=4, cpu=8192), instance("b", old=4)]
-    found = room.forecast(fleet, wish(maximum=100))
+    found = room.forecast(fleet, need(maximum=100))
     assert found.lack == "limits"
     assert "`ecs.maximum_percent: 200`" in found.choices
 
 
 @given(fleets())
 def test_no_step_breaks_a_limit_or_overfills_an_instance(
-    fleet: tuple[list[Instance], Wish],
+    fleet: tuple[list[Instance], Requirement],
 ) -> None:
     instances, asked = fleet
-    running = sum(each.old for each in instances)
+    running = sum(one.old for one in instances)
     for step in room.roll(instances, asked):
-        tasks = sum(each.old + each.new for each in step.instances)
+        tasks = sum(one.old + one.new for one in step.instances)
         if step.action == "stop":
             assert tasks >= min(running, asked.minimum)
         else:
             assert tasks <= max(running, asked.maximum)
-        for each in step.instances:
-            assert each.cpu >= 0 and each.memory >= 0 and each.old >= 0
+        for one in step.instances:
+            assert one.cpu >= 0 and one.memory >= 0 and one.old >= 0
 
 
 @given(fleets())
-def test_it_rolls_everything_or_says_what_is_missing(fleet: tuple[list[Instance], Wish]) -> None:
+def test_it_rolls_everything_or_says_what_is_missing(
+    fleet: tuple[list[Instance], Requirement],
+) -> None:
     found = room.forecast(*fleet)
     if found.can_roll:
         assert sum(found.waves) == fleet[1].desired and not found.choices
@@ -128,8 +133,30 @@ def test_it_rolls_everything_or_says_what_is_missing(fleet: tuple[list[Instance]
 
 
 @given(fleets())
-def test_more_room_never_hinders(fleet: tuple[list[Instance], Wish]) -> None:
+def test_more_room_never_hinders(fleet: tuple[list[Instance], Requirement]) -> None:
     instances, asked = fleet
     if room.forecast(instances, asked).can_roll:
         empty = Instance("more", 8192, 8192)
         assert room.forecast([*instances, empty], asked).can_roll
+
+
+def test_a_task_that_starts_takes_its_room_and_can_be_replaced_like_any_other() -> None:
+    # Somebody else's roll is half-way: eight tasks run and eight start on two full instances.
+    full = tuple(ContainerInstance(f"arn:{n}", f"i-{n}", "ACTIVE", True) for n in range(2))
+    tasks = tuple(
+        Task(f"t{n}", "RUNNING" if n < 8 else "PENDING", OLD, "d1", f"arn:{n % 2}")
+        for n in range(16)
+    )
+    instances = room.instances(snapshot(instances=full, tasks=tasks))
+    assert [one.old for one in instances] == [8, 8]
+    assert room.forecast(instances, need()).can_roll
+
+
+def test_only_instances_that_take_tasks_are_room() -> None:
+    states = (("ACTIVE", True), ("ACTIVE", False), ("DRAINING", True))
+    instances = tuple(
+        ContainerInstance(f"arn:{n}", f"i-{n}", status, connected, 1024, 3000)
+        for n, (status, connected) in enumerate(states)
+    )
+    [only] = room.instances(snapshot(instances=instances))
+    assert (only.id, only.cpu, only.memory) == ("i-0", 1024, 3000)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from opsctl.stacks import changes
-from opsctl.stacks.changes import Change, ChangeSet, PropertyChange
+from opsctl.stacks import changes, definition
+from opsctl.stacks.changes import Change, Plan, PropertyChange
+from tests.opsctl.snapshots import config
 
 
 def resource_change(action: str = "Modify", type: str = "AWS::SNS::Topic", **more: Any) -> Any:
@@ -84,5 +85,22 @@ def test_each_change_says_what_it_does(change: Change, effect: str, loses: bool)
     assert (change.effect, change.loses_data) == (effect, loses)
 
 
-def test_a_change_set_without_an_id_is_empty() -> None:
-    assert ChangeSet(id="", stack="s", stack_id="", kind="UPDATE").is_empty
+STACK = definition.db(config())
+EMPTYING = Change("Modify", "Cache", "AWS::ElastiCache::CacheCluster", "True")
+
+
+def test_a_plan_without_changes_is_a_value_not_an_error() -> None:
+    assert Plan(STACK, "UPDATE").is_empty
+
+
+def test_only_a_stack_that_exists_has_data_to_lose() -> None:
+    assert Plan(STACK, "UPDATE", (EMPTYING,)).loses_data == (EMPTYING,)
+    assert Plan(STACK, "CREATE", (EMPTYING,)).loses_data == ()
+
+
+def test_a_template_is_a_list_of_additions() -> None:
+    added = changes.of_template(STACK.template)
+    assert {change.action for change in added} == {"Add"}
+    assert ("CacheCluster", "AWS::ElastiCache::CacheCluster") in {
+        (change.logical_id, change.resource_type) for change in added
+    }

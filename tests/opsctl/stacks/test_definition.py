@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from opsctl.config import document, load
 from opsctl.config.model import Config
-from opsctl.stacks import definition, resources
+from opsctl.stacks import definition, template
 from opsctl.stacks.definition import Stack
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -39,7 +39,7 @@ def config(*sets: str) -> Config:
 
 
 def ecs(*sets: str) -> dict[str, Any]:
-    found: dict[str, Any] = resources.read(definition.ecs(config(*sets)).template)["Resources"]
+    found: dict[str, Any] = template.read(definition.ecs(config(*sets)).template)["Resources"]
     return found
 
 
@@ -106,7 +106,7 @@ def test_the_described_numbers_are_the_defaults() -> None:
 
 
 def test_nobody_but_the_instances_reaches_the_cache() -> None:
-    database = resources.read(definition.db(config()).template)["Resources"]
+    database = template.read(definition.db(config()).template)["Resources"]
     assert "SecurityGroupIngress" not in database["SecurityGroup"]["Properties"]
     rule = ecs()["RedisIngress"]["Properties"]
     assert rule["GroupId"] == {"Fn::ImportValue": "example-db-SecurityGroup"}
@@ -181,6 +181,6 @@ def test_any_text_reaches_the_container_unchanged(text: str) -> None:
     wanted = plain.model_copy(
         update={"ecs": plain.ecs.model_copy(update={"environment": {"A": text}})}
     )
-    made = resources.properties(definition.ecs(wanted).template, "TaskDefinition")
+    made = template.properties(definition.ecs(wanted).template, "TaskDefinition")
     environment = made["ContainerDefinitions"][0]["Environment"]
     assert {"Name": "A", "Value": text} in environment

@@ -1,0 +1,259 @@
+"""A boto3 Session and its clients, made when first used.
+
+Every call goes through `Patience`, is refused when it would write into an account that the config
+does not name, and may be told to `debug` by its name.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from opsctl.aws.faults import NotAws, fault
+from opsctl.aws.patience import Patience
+from opsctl.errors import AwsError
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.session import Session as BotocoreSession
+    from mypy_boto3_autoscaling.client import AutoScalingClient
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_elasticache.client import ElastiCacheClient
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sts.client import STSClient
+
+    from opsctl.config.model import Aws
+
+Client = TypeVar("Client")
+# The beginnings of operations that change nothing.
+_READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
+
+
+class _Service(Generic[Client]):
+    """The client of one AWS service, made when it is first asked for."""
+
+    def __init__(self, name: str, *, patient: bool = True) -> None:
+        self._name, self._patient = name, patient
+
+    def __get__(self, clients: "Clients", owner: type) -> Client:
+        return cast(Client, clients.client(self._name, patient=self._patient))
+
+
+class Clients:
+    """`patience` is for every call but those of `logs_once`."""
+
+    autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
+    cloudformation: "_Service[CloudFormationClient]" = _Service("cloudformation")
+    cloudwatch: "_Service[CloudWatchClient]" = _Service("cloudwatch")
+    ec2: "_Service[EC2Client]" = _Service("ec2")
+    ecr: "_Service[ECRClient]" = _Service("ecr")
+    ecs: "_Service[ECSClient]" = _Service("ecs")
+    elasticache: "_Service[ElastiCacheClient]" = _Service("elasticache")
+    elbv2: "_Service[ElasticLoadBalancingv2Client]" = _Service("elbv2")
+    logs: "_Service[CloudWatchLogsClient]" = _Service("logs")
+    # Without repetitions: the follower has its own, one layer only.
+    logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
+    s3: "_Service[S3Client]" = _Service("s3")
+    sts: "_Service[STSClient]" = _Service("sts")
+
+    def __init__(
+        self,
+        open_session: "Callable[[], Session]",
+        region: str,
+        *,
+        account: str | None = None,
+        patience: Patience | None = None,
+        debug: Callable[[str], None] | None = None,
+    ) -> None:
+        self.region = region
+        self._open_session = open_session
+        self._session = open_session()
+        self._account = account
+        self._patience = patience or Patience()
+        self._debug = debug
+        self._checked = account is None
+        # Neither making a client nor a cached_property is safe in several threads.
+        self._making = threading.RLock()
+        self._made: dict[tuple[str, bool], Any] = {}
+
+    @contextmanager
+    def briefly(self) -> Iterator[None]:
+        """For what is tried on the way out: nobody waits minutes for it."""
+        patience, self._patience = self._patience, Patience(0)
+        try:
+            yield
+        finally:
+            self._patience = patience
+
+    def renew(self) -> None:
+        """Read the credentials again: somebody may have renewed them meanwhile."""
+        with self._making:
+            self._session = self._open_session()
+            self._made.clear()
+
+    def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
+        """Make one call in our manner; what each client does with every operation."""
+        if self._debug is not None:
+            # The operation's name only: parameters may hold what must not be printed.
+            self._debug(f"{service} {operation}")
+        if not operation.startswith(_READS):
+            self.check_account()
+        return self._patience(call) if patient else call()
+
+    def client(self, service: str, *, patient: bool = True) -> Any:
+        with self._making:
+            if (service, patient) not in self._made:
+                self._made[service, patient] = self._make(service, patient)
+            return self._made[service, patient]
+
+    def _make(self, service: str, patient: bool) -> Any:
+        from botocore.config import Config
+
+        session = self._session
+        calling = partial(self.call, service, patient=patient)
+        renewed = partial(self._renewed, service) if patient else None
+
+        def add(base_classes: list[type], **_: object) -> None:
+            base_classes.insert(0, _calls_through(calling, renewed))
+
+        # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
+        session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
+        try:
+            make: Any = session.client  # the stubs know names, not `str`
+            return make(
+                service,
+                region_name=self.region,
+                config=Config(
+                    retries={"mode": "standard", "total_max_attempts": 1},
+                    connect_timeout=5,
+                    read_timeout=60,
+                ),
+            )
+        finally:
+            session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
+
+    def _renewed(self, service: str) -> Any:
+        """The same client with the credentials as they are now."""
+        self.renew()
+        return self.client(service)
+
+    def check_account(self) -> None:
+        """Raises AwsError for credentials of another account than the config's.
+
+        Every call that changes something is checked anyway; a plan must not mislead either.
+        """
+        if self._checked:
+            return
+        account = self.sts.get_caller_identity()["Account"]
+        if account != self._account:
+            raise AwsError(
+                f"these credentials belong to account {account}, "
+                f"but `aws.account` in the config is {self._account}",
+                hint="choose the right credentials, for instance with AWS_PROFILE",
+            )
+        self._checked = True
+
+
+def _calls_through(
+    calling: Callable[[str, Callable[[], Any]], Any], renewed: Callable[[], Any] | None
+) -> type:
+    """A base class for a client: paginators, waiters and plain calls all pass `_make_api_call`.
+
+    `renewed` gives the same client with fresh credentials, where that is not somebody else's work.
+    """
+    from botocore.client import BaseClient
+
+    make: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # not in the stubs
+
+    class CallsThrough:
+        def _make_api_call(self, operation: str, parameters: Any) -> Any:
+            def call() -> Any:
+                return _checked(make, self, operation, parameters)
+
+            try:
+                return calling(operation, call)
+            except Exception as error:
+                if renewed is None or fault(error) != "expired":
+                    raise
+            # Once: credentials that are still the old ones are refused again, and that is raised.
+            return make(renewed(), operation, parameters)
+
+    return CallsThrough
+
+
+def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
+    """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
+    try:
+        answer = make(client, operation, parameters)
+    except (KeyError, AttributeError, UnicodeDecodeError) as error:
+        # botocore's parsers looked for a part that every answer of AWS has.
+        raise NotAws(client.meta.endpoint_url) from error
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if headers.get("content-type", "").startswith("text/html"):
+        raise NotAws(client.meta.endpoint_url)
+    return answer
+
+
+def connect(
+    aws: "Aws",
+    *,
+    patience: Patience | None = None,
+    debug: Callable[[str], None] | None = None,
+) -> Clients:
+    """Open a session; no network yet. Raises AwsError when profile or Region are missing."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        region = aws.region or _open(aws).region_name
+    except BotoCoreError as error:
+        raise AwsError(str(error), hint="aws configure list-profiles") from error
+    if region is None:
+        raise AwsError(
+            "no AWS Region is set",
+            hint="set `aws.region` in the config or AWS_REGION; without an account: "
+            'eval "$(opsctl sandbox env)"',
+        )
+    return Clients(partial(_open, aws), region, account=aws.account, patience=patience, debug=debug)
+
+
+def _open(aws: "Aws") -> "Session":
+    import boto3.session
+    import botocore.session
+
+    session = botocore.session.Session(profile=aws.profile)
+    # botocore knows the second name only; every other SDK, and our sandbox, the first too.
+    variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+    session.session_var_map["region"] = variable
+    _parse_log_events_fast(session)
+    return boto3.session.Session(botocore_session=session)
+
+
+def _parse_log_events_fast(session: "BotocoreSession") -> None:
+    """Leave FilterLogEvents answers as json.loads gives them.
+
+    Its events are strings and plain numbers, so walking the shapes changes nothing, and it is
+    85 % of the time of reading a page.
+    """
+    from botocore import parsers
+
+    class LogEventsParser(parsers.JSONParser):
+        def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
+            if shape is not None and shape.name == "FilterLogEventsResponse":
+                return json.loads(raw_body)
+            return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
+
+    class Factory(parsers.ResponseParserFactory):
+        def create_parser(self, protocol_name: str) -> Any:
+            if protocol_name == "json":
+                return LogEventsParser(**self._defaults)  # type: ignore[attr-defined]  # untyped
+            return super().create_parser(protocol_name)
+
+    session.register_component("response_parser_factory", Factory())

@@ -1,0 +1,81 @@
+"""Drive a procedure for a person: show its items, ask its questions, answer Ctrl-C."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli.interrupt import Choice, ask
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.screen import Screen
+from opsctl.procedure import Driver, Notice, Procedure, Question
+
+if TYPE_CHECKING:
+    from opsctl.cli.options import Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the command line answers already: `--yes`, and the names after `--confirm`."""
+
+    yes: bool = False
+    confirm: Sequence[str] = ()
+
+    def to(self, question: Question, console: Console) -> bool:
+        if question.name:
+            return console.confirm_name(question.text, question.name, confirmed=self.confirm)
+        return console.confirm(question.text, yes=self.yes)
+
+
+def run(
+    invocation: "Invocation",
+    procedure: Procedure[Any],
+    *screens: Screen,
+    answers: Answers | None = None,
+) -> Any:
+    """The procedure's result. Whatever ends this, the procedure cleans up after itself."""
+    console = invocation.console
+    driver = Driver(procedure, look=invocation.reader, sleep=time.sleep)
+    with closing(driver):
+        try:
+            while not _ended(driver, console, screens, answers or Answers()):
+                pass
+        finally:
+            _pause(screens)
+    return driver.result
+
+
+def _ended(driver: Driver, console: Console, screens: Sequence[Screen], answers: Answers) -> bool:
+    """Show items to the end, or until Ctrl-C was answered in a way that goes on."""
+    try:
+        for item in driver:
+            if isinstance(item, Question):
+                _pause(screens)
+                driver.answer(answers.to(item, console))
+            elif isinstance(item, Notice):
+                (console.warn if item.warning else console.say)(item.text)
+            else:
+                any(screen.show(item) for screen in screens)
+    except KeyboardInterrupt:
+        waiting = driver.waiting
+        if waiting is None or not waiting.subject:
+            raise
+        _pause(screens)
+        choice = ask(console, waiting.subject, cancellable=waiting.cancellable)
+        if choice is Choice.CANCEL:
+            driver.cancel()
+        elif choice is Choice.DETACH:
+            driver.detach()
+        return False
+    except Exception:
+        if driver.waiting is not None and driver.waiting.subject:
+            subject = driver.waiting.subject
+            console.warn(f"{subject}, and this continues in AWS: the same command joins it again")
+        raise
+    return True
+
+
+def _pause(screens: Sequence[Screen]) -> None:
+    for screen in screens:
+        screen.pause()

@@ -1,0 +1,144 @@
+"""Every character a person sees. Data goes to stdout, talk to stderr, JSON one object a line.
+
+Nothing is said by colour alone. Without a terminal there is no cursor movement and no prompt.
+What AWS, a container or a file said passes one filter: it cannot move the cursor, and what the
+terminal's encoding lacks is written in ASCII.
+"""
+
+import json as jsonlib
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, TextIO
+
+from opsctl.errors import ConfigError, OpsError
+
+# Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
+JSON_VERSION = 2
+_STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
+# Control characters, but for line ends, tabs and our own styles.
+_CONTROL = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_ASCII = str.maketrans(
+    {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
+    | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
+)
+# A command of ours in a hint, and the words that name a command of its own system.
+_COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b)")
+
+
+class Console:
+    """`options` are the global options of this command line, for hints that lead back here."""
+
+    def __init__(
+        self, *, json: bool = False, plain: bool = False, options: Sequence[str] = ()
+    ) -> None:
+        self.json = json
+        self.plain = plain or json
+        self.terminal = sys.stderr.isatty() and not self.plain
+        self.interactive = sys.stdin.isatty() and sys.stderr.isatty() and not json
+        self._options = shlex.join(options)
+
+    def data(self, text: str) -> None:
+        """Print what was asked for; flushed, so that a pipe sees it now."""
+        _write(sys.stdout, text + "\n")
+
+    def emit(self, kind: str, /, **fields: Any) -> None:
+        """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
+        if self.json:
+            self.data(jsonlib.dumps({"v": JSON_VERSION, "type": kind, **fields}, default=_plain))
+
+    def say(self, text: str = "") -> None:
+        _write(sys.stderr, text + "\n")
+
+    def debug(self, text: str) -> None:
+        self.say(self.style("faint", f"debug: {text}"))
+
+    def warn(self, text: str) -> None:
+        self.say(f"{self.style('warn', 'warning:')} {text}")
+
+    def error(self, error: OpsError) -> None:
+        findings = error.findings if isinstance(error, ConfigError) else ()
+        hint = self.hint(error.hint) if error.hint else None
+        self.emit(
+            "error",
+            error=type(error).__name__,
+            message=error.message,
+            hint=hint,
+            findings=list(findings),
+            exit_code=error.exit_code,
+        )
+        for finding in findings:
+            self.say(f"  {finding}")
+        self.say(f"{self.style('bad', 'error:')} {error.message}")
+        if hint:
+            self.say(f"{self.style('faint', 'hint:')} {hint}")
+
+    def hint(self, text: str) -> str:
+        """The hint with this command line's own `--env`, `--config` and `--set`."""
+        return _COMMAND.sub(f"opsctl {self._options} ", text) if self._options else text
+
+    def style(self, name: str, text: str) -> str:
+        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self.terminal else text
+
+    def confirm(self, question: str, *, yes: bool) -> bool:
+        """Ask; without a terminal and without `--yes` that is an error, never a hang."""
+        if yes:
+            return True
+        self._needs_terminal("--yes")
+        return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+    def confirm_name(self, question: str, name: str, *, confirmed: Sequence[str]) -> bool:
+        """Have `name` typed; `confirmed` are the names that `--confirm` gave already."""
+        if name in confirmed:
+            return True
+        self._needs_terminal(f"--confirm {name}")
+        return self.ask(f"{question}\ntype `{name}` to go on: ").strip() == name
+
+    def _needs_terminal(self, flag: str) -> None:
+        if not self.interactive:
+            raise ConfigError(
+                "this needs an answer, and there is no terminal to ask on",
+                hint=f"add {flag} when you are sure",
+            )
+
+    def ask(self, prompt: str) -> str:
+        _write(sys.stderr, prompt)
+        return sys.stdin.readline()
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Aligned columns on stdout; rich is not worth its start-up time for this."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row in (header, *rows):
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.data(line.rstrip())
+
+
+def printable(text: str) -> str:
+    """The text without anything that would move the cursor, ring, or hide what follows."""
+    return _CONTROL.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    text = match[0]
+    return text if len(text) > 1 else f"\\x{ord(text):02x}"
+
+
+def _write(stream: TextIO, text: str) -> None:
+    text = printable(text)
+    encoding = stream.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    stream.write(text)
+    stream.flush()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return str(value)

@@ -1,0 +1,177 @@
+"""The loop of `logs tail`: what comes out of a reading, to stdout, with words to stderr."""
+
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+from types import FrameType
+
+from opsctl.cli.screens import log_lines
+from opsctl.cli.screens.console import Console
+from opsctl.config.duration import format_duration
+from opsctl.errors import OpsError
+from opsctl.logs import resume
+from opsctl.logs.events import LogEvent, LogGroup, Notice
+from opsctl.logs.sources import LogGroupStatus
+from opsctl.logs.tail import Tail
+
+_SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
+_SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
+
+
+class Stop:
+    """The first Ctrl-C ends a reading between two calls, the second one at once.
+
+    This way nothing is lost: what was read and held back is printed, and the bookmark is exact.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+class LogsScreen:
+    def __init__(
+        self,
+        console: Console,
+        reading: Tail,
+        *,
+        write: Callable[[LogEvent], str],
+        admits: Callable[[LogEvent], bool] | None,
+        last: int | None,
+        bookmark: Path | None,
+        explain: Callable[[Notice], Sequence[str]],
+    ) -> None:
+        self._console = console
+        self._reading = reading
+        self._write = write
+        self._admits = admits
+        self._past: deque[LogEvent] | None = None if last is None else deque(maxlen=last)
+        self._bookmark = bookmark
+        self._explain = explain
+        self._saved = 0.0
+        self._missing: dict[str, str] = {}
+        self._printed = 0
+
+    def run(self) -> None:
+        """Print until the reading ends; the bookmark is written behind what was flushed."""
+        for item in self._reading.run():
+            if not isinstance(item, Notice):
+                self._events(item)
+            elif item.kind == "caught-up":
+                self._caught_up()
+            else:
+                self._notice(item)
+            self._save(_SAVE_EVERY)
+        self._save(0)
+
+    def summary(self) -> None:
+        totals = self._reading.totals
+        if self._console.json:
+            fields: Mapping[str, float] = {
+                "lines": self._printed,
+                "read": totals.events,
+                "late": totals.late,
+                "calls": totals.calls,
+                "throttled": totals.throttled,
+                "behind_seconds": round(totals.behind, 1),
+            }
+            self._console.emit("summary", **fields)
+        self._console.say(
+            f"{self._printed:,} lines, {totals.late:,} late, "
+            f"{totals.throttled:,} of {totals.calls:,} calls throttled, "
+            f"{totals.behind:.0f} s behind"
+        )
+
+    def check_missing(self, sources: int) -> None:
+        """When not one group was there, the whole reading has failed."""
+        if len(self._missing) == sources:
+            raise OpsError(
+                "; ".join(self._missing.values()),
+                hint="opsctl logs sources; to make them: opsctl ecs up",
+            )
+
+    def _events(self, events: Sequence[LogEvent]) -> None:
+        if self._admits is not None:
+            events = [event for event in events if self._admits(event)]
+        if self._past is not None:
+            self._past.extend(events)
+        else:
+            self._print(events)
+
+    def _caught_up(self) -> None:
+        if self._past is not None:
+            past, self._past = self._past, None
+            self._print(past)
+        if not self._printed:
+            for line in self._explain(Notice("caught-up", None, "")):
+                self._console.say(line)
+
+    def _print(self, events: Sequence[LogEvent]) -> None:
+        if events:
+            self._printed += len(events)
+            sys.stdout.write("\n".join(map(self._write, events)) + "\n")
+            sys.stdout.flush()
+
+    def _notice(self, notice: Notice) -> None:
+        if notice.kind == "missing" and notice.source is not None:
+            self._missing[notice.source] = notice.text
+        elif notice.kind == "found" and notice.source is not None:
+            self._missing.pop(notice.source, None)
+        where = f"{notice.source}: " if notice.source else ""
+        self._console.warn(where + notice.text)
+        for line in self._explain(notice):
+            self._console.say(line)
+
+    def _save(self, every: float) -> None:
+        if self._bookmark is not None and time.monotonic() - self._saved >= every:
+            resume.write(self._bookmark, self._reading.bookmarks())
+            self._saved = time.monotonic()
+
+
+def writer(
+    console: Console, groups: Sequence[LogGroup], fields: Sequence[str], zone: tzinfo
+) -> Callable[[LogEvent], str]:
+    """How an event is written: as JSON, or as a line of these fields."""
+    if console.json:
+        names = {group.source: group.name for group in groups}
+        return lambda event: log_lines.as_json(event, names[event.source])
+    colour = sys.stdout.isatty() and not console.plain
+    return log_lines.Lines(fields=fields, zone=zone, colour=colour).line
+
+
+def show_sources(console: Console, statuses: Sequence[LogGroupStatus], now: datetime) -> None:
+    """One row for each source: its group, whether it exists, its newest stream and event."""
+    rows = []
+    for status in statuses:
+        group, days, newest = status.group, status.retention_days, status.newest
+        console.emit(
+            "log_source",
+            source=group.source,
+            group=group.name,
+            exists=status.exists,
+            retention_days=days,
+            stored_bytes=status.stored_bytes,
+            newest_stream=status.stream or None,
+            newest_event=newest,
+        )
+        kept = f"{days} d" if days else "-"
+        age = f"{format_duration(now - newest)} ago" if newest else "-"
+        exists = "yes" if status.exists else "no"
+        rows.append((group.source, group.name, exists, kept, status.stream or "-", age))
+    if not console.json:
+        console.table(_SOURCES, rows)

@@ -1,0 +1,54 @@
+"""What a change of a stack would do, on the screen."""
+
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.screen import Screen
+from opsctl.stacks.changes import Change, Plan
+
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "Dynamic": "?"}
+
+
+class PlanScreen(Screen):
+    """`data` prints the plan on stdout: it is what `plan` and `--dry-run` were asked for."""
+
+    def __init__(self, console: Console, *, data: bool = False) -> None:
+        self._console = console
+        self._print = console.data if data and not console.json else console.say
+
+    def show(self, item: object) -> bool:
+        if not isinstance(item, Plan):
+            return False
+        name = item.stack.name
+        self._console.emit(
+            "plan", stack=name, kind=item.kind, changes=list(map(_fields, item.changes))
+        )
+        if item.is_empty:
+            self._print(f"`{name}`: no changes")
+            return True
+        count = len(item.changes)
+        words = f"{item.kind.lower()}, {count} change{'s' if count != 1 else ''}"
+        self._print(f"plan for `{name}` ({words}):")
+        for change in item.changes:
+            self._change(change)
+        return True
+
+    def _change(self, change: Change) -> None:
+        sign = "!" if change.replaces else _SIGNS.get(change.action, "?")
+        style = "bad" if sign in "!-" else "good" if sign == "+" else "warn"
+        effect = f"  {change.effect}" if change.effect else ""
+        kind = self._console.style("faint", change.resource_type)
+        self._print(f"  {self._console.style(style, sign)} {change.logical_id}  {kind}{effect}")
+        for one in change.properties:
+            values = f": {one.before} -> {one.after}" if one.before or one.after else ""
+            self._print(f"      {one.name}{values}{' (forces replacement)' * one.recreates}")
+
+
+def _fields(change: Change) -> dict[str, object]:
+    return {
+        "action": change.action,
+        "logical_id": change.logical_id,
+        "resource_type": change.resource_type,
+        "replacement": change.replacement,
+        "effect": change.effect,
+        "loses_data": change.loses_data,
+        "properties": [one.name for one in change.properties],
+    }

@@ -1,0 +1,100 @@
+"""A rollout on the screen: what it means before, what happens to the tasks, how it ended."""
+
+from dataclasses import asdict
+
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.screen import Screen
+from opsctl.releases.update_tasks import ReleaseResult
+from opsctl.rollout.plan import RollPlan
+from opsctl.rollout.reach import Answer
+from opsctl.rollout.room import Forecast
+from opsctl.rollout.watch import (
+    Counts,
+    RolloutEvent,
+    ServiceSaid,
+    TargetChanged,
+    TasksStopped,
+    Wave,
+)
+
+_EVENTS = (Counts, ServiceSaid, TargetChanged, TasksStopped, Wave)
+
+
+class RolloutScreen(Screen):
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def show(self, item: object) -> bool:
+        if isinstance(item, _EVENTS):
+            self._event(item)
+        elif isinstance(item, RollPlan):
+            self._plan(item)
+        elif isinstance(item, Answer):
+            self._console.emit("reached", url=item.url, status=item.status, answer=item.text)
+            self._console.say(f"through the load balancer: {item.sentence}")
+        elif isinstance(item, ReleaseResult):
+            self._result(item)
+        else:
+            return False
+        return True
+
+    def _plan(self, plan: RollPlan) -> None:
+        for finding in plan.findings:
+            self._console.warn(finding)
+        if plan.forecast is not None:
+            self._forecast(plan, plan.forecast)
+        if plan.way == "follow":
+            self._console.say(
+                "the service has this image already: following it until it is healthy"
+            )
+        elif plan.way == "deployment" and not plan.findings:
+            self._console.say("nothing changed; a new deployment of the same image is forced")
+
+    def _forecast(self, plan: RollPlan, forecast: Forecast) -> None:
+        self._console.emit(
+            "forecast",
+            room=forecast.room,
+            waves=list(forecast.waves),
+            lack=forecast.lack,
+            choices=list(forecast.choices),
+        )
+        if forecast.can_roll:
+            waves = len(forecast.waves)
+            self._console.say(
+                f"{plan.need.desired} tasks, room for {forecast.room} more now: "
+                f"{waves} wave{'s' if waves != 1 else ''}"
+            )
+        else:
+            self._console.warn(f"not enough {forecast.lack} now for every new task")
+
+    def _event(self, event: RolloutEvent) -> None:
+        fields = asdict(event)
+        if isinstance(event, TasksStopped):
+            # One object a task, so that a reader need not know how many come together.
+            tasks = fields.pop("tasks")
+            each = [{**fields, "task": task} for task in tasks]
+        else:
+            each = [fields]
+        for one in each:
+            self._console.emit("rollout", kind=event.kind, bad=event.failed, **_named(event, one))
+        mark = self._console.style("bad", "! ") if event.failed else "  "
+        self._console.say(f"{mark}{event.text}")
+
+    def _result(self, result: ReleaseResult) -> None:
+        outcome, image = result.outcome, result.image
+        self._console.emit(
+            "release",
+            outcome=outcome.kind,
+            reason=outcome.reason,
+            image=image.reference or None,
+            commit=image.commit,
+            seconds=result.seconds,
+        )
+        if outcome.kind == "no-changes":
+            self._console.say("nothing to roll: these tasks already run, and are healthy")
+        elif outcome.kind == "deployed":
+            self._console.say(f"deployed: {image.reference}")
+
+
+def _named(event: RolloutEvent, fields: dict[str, object]) -> dict[str, object]:
+    return {"text": event.text, **fields}

@@ -1,0 +1,50 @@
+"""The log sources, one row each: everything that knows them reads this table.
+
+A row gives a source its key under `logs`, its log group, its right to write, its line in the
+CloudWatch agent's configuration, and its place in `logs` and `metrics`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """`writer` is the role that writes. `file` on the instance is read by the CloudWatch agent.
+
+    `stream` is the stream's name there, in the agent's words; `${Cluster}` is Fn::Sub's.
+    """
+
+    name: str
+    tells: str
+    per: Literal["task", "instance"]
+    writer: Literal["task", "execution", "instance"]
+    file: str = ""
+    stream: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        return f"{self.name.capitalize()}LogGroup"
+
+
+SOURCES = (
+    LogSource("app", "errors of the filter chain", "task", "task"),
+    LogSource("stdout", "container output", "task", "execution"),
+    LogSource(
+        "ecs",
+        "ECS on the host",
+        "instance",
+        "instance",
+        "/var/log/ecs/ecs-init.log",
+        "{instance_id}",
+    ),
+    LogSource(
+        "agent",
+        "the ECS agent",
+        "instance",
+        "instance",
+        "/var/log/ecs/ecs-agent.log",
+        "${Cluster}/{instance_id}",
+    ),
+)
+NAMES = tuple(source.name for source in SOURCES)

@@ -1,0 +1,46 @@
+"""How a command ended: one row for each outcome, with its error and so its exit code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from opsctl.errors import Detached, OpsError, RolledBack, StackFailed, Superseded, TimedOut
+
+OutcomeKind = Literal[
+    "done", "removed", "no-changes", "deployed", "deployed-unhealthy", "failed", "rolled-back",
+    "superseded", "timed-out", "cancelled", "detached",
+]  # fmt: skip
+# outcome -> the error that a command ends with, and the words before the reason
+ENDS: Mapping[OutcomeKind, tuple[type[OpsError], str] | None] = {
+    "done": None,
+    "removed": None,
+    "no-changes": None,
+    "deployed": None,
+    "deployed-unhealthy": (OpsError, "deployed, but unhealthy: "),
+    "failed": (StackFailed, ""),
+    "rolled-back": (RolledBack, "rolled back: "),
+    "superseded": (Superseded, "superseded: "),
+    "timed-out": (TimedOut, "still running: "),
+    "cancelled": (Detached, ""),
+    "detached": (Detached, ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`reason` is one sentence, without the words of the kind; `hint` the exact next command."""
+
+    kind: OutcomeKind
+    reason: str = ""
+    hint: str | None = None
+
+    @property
+    def good(self) -> bool:
+        return ENDS[self.kind] is None
+
+    def require(self) -> None:
+        """Raise the error that this outcome means; a good one raises nothing."""
+        end = ENDS[self.kind]
+        if end is not None:
+            error, words = end
+            raise error(f"{words}{self.reason}", hint=self.hint)

@@ -1,0 +1,198 @@
+"""What a release is made of: the Caddyfile as it was meant, and the image that holds it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from opsctl import caddyfile, docker
+from opsctl.config.model import Config
+from opsctl.errors import DockerError, TemplateError
+from opsctl.images import check, context, make, registry, revision
+from opsctl.images.context import Context
+from opsctl.images.registry import Repository
+from opsctl.images.revision import Revision
+from opsctl.procedure import Notice
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+Connect: TypeAlias = Callable[[], docker.Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Caddyfile:
+    """The filled template, and the file that it replaces; `before` is '' when there was none."""
+
+    path: Path
+    text: str
+    before: str
+
+    @property
+    def changed(self) -> bool:
+        return self.text != self.before
+
+    @property
+    def sha256(self) -> str:
+        return _hash(self.text)
+
+    def diff(self) -> list[str]:
+        """The changed lines with their surroundings, unified, without the two names."""
+        return caddyfile.diff(self.before, self.text)[2:]
+
+    def write(self) -> None:
+        if self.changed:
+            self.path.write_text(self.text, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseImage:
+    """The image of a release. `reference` is '' while the registry does not hold this content.
+
+    `content` is the hash of everything that the image is built from.
+    """
+
+    reference: str
+    commit: str = ""
+    content: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What it takes to build and push a release's image."""
+
+    repository: Repository
+    context: Context
+    revision: Revision
+    tags: make.Tags
+    labels: Mapping[str, str]
+
+    @property
+    def target(self) -> str:
+        return f"{self.repository.uri}:{self.tags.release}"
+
+
+def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Notice | Caddyfile]:
+    """Fill the template and check the result; the last item is the Caddyfile. Writes nothing.
+
+    `outputs` are the db stack's. Raises TemplateError for whatever would not work.
+    """
+    template = root / config.caddyfile.template
+    target = root / config.caddyfile.output
+    source = config.caddyfile.template
+    variables = caddyfile.variables(config, outputs)
+    text = caddyfile.fill(read_text(template), variables, file=source)
+    stated = check.read(text, directory=target.parent, name=target.name, source=source)
+    sentences = check.disagreements(
+        stated,
+        ports=config.ecs.ports,
+        container_port=config.load_balancer.container_port,
+        redis=outputs["RedisEndpoint"],
+    )
+    if sentences:
+        lines = "\n".join(f"  {sentence}" for sentence in sentences)
+        raise TemplateError(
+            f"the Caddyfile does not fit the stacks:\n{lines}",
+            hint=f"correct {source} or opsctl.yaml",
+        )
+    if check.other_version((root / config.image.context).resolve()):
+        yield Notice(
+            "the service in this directory is not the version that checked the Caddyfile; "
+            "the image build checks it again",
+            warning=True,
+        )
+    yield Caddyfile(target, text, read_text(target) if target.is_file() else "")
+
+
+def read_text(path: Path) -> str:
+    """A file as UTF-8. Raises TemplateError with file and line for anything else."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise TemplateError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="set `caddyfile.template` in opsctl.yaml to where the template is",
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TemplateError(
+            f"{path}:{line}: the text is not UTF-8", hint="save the file as UTF-8"
+        ) from error
+
+
+def prepare(
+    clients: "Clients", config: Config, root: Path, repository: Repository, caddyfile: Caddyfile
+) -> tuple[ReleaseImage, Build]:
+    """Whether the registry holds the image of this content, and how it would be made."""
+    loaded = context.load(config.image, root, _generated(config, caddyfile.text))
+    commit = revision.read(loaded.directory)
+    tags = make.tags(loaded, commit)
+    labels = make.labels(
+        loaded, commit, config=_hash(config.model_dump_json()), caddyfile=caddyfile.sha256
+    )
+    build = Build(repository, loaded, commit, tags, labels)
+    held = registry.digest(clients.ecr, repository, tags.content)
+    reference = f"{repository.uri}@{held}" if held else ""
+    return ReleaseImage(reference, commit.commit, loaded.digest, build.target), build
+
+
+def build(
+    clients: "Clients",
+    config: Config,
+    build: Build,
+    *,
+    connect: Connect = docker.connect,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
+    """Build and push; the last item is the image, by the digest that the registry confirmed."""
+    engine = connect()
+    digest = ""
+    try:
+        yield Notice(f"building {build.target}")
+        yield from make.build(
+            engine,
+            config.image,
+            build.context,
+            reference=build.target,
+            labels=build.labels,
+            commit=build.revision.commit,
+            architecture=config.compute.architecture,
+        )
+        yield Notice(f"pushing {build.target}")
+        login = registry.login(clients.ecr)
+        for event in make.push(
+            engine, clients.ecr, build.repository, build.tags, login, sleep=sleep
+        ):
+            digest = event.progress.result or digest
+            yield event
+    finally:
+        engine.close()
+    reference = f"{build.repository.uri}@{digest}"
+    yield ReleaseImage(reference, build.revision.commit, build.context.digest, build.target)
+
+
+def require_image(image: ReleaseImage, repository: Repository) -> None:
+    """Raises DockerError when the image would have to be built, and --no-build forbids it."""
+    if not image.reference:
+        raise DockerError(
+            f"`{repository.name}` has no image of this content, and --no-build forbids making one",
+            hint="opsctl update-tasks, or for one that is there: opsctl update-tasks --image REF",
+        )
+
+
+def _generated(config: Config, text: str) -> dict[str, bytes]:
+    """What enters the image from here rather than from disk.
+
+    The secrets file on disk may hold values; the image gets references, resolved at start.
+    """
+    # JSON is YAML that nothing in a value can break out of.
+    references = json.dumps(config.secrets.values, indent=2) + "\n"
+    return {config.caddyfile.output: text.encode(), config.secrets.file: references.encode()}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

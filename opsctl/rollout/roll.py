@@ -1,0 +1,245 @@
+"""Bring one image into the service: look, plan, ask, change, follow, prove."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from opsctl.config.model import Config
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
+from opsctl.rollout import plan as planning
+from opsctl.rollout import reach, room, stop
+from opsctl.rollout.plan import Order, RollPlan, Strategy
+from opsctl.rollout.verdict import LOGS, Goal
+from opsctl.rollout.watch import LOOK, Watch, Wave
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change
+from opsctl.stacks.changes import Plan
+from opsctl.stacks.definition import Stack
+from opsctl.stacks.operation import Operation
+from opsctl.stacks.plan import Planning
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+Sleep: TypeAlias = Callable[[float], None]
+_BEFORE = LOOK | Look(frozenset({"instances"}), ())
+# A rollout may change these and nothing else; anything more is the work of `ecs up`.
+_OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
+_LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
+_NEVER = datetime.max
+
+
+@dataclass(frozen=True, slots=True)
+class StackRoll:
+    """An operation of the ecs stack together with the tasks that it rolls."""
+
+    operation: Operation
+    watch: Watch
+
+    @property
+    def look(self) -> Look:
+        return self.operation.look | self.watch.look
+
+    @property
+    def late(self) -> bool:
+        return self.watch.last.at >= self.watch.deadline
+
+    @property
+    def over(self) -> bool:
+        return self.operation.over or self.late
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        operation, events = self.operation.see(now)
+        watch, news = self.watch.see(now)
+        return replace(self, operation=operation, watch=watch), (*events, *news)
+
+
+def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]:
+    """What the release would do to the service as it is now. Raises OpsError without room."""
+    now = yield from look_at(_BEFORE)
+    now.require("service", "tasks", "task_definitions", "targets", "instances")
+    plan = planning.plan(now, state, order, config)
+    yield plan
+    if plan.forecast is not None and not config.compute.capacity_provider:
+        room.require(plan.forecast, plan.need, now)
+    return plan
+
+
+def roll(
+    clients: "Clients",
+    config: Config,
+    state: StackState,
+    plan: RollPlan,
+    order: Order,
+    *,
+    agreed: bool = False,
+    sleep: Sleep = time.sleep,
+) -> Procedure[Outcome]:
+    """Do what `plan` says, follow it to its end, and ask the service. `agreed` asks nobody."""
+    question = f"roll `{config.ecs.service_name}`?"
+    act = partial(_waves, clients, order, plan)
+    if plan.way == "nothing":
+        return Outcome("no-changes")
+    if plan.way == "stack":
+        with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
+            yield planned.plan
+            _refuse_more(planned.plan)
+            if not agreed and not (yield from ask(question)):
+                return Outcome("cancelled", "nothing was rolled")
+            watch = yield from _begin(order)
+            operation = planned.begin()
+        both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
+        watch = both.watch
+        if both.late or not _is_good(both):
+            return (yield from _failed(both))
+    elif plan.way == "deployment":
+        if not agreed and not (yield from ask(question)):
+            return Outcome("cancelled", "nothing was rolled")
+        watch = yield from _begin(order, forced=True)
+        _force(clients, config, state)
+    else:
+        watch = yield from _begin(order)
+    return (yield from _verify(watch, act, sleep))
+
+
+def preview(
+    clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
+) -> Procedure[None]:
+    """Yield what the ecs stack's change set would be."""
+    with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
+        yield planned.plan
+        _refuse_more(planned.plan)
+
+
+def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
+    """Follow somebody's rollout as if it were ours; any other operation by its events alone."""
+    now = yield from look_at(LOOK)
+    operation = Operation.of(state)
+    if state.status != "UPDATE_IN_PROGRESS" or now.service is None:
+        ended = yield from change.run(clients, operation)
+        return ended.outcome
+    # What stopped before we came is news.
+    goal = Goal.from_now(state.parameters.get("Image", ""), now).seen(now)
+    watch = Watch(goal, replace(now, tasks=now.running), _NEVER.replace(tzinfo=now.at.tzinfo))
+    both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
+    return Outcome("done") if _is_good(both) else (yield from _failed(both))
+
+
+def _is_good(both: StackRoll) -> bool:
+    return both.operation.over and both.operation.outcome.good
+
+
+def _begin(order: Order, *, forced: bool = False) -> Procedure[Watch]:
+    """The last look before the change: what is there now is no news."""
+    now = yield from look_at(LOOK)
+    goal = Goal.from_now(order.image, now, forced=forced)
+    return Watch(goal, now, now.at + order.timeout)
+
+
+def _follow_stack(
+    clients: "Clients",
+    both: StackRoll,
+    act: Callable[[Watch, Snapshot], Iterable[Wave]],
+) -> Procedure[StackRoll]:
+    undo = change.Undo(clients, both.operation)
+    both = yield from follow(
+        both,
+        subject=f"`{both.operation.stack}` is being changed",
+        cancel=undo,
+        act=lambda both, now: act(both.watch, now),
+    )
+    return replace(both, operation=replace(both.operation, cancelled=undo.done))
+
+
+def _failed(both: StackRoll) -> Procedure[Outcome]:
+    """The stack's end with the reason that the tasks gave: CloudFormation knows of none."""
+    if not both.operation.over:
+        return Outcome(
+            "timed-out",
+            f"`{both.operation.stack}` is still being changed",
+            "to join it and follow it to its end: opsctl update-tasks",
+        )
+    outcome, watch = both.operation.outcome, both.watch
+    if outcome.kind == "cancelled":
+        return outcome
+    for _ in range(_LAST_LOOKS):
+        now = yield Waiting(0.0 if watch is both.watch else _LAST_PAUSE, LOOK)
+        assert isinstance(now, Snapshot)
+        watch, news = watch.see(now)
+        yield from news
+        if watch.failed is not None and (watch.last_lines or not watch.failed.exited):
+            break
+    why = watch.because(outcome.reason)
+    if outcome.kind == "rolled-back":
+        return replace(outcome, reason=why, hint=LOGS)
+    stuck = both.operation.ended and both.operation.ended.status == "UPDATE_ROLLBACK_FAILED"
+    return replace(
+        outcome,
+        reason=why if why == outcome.reason else f"{both.operation.end}: {why}",
+        hint="to continue the rollback: opsctl update-tasks" if stuck else outcome.hint,
+    )
+
+
+def _verify(
+    watch: Watch, act: Callable[[Watch, Snapshot], Iterable[Wave]], sleep: Sleep
+) -> Procedure[Outcome]:
+    watch = yield from follow(watch, subject="the tasks are being rolled", act=act)
+    outcome = watch.outcome
+    assert outcome is not None
+    if outcome.kind != "deployed":
+        return outcome
+    now = yield from look_at(Look(frozenset({"listener"}), ()))
+    if now.listener is None:
+        return outcome
+    answer = reach.reach(now.listener, sleep=sleep)
+    yield answer
+    if answer.bad:
+        return Outcome("deployed-unhealthy", answer.sentence, LOGS)
+    return outcome
+
+
+def _waves(
+    clients: "Clients", order: Order, plan: RollPlan, watch: Watch, now: Snapshot
+) -> Iterable[Wave]:
+    if order.strategy is Strategy.ROLLING:
+        return ()
+    return stop.wave(clients.ecs, watch, now, plan.need)
+
+
+def _force(clients: "Clients", config: Config, state: StackState) -> None:
+    """A new deployment of what the stack asks for, whatever the service has now."""
+    clients.ecs.update_service(
+        cluster=config.ecs.cluster_name,
+        service=config.ecs.service_name,
+        taskDefinition=state.outputs["TaskDefinitionArn"],
+        desiredCount=int(state.parameters["DesiredCount"]),
+        forceNewDeployment=True,
+    )
+
+
+def _stack(state: StackState, plan: RollPlan) -> Stack:
+    """The ecs stack as it is, with these parameters."""
+    kept: dict[str, str | None] = dict.fromkeys(state.parameters)
+    return Stack(
+        name=state.name,
+        kind="ecs",
+        template="",
+        parameters={**kept, **plan.parameters},
+        capabilities=("CAPABILITY_NAMED_IAM",),
+        tags=state.tags,
+    )
+
+
+def _refuse_more(plan: Plan) -> None:
+    others = [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
+    if others:
+        raise OpsError(
+            f"this would change more than the tasks: {', '.join(others)}",
+            hint="first: opsctl ecs up, then: opsctl update-tasks",
+        )

@@ -1,0 +1,134 @@
+"""How a rollout stands: judged from snapshots, never from a tool's hopes. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from opsctl.outcome import Outcome
+from opsctl.snapshot.service import Deployment
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
+
+# Services made before 2020, and some emulators, have no rollout state.
+_SETTLED = ("COMPLETED", "")
+LOGS = "opsctl logs tail --since 15m"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The deployment that should become the primary one, told apart from those before it.
+
+    `before` is the primary deployment's id at the beginning. With `forced`, a deployment of the
+    same task definition counts only if its id is not in `known`. `ours` is the deployment's id
+    once it was seen as the primary.
+    """
+
+    image: str
+    before: str = ""
+    before_definition: str = ""
+    known: frozenset[str] = frozenset()
+    forced: bool = False
+    ours: str = ""
+
+    @classmethod
+    def from_now(cls, image: str, now: Snapshot, *, forced: bool = False) -> Self:
+        """Before anything is changed, so that what is there already is known."""
+        deployments = now.service.deployments if now.service else ()
+        primary = now.primary
+        return cls(
+            image,
+            before=primary.id if primary else "",
+            before_definition=primary.task_definition if primary else "",
+            known=frozenset(one.id for one in deployments),
+            forced=forced,
+        )
+
+    def is_ours(self, deployment: Deployment, now: Snapshot) -> bool:
+        if not now.runs(self.image, deployment):
+            return False
+        return not (self.forced and deployment.id in self.known)
+
+    def seen(self, now: Snapshot) -> Self:
+        primary = now.primary
+        if self.ours or primary is None or not self.is_ours(primary, now):
+            return self
+        return replace(self, ours=primary.id)
+
+    def started(self, task: Task) -> bool:
+        """A deployment that failed between two looks was never seen, but its tasks still are."""
+        return task.deployment == self.ours if self.ours else task.deployment not in self.known
+
+
+def judge(now: Snapshot, goal: Goal) -> Outcome | None:
+    """None while nothing is certain."""
+    primary = now.primary
+    if primary is None:
+        return None
+    if not goal.ours and (primary.id == goal.before or goal.is_ours(primary, now)):
+        return None
+    if primary.id != goal.ours:
+        if primary.task_definition == goal.before_definition:
+            return Outcome("rolled-back", _rollback(now, goal, primary), LOGS)
+        return Outcome(
+            "superseded",
+            _successor(goal, primary, now),
+            "opsctl ecs status; to replace it, run the same command again",
+        )
+    # A failed deployment is no verdict yet: with rollback on, ECS makes the old one primary next.
+    return Outcome("deployed") if settled(now) else None
+
+
+def settled(now: Snapshot) -> bool:
+    """All tasks of the primary deployment run and serve, and no other deployment has one."""
+    service, primary = now.service, now.primary
+    if service is None or primary is None:
+        return False
+    others = (one for one in service.deployments if one.id != primary.id)
+    return (
+        primary.running == primary.desired == service.desired
+        and primary.pending == 0
+        and primary.state in _SETTLED
+        and not any(one.running or one.pending for one in others)
+        and not any(target.state in ("initial", "unhealthy") for target in now.targets)
+        and (now.healthy >= service.desired or not service.target_groups)
+    )
+
+
+def give_up(now: Snapshot, goal: Goal) -> Outcome:
+    """What to call it when the time is over."""
+    service, primary = now.service, now.primary
+    if service is None:
+        return Outcome("failed", "the service is not there any more", "opsctl ecs status")
+    if primary is not None and goal.is_ours(primary, now):
+        if primary.state == "FAILED":
+            why = primary.reason or "the deployment failed"
+            return Outcome("deployed-unhealthy", why, LOGS)
+        if primary.running == primary.desired and primary.state in _SETTLED:
+            return Outcome("deployed-unhealthy", _health(now), LOGS)
+    return Outcome(
+        "timed-out",
+        f"{service.running} of {service.desired} tasks run; {_health(now)}",
+        "to join it and follow it to its end: opsctl update-tasks",
+    )
+
+
+def _health(now: Snapshot) -> str:
+    bad = [target for target in now.targets if not target.healthy]
+    reasons = sorted({target.reason or target.state for target in bad})
+    why = f" ({', '.join(reasons)})" if reasons else ""
+    desired = now.service.desired if now.service else 0
+    return f"{now.healthy} of {desired} targets are healthy{why}"
+
+
+def _rollback(now: Snapshot, goal: Goal, primary: Deployment) -> str:
+    deployments = now.service.deployments if now.service else ()
+    reasons = [one.reason for one in deployments if goal.is_ours(one, now)]
+    # Once the old revision has settled again, its own reason says no more than that.
+    reasons += [primary.reason] if primary.state == "IN_PROGRESS" else []
+    reason = next(filter(None, reasons), "")
+    return reason or f"{primary.revision} is the primary deployment again"
+
+
+def _successor(goal: Goal, primary: Deployment, now: Snapshot) -> str:
+    same = now.runs(goal.image, primary)
+    of = "a newer deployment of the same image" if same else "a deployment of another image"
+    return f"{of} is the primary now: {primary.revision} ({primary.id})"

@@ -1,0 +1,1 @@
+"""What AWS says of the system now, as frozen values: the only readers of state."""

@@ -1,0 +1,108 @@
+"""What ElastiCache says of the cache: one cluster, or a replication group with its members."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_elasticache.client import ElastiCacheClient
+    from mypy_boto3_elasticache.type_defs import CacheClusterTypeDef, ReplicationGroupTypeDef
+
+
+@dataclass(frozen=True, slots=True)
+class CacheNode:
+    """`id` is the cache cluster's; `role` is primary, replica, or '' where AWS does not say."""
+
+    id: str
+    node: str = "0001"
+    status: str = ""
+    zone: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """`pending` names what changes in the next maintenance window."""
+
+    id: str
+    kind: str
+    status: str
+    engine: str = ""
+    version: str = ""
+    node_type: str = ""
+    endpoint: str = ""
+    nodes: tuple[CacheNode, ...] = ()
+    pending: tuple[str, ...] = ()
+
+
+def cluster(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
+    """The single cluster of this name; None when there is none."""
+    try:
+        described = elasticache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
+    except elasticache.exceptions.CacheClusterNotFoundFault:
+        return None
+    return _cluster(described["CacheClusters"][0])
+
+
+def replication_group(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
+    """The replication group of this name; None when there is none."""
+    try:
+        described = elasticache.describe_replication_groups(ReplicationGroupId=name)
+    except elasticache.exceptions.ReplicationGroupNotFoundFault:
+        return None
+    return _replication_group(described["ReplicationGroups"][0])
+
+
+def _cluster(cluster: "CacheClusterTypeDef") -> Cache:
+    nodes = cluster.get("CacheNodes", [])
+    address = nodes[0].get("Endpoint", {}) if nodes else {}
+    name = cluster.get("CacheClusterId", "")
+    return Cache(
+        id=name,
+        kind="cluster",
+        status=cluster.get("CacheClusterStatus", ""),
+        engine=cluster.get("Engine", ""),
+        version=cluster.get("EngineVersion", ""),
+        node_type=cluster.get("CacheNodeType", ""),
+        endpoint=f"{address.get('Address', '')}:{address.get('Port', '')}" if address else "",
+        nodes=tuple(
+            CacheNode(
+                id=name,
+                node=node.get("CacheNodeId", ""),
+                status=node.get("CacheNodeStatus", ""),
+                zone=node.get("CustomerAvailabilityZone", ""),
+            )
+            for node in nodes
+        ),
+        pending=tuple(
+            key for key, value in cluster.get("PendingModifiedValues", {}).items() if value
+        ),
+    )
+
+
+def _replication_group(group: "ReplicationGroupTypeDef") -> Cache:
+    shards = group.get("NodeGroups", [])
+    address = group.get("ConfigurationEndpoint") or (
+        shards[0].get("PrimaryEndpoint", {}) if shards else {}
+    )
+    return Cache(
+        id=group.get("ReplicationGroupId", ""),
+        kind="replication_group",
+        status=group.get("Status", ""),
+        engine=group.get("Engine", ""),
+        node_type=group.get("CacheNodeType", ""),
+        endpoint=f"{address.get('Address', '')}:{address.get('Port', '')}" if address else "",
+        nodes=tuple(
+            CacheNode(
+                id=member.get("CacheClusterId", ""),
+                node=member.get("CacheNodeId", ""),
+                status=shard.get("Status", ""),
+                zone=member.get("PreferredAvailabilityZone", ""),
+                role=member.get("CurrentRole", ""),
+            )
+            for shard in shards
+            for member in shard.get("NodeGroupMembers", ())
+        ),
+        pending=tuple(
+            key for key, value in group.get("PendingModifiedValues", {}).items() if value
+        ),
+    )

@@ -1,0 +1,164 @@
+"""What ECS says of the container instances, and Auto Scaling of the group that launches them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from opsctl.snapshot.tasks import batches
+from opsctl.snapshot.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.client import AutoScalingClient
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_ecs.type_defs import ContainerInstanceTypeDef, ResourceOutputTypeDef
+
+_ACTIVITIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerInstance:
+    """`cpu` (units), `memory` (MiB) and `ports` (taken) are what remains; `whole_…` all it has."""
+
+    arn: str
+    id: str
+    status: str
+    connected: bool
+    cpu: int = 0
+    memory: int = 0
+    ports: frozenset[int] = frozenset()
+    whole_cpu: int = 0
+    whole_memory: int = 0
+    zone: str = ""
+    image: str = ""
+    running: int = 0
+    joined: datetime | None = None
+
+    @property
+    def takes_tasks(self) -> bool:
+        return self.status == "ACTIVE" and self.connected
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInstance:
+    """`lifecycle` is Auto Scaling's: Pending, InService, Terminating…"""
+
+    id: str
+    zone: str = ""
+    lifecycle: str = ""
+    health: str = ""
+    launch_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the group did or tried; `status` is Auto Scaling's: Successful, Failed, InProgress."""
+
+    id: str
+    status: str
+    description: str = ""
+    message: str = ""
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`activities` are newest first. A deleted group has no sizes, and its last activities."""
+
+    name: str
+    minimum: int = 0
+    maximum: int = 0
+    desired: int = 0
+    instances: tuple[GroupInstance, ...] = ()
+    activities: tuple[Activity, ...] = ()
+
+    @property
+    def refusal(self) -> str:
+        """What EC2 answered to the last launch that failed; '' when none did."""
+        failed = (one.message for one in self.activities if one.status == "Failed" and one.message)
+        return next(failed, "")
+
+
+def read(ecs: "ECSClient", cluster: str) -> tuple[ContainerInstance, ...]:
+    """All instances that the cluster knows, draining ones too; none without a cluster."""
+    arns: list[str] = []
+    try:
+        for page in ecs.get_paginator("list_container_instances").paginate(cluster=cluster):
+            arns += page["containerInstanceArns"]
+    except ecs.exceptions.ClusterNotFoundException:
+        return ()
+    describe = partial(ecs.describe_container_instances, cluster=cluster)
+    described = together([partial(describe, containerInstances=batch) for batch in batches(arns)])
+    return tuple(_instance(one) for answer in described for one in answer["containerInstances"])
+
+
+def group(autoscaling: "AutoScalingClient", name: str) -> Group:
+    """The group and its last activities. A rollback deletes a group; its activities stay."""
+    groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    activities = autoscaling.describe_scaling_activities(
+        AutoScalingGroupName=name, IncludeDeletedGroups=True, MaxRecords=_ACTIVITIES
+    )
+    read = tuple(
+        Activity(
+            id=activity["ActivityId"],
+            status=activity["StatusCode"],
+            description=activity.get("Description", ""),
+            message=activity.get("StatusMessage", ""),
+            time=activity.get("StartTime"),
+        )
+        for activity in activities["Activities"]
+    )
+    described = groups["AutoScalingGroups"]
+    return _group(described[0], read) if described else Group(name, activities=read)
+
+
+def _group(group: "AutoScalingGroupTypeDef", activities: tuple[Activity, ...]) -> Group:
+    return Group(
+        name=group["AutoScalingGroupName"],
+        minimum=group["MinSize"],
+        maximum=group["MaxSize"],
+        desired=group["DesiredCapacity"],
+        instances=tuple(
+            GroupInstance(
+                id=instance["InstanceId"],
+                zone=instance["AvailabilityZone"],
+                lifecycle=instance["LifecycleState"],
+                health=instance["HealthStatus"],
+                launch_version=instance.get("LaunchTemplate", {}).get("Version", ""),
+            )
+            for instance in group.get("Instances", ())
+        ),
+        activities=activities,
+    )
+
+
+def _instance(instance: "ContainerInstanceTypeDef") -> ContainerInstance:
+    remaining = instance.get("remainingResources", [])
+    whole = instance.get("registeredResources", [])
+    attributes = {one["name"]: one.get("value", "") for one in instance.get("attributes", ())}
+    return ContainerInstance(
+        arn=instance["containerInstanceArn"],
+        id=instance.get("ec2InstanceId", instance["containerInstanceArn"]),
+        status=instance.get("status", ""),
+        connected=instance.get("agentConnected", False),
+        cpu=_amount(remaining, "CPU"),
+        memory=_amount(remaining, "MEMORY"),
+        ports=frozenset(
+            int(port)
+            for resource in remaining
+            if resource.get("name") == "PORTS"
+            for port in resource.get("stringSetValue", ())
+        ),
+        whole_cpu=_amount(whole, "CPU"),
+        whole_memory=_amount(whole, "MEMORY"),
+        zone=attributes.get("ecs.availability-zone", ""),
+        image=attributes.get("ecs.ami-id", ""),
+        running=instance.get("runningTasksCount", 0),
+        joined=instance.get("registeredAt"),
+    )
+
+
+def _amount(resources: "Sequence[ResourceOutputTypeDef]", name: str) -> int:
+    return sum(int(one.get("integerValue", 0)) for one in resources if one.get("name") == name)

@@ -1,0 +1,215 @@
+"""Read a snapshot: every part in a thread of its own, so that it takes as long as its longest
+chain of calls that need each other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+from opsctl.errors import AwsError
+from opsctl.snapshot import (
+    alarms,
+    cache,
+    instances,
+    lines,
+    service,
+    stacks,
+    subnets,
+    targets,
+    task_definitions,
+    tasks,
+)
+from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.service import Service
+from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
+from opsctl.snapshot.stacks import StackEvent, StackState
+from opsctl.snapshot.subnets import Subnet
+from opsctl.snapshot.targets import Listener, Target
+from opsctl.snapshot.task_definitions import TaskDefinition
+from opsctl.snapshot.tasks import Task
+from opsctl.snapshot.together import run, together
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+_LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read
+_TRIES = 10  # looks at a task's log stream, before it is taken to have written nothing
+
+
+class Reader:
+    """Reads one system, and remembers what AWS never changes: task definitions, last lines.
+
+    With `patient`, a part that AWS does not answer is asked for again for minutes, and the fault
+    is raised when that does not help; without, it is named in `unread` at once.
+    """
+
+    def __init__(
+        self,
+        clients: "Clients",
+        names: Names,
+        *,
+        patient: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.clients = clients
+        self.names = names
+        self.patient = patient
+        self.now = now
+        self.definitions: dict[str, TaskDefinition] = {}
+        self.lines: dict[str, tuple[str, ...]] = {}
+        self.tries = Counter[str]()
+
+    def __call__(self, look: Look) -> Snapshot:
+        """Raises botocore's error when AWS stays silent, or does not take the credentials."""
+        return _Reading(self, look).run()
+
+
+class _Reading:
+    """One look. A part waits for the parts that it needs; no two wait for each other."""
+
+    def __init__(self, reader: Reader, look: Look) -> None:
+        self.reader, self.look = reader, look
+        self.clients, self.names = reader.clients, reader.names
+        # part -> the parts it needs, and how it is read from them; needed ones come first.
+        self.reads: Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]] = {
+            "stacks": ((), self._stacks),
+            "events": ((), self._events),
+            "service": ((), self._service),
+            "tasks": ((), self._tasks),
+            "instances": ((), self._instances),
+            "cache": ((), self._cache),
+            "alarms": ((), self._alarms),
+            "subnets": ((), self._subnets),
+            "group": ((), self._named_group) if look.group else (("stacks",), self._group),
+            "task_definitions": (("service", "tasks"), self._task_definitions),
+            "targets": (("service",), self._targets),
+            "listener": (("service",), self._listener),
+            "lines": (("tasks", "task_definitions"), self._last_lines),
+        }
+        needed = set(look.parts)
+        for part in reversed(self.reads):
+            if part in needed:
+                needed.update(self.reads[part][0])
+        self.futures: dict[Part, Future[Any]] = {
+            part: Future() for part in self.reads if part in needed
+        }
+
+    def run(self) -> Snapshot:
+        at = self.reader.now()
+        together([partial(self._read, part) for part in self.futures])
+        values: dict[str, Any] = {}
+        unread: list[Unread] = []
+        for part, future in self.futures.items():
+            try:
+                values[part] = future.result()
+            except Exception as error:
+                fault = aws.fault(error)
+                if fault is None or (self.reader.patient and fault != "refused"):
+                    raise
+                unread.append(_unread(part, error))
+        return Snapshot(at, self.names, self.look, **values, unread=tuple(unread))
+
+    def _read(self, part: Part) -> None:
+        needs, read = self.reads[part]
+
+        def call() -> Any:
+            ready = partial(read, *(self.futures[need].result() for need in needs))
+            return ready()
+
+        run(self.futures[part], call)
+
+    def _stacks(self) -> dict[Kind, StackState]:
+        describe = partial(stacks.describe, self.clients.cloudformation)
+        names = self.names.stacks
+        states = together([partial(describe, names[kind]) for kind in self.look.stacks])
+        pairs = zip(self.look.stacks, states, strict=True)
+        return {kind: state for kind, state in pairs if state is not None}
+
+    def _events(self) -> tuple[StackEvent, ...]:
+        return stacks.events(self.clients.cloudformation, self.look.events_of, self.look.after)
+
+    def _service(self) -> Service | None:
+        return service.describe(self.clients.ecs, self.names.cluster, self.names.service)
+
+    def _tasks(self) -> tuple[Task, ...]:
+        return tasks.read(self.clients.ecs, self.names.cluster, self.names.service)
+
+    def _instances(self) -> tuple[ContainerInstance, ...]:
+        return instances.read(self.clients.ecs, self.names.cluster)
+
+    def _cache(self) -> Cache | None:
+        read = cache.replication_group if self.names.replicated else cache.cluster
+        return read(self.clients.elasticache, self.names.cache)
+
+    def _alarms(self) -> tuple[AlarmState, ...]:
+        return alarms.read(self.clients.cloudwatch, self.names.alarms)
+
+    def _subnets(self) -> tuple[Subnet, ...]:
+        return subnets.read(self.clients.ec2, self.names.subnets)
+
+    def _named_group(self) -> Group:
+        return instances.group(self.clients.autoscaling, self.look.group)
+
+    def _group(self, states: Mapping[Kind, StackState]) -> Group | None:
+        ecs = states.get("ecs")
+        name = ecs.outputs.get("AutoScalingGroupName", "") if ecs else ""
+        return instances.group(self.clients.autoscaling, name) if name else None
+
+    def _task_definitions(
+        self, service: Service | None, tasks: tuple[Task, ...]
+    ) -> tuple[TaskDefinition, ...]:
+        """Of every deployment, and of the stopped tasks whose lines may be read."""
+        arns = [one.task_definition for one in service.deployments] if service else []
+        arns += [task.task_definition for task in _ended(tasks)]
+        known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
+        describe = partial(task_definitions.describe, self.clients.ecs)
+        new = [arn for arn in unique if arn not in known]
+        known.update(zip(new, together([partial(describe, arn) for arn in new]), strict=True))
+        return tuple(known[arn] for arn in unique)
+
+    def _targets(self, service: Service | None) -> tuple[Target, ...]:
+        read = partial(targets.read, self.clients.elbv2)
+        groups = service.target_groups if service else ()
+        return tuple(chain(*together([partial(read, group) for group in groups])))
+
+    def _listener(self, service: Service | None) -> Listener | None:
+        groups = service.target_groups if service else ()
+        listeners = (targets.listener(self.clients.elbv2, group) for group in groups)
+        return next(filter(None, listeners), None)
+
+    def _last_lines(
+        self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        """Kept once there are some: a stopped task writes no more, but its lines come late."""
+        by_arn = {one.arn: one for one in definitions}
+        known, tries = self.reader.lines, self.reader.tries
+        new = [one for one in _ended(tasks) if one.id not in known and tries[one.id] < _TRIES]
+        tries.update(task.id for task in new)
+        last = partial(lines.last, self.clients.logs)
+        read = together([partial(last, by_arn[one.task_definition], one.id) for one in new])
+        known.update({task.id: written for task, written in zip(new, read, strict=True) if written})
+        return dict(known)
+
+
+def _ended(tasks: Iterable[Task]) -> list[Task]:
+    """The newest tasks that ended by themselves, and so may have written why."""
+    ran = sorted((task for task in tasks if task.exited), key=_stopped_at, reverse=True)
+    return ran[:_LINES_OF]
+
+
+def _stopped_at(task: Task) -> float:
+    return task.stopped.timestamp() if task.stopped else 0.0
+
+
+def _unread(part: Part, error: Exception) -> Unread:
+    refusal = aws.translate(error)
+    assert refusal is not None  # it has a fault
+    operation = refusal.operation if isinstance(refusal, AwsError) else ""
+    return Unread(part, refusal.message, refusal.hint, operation, aws.code(error))

@@ -1,0 +1,28 @@
+"""A snapshot as JSON and back, redacted: for `--json`, recordings and bundles."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from opsctl.snapshot.redact import redacted
+from opsctl.snapshot.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """Plain JSON values; times are ISO 8601."""
+    value: dict[str, Any] = redacted(_adapter().dump_python(snapshot, mode="json"))
+    return value
+
+
+def from_json(value: dict[str, Any]) -> Snapshot:
+    """Raises ValueError for what is not a snapshot. Unknown fields of a newer opsctl are left."""
+    return _adapter().validate_python(value)
+
+
+@cache
+def _adapter() -> "TypeAdapter[Snapshot]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Snapshot)

@@ -1,0 +1,45 @@
+"""Secrets that stand in text which others wrote: log lines, reasons, URLs. Pure.
+
+opsctl itself never holds a secret's value; this is for what a container or a caller printed.
+"""
+
+import re
+from typing import Any
+
+MASK = "•••"
+_SECRET = "password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credentials?"
+_PATTERNS = (
+    # A key of AWS, by its fixed beginning.
+    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
+    # A JSON Web Token.
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\g<1>{MASK}"),
+    # rediss://user:password@host
+    (re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+(@)"), rf"\g<1>{MASK}\g<2>"),
+    # password=…, "token": "…", API_KEY: …
+    (
+        re.compile(
+            rf"(?i)((?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
+            rf"(?!{MASK}|(?:bearer|basic)\s)[^\s\"',;&}}]+"
+        ),
+        rf"\g<1>{MASK}",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """The text with what looks like a secret masked; masking twice changes nothing."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redacted(value: Any) -> Any:
+    """The same for every text inside a JSON value; keys stay."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: redacted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redacted(item) for item in value]
+    return value

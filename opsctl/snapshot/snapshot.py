@@ -1,0 +1,160 @@
+"""All of a system at one moment, as one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Self
+
+from opsctl.config.model import Config
+from opsctl.errors import AwsError
+from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.service import Deployment, Service
+from opsctl.snapshot.stacks import StackEvent, StackState
+from opsctl.snapshot.subnets import Subnet
+from opsctl.snapshot.targets import Listener, Target
+from opsctl.snapshot.task_definitions import TaskDefinition
+from opsctl.snapshot.tasks import Task
+
+Part = Literal[
+    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
+    "instances", "group", "cache", "alarms", "lines", "subnets",
+]  # fmt: skip
+Kind = Literal["db", "ecr", "ecs", "alarms"]
+KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What one system is called in AWS: all of it follows from the config."""
+
+    system: str
+    environment: str
+    stacks: Mapping[Kind, str]
+    cluster: str
+    service: str
+    cache: str
+    replicated: bool
+    alarms: str
+    subnets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        subnets = config.network.load_balancer_subnets or config.network.subnets
+        return cls(
+            system=config.system,
+            environment=config.environment or "",
+            stacks={kind: f"{config.system}-{kind}" for kind in KINDS},
+            cluster=config.ecs.cluster_name,
+            service=config.ecs.service_name,
+            cache=config.db.name,
+            replicated=config.db.kind == "replication_group",
+            alarms=f"{config.system}-",
+            subnets=tuple(dict.fromkeys(subnets)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What to read: `parts`, of these `stacks`.
+
+    `events_of` is the id of a stack whose events after the one with the id `after` are read.
+    `group` names an Auto Scaling group that no stack's outputs name yet, or any more.
+    """
+
+    parts: frozenset[Part] = frozenset()
+    stacks: tuple[Kind, ...] = KINDS
+    events_of: str = ""
+    after: str | None = None
+    group: str = ""
+
+    def __or__(self, other: "Look") -> "Look":
+        """Both at once; the events and the group are those of the one that names some."""
+        named = self if self.events_of else other
+        return Look(
+            self.parts | other.parts,
+            tuple(kind for kind in KINDS if kind in self.stacks + other.stacks),
+            named.events_of,
+            named.after,
+            self.group or other.group,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A part that could not be read, and why; `operation` and `code` are the API's own words."""
+
+    part: Part
+    reason: str
+    hint: str | None = None
+    operation: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was looked at. A part that is not in `look` is empty, and says nothing.
+
+    `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
+    of stopped tasks that ended by themselves, by task id, oldest line first.
+    """
+
+    at: datetime
+    names: Names
+    look: Look = Look()
+    stacks: Mapping[Kind, StackState] = field(default_factory=dict)
+    events: tuple[StackEvent, ...] = ()
+    service: Service | None = None
+    tasks: tuple[Task, ...] = ()
+    task_definitions: tuple[TaskDefinition, ...] = ()
+    targets: tuple[Target, ...] = ()
+    listener: Listener | None = None
+    instances: tuple[ContainerInstance, ...] = ()
+    group: Group | None = None
+    cache: Cache | None = None
+    alarms: tuple[AlarmState, ...] = ()
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    subnets: tuple[Subnet, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def require(self, *parts: Part) -> Self:
+        """This snapshot, if it holds these parts. Raises AwsError for one that was refused."""
+        for one in self.unread:
+            if one.part in parts:
+                raise AwsError(one.reason, hint=one.hint, operation=one.operation, code=one.code)
+        return self
+
+    def stack(self, kind: Kind) -> StackState | None:
+        """The stack, unless it is not there or holds nothing yet."""
+        state = self.stacks.get(kind)
+        return state if state is not None and state.exists else None
+
+    def output(self, kind: Kind, name: str) -> str:
+        """One output of a stack; '' where it is not there."""
+        state = self.stack(kind)
+        return state.outputs.get(name, "") if state else ""
+
+    @property
+    def primary(self) -> Deployment | None:
+        return self.service.primary if self.service else None
+
+    @property
+    def running(self) -> tuple[Task, ...]:
+        return tuple(task for task in self.tasks if task.running)
+
+    @property
+    def stopped(self) -> tuple[Task, ...]:
+        return tuple(task for task in self.tasks if task.is_stopped)
+
+    @property
+    def healthy(self) -> int:
+        return sum(target.healthy for target in self.targets)
+
+    def definition(self, arn: str) -> TaskDefinition | None:
+        return next((one for one in self.task_definitions if one.arn == arn), None)
+
+    def runs(self, image: str, deployment: Deployment) -> bool:
+        """Whether the deployment's task definition holds this image."""
+        definition = self.definition(deployment.task_definition)
+        return definition is not None and image in definition.images

@@ -1,0 +1,73 @@
+"""What the Network Load Balancer says of its targets, and where it listens."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`id` is `INSTANCE:PORT`; `reason` the load balancer's code: Target.FailedHealthChecks."""
+
+    id: str
+    state: str
+    reason: str = ""
+    description: str = ""
+    zone: str = ""
+
+    @property
+    def instance(self) -> str:
+        return self.id.partition(":")[0]
+
+    @property
+    def healthy(self) -> bool:
+        return self.state == "healthy"
+
+    @property
+    def in_words(self) -> str:
+        """`unhealthy (Target.Timeout)`"""
+        return f"{self.state} ({self.reason})" if self.reason else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where clients connect: `host` is the load balancer's DNS name."""
+
+    host: str
+    port: int
+    tls: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+
+
+def read(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> tuple[Target, ...]:
+    described = elbv2.describe_target_health(TargetGroupArn=target_group)
+    return tuple(
+        Target(
+            id=f"{one['Target']['Id']}:{one['Target'].get('Port', '')}",
+            state=one.get("TargetHealth", {}).get("State", ""),
+            reason=one.get("TargetHealth", {}).get("Reason", ""),
+            description=one.get("TargetHealth", {}).get("Description", ""),
+            zone=one["Target"].get("AvailabilityZone", ""),
+        )
+        for one in described["TargetHealthDescriptions"]
+    )
+
+
+def listener(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> Listener | None:
+    """The first listener of the target group's load balancer; None when it has none."""
+    [group] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
+    for arn in group.get("LoadBalancerArns", []):
+        [balancer] = elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+        listeners = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+        if listeners:
+            first = listeners[0]
+            # An endpoint other than AWS may listen on a port of its own, and names it here.
+            host, _, port = balancer.get("DNSName", "").partition(":")
+            number = int(port or first.get("Port", 0))
+            return Listener(host, number, first.get("Protocol") == "TLS")
+    return None

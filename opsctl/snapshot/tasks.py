@@ -1,0 +1,150 @@
+"""What ECS says of a service's tasks. It forgets a stopped one after an hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from opsctl.snapshot.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_ecs.type_defs import TaskTypeDef
+
+BATCH = 100  # the most that DescribeTasks and DescribeContainerInstances take in one call
+# ECS has no stop code for a task that it stops for its health checks.
+_HEALTH_CHECKS = "Task failed ELB health checks"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """`exit_code` is None while it runs, or when it never did."""
+
+    name: str
+    exit_code: int | None = None
+    reason: str = ""
+    health: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`deployment` is the id of the deployment that started it; `instance` an ARN."""
+
+    id: str
+    status: str
+    task_definition: str
+    deployment: str
+    instance: str = ""
+    zone: str = ""
+    stop_code: str = ""
+    reason: str = ""
+    containers: tuple[Container, ...] = ()
+    health: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.status == "RUNNING"
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.status in ("STOPPED", "DEPROVISIONING", "DELETED")
+
+    @property
+    def failed_health_checks(self) -> bool:
+        return self.reason.startswith(_HEALTH_CHECKS)
+
+    @property
+    def exited(self) -> bool:
+        """It ended by itself, so it may have written why."""
+        return self.stop_code == "EssentialContainerExited"
+
+    @property
+    def failed(self) -> bool:
+        return self.exited or self.failed_health_checks or self.stop_code == "TaskFailedToStart"
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the first container that ended badly, else of the first that ended."""
+        codes = [one.exit_code for one in self.containers if one.exit_code is not None]
+        return next((code for code in codes if code), codes[0] if codes else None)
+
+    @property
+    def why(self) -> str:
+        """The containers' own reasons where it failed: the task's is often generic on EC2."""
+        if self.failed_health_checks:
+            return _HEALTH_CHECKS
+        own = "; ".join(_why(container) for container in self.containers if _why(container))
+        first, second = (own, self.reason) if self.failed else (self.reason, own)
+        return first or second or self.stop_code or "no reason given"
+
+
+def read(ecs: "ECSClient", cluster: str, service: str) -> tuple[Task, ...]:
+    """Running and stopped ones; none when the cluster or the service is not there."""
+    where = (ecs, cluster, service)
+    running, stopped = together(
+        [partial(_read, *where, "RUNNING"), partial(_read, *where, "STOPPED")]
+    )
+    # A task may stop between the two calls; as a stopped one it says more.
+    gone = {task.id for task in stopped}
+    return (*(task for task in running if task.id not in gone), *stopped)
+
+
+def batches(arns: Sequence[str]) -> list[list[str]]:
+    return [list(arns[start : start + BATCH]) for start in range(0, len(arns), BATCH)]
+
+
+def _read(
+    ecs: "ECSClient", cluster: str, service: str, status: Literal["RUNNING", "STOPPED"]
+) -> list[Task]:
+    arns: list[str] = []
+    try:
+        for page in ecs.get_paginator("list_tasks").paginate(
+            cluster=cluster, serviceName=service, desiredStatus=status
+        ):
+            arns += page["taskArns"]
+    except (ecs.exceptions.ClusterNotFoundException, ecs.exceptions.ServiceNotFoundException):
+        return []
+    describe = partial(ecs.describe_tasks, cluster=cluster)
+    described = together([partial(describe, tasks=batch) for batch in batches(arns)])
+    return [_task(task) for answer in described for task in answer["tasks"]]
+
+
+def _why(container: Container) -> str:
+    parts = []
+    if container.exit_code is not None:
+        parts.append(f"`{container.name}` exited {container.exit_code}")
+    if container.reason:
+        parts.append(f"`{container.name}`: {container.reason}")
+    return "; ".join(parts)
+
+
+def _task(task: "TaskTypeDef") -> Task:
+    return Task(
+        id=task["taskArn"].rpartition("/")[2],
+        status=task.get("lastStatus", ""),
+        task_definition=task.get("taskDefinitionArn", ""),
+        deployment=task.get("startedBy", ""),
+        instance=task.get("containerInstanceArn", ""),
+        zone=task.get("availabilityZone", ""),
+        stop_code=task.get("stopCode", ""),
+        reason=task.get("stoppedReason", ""),
+        containers=tuple(
+            Container(
+                name=container.get("name", ""),
+                exit_code=container.get("exitCode"),
+                reason=container.get("reason", ""),
+                health=container.get("healthStatus", ""),
+                digest=container.get("imageDigest", ""),
+            )
+            for container in task.get("containers", ())
+        ),
+        health=task.get("healthStatus", ""),
+        created=task.get("createdAt"),
+        started=task.get("startedAt"),
+        stopped=task.get("stoppedAt"),
+    )

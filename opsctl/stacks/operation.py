@@ -1,0 +1,116 @@
+"""One operation of a stack, as far as its events were seen. Pure: each look gives a new value."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from opsctl.outcome import Outcome
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackEvent, StackState
+from opsctl.stacks.states import EXPECTED
+
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+# What resource handlers wrap around the sentence that somebody wrote for people.
+_ENVELOPE = re.compile(
+    r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)'
+)
+# What was wanted -> what to say when it was deleted instead.
+_VERBS: Mapping[str, str] = {"CREATE_COMPLETE": "created", "UPDATE_COMPLETE": "updated"}
+AGAIN = "fix that, then run the same command again"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`id` is the stack's, because a deleted stack is known by nothing else.
+
+    `after` is the id of the newest event that was seen; None stands for the beginning of the
+    operation that runs. `expected` is the status in which it should end. `refusal` is what EC2
+    answered to the Auto Scaling group: the stack's event only says that no instance signalled.
+    `joined` is somebody else's.
+    """
+
+    stack: str
+    id: str
+    expected: str
+    after: str | None = None
+    cause: StackEvent | None = None
+    ended: StackEvent | None = None
+    group: str = ""
+    refusal: str = ""
+    joined: bool = False
+    cancelled: bool = False
+
+    @classmethod
+    def of(cls, state: StackState) -> Self:
+        """Somebody else's operation, from its beginning on."""
+        return cls(state.name, state.id, EXPECTED.get(state.status, ""), joined=True)
+
+    @property
+    def look(self) -> Look:
+        if self.ended is not None:
+            return Look(frozenset({"group"}), (), group=self.group)
+        return Look(frozenset({"events"}), (), events_of=self.id, after=self.after)
+
+    @property
+    def over(self) -> bool:
+        return self.ended is not None and not self.group
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended; only when it is over."""
+        assert self.ended is not None
+        status = self.ended.status
+        if status == self.expected:
+            return Outcome("done")
+        if self.cancelled and status in ("DELETE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+            return Outcome("cancelled", f"cancelled: `{self.stack}` ({status})")
+        why = f": {self.cause.logical_id}: {self._why}" if self.cause else ""
+        if status in ("ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+            return Outcome("rolled-back", f"`{self.stack}` ({status}){why}", AGAIN)
+        if status == "DELETE_COMPLETE":
+            verb = _VERBS.get(self.expected, "changed")
+            return Outcome("failed", f"`{self.stack}` was deleted while it was being {verb}", AGAIN)
+        why = why or (f": {self.ended.reason}" if self.ended.reason else "")
+        return Outcome("failed", f"{self.end}{why}", AGAIN)
+
+    @property
+    def end(self) -> str:
+        """The last status, as a sentence."""
+        return f"`{self.stack}` ended in {self.ended.status if self.ended else '…'}"
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        if self.ended is not None:
+            refusal = now.group.refusal if now.group else ""
+            return replace(self, group="", refusal=refusal), ()
+        now.require("events")
+        ended = next((event for event in now.events if event.ends), None)
+        # Of a later operation, which is somebody else's.
+        events = now.events[: now.events.index(ended) + 1] if ended else now.events
+        cause = self.cause or next((event for event in events if event.is_cause), None)
+        of_group = cause is not None and cause.resource_type == _GROUP
+        return (
+            replace(
+                self,
+                after=events[-1].id if events else self.after,
+                cause=cause,
+                ended=ended,
+                group=cause.physical_id if cause and of_group and ended else "",
+            ),
+            events,
+        )
+
+    @property
+    def _why(self) -> str:
+        assert self.cause is not None
+        wrapped = _ENVELOPE.fullmatch(self.cause.reason)
+        sentence = wrapped[1] if wrapped else self.cause.reason
+        return f"{sentence}: {self.refusal}" if self.refusal else sentence
+
+
+@dataclass(frozen=True, slots=True)
+class StackResult:
+    """The last item of every procedure that changes a stack, or finds nothing to change."""
+
+    stack: str
+    outcome: Outcome

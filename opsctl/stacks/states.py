@@ -1,0 +1,45 @@
+"""What each stack status means, and whether opsctl may touch the stack. Pure."""
+
+from collections.abc import Mapping
+
+from opsctl.errors import OpsError
+from opsctl.snapshot.stacks import StackState
+
+# Statuses in which the stack holds nothing worth updating: it is removed and made anew.
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+MEANING: Mapping[str, str] = {
+    "REVIEW_IN_PROGRESS": "a change set was made, nothing was created yet",
+    "CREATE_FAILED": "the first creation failed and was not rolled back",
+    "ROLLBACK_COMPLETE": "the first creation failed and was rolled back; only a new one can follow",
+    "ROLLBACK_FAILED": "the first creation failed, and so did removing what it had made",
+    "DELETE_FAILED": "the deletion stopped half-way",
+    "UPDATE_ROLLBACK_COMPLETE": "the last update failed and was rolled back",
+    "UPDATE_ROLLBACK_FAILED": "the last update failed, and so did rolling it back",
+    "UPDATE_FAILED": "the last update failed and was left as it is",
+}
+# The statuses that begin an operation's good end, by the status while it runs.
+EXPECTED: Mapping[str, str] = {
+    "CREATE_IN_PROGRESS": "CREATE_COMPLETE",
+    "UPDATE_IN_PROGRESS": "UPDATE_COMPLETE",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "DELETE_IN_PROGRESS": "DELETE_COMPLETE",
+    "IMPORT_IN_PROGRESS": "IMPORT_COMPLETE",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+}
+
+
+def in_words(state: StackState) -> str:
+    """`demo-db` is ROLLBACK_COMPLETE: the first creation failed …"""
+    meaning = MEANING.get(state.status)
+    return f"`{state.name}` is {state.status}{f': {meaning}' if meaning else ''}"
+
+
+def require_ours(state: StackState) -> None:
+    """Raises OpsError for a stack without our tags: opsctl never touches it."""
+    if not state.ours:
+        raise OpsError(
+            f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",
+            hint="choose another `name` in opsctl.yaml, or remove that stack yourself",
+        )

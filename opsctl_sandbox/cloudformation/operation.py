@@ -1,0 +1,267 @@
+"""One CloudFormation create or update, run in simulated time and in parallel, as AWS runs it.
+
+ministack validates, plans and rolls back; the forward half is here, because ministack's own runs
+one resource after another in an instant.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from opsctl_sandbox.cloudformation.pace import Pace
+from opsctl_sandbox.cluster.stacks import CANCELLED
+from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack.stacks import Document, Request
+
+_REPLACING = (
+    "Requested update requires the creation of a new physical resource; hence creating one."
+)
+
+
+@dataclass
+class Progress:
+    """What has happened to the resources so far."""
+
+    resources: Document
+    created: list[str] = field(default_factory=list)
+    replaced: list[tuple[str, str, str, Document]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    working: dict[str, str] = field(default_factory=dict)
+    """Logical id to physical id of what is under way."""
+    reason: str = ""
+    cancelled: bool = False
+
+
+class StackOperation:
+    def __init__(self, request: Request, pace: Pace) -> None:
+        self._request = request
+        self._pace = pace
+        self._definitions: Document = request.template.get("Resources", {})
+        self._conditions = stacks.conditions(request)
+        self._order = stacks.order(self._definitions, self._conditions)
+        self._done = {logical_id: asyncio.Event() for logical_id in self._order}
+        self._before: Document = (request.previous or {}).get("_resources", {})
+        self._progress = Progress(request.stack.get("_resources", {}))
+
+    async def run(self) -> None:
+        request, progress = self._request, self._progress
+        await self._forward()
+        outputs: list[Document] = []
+        exports: Document = {}
+        if not progress.failed and not progress.cancelled:
+            try:
+                defined = {
+                    name: record
+                    for name, record in progress.resources.items()
+                    if name in self._definitions
+                }
+                outputs, exports = stacks.resolve_outputs(request, self._conditions, defined)
+            except ValueError as error:
+                progress.reason = str(error)
+        if progress.failed or progress.cancelled or progress.reason:
+            await self._fail()
+            return
+        await self._clean_up()
+        self._finish(outputs, exports)
+
+    async def _forward(self) -> None:
+        """Every resource as soon as what it needs is there; the first failure stops the rest."""
+        pending = {asyncio.create_task(self._resource(name)) for name in self._order}
+        while pending:
+            finished, pending = await asyncio.wait(
+                pending, timeout=0.05, return_when=asyncio.FIRST_EXCEPTION
+            )
+            if self._request.previous is not None:
+                self._progress.cancelled |= self._request.stack.pop("_cancel_requested", False)
+            if self._progress.cancelled or any(task.exception() for task in finished):
+                for task in pending:
+                    task.cancel()
+                await asyncio.gather(*pending, return_exceptions=True)
+                break
+        for name in list(self._progress.working):
+            verb = "update" if name in self._before else "creation"
+            self._failed(name, CANCELLED.format(verb=verb))
+
+    async def _resource(self, name: str) -> None:
+        definition = self._definitions[name]
+        for other in stacks.needs(definition, set(self._order)):
+            await self._done[other].wait()
+        kind = definition.get("Type", "")
+        try:
+            await self._make(name, kind, definition)
+        except Exception as error:
+            # Whatever refuses a resource is its reason, as on AWS; the operation then rolls back.
+            self._failed(name, str(error) or repr(error))
+            raise
+        self._done[name].set()
+
+    def _failed(self, name: str, reason: str) -> None:
+        verb = "UPDATE" if name in self._before else "CREATE"
+        physical_id = self._progress.working.pop(name, "")
+        self._event(name, f"{verb}_FAILED", reason, physical_id)
+        if not reason.startswith("Resource ") or not reason.endswith(" cancelled"):
+            self._progress.failed.append(name)
+
+    def _event(self, name: str, status: str, reason: str = "", physical_id: str = "") -> None:
+        kind = self._definitions.get(name, {}).get("Type", stacks.STACK)
+        record = self._progress.resources.get(name)
+        if record is not None:
+            record |= {"ResourceStatus": status, "Timestamp": stacks.now()}
+            record["ResourceStatusReason"] = reason
+        stacks.add_event(self._request, name, kind, status, reason, physical_id)
+
+    def _stack_event(self, status: str, reason: str = "") -> None:
+        request = self._request
+        request.stack |= {"StackStatus": status, "StackStatusReason": reason}
+        stacks.add_event(request, request.name, stacks.STACK, status, reason, request.id)
+
+    async def _make(self, name: str, kind: str, definition: Document) -> None:
+        request, before = self._request, self._before.get(name)
+        properties, dynamic = stacks.resolve(
+            request, self._conditions, self._progress.resources, definition, before or {}
+        )
+        tagged = stacks.tagged(request, kind, name, properties, request.stack.get("Tags"))
+        if before is None:
+            self._progress.working[name] = ""
+            self._event(name, "CREATE_IN_PROGRESS")
+            await self._pace.begin(name, kind)
+            physical_id, attributes = await stacks.create(request, kind, name, tagged)
+        else:
+            tags = (request.previous or {}).get("Tags")
+            old = stacks.tagged(request, kind, name, before["Properties"], tags)
+            if old == tagged:
+                return
+            physical_id, attributes = await self._update(name, kind, before, old, tagged)
+        self._progress.working[name] = physical_id
+        record = {
+            "PhysicalResourceId": physical_id,
+            "ResourceType": kind,
+            "LogicalResourceId": name,
+            "Properties": properties,
+            "Attributes": attributes,
+        }
+        self._progress.resources[name] = record | ({"_dynamic": dynamic} if dynamic else {})
+        self._progress.created.append(name)
+        verb = "CREATE" if before is None else "UPDATE"
+        if before is None:
+            self._event(name, f"{verb}_IN_PROGRESS", "Resource creation Initiated", physical_id)
+        await self._pace.settle(
+            kind,
+            physical_id,
+            definition,
+            created=before is None,
+            report=lambda reason: self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id),
+        )
+        del self._progress.working[name]
+        self._event(name, f"{verb}_COMPLETE", "", physical_id)
+
+    async def _update(
+        self, name: str, kind: str, before: Document, old: Document, new: Document
+    ) -> tuple[str, Document]:
+        physical_id = before["PhysicalResourceId"]
+        self._progress.working[name] = physical_id
+        replacing = kind == "AWS::ECS::TaskDefinition" or stacks.replaces(kind, old, new)
+        reason = _REPLACING if replacing else ""
+        self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
+        await self._pace.begin(name, kind)
+        made = stacks.update(self._request, kind, name, before, old, new)
+        if made[0] != physical_id:
+            self._progress.replaced.append((name, kind, physical_id, before["Properties"]))
+        return made
+
+    async def _fail(self) -> None:
+        request, progress = self._request, self._progress
+        reason = self._reason()
+        refused = next((n for n in progress.failed if n not in progress.created), None)
+        operation = stacks.failed_operation(
+            request,
+            created=[n for n in self._order if n in progress.created],
+            refused=refused,
+            refused_update=self._unreverted(refused),
+            replaced=[entry[0] for entry in progress.replaced],
+            cancelled=progress.cancelled,
+        )
+        if request.disable_rollback:
+            request.stack["_failed_operation"] = operation
+            self._stack_event(f"{request.verb}_FAILED", reason)
+            return
+        await stacks.roll_back(request, operation, reason)
+
+    def _unreverted(self, name: str | None) -> list[Any] | None:
+        """An existing resource whose own update was refused: there is nothing to send back."""
+        if name is None or name not in self._before:
+            return None
+        before = self._before[name]
+        kind = before.get("ResourceType", "")
+        return [name, kind, before.get("PhysicalResourceId", name), None, None, None]
+
+    def _reason(self) -> str:
+        progress = self._progress
+        if progress.cancelled:
+            return "User Initiated"
+        if not progress.failed:
+            return progress.reason
+        parts = [
+            f"The following resource(s) failed to {verb}: [{', '.join(sorted(names))}]. "
+            for verb, names in (
+                ("create", [n for n in progress.failed if n not in self._before]),
+                ("update", [n for n in progress.failed if n in self._before]),
+            )
+            if names
+        ]
+        rollback = "" if self._request.previous is not None else "Rollback requested by user."
+        return "".join(parts) + rollback
+
+    async def _clean_up(self) -> None:
+        """After an update: what was replaced and what the template no longer has goes."""
+        if self._request.previous is None:
+            return
+        self._stack_event("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        removed = [
+            (name, record["ResourceType"], record["PhysicalResourceId"], record["Properties"])
+            for name, record in self._before.items()
+            if name not in self._order
+        ]
+        for name, kind, physical_id, properties in [*reversed(self._progress.replaced), *removed]:
+            await self._remove(name, kind, physical_id, properties)
+
+    async def _remove(self, name: str, kind: str, physical_id: str, properties: Document) -> None:
+        request = self._request
+        definition = self._definitions.get(name) or (
+            (request.previous or {}).get("_template", {}).get("Resources", {}).get(name, {})
+        )
+        attribute = "UpdateReplacePolicy" if name in self._order else "DeletionPolicy"
+        gone = name not in self._order
+
+        def report(status: str, reason: str = "") -> None:
+            stacks.add_event(request, name, kind, status, reason, physical_id)
+
+        if stacks.retained(definition, attribute):
+            report("DELETE_SKIPPED")
+        else:
+            report("DELETE_IN_PROGRESS")
+            try:
+                await self._pace.remove(
+                    kind,
+                    physical_id,
+                    name,
+                    lambda: stacks.delete(request, kind, name, physical_id, properties),
+                )
+            except Exception as error:
+                report("DELETE_FAILED", str(error))
+                gone = False
+            else:
+                report("DELETE_COMPLETE")
+        if gone:
+            self._progress.resources.pop(name, None)
+
+    def _finish(self, outputs: list[Document], exports: Document) -> None:
+        request = self._request
+        request.stack |= {
+            "_resources": self._progress.resources,
+            "_template": request.template,
+            "_resolved_params": request.parameters,
+            "Outputs": outputs,
+        }
+        stacks.export(exports)
+        self._stack_event(f"{request.verb}_COMPLETE")

@@ -1,0 +1,140 @@
+"""The time a resource takes in a stack operation, and the failures planned for it.
+
+ministack provisions in an instant; here it waits as long as AWS would, for the things AWS waits
+for, and fails where the scenario says so.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opsctl_sandbox.cluster import stacks
+from opsctl_sandbox.cluster.failures import Kind
+from opsctl_sandbox.cluster.replacement import Policy
+from opsctl_sandbox.cluster.stacks import Done, Signals
+from opsctl_sandbox.cluster.values import Deployment, Service
+from opsctl_sandbox.simulation import Simulation
+
+_LOOK = 2.0
+_GROUP, _SERVICE = "AWS::AutoScaling::AutoScalingGroup", "AWS::ECS::Service"
+_GENERIC = (
+    'Resource handler returned message: "Invalid request provided" (HandlerErrorCode: {code})'
+)
+
+
+class ResourceFailed(Exception):
+    """The resource's *_FAILED reason."""
+
+
+class Pace:
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._policies: dict[str, Policy | None] = {}
+
+    async def begin(self, logical_id: str, resource_type: str) -> None:
+        """The time before the resource exists; raises when the scenario fails it."""
+        world = self._simulation.world()
+        await self._simulation.sleep(stacks.duration(world, resource_type))
+        self._strike("resource-fails", logical_id, resource_type, "InvalidRequest")
+
+    def _strike(self, kind: Kind, logical_id: str, resource_type: str, code: str) -> None:
+        world = self._simulation.world()
+        failure = world.failures.take((kind,), f"{logical_id} {resource_type}", world.now)
+        if failure:
+            raise ResourceFailed(failure.reason or _GENERIC.format(code=code))
+
+    async def settle(
+        self,
+        resource_type: str,
+        physical_id: str,
+        definition: Mapping[str, Any],
+        *,
+        created: bool,
+        report: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """Wait for what CloudFormation waits for after the call: a steady service, a group's
+        instances and signals, its rolling update, which it reports. Raises
+        `ResourceFailed`."""
+        world = self._simulation.world()
+        since = world.now
+        if resource_type == _SERVICE:
+            _, cluster, name = physical_id.rsplit("/", 2)
+            await self._service(world.services[cluster, name], since)
+        elif resource_type == _GROUP and physical_id in world.groups and created:
+            expected = stacks.signals(definition.get("CreationPolicy"))
+            await self._group(physical_id, expected, since)
+        elif resource_type == _GROUP and physical_id in world.groups:
+            # A rollback does not hand the definition over: the update's own policy goes on.
+            if definition:
+                self._policies[physical_id] = stacks.rolling(definition.get("UpdatePolicy"))
+            if policy := self._policies.get(physical_id):
+                await self._roll(physical_id, policy, report)
+
+    async def _roll(self, group: str, policy: Policy, report: Callable[[str], None]) -> None:
+        replacement = self._simulation.engine.replace_instances(group, policy)
+        reported = 0
+        while True:
+            self._simulation.world()
+            for reason in replacement.messages[reported:]:
+                report(reason)
+            reported = len(replacement.messages)
+            if replacement.done:
+                break
+            await self._simulation.sleep(_LOOK)
+        if replacement.reason:
+            raise ResourceFailed(replacement.reason)
+
+    async def _until(self, look: Callable[[], Done | None]) -> None:
+        while (done := look()) is None:
+            await self._simulation.sleep(_LOOK)
+        if done.reason:
+            raise ResourceFailed(done.reason)
+
+    async def _service(self, service: Service, since: float) -> None:
+        begun: Deployment = service.primary
+        # The scheduler has to have looked at least once.
+        await self._simulation.sleep(self._simulation.engine.world.timings.schedule)
+        await self._until(
+            lambda: stacks.service_done(self._simulation.world(), service, begun, since)
+        )
+
+    async def _group(self, name: str, expected: Signals | None, since: float) -> None:
+        def look() -> Done | None:
+            world = self._simulation.world()
+            group = world.groups.get(name)
+            return stacks.group_done(world, group, expected, since) if group else Done()
+
+        await self._until(look)
+
+    async def remove(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any:
+        """Delete in AWS's time; raises `ResourceFailed` when the scenario fails it."""
+        await self._half(resource_type)
+        self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
+        outcome = act()
+        await self._until(lambda: self._gone(resource_type, physical_id))
+        return outcome
+
+    async def revert(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any:
+        """Send a resource back to its former properties, in a rollback and in AWS's time."""
+        await self._half(resource_type)
+        self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
+        outcome = act()
+        await self.settle(resource_type, physical_id, {}, created=False)
+        return outcome
+
+    async def _half(self, resource_type: str) -> None:
+        duration = stacks.duration(self._simulation.world(), resource_type)
+        await self._simulation.sleep(duration / 2)
+
+    def _gone(self, resource_type: str, physical_id: str) -> Done | None:
+        world = self._simulation.world()
+        if resource_type == _GROUP:
+            return None if physical_id in world.groups else Done()
+        if resource_type == _SERVICE:
+            _, cluster, name = physical_id.rsplit("/", 2)
+            service = world.services.get((cluster, name))
+            return None if service and service.status == "DRAINING" else Done()
+        return Done()

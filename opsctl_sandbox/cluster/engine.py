@@ -1,0 +1,239 @@
+"""ECS on EC2 as a pure, seeded simulation with its own clock: the surface the sandbox calls.
+
+No wall time, no I/O, no threads: the caller says what time it is (`advance`), takes the intents
+that came out (`intents`) and may report what real processes did. Same seed, same calls: same
+history.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+
+from opsctl_sandbox.cluster import (
+    capacity,
+    definitions,
+    deployments,
+    instances,
+    placement,
+    replacement,
+    services,
+    targets,
+    tasks,
+)
+from opsctl_sandbox.cluster.failures import Failure, Failures
+from opsctl_sandbox.cluster.replacement import Policy, Replacement
+from opsctl_sandbox.cluster.timings import Timings
+from opsctl_sandbox.cluster.values import (
+    CapacityProvider,
+    Document,
+    Group,
+    GroupSpec,
+    Instance,
+    Intent,
+    LoadBalancer,
+    Service,
+    ServiceSpec,
+    Target,
+    Task,
+    TaskDefinition,
+)
+from opsctl_sandbox.cluster.world import World
+
+
+class Engine:
+    """One simulated Region. Read its state from `world`; change it only through methods."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        timings: Timings | None = None,
+        failures: Iterable[Failure] = (),
+        account: str = "000000000000",
+        region: str = "us-east-1",
+        real_tasks: bool = False,
+        digest_of: Callable[[str], str | None] = lambda image: "",
+    ) -> None:
+        """With `real_tasks`, a placed task waits for `task_started`, a stopping one for
+        `task_exited` (given up `answer_stop` after its stop timeout: exit code 137), and a target
+        for `target_health`; without, the clocks of `timings` decide.
+        `digest_of` is the registry: an image's digest, empty when unknown, None when missing."""
+        self.world = World(
+            random.Random(seed),
+            timings or Timings(),
+            Failures(list(failures)),
+            account,
+            region,
+            real_tasks,
+            digest_of=digest_of,
+        )
+
+    # -- time and the outside --------------------------------------------------------------------
+
+    def advance(self, to: float) -> None:
+        """Let everything happen up to simulated second `to`; earlier than now is no change."""
+        self.world.run(to)
+
+    def intents(self) -> list[Intent]:
+        """What the simulation wants done since the last call, oldest first."""
+        taken, self.world.outbox = self.world.outbox, []
+        return taken
+
+    def task_started(self, task: str, ports: dict[int, int] | None = None) -> None:
+        """The task's containers run; `ports` maps container ports to the real host ports.
+        An unknown or already stopped task is ignored."""
+        if task in self.world.tasks:
+            tasks.started(self.world, self.world.tasks[task], ports or {})
+
+    def task_refused(self, task: str, reason: str) -> None:
+        """The task's container could not be started: no image, no room on the machine."""
+        if task in self.world.tasks:
+            tasks.refused(self.world, self.world.tasks[task], reason)
+
+    def task_exited(self, task: str, code: int, reason: str = "") -> None:
+        """The task's essential container ended; also the answer to `StopTask`."""
+        if task in self.world.tasks:
+            tasks.exited(self.world, self.world.tasks[task], code, reason)
+
+    def target_health(
+        self, target_group: str, instance: str, port: int, ok: bool, reason: str = ""
+    ) -> None:
+        """One health check's result; `reason` is an Elbv2 reason code
+        (`Target.Timeout`, `Target.FailedHealthChecks`). Thresholds are counted here; planned
+        failures of targets overrule what was seen."""
+        target = self.world.targets.get((target_group, instance, port))
+        balancer = self._balancer(target) if target else None
+        if target and balancer:
+            targets.observe(self.world, target, balancer, ok=ok, reason=reason)
+
+    def _balancer(self, target: Target) -> LoadBalancer | None:
+        task = self.world.tasks.get(target.task)
+        service = self.world.services.get((task.cluster, task.service)) if task else None
+        balancers = service.spec.load_balancers if service else ()
+        return next((b for b in balancers if b.target_group == target.target_group), None)
+
+    def plan_failures(self, failures: Iterable[Failure]) -> None:
+        """Replace the planned failures."""
+        self.world.failures.replace(tuple(failures))
+
+    # -- task definitions and tasks --------------------------------------------------------------
+
+    def register(self, document: Document) -> TaskDefinition:
+        """Register the next revision of a family; every member of the document is kept."""
+        family = str(document["family"])
+        revision = 1 + max(
+            (d.revision for d in self.world.definitions.values() if d.family == family), default=0
+        )
+        arn = self.world.arn("ecs", f"task-definition/{family}:{revision}")
+        definition = definitions.read(document, arn, revision)
+        self.world.definitions[arn] = definition
+        return definition
+
+    def run_task(
+        self, cluster: str, definition: str, *, overrides: Document, started_by: str = ""
+    ) -> Task | str:
+        """Place one task outside any service; a string is the failure's reason."""
+        known = self.world.definitions[definition]
+        group = f"family:{known.family}"
+        where = placement.place(self.world, cluster, known, ("instanceId",), group)
+        if isinstance(where, placement.NoRoom):
+            return where.short
+        task = tasks.create(self.world, where, known, group=group, started_by=started_by)
+        task.overrides = overrides
+        return task
+
+    def stop_task(self, arn: str, reason: str = "") -> Task:
+        """Stop a task on its owner's request (`UserInitiated`). Raises KeyError."""
+        task = self.world.tasks[arn]
+        tasks.stop(self.world, task, "UserInitiated", reason or "Task stopped by user")
+        return task
+
+    # -- services --------------------------------------------------------------------------------
+
+    def create_service(self, spec: ServiceSpec) -> Service:
+        """Create a service and its first deployment."""
+        key = (spec.cluster, spec.name)
+        arn = self.world.arn("ecs", f"service/{spec.cluster}/{spec.name}")
+        service = Service(arn, spec, self.world.now)
+        self.world.services[key] = service
+        deployments.begin(self.world, service, spec.task_definition)
+        self.world.after(0.0, services.tick, self.world, service)
+        return service
+
+    def update_service(self, spec: ServiceSpec, *, force: bool = False) -> Service:
+        """Give an active service a new specification; a new task definition, or `force`, begins a
+        new deployment."""
+        service = self.world.services[(spec.cluster, spec.name)]
+        service.spec = spec
+        service.primary.updated = self.world.now
+        if force or spec.task_definition != service.primary.task_definition:
+            deployments.begin(self.world, service, spec.task_definition)
+        return service
+
+    def delete_service(self, cluster: str, name: str) -> Service:
+        """Drain a service: its tasks stop, then it is INACTIVE."""
+        service = self.world.services[(cluster, name)]
+        service.status = "DRAINING"
+        return service
+
+    def stop_deployment(self, cluster: str, name: str) -> Service:
+        """Stop the deployment in progress; the service returns to its last completed one."""
+        service = self.world.services[(cluster, name)]
+        deployments.stop(self.world, service)
+        return service
+
+    # -- instances -------------------------------------------------------------------------------
+
+    def create_group(self, spec: GroupSpec) -> Group:
+        """Create an Auto Scaling group; its instances launch, boot, join and signal."""
+        arn = self.world.arn(
+            "autoscaling",
+            f"autoScalingGroup:{self.world.uuid()}:autoScalingGroupName/{spec.name}",
+        )
+        group = Group(arn, spec, spec.desired, self.world.now)
+        self.world.groups[spec.name] = group
+        instances.balance(self.world, group)
+        return group
+
+    def update_group(self, spec: GroupSpec) -> Group:
+        """Change desired, minimum, maximum or the launch document."""
+        group = self.world.groups[spec.name]
+        group.spec = spec
+        group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
+        instances.balance(self.world, group)
+        return group
+
+    def replace_instances(self, name: str, policy: Policy) -> Replacement:
+        """Replace the instances of an earlier launch, batch by batch; the result shows the
+        progress."""
+        return replacement.begin(self.world, self.world.groups[name], policy)
+
+    def delete_group(self, name: str) -> None:
+        """Terminate its instances and, once they are gone, forget the group."""
+        group = self.world.groups[name]
+        group.deleting, group.desired = True, 0
+        doomed = instances.of_group(self.world, name)
+        for instance in doomed:
+            instances.terminate(self.world, instance, "a user request, deleting the group")
+        if not any(i.group == name and i.state != "terminated" for i in self._instances()):
+            self.world.deleted_groups[name] = self.world.groups.pop(name)
+
+    def _instances(self) -> list[Instance]:
+        return list(self.world.instances.values())
+
+    def create_provider(
+        self, name: str, group: str, *, managed: bool, target: int, document: Document
+    ) -> CapacityProvider:
+        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`."""
+        arn = self.world.arn("ecs", f"capacity-provider/{name}")
+        provider = CapacityProvider(name, arn, group, managed, target, document=document)
+        self.world.providers[name] = provider
+        self.world.after(self.world.timings.manage_capacity, capacity.tick, self.world, provider)
+        return provider
+
+    def terminate_instance(self, instance: str) -> None:
+        """Terminate one instance; its group starts another."""
+        instances.terminate(self.world, self.world.instances[instance], "a user request")
+
+    def drain_instance(self, instance: str, draining: bool = True) -> None:
+        """Set a container instance DRAINING (its service tasks are replaced) or ACTIVE."""
+        self.world.instances[instance].draining = draining

@@ -1,0 +1,345 @@
+"""The nouns of the simulation: specifications that go in, living things inside, intents that
+come out. Times are simulated seconds since the engine's start; nothing here knows wall time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TaskStatus = Literal[
+    "PROVISIONING",
+    "PENDING",
+    "ACTIVATING",
+    "RUNNING",
+    "DEACTIVATING",
+    "STOPPING",
+    "DEPROVISIONING",
+    "STOPPED",
+]
+TargetState = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
+RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
+
+Document = Mapping[str, Any]
+"""A request or resource as the AWS API words it (camelCase keys)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """A port mapping; host_port 0 asks for a dynamic one."""
+
+    container: str
+    container_port: int
+    host_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """A task definition's numbers, and the whole document it was registered with."""
+
+    arn: str
+    family: str
+    revision: int
+    cpu: int
+    memory: int
+    ports: tuple[ContainerPort, ...]
+    document: Document
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        return list(self.document.get("containerDefinitions", ()))
+
+    @property
+    def images(self) -> str:
+        return " ".join(str(c.get("image", "")) for c in self.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """Where a service's tasks are registered, with the target group's health-check clocks."""
+
+    target_group: str
+    container: str
+    container_port: int
+    interval: float = 30.0
+    timeout: float = 10.0
+    healthy_threshold: int = 3
+    unhealthy_threshold: int = 3
+    deregistration_delay: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """What a service should be. `document` keeps every member of the request."""
+
+    name: str
+    cluster: str
+    task_definition: str
+    desired: int
+    minimum_percent: int = 100
+    maximum_percent: int = 200
+    load_balancers: tuple[LoadBalancer, ...] = ()
+    spread: tuple[str, ...] = ("attribute:ecs.availability-zone", "instanceId")
+    breaker: bool = False
+    rollback: bool = False
+    grace: float = 0.0
+    document: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSpec:
+    """An Auto Scaling group whose instances join `cluster`; `signals` counts expected signals."""
+
+    name: str
+    cluster: str
+    desired: int
+    minimum: int
+    maximum: int
+    zones: tuple[str, ...]
+    subnets: tuple[str, ...] = ()
+    instance_type: str = "t3.small"
+    launch: str = ""
+    """What new instances are launched from: a launch template's version or a configuration."""
+    document: Document = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Instance:
+    """A simulated EC2 instance and, once joined, its container instance."""
+
+    id: str
+    arn: str
+    group: str
+    cluster: str
+    zone: str
+    subnet: str
+    instance_type: str
+    private_ip: str
+    launched: float
+    cpu: int
+    memory: int
+    launch: str = ""
+    state: Literal["pending", "running", "shutting-down", "terminated"] = "pending"
+    joined: bool = False
+    agent_connected: bool = False
+    draining: bool = False
+    signalled: bool | None = None
+    joined_at: float | None = None
+    console: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Container:
+    """One container of a task; `host_ports` pairs with its port mappings."""
+
+    name: str
+    image: str
+    status: Literal["PENDING", "RUNNING", "STOPPED"] = "PENDING"
+    exit_code: int | None = None
+    reason: str = ""
+    digest: str = ""
+    host_ports: tuple[tuple[int, int], ...] = ()
+    """(container port, host port) pairs."""
+
+
+@dataclass(slots=True)
+class Task:
+    """A task from its birth until an hour after its end."""
+
+    arn: str
+    id: str
+    cluster: str
+    definition: TaskDefinition
+    created: float
+    group: str
+    service: str = ""
+    deployment: str = ""
+    instance: str = ""
+    status: TaskStatus = "PROVISIONING"
+    desired: Literal["RUNNING", "STOPPED"] = "RUNNING"
+    containers: list[Container] = field(default_factory=list)
+    started: float | None = None
+    stopping: float | None = None
+    stopped: float | None = None
+    stop_code: str = ""
+    stopped_reason: str = ""
+    pull_started: float | None = None
+    pull_stopped: float | None = None
+    was_healthy: bool = False
+    overrides: Document = field(default_factory=dict)
+    started_by: str = ""
+    host_ports: tuple[int, ...] = ()
+    """Every port it holds on its instance."""
+    judged: bool = False
+    """Whether the scheduler has counted its end as a success or a failure."""
+
+
+@dataclass(slots=True)
+class Target:
+    """A task's registration in a target group."""
+
+    target_group: str
+    instance: str
+    port: int
+    task: str
+    registered: float
+    state: TargetState = "initial"
+    reason: str = "Elb.RegistrationInProgress"
+    description: str = "Target registration is in progress"
+    checks_failed: int = 0
+    checks_passed: int = 0
+
+
+@dataclass(slots=True)
+class Deployment:
+    """One deployment of a service: PRIMARY is wanted, ACTIVE is on its way out."""
+
+    id: str
+    task_definition: str
+    status: Literal["PRIMARY", "ACTIVE", "INACTIVE"]
+    desired: int
+    created: float
+    updated: float
+    rollout: RolloutState = "IN_PROGRESS"
+    rollout_reason: str = ""
+    failed_tasks: int = 0
+    consecutive_failures: int = 0
+    finished: float | None = None
+    rolls_back: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Image to digest, pinned when the deployment began (versionConsistency)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEvent:
+    """A line of `describe-services` events."""
+
+    id: str
+    at: float
+    message: str
+
+
+@dataclass(slots=True)
+class Service:
+    """A service, its deployments (newest first) and its last hundred events (newest first)."""
+
+    arn: str
+    spec: ServiceSpec
+    created: float
+    status: Literal["ACTIVE", "DRAINING", "INACTIVE"] = "ACTIVE"
+    deployments: list[Deployment] = field(default_factory=list)
+    history: list[Deployment] = field(default_factory=list)
+    events: list[ServiceEvent] = field(default_factory=list)
+    event_times: dict[str, float] = field(default_factory=dict)
+    not_before: float = 0.0
+    short: int = 0
+    """Tasks that found no place at the last look."""
+
+    @property
+    def primary(self) -> Deployment:
+        return self.deployments[0]
+
+
+@dataclass(slots=True)
+class Activity:
+    """A scaling activity of an Auto Scaling group."""
+
+    id: str
+    group: str
+    description: str
+    cause: str
+    start: float
+    end: float | None = None
+    status: str = "InProgress"
+    message: str = ""
+    progress: int = 0
+
+
+@dataclass(slots=True)
+class Group:
+    """An Auto Scaling group as it is now."""
+
+    arn: str
+    spec: GroupSpec
+    desired: int
+    created: float
+    activities: list[Activity] = field(default_factory=list)
+    deleting: bool = False
+    replacing: bool = False
+
+
+@dataclass(slots=True)
+class CapacityProvider:
+    """An Auto Scaling group that ECS may scale; `target` is its capacity in percent."""
+
+    name: str
+    arn: str
+    group: str
+    managed: bool
+    target: int
+    idle_since: float | None = None
+    document: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Start the task's containers; answer with `Engine.task_started` or `task_exited`."""
+
+    task: str
+    instance: str
+    definition: TaskDefinition
+    host_ports: tuple[tuple[str, int, int], ...]
+    """(container name, container port, host port); the host port may be changed by the answer."""
+    images: tuple[tuple[str, str], ...] = ()
+    """(container name, the image to pull, by digest where the deployment pinned one)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    """Send TERM, after `timeout` KILL; answer with `Engine.task_exited`."""
+
+    task: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterTarget:
+    """Check the target and report with `Engine.target_health`."""
+
+    target_group: str
+    instance: str
+    port: int
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeregisterTarget:
+    """Drain the target for `delay` seconds, then forget it."""
+
+    target_group: str
+    instance: str
+    port: int
+    task: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHealthy:
+    """The target's state became healthy (True: route to it) or unhealthy."""
+
+    target_group: str
+    instance: str
+    port: int
+    task: str
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLog:
+    """Lines that a simulated process or agent wrote; `source` names the log group's role."""
+
+    source: Literal["task", "agent", "ecs"]
+    subject: str
+    """The task's ARN, or the instance's id."""
+    lines: tuple[str, ...]
+
+
+Intent = StartTask | StopTask | RegisterTarget | DeregisterTarget | TargetHealthy | WriteLog

@@ -1,0 +1,54 @@
+"""What a container finds around it: its environment, its secrets, its way to AWS, its metadata."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from opsctl_sandbox.cluster.values import StartTask, Task
+from opsctl_sandbox.wire.calls import Refused
+from opsctl_sandbox.wire.local_client import LocalClient
+
+
+async def environment(
+    intent: StartTask, inside: LocalClient, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """`variables` point at the sandbox, as the task's role would point at AWS."""
+    container = intent.definition.containers[0]
+    env = dict(variables)
+    env |= {one["name"]: str(one["value"]) for one in container.get("environment") or ()}
+    for secret in container.get("secrets") or ():
+        env[secret["name"]] = await _secret(inside, str(secret["valueFrom"]))
+    task = intent.task.rsplit("/", 1)[-1]
+    env["ECS_CONTAINER_METADATA_URI_V4"] = (
+        f"{variables['AWS_ENDPOINT_URL']}/_sandbox/metadata/{task}"
+    )
+    return env
+
+
+async def _secret(inside: LocalClient, source: str) -> str:
+    """The value behind a parameter's name or ARN, or a secret's; empty when there is none."""
+    try:
+        if ":secretsmanager:" in source:
+            # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME[:KEY:STAGE:VERSION]
+            parts = source.split(":")
+            secret = await inside.call(
+                "secretsmanager", "GetSecretValue", SecretId=":".join(parts[:7])
+            )
+            text = str(secret.get("SecretString", ""))
+            return str(json.loads(text)[parts[7]]) if len(parts) > 7 and parts[7] else text
+        name = source.partition(":parameter")[2] or source
+        parameter = await inside.call("ssm", "GetParameter", Name=name, WithDecryption=True)
+        return str(parameter["Parameter"]["Value"])
+    except (Refused, ValueError, KeyError):
+        return ""
+
+
+def metadata(task: Task) -> dict[str, Any]:
+    """The task's metadata document (`${ECS_CONTAINER_METADATA_URI_V4}/task`), its main members."""
+    return {
+        "Cluster": task.cluster,
+        "TaskARN": task.arn,
+        "Family": task.definition.family,
+        "Revision": str(task.definition.revision),
+        "Containers": [{"Name": one.name, "Image": one.image} for one in task.containers],
+    }

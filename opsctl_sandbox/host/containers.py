@@ -1,0 +1,158 @@
+"""Tasks as containers of the pushed image, on a Docker engine of this machine.
+
+Containers are not this process's children: no kernel ends them with it. Their label leads the next
+`up` or `down` to what a killed sandbox left.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl_sandbox import images
+from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.errors import SandboxError
+from opsctl_sandbox.host import container_options
+from opsctl_sandbox.host.runner import Usage
+
+if TYPE_CHECKING:
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+log = logging.getLogger(__name__)
+
+_TASK_LABEL = "io.opsctl.task"
+_GONE_WITHIN = 3.0
+
+
+def label(home: Path) -> tuple[str, str]:
+    """What every container of the sandbox in this directory carries."""
+    return "io.opsctl.sandbox", str(home)
+
+
+class Containers:
+    """Launches containers; `registry` is HOST:PORT of this sandbox, where images are pulled from.
+
+    `prefix` begins the containers' names; it must be another one for each life of each sandbox.
+    """
+
+    def __init__(
+        self,
+        engine: "ContainerEngine",
+        *,
+        home: Path,
+        prefix: str,
+        registry: str,
+        environment: Callable[[StartTask], Awaitable[Mapping[str, str]]],
+    ) -> None:
+        self._engine = engine
+        self._label = label(home)
+        self._prefix = prefix
+        self._registry = registry
+        self._environment = environment
+        self._pulled: set[str] = set()
+        self._launched: set[Container] = set()
+
+    async def launch(self, intent: StartTask, ports: Mapping[int, int]) -> "Container":
+        definition = intent.definition.containers[0]
+        image = dict(intent.images).get(definition["name"], str(definition["image"]))
+        reference = images.at(self._registry, image)
+        await asyncio.to_thread(self._engine.pull, reference)
+        self._pulled.add(reference)
+        listen = ",".join(f"{inside}=127.0.0.1:{port}" for inside, port in ports.items())
+        variables = await self._environment(intent)
+        options = {
+            **container_options.container(definition),
+            "image": reference,
+            "name": f"{self._prefix}-{intent.task.rsplit('/', 1)[-1][:12]}",
+            "labels": dict([self._label, (_TASK_LABEL, intent.task)]),
+            "environment": {**variables, "SERVICE_LISTEN": listen},
+        }
+        host = container_options.host(definition, limit=container_options.machine_limit)
+        container_id = await asyncio.to_thread(self._engine.create, options, host)
+        try:
+            await asyncio.to_thread(self._engine.start, container_id)
+            signal = await asyncio.to_thread(self._engine.stop_signal, container_id)
+        except SandboxError:
+            await asyncio.to_thread(self._engine.remove, container_id)
+            raise
+        container = Container(self._engine, container_id, signal)
+        self._launched = {one for one in self._launched if not one.gone.is_set()} | {container}
+        return container
+
+    async def close(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GONE_WITHIN):
+                await asyncio.gather(*(one.gone.wait() for one in self._launched))
+        # What was being stopped, and has time for that, or being made.
+        with contextlib.suppress(SandboxError):
+            await asyncio.to_thread(self._engine.remove_labelled, self._label)
+        # Their registry ends with the sandbox: the references lead nowhere after it.
+        await asyncio.to_thread(self._engine.remove_images, self._registry, self._pulled)
+        self._engine.close()
+
+
+class Container:
+    """A started container; it is removed once its end is known, and `gone` is set.
+
+    A thread of its own follows it, because the SDK's calls block for as long as it runs.
+    """
+
+    def __init__(self, engine: "ContainerEngine", container: str, stop_signal: str) -> None:
+        self._engine = engine
+        self._id = container
+        self._stop_signal = stop_signal
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self.gone = asyncio.Event()
+        self._end: asyncio.Future[tuple[int, str]] = self._loop.create_future()
+        threading.Thread(
+            target=self._follow, name=f"container-{container[:12]}", daemon=True
+        ).start()
+
+    @property
+    def key(self) -> str:
+        return self._id
+
+    @property
+    def ended(self) -> bool:
+        return self._end.done()
+
+    async def lines(self) -> AsyncIterator[str]:
+        while (line := await self._lines.get()) is not None:
+            yield line
+
+    async def wait(self) -> tuple[int, str]:
+        return await asyncio.shield(self._end)
+
+    async def end(self, within: float) -> None:
+        if self.ended:
+            return
+        await asyncio.to_thread(self._engine.kill, self._id, self._stop_signal)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._end), within)
+        except TimeoutError:
+            await asyncio.to_thread(self._engine.kill, self._id, "SIGKILL")
+            await self.wait()
+
+    async def usage(self) -> Usage | None:
+        return await asyncio.to_thread(self._engine.usage, self._id)
+
+    def _follow(self) -> None:
+        try:
+            for line in self._engine.lines(self._id):
+                self._tell(self._lines.put_nowait, line)
+            end = self._engine.wait(self._id)
+        except Exception as error:  # a task whose end is not reported would run for ever
+            log.exception("container %s", self._id)
+            end = (1, repr(error))
+        self._tell(self._end.set_result, end)
+        self._tell(self._lines.put_nowait, None)
+        self._engine.remove(self._id)
+        self._tell(self.gone.set)
+
+    def _tell(self, what: Callable[..., object], *values: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(what, *values)

@@ -1,0 +1,56 @@
+"""Health checks of real targets: a TCP connection, or an HTTP request, as the target group says."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opsctl_sandbox.host.balancer import Address
+
+
+@dataclass(frozen=True)
+class Check:
+    """`interval` and `timeout` are wall seconds; a path makes it an HTTP check."""
+
+    interval: float
+    timeout: float
+    path: str = ""
+
+
+async def probe(
+    address: Callable[[], Address | None], check: Check, report: Callable[[bool, str], None]
+) -> None:
+    """Check for ever; a cancelled task ends it. `report` gets the result and a reason code."""
+    while True:
+        where = address()
+        if where is None:
+            report(False, "Target.FailedHealthChecks")
+        else:
+            report(*await _once(where, check))
+        await asyncio.sleep(check.interval)
+
+
+async def _once(where: Address, check: Check) -> tuple[bool, str]:
+    try:
+        status = await asyncio.wait_for(_ask(where, check.path), check.timeout)
+    except TimeoutError:
+        return False, "Target.Timeout"
+    except OSError:
+        return False, "Target.FailedHealthChecks"
+    if status is not None and not 200 <= status < 400:
+        return False, "Target.ResponseCodeMismatch"
+    return True, ""
+
+
+async def _ask(where: Address, path: str) -> int | None:
+    reader, writer = await asyncio.open_connection(*where)
+    try:
+        if not path:
+            return None
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: health\r\n\r\n".encode())
+        line = (await reader.readline()).split()
+        return int(line[1]) if len(line) > 1 and line[1].isdigit() else 0
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

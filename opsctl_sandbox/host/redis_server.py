@@ -1,0 +1,81 @@
+"""The redis-server behind the cache endpoint; without one, a port where nothing listens."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from opsctl_sandbox.host import children
+
+_ATTEMPTS = 5
+
+
+class RedisServer:
+    """`port` is real when `redis` is true; else it is held, so that a connection is refused."""
+
+    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._held: socket.socket | None = None
+        self.port = 0
+        binary = shutil.which("redis-server", path=environ.get("PATH"))
+        for _ in range(_ATTEMPTS if binary else 0):
+            assert binary is not None
+            if self._start(binary, directory, environ):
+                return
+        self._held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = self._held.getsockname()[1]
+
+    @property
+    def redis(self) -> bool:
+        return self._child is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._child is not None:
+            children.end(self._child, within=2.0)
+        if self._held is not None:
+            self._held.close()
+
+    def _start(self, binary: str, directory: Path, environ: Mapping[str, str]) -> bool:
+        """Start on a port that was free a moment ago; False when somebody else was quicker."""
+        port = _free_port()
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
+        quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        with (directory / "redis.log").open("ab") as log:
+            child = children.spawn(
+                [binary, *options, *quiet], environ=environ, directory=directory, output=log
+            )
+        while child.poll() is None:
+            if _answers(port):
+                self._child, self.port = child, port
+                return True
+            time.sleep(0.01)
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False

@@ -1,0 +1,197 @@
+"""Images without an engine: pack `service/` and a Caddyfile into one layer, push it to the
+sandbox's registry, and take such files out of any image there.
+
+The archive holds no time and no owner, so equal files give equal digests.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import platform
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opsctl_sandbox.errors import SandboxError
+
+# Where the service's image has its files, by its Dockerfile's WORKDIR.
+_APP = "app"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+_ACCEPT = ", ".join((_MANIFEST, _INDEX, _DOCKER_MANIFEST, _DOCKER_LIST))
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """The three blobs of a one-layer image; `digest` is the manifest's."""
+
+    layer: bytes
+    config: bytes
+    manifest: bytes
+
+    @property
+    def digest(self) -> str:
+        return _digest(self.manifest)
+
+
+def service_sources() -> Path:
+    """The package `service`: beside this package in a checkout, in opsctl's data when installed.
+
+    Tasks that are processes need its run-time libraries, too: the extra `sandbox` brings them.
+    """
+    top = Path(__file__).parent.parent
+    packaged = top / "opsctl" / "_project" / "service"
+    return packaged if packaged.is_dir() else top / "service"
+
+
+def pack(service: Path, caddyfile: str, *, secrets: bytes | None = None) -> Image:
+    """`service` is the package's directory; byte code and caches stay out."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(service.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                name = f"{_APP}/service/{path.relative_to(service).as_posix()}"
+                _add(archive, name, path.read_bytes())
+        _add(archive, f"{_APP}/Caddyfile", caddyfile.encode())
+        if secrets is not None:
+            _add(archive, f"{_APP}/.secrets.yml", secrets)
+    layer = gzip.compress(raw.getvalue(), mtime=0)
+    config = _json(
+        {
+            "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+            "os": "linux",
+            "config": {
+                "WorkingDir": f"/{_APP}",
+                "Cmd": ["python", "-m", "service", "run", "--config", "Caddyfile"],
+            },
+            "rootfs": {"type": "layers", "diff_ids": [_digest(raw.getvalue())]},
+        }
+    )
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": _descriptor(_CONFIG, config),
+            "layers": [_descriptor(_LAYER, layer)],
+        }
+    )
+    return Image(layer, config, manifest)
+
+
+def push(endpoint: str, repository: str, image: Image, *, tag: str) -> str:
+    """Push to the registry at `endpoint`; returns `HOST:PORT/REPOSITORY@sha256:…`."""
+    base = f"{endpoint}/v2/{repository}"
+    for blob in (image.layer, image.config):
+        _send(
+            "POST",
+            f"{base}/blobs/uploads/?digest={_digest(blob)}",
+            blob,
+            "application/octet-stream",
+        )
+    _send("PUT", f"{base}/manifests/{tag}", image.manifest, _MANIFEST)
+    return f"{endpoint.removeprefix('http://')}/{repository}@{image.digest}"
+
+
+def at(registry: str, reference: str) -> str:
+    """The reference in the registry at HOST:PORT, whatever host it names."""
+    repository, version = _split(reference)
+    return f"{registry}/{repository}{'@' if version.startswith('sha256:') else ':'}{version}"
+
+
+def unpack(endpoint: str, reference: str, into: Path) -> None:
+    """Write the image's `/app` under `into`; `reference` may name any host, this registry answers.
+
+    Raises SandboxError in ECS's own words when the image is not there.
+    """
+    repository, version = _split(reference)
+    base = f"{endpoint}/v2/{repository}"
+    try:
+        for layer in _layers(base, version):
+            with tarfile.open(fileobj=io.BytesIO(_get(f"{base}/blobs/{layer}")), mode="r:*") as tar:
+                _extract(tar, into)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise SandboxError(
+            f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+            f"failed to resolve ref {reference}: {reference}: not found"
+        ) from error
+
+
+def _layers(base: str, version: str) -> Iterator[str]:
+    manifest = json.loads(_get(f"{base}/manifests/{version}"))
+    if "manifests" in manifest:
+        # buildx adds attestations of platform `unknown`.
+        real = [one for one in manifest["manifests"] if one["platform"]["os"] != "unknown"]
+        manifest = json.loads(_get(f"{base}/manifests/{real[0]['digest']}"))
+    for layer in manifest["layers"]:
+        yield layer["digest"]
+
+
+def _extract(archive: tarfile.TarFile, into: Path) -> None:
+    """Plain files only, and none outside `into`; Debian 12's Python has no extraction filters."""
+    root = into.resolve()
+    for member in archive:
+        name = member.name.removeprefix("./").removeprefix("/")
+        target = (root / name.removeprefix(f"{_APP}/")).resolve()
+        if name.startswith(f"{_APP}/") and member.isfile() and target.is_relative_to(root):
+            content = archive.extractfile(member)
+            assert content is not None
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
+
+
+def _split(reference: str) -> tuple[str, str]:
+    """`host/repo@sha256:…` or `host/repo:tag` as (repo, version)."""
+    _, _, path = reference.partition("/")
+    if "@" in path:
+        name, _, version = path.partition("@")
+        return name.partition(":")[0], version
+    name, _, tag = path.partition(":")
+    return name, tag or "latest"
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    member.mode = 0o644
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
+    return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(blob: bytes) -> str:
+    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
+
+
+def _get(url: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": _ACCEPT})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+def _send(method: str, url: str, body: bytes, kind: str) -> None:
+    request = urllib.request.Request(url, body, {"Content-Type": kind}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+    except urllib.error.HTTPError as error:
+        with error:
+            answer = error.read().decode(errors="replace")
+        raise SandboxError(f"the registry refused {method} {url}: {error.code} {answer}") from error

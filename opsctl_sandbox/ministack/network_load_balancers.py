@@ -1,0 +1,77 @@
+"""Network load balancers get a DNS name that answers on this machine, and `net/` in their ARN."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import alb
+
+from opsctl_sandbox.ministack.resource_types import Made, Properties, ResourceTypes
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
+
+_TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+
+
+class NetworkLoadBalancers:
+    def __init__(
+        self,
+        types: ResourceTypes,
+        *,
+        listen: Callable[[str], str],
+        close: Callable[[str], None],
+    ) -> None:
+        """`listen` opens the load balancer with an ARN and returns its DNS name."""
+        self._listen = listen
+        self._close = close
+        self._plain = types.plain(_TYPE)
+        types.replace(
+            _TYPE, {"create": self._create, "update": self._update, "delete": self._delete}
+        )
+        # CloudWatch's dimension and the stack's output begin with `targetgroup/`.
+        assert callable(alb._target_group_full_name_from_arn)
+        alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
+
+    def operations(self) -> Operations:
+        return {("elasticloadbalancing", "CreateLoadBalancer"): self._create_by_call}
+
+    def _create(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        arn, attributes = self._plain["create"](logical_id, properties, stack)
+        return self._opened(arn, attributes)
+
+    def _update(self, arn: str, *arguments: Any) -> Made:
+        changed, attributes = self._plain["update"](arn, *arguments)
+        if changed == arn:
+            return arn, _as_network(attributes) if ":loadbalancer/net/" in arn else attributes
+        return self._opened(changed, attributes)
+
+    def _delete(self, arn: str, properties: Properties) -> None:
+        self._plain["delete"](arn, properties)
+        self._close(arn)
+
+    async def _create_by_call(self, call: Call, ministack: Forward) -> Structure:
+        answer = await ministack(call.parameters)
+        for made in answer["LoadBalancers"]:
+            if made.get("Type") == "network":
+                arn, attributes = self._opened(made["LoadBalancerArn"], {})
+                made |= {"LoadBalancerArn": arn, "DNSName": attributes["DNSName"]}
+        return answer
+
+    def _opened(self, arn: str, attributes: dict[str, Any]) -> Made:
+        record = alb._lbs[arn]
+        if record["Type"] != "network":
+            return arn, attributes
+        named = arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+        dns_name = self._listen(named)
+        record |= {"LoadBalancerArn": named, "DNSName": dns_name}
+        for store in (alb._lbs, alb._tags, alb._lb_attrs):
+            if arn in store:
+                store[named] = store.pop(arn)
+        return named, _as_network(attributes | {"DNSName": dns_name}, arn=named)
+
+
+def _as_network(attributes: dict[str, Any], *, arn: str = "") -> dict[str, Any]:
+    changed = dict(attributes)
+    if "LoadBalancerFullName" in changed:
+        changed["LoadBalancerFullName"] = changed["LoadBalancerFullName"].replace("app/", "net/", 1)
+    if arn:
+        changed |= {"LoadBalancerArn": arn, "Arn": arn}
+    return changed

@@ -1,0 +1,133 @@
+"""Change sets and stacks as they are: no resource whose condition is false, a definite word on
+replacement, no update of a stack that cannot be updated, no IAM resource without its capability.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import cloudformation
+from ministack.services.cloudformation import handlers
+from ministack.services.cloudformation.engine import _evaluate_conditions
+
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
+
+# The properties whose change replaces the resource ("Update requires: Replacement" on the type's
+# page of the CloudFormation User Guide); for a type that is not here, ministack's word stands.
+REPLACING: Mapping[str, frozenset[str]] = {
+    "AWS::CloudWatch::Alarm": frozenset({"AlarmName"}),
+    "AWS::EC2::SecurityGroup": frozenset({"GroupDescription", "GroupName", "VpcId"}),
+    "AWS::ECS::Service": frozenset(
+        {"Cluster", "DeploymentController", "LaunchType", "Role", "SchedulingStrategy"}
+        | {"ServiceName"}
+    ),
+    "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
+}
+# Every property but the tags makes a new revision.
+_ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
+_UPDATABLE = frozenset(
+    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+    | {"IMPORT_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+)
+
+
+def install() -> None:
+    """Let ministack refuse what needs a capability; alone it does so only when it checks IAM."""
+    assert handlers._capabilities_enforced() in (True, False)
+    handlers._capabilities_enforced = lambda: True
+
+
+async def create_change_set(call: Call, ministack: Forward) -> Structure:
+    request = call.parameters
+    if request.get("ChangeSetType", "UPDATE") == "UPDATE":
+        stack = _stack(call, request["StackName"])
+        status = str(stack.get("StackStatus", "CREATE_COMPLETE"))
+        if status not in _UPDATABLE:
+            raise Refused(
+                "ValidationError",
+                f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
+            )
+    return await ministack(request)
+
+
+async def describe_change_set(call: Call, ministack: Forward) -> Structure:
+    answer = await ministack(call.parameters)
+    absent = _absent(answer.get("ChangeSetId", ""))
+    kept = []
+    for change in answer.get("Changes", ()):
+        resource = change.get("ResourceChange", {})
+        if resource.get("Action") == "Add" and resource.get("LogicalResourceId") in absent:
+            continue
+        kept.append({**change, "ResourceChange": decided(resource)} if resource else change)
+    return {**answer, "Changes": kept}
+
+
+async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
+    """By a resource's own name, too: the stack that it belongs to."""
+    request = dict(call.parameters)
+    physical_id = request.pop("PhysicalResourceId", None)
+    if not physical_id or request.get("StackName"):
+        return await ministack(call.parameters)
+    for stack in cloudformation._stacks._data.values():
+        mine = f":{call.region}:{call.account}:" in stack["StackId"]
+        names = [one.get("PhysicalResourceId") for one in stack.get("_resources", {}).values()]
+        if mine and physical_id in names:
+            return await ministack({**request, "StackName": stack["StackName"]})
+    raise Refused("ValidationError", f"Stack for {physical_id} does not exist")
+
+
+def decided(resource: Structure) -> dict[str, Any]:
+    """The change with `Conditional` replaced where the type's own rules decide."""
+    kind = str(resource.get("ResourceType"))
+    known = kind in REPLACING or kind in _ALWAYS
+    if not known or resource.get("Replacement") != "Conditional":
+        return dict(resource)
+    details = [_with_word(kind, detail) for detail in resource.get("Details", ())]
+    words = {detail["Target"].get("RequiresRecreation") for detail in details}
+    replacement = "True" if "Always" in words else "False"
+    return {**resource, "Details": details, "Replacement": replacement}
+
+
+def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
+    target = detail.get("Target", {})
+    name = target.get("Name")
+    if target.get("Attribute") != "Properties":
+        return {**detail, "Target": {**target, "RequiresRecreation": "Never"}}
+    replaces = name != "Tags" if kind in _ALWAYS else name in REPLACING[kind]
+    return {
+        **detail,
+        "Target": {**target, "RequiresRecreation": "Always" if replaces else "Never"},
+    }
+
+
+def _absent(change_set_id: str) -> set[str]:
+    """The logical ids of the resources whose condition is false."""
+    change_set = _value(cloudformation._change_sets, change_set_id)
+    if not change_set:
+        return set()
+    template = change_set["_template"]
+    conditions = _evaluate_conditions(template, change_set["_resolved_params"])
+    return {
+        name
+        for name, resource in template.get("Resources", {}).items()
+        if conditions.get(resource.get("Condition"), True) is False
+    }
+
+
+def _stack(call: Call, name: str) -> dict[str, Any]:
+    for stack in cloudformation._stacks._data.values():
+        mine = f":{call.region}:{call.account}:" in stack["StackId"]
+        if mine and name in (stack["StackName"], stack["StackId"]):
+            return dict(stack)
+    return {}
+
+
+def _value(store: Any, key: str) -> dict[str, Any] | None:
+    """By its last key, whatever account and Region it is filed under."""
+    return next((value for scoped, value in store._data.items() if scoped[-1] == key), None)
+
+
+OPERATIONS: Operations = {
+    ("cloudformation", "CreateChangeSet"): create_change_set,
+    ("cloudformation", "DescribeChangeSet"): describe_change_set,
+    ("cloudformation", "DescribeStackResources"): describe_stack_resources,
+}

@@ -1,0 +1,41 @@
+"""ECR as it is: putting an image that is there is refused, a login names the registry that answers.
+
+The addresses of repositories themselves are seeded by `account`.
+"""
+
+from ministack.services import ecr
+
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
+
+
+def operations(registry: str) -> Operations:
+    """`registry` is the address that answers `/v2/`: `127.0.0.1:PORT`."""
+
+    async def get_authorization_token(call: Call, ministack: Forward) -> Structure:
+        answer = await ministack(call.parameters)
+        logins = [
+            {**one, "proxyEndpoint": f"http://{registry}"} for one in answer["authorizationData"]
+        ]
+        return {**answer, "authorizationData": logins}
+
+    return {
+        ("ecr", "PutImage"): put_image,
+        ("ecr", "GetAuthorizationToken"): get_authorization_token,
+    }
+
+
+async def put_image(call: Call, ministack: Forward) -> Structure:
+    """The same manifest under the same tag once more is `ImageAlreadyExistsException`."""
+    request = call.parameters
+    tag = request.get("imageTag")
+    scoped = (call.account, call.region, request["repositoryName"])
+    for image in ecr._images._data.get(scoped, []):
+        same = image.get("imageManifest") == request["imageManifest"]
+        if same and (tag is None or tag in image.get("imageTags", ())):
+            raise Refused(
+                "ImageAlreadyExistsException",
+                f"Image with digest '{image['imageDigest']}' and tag '{tag}' already exists in "
+                f"the repository with name '{request['repositoryName']}' in registry with id "
+                f"'{call.account}'",
+            )
+    return await ministack(request)

@@ -1,0 +1,62 @@
+"""Lists in pages where ministack gives them whole or takes any token, and the refusals and filters
+that belong to them."""
+
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
+from opsctl_sandbox.wire.paging import paged
+
+_ECR, _LOGS = "InvalidParameterException", "InvalidParameterException"
+
+
+async def describe_images(call: Call, ministack: Forward) -> Structure:
+    """An image that does not exist is an error; `tagStatus` filters."""
+    answer = await ministack(call.parameters)
+    images = list(answer.get("imageDetails", ()))
+    for identifier in call.parameters.get("imageIds") or ():
+        if not any(_is(image, identifier) for image in images):
+            name = call.parameters["repositoryName"]
+            raise Refused(
+                "ImageNotFoundException",
+                f"The image with imageId {dict(identifier)} does not exist within the repository "
+                f"with name '{name}' in the registry with id '{call.account}'",
+            )
+    status = (call.parameters.get("filter") or {}).get("tagStatus", "ANY")
+    kept = [
+        i for i in images if status == "ANY" or bool(i.get("imageTags")) == (status == "TAGGED")
+    ]
+    return {**answer, "imageDetails": kept}
+
+
+def _is(image: Structure, identifier: Structure) -> bool:
+    if "imageDigest" in identifier and image.get("imageDigest") != identifier["imageDigest"]:
+        return False
+    return "imageTag" not in identifier or identifier["imageTag"] in image.get("imageTags", ())
+
+
+async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
+    answer = await ministack(call.parameters)
+    names = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
+    if not names.issuperset(call.parameters.get("Names") or ()):
+        raise Refused("TargetGroupNotFound", "One or more target groups not found")
+    return answer
+
+
+async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
+    request = call.parameters
+    if request.get("orderBy") == "LastEventTime" and request.get("logStreamNamePrefix"):
+        raise Refused(_LOGS, "Cannot order by LastEventTime with a logStreamNamePrefix.")
+    return await ministack(request)
+
+
+OPERATIONS: Operations = {
+    ("ecr", "DescribeImages"): paged(size=100, most=1000, code=_ECR, whole=describe_images),
+    ("ecr", "DescribeRepositories"): paged(size=100, most=1000, code=_ECR),
+    ("ecr", "ListImages"): paged(size=100, most=1000, code=_ECR),
+    ("elasticache", "DescribeCacheClusters"): paged(size=100, code="InvalidParameterValue"),
+    ("elasticloadbalancing", "DescribeListeners"): paged(size=400, code="ValidationError"),
+    ("elasticloadbalancing", "DescribeLoadBalancers"): paged(size=400, code="ValidationError"),
+    ("elasticloadbalancing", "DescribeTargetGroups"): paged(
+        size=400, code="ValidationError", whole=describe_target_groups
+    ),
+    ("logs", "DescribeLogGroups"): paged(size=50, code=_LOGS),
+    ("logs", "DescribeLogStreams"): paged(size=50, code=_LOGS, whole=describe_log_streams),
+}

@@ -1,0 +1,19 @@
+"""CloudWatch metrics as they are: GetMetricData gives the newest point first unless `ScanBy`
+says otherwise."""
+
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
+
+
+async def get_metric_data(call: Call, ministack: Forward) -> Structure:
+    answer = await ministack(call.parameters)
+    newest_first = call.parameters.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+    results = []
+    for result in answer.get("MetricDataResults", ()):
+        points = zip(result["Timestamps"], result["Values"], strict=True)
+        ordered = sorted(points, key=lambda point: point[0], reverse=newest_first)
+        times, values = [at for at, _ in ordered], [value for _, value in ordered]
+        results.append({**result, "Timestamps": times, "Values": values})
+    return {**answer, "MetricDataResults": results}
+
+
+OPERATIONS: Operations = {("monitoring", "GetMetricData"): get_metric_data}

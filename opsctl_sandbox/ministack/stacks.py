@@ -1,0 +1,286 @@
+"""What ministack knows of CloudFormation, under names of its own, and the place where its stack
+operations are taken over.
+
+ministack validates, plans, resolves references and rolls back; `opsctl_sandbox.cloudformation` runs
+the forward half of a create or update. Private names of ministack 1.5.33 are used on purpose: it is
+pinned exactly, and `take_over` fails loudly when one is missing.
+"""
+
+import copy
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ministack.core.responses import get_region, now_iso
+from ministack.services.cloudformation import (
+    _exports,
+    _stacks,
+    changesets,
+    engine,
+    handlers,
+    provisioners,
+    stacks,
+)
+
+from opsctl_sandbox.ministack.resource_types import Made
+
+Document = dict[str, Any]
+Resolved = tuple[Document, Document]
+STACK = "AWS::CloudFormation::Stack"
+
+
+@dataclass
+class Request:
+    """A stack operation that ministack has validated and planned."""
+
+    name: str
+    id: str
+    stack: Document
+    template: Document
+    parameters: Document
+    disable_rollback: bool
+    previous: Document | None = None
+    """The stack as it was, for an update."""
+    retain_except_on_create: bool = False
+
+    @property
+    def verb(self) -> str:
+        return "UPDATE" if self.previous is not None else "CREATE"
+
+    @property
+    def mappings(self) -> Document:
+        mappings: Document = self.template.get("Mappings", {})
+        return mappings
+
+
+class Pace(Protocol):
+    """AWS's time around what ministack's rollback does to one resource."""
+
+    async def remove(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any: ...
+
+    async def revert(
+        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
+    ) -> Any: ...
+
+
+def take_over(run: Callable[[Request], Awaitable[None]], pace: Pace) -> None:
+    """Let `run` do creates and updates, for the life of this process.
+
+    Raises AttributeError when ministack is not the one that this was written for.
+    """
+    deploy = _deployer(run, stacks._deploy_stack_async)
+    for module in (stacks, handlers, changesets):
+        _replace(module, "_deploy_stack_async", deploy)
+    _replace(stacks, "run_reentrant", _paced(pace))
+    _replace(stacks, "_runs_on_worker_thread", lambda resource_type: True)
+
+
+def _deployer(
+    run: Callable[[Request], Awaitable[None]], original: Callable[..., Awaitable[None]]
+) -> Callable[..., Awaitable[None]]:
+    """Ours in the place of ministack's, called with the same arguments."""
+    signature = inspect.signature(original)
+
+    async def deploy(*positional: Any, **named: Any) -> None:
+        bound = signature.bind(*positional, **named)
+        bound.apply_defaults()
+        arguments = bound.arguments
+        if arguments["imports"]:
+            await original(*positional, **named)
+            return
+        stack = _stacks[arguments["stack_name"]]
+        for key in ("_failed_operation", "_cancel_requested", "_cancel_token"):
+            stack.pop(key, None)
+        request = Request(
+            arguments["stack_name"],
+            arguments["stack_id"],
+            stack,
+            arguments["template"],
+            arguments["param_values"],
+            arguments["disable_rollback"],
+            (arguments["previous_stack"] or {}) if arguments["is_update"] else None,
+            arguments["retain_except_on_create"],
+        )
+        await run(request)
+
+    return deploy
+
+
+def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
+    """In the place of `run_reentrant`, which ministack awaits around each act of a rollback."""
+
+    async def call(act: Callable[..., Any], *arguments: Any) -> Any:
+        if act.__name__ == "_delete_resource":
+            kind, physical_id, logical_id = arguments[0], arguments[1], arguments[4]
+            return await pace.remove(kind, physical_id, logical_id, lambda: act(*arguments))
+        if act.__name__ == "_update_resource":
+            kind, physical_id, logical_id = arguments[0], arguments[1], arguments[5]
+            return await pace.revert(kind, physical_id, logical_id, lambda: act(*arguments))
+        return act(*arguments)
+
+    return call
+
+
+def _replace(module: Any, name: str, value: Any) -> None:
+    getattr(module, name)
+    setattr(module, name, value)
+
+
+def region() -> str:
+    """The Region of the call that is being answered."""
+    name: str = get_region()
+    return name
+
+
+def conditions(request: Request) -> Document:
+    evaluated: Document = engine._evaluate_conditions(request.template, request.parameters)
+    return evaluated
+
+
+def order(resources: Document, conditions: Document) -> list[str]:
+    """Logical ids of the resources whose condition is true, each after what it needs."""
+    names: list[str] = engine._topological_sort(resources, conditions)
+    return names
+
+
+def needs(definition: Document, names: set[str]) -> list[str]:
+    """Which of these resources a resource refers to or depends on."""
+    return sorted(engine._extract_deps(definition, names))
+
+
+def resolve(
+    request: Request,
+    conditions: Document,
+    resources: Document,
+    definition: Document,
+    before: Document,
+) -> Resolved:
+    """A resource's properties with every reference filled in, and the dynamic references."""
+    properties = engine._resolve_refs(
+        copy.deepcopy(definition.get("Properties", {})),
+        resources,
+        request.parameters,
+        conditions,
+        request.mappings,
+        request.name,
+        request.id,
+    )
+    properties = {
+        name: value for name, value in properties.items() if value is not engine._NO_VALUE
+    }
+    resolved: Resolved = engine._resolve_dynamic_references(
+        properties, before.get("_dynamic"), reuse_ssm=False, reuse_secrets=False
+    )
+    return resolved
+
+
+def resolve_outputs(
+    request: Request, conditions: Document, resources: Document
+) -> tuple[list[Document], Document]:
+    """Outputs and exports. Raises ValueError for one that cannot be resolved or is taken."""
+    resolved: tuple[list[Document], Document] = stacks._resolve_stack_outputs(
+        request.template.get("Outputs", {}),
+        conditions,
+        resources,
+        request.parameters,
+        request.mappings,
+        request.name,
+        request.id,
+    )
+    return resolved
+
+
+def export(exports: Document) -> None:
+    _exports.update(exports)
+
+
+def tagged(request: Request, kind: str, name: str, properties: Document, tags: Any) -> Document:
+    """The properties with the stack's tags, where the type takes tags."""
+    result: Document = provisioners._with_stack_tags(
+        kind, properties, tags or [], request.name, request.id, name
+    )
+    return result
+
+
+async def create(request: Request, kind: str, name: str, properties: Document) -> Made:
+    made: Any = provisioners._provision_resource(kind, name, properties, request.name)
+    result: Made = await made if isinstance(made, Awaitable) else made
+    return result
+
+
+def replaces(kind: str, old: Document, new: Document) -> bool:
+    """Whether the change makes a new physical resource."""
+    return bool(provisioners._replacing_change(kind, old, new))
+
+
+def update(
+    request: Request, kind: str, name: str, before: Document, old: Document, new: Document
+) -> Made:
+    """Another physical id means that the resource was replaced; the old one is still there."""
+    provisioners._DEFERRED_PREDECESSOR_DELETES.set([])
+    made: Made = provisioners._update_resource(
+        kind,
+        before["PhysicalResourceId"],
+        old,
+        new,
+        request.name,
+        name,
+        before.get("Attributes", {}),
+    )
+    return made
+
+
+def retained(definition: Document, attribute: str) -> bool:
+    """Whether the definition's DeletionPolicy or UpdateReplacePolicy keeps the resource."""
+    return definition.get(attribute) in provisioners._RETAINING_POLICIES
+
+
+def delete(request: Request, kind: str, name: str, physical_id: str, properties: Document) -> None:
+    provisioners._delete_resource(kind, physical_id, properties, request.name, name)
+
+
+def add_event(
+    request: Request, name: str, kind: str, status: str, reason: str = "", physical_id: str = ""
+) -> None:
+    stacks._add_event(request.id, request.name, name, kind, status, reason, physical_id)
+
+
+def now() -> str:
+    """The wall time as ministack records it."""
+    return str(now_iso())
+
+
+def failed_operation(
+    request: Request,
+    *,
+    created: list[str],
+    refused: str | None,
+    refused_update: list[Any] | None,
+    replaced: list[str],
+    cancelled: bool,
+) -> Document:
+    """What a rollback needs to know of the operation that failed."""
+    operation: Document = stacks._failed_operation(
+        request.previous is not None,
+        request.previous,
+        created,
+        refused_update,
+        refused,
+        replaced,
+        cancelled,
+        request.template,
+        request.parameters,
+        request.retain_except_on_create,
+        request.stack.get("Tags") or [],
+        (request.previous or {}).get("Tags") or [],
+    )
+    return operation
+
+
+async def roll_back(request: Request, operation: Document, reason: str) -> None:
+    await stacks._roll_back_operation(
+        request.name, request.id, request.stack, operation, reason_override=reason
+    )

@@ -1,0 +1,282 @@
+"""Auto Scaling: ministack keeps the group's record, the simulation its instances and activities."""
+
+from dataclasses import replace
+from typing import Any
+
+from opsctl_sandbox.cluster import instances
+from opsctl_sandbox.cluster.values import Activity, Group, GroupSpec, Instance
+from opsctl_sandbox.ministack import records
+from opsctl_sandbox.operations import user_data
+from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
+from opsctl_sandbox.wire.paging import paged
+
+Answer = dict[str, Any]
+
+
+def specification(name: str, region: str) -> GroupSpec:
+    """The group as ministack recorded it; its user data says which cluster its instances join."""
+    record = records.group(name) or {}
+    launch = records.launch(record)
+    subnets = tuple(s for s in str(record.get("VPCZoneIdentifier", "")).split(",") if s)
+    zones = tuple(records.zone(s) or f"{region}a" for s in subnets)
+    return GroupSpec(
+        name=name,
+        cluster=user_data.cluster(records.decoded(str(launch.get("UserData", "")))),
+        desired=int(record.get("DesiredCapacity", 0)),
+        minimum=int(record.get("MinSize", 0)),
+        maximum=int(record.get("MaxSize", 0)),
+        zones=zones or tuple(record.get("AvailabilityZones") or (f"{region}a",)),
+        subnets=subnets,
+        instance_type=str(launch.get("InstanceType", "t3.small")),
+        launch=_launch(record),
+    )
+
+
+def _launch(record: Answer) -> str:
+    template = record.get("LaunchTemplate") or {}
+    if template.get("LaunchTemplateId"):
+        return f"{template['LaunchTemplateId']}:{template.get('Version', '$Default')}"
+    return str(record.get("LaunchConfigurationName", ""))
+
+
+def _state(instance: Instance) -> str:
+    return {"pending": "Pending", "running": "InService", "shutting-down": "Terminating"}[
+        instance.state
+    ]
+
+
+def _instance(instance: Instance, record: Answer) -> Answer:
+    answer: Answer = {
+        "InstanceId": instance.id,
+        "InstanceType": instance.instance_type,
+        "AvailabilityZone": instance.zone,
+        "LifecycleState": _state(instance),
+        "HealthStatus": "Healthy" if instance.state != "shutting-down" else "Unhealthy",
+        "ProtectedFromScaleIn": False,
+    }
+    identifier, _, version = instance.launch.partition(":")
+    if record.get("LaunchTemplate"):
+        # An instance keeps the version it was launched from.
+        answer["LaunchTemplate"] = {
+            **record["LaunchTemplate"],
+            "LaunchTemplateId": identifier,
+            "Version": version,
+        }
+    elif identifier:
+        answer["LaunchConfigurationName"] = identifier
+    return answer
+
+
+async def describe_groups(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    async def whole(call: Call, forward: Forward) -> Structure:
+        answer = await forward({k: v for k, v in call.parameters.items() if k != "Filters"})
+        records = [_group(simulation, r) for r in answer.get("AutoScalingGroups", ())]
+        for one in call.parameters.get("Filters") or ():
+            records = [r for r in records if _tagged(r, one)]
+        return {**answer, "AutoScalingGroups": records}
+
+    return await paged(size=50, most=100, code="InvalidNextToken", whole=whole)(call, forward)
+
+
+def _group(simulation: Simulation, record: Answer) -> Answer:
+    world = simulation.world()
+    group = world.groups.get(record["AutoScalingGroupName"])
+    if group is None:
+        return record
+    mine = [
+        _instance(i, record)
+        for i in world.instances.values()
+        if i.group == group.spec.name and i.state != "terminated"
+    ]
+    status = {"Status": "Delete in progress"} if group.deleting else {}
+    return {**record, "DesiredCapacity": group.desired, "Instances": mine, **status}
+
+
+def _tagged(record: Answer, tag_filter: Structure) -> bool:
+    name, values = tag_filter["Name"], tag_filter.get("Values", ())
+    for tag in record.get("Tags", ()):
+        key, value = tag.get("Key"), tag.get("Value")
+        actual = {"tag-key": key, "tag-value": value, f"tag:{key}": value}.get(name)
+        if actual is not None and actual in values:
+            return True
+    return False
+
+
+async def describe_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """The simulation's instances only: those that ministack makes up beside them do not exist."""
+
+    async def whole(call: Call, forward: Forward) -> Structure:
+        ids, world = call.parameters.get("InstanceIds"), simulation.world()
+        described = [
+            _instance(i, records.group(i.group) or {}) | {"AutoScalingGroupName": i.group}
+            for i in world.instances.values()
+            if i.group in world.groups and i.state != "terminated" and (not ids or i.id in ids)
+        ]
+        return {"AutoScalingInstances": described}
+
+    return await paged(size=50, code="InvalidNextToken", whole=whole)(call, forward)
+
+
+def _activity(simulation: Simulation, value: Activity) -> Answer:
+    start = simulation.wall(value.start)
+    answer: Answer = {
+        "ActivityId": value.id,
+        "AutoScalingGroupName": value.group,
+        "Description": value.description,
+        "Cause": f"At {start:%Y-%m-%dT%H:%M:%SZ} {value.cause}",
+        "StartTime": start,
+        "StatusCode": value.status,
+        "Progress": value.progress,
+        "Details": "{}",
+    }
+    if value.message:
+        answer["StatusMessage"] = value.message
+    if value.end is not None:
+        answer["EndTime"] = simulation.wall(value.end)
+    return answer
+
+
+async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    async def whole(call: Call, forward: Forward) -> Structure:
+        world, request = simulation.world(), call.parameters
+        name, ids = request.get("AutoScalingGroupName"), request.get("ActivityIds")
+        known = world.groups
+        if request.get("IncludeDeletedGroups"):
+            known = {**world.deleted_groups, **known}
+        if name and name not in known:
+            raise _no_group(name)
+        groups = [known[name]] if name else list(known.values())
+        everything = [a for g in groups for a in g.activities if not ids or a.id in ids]
+        return {"Activities": [_activity(simulation, a) for a in everything]}
+
+    return await paged(size=100, code="InvalidNextToken", whole=whole)(call, forward)
+
+
+def _no_group(name: str) -> Refused:
+    return Refused(
+        "ValidationError", f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
+    )
+
+
+def _scale(simulation: Simulation, group: Group, desired: int) -> None:
+    simulation.engine.update_group(replace(group.spec, desired=desired))
+
+
+async def set_desired_capacity(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    world, request = simulation.world(), call.parameters
+    group = world.groups.get(request["AutoScalingGroupName"])
+    if group:
+        desired = int(request["DesiredCapacity"])
+        if not group.spec.minimum <= desired <= group.spec.maximum:
+            side = "above max" if desired > group.spec.maximum else "below min"
+            limit = group.spec.maximum if desired > group.spec.maximum else group.spec.minimum
+            raise Refused(
+                "ValidationError",
+                f"New SetDesiredCapacity value {desired} is {side} value {limit} "
+                "for the AutoScalingGroup.",
+            )
+    answer = await forward(request)
+    if group:
+        _scale(simulation, group, int(request["DesiredCapacity"]))
+    return answer
+
+
+async def create_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    request = call.parameters
+    _within(int(request["MinSize"]), int(request["MaxSize"]), request.get("DesiredCapacity"))
+    answer = await forward(request)
+    simulation.world()
+    simulation.engine.create_group(specification(request["AutoScalingGroupName"], call.region))
+    return answer
+
+
+async def update_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    request = call.parameters
+    group = simulation.world().groups.get(request["AutoScalingGroupName"])
+    if group:
+        least = int(request.get("MinSize", group.spec.minimum))
+        most = int(request.get("MaxSize", group.spec.maximum))
+        _within(least, most, request.get("DesiredCapacity"))
+    answer = await forward(request)
+    if group:
+        spec = specification(group.spec.name, call.region)
+        if "DesiredCapacity" not in request:
+            spec = replace(spec, desired=group.desired)
+        simulation.engine.update_group(spec)
+    return answer
+
+
+def _within(least: int, most: int, desired: int | None) -> None:
+    if least > most:
+        raise Refused(
+            "ValidationError",
+            f"Max bound, {most}, must be greater than or equal to min bound, {least}",
+        )
+    if desired is not None and not least <= int(desired) <= most:
+        raise Refused(
+            "ValidationError",
+            f"Desired capacity:{desired} must be between the specified min size:{least} and "
+            f"max size:{most}",
+        )
+
+
+async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    request = call.parameters
+    name = request["AutoScalingGroupName"]
+    world = simulation.world()
+    if name in world.groups:
+        if instances.of_group(world, name) and not request.get("ForceDelete"):
+            raise Refused(
+                "ResourceInUse",
+                "You cannot delete an AutoScalingGroup while there are instances or pending "
+                "Spot instance request(s) still in the group.",
+            )
+        simulation.engine.delete_group(name)
+    return await forward(request)
+
+
+async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    world, request = simulation.world(), call.parameters
+    instance = world.instances.get(request["InstanceId"])
+    if instance is None or instance.group not in world.groups:
+        raise Refused(
+            "ValidationError",
+            "Instance Id not found - No managed instance found for instance ID: "
+            f"{request['InstanceId']}",
+        )
+    group = world.groups[instance.group]
+    if request.get("ShouldDecrementDesiredCapacity"):
+        if group.desired <= group.spec.minimum:
+            raise Refused(
+                "ValidationError",
+                f"Currently, desiredSize equals minSize ({group.spec.minimum}). Terminating "
+                "instance without replacement will violate group's min size constraint. Either "
+                "set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
+            )
+        group.desired -= 1
+    simulation.engine.terminate_instance(instance.id)
+    return {"Activity": _activity(simulation, group.activities[0])}
+
+
+async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """ministack would say yes and do nothing."""
+    raise Refused("InvalidAction", f"the sandbox has no autoscaling {call.operation}")
+
+
+OPERATIONS = {
+    "DescribeAutoScalingGroups": describe_groups,
+    "DescribeAutoScalingInstances": describe_instances,
+    "DescribeScalingActivities": describe_activities,
+    "SetDesiredCapacity": set_desired_capacity,
+    "CreateAutoScalingGroup": create_group,
+    "UpdateAutoScalingGroup": update_group,
+    "DeleteAutoScalingGroup": delete_group,
+    "TerminateInstanceInAutoScalingGroup": terminate,
+    "StartInstanceRefresh": not_simulated,
+    "AttachInstances": not_simulated,
+    "EnterStandby": not_simulated,
+    "ExitStandby": not_simulated,
+    "PutLifecycleHook": not_simulated,
+    "PutWarmPool": not_simulated,
+}

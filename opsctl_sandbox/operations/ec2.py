@@ -1,0 +1,170 @@
+"""EC2: the simulated instances of Auto Scaling groups, beside whatever ministack has."""
+
+import base64
+import fnmatch
+from typing import Any
+
+from opsctl_sandbox.cluster.values import Instance
+from opsctl_sandbox.ministack import records
+from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
+from opsctl_sandbox.wire.paging import paged
+
+Answer = dict[str, Any]
+_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
+
+
+def _instance(simulation: Simulation, value: Instance) -> Answer:
+    answer: Answer = {
+        "InstanceId": value.id,
+        "ImageId": "ami-0ec5ecs0sandbox00",
+        "InstanceType": value.instance_type,
+        "State": {"Code": _CODES[value.state], "Name": value.state},
+        "LaunchTime": simulation.wall(value.launched),
+        "Placement": {"AvailabilityZone": value.zone, "Tenancy": "default"},
+        "PrivateIpAddress": value.private_ip,
+        "PrivateDnsName": f"ip-{value.private_ip.replace('.', '-')}.ec2.internal",
+        "SubnetId": value.subnet,
+        "VpcId": records.network(value.subnet) or "",
+        "Architecture": "x86_64",
+        "RootDeviceName": "/dev/xvda",
+        "Tags": _tags(value),
+    }
+    if value.state in ("shutting-down", "terminated"):
+        answer["StateTransitionReason"] = "User initiated"
+        answer["StateReason"] = {
+            "Code": "Client.UserInitiatedShutdown",
+            "Message": "Client.UserInitiatedShutdown: User initiated shutdown",
+        }
+    return answer
+
+
+def _tags(value: Instance) -> list[Answer]:
+    """The group's own, and those that it hands on to its instances."""
+    group = records.group(value.group) or {}
+    handed = [
+        {"Key": tag["Key"], "Value": tag["Value"]}
+        for tag in group.get("Tags") or ()
+        if str(tag.get("PropagateAtLaunch")).lower() == "true"
+    ]
+    return [*handed, {"Key": "aws:autoscaling:groupName", "Value": value.group}]
+
+
+def _passes(described: Answer, filters: list[Answer]) -> bool:
+    """Every filter, one of its values; `*` and `?` stand for any text and any character."""
+    tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
+    fields = {
+        "availability-zone": [described["Placement"]["AvailabilityZone"]],
+        "image-id": [described["ImageId"]],
+        "instance-id": [described["InstanceId"]],
+        "instance-state-code": [str(described["State"]["Code"])],
+        "instance-state-name": [described["State"]["Name"]],
+        "instance-type": [described["InstanceType"]],
+        "private-dns-name": [described["PrivateDnsName"]],
+        "private-ip-address": [described["PrivateIpAddress"]],
+        "subnet-id": [described["SubnetId"]],
+        "vpc-id": [described["VpcId"]],
+        "tag-key": list(tags),
+        **{f"tag:{key}": [value] for key, value in tags.items()},
+    }
+    return all(
+        any(
+            fnmatch.fnmatchcase(value, pattern)
+            for value in fields.get(one["Name"], ())
+            for pattern in one.get("Values", ())
+        )
+        for one in filters
+    )
+
+
+async def describe_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    async def whole(call: Call, forward: Forward) -> Structure:
+        world, request = simulation.world(), call.parameters
+        ids = list(request.get("InstanceIds") or ())
+        foreign = [i for i in ids if i not in world.instances]
+        answer: Answer = {"Reservations": []}
+        if foreign or not ids:
+            answer = await forward({**request, "InstanceIds": foreign} if ids else request)
+        mine = [
+            {
+                "ReservationId": i["InstanceId"].replace("i-", "r-"),
+                "OwnerId": world.account,
+                "Instances": [i],
+            }
+            for i in _described(simulation, request)
+        ]
+        return {"Reservations": [*answer.get("Reservations", ()), *mine]}
+
+    return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
+
+
+def _described(simulation: Simulation, request: Structure) -> list[Answer]:
+    ids, filters = request.get("InstanceIds") or (), list(request.get("Filters") or ())
+    world = simulation.world()
+    described = [
+        _instance(simulation, i) for i in world.instances.values() if not ids or i.id in ids
+    ]
+    return [one for one in described if _passes(one, filters)]
+
+
+async def describe_status(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """Only running ones, unless the request includes all."""
+
+    async def whole(call: Call, forward: Forward) -> Structure:
+        described = _described(simulation, call.parameters)
+        if not call.parameters.get("IncludeAllInstances"):
+            described = [one for one in described if one["State"]["Name"] == "running"]
+        return {"InstanceStatuses": [_status(one) for one in described]}
+
+    return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
+
+
+def _status(described: Answer) -> Answer:
+    word = "ok" if described["State"]["Name"] == "running" else "not-applicable"
+    details = [{"Name": "reachability", "Status": "passed"}] if word == "ok" else []
+    return {
+        "InstanceId": described["InstanceId"],
+        "AvailabilityZone": described["Placement"]["AvailabilityZone"],
+        "InstanceState": described["State"],
+        "InstanceStatus": {"Status": word, "Details": details},
+        "SystemStatus": {"Status": word, "Details": details},
+    }
+
+
+def _no_instance(identifier: str) -> Refused:
+    return Refused("InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist")
+
+
+async def get_console_output(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    world, request = simulation.world(), call.parameters
+    instance = world.instances.get(request["InstanceId"])
+    if instance is None:
+        raise _no_instance(request["InstanceId"])
+    text = "\n".join(instance.console) + "\n"
+    return {
+        "InstanceId": instance.id,
+        "Output": base64.b64encode(text.encode()).decode(),
+        "Timestamp": simulation.wall(world.now),
+    }
+
+
+async def terminate_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    world, request = simulation.world(), call.parameters
+    changes: list[Answer] = []
+    for identifier in request["InstanceIds"]:
+        instance = world.instances.get(identifier)
+        if instance is None:
+            raise _no_instance(identifier)
+        before = {"Code": _CODES[instance.state], "Name": instance.state}
+        simulation.engine.terminate_instance(identifier)
+        after = {"Code": _CODES[instance.state], "Name": instance.state}
+        changes.append({"InstanceId": identifier, "PreviousState": before, "CurrentState": after})
+    return {"TerminatingInstances": changes}
+
+
+OPERATIONS = {
+    "DescribeInstances": describe_instances,
+    "DescribeInstanceStatus": describe_status,
+    "GetConsoleOutput": get_console_output,
+    "TerminateInstances": terminate_instances,
+}

@@ -1,0 +1,85 @@
+"""What an ECS request names and how much it wants, checked as ECS checks it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from opsctl_sandbox.cluster.world import World
+from opsctl_sandbox.wire import paging
+from opsctl_sandbox.wire.calls import Refused, Structure
+
+Answer = dict[str, Any]
+
+
+def invalid(message: str) -> Refused:
+    return Refused("InvalidParameterException", message)
+
+
+def missing(arn: str) -> Answer:
+    return {"arn": arn, "reason": "MISSING"}
+
+
+def last(identifier: str) -> str:
+    """The name at the end of an ARN, or the name itself."""
+    return identifier.rsplit("/", 1)[-1]
+
+
+def cluster_name(world: World, request: Structure) -> str:
+    """The cluster the call names. Raises as ECS does when there is none."""
+    name = last(request.get("cluster") or "default")
+    if name not in world.clusters:
+        raise Refused("ClusterNotFoundException", "Cluster not found.")
+    return name
+
+
+def find_definition(world: World, name: str) -> str:
+    """The ARN behind an ARN, a `family:revision` or a family (its latest active revision)."""
+    if name in world.definitions:
+        return name
+    named = last(name)
+    matching = [
+        d.arn
+        for d in world.definitions.values()
+        if f"{d.family}:{d.revision}" == named
+        or (d.family == named and d.arn not in world.inactive)
+    ]
+    if not matching:
+        raise Refused("ClientException", "Unable to describe task definition.")
+    return matching[-1]
+
+
+def several(request: Structure, member: str, what: str, most: int) -> list[str]:
+    """The names a describe call asks for: at least one, at most `most`."""
+    names = list(request.get(member) or ())
+    if not names:
+        raise invalid(f"{what} cannot be empty.")
+    if len(names) > most:
+        raise invalid(f"{what} can have at most {most} items.")
+    return names
+
+
+def one_of(request: Structure, member: str, known: Sequence[str], default: str = "") -> str:
+    value = str(request.get(member) or default)
+    if value and value not in known:
+        raise invalid(f"{member} must be one of {', '.join(known)}.")
+    return value
+
+
+def number(request: Structure, member: str, default: int, least: int, most: int) -> int:
+    value = request.get(member)
+    if value is None:
+        return default
+    if not least <= int(value) <= most:
+        raise invalid(f"{member} must be between {least} and {most}.")
+    return int(value)
+
+
+def page(items: Sequence[Any], request: Structure, member: str, size: int = 100) -> Answer:
+    """One page of a list, `size` long unless the call says otherwise."""
+    limit = number(request, "maxResults", size, 1, 100)
+    try:
+        on_page, token = paging.cut(
+            items, token=request.get("nextToken"), size=limit, list_name=f"ecs/{member}"
+        )
+    except ValueError as error:
+        raise invalid("Invalid token.") from error
+    return {member: on_page} | ({"nextToken": token} if token else {})

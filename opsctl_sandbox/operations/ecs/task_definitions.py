@@ -1,0 +1,45 @@
+"""ECS task definitions, answered from the simulation."""
+
+from typing import Any
+
+from opsctl_sandbox.operations.ecs import answers
+from opsctl_sandbox.operations.ecs.requests import find_definition, invalid, last
+from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire.calls import Refused, Structure
+
+Answer = dict[str, Any]
+
+
+def register_task_definition(simulation: Simulation, request: Structure) -> Answer:
+    if not request.get("containerDefinitions"):
+        raise Refused("ClientException", "Container list cannot be empty.")
+    simulation.world()
+    document = {**request, "registeredAt": simulation.wall(simulation.now())}
+    definition = simulation.engine.register(document)
+    answer = answers.task_definition(simulation, definition.arn)
+    return {"taskDefinition": answer, "tags": request.get("tags", [])}
+
+
+def describe_task_definition(simulation: Simulation, request: Structure) -> Answer:
+    world = simulation.world()
+    arn = find_definition(world, request["taskDefinition"])
+    answer = {"taskDefinition": answers.task_definition(simulation, arn)}
+    if "TAGS" in (request.get("include") or ()):
+        answer["tags"] = world.definitions[arn].document.get("tags", [])
+    return answer
+
+
+def deregister_task_definition(simulation: Simulation, request: Structure) -> Answer:
+    world = simulation.world()
+    if ":" not in last(request["taskDefinition"]):
+        raise invalid("The task definition must have a revision.")
+    arn = find_definition(world, request["taskDefinition"])
+    world.inactive.add(arn)
+    return {"taskDefinition": answers.task_definition(simulation, arn)}
+
+
+ANSWERS = {
+    "RegisterTaskDefinition": register_task_definition,
+    "DescribeTaskDefinition": describe_task_definition,
+    "DeregisterTaskDefinition": deregister_task_definition,
+}

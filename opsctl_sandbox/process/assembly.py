@@ -1,0 +1,138 @@
+"""Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl_sandbox.cloudformation import takeover
+from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.timings import Timings
+from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.faults import in_the_simulation
+from opsctl_sandbox.faults.control import ControlPages
+from opsctl_sandbox.faults.on_the_wire import Faults
+from opsctl_sandbox.host import container_environment
+from opsctl_sandbox.host.containers import Containers
+from opsctl_sandbox.host.dns_names import DnsNames
+from opsctl_sandbox.host.host import Host
+from opsctl_sandbox.host.meters import Traffic
+from opsctl_sandbox.host.processes import Processes
+from opsctl_sandbox.host.runner import Launcher
+from opsctl_sandbox.host.stand_in import StandIn
+from opsctl_sandbox.ministack import account, records, security_group_rules
+from opsctl_sandbox.ministack.application import application as ministack
+from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
+from opsctl_sandbox.ministack.repairs import change_sets
+from opsctl_sandbox.ministack.repairs import table as repaired
+from opsctl_sandbox.ministack.resource_types import ResourceTypes
+from opsctl_sandbox.operations import table as simulated
+from opsctl_sandbox.process import environment
+from opsctl_sandbox.process.front import Front
+from opsctl_sandbox.process.home import Sandbox, Settings
+from opsctl_sandbox.simulation import Simulation, real_time
+from opsctl_sandbox.wire.local_client import LocalClient
+
+if TYPE_CHECKING:
+    from opsctl_sandbox.host.container_engine import ContainerEngine
+
+_ANSWERS_STOP = 10.0  # wall seconds
+
+
+class Assembly:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        home: Path,
+        environ: Mapping[str, str],
+        engine: "ContainerEngine | None",
+    ) -> None:
+        """With an engine the tasks are its containers, without one they are processes."""
+        settings = sandbox.settings
+        registry = f"127.0.0.1:{sandbox.port}"
+        account.seed(cache_port=sandbox.cache_port, registry=registry)
+        self.simulation = _simulation(settings)
+        types = _resource_types(self.simulation)
+        change_sets.install()
+        traffic = Traffic()
+        operations = {
+            **repaired.operations(registry, traffic.count),
+            **simulated.operations(self.simulation),
+        }
+        client = LocalClient(
+            ministack, operations, account=settings.account, region=settings.region
+        )
+        self.host = Host(
+            self.simulation,
+            client,
+            launcher=_launcher(client, sandbox, home, environ, engine),
+            limit=settings.max_processes,
+            traffic=traffic,
+            cache_port=sandbox.cache_port if sandbox.redis else None,
+            stand_in=StandIn() if settings.tasks == "none" else None,
+        )
+        self.dns_names = DnsNames(self.host.balancer)
+        operations |= NetworkLoadBalancers(
+            types, listen=self.dns_names.listen, close=self.dns_names.close
+        ).operations()
+        faults = Faults(home / "faults.json", seed=settings.seed)
+        pages = {"/_sandbox/metadata/": self._metadata, **in_the_simulation.pages(self.simulation)}
+        self.front = Front(
+            ministack,
+            operations,
+            faults=faults,
+            control=ControlPages(faults, pages),
+            account=settings.account,
+        )
+
+    def _metadata(self, below: str) -> dict[str, object]:
+        """`TASK-ID/task`, as a container asks for it."""
+        identifier = below.partition("/")[0]
+        for task in self.simulation.world().tasks.values():
+            if task.id == identifier:
+                return container_environment.metadata(task)
+        raise KeyError(f"no task {identifier}")
+
+
+def _simulation(settings: Settings) -> Simulation:
+    engine = Engine(
+        settings.seed,
+        account=settings.account,
+        region=settings.region,
+        # A real task takes real time to stop, however fast the clock runs.
+        timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
+        real_tasks=settings.tasks != "none",
+        digest_of=records.digest,
+    )
+    return Simulation(engine, speed=settings.speed, clock=real_time)
+
+
+def _resource_types(simulation: Simulation) -> ResourceTypes:
+    types = ResourceTypes()
+    security_group_rules.install(types)
+    takeover.install(simulation, types)
+    return types
+
+
+def _launcher(
+    client: LocalClient,
+    sandbox: Sandbox,
+    home: Path,
+    environ: Mapping[str, str],
+    engine: "ContainerEngine | None",
+) -> Launcher:
+    variables = environment.variables(sandbox)
+
+    async def variables_of(intent: StartTask) -> Mapping[str, str]:
+        return await container_environment.environment(intent, client, variables)
+
+    if engine is None:
+        return Processes(
+            home / "images", registry=sandbox.endpoint, environ=environ, environment=variables_of
+        )
+    return Containers(
+        engine,
+        home=home,
+        prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
+        registry=f"127.0.0.1:{sandbox.port}",
+        environment=variables_of,
+    )

@@ -1,0 +1,157 @@
+"""The ASGI layer in front of ministack: it names each call, lets planned faults strike, answers
+what is ours, passes the rest on.
+
+Registry traffic (`/v2/`) and whatever else is not an AWS call streams through untouched.
+"""
+
+import logging
+import re
+
+from opsctl_sandbox.faults.control import ControlPages
+from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
+from opsctl_sandbox.wire import codec, http, models
+from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
+from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
+
+log = logging.getLogger(__name__)
+# A request with this header gets ministack as it is: the tests of the repairs compare.
+PLAIN = "x-sandbox-plain"
+_ACCOUNT = re.compile(r"^\d{12}$")
+
+
+class Front:
+    def __init__(
+        self,
+        ministack: Application,
+        operations: Operations,
+        *,
+        faults: Faults,
+        control: ControlPages,
+        account: str,
+    ) -> None:
+        self._ministack = ministack
+        self._operations = operations
+        self._faults = faults
+        self._control = control
+        self._account = account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._ministack(scope, receive, send)
+            return
+        try:
+            await self._http(scope, receive, send)
+        except Dropped as dropped:
+            if dropped.answer is None:
+                http.reset(receive)
+            else:
+                await http.write_half(send, dropped.answer)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path.startswith("/_sandbox/"):
+            await http.write(send, self._control.answer(await http.read(scope, receive)))
+        elif path.startswith("/v2/"):
+            await self._registry(scope, receive, send)
+        else:
+            await self._call(scope, receive, send)
+
+    async def _registry(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._faults.apply("registry", scope["method"], "registry")
+        except Refused as error:
+            await http.write(send, codec.refusal("registry", error))
+            return
+        except Dropped as dropped:
+            if dropped.halfway:
+                request = await http.read(scope, receive)
+                dropped.answer = await http.exchange(self._ministack, scope, request)
+            raise
+        await self._ministack(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await http.read(scope, receive)
+        named = None if PLAIN in request.headers else codec.name(request)
+        if named is None:
+            await self._ministack(scope, http.replay(request.body, receive), send)
+            return
+        try:
+            await self._faults.apply(named.service, named.operation, codec.dialect(named))
+        except Refused as error:
+            await http.write(send, codec.refusal(named.protocol, error))
+            return
+        except Dropped as dropped:
+            raise await self._halfway(dropped, scope, request, named) from None
+        operation = self._operation(named)
+        if operation is not None:
+            await http.write(send, await self._answer(operation, scope, request, named))
+        else:
+            await self._pass(scope, http.replay(request.body, receive), send, named)
+
+    def _operation(self, named: codec.Named) -> Operation | None:
+        ours = self._operations.get((named.service, named.operation))
+        if ours is None and named.protocol == codec.CBOR:
+            known = models.operation(named.service, named.operation)
+            return _translated if known is not None else None
+        return ours
+
+    async def _halfway(
+        self, dropped: Dropped, scope: Scope, request: Request, named: codec.Named
+    ) -> Dropped:
+        """A body can only be cut when there is one: the call takes effect, its answer gets lost."""
+        if not dropped.halfway:
+            return dropped
+        operation = self._operation(named)
+        if operation is None:
+            dropped.answer = await http.exchange(self._ministack, scope, request)
+        else:
+            dropped.answer = await self._answer(operation, scope, request, named)
+        return dropped
+
+    async def _answer(
+        self, operation: Operation, scope: Scope, request: Request, named: codec.Named
+    ) -> Answer:
+        model = models.operation(named.service, named.operation)
+        assert model is not None, f"botocore does not know {named.service} {named.operation}"
+
+        async def forward(parameters: Structure) -> dict[str, object]:
+            inner = codec.for_ministack(named)
+            changed = codec.forward(inner, model, request, parameters)
+            return codec.result(inner, model, await http.exchange(self._ministack, scope, changed))
+
+        account = named.access_key if _ACCOUNT.match(named.access_key) else self._account
+        try:
+            parameters = codec.parameters(named, model, request)
+            call = Call(named.service, named.operation, parameters, named.region, account)
+            return codec.success(named, model, await operation(call, forward))
+        except Refused as error:
+            return codec.refusal(named.protocol, error)
+        except Exception as error:
+            log.exception("%s %s", named.service, named.operation)
+            broken = Refused("InternalFailure", f"sandbox: {error!r}", status=500)
+            return codec.refusal(named.protocol, broken)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, named: codec.Named) -> None:
+        """ministack's answer; an error that no AWS client could read becomes one that it can."""
+        held: list[http.Message] = []
+
+        async def guarded(message: http.Message) -> None:
+            if held or message.get("status", 0) >= 400:
+                held.append(message)
+            else:
+                await send(message)
+
+        await self._ministack(scope, receive, guarded)
+        if held:
+            answer = http.collected(held)
+            await http.write(send, answer if codec.readable(named, answer) else _unknown(named))
+
+
+async def _translated(call: Call, ministack: Forward) -> Structure:
+    return await ministack(call.parameters)
+
+
+def _unknown(named: codec.Named) -> Answer:
+    code = "UnknownOperationException" if named.protocol == "json" else "InvalidAction"
+    message = f"the sandbox has no {named.service} {named.operation}"
+    return codec.refusal(named.protocol, Refused(code, message))

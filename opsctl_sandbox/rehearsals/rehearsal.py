@@ -1,0 +1,231 @@
+"""Rehearsals: a prepared failure, the real command against it, and what an operator would see.
+
+Each is a file of data in `scenarios/`; running one starts a sandbox of its own, brings the system
+to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from opsctl_sandbox.errors import SandboxError, UsageError
+from opsctl_sandbox.process import lifecycle
+from opsctl_sandbox.process.home import Home, Settings, Tasks
+from opsctl_sandbox.rehearsals.workspace import Object, Workspace
+
+FOLDER = Path(__file__).parent / "scenarios"
+Setup = Literal["nothing", "db", "ecs", "released"]
+_COMMANDS: Mapping[Setup, Sequence[Sequence[str]]] = {
+    "nothing": (),
+    "db": (("db", "up", "--yes"),),
+    "ecs": (("db", "up", "--yes"), ("ecs", "up", "--yes")),
+    "released": (
+        ("db", "up", "--yes"),
+        ("ecs", "up", "--yes"),
+        ("update-tasks", "--yes", "--image", "IMAGE-1"),
+    ),
+}
+_CONFIG: Mapping[str, Any] = {
+    "name": "rehearsal",
+    "network": {"vpc": "vpc-00000001", "subnets": ["subnet-00000001", "subnet-00000002"]},
+    "compute": {"maximum": 3},
+}
+# Nobody watches the preparation, and a simulated task is ready as soon as it is due.
+_PREPARING = 3000.0
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`.
+
+    At the line of the command's screen that holds `when`; without it before the command, which
+    begins once the other has said `until`.
+    """
+
+    opsctl: Sequence[str] = ()
+    aws: str = ""
+    call: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    when: str = ""
+    until: str = ""
+
+    def __str__(self) -> str:
+        return f"opsctl {' '.join(self.opsctl)}" if self.opsctl else f"{self.aws}: {self.call}"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """`command` may name `IMAGE-1` and so on; `screen` is what the operator must read.
+
+    `failures` go to the simulation, `faults` onto the wire, `config` over the least config;
+    `then` runs after they were planned, however it ends. `cause` is what really is wrong.
+    Under `--json` the command must print objects that hold the members given in `json`.
+    """
+
+    name: str
+    tells: str
+    command: Sequence[str]
+    exit_code: int
+    screen: Sequence[str]
+    json: Sequence[Mapping[str, Any]] = ()
+    setup: Setup = "released"
+    failures: Sequence[Object] = ()
+    faults: Sequence[Object] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    then: Sequence[Sequence[str]] = ()
+    meanwhile: Sequence[Meanwhile] = ()
+    cause: str = ""
+    tasks: Tasks = "none"
+    speed: float = 120.0
+
+
+@dataclass(frozen=True)
+class RehearsalEvent:
+    """A step, a line of the screen, or (last) how it ended: `otherwise` than its file says."""
+
+    kind: Literal["step", "screen", "result"]
+    text: str = ""
+    exit_code: int | None = None
+    otherwise: Sequence[str] = ()
+    data: Sequence[Object] = ()
+
+
+def every() -> list[Rehearsal]:
+    return [read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
+
+
+def file(name: str) -> Path:
+    return FOLDER / f"{name}.yaml"
+
+
+def load(name: str) -> Rehearsal:
+    path = file(name)
+    if not path.is_file():
+        raise UsageError(f"unknown rehearsal `{name}`", hint="opsctl rehearse")
+    return read(path)
+
+
+def read(path: Path) -> Rehearsal:
+    """Raises UsageError for a key that means nothing."""
+    content = yaml.safe_load(path.read_text())
+    content["meanwhile"] = [_known(Meanwhile, step, path) for step in content.get("meanwhile", ())]
+    result: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
+    return result
+
+
+def _known(kind: Any, content: Object, path: Path) -> Any:
+    if unknown := set(content) - {one.name for one in fields(kind)}:
+        raise UsageError(f"{path.name}: unknown key {', '.join(sorted(unknown))}")
+    return kind(**content)
+
+
+def run(
+    rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str], *, json: bool = False
+) -> Generator[RehearsalEvent]:
+    """Run it in an empty directory. Raises SandboxError when the preparation itself fails.
+
+    With `json` the screen is what goes to stderr, and the result has what went to stdout.
+    """
+    config = {**_CONFIG, **rehearsal.config}
+    (directory / "opsctl.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    for name, text in rehearsal.files.items():
+        (directory / name).write_text(text)
+    home = Home(directory)
+    settings = Settings(tasks=rehearsal.tasks, speed=rehearsal.speed)
+    yield RehearsalEvent("step", f"a sandbox, {rehearsal.speed:g} times as fast as AWS")
+    *_, started = lifecycle.up(home, settings, environ)
+    assert started.sandbox is not None
+    workspace = Workspace(
+        started.sandbox,
+        directory,
+        environ,
+        repository=str(config["name"]),
+        images=rehearsal.images,
+    )
+    try:
+        yield from _prepare(rehearsal, workspace)
+        yield from _perform(rehearsal, workspace, json=json)
+    finally:
+        workspace.close()
+        list(lifecycle.down(home))
+
+
+def _prepare(rehearsal: Rehearsal, workspace: Workspace) -> Iterator[RehearsalEvent]:
+    for words in _COMMANDS[rehearsal.setup]:
+        # A real task needs its own time to start, however fast the clock runs.
+        real = rehearsal.tasks != "none" and words[0] == "update-tasks"
+        workspace.post("clock", {"speed": rehearsal.speed if real else _PREPARING})
+        yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
+        command = workspace.opsctl(words)
+        screen = list(command.screen())
+        if code := command.end()[0]:
+            raise SandboxError("\n".join([f"preparing: opsctl {words[0]} exited {code}", *screen]))
+    yield RehearsalEvent("step", f"the failure: {rehearsal.tells}")
+    workspace.post("failures", rehearsal.failures)
+    workspace.post("faults", rehearsal.faults)
+    for words in rehearsal.then:
+        yield RehearsalEvent("step", f"opsctl {' '.join(words)}")
+        list(workspace.opsctl(words).screen())
+    workspace.post("clock", {"speed": rehearsal.speed})
+
+
+def _perform(rehearsal: Rehearsal, workspace: Workspace, *, json: bool) -> Iterator[RehearsalEvent]:
+    for step in rehearsal.meanwhile:
+        if not step.when:
+            yield from _meanwhile(step, workspace)
+    waiting = [step for step in rehearsal.meanwhile if step.when]
+    yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
+    command = workspace.opsctl(rehearsal.command, json=json)
+    screen = []
+    for line in command.screen():
+        screen.append(line)
+        yield RehearsalEvent("screen", line)
+        for step in [step for step in waiting if step.when in line]:
+            waiting.remove(step)
+            yield from _meanwhile(step, workspace)
+    code, data = command.end()
+    otherwise = [f"the screen never showed `{step.when}`" for step in waiting]
+    otherwise += compare(rehearsal, code, "\n".join(screen), data if json else None)
+    yield RehearsalEvent("result", exit_code=code, otherwise=otherwise, data=data)
+
+
+def _meanwhile(step: Meanwhile, workspace: Workspace) -> Iterator[RehearsalEvent]:
+    yield RehearsalEvent("step", f"meanwhile, somebody else: {step}")
+    if step.opsctl:
+        workspace.other(step.opsctl, step.until)
+    else:
+        workspace.call(step.aws, step.call, step.parameters)
+
+
+def compare(
+    rehearsal: Rehearsal, exit_code: int, screen: str, data: Sequence[Object] | None
+) -> list[str]:
+    """What is otherwise than its file says; `data` is None when there was no `--json`."""
+    differences = []
+    if exit_code != rehearsal.exit_code:
+        differences.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")
+    differences += [
+        f"the screen does not show `{item}`" for item in rehearsal.screen if item not in screen
+    ]
+    if "Traceback" in screen:
+        differences.append("there is a traceback")
+    if data is None:
+        return differences
+    differences += [
+        f"no JSON object has {item}" for item in rehearsal.json if not _holds(data, item)
+    ]
+    errors = [item["exit_code"] for item in data if item["type"] == "error"]
+    if errors != [exit_code] * bool(exit_code):
+        differences.append(
+            f"the JSON has exit codes {errors}, but the command ended with {exit_code}"
+        )
+    return differences
+
+
+def _holds(data: Sequence[Object], members: Object) -> bool:
+    return any(members.items() <= item.items() for item in data)

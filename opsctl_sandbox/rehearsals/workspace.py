@@ -1,0 +1,182 @@
+"""Where a rehearsal is played: a sandbox, a directory, and the real command run as a process."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from opsctl_sandbox import images
+from opsctl_sandbox.errors import SandboxError
+from opsctl_sandbox.process import environment
+from opsctl_sandbox.process.home import Sandbox
+
+ROOT = Path(__file__).parents[2]
+_WITHIN = 100.0
+_LOOK = 0.05
+Object = Mapping[str, Any]
+
+
+class Command:
+    """`opsctl` under way: its screen while it runs; its exit code and JSON when it has ended."""
+
+    def __init__(
+        self, words: Sequence[str], *, directory: Path, environ: Mapping[str, str], json: bool
+    ) -> None:
+        self._json = json
+        # Read at the end, so a file: a pipe that nobody reads would stop the command.
+        self._data = directory / "command.json"
+        with self._data.open("wb") as data:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "opsctl", *(["--json"] if json else []), *words],
+                cwd=directory,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=data if json else subprocess.PIPE,
+                stderr=subprocess.PIPE if json else subprocess.STDOUT,
+                text=True,
+            )
+
+    def screen(self) -> Iterator[str]:
+        """Its lines as they come; without JSON, what goes to stdout is among them."""
+        process = self._process
+        source = process.stdout or process.stderr
+        assert source is not None
+        guard = threading.Timer(_WITHIN, process.kill)
+        guard.start()
+        try:
+            with source:
+                for line in source:
+                    yield line.rstrip("\n")
+            process.wait()
+        finally:
+            guard.cancel()
+
+    def stop(self) -> None:
+        """End it wherever it is; nothing when it has ended."""
+        with self._process:
+            self._process.kill()
+
+    def end(self) -> tuple[int, list[Object]]:
+        """Exit code and every object it printed, once the screen was read."""
+        lines = self._data.read_text().splitlines() if self._json else ()
+        return self._process.returncode, [json.loads(line) for line in lines]
+
+
+class Workspace:
+    """`images` gives the Caddyfile of an image by its name; that of any other serves nothing."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        directory: Path,
+        environ: Mapping[str, str],
+        *,
+        repository: str,
+        images: Mapping[str, str],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sandbox = sandbox
+        self._directory = directory
+        self._repository = repository
+        self._caddyfiles = images
+        self._sleep = sleep
+        path = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH", ""))))
+        kept = {k: v for k, v in environ.items() if not k.startswith(("AWS_", "OPSCTL_"))}
+        self._environ = {
+            **kept,
+            **environment.variables(sandbox),
+            "PYTHONPATH": path,
+            "NO_COLOR": "1",
+        }
+        self._images: dict[str, str] = {}
+        self._commands: list[Command] = []
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    def opsctl(self, words: Sequence[str], *, json: bool = False) -> Command:
+        command = Command(
+            [self._word(word) for word in words],
+            directory=self._directory,
+            environ=self._environ,
+            json=json,
+        )
+        self._commands.append(command)
+        return command
+
+    def other(self, words: Sequence[str], until: str) -> None:
+        """Somebody else's `opsctl`, begun and left running once it has said `until`.
+
+        Raises SandboxError when it ends, or long has run, without having said that.
+        """
+        output = self._directory / f"other-{len(self._others)}.txt"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "opsctl", *(self._word(word) for word in words)],
+                cwd=self._directory,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self._others.append(process)
+        for _ in range(int(_WITHIN / _LOOK)):
+            if until in output.read_text(errors="replace"):
+                return
+            if process.poll() is not None:
+                break
+            self._sleep(_LOOK)
+        raise SandboxError(f"opsctl {words[0]} never said `{until}`")
+
+    def call(self, service: str, operation: str, parameters: Object) -> None:
+        """One call with any other tool: `ecs`, `update_service`."""
+        # Here, because only a rehearsal with such a step needs it.
+        from botocore.session import Session
+
+        client = Session().create_client(
+            service,
+            endpoint_url=self._sandbox.endpoint,
+            region_name=self._sandbox.settings.region,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+        )
+        getattr(client, operation)(**parameters)
+        client.close()
+
+    def close(self) -> None:
+        """End what was begun and still runs."""
+        for command in self._commands:
+            command.stop()
+        for process in self._others:
+            with process:
+                process.kill()
+
+    def post(self, page: str, content: Sequence[Object] | Object) -> None:
+        url = f"{self._sandbox.endpoint}/_sandbox/{page}"
+        body = json.dumps(content).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10):
+            pass
+
+    def _word(self, word: str) -> str:
+        """`IMAGE-N` becomes a reference to an image that is pushed when first named."""
+        if not word.startswith("IMAGE-"):
+            return word
+        if word not in self._images:
+            caddyfile = self._caddyfiles.get(word, ":8082 {\n}\n")
+            packed = images.pack(self._service(), f"# release {word}\n{caddyfile}")
+            self._images[word] = images.push(
+                self._sandbox.endpoint, self._repository, packed, tag=word.lower()
+            )
+        return self._images[word]
+
+    def _service(self) -> Path:
+        """What an image holds: the service where tasks are real, else nothing."""
+        if self._sandbox.settings.tasks != "none":
+            return images.service_sources()
+        empty = self._directory / "service"
+        empty.mkdir(exist_ok=True)
+        return empty

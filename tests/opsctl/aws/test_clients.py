@@ -1,0 +1,150 @@
+"""A real server on loopback that answers as AWS does, as a proxy does, or not at all."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from opsctl import aws
+from opsctl.aws.faults import NotAws
+from opsctl.config.model import Aws
+from opsctl.errors import AwsError
+
+ACCOUNT = "123456789012"
+IDENTITY = (
+    "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>{}</Account>"
+    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
+
+class Server(BaseHTTPRequestHandler):
+    """`script` holds an answer for each call in turn, the last one for ever."""
+
+    script: list[tuple[int, str, str]] = []
+    seen: list[str] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        operation = self.headers.get("X-Amz-Target", body).rpartition(".")[2]
+        self.seen.append(operation)
+        if "GetCallerIdentity" in body:
+            self._answer(200, "text/xml", IDENTITY.format(ACCOUNT))
+        else:
+            self._answer(*(self.script.pop(0) if len(self.script) > 1 else self.script[0]))
+
+    def _answer(self, status: int, kind: str, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+JSON = "application/x-amz-json-1.1"
+GOOD = (200, JSON, json.dumps({"clusterArns": ["a"]}))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as listening:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        Server.script, Server.seen = [GOOD], []
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield Server
+        listening.shutdown()
+        thread.join()
+
+
+def connect(**values: str) -> aws.Clients:
+    return aws.connect(Aws.model_validate(values), patience=aws.Patience(sleep=lambda _: None))
+
+
+def test_a_broken_answer_is_asked_for_again(server: type[Server]) -> None:
+    server.script = [(500, JSON, "{}"), (400, JSON, '{"__type": "ThrottlingException"}'), GOOD]
+    assert connect().ecs.list_clusters()["clusterArns"] == ["a"]
+    assert len(server.seen) == 3
+
+
+def test_paginators_are_as_patient_as_plain_calls(server: type[Server]) -> None:
+    server.script = [(503, JSON, "{}"), GOOD]
+    pages = connect().ecs.get_paginator("list_clusters").paginate()
+    assert [page["clusterArns"] for page in pages] == [["a"]]
+
+
+def test_the_follower_of_logs_has_its_own_retries_and_gets_the_error(server: type[Server]) -> None:
+    server.script = [(500, JSON, "{}")]
+    clients = connect()
+    with pytest.raises(clients.logs_once.exceptions.ClientError):
+        clients.logs_once.describe_log_groups()
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("service", ["ecs", "cloudformation"])
+def test_a_page_in_place_of_an_answer_is_said_to_be_none_of_aws(
+    server: type[Server], service: str
+) -> None:
+    server.script = [(200, "text/html", "<html><body>Please log in</body></html>")]
+    clients = connect()
+    with pytest.raises(NotAws, match="is not AWS"):
+        if service == "ecs":
+            clients.ecs.list_clusters()
+        else:
+            clients.cloudformation.describe_stacks()
+
+
+def test_nothing_is_written_into_another_account(server: type[Server]) -> None:
+    # A8: not even the change set of a plan.
+    clients = connect(account="999999999999")
+    with pytest.raises(AwsError, match="belong to account 123456789012"):
+        clients.ecs.create_cluster(clusterName="x")
+    assert not any("CreateCluster" in operation for operation in server.seen)
+    assert clients.ecs.list_clusters()["clusterArns"] == ["a"]
+
+
+def test_the_account_is_asked_for_once(server: type[Server]) -> None:
+    server.script = [(200, JSON, '{"cluster": {}}')]
+    clients = connect(account=ACCOUNT)
+    clients.ecs.create_cluster(clusterName="x")
+    clients.ecs.create_cluster(clusterName="y")
+    assert sum("GetCallerIdentity" in operation for operation in server.seen) == 1
+
+
+def test_credentials_that_somebody_renewed_are_taken_up(server: type[Server]) -> None:
+    expired = (400, JSON, '{"__type": "ExpiredTokenException"}')
+    server.script = [expired, GOOD]
+    assert connect().ecs.list_clusters()["clusterArns"] == ["a"]
+    server.script = [expired]
+    with pytest.raises(Exception, match="ExpiredToken"):
+        connect().ecs.list_clusters()
+
+
+def test_debug_hears_names_and_no_parameters(server: type[Server]) -> None:
+    heard: list[str] = []
+    clients = aws.connect(Aws(), debug=heard.append)
+    clients.ecs.list_clusters(maxResults=7)
+    assert heard == ["ecs ListClusters"]
+
+
+def test_no_region_is_refused_before_any_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(AwsError, match="no AWS Region"):
+        aws.connect(Aws())
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_either_variable_names_the_region(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for unset in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(unset, raising=False)
+    monkeypatch.setenv(name, "eu-west-1")
+    assert aws.connect(Aws()).region == "eu-west-1"

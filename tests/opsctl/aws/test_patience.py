@@ -1,0 +1,96 @@
+"""One layer of retries: an outage is outlasted, a refusal is not waited out."""
+
+from collections.abc import Callable
+
+import pytest
+from botocore import exceptions
+
+from opsctl.aws.patience import OUTAGE, Patience
+from tests.opsctl.aws.test_faults import client_error
+
+REFUSED = exceptions.EndpointConnectionError(endpoint_url="http://x")
+
+
+class Aws:
+    """Silent from `silent` until so many seconds have been slept, then it answers again."""
+
+    def __init__(self, seconds: float, error: Exception = REFUSED) -> None:
+        self.until, self.error = seconds, error
+        self.slept: list[float] = []
+        self.told: list[BaseException] = []
+
+    def patience(self, seconds: float = OUTAGE) -> Patience:
+        return Patience(seconds, sleep=self.slept.append, tell=self.told.append)
+
+    def call(self) -> str:
+        if sum(self.slept) < self.until:
+            raise self.error
+        return "answer"
+
+
+def answered(patience: Patience) -> Patience:
+    assert patience(lambda: "first") == "first"
+    return patience
+
+
+@pytest.mark.parametrize(
+    "error",
+    [REFUSED, client_error("Throttling"), client_error("InternalFailure", 500)],
+)
+def test_an_outage_of_a_minute_is_outlasted_and_told_once(error: Exception) -> None:
+    aws = Aws(60, error)
+    patience = answered(aws.patience())
+    assert patience(aws.call) == "answer"
+    assert 60 <= sum(aws.slept) <= 75 and aws.told == [error]
+
+
+def test_an_outage_ends_in_its_own_error_after_three_minutes() -> None:
+    aws = Aws(10_000)
+    with pytest.raises(exceptions.EndpointConnectionError):
+        answered(aws.patience())(aws.call)
+    assert OUTAGE <= sum(aws.slept) <= OUTAGE + 15
+
+
+def test_the_next_outage_is_told_again() -> None:
+    aws = Aws(30)
+    patience = answered(aws.patience())
+    patience(aws.call)
+    aws.until += 60
+    patience(aws.call)
+    assert len(aws.told) == 2
+
+
+def test_a_call_that_fails_once_is_repeated_without_a_word() -> None:
+    aws = Aws(0.05)
+    assert answered(aws.patience())(aws.call) == "answer"
+    assert aws.told == []
+
+
+@pytest.mark.parametrize("prepare", [lambda patience: patience, answered])
+def test_a_refusal_is_not_waited_out(prepare: Callable[[Patience], Patience]) -> None:
+    aws = Aws(10_000, client_error("AccessDenied", 403))
+    with pytest.raises(exceptions.ClientError):
+        prepare(aws.patience())(aws.call)
+    assert aws.slept == []
+
+
+def test_what_never_answered_is_given_up_after_a_few_tries() -> None:
+    aws = Aws(10_000)
+    with pytest.raises(exceptions.EndpointConnectionError):
+        aws.patience()(aws.call)
+    assert sum(aws.slept) < 10 and aws.told == []
+
+
+def test_who_does_not_want_to_wait_does_not() -> None:
+    aws = Aws(10_000)
+    with pytest.raises(exceptions.EndpointConnectionError):
+        answered(aws.patience(0))(aws.call)
+    assert sum(aws.slept) < 10
+
+
+def test_a_mistake_of_ours_is_raised_at_once() -> None:
+    def wrong() -> str:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        Patience(sleep=lambda _: None)(wrong)

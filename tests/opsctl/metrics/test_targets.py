@@ -1,0 +1,28 @@
+from dataclasses import replace
+
+from opsctl.metrics.targets import targets
+from opsctl.snapshot.subnets import Subnet
+from tests.opsctl.snapshots import config, stack, stacks
+
+OUTPUTS = {
+    "LoadBalancerFullName": "net/web/1",
+    "TargetGroupFullName": "targetgroup/web/1",
+    "AutoScalingGroupName": "web-asg",
+}
+NOW = replace(
+    stacks(stack("ecs", "CREATE_COMPLETE", outputs=OUTPUTS)),
+    subnets=(Subnet("subnet-1", "vpc", "b"), Subnet("subnet-2", "vpc", "a")),
+)
+
+
+def test_names_that_aws_makes_come_from_the_stacks_and_the_others_from_the_config() -> None:
+    found = targets(NOW, config())
+    assert found.dimensions["LoadBalancer"] == "net/web/1"
+    assert found.dimensions["ClusterName"] == "web"
+    assert found.dimensions["CacheClusterId"] == "web-redis"
+    assert found.log_groups["agent"] == "/web/agent"
+    assert found.zones == ["a", "b"]
+
+
+def test_without_a_load_balancer_there_is_no_zone_to_ask_about() -> None:
+    assert targets(stacks(), config()).zones == ()

@@ -1,0 +1,277 @@
+"""`update-tasks` as a procedure: ask before building, build before rolling, tell how it ended."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from opsctl.docker import Progress
+from opsctl.errors import DockerError, OpsError
+from opsctl.images.make import ImageEvent
+from opsctl.outcome import Outcome
+from opsctl.procedure import Driver, Notice, Question, Waiting
+from opsctl.releases.make import Caddyfile, ReleaseImage
+from opsctl.releases.update_tasks import Options, Release, ReleaseResult
+from opsctl.snapshot.snapshot import Look, Snapshot
+from tests.opsctl.releases.test_make import OUTPUTS, TEMPLATE
+from tests.opsctl.rollout.test_plan import INSTANCES
+from tests.opsctl.snapshots import (
+    NEW,
+    OLD,
+    OLD_IMAGE,
+    Driven,
+    config,
+    deployment,
+    event,
+    snapshot,
+    stack,
+)
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+URI = "1.dkr.ecr.us-east-1.amazonaws.com/web"
+DIGEST = f"sha256:{'2' * 64}"
+CONFIG = config("ecs.desired_count=2")
+ECS = stack(
+    "ecs",
+    "UPDATE_COMPLETE",
+    parameters={"Image": OLD_IMAGE, "DesiredCount": "2"},
+    outputs={"TaskDefinitionArn": OLD},
+)
+DB = stack("db", "CREATE_COMPLETE", outputs=OUTPUTS)
+
+
+class ImageNotFound(ClientError):
+    pass
+
+
+class Ecr:
+    """A repository that holds `tags`; a push adds one."""
+
+    exceptions = SimpleNamespace(
+        ClientError=ClientError,
+        RepositoryNotFoundException=KeyError,
+        ImageNotFoundException=ImageNotFound,
+    )
+
+    def __init__(self) -> None:
+        self.tags: dict[str, str] = {}
+
+    def describe_repositories(self, **_: Any) -> Any:
+        return {"repositories": [{"repositoryUri": URI}]}
+
+    def describe_images(self, *, imageIds: Any, **_: Any) -> Any:
+        wanted = imageIds[0]
+        digest = self.tags.get(wanted.get("imageTag", ""), wanted.get("imageDigest"))
+        if digest not in self.tags.values():
+            raise ImageNotFound({"Error": {"Code": "ImageNotFoundException"}}, "DescribeImages")
+        return {"imageDetails": [{"imageDigest": digest}]}
+
+    def get_authorization_token(self) -> Any:
+        return {"authorizationData": [{"authorizationToken": "QVdTOng="}]}
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [{"imageDetails": []}])
+
+
+class Engine:
+    """A Docker engine whose build always gives the same image."""
+
+    def __init__(self, ecr: Ecr) -> None:
+        self.ecr = ecr
+        self.done: list[str] = []
+
+    def build(self, context: Any, **_: Any) -> Any:
+        self.done.append("build")
+        yield Progress("built", result="image")
+
+    def architecture(self, image: str) -> str:
+        return "amd64"
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        pass
+
+    def push(self, repository: str, tag: str, **_: str) -> Any:
+        self.done.append("push")
+        self.ecr.tags[tag] = DIGEST
+        yield Progress("pushed", result=DIGEST)
+
+    def close(self) -> None:
+        self.done.append("close")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "Caddyfile_template").write_text(TEMPLATE, encoding="utf-8")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+    return tmp_path
+
+
+class World:
+    """A live service of the old image, and whatever the release does to it."""
+
+    def __init__(self, root: Path, *, held: bool = False, **options: Any) -> None:
+        self.root, self.options = root, Options(**options)
+        self.aws, self.ecr = CloudFormation(changes=()), Ecr()
+        self.engine = Engine(self.ecr)
+        if held:
+            self.ecr.tags["held"] = DIGEST
+        describe = self.aws.describe_change_set
+
+        def tasks(**parameters: Any) -> Any:
+            described = describe(**parameters)
+            if described["Status"] == "FAILED":
+                change = {
+                    "Action": "Modify",
+                    "LogicalResourceId": "Service",
+                    "ResourceType": "AWS::ECS::Service",
+                }
+                return {
+                    "Status": "CREATE_COMPLETE",
+                    "StackId": "arn:web-ecs",
+                    "Changes": [{"ResourceChange": change}],
+                }
+            return described
+
+        self.aws.describe_change_set = tasks  # type: ignore[method-assign]  # our fake
+
+    def release(self) -> Release:
+        clients = cast(Any, Clients(self.aws, ecr=self.ecr))
+        return Release(
+            clients,
+            CONFIG,
+            self.root,
+            self.options,
+            sleep=lambda _: None,
+            now=lambda: 0.0,
+            connect=lambda: cast(Any, self.engine),
+        )
+
+    def run(self, *answers: bool, end: str = "UPDATE_COMPLETE") -> Driven:
+        return Driven(self.release().run(), self._look(end), answers)
+
+    def preview(self) -> Driven:
+        return Driven(self.release().preview(), self._look("UPDATE_COMPLETE"))
+
+    def _look(self, end: str) -> Callable[[Look], Snapshot]:
+        """The old service until a change set was executed, the new one after."""
+        stacks = {"ecs": ECS, "db": DB}
+        old = snapshot(deployment("d1", OLD), instances=INSTANCES, stacks=stacks)
+        definitions = tuple(
+            replace(one, images=(f"{URI}@{DIGEST}",)) if one.arn == NEW else one
+            for one in old.task_definitions
+        )
+        new = snapshot(
+            deployment("d2", NEW) if end == "UPDATE_COMPLETE" else deployment("d3", OLD),
+            stacks=stacks,
+            task_definitions=definitions,
+            events=(event("e1", end),),
+        )
+        return lambda look: new if self.aws.executed else old
+
+
+def kinds(driven: Driven, *of: type[Any]) -> list[type[Any]]:
+    return [type(item) for item in driven.items if isinstance(item, of)]
+
+
+def result(driven: Driven) -> ReleaseResult:
+    [last] = driven.of(ReleaseResult)
+    assert isinstance(last, ReleaseResult)
+    return last
+
+
+def test_from_a_template_to_healthy_tasks(root: Path) -> None:
+    world = World(root)
+    driven = world.run(True)
+    assert driven.result == Outcome("deployed")
+    assert world.engine.done == ["build", "push", "push", "close"]
+    assert result(driven).image.reference == f"{URI}@{DIGEST}"
+    assert (root / "Caddyfile").is_file()
+
+
+def test_one_question_comes_before_the_build(root: Path) -> None:
+    driven = World(root).run(True)
+    steps = kinds(driven, Caddyfile, Question, ImageEvent, ReleaseResult)
+    assert steps[:3] == [Caddyfile, Question, ImageEvent] and steps.count(Question) == 1
+
+
+def test_after_a_no_nothing_was_built_or_rolled(root: Path) -> None:
+    world = World(root)
+    driven = world.run(False)
+    assert result(driven).outcome.kind == "cancelled"
+    assert world.engine.done == [] and world.aws.executed == []
+
+
+def test_content_that_the_registry_holds_is_not_built_again(root: Path) -> None:
+    first = World(root)
+    first.run(True)
+    again = World(root)
+    again.ecr.tags = first.ecr.tags
+    driven = again.run(True)
+    assert again.engine.done == [] and driven.result.kind == "deployed"
+
+
+def test_an_image_that_is_named_needs_neither_template_nor_engine(tmp_path: Path) -> None:
+    world = World(tmp_path, held=True, image=DIGEST)
+    driven = world.run(True)
+    assert driven.result.kind == "deployed" and world.engine.done == []
+    assert not driven.of(Caddyfile)
+
+
+def test_no_build_forbids_making_an_image(root: Path) -> None:
+    with pytest.raises(DockerError, match="--no-build forbids"):
+        World(root, no_build=True).run(True)
+
+
+def test_a_preview_says_what_would_be_built_and_writes_nothing(root: Path) -> None:
+    world = World(root)
+    driven = world.preview()
+    assert driven.result is True and driven.questions == []
+    assert world.engine.done == [] and world.aws.calls == []
+    assert not (root / "Caddyfile").exists()
+    [image] = driven.of(ReleaseImage)
+    assert image.reference == "" and image.target.startswith(URI)
+
+
+def test_a_rollback_is_the_last_item_and_keeps_the_old_images(root: Path) -> None:
+    driven = World(root).run(True, end="UPDATE_ROLLBACK_COMPLETE")
+    assert result(driven).outcome.kind == "rolled-back"
+    assert isinstance(driven.items[-1], ReleaseResult)
+
+
+def test_a_roll_that_is_left_running_is_a_result_too(root: Path) -> None:
+    # D7: declined or detached went past the outcome, and no `release` object was written.
+    world = World(root, held=True, image=DIGEST)
+    driver = Driver(world.release().run(), look=world._look("x"), sleep=lambda _: None)
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(True)
+        if isinstance(item, Waiting) and item.subject:
+            driver.detach()
+            break
+    [last] = [item for item in driver if isinstance(item, ReleaseResult)]
+    assert (last.outcome.kind, driver.result) == ("detached", last.outcome)
+
+
+def test_without_its_stacks_the_command_that_makes_them_is_named(root: Path) -> None:
+    for missing, hint in (("ecs", "opsctl ecs up"), ("db", "opsctl db up")):
+        stacks = {kind: state for kind, state in (("ecs", ECS), ("db", DB)) if kind != missing}
+        now = snapshot(deployment("d1", OLD), stacks=stacks)
+        with pytest.raises(OpsError, match=f"there is no stack `web-{missing}`") as caught:
+            Driven(World(root).release().run(), [now])
+        assert caught.value.hint == hint
+
+
+def test_a_caller_who_may_not_clean_up_has_released_all_the_same(root: Path) -> None:
+    world = World(root)
+
+    def denied(name: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeImages")
+
+    world.ecr.get_paginator = denied  # type: ignore[method-assign]  # our fake
+    driven = world.run(True)
+    assert driven.result.kind == "deployed"
+    assert "old images were not removed" in driven.of(Notice)[-1].text

@@ -1,0 +1,94 @@
+"""What a release means for the live service: the stack's word alone is not believed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.rollout import plan as planning
+from opsctl.rollout.plan import Order, RollPlan
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.stacks import StackState
+from tests.opsctl.snapshots import (
+    NEW,
+    NEW_IMAGE,
+    OLD,
+    OLD_IMAGE,
+    config,
+    deployment,
+    service,
+    snapshot,
+    stack,
+)
+
+INSTANCES = tuple(
+    ContainerInstance(f"arn:{n}", f"i-{n}", "ACTIVE", True, 3072, 7000, whole_cpu=4096)
+    for n in range(2)
+)
+STEADY = snapshot(deployment("d1", OLD), instances=INSTANCES)
+CONFIG = config("ecs.desired_count=2")
+
+
+def state(**parameters: str) -> StackState:
+    values = {"Image": OLD_IMAGE, "DesiredCount": "2", **parameters}
+    return stack("ecs", "UPDATE_COMPLETE", parameters=values, outputs={"TaskDefinitionArn": OLD})
+
+
+def planned(now: Snapshot, image: str = OLD_IMAGE, **more: Any) -> RollPlan:
+    return planning.plan(now, state(), Order(image, **more), CONFIG)
+
+
+def test_another_image_changes_the_stack() -> None:
+    plan = planned(STEADY, NEW_IMAGE)
+    assert (plan.way, plan.parameters) == ("stack", {"Image": NEW_IMAGE})
+    assert plan.forecast is not None and plan.forecast.can_roll
+
+
+def test_the_first_release_raises_the_count_too() -> None:
+    plan = planning.plan(STEADY, state(DesiredCount="0"), Order(NEW_IMAGE), CONFIG)
+    assert plan.parameters == {"Image": NEW_IMAGE, "DesiredCount": "2"}
+
+
+def test_the_same_image_whole_and_healthy_is_nothing_to_roll() -> None:
+    plan = planned(STEADY)
+    assert plan.way == "nothing" and plan.forecast is None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        snapshot(deployment("d1", OLD, running=1)),
+        snapshot(deployment("d1", OLD), states="healthy initial"),
+        snapshot(deployment("d1", OLD), states="healthy"),
+        snapshot(deployment("d1", OLD, state="IN_PROGRESS")),
+    ],
+)
+def test_the_same_image_that_is_not_healthy_yet_is_followed(now: Snapshot) -> None:
+    assert planned(now).way == "follow"
+
+
+def test_a_count_of_0_by_hand_is_not_taken_for_a_service_that_runs() -> None:
+    # A3: `update_service(desiredCount=0)`, then the same image: "nothing to roll", it said.
+    zero = snapshot(service=service(deployment("d1", OLD, desired=0, running=0), desired=0))
+    plan = planned(replace(zero, targets=()))
+    assert plan.way == "deployment"
+    assert plan.findings == ("the service is set to 0 tasks by hand; its stack asks for 2",)
+
+
+def test_a_task_definition_by_other_means_is_said_and_replaced() -> None:
+    plan = planned(snapshot(deployment("d9", NEW)))
+    assert plan.way == "deployment"
+    assert "the service runs web:2, not web:1 of its stack" in plan.findings[0]
+
+
+def test_force_is_a_new_deployment_of_the_same() -> None:
+    plan = planned(STEADY, force=True)
+    assert (plan.way, plan.findings) == ("deployment", ())
+
+
+def test_without_a_service_the_command_that_makes_it_is_named() -> None:
+    with pytest.raises(OpsError, match="no service `web` in `web`") as caught:
+        planned(snapshot())
+    assert caught.value.hint == "opsctl ecs up"

@@ -1,0 +1,273 @@
+"""A roll from the plan to the proof, driven by snapshots: no sandbox, no time."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import Busy, OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Cancel, Notice, Waiting
+from opsctl.rollout import roll
+from opsctl.rollout.plan import Order, RollPlan, Strategy
+from opsctl.rollout.watch import TasksStopped, Wave
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.tasks import Container, Task
+from opsctl.stacks.changes import Plan
+from tests.opsctl.rollout.test_plan import CONFIG, INSTANCES, STEADY, state
+from tests.opsctl.snapshots import (
+    NEW,
+    NEW_IMAGE,
+    OLD,
+    OLD_IMAGE,
+    START,
+    Driven,
+    deployment,
+    event,
+    snapshot,
+    stack,
+)
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+ROLLING = snapshot(
+    deployment("d2", NEW, running=1, pending=1, state="IN_PROGRESS"),
+    deployment("d1", OLD, primary=False),
+    states="healthy healthy initial",
+)
+DONE = snapshot(deployment("d2", NEW))
+FAILED = snapshot(
+    deployment("d1", OLD),
+    tasks=(
+        Task(
+            "t1",
+            "STOPPED",
+            NEW,
+            "d2",
+            stop_code="EssentialContainerExited",
+            containers=(Container("web", 3),),
+        ),
+    ),
+    lines={"t1": ("no such file",)},
+)
+ENDED = event("e1", "UPDATE_COMPLETE")
+BACK = event("e1", "UPDATE_ROLLBACK_COMPLETE")
+
+
+class Ecs:
+    def __init__(self) -> None:
+        self.updates: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+
+    def update_service(self, **parameters: Any) -> None:
+        self.updates.append(parameters)
+
+    def stop_task(self, *, task: str, **_: str) -> None:
+        self.stopped.append(task)
+
+
+class World:
+    """One roll against fakes: what it did to AWS, what it said, how it ended."""
+
+    def __init__(
+        self,
+        *snapshots: Snapshot,
+        image: str = NEW_IMAGE,
+        answers: tuple[bool, ...] = (True,),
+        changes: tuple[str, ...] = ("ECS::TaskDefinition", "ECS::Service"),
+        dry: bool = False,
+        **order: Any,
+    ) -> None:
+        self.aws, self.ecs = CloudFormation(changes=changes), Ecs()
+        describe = self.aws.describe_change_set
+
+        def renamed(**parameters: Any) -> Any:
+            described = describe(**parameters)
+            for change in described.get("Changes", ()):
+                kind = change["ResourceChange"]["ResourceType"]
+                change["ResourceChange"]["ResourceType"] = kind.replace("AWS::X::", "AWS::")
+            return described
+
+        self.aws.describe_change_set = renamed  # type: ignore[method-assign]  # our fake
+        clients = cast(Any, Clients(self.aws, ecs=self.ecs))
+        made = Order(image, **order)
+
+        def procedure() -> Any:
+            plan = yield from roll.look(CONFIG, state(), made)
+            if dry:
+                return (yield from roll.preview(clients, state(), plan))
+            return (
+                yield from roll.roll(clients, CONFIG, state(), plan, made, sleep=lambda _: None)
+            )
+
+        self.driven = Driven(procedure(), snapshots, answers)
+        self.outcome: Outcome = self.driven.result
+
+
+def at(now: Snapshot, seconds: float, *events: Any) -> Snapshot:
+    return replace(now, at=START + timedelta(seconds=seconds), events=events)
+
+
+def test_a_release_changes_the_stack_follows_the_tasks_and_is_proved() -> None:
+    world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3), at(DONE, 4))
+    assert world.outcome == Outcome("deployed")
+    assert len(world.aws.executed) == 1
+    [_, plan] = [*world.driven.of(RollPlan), *world.driven.of(Plan)]
+    assert [change.resource_type for change in plan.changes] == [
+        "AWS::ECS::TaskDefinition",
+        "AWS::ECS::Service",
+    ]
+
+
+def test_one_look_sees_the_stack_and_its_tasks() -> None:
+    world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
+    together = [look for look in world.driven.looks if "events" in look.parts]
+    assert together and all({"service", "tasks", "targets"} <= look.parts for look in together)
+
+
+def test_after_a_no_nothing_was_rolled() -> None:
+    world = World(STEADY, answers=(False,))
+    assert world.outcome.kind == "cancelled"
+    assert world.aws.executed == [] and world.aws.change_sets == {}
+
+
+def test_a_rollback_is_told_with_the_reason_of_its_first_task() -> None:
+    world = World(STEADY, STEADY, at(FAILED, 1, BACK), at(FAILED, 2))
+    assert world.outcome.kind == "rolled-back"
+    assert world.outcome.reason == ("a task stopped: `web` exited 3, and last said: no such file")
+    assert world.outcome.hint == "opsctl logs tail --since 15m"
+
+
+def test_a_rollback_that_was_quicker_than_our_look_is_explained_all_the_same() -> None:
+    nothing_seen = snapshot(deployment("d1", OLD))
+    world = World(STEADY, STEADY, at(nothing_seen, 1, BACK), at(nothing_seen, 2), at(FAILED, 3))
+    assert "`web` exited 3" in world.outcome.reason
+    assert world.driven.of(TasksStopped)
+
+
+def test_a_stack_that_ends_badly_is_a_failure_with_the_tasks_reason() -> None:
+    stuck = event("e1", "UPDATE_ROLLBACK_FAILED", "stuck")
+    world = World(STEADY, STEADY, at(FAILED, 1, stuck), at(FAILED, 2))
+    assert world.outcome.kind == "failed" and "`web` exited 3" in world.outcome.reason
+
+
+def test_the_timeout_bounds_the_wait_inside_cloudformation_too() -> None:
+    # A9: with the breaker off, crashing tasks were followed for an hour of AWS.
+    world = World(STEADY, STEADY, at(ROLLING, 1), at(ROLLING, 6), timeout=timedelta(seconds=5))
+    assert world.outcome.kind == "timed-out"
+    assert "`web-ecs` is still being changed" in world.outcome.reason
+
+
+def test_more_than_the_tasks_is_refused_before_the_question() -> None:
+    with pytest.raises(OpsError, match="would change more than the tasks: AutoScalingGroup"):
+        World(STEADY, changes=("ECS::Service", "AutoScalingGroup"))
+
+
+def test_a_dry_run_shows_the_plan_and_executes_nothing() -> None:
+    world = World(STEADY, dry=True)
+    assert world.aws.executed == [] and world.aws.change_sets == {}
+    assert len(world.driven.of(Plan)) == 1 and world.driven.questions == []
+
+
+def test_without_room_nothing_is_asked() -> None:
+    full = replace(STEADY, instances=tuple(replace(one, cpu=0) for one in INSTANCES))
+    with pytest.raises(OpsError, match=r"not one task fits \(not enough cpu\)"):
+        World(full)
+
+
+def test_without_an_instance_that_takes_tasks_that_is_the_reason() -> None:
+    gone = tuple(replace(one, connected=False) for one in INSTANCES)
+    with pytest.raises(OpsError, match="2 are registered, none of them ACTIVE"):
+        World(replace(STEADY, instances=gone))
+    with pytest.raises(OpsError, match="none has joined the cluster"):
+        World(replace(STEADY, instances=()))
+
+
+def test_a_forced_deployment_is_followed_until_the_new_one_is_healthy() -> None:
+    again = snapshot(deployment("d9", OLD))
+    world = World(STEADY, STEADY, at(STEADY, 1), at(again, 2), image=OLD_IMAGE, force=True)
+    assert world.outcome.kind == "deployed"
+    [update] = world.ecs.updates
+    assert update["forceNewDeployment"] and update["taskDefinition"] == OLD
+    assert update["desiredCount"] == 2
+
+
+def test_a_roll_that_is_under_way_is_followed_without_a_question() -> None:
+    slow = snapshot(deployment("d1", OLD), states="healthy initial", instances=INSTANCES)
+    world = World(slow, slow, at(slow, 1), at(STEADY, 2), image=OLD_IMAGE, answers=())
+    assert world.outcome.kind == "deployed" and world.ecs.updates == []
+
+
+def test_the_same_release_is_no_work() -> None:
+    world = World(STEADY, image=OLD_IMAGE, answers=())
+    assert world.outcome.kind == "no-changes" and world.aws.calls == []
+
+
+def test_stopping_in_waves_hurries_the_new_deployment_along() -> None:
+    tasks = tuple(Task(f"t{n}", "RUNNING", OLD, "d1") for n in range(2)) + tuple(
+        Task(f"n{n}", "RUNNING", NEW, "d2") for n in range(2)
+    )
+    ready = replace(
+        ROLLING, tasks=tasks, targets=snapshot(states="healthy healthy healthy healthy").targets
+    )
+    world = World(
+        STEADY,
+        STEADY,
+        at(ready, 1),
+        at(DONE, 2, ENDED),
+        at(DONE, 3),
+        strategy=Strategy.STOP,
+    )
+    assert world.ecs.stopped == ["t0", "t1"] and len(world.driven.of(Wave)) == 1
+
+
+def test_somebody_who_was_quicker_is_the_callers_to_join() -> None:
+    aws = CloudFormation(changes=())
+    aws.fails["CreateChangeSet"] = _busy()
+    clients = cast(Any, Clients(aws))
+    plan = Driven(roll.look(CONFIG, state(), Order(NEW_IMAGE)), [STEADY]).result
+    procedure = roll.roll(clients, CONFIG, state(), plan, Order(NEW_IMAGE))
+    with pytest.raises(Busy):
+        Driven(procedure, [STEADY])
+
+
+def _busy() -> Exception:
+    from tests.opsctl.stacks.fake import refusal
+
+    message = "Stack [x] is in UPDATE_IN_PROGRESS state and can not be updated"
+    return refusal("CreateChangeSet", "ValidationError", message)
+
+
+RUNNING = stack("ecs", "UPDATE_IN_PROGRESS", parameters={"Image": NEW_IMAGE})
+
+
+def joined(*snapshots: Snapshot) -> Driven:
+    return Driven(roll.join(cast(Any, Clients(CloudFormation())), RUNNING), snapshots)
+
+
+def test_somebodys_roll_is_followed_with_its_tasks() -> None:
+    driven = joined(at(ROLLING, 0), at(DONE, 1, ENDED))
+    assert driven.result == Outcome("done")
+    assert all("service" in look.parts for look in driven.looks)
+
+
+def test_what_failed_before_a_roll_was_joined_is_news() -> None:
+    failing = replace(ROLLING, tasks=FAILED.tasks, lines=FAILED.lines)
+    driven = joined(at(failing, 0), at(failing, 1), at(FAILED, 2, BACK), at(FAILED, 3))
+    assert [stopped.tasks for stopped in driven.of(TasksStopped)] == [("t1",)]
+    assert driven.result.kind == "rolled-back" and "`web` exited 3" in driven.result.reason
+
+
+def test_a_roll_can_be_cancelled_while_cloudformation_waits() -> None:
+    aws = CloudFormation(changes=())
+    procedure = roll.join(cast(Any, Clients(aws)), RUNNING)
+    next(procedure)
+    waiting = procedure.send(at(ROLLING, 0))
+    assert isinstance(waiting, Waiting) and waiting.cancellable
+    assert "web-ecs" in waiting.subject
+    assert isinstance(procedure.throw(Cancel()), Notice) and "CancelUpdateStack" in aws.calls
+
+
+def test_the_proof_is_asked_for_only_where_there_is_a_listener() -> None:
+    world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
+    assert world.driven.looks[-1] == Look(frozenset({"listener"}), ())

@@ -1,0 +1,95 @@
+import pytest
+
+from opsctl.outcome import Outcome
+from opsctl.rollout import verdict
+from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.service import Deployment
+from opsctl.snapshot.snapshot import Snapshot
+from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, OTHER, deployment, service, snapshot
+
+GOAL = Goal(NEW_IMAGE, before="d1", before_definition=OLD, ours="d2")
+DONE = deployment("d2", NEW)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (snapshot(DONE), "deployed"),
+        (snapshot(DONE, states="healthy healthy draining"), "deployed"),
+        (snapshot(DONE, states="healthy initial"), None),
+        (snapshot(DONE, states="healthy healthy unhealthy"), None),
+        (snapshot(DONE, states=""), None),
+        (snapshot(deployment("d2", NEW, running=1)), None),
+        (snapshot(deployment("d2", NEW, state="IN_PROGRESS")), None),
+        (snapshot(deployment("d2", NEW, state="FAILED")), None),
+        (snapshot(DONE, deployment("d1", OLD, primary=False, running=1)), None),
+        (snapshot(DONE, deployment("d1", OLD, primary=False, running=0)), "deployed"),
+        (snapshot(deployment("d1", OLD)), "rolled-back"),
+        (snapshot(deployment("d9", OLD)), "rolled-back"),
+        (snapshot(deployment("d3", OTHER)), "superseded"),
+        (snapshot(deployment("d3", NEW)), "superseded"),
+    ],
+)
+def test_an_outcome_is_certain_or_it_is_none(now: Snapshot, expected: str | None) -> None:
+    outcome = verdict.judge(now, GOAL)
+    assert (outcome.kind if outcome else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("primary", "words"),
+    [
+        (deployment("d3", OTHER), "another image is the primary now: web:3 (d3)"),
+        (deployment("d3", NEW), "the same image is the primary now: web:2 (d3)"),
+        (deployment("d1", OLD), "web:1 is the primary deployment again"),
+    ],
+)
+def test_the_deployment_that_took_over_is_named(primary: Deployment, words: str) -> None:
+    outcome = verdict.judge(snapshot(primary), GOAL)
+    assert outcome is not None and outcome.reason.endswith(words)
+
+
+def test_nothing_is_judged_before_our_deployment_began() -> None:
+    goal = Goal(NEW_IMAGE, before="d1", before_definition=OLD)
+    assert verdict.judge(snapshot(deployment("d1", OLD)), goal) is None
+
+
+def test_a_deployment_that_was_superseded_between_two_looks_is_not_waited_for() -> None:
+    goal = Goal(NEW_IMAGE, before="d1", before_definition=OLD)
+    outcome = verdict.judge(snapshot(deployment("d3", OTHER)), goal)
+    assert outcome is not None and outcome.kind == "superseded"
+
+
+def test_a_service_without_a_target_group_needs_no_target() -> None:
+    now = snapshot(states="", service=service(DONE, balanced=False))
+    assert verdict.judge(now, GOAL) == Outcome("deployed")
+
+
+def test_a_rollback_has_the_reason_that_ecs_gives() -> None:
+    failed = deployment(
+        "d2", NEW, primary=False, running=0, state="FAILED", reason="tasks failed to start"
+    )
+    outcome = verdict.judge(snapshot(deployment("d9", OLD), failed), GOAL)
+    assert outcome is not None
+    assert (outcome.kind, outcome.reason) == ("rolled-back", "tasks failed to start")
+
+
+@pytest.mark.parametrize(
+    ("now", "kind", "words"),
+    [
+        (snapshot(DONE, states="healthy unhealthy"), "deployed-unhealthy", "1 of 2 targets"),
+        (snapshot(deployment("d2", NEW, state="FAILED")), "deployed-unhealthy", "failed"),
+        (snapshot(deployment("d2", NEW, running=1)), "timed-out", "1 of 2 tasks run"),
+        (snapshot(deployment("d1", OLD)), "timed-out", "2 of 2 tasks run"),
+        (snapshot(), "failed", "the service is not there any more"),
+    ],
+)
+def test_when_the_time_is_over_the_state_decides(now: Snapshot, kind: str, words: str) -> None:
+    outcome = verdict.give_up(now, GOAL)
+    assert outcome.kind == kind and words in outcome.reason
+
+
+def test_a_forced_deployment_is_known_by_its_id_not_by_its_revision() -> None:
+    before = snapshot(deployment("d1", NEW))
+    goal = Goal.from_now(NEW_IMAGE, before, forced=True)
+    assert goal.seen(before).ours == ""
+    assert goal.seen(snapshot(deployment("d2", NEW))).ours == "d2"

@@ -1,0 +1,207 @@
+"""A snapshot read side by side: complete, or with what is missing named."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from opsctl.errors import AwsError
+from opsctl.snapshot.read import Reader
+from opsctl.snapshot.snapshot import Look
+from tests.opsctl.snapshots import NAMES, START
+
+ALL = Look(
+    frozenset(
+        {
+            "stacks",
+            "service",
+            "tasks",
+            "task_definitions",
+            "targets",
+            "instances",
+            "lines",
+            "alarms",
+        }
+    )
+)
+
+
+class NotFound(Exception):
+    pass
+
+
+EXCEPTIONS = SimpleNamespace(
+    ClientError=ClientError,
+    ClusterNotFoundException=NotFound,
+    ServiceNotFoundException=NotFound,
+    ResourceNotFoundException=NotFound,
+)
+TASK = {
+    "taskArn": "task/c/t1",
+    "taskDefinitionArn": "td:1",
+    "lastStatus": "STOPPED",
+    "stopCode": "EssentialContainerExited",
+}
+SERVICE = {
+    "serviceName": "web",
+    "status": "ACTIVE",
+    "desiredCount": 1,
+    "runningCount": 1,
+    "pendingCount": 0,
+    "loadBalancers": [{"targetGroupArn": "tg"}],
+    "deployments": [{"id": "d1", "status": "PRIMARY", "taskDefinition": "td:1"}],
+}
+CONTAINER = {
+    "image": "app",
+    "name": "app",
+    "logConfiguration": {
+        "logDriver": "awslogs",
+        "options": {"awslogs-group": "/g", "awslogs-stream-prefix": "p"},
+    },
+}
+
+
+@dataclass
+class Aws:
+    """Answers for one small system; `fails` gives an operation an error instead."""
+
+    fails: dict[str, Exception] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    meet: Callable[[], object] = lambda: None
+
+    def __getattr__(self, service: str) -> Any:
+        return _Service(self)
+
+    def answer(self, operation: str) -> Any:
+        self.calls.append(operation)
+        if operation in ("describe_services", "list_container_instances", "describe_alarms"):
+            self.meet()
+        if operation in self.fails:
+            raise self.fails[operation]
+        return ANSWERS[operation]
+
+
+ANSWERS: dict[str, Any] = {
+    "describe_stacks": {"Stacks": []},
+    "describe_services": {"services": [SERVICE]},
+    "list_tasks": {"taskArns": ["task/c/t1"]},
+    "describe_tasks": {"tasks": [TASK]},
+    "describe_task_definition": {
+        "taskDefinition": {"taskDefinitionArn": "td:1", "containerDefinitions": [CONTAINER]}
+    },
+    "describe_target_health": {
+        "TargetHealthDescriptions": [{"Target": {"Id": "i", "Port": 1}, "TargetHealth": {}}]
+    },
+    "list_container_instances": {"containerInstanceArns": []},
+    "describe_alarms": {"MetricAlarms": []},
+    "get_log_events": {"events": [{"message": "no such file"}]},
+}
+
+
+class _Service:
+    exceptions = EXCEPTIONS
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def get_paginator(self, operation: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [self._aws.answer(operation)])
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **_: self._aws.answer(operation)
+
+
+def reader(aws: Aws, *, patient: bool = True) -> Reader:
+    return Reader(cast(Any, aws), NAMES, patient=patient, now=lambda: START)
+
+
+def refused(operation: str) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": 403}
+    error: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": metadata}
+    return ClientError(error, operation)
+
+
+def test_everything_that_was_looked_at_is_there() -> None:
+    now = reader(Aws())(ALL)
+    assert now.at == START and now.unread == ()
+    assert now.service is not None and now.service.desired == 1
+    assert [task.id for task in now.stopped] == ["t1"]
+    assert now.definition("td:1") is not None
+    assert [target.id for target in now.targets] == ["i:1"]
+    assert now.lines == {"t1": ("no such file",)}
+
+
+def test_parts_are_read_side_by_side() -> None:
+    # Three chains of calls reach this point together, or the barrier breaks.
+    barrier = threading.Barrier(3)
+    now = reader(Aws(meet=lambda: barrier.wait(timeout=10)))(ALL)
+    assert now.unread == ()
+
+
+def test_a_refused_part_is_named_and_the_others_are_there() -> None:
+    now = reader(Aws(fails={"describe_alarms": refused("DescribeAlarms")}))(ALL)
+    [unread] = now.unread
+    assert (unread.part, unread.operation, unread.code) == (
+        "alarms",
+        "DescribeAlarms",
+        "AccessDenied",
+    )
+    assert now.service is not None
+    with pytest.raises(AwsError, match="refused DescribeAlarms"):
+        now.require("alarms")
+    assert now.require("service") is now
+
+
+def test_what_needs_a_refused_part_is_named_too() -> None:
+    now = reader(Aws(fails={"describe_services": refused("DescribeServices")}))(ALL)
+    assert {unread.part for unread in now.unread} >= {"service", "targets", "task_definitions"}
+    assert [task.id for task in now.stopped] == ["t1"]
+
+
+def test_silence_ends_a_patient_look_and_is_named_in_another() -> None:
+    silent = {"describe_alarms": EndpointConnectionError(endpoint_url="http://x")}
+    with pytest.raises(EndpointConnectionError):
+        reader(Aws(fails=dict(silent)))(ALL)
+    now = reader(Aws(fails=dict(silent)), patient=False)(ALL)
+    assert [unread.part for unread in now.unread] == ["alarms"]
+
+
+def test_a_mistake_of_ours_is_never_taken_for_a_refusal() -> None:
+    with pytest.raises(KeyError):
+        reader(Aws(fails={"describe_alarms": KeyError("ours")}), patient=False)(ALL)
+
+
+def test_task_definitions_and_last_lines_are_read_once() -> None:
+    aws = Aws()
+    read = reader(aws)
+    read(ALL)
+    read(ALL)
+    assert aws.calls.count("describe_task_definition") == 1
+    assert aws.calls.count("get_log_events") == 1
+    assert aws.calls.count("describe_services") == 2
+
+
+def test_lines_that_come_late_are_looked_for_again() -> None:
+    aws = Aws(fails={"get_log_events": NotFound()})
+    read = reader(aws)
+    assert read(ALL).lines == {}
+    aws.fails.clear()
+    assert read(ALL).lines == {"t1": ("no such file",)}
+
+
+def test_a_look_at_nothing_asks_nothing() -> None:
+    aws = Aws()
+    assert reader(aws)(Look()).unread == ()
+    assert aws.calls == []
+
+
+def test_two_looks_at_once_are_the_parts_of_both() -> None:
+    both = Look(frozenset({"events"}), (), events_of="arn", after="e1") | Look(
+        frozenset({"service"}), ("db",)
+    )
+    assert both.parts == {"events", "service"}
+    assert (both.stacks, both.events_of, both.after) == (("db",), "arn", "e1")

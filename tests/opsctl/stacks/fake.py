@@ -1,0 +1,156 @@
+"""A CloudFormation in memory, as far as planning and changing need it, with AWS's own manners.
+
+Sources: the API reference of CreateChangeSet, ExecuteChangeSet ("deletes all other change sets")
+and DeleteStack, and the error texts cited in docs/aws-facts.md.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.opsctl.snapshots import START
+
+
+def refusal(operation: str, code: str, message: str = "no") -> ClientError:
+    metadata: Any = {"HTTPStatusCode": 400}
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
+    return ClientError(response, operation)
+
+
+class InvalidStatus(ClientError):
+    pass
+
+
+class NotFound(ClientError):
+    pass
+
+
+class CloudFormation:
+    """`changes` is what each change set would do; `fails` are errors by operation, raised once.
+
+    `before` is called with the name of each operation, for what somebody else does meanwhile.
+    """
+
+    exceptions = SimpleNamespace(
+        ClientError=ClientError,
+        InvalidChangeSetStatusException=InvalidStatus,
+        ChangeSetNotFoundException=NotFound,
+    )
+    meta = SimpleNamespace(
+        service_model=SimpleNamespace(
+            operation_model=lambda operation: SimpleNamespace(input_shape=None)
+        )
+    )
+
+    def __init__(self, *, changes: tuple[str, ...] = ("Topic",)) -> None:
+        self.changes = changes
+        self.reason = ""
+        self.change_sets: dict[str, dict[str, Any]] = {}
+        self.executed: list[str] = []
+        self.deleted: list[str] = []
+        self.resources: list[dict[str, str]] = []
+        self.exported: dict[str, list[str]] = {}
+        self.calls: list[str] = []
+        self.fails: dict[str, Exception] = {}
+        self.before: Callable[[str], None] = lambda operation: None
+        self.tokens: list[str] = []
+
+    def _call(self, operation: str) -> None:
+        self.calls.append(operation)
+        self.before(operation)
+        if operation in self.fails:
+            raise self.fails.pop(operation)
+
+    def create_change_set(self, **parameters: Any) -> Any:
+        self._call("CreateChangeSet")
+        self.change_sets[parameters["ChangeSetName"]] = parameters
+        return {"Id": parameters["ChangeSetName"], "StackId": f"arn:{parameters['StackName']}"}
+
+    def describe_change_set(self, *, ChangeSetName: str, **_: Any) -> Any:
+        self._call("DescribeChangeSet")
+        if ChangeSetName not in self.change_sets:
+            raise NotFound({"Error": {"Code": "ChangeSetNotFound"}}, "DescribeChangeSet")
+        if self.reason or not self.changes:
+            nothing = "The submitted information didn't contain changes."
+            return {"Status": "FAILED", "StatusReason": self.reason or nothing}
+        changes = [
+            {
+                "ResourceChange": {
+                    "Action": "Modify",
+                    "LogicalResourceId": name,
+                    "ResourceType": f"AWS::X::{name}",
+                }
+            }
+            for name in self.changes
+        ]
+        stack = self.change_sets[ChangeSetName]["StackName"]
+        return {"Status": "CREATE_COMPLETE", "StackId": f"arn:{stack}", "Changes": changes}
+
+    def delete_change_set(self, *, StackName: str, ChangeSetName: str) -> None:
+        self._call("DeleteChangeSet")
+        self.change_sets.pop(ChangeSetName, None)
+
+    def execute_change_set(self, *, ChangeSetName: str, ClientRequestToken: str) -> None:
+        self._call("ExecuteChangeSet")
+        if ChangeSetName not in self.change_sets:
+            raise NotFound({"Error": {"Code": "ChangeSetNotFound"}}, "ExecuteChangeSet")
+        self.change_sets.clear()
+        self.executed.append(ChangeSetName)
+        self.tokens.append(ClientRequestToken)
+
+    def somebody_executes(self) -> None:
+        self.change_sets.clear()
+
+    def describe_stack_events(self, *, StackName: str) -> Any:
+        self._call("DescribeStackEvents")
+        events = [
+            {
+                "EventId": "e0",
+                "Timestamp": START,
+                "StackName": "web-db",
+                "ClientRequestToken": token,
+            }
+            for token in self.tokens
+        ]
+        return {"StackEvents": events}
+
+    def describe_stack_resources(self, *, StackName: str) -> Any:
+        self._call("DescribeStackResources")
+        return {"StackResources": self.resources}
+
+    def list_imports(self, *, ExportName: str) -> Any:
+        self._call("ListImports")
+        return {"Imports": self.exported.get(ExportName, [])}
+
+    def delete_stack(self, *, StackName: str, **more: Any) -> None:
+        self._call("DeleteStack")
+        self.deleted.append(StackName)
+        self.retained = more.get("RetainResources", [])
+
+    def cancel_update_stack(self, *, StackName: str) -> None:
+        self._call("CancelUpdateStack")
+
+    def continue_update_rollback(self, **parameters: Any) -> None:
+        self._call("ContinueUpdateRollback")
+        self.skipped = parameters["ResourcesToSkip"]
+
+
+class Clients:
+    """What stands where `opsctl.aws.Clients` stands."""
+
+    region = "us-east-1"
+
+    def __init__(self, cloudformation: CloudFormation, **others: Any) -> None:
+        self.cloudformation = cloudformation
+        for name, client in others.items():
+            setattr(self, name, client)
+
+    def check_account(self) -> None:
+        pass
+
+    @contextmanager
+    def briefly(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,124 @@
+"""An operation is judged by its own events, and by what it should have come to."""
+
+import pytest
+
+from opsctl.procedure import follow
+from opsctl.snapshot.instances import Activity, Group
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.stacks import StackEvent
+from opsctl.stacks.operation import Operation
+from tests.opsctl.snapshots import Driven, event, happened, stack
+
+CREATING = Operation("web-db", "arn:web-db", "CREATE_COMPLETE", "e0")
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+
+
+def followed(*snapshots: Snapshot, operation: Operation = CREATING) -> Operation:
+    ended: Operation = Driven(follow(operation, subject="x"), snapshots).result
+    return ended
+
+
+def test_each_event_is_passed_on_once_and_the_next_look_begins_after_it() -> None:
+    driven = Driven(
+        follow(CREATING, subject="x"),
+        [
+            happened(event("e1", "CREATE_IN_PROGRESS"), event("e2", "CREATE_COMPLETE", of="A")),
+            happened(),
+            happened(event("e3", "CREATE_COMPLETE")),
+        ],
+    )
+    assert [one.id for one in driven.of(StackEvent)] == ["e1", "e2", "e3"]
+    assert [look.after for look in driven.looks] == ["e0", "e2", "e2"]
+    assert driven.result.outcome.kind == "done"
+
+
+def test_looks_are_quick_while_things_move_and_gentle_while_they_do_not() -> None:
+    driven = Driven(
+        follow(CREATING, subject="x"),
+        [
+            *(happened(seconds=second) for second in range(5)),
+            *(happened(seconds=minutes * 60) for minutes in range(2, 20)),
+            happened(event("e1", "CREATE_COMPLETE"), seconds=3600),
+        ],
+    )
+    assert driven.slept == sorted(driven.slept)
+    assert driven.slept[0] < 0.3 and driven.slept[-1] == 3.0
+
+
+def test_what_happens_after_the_end_belongs_to_somebody_elses_operation() -> None:
+    ended = followed(happened(event("e1", "CREATE_COMPLETE"), event("e2", "UPDATE_IN_PROGRESS")))
+    assert (ended.after, ended.outcome.kind) == ("e1", "done")
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_a_rolled_back_operation_is_never_called_done(status: str) -> None:
+    cause = event("e1", "CREATE_FAILED", "no such image", of="Service")
+    outcome = followed(happened(cause, event("e2", status))).outcome
+    assert outcome.kind == "rolled-back"
+    assert outcome.reason == f"`web-db` ({status}): Service: no such image"
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"])
+def test_any_other_end_is_a_failure(status: str) -> None:
+    outcome = followed(happened(event("e1", status, "because"))).outcome
+    assert (outcome.kind, outcome.reason) == ("failed", f"`web-db` ended in {status}: because")
+    assert outcome.hint is not None and "again" in outcome.hint
+
+
+def test_a_stack_that_somebody_deletes_while_it_is_created_is_not_done() -> None:
+    outcome = followed(
+        happened(event("e1", "CREATE_IN_PROGRESS"), event("e2", "DELETE_IN_PROGRESS")),
+        happened(event("e3", "DELETE_COMPLETE")),
+    ).outcome
+    assert outcome.kind == "failed"
+    assert "was deleted while it was being created" in outcome.reason
+
+
+def test_the_cause_is_told_without_the_envelope_of_the_handler() -> None:
+    sentence = 'Quota "nodes" exceeded.'
+    handler = "(RequestToken: 63-7e, HandlerErrorCode: GeneralServiceException)"
+    reason = f'Resource handler returned message: "{sentence}" {handler}'
+    cause = event("e1", "CREATE_FAILED", reason, of="Cache")
+    outcome = followed(happened(cause, event("e2", "ROLLBACK_COMPLETE"))).outcome
+    assert outcome.reason.endswith('Cache: Quota "nodes" exceeded.')
+
+
+def test_an_echo_of_another_failure_is_not_a_cause() -> None:
+    echo = event("e1", "CREATE_FAILED", "Resource creation cancelled", of="A")
+    cause = event("e2", "CREATE_FAILED", "no room", of="B")
+    ended = followed(happened(echo, cause, event("e3", "ROLLBACK_COMPLETE")))
+    assert ended.cause == cause
+
+
+def test_a_group_without_signals_is_asked_what_ec2_answered() -> None:
+    cause = event("e1", "CREATE_FAILED", "no signal", of="Group", type=GROUP)
+    activity = Activity("a", "Failed", message="no capacity")
+    driven = Driven(
+        follow(CREATING, subject="x"),
+        [
+            happened(cause, event("e2", "ROLLBACK_COMPLETE")),
+            happened(group=Group("g", activities=(activity,))),
+        ],
+    )
+    assert driven.looks[-1].group == "physical"
+    assert driven.result.outcome.reason.endswith("Group: no signal: no capacity")
+
+
+def test_who_may_not_ask_about_the_group_is_told_the_rest() -> None:
+    cause = event("e1", "CREATE_FAILED", "no signal", of="Group", type=GROUP)
+    ended = followed(happened(cause, event("e2", "ROLLBACK_COMPLETE")), happened())
+    assert ended.outcome.reason.endswith("Group: no signal")
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [
+        ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+        ("DELETE_IN_PROGRESS", "DELETE_COMPLETE"),
+    ],
+)
+def test_an_operation_that_is_joined_should_end_as_it_began(status: str, end: str) -> None:
+    joined = Operation.of(stack("db", status))
+    assert followed(happened(event("e1", end)), operation=joined).outcome.kind == "done"

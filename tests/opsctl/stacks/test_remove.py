@@ -1,0 +1,103 @@
+"""Taking a stack down: the name first, then the deletion, and nothing between."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.procedure import Notice
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.stacks import remove
+from opsctl.stacks.remove import Removal
+from tests.opsctl.snapshots import Driven, event, happened, stack, stacks
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+GONE = happened(event("e1", "DELETE_COMPLETE"))
+EXISTS = stacks(stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg"}))
+
+
+class Ecr:
+    exceptions = SimpleNamespace(RepositoryNotFoundException=KeyError)
+
+    def __init__(self) -> None:
+        self.images = [{"imageDigest": f"sha256:{n}"} for n in range(4)]
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: [{"imageIds": list(self.images)}])
+
+    def batch_delete_image(self, *, repositoryName: str, imageIds: Any) -> Any:
+        self.images = [image for image in self.images if image not in imageIds]
+        return {}
+
+
+def down(
+    aws: CloudFormation,
+    *snapshots: Snapshot,
+    answers: tuple[bool, ...] = (True,),
+    kind: Any = "db",
+    **clients: Any,
+) -> Driven:
+    made = cast(Any, Clients(aws, **clients))
+    procedure = remove.down(made, kind, f"web-{kind}", users="web-ecs")
+    return Driven(procedure, snapshots, answers)
+
+
+def test_the_name_is_asked_for_and_then_the_stack_goes() -> None:
+    aws = CloudFormation()
+    driven = down(aws, EXISTS, GONE)
+    assert [question.name for question in driven.questions] == ["web-db"]
+    assert aws.deleted == ["arn:web-db"] and driven.result.kind == "removed"
+    assert driven.of(Removal)[0].stack == "web-db"
+
+
+def test_without_the_name_nothing_is_done() -> None:
+    aws = CloudFormation()
+    assert down(aws, EXISTS, answers=(False,)).result.kind == "cancelled"
+    assert aws.deleted == []
+
+
+def test_images_are_removed_after_the_answer_and_not_before() -> None:
+    # A2, D1: `ecs down --repository` once emptied the repository, and then asked.
+    ecr = Ecr()
+    repository = stacks(stack("ecr", "CREATE_COMPLETE", outputs={"RepositoryName": "web"}))
+    down(CloudFormation(), repository, answers=(False,), kind="ecr", ecr=ecr)
+    assert len(ecr.images) == 4
+    gone = happened(event("e1", "DELETE_COMPLETE"))
+    down(CloudFormation(), repository, gone, kind="ecr", ecr=ecr)
+    assert ecr.images == []
+
+
+def test_a_stack_that_another_one_imports_from_cannot_go() -> None:
+    aws = CloudFormation()
+    aws.exported["web-db-SecurityGroup"] = ["web-ecs"]
+    with pytest.raises(OpsError, match="while `web-ecs` uses it") as caught:
+        down(aws, EXISTS)
+    assert caught.value.hint == "opsctl ecs down" and aws.deleted == []
+
+
+def test_termination_protection_is_honoured() -> None:
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match="termination protection"):
+        down(aws, stacks(stack("db", "CREATE_COMPLETE", protected=True)))
+    assert aws.deleted == []
+
+
+def test_a_stack_that_is_not_ours_stays() -> None:
+    with pytest.raises(OpsError, match="was not made by opsctl"):
+        down(CloudFormation(), stacks(stack("db", "CREATE_COMPLETE", tags={})))
+
+
+def test_no_stack_is_nothing_to_remove() -> None:
+    driven = down(CloudFormation(), stacks())
+    assert driven.result.kind == "no-changes" and "nothing to remove" in driven.of(Notice)[0].text
+
+
+def test_a_deletion_that_stops_half_way_is_a_failure() -> None:
+    stopped = happened(
+        event("e1", "DELETE_FAILED", "has a dependent object", of="SecurityGroup"),
+        event("e2", "DELETE_FAILED"),
+    )
+    outcome = down(CloudFormation(), EXISTS, stopped).result
+    assert outcome.kind == "failed"
+    assert "DELETE_FAILED: SecurityGroup: has a dependent object" in outcome.reason

@@ -1,0 +1,315 @@
+"""Stack operations over HTTP, in fast simulated time: what a client of AWS would see."""
+
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from opsctl_sandbox.process import lifecycle
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from tests.opsctl_sandbox.cloudformation.stack import template
+
+Clients = Callable[[str], Any]
+SPEED = 1200.0
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    home = Home(tmp_path_factory.mktemp("fast"), "fast")
+    *_, last = lifecycle.up(home, Settings(name="fast", tasks="none", speed=SPEED), os.environ)
+    assert last.sandbox is not None
+    yield last.sandbox
+    list(lifecycle.down(home))
+
+
+@pytest.fixture
+def aws(fast: Sandbox) -> Iterator[Clients]:
+    made: dict[str, Any] = {}
+    make: Any = boto3.client
+
+    def client(service: str) -> Any:
+        if service not in made:
+            made[service] = make(
+                service,
+                endpoint_url=fast.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id="sandbox",
+                aws_secret_access_key="sandbox",
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+        return made[service]
+
+    yield client
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def fail(fast: Sandbox) -> Iterator[Callable[..., None]]:
+    def plan(*failures: dict[str, Any]) -> None:
+        request = urllib.request.Request(
+            f"{fast.endpoint}/_sandbox/failures", json.dumps(failures).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    yield plan
+    plan()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"s{uuid4().hex[:8]}"
+
+
+def create(aws: Clients, name: str, **options: Any) -> str:
+    body = json.dumps(template(name, **options))
+    identifier: str = aws("cloudformation").create_stack(StackName=name, TemplateBody=body)[
+        "StackId"
+    ]
+    return identifier
+
+
+def settled(aws: Clients, stack: str) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        (found,) = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        if not found["StackStatus"].endswith("_IN_PROGRESS"):
+            return str(found["StackStatus"])
+        time.sleep(0.02)
+    raise AssertionError(f"{stack} did not settle")
+
+
+def events(aws: Clients, stack: str) -> list[tuple[str, str, str]]:
+    pages = aws("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+    newest_first = [e for page in pages for e in page["StackEvents"]]
+    return [
+        (e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
+        for e in reversed(newest_first)
+    ]
+
+
+def update(aws: Clients, name: str, image: str) -> None:
+    aws("cloudformation").update_stack(
+        StackName=name,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": "Image", "ParameterValue": image}],
+    )
+
+
+def service(aws: Clients, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = aws("ecs").describe_services(cluster=name, services=[name])["services"][
+        0
+    ]
+    return found
+
+
+def test_a_stack_is_created_over_time_in_the_order_of_its_dependencies(
+    aws: Clients, name: str
+) -> None:
+    stack = create(aws, name)
+    (found,) = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    assert found["StackStatus"] == "CREATE_IN_PROGRESS"
+    assert settled(aws, stack) == "CREATE_COMPLETE"
+    history = events(aws, stack)
+    last = history.index(("Listener", "CREATE_COMPLETE", ""))
+    assert last < history.index(("Service", "CREATE_IN_PROGRESS", ""))
+    assert history[-1] == (name, "CREATE_COMPLETE", "")
+
+
+def test_a_created_service_is_steady(aws: Clients, name: str) -> None:
+    settled(aws, create(aws, name))
+    found = service(aws, name)
+    assert (found["runningCount"], found["deployments"][0]["rolloutState"]) == (4, "COMPLETED")
+    assert found["placementStrategy"][1] == {"type": "spread", "field": "instanceId"}
+    assert "has reached a steady state" in found["events"][0]["message"]
+
+
+def test_what_a_task_definition_says_is_kept_whole(aws: Clients, name: str) -> None:
+    settled(aws, create(aws, name))
+    arn = service(aws, name)["taskDefinition"]
+    document = aws("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    (container,) = document["containerDefinitions"]
+    limit = {"name": "nofile", "softLimit": 1024000, "hardLimit": 1024000}
+    assert container["ulimits"] == [limit]
+    assert container["logConfiguration"]["options"] == {"awslogs-group": f"{name}-stdout"}
+
+
+def test_instances_targets_and_activities_agree(aws: Clients, name: str) -> None:
+    settled(aws, create(aws, name))
+    (group,) = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
+    ids = {i["InstanceId"] for i in group["Instances"]}
+    described = aws("ec2").describe_instances(InstanceIds=sorted(ids))["Reservations"]
+    assert {r["Instances"][0]["State"]["Name"] for r in described} == {"running"}
+    arns = aws("ecs").list_container_instances(cluster=name)["containerInstanceArns"]
+    joined = aws("ecs").describe_container_instances(cluster=name, containerInstances=arns)
+    assert {i["ec2InstanceId"] for i in joined["containerInstances"]} == ids
+    left = [i["remainingResources"][0]["integerValue"] for i in joined["containerInstances"]]
+    assert left == [1024, 1024]
+    (targets,) = aws("elbv2").describe_target_groups(Names=[name])["TargetGroups"]
+    health = aws("elbv2").describe_target_health(TargetGroupArn=targets["TargetGroupArn"])
+    states = [d["TargetHealth"]["State"] for d in health["TargetHealthDescriptions"]]
+    assert states == ["healthy"] * 4
+    history = aws("autoscaling").describe_scaling_activities(AutoScalingGroupName=name)[
+        "Activities"
+    ]
+    assert [a["StatusCode"] for a in history] == ["Successful"] * 2
+    console = aws("ec2").get_console_output(InstanceId=min(ids))["Output"]
+    assert "signalled success" in console
+
+
+def test_an_update_rolls_the_tasks_and_cleans_up_the_old_revision(aws: Clients, name: str) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    update(aws, name, "repo:2")
+    assert settled(aws, stack) == "UPDATE_COMPLETE"
+    arns = aws("ecs").list_tasks(cluster=name)["taskArns"]
+    tasks = aws("ecs").describe_tasks(cluster=name, tasks=arns)["tasks"]
+    assert {c["image"] for t in tasks for c in t["containers"]} == {"repo:2"}
+    history = events(aws, stack)
+    assert (name, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "") in history
+    assert not any(r == "Logs" and s.startswith("UPDATE") for r, s, _ in history)
+
+
+def test_a_crashing_release_trips_the_breaker_and_the_stack_rolls_back(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    fail({"kind": "crash-at-start", "match": "repo:bad", "exit_code": 3})
+    update(aws, name, "repo:bad")
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = [reason for _, status, reason in events(aws, stack) if status == "UPDATE_FAILED"]
+    assert any("ECS Deployment Circuit Breaker was triggered" in r for r in reasons)
+    assert service(aws, name)["runningCount"] == 4
+    stopped = aws("ecs").list_tasks(cluster=name, desiredStatus="STOPPED")["taskArns"]
+    tasks = aws("ecs").describe_tasks(cluster=name, tasks=stopped)["tasks"]
+    crashed = [t for t in tasks if t["stopCode"] == "EssentialContainerExited"]
+    assert len(crashed) >= 3
+    assert {(c["image"], c["exitCode"]) for t in crashed for c in t["containers"]} == {
+        ("repo:bad", 3)
+    }
+
+
+def test_a_missing_signal_fails_the_creation_and_cancels_what_was_under_way(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    fail({"kind": "signal-missing", "match": name, "times": 1})
+    stack = create(aws, name)
+    assert settled(aws, stack) == "ROLLBACK_COMPLETE"
+    history = events(aws, stack)
+    reason = "Failed to receive 1 resource signal(s) within the specified duration"
+    assert ("Group", "CREATE_FAILED", reason) in history
+    why = "The following resource(s) failed to create: [Group]. Rollback requested by user."
+    assert (name, "ROLLBACK_IN_PROGRESS", why) in history
+    assert ("Cluster", "DELETE_COMPLETE", "") in history
+
+
+def test_a_failing_sibling_cancels_creations(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    fail({"kind": "resource-fails", "match": "Targets ", "reason": "No room", "times": 1})
+    stack = create(aws, name)
+    assert settled(aws, stack) == "ROLLBACK_COMPLETE"
+    history = events(aws, stack)
+    assert ("Targets", "CREATE_FAILED", "No room") in history
+    assert ("Balancer", "CREATE_FAILED", "Resource creation cancelled") in history
+
+
+def test_a_rollback_that_fails_is_continued(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    fail(
+        {"kind": "image-missing", "match": "repo:bad"},
+        {"kind": "update-rollback-fails", "match": "Service ", "reason": "Stuck", "times": 1},
+    )
+    update(aws, name, "repo:bad")
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
+    aws("cloudformation").continue_update_rollback(StackName=name)
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert service(aws, name)["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+def test_a_deletion_that_fails_can_be_repeated(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    fail({"kind": "delete-fails", "match": "Targets ", "reason": "In use", "times": 1})
+    aws("cloudformation").delete_stack(StackName=name)
+    assert settled(aws, stack) == "DELETE_FAILED"
+    aws("cloudformation").delete_stack(StackName=name)
+    assert settled(aws, stack) == "DELETE_COMPLETE"
+    assert name not in str(aws("ecs").list_clusters()["clusterArns"])
+
+
+def changed_instances(name: str, kind: str) -> str:
+    """The stack with larger instances, replaced one by one."""
+    body = template(name)
+    body["Resources"]["Launch"]["Properties"]["LaunchTemplateData"]["InstanceType"] = kind
+    rolling = {"MinInstancesInService": 1, "WaitOnResourceSignals": True, "PauseTime": "PT10M"}
+    body["Resources"]["Group"]["UpdatePolicy"] = {"AutoScalingRollingUpdate": rolling}
+    return json.dumps(body)
+
+
+def kinds(aws: Clients, name: str) -> list[str]:
+    (group,) = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
+    return sorted(one["InstanceType"] for one in group["Instances"])
+
+
+def test_a_changed_launch_template_replaces_the_instances_as_its_policy_says(
+    aws: Clients, name: str
+) -> None:
+    create(aws, name)
+    settled(aws, name)
+    aws("cloudformation").update_stack(
+        StackName=name, TemplateBody=changed_instances(name, "m5.xlarge")
+    )
+    assert settled(aws, name) == "UPDATE_COMPLETE"
+
+    assert kinds(aws, name) == ["m5.xlarge", "m5.xlarge"]
+    history = [reason for what, _, reason in events(aws, name) if what == "Group" and reason]
+    assert any("Terminating 2 obsolete instance(s) in batches of 1" in one for one in history)
+    assert sum("Successfully terminated instance(s)" in one for one in history) == 2
+
+
+def test_instances_that_do_not_signal_bring_the_old_ones_back(
+    aws: Clients, name: str, fail: Callable[..., None]
+) -> None:
+    create(aws, name)
+    settled(aws, name)
+    fail({"kind": "signal-missing", "match": name, "times": 1})
+    aws("cloudformation").update_stack(
+        StackName=name, TemplateBody=changed_instances(name, "m5.xlarge")
+    )
+    assert settled(aws, name) == "UPDATE_ROLLBACK_COMPLETE"
+
+    assert kinds(aws, name) == ["t3.large", "t3.large"]
+    history = [(status, reason) for what, status, reason in events(aws, name) if what == "Group"]
+    assert any(
+        status == "UPDATE_FAILED" and "Failed to receive 1 resource signal(s)" in reason
+        for status, reason in history
+    )
+
+
+def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
+    request = urllib.request.Request(
+        f"{fast.endpoint}/_sandbox/failures", b'[{"kind": "rain"}]', method="POST"
+    )
+    with pytest.raises(urllib.error.HTTPError, match="400") as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert "not a kind of failure" in refused.value.read().decode()
+    refused.value.close()

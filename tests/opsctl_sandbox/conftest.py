@@ -1,0 +1,54 @@
+"""One sandbox for the whole session; each test works under names of its own."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from opsctl_sandbox.process import front, lifecycle
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from tests.opsctl_sandbox.clients import Connect, client, start
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("sandbox"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(home: Home) -> Iterator[Sandbox]:
+    yield start(home, Settings(tasks="none"))
+    list(lifecycle.down(home))
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox) -> Iterator[Connect]:
+    clients = []
+
+    def make(service: str) -> Any:
+        clients.append(client(sandbox.endpoint, service))
+        return clients[-1]
+
+    yield make
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def plain(connect: Connect) -> Connect:
+    """Clients of ministack as it is, without our repairs."""
+
+    def make(service: str) -> Any:
+        found = connect(service)
+        found.meta.events.register(
+            "before-send", lambda request, **_: request.headers.update({front.PLAIN: "1"})
+        )
+        return found
+
+    return make
+
+
+@pytest.fixture
+def unique() -> str:
+    return f"t{uuid4().hex[:10]}"

@@ -1,0 +1,139 @@
+"""Change sets: what ministack gets wrong, still, and what the sandbox answers instead."""
+
+import json
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from ministack.services.cloudformation import handlers
+
+from opsctl_sandbox.process.home import Sandbox
+from tests.opsctl_sandbox.clients import Connect
+
+
+def template(image: str = "a", days: int = 7, cidr: str = "10.0.0.0/8") -> str:
+    ingress = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": cidr}
+    resources = {
+        "Absent": {"Type": "AWS::Logs::LogGroup", "Condition": "Never"},
+        "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days}},
+        "Guard": {
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"GroupDescription": "x", "SecurityGroupIngress": [ingress]},
+        },
+        "Task": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {"ContainerDefinitions": [{"Name": "web", "Image": image, "Memory": 9}]},
+        },
+    }
+    return json.dumps({"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}, "Resources": resources})
+
+
+def changes(cloudformation: Any, stack: str, name: str) -> dict[str, Any]:
+    waiter = cloudformation.get_waiter("change_set_create_complete")
+    waiter.wait(StackName=stack, ChangeSetName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 9})
+    found = cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)["Changes"]
+    return {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in found}
+
+
+def plan(sandbox: Sandbox, failures: list[dict[str, str]]) -> None:
+    url = f"{sandbox.endpoint}/_sandbox/failures"
+    with urllib.request.urlopen(url, json.dumps(failures).encode(), timeout=5):
+        pass
+
+
+def status(cloudformation: Any, stack: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+
+
+def test_a_resource_whose_condition_is_false_is_not_announced(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    connect("cloudformation").create_change_set(
+        StackName=unique, ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=template()
+    )
+
+    assert "Absent" in changes(plain("cloudformation"), unique, "first")
+    assert set(changes(connect("cloudformation"), unique, "first")) == {"Group", "Guard", "Task"}
+
+
+def test_replacement_is_definite_where_the_type_decides_it(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+    cloudformation.create_stack(StackName=unique, TemplateBody=template())
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    cloudformation.create_change_set(
+        StackName=unique,
+        ChangeSetName="next",
+        ChangeSetType="UPDATE",
+        TemplateBody=template(image="b", days=14, cidr="10.1.0.0/16"),
+    )
+
+    def replacement(make: Connect) -> dict[str, str]:
+        found = changes(make("cloudformation"), unique, "next")
+        return {name: change["Replacement"] for name, change in found.items()}
+
+    expected = {"Task": "True", "Group": "False", "Guard": "False"}
+    assert replacement(plain) != expected
+    assert replacement(connect) == expected
+
+
+def test_a_stack_in_rollback_complete_cannot_be_updated(
+    sandbox: Sandbox, connect: Connect, plain: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+    doomed = {"Resources": {f"Doomed{unique}": {"Type": "AWS::Logs::LogGroup"}}}
+    plan(sandbox, [{"kind": "resource-fails", "match": f"Doomed{unique}"}])
+    cloudformation.create_stack(StackName=unique, TemplateBody=json.dumps(doomed))
+    deadline = time.monotonic() + 30
+    while status(cloudformation, unique) != "ROLLBACK_COMPLETE":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    plan(sandbox, [])
+    parameters = {"StackName": unique, "ChangeSetType": "UPDATE", "TemplateBody": template()}
+
+    plain("cloudformation").create_change_set(ChangeSetName="plain", **parameters)
+    with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
+        cloudformation.create_change_set(ChangeSetName="ours", **parameters)
+
+
+def test_a_template_with_iam_resources_needs_its_capability(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    body = json.dumps({"Resources": {"Role": role}})
+
+    # Not called with the plain header: the check is switched on for the whole server.
+    assert not handlers._capabilities_enforced()
+    with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]") as caught:
+        cloudformation.create_stack(StackName=unique, TemplateBody=body)
+    assert caught.value.response["Error"]["Code"] == "InsufficientCapabilitiesException"
+    with pytest.raises(ClientError, match="Requires capabilities"):
+        cloudformation.create_change_set(
+            StackName=unique, TemplateBody=body, ChangeSetName="c", ChangeSetType="CREATE"
+        )
+    cloudformation.create_stack(
+        StackName=unique, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+
+
+def test_a_stack_is_found_by_a_resource_of_it(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    properties = {"LogGroupName": f"/{unique}"}
+    body = json.dumps(
+        {"Resources": {"L": {"Type": "AWS::Logs::LogGroup", "Properties": properties}}}
+    )
+    connect("cloudformation").create_stack(StackName=unique, TemplateBody=body)
+    connect("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    parameters = {"PhysicalResourceId": f"/{unique}"}
+
+    with pytest.raises(ClientError, match="does not exist"):
+        plain("cloudformation").describe_stack_resources(**parameters)
+    (found,) = connect("cloudformation").describe_stack_resources(**parameters)["StackResources"]
+    assert (found["StackName"], found["LogicalResourceId"]) == (unique, "L")

@@ -1,0 +1,48 @@
+"""A fresh sandbox has what the stacks take for granted."""
+
+from opsctl_sandbox.process.home import Sandbox
+from tests.opsctl_sandbox.clients import Connect
+
+
+def test_the_image_parameter_of_ecs_is_there(connect: Connect) -> None:
+    name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+
+    assert connect("ssm").get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
+
+
+def test_a_template_can_take_its_image_from_the_parameter(connect: Connect, unique: str) -> None:
+    template = """
+Parameters:
+  Image:
+    Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>
+    Default: /aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id
+Resources:
+  Group: {Type: AWS::Logs::LogGroup}
+Outputs:
+  Image: {Value: !Ref Image}
+"""
+    cloudformation = connect("cloudformation")
+    cloudformation.create_stack(StackName=unique, TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    stack = cloudformation.describe_stacks(StackName=unique)["Stacks"][0]
+
+    assert stack["Outputs"][0]["OutputValue"].startswith("ami-")
+
+
+def test_the_default_vpc_has_subnets_in_two_zones(connect: Connect) -> None:
+    ec2 = connect("ec2")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
+    chosen = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    subnets = ec2.describe_subnets(Filters=chosen)["Subnets"]
+
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) >= 2
+
+
+def test_a_repository_is_pushed_to_where_the_sandbox_answers(
+    connect: Connect, sandbox: Sandbox, unique: str
+) -> None:
+    made = connect("ecr").create_repository(repositoryName=unique)["repository"]
+
+    assert made["repositoryUri"] == f"127.0.0.1:{sandbox.port}/{unique}"

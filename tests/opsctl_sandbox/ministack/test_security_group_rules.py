@@ -1,0 +1,55 @@
+"""`AWS::EC2::SecurityGroupIngress`, which the sandbox adds to ministack."""
+
+import json
+from typing import Any
+
+from tests.opsctl_sandbox.clients import Connect
+
+
+def deploy(connect: Connect, name: str, resources: dict[str, Any], **parameters: str) -> None:
+    cloudformation = connect("cloudformation")
+    declared = {key: {"Type": "Number"} for key in parameters}
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps({"Parameters": declared, "Resources": resources}),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+
+
+def test_an_ingress_rule_of_its_own_comes_and_goes_with_its_stack(
+    connect: Connect, unique: str
+) -> None:
+    ec2 = connect("ec2")
+    group = ec2.create_security_group(GroupName=unique, Description=unique)["GroupId"]
+    rule = {
+        "Type": "AWS::EC2::SecurityGroupIngress",
+        "Properties": {
+            "GroupId": group,
+            "IpProtocol": "tcp",
+            "FromPort": 6379,
+            "ToPort": 6379,
+            "CidrIp": "10.0.0.0/8",
+        },
+    }
+
+    deploy(connect, unique, {"Rule": rule})
+    [found] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert found["IpPermissions"][0]["FromPort"] == 6379
+
+    cloudformation = connect("cloudformation")
+    cloudformation.delete_stack(StackName=unique)
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    [found] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert found["IpPermissions"] == []
+
+
+def test_ministack_still_lacks_the_type() -> None:
+    # This process never runs the sandbox's server, so ministack is as it comes.
+    from ministack.services.cloudformation import provisioners
+
+    assert "AWS::EC2::SecurityGroupIngress" not in provisioners._RESOURCE_HANDLERS
