@@ -32,7 +32,7 @@ from service.protocol.turn import Handed, Turn
 _AT_ONCE = 64  # requests of one read, before others have their turn
 
 _VERSIONS = ("1.1", "1.0")
-_PLAIN_TARGET = bytes(set(range(0x21, 0x7F)) - set(b"#"))
+_SLASH, _HASH, _QUESTION_MARK = b"/#?"  # a number is found much sooner than bytes are
 
 
 class Connection(Messages, asyncio.Protocol):
@@ -128,7 +128,12 @@ class Connection(Messages, asyncio.Protocol):
         else:
             self._reading = self.begun = True
             self._head = data
-            self._feed_head(data)
+            try:
+                self.parser.feed_data(data)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+                self._head_broke(error)
+            else:
+                self._start()
             self._reading = False
             if not self.complete:
                 self._start_early()
@@ -188,15 +193,19 @@ class Connection(Messages, asyncio.Protocol):
     def _feed_head(self, piece: bytes) -> None:
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._head_broke(error)
+        else:
+            if self.head_done:
+                self._start()
+
+    def _head_broke(self, error: Exception) -> None:
+        if isinstance(error, httptools.HttpParserError):
             self._refuse(400, "the request is not HTTP")
             return
-        except httptools.HttpParserUpgrade:
-            pass
-        if self.upgrading and self.parser.get_method() != b"CONNECT":
+        if self.parser.get_method() != b"CONNECT":
             self._without_upgrade()
-        if self.head_done:
-            self._start()
+        self._start()
 
     def _feed_body(self, piece: bytes) -> None:
         before = self._received
@@ -233,12 +242,14 @@ class Connection(Messages, asyncio.Protocol):
             self._head_size = len(self._head)
             if not self._accept_body():
                 return
-        target, query = self.url, b""
-        if b"?" in target:
-            target, _, query = target.partition(b"?")
+        url = target = self.url
+        query = b""
+        if _QUESTION_MARK in url:
+            target, _, query = url.partition(b"?")
         if (
-            target.startswith(b"/")
-            and not self.url.translate(None, _PLAIN_TARGET)
+            url[0] == _SLASH
+            and url.isascii()
+            and _HASH not in url
             and not self.rare
             and target not in self._not_short
             and self.version in _VERSIONS

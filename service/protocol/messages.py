@@ -5,7 +5,7 @@ import re
 import httptools
 
 END = b"\r\n\r\n"  # ends every head and every chunked body
-_RARE = frozenset({b"expect", b"transfer-encoding", b"content-length"})
+_NOTED = frozenset({b"connection", b"expect", b"transfer-encoding", b"content-length"})
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
@@ -22,7 +22,7 @@ class Messages:
     def _begin(self) -> None:
         """Between two messages."""
         self.begun = self.head_done = self.complete = False
-        self.rare = self.upgrading = False
+        self.rare = self.names_connection = False
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
         if self.untidy:
@@ -65,18 +65,23 @@ class Messages:
         if self.head_done:
             return  # a trailer: whatever it says, it was not there when the request was judged
         name = name.lower()
-        if name in _RARE:
-            self.rare = True
+        if name in _NOTED:
+            if name == b"connection":
+                self.names_connection = True
+            else:
+                self.rare = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self.head_done:
             raise ValueError("two messages in what should be one")
-        parser = self.parser
         self.head_done = True
-        self.version = parser.get_http_version()
-        self.keep_alive = parser.should_keep_alive() and self.version != "1.0"
-        self.upgrading = parser.should_upgrade()
+        self.keep_alive = keep_alive = self.parser.should_keep_alive()
+        if keep_alive and not self.names_connection:
+            self.version = "1.1"  # the only one that keeps a connection without being asked to
+        else:
+            self.version = self.parser.get_http_version()
+            self.keep_alive = keep_alive and self.version != "1.0"
 
     def on_chunk_header(self) -> None:
         self.chunks += 1
