@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -156,10 +155,7 @@ def uvicorn(name: str, redis_port: int, path: str) -> Iterator[Server]:
 
 
 @contextmanager
-def webdis(folder: Path, redis_port: int) -> Iterator[Server | None]:
-    if shutil.which("webdis") is None:
-        yield None
-        return
+def webdis(folder: Path, redis_port: int) -> Iterator[Server]:
     port = free_port()
     config = folder / "webdis.json"
     settings = {"redis_host": "127.0.0.1", "redis_port": redis_port, "http_host": "127.0.0.1"}

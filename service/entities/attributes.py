@@ -12,6 +12,9 @@ from service.errors import FilterError
 _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
+# What is neither syntax nor encoded, and is its own JSON between quotes: nearly every value.
+_is_plain = re.compile(r"[A-Za-z0-9_.,:;/@!*'()~=?-][A-Za-z0-9_.,:;/@!*'()~=?\[\]$ -]*").fullmatch
+
 # Beyond it a double no longer counts by ones; the same bound is in update.lua.
 NUMBER_LIMIT = 2.0**53
 NUMBER_LENGTH = 64  # characters, checked before any pattern sees the text
@@ -27,6 +30,8 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 def value(raw: str) -> bytes:
     """A text or a `[list]` as JSON."""
+    if _is_plain(raw):
+        return b'"%b"' % raw.encode()
     if not raw.startswith("["):
         return orjson.dumps(_text(raw))
     if not raw.endswith("]"):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,9 @@ ITEMS_LIMIT = 10_000  # of all lists together
 FIELDS_LIMIT = 1_000
 VALUES_LIMIT = 10_000  # keys × fields of a batch
 
+_MOST_NAMES = 2_000
+_LONGEST_NAME = 200  # of those that are remembered
+
 # What reauth puts into the exchange; a client that sends it as a parameter is not believed.
 _NOT_OURS = frozenset({"security_context"})
 
@@ -43,6 +46,7 @@ class Mapper:
     attribute: re.Pattern[str]
     scoped: bool
     now: Callable[[], datetime]
+    names: dict[str, bytes] = field(default_factory=dict)  # as JSON, by how they arrive
 
     def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
@@ -98,21 +102,43 @@ class Mapper:
         return Update(entity, changes, self._last_update())
 
     def _parameters(self, request: Request) -> list[tuple[bytes, str]]:
-        texts = [_utf8(request.query_string), _utf8(_form(request))]
+        text = _utf8(request.query_string)
+        if request.body:
+            form = _utf8(_form(request))
+            text = f"{text}&{form}" if text else form
+        if not text:
+            return []
         # Counted before anything is read: a million of them would take a second.
-        if sum(text.count("&") + 1 for text in texts if text) > ATTRIBUTES_LIMIT:
+        if text.count("&") >= ATTRIBUTES_LIMIT:
             raise FilterError(400, f"more than {ATTRIBUTES_LIMIT} attributes at once")
-        given = [
-            (self._name(name), raw)
-            for text in texts
-            for name, raw in attributes.pairs(text)
-            if name not in _NOT_OURS
-        ]
-        if sum(raw.count(",") for _, raw in given if raw[:1] in ("[", "$")) > ITEMS_LIMIT:
+        names, given, items = self.names, {}, 0
+        for parameter in text.split("&"):
+            raw_name, _, raw = parameter.partition("=")
+            name = names.get(raw_name) or self._learned(raw_name, parameter)
+            if name is None:
+                continue
+            if name in given:
+                raise FilterError(400, "an attribute is given twice")
+            given[name] = raw
+            if raw[:1] in ("[", "$"):
+                items += raw.count(",")
+        if items > ITEMS_LIMIT:
             raise FilterError(400, f"more than {ITEMS_LIMIT} items in lists at once")
-        if len(dict(given)) != len(given):
-            raise FilterError(400, "an attribute is given twice")
-        return given
+        return list(given.items())
+
+    def _learned(self, raw: str, parameter: str) -> bytes | None:
+        """The same names come again and again, so that each is decoded and judged once."""
+        if not parameter:
+            return None
+        name = decode(raw.replace("+", " "))
+        if name in _NOT_OURS:
+            return None
+        found = self._name(name)
+        if len(raw) <= _LONGEST_NAME:
+            if len(self.names) >= _MOST_NAMES:
+                self.names.clear()
+            self.names[raw] = found
+        return found
 
     def _name(self, name: str) -> bytes:
         if not self.attribute.fullmatch(name):
@@ -120,7 +146,9 @@ class Mapper:
         return orjson.dumps(name)
 
     def _last_update(self) -> bytes:
-        return orjson.dumps(self.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        now = self.now()
+        date = b"%04d-%02d-%02d" % (now.year, now.month, now.day)
+        return b'"%bT%02d:%02d:%02dZ"' % (date, now.hour, now.minute, now.second)
 
 
 def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:

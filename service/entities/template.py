@@ -16,6 +16,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _PLAIN = "[A-Za-z0-9_.~-]+"
 _LONG = 512  # what is longer is rare, and remembering it would cost memory
 _is_plain = re.compile(_PLAIN).fullmatch
+_are_plain = re.compile("[A-Za-z0-9_.~,-]+").fullmatch
 
 
 class Template:
@@ -46,12 +47,28 @@ class Template:
         first, key = raw_path[:slash], raw_path[slash:]
         known = self._known(first) if slash < _LONG else None
         if known is None or not _is_plain(key):
+            if known is not None and _are_plain(key):
+                return self._match_list(known, key)
             return self._match_encoded(raw_path)
         if not self._last_allowed(key):
             raise self._refusal(-1)
         owner, store_key, head = known
         name = key.encode()
         return owner, (Entity(store_key + name, head % name, key),), False
+
+    def _match_list(
+        self, known: tuple[str, bytes, bytes], text: str
+    ) -> tuple[str, tuple[Entity, ...], bool]:
+        if text.count(",") >= BATCH_LIMIT:
+            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
+        owner, store_key, head = known
+        entities = []
+        for key in text.split(","):
+            if not self._last_allowed(key):
+                raise self._refusal(-1)
+            name = key.encode()
+            entities.append(Entity(store_key + name, head % name, key))
+        return owner, tuple(entities), True
 
     def _begin(self, first: str) -> tuple[str, bytes, bytes] | None:
         """What a plain path means up to its last slash: owner, and how key and head begin."""

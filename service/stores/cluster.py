@@ -131,7 +131,7 @@ class ClusterStore:
                 return (await self._call(key, b"HGETALL", key),)
             except ResponseError as error:
                 scripts.refuse(error)
-        return await scripts.run(self._call, command)
+        return await scripts.run(self._call, command, together=False)
 
     async def _call(self, key: bytes, *words: bytes) -> Any:
         slot = key_slot(key)

@@ -62,4 +62,4 @@ class RedisStore:
         def call(key: bytes, *words: bytes) -> Awaitable[Any]:
             return link.call(*words)
 
-        return await scripts.run(call, command)
+        return await scripts.run(call, command, together=True)

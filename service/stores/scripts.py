@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
@@ -29,8 +29,9 @@ from service.stores.store import Conflict
 _log = logging.getLogger(__name__)
 
 REPLY_BYTES = 4 * 1024 * 1024
-# Entities of a batch that are asked for at once: as many as a request may hold in memory, should
-# each be as large as an entity may be.
+# A batch is read at once when its entities take no more memory than this in Redis; otherwise so
+# many at a time as a request may hold, should each be as large as an entity may be.
+AT_ONCE_BYTES = 8 * 1024 * 1024
 WAVE = 8
 
 Call = Callable[..., Awaitable[Any]]
@@ -43,17 +44,19 @@ class Script:
         self.digest = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
 
-REPLACE, UPDATE = Script("replace.lua"), Script("update.lua")
-SCRIPTS = (REPLACE, UPDATE)
+REPLACE, UPDATE, SIZES = (Script(f"{name}.lua") for name in ("replace", "update", "sizes"))
+SCRIPTS = (REPLACE, UPDATE, SIZES)
 _LIMITS = (b"%d" % ENTITY_BYTES, b"%d" % ENTITY_ATTRIBUTES)
 
 
-async def run(call: Call, command: Command) -> Reply:
-    """Raises Conflict, TooLarge, a FilterError for what Redis refuses, or Unavailable."""
+async def run(call: Call, command: Command, *, together: bool) -> Reply:
+    """`together` when one server has all keys.
+
+    Raises Conflict, TooLarge, a FilterError for what Redis refuses, or Unavailable."""
     try:
         match command:
             case Read():
-                return await _read_all(call, command)
+                return await _read_all(call, command, together)
             case Replace(entity=entity, attributes=attributes, last_update=last_update):
                 members = [part for member in attributes for part in member]
                 arguments = (entity.store_key, last_update, *members)
@@ -85,31 +88,51 @@ async def _update(call: Call, command: Update) -> None:
         raise Conflict(outcome)
 
 
-async def _read_all(call: Call, command: Read) -> list[Hash]:
+async def _read_all(call: Call, command: Read, together: bool) -> list[Hash]:
+    entities, fields = command.entities, command.fields
+    wave = WAVE
+    if together and len(entities) > WAVE and await _are_small(call, entities):
+        wave = len(entities)
     replies: list[Hash] = []
     size = 0
-    for begin in range(0, len(command.entities), WAVE):
-        wave = command.entities[begin : begin + WAVE]
-        found = await asyncio.gather(*[_read(call, one, command.fields) for one in wave])
-        size += sum(len(part) for reply in found for part in reply)
+    for begin in range(0, len(entities), wave):
+        found = await _read(call, entities[begin : begin + wave], fields)
+        replies += found
+        size += sum([sum(map(len, reply)) for reply in found])
         if size > REPLY_BYTES and command.batch:
             detail = f"the entities are larger than {REPLY_BYTES} bytes together: ask for fewer"
             raise FilterError(400, detail)
-        replies += found
     return replies
 
 
-async def _read(call: Call, entity: Entity, fields: tuple[bytes, ...] | None) -> list[bytes]:
-    key = entity.store_key
+async def _are_small(call: Call, entities: Sequence[Entity]) -> bool:
+    keys = [entity.store_key for entity in entities]
+    count = b"%d" % len(keys)
+    limit = b"%d" % AT_ONCE_BYTES
+    try:
+        size = await call(keys[0], b"EVALSHA", SIZES.digest, count, *keys, limit)
+    except ResponseError:
+        return False  # it may not ask: then as if they were large
+    return bool(size <= AT_ONCE_BYTES)
+
+
+async def _read(
+    call: Call, entities: Sequence[Entity], fields: tuple[bytes, ...] | None
+) -> Sequence[Hash]:
     if fields is None:
-        return cast(list[bytes], await call(key, b"HGETALL", key))
+        return await asyncio.gather(*[call(e.store_key, b"HGETALL", e.store_key) for e in entities])
     names = (LAST_UPDATE, *fields)
-    values = await call(key, b"HMGET", key, *names)
+    rows = await asyncio.gather(
+        *[call(e.store_key, b"HMGET", e.store_key, *names) for e in entities]
+    )
     return [
-        part
-        for name, value in zip(names, values, strict=True)
-        if value is not None
-        for part in (name, value)
+        [
+            part
+            for name, value in zip(names, values, strict=True)
+            if value is not None
+            for part in (name, value)
+        ]
+        for values in rows
     ]
 
 

@@ -24,7 +24,7 @@ KEY = Entity(b"test_connection")
 )
 def test_what_this_server_cannot_do_now_is_no_answer(refusal: str) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"+OK\r\n" * 3)  # to both scripts and HELLO
+        writer.write(b"+OK\r\n" * 4)  # to the scripts and HELLO
         while data := await reader.read(65536):
             if b"EVALSHA" in data:
                 writer.write(f"-{refusal}\r\n".encode())
@@ -64,7 +64,7 @@ def test_a_server_that_leaves_in_the_middle_of_the_greeting_is_asked_again() -> 
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         greeted.append(await reader.read(65536))
-        writer.write(b"+OK\r\n" * (2 if len(greeted) == 1 else 3))  # HELLO is the third
+        writer.write(b"+OK\r\n" * (3 if len(greeted) == 1 else 4))  # HELLO is the fourth
         if len(greeted) > 1:
             await reader.read()
             left.set()
