@@ -10,14 +10,7 @@ from pathlib import Path
 
 TOOLS = ("wrk", "webdis")
 # Those that a plain system lacks.
-PACKAGES = (
-    "wrk",
-    "webdis",
-    "libluajit-5.1-2",
-    "libluajit-5.1-common",
-    "libhiredis0.14",
-    "libb64-0d",
-)
+LIBRARIES = ("libluajit-5.1-2", "libluajit-5.1-common", "libhiredis0.14", "libb64-0d")
 
 
 def find() -> None:

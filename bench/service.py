@@ -144,7 +144,7 @@ def _report_gets(gets: dict[str, list[Visit]], memory: float) -> int:
             Row("requests/s / bare ASGI", rate / _middle(gets, "bare", "rate"), 0.8, 1.0, True),
             Row(
                 "requests/s / FastAPI + redis-py",
-                rate / _middle(gets, "plain", "rate"),
+                rate / plain,
                 7.5,
                 10,
                 True,

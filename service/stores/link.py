@@ -36,6 +36,8 @@ MOVING = (AskError, ClusterDownError, TryAgainError)  # MOVED is an AskError
 
 _BROKEN = (RedisError, OSError, RuntimeError)  # the last is uvloop's of a closed transport
 
+_TURNS = 5
+
 # Redis 6 wraps what a script was refused; these are the classes of redis-py.
 _IN_SCRIPT = re.compile(r"Error running script .*?-(READONLY|MASTERDOWN|OOM)\b")
 _OF_SCRIPT: Mapping[str, type[ResponseError]] = {
@@ -96,8 +98,9 @@ class Link:
         if self._lost is None:
             self._fail("closed")  # lost since the call
             return
+        if len(self._waiting) == len(outgoing):
+            self._progress = self._loop.time()  # nobody waited before
         if self._watch is None:
-            self._progress = self._loop.time()
             self._watch = self._loop.call_later(self._timeout, self._look)
         sending = self._connection.send_packed_command(outgoing, check_health=False)
         try:
@@ -108,11 +111,13 @@ class Link:
         except _BROKEN as error:
             self._fail(reason(error))
         else:
-            self._spawn(self._finish(waits_for, sending))
+            if waits_for is None:
+                self._spawn(self._finish(sending))
+            else:
+                waits_for.add_done_callback(lambda _: self._spawn(self._finish(sending)))
 
-    async def _finish(self, waits_for: Any, sending: Coroutine[Any, Any, None]) -> None:
+    async def _finish(self, sending: Coroutine[Any, Any, None]) -> None:
         try:
-            await (asyncio.sleep(0) if waits_for is None else waits_for)
             await rest_of(sending)
         except _BROKEN as error:
             self._fail(reason(error))
@@ -151,11 +156,14 @@ class Link:
             self._watch = self._loop.call_later(self._timeout - silent, self._look)
         else:
             # It may be this loop that was slow and not the server: read once more, then judge.
-            self._watch = self._loop.call_later(0.002, self._judge, self._progress)
+            self._watch = self._loop.call_later(0.002, self._judge, self._progress, _TURNS)
 
-    def _judge(self, progress: float) -> None:
+    def _judge(self, progress: float, turns: int) -> None:
+        """After so many turns of the loop, as what was received passes through a stream's task."""
         self._watch = None
-        if self._progress == progress:
+        if self._progress == progress and turns:
+            self._watch = self._loop.call_later(0, self._judge, progress, turns - 1)
+        elif self._progress == progress:
             self._fail(f"no reply within {self._timeout:g} s")
         elif self._waiting:
             self._watch = self._loop.call_later(self._timeout, self._look)

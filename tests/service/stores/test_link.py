@@ -78,3 +78,22 @@ def test_a_server_that_leaves_in_the_middle_of_the_greeting_is_asked_again() -> 
         server.close()
 
     asyncio.run(run())
+
+
+def test_more_than_a_socket_takes_at_once_is_sent_all_the_same(
+    redis_of_one_test: StartRedis,
+) -> None:
+    redis = redis_of_one_test()
+
+    async def run() -> None:
+        async with opened(redis.address) as store:
+            value = b'"%b"' % (b"x" * 400_000)
+            for _ in range(3):
+                writes = [
+                    store.execute(Replace(Entity(b"test_link, %d" % n), ((b'"a"', value),), b'"t"'))
+                    for n in range(40)
+                ]
+                await asyncio.gather(*writes)
+            assert store.status()["losses"] == 0
+
+    asyncio.run(run())
