@@ -13,7 +13,7 @@ _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 # What is neither syntax nor encoded, and is its own JSON between quotes: nearly every value.
-_is_plain = re.compile(r"[A-Za-z0-9_.,:;/@!*'()~=?-][A-Za-z0-9_.,:;/@!*'()~=?\[\]$ -]*").fullmatch
+is_plain = re.compile(r"[A-Za-z0-9_.,:;/@!*'()~=?-][A-Za-z0-9_.,:;/@!*'()~=?\[\]$ -]*").fullmatch
 
 # Beyond it a double no longer counts by ones; the same bound is in update.lua.
 NUMBER_LIMIT = 2.0**53
@@ -30,7 +30,7 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 def value(raw: str) -> bytes:
     """A text or a `[list]` as JSON."""
-    if _is_plain(raw):
+    if is_plain(raw):
         return b'"%b"' % raw.encode()
     if not raw.startswith("["):
         return orjson.dumps(_text(raw))

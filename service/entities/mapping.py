@@ -13,6 +13,7 @@ from service.entities import attributes
 from service.entities.commands import (
     ENTITY_BYTES,
     METHODS,
+    Change,
     Command,
     Delete,
     Entity,
@@ -92,26 +93,36 @@ class Mapper:
         return None
 
     def _replace(self, entity: Entity, request: Request) -> Replace:
-        given = tuple((name, _plain(raw)) for name, raw in self._parameters(request))
-        if sum(len(name) + len(value) for name, value in given) > ENTITY_BYTES:
+        given = {
+            name: value if type(value) is bytes else _text_or_list(value)
+            for name, value in self._parameters(request).items()
+        }
+        if sum(map(len, given)) + sum(map(len, given.values())) > ENTITY_BYTES:
             raise TooLarge()
-        return Replace(entity, given, self._last_update())
+        return Replace(entity, tuple(given.items()), self._last_update())
 
     def _update(self, entity: Entity, request: Request) -> Update:
-        changes = tuple(attributes.change(name, raw) for name, raw in self._parameters(request))
+        changes = tuple(
+            Change(name, "set", value)
+            if isinstance(value, bytes)
+            else attributes.change(name, value)
+            for name, value in self._parameters(request).items()
+        )
         return Update(entity, changes, self._last_update())
 
-    def _parameters(self, request: Request) -> list[tuple[bytes, str]]:
+    def _parameters(self, request: Request) -> dict[bytes, bytes | str]:
+        """By name as JSON: a plain text as JSON, whatever else as it came."""
         text = _utf8(request.query_string)
         if request.body:
             form = _utf8(_form(request))
             text = f"{text}&{form}" if text else form
         if not text:
-            return []
+            return {}
         # Counted before anything is read: a million of them would take a second.
         if text.count("&") >= ATTRIBUTES_LIMIT:
             raise FilterError(400, f"more than {ATTRIBUTES_LIMIT} attributes at once")
-        names, given, items = self.names, {}, 0
+        names, is_plain, items = self.names, attributes.is_plain, 0
+        given: dict[bytes, bytes | str] = {}
         for parameter in text.split("&"):
             raw_name, _, raw = parameter.partition("=")
             name = names.get(raw_name) or self._learned(raw_name, parameter)
@@ -119,12 +130,14 @@ class Mapper:
                 continue
             if name in given:
                 raise FilterError(400, "an attribute is given twice")
-            given[name] = raw
-            if raw[:1] in ("[", "$"):
-                items += raw.count(",")
+            if is_plain(raw):
+                given[name] = b'"%b"' % raw.encode()
+            else:
+                given[name] = raw
+                items += raw.count(",") if raw[:1] in ("[", "$") else 0
         if items > ITEMS_LIMIT:
             raise FilterError(400, f"more than {ITEMS_LIMIT} items in lists at once")
-        return list(given.items())
+        return given
 
     def _learned(self, raw: str, parameter: str) -> bytes | None:
         """The same names come again and again, so that each is decoded and judged once."""
@@ -177,7 +190,7 @@ def _get(mapping: Any, name: str) -> Any:
     return next((v for k, v in mapping.items() if str(k).lower() == name), None)
 
 
-def _plain(raw: str) -> bytes:
+def _text_or_list(raw: Any) -> bytes:
     if raw.startswith("$"):
         raise FilterError(400, "PUT replaces: a $ command belongs into POST, a text is %24…")
     return attributes.value(raw)

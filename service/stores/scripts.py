@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -58,9 +59,8 @@ async def run(call: Call, command: Command, *, together: bool) -> Reply:
             case Read():
                 return await _read_all(call, command, together)
             case Replace(entity=entity, attributes=attributes, last_update=last_update):
-                members = [part for member in attributes for part in member]
-                arguments = (entity.store_key, last_update, *members)
-                return bool(await _script(call, REPLACE, *arguments))
+                key, members = entity.store_key, chain.from_iterable(attributes)
+                return bool(await _script(call, REPLACE, key, last_update, *members))
             case Update():
                 await _update(call, command)
             case Delete():
