@@ -95,13 +95,17 @@ class Followed:
         connection: Connection = scope["state"]["connection"]
         handed: Handed = connection.turn  # type: ignore[assignment] # by _hand_over
 
+        async def receiving() -> Mapping[str, Any]:
+            return {"type": "http.disconnect"} if handed.answered else await receive()
+
         async def sending(message: dict[str, Any]) -> None:
-            handed.started = True
-            await send(message)
+            if not handed.answered:  # it was refused since, and something was written
+                handed.started = True
+                await send(message)
 
         # Without trailers, which uvicorn's class adds to the list when they come.
         scope = {**scope, "headers": connection.headers}
         try:
-            await self._application(scope, receive, sending)
+            await self._application(scope, receiving, sending)
         finally:
             connection.loop.call_soon(connection.handed_back, handed)
