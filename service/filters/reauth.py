@@ -20,6 +20,8 @@ from service.errors import CaddyfileError, FilterError
 if TYPE_CHECKING:
     from service.auth.backends import Backend
 
+MAY_REPEAT = True  # each occurrence is a rule
+
 _CONTEXT = b"security_context"
 
 

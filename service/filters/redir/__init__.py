@@ -17,6 +17,8 @@ from service.chain import Exchange, Filter, Handler, Request, Response, Site
 from service.errors import CaddyfileError, FilterError
 from service.filters.redir.placeholders import fill
 
+MAY_REPEAT = True
+
 CODES = ("300", "301", "302", "303", "304", "305", "307", "308")
 DEFAULT_CODE = "301"
 HEALTH = "/health.txt"
