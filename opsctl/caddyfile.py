@@ -75,9 +75,10 @@ def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_
     if findings:
         raise TemplateError(
             "\n".join(findings),
-            hint="values come from `caddyfile.variables`; capitals that are no name: small letters",
+            hint="set the value in `caddyfile.variables`; "
+            "write words that are not variables in lower case",
         )
-    return _NAME.sub(lambda found: variables.get(found[0], found[0]), template)
+    return _NAME.sub(lambda match: variables.get(match[0], match[0]), template)
 
 
 def diff(old: str, new: str, *, old_name: str = "released", new_name: str = "now") -> list[str]:

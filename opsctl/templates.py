@@ -52,7 +52,7 @@ def _environment() -> "jinja2.Environment":
 def _json(value: Any) -> str:
     """A JSON value, which is a YAML value that nothing in it can break out of."""
     return _UNPRINTABLE.sub(
-        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False)
+        lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False)
     )
 
 

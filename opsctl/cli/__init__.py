@@ -60,7 +60,7 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     try:
-        return installed("opsctl")
+        return installed("opsctl-ecs")
     except ImportError:
         return "0+checkout"
 

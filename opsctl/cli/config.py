@@ -20,7 +20,7 @@ def check(context: typer.Context) -> None:
     chosen = [invocation.environment]
     if invocation.environment is None:
         chosen += load.environments(invocation.path)
-    told: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     for environment in chosen:
         loaded = load.load(
             invocation.path,
@@ -28,10 +28,10 @@ def check(context: typer.Context) -> None:
             environ=invocation.environ,
             overrides=invocation.overrides,
         )
-        told |= dict.fromkeys(loaded.warnings)
-    for warning in told:
+        warnings |= dict.fromkeys(loaded.warnings)
+    for warning in warnings:
         console.warn(warning)
-    console.emit("config_check", environments=chosen, warnings=list(told))
+    console.emit("config_check", environments=chosen, warnings=list(warnings))
     names = ", ".join(f"`{name}`" for name in chosen if name)
     console.say(f"`{invocation.path}` is valid{f', with {names}' if names else ''}")
 

@@ -7,16 +7,20 @@ import typer
 from opsctl.cli import stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers
-from opsctl.stacks import ecs
+from opsctl.rollout import ecs
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
 
+NewAmi = Annotated[bool, typer.Option("--new-ami", help="Take the newest image for the instances.")]
+
+
 @app.command()
-def plan(context: typer.Context) -> int:
+def plan(context: typer.Context, new_ami: NewAmi = False) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    return stack.plan(invocation, ecs.preview(invocation.clients, invocation.config))
+    procedure = ecs.preview(invocation.clients, invocation.config, new_image=new_ami)
+    return stack.plan(invocation, procedure)
 
 
 @app.command()
@@ -25,13 +29,14 @@ def up(
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
+    new_ami: NewAmi = False,
 ) -> int:
     """Create or update the repository and the service, and follow them to their end."""
     if dry_run:
-        return plan(context)
+        return plan(context, new_ami)
     invocation = opened(context)
     invocation.warn()
-    procedure = ecs.up(invocation.clients, invocation.config)
+    procedure = ecs.up(invocation.clients, invocation.config, new_image=new_ami)
     stack.change(invocation, procedure, Answers(yes, confirm or ()))
     return stack.status(invocation, "ecs")
 

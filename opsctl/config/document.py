@@ -83,7 +83,7 @@ def parse(text: str, file: str) -> Document:
     reader = _Reader(file)
     data = reader.read(root, ())
     if not isinstance(data, dict) and not reader.findings:
-        reader.findings.append(f"{_place(file, root.start_mark)} a mapping of sections is wanted")
+        reader.findings.append(f"{_place(file, root.start_mark)} expected a mapping of sections")
     if reader.findings:
         raise _broken(file, reader.findings)
     return Document(data, reader.keys, reader.values)
@@ -118,7 +118,7 @@ def _broken(file: str, findings: list[str]) -> ConfigError:
     count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
     return ConfigError(
         f"`{file}` cannot be read: {count}",
-        hint="mend it there, then: opsctl config check",
+        hint="fix it, then run: opsctl config check",
         findings=findings,
     )
 

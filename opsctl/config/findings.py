@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from opsctl.config.document import Path, scalar, written
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
-_WANTED = {
+_EXPECTED = {
     "int_type": "a whole number",
     "string_type": "text (in quotes)",
     "bool_type": "true or false",
@@ -41,15 +41,15 @@ def looks_secret(name: str) -> bool:
 def sentences(
     errors: Iterable[Mapping[str, Any]], data: object, model: type[BaseModel]
 ) -> dict[Path, str]:
-    """One sentence for each refused path; the branches of a union are told together."""
-    told: dict[Path, list[Mapping[str, Any]]] = {}
+    """One sentence for each refused path; the branches of a union go together."""
+    by_path: dict[Path, list[Mapping[str, Any]]] = {}
     for error in errors:
-        told.setdefault(real_path(error, data), []).append(error)
+        by_path.setdefault(real_path(error, data), []).append(error)
     return {
         path: _sentence(path, _deepest(group), model)
-        for path, group in told.items()
-        # A union's branch that fits better says more than `a literal is wanted`.
-        if not any(other[: len(path)] == path and other != path for other in told)
+        for path, group in by_path.items()
+        # A union's branch that fits better says more than `expected a literal`.
+        if not any(other[: len(path)] == path and other != path for other in by_path)
     }
 
 
@@ -88,16 +88,16 @@ def _sentence(path: Path, group: list[Mapping[str, Any]], model: type[BaseModel]
         return "is required"
     if kind == "extra_forbidden":
         return f"unknown key, {nearest(str(path[-1]), _keys_at(model, path[:-1]))}"
-    found = "found something else" if is_secret(path) else f"found {_shown(group[0]['input'])}"
+    value = "found something else" if is_secret(path) else f"found {_shown(group[0]['input'])}"
     if kind == "value_error" and not is_secret(path):
-        return f"{found}: {group[0]['ctx']['error']}"
-    return f"{found}, allowed: {' or '.join(dict.fromkeys(_allowed(error) for error in group))}"
+        return f"{value}: {group[0]['ctx']['error']}"
+    return f"{value}, allowed: {' or '.join(dict.fromkeys(_allowed(error) for error in group))}"
 
 
 def _allowed(error: Mapping[str, Any]) -> str:
     kind, message = error["type"], str(error["msg"])
-    if kind in _WANTED:
-        return _WANTED[kind]
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
     if kind == "literal_error":
         return str(error["ctx"]["expected"]).replace("'", "")
     if kind == "string_pattern_mismatch":
@@ -130,6 +130,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) in (Union, types.UnionType, list):
-        found = (_model_in(inner) for inner in get_args(annotation))
-        return next((model for model in found if model is not None), None)
+        models = (_model_in(inner) for inner in get_args(annotation))
+        return next((model for model in models if model is not None), None)
     return None

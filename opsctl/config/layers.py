@@ -78,20 +78,20 @@ def place(layers: Sequence[Layer], path: Path) -> str:
     for length in range(len(path), 0, -1):
         for layer in reversed(layers):
             for places in (layer.values, layer.keys):
-                if (found := places.get(path[:length])) is not None:
-                    return found
+                if (origin := places.get(path[:length])) is not None:
+                    return origin
     return layers[0].values.get((), "")
 
 
 def key_place(layers: Sequence[Layer], path: Path) -> str:
     """The place of the key, or of what is set below it: `--set` has no line for the parents."""
-    found = (
+    origins = (
         at
         for layer in reversed(layers)
         for key, at in layer.keys.items()
         if key[: len(path)] == path
     )
-    return next(found, None) or place(layers, path)
+    return next(origins, None) or place(layers, path)
 
 
 def origin(layers: Sequence[Layer], path: Path) -> Origin:

@@ -7,7 +7,7 @@ from math import ceil
 from opsctl.config import instances
 from opsctl.config.document import Path
 from opsctl.config.findings import looks_secret
-from opsctl.config.model import Config
+from opsctl.config.model import ENGINE_VERSIONS, Config
 
 # No longer sold, or refused for new clusters:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
@@ -45,6 +45,12 @@ def _cache(config: Config) -> Iterator[Finding]:
     elif rest.split(".")[0] in _OLD_CACHE_FAMILIES:
         yield Finding(
             ("db", "node_type"), f"AWS no longer sells `{db.node_type}`; take cache.t4g.micro"
+        )
+    versions = ENGINE_VERSIONS[db.engine]
+    if db.version not in versions:
+        yield Finding(
+            ("db", "engine_version"),
+            f"found `{db.version}`, allowed for {db.engine}: {', '.join(versions)}",
         )
     if db.kind == "cluster":
         yield from _single_cluster(config)
@@ -123,26 +129,45 @@ def _sizes(config: Config) -> Iterator[Finding]:
 
 def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
     ecs, compute = config.ecs, config.compute
-    each = kind.holds(ecs.cpu, ecs.memory) if ecs.host_ports == "dynamic" else 1
+    per_instance = kind.holds(ecs.cpu, ecs.memory) if ecs.host_ports == "dynamic" else 1
     count = compute.maximum if compute.capacity_provider else compute.desired
-    room, wanted = each * count, ecs.desired_count
-    fewest = ceil(wanted * ecs.minimum_healthy_percent / 100)
-    most = wanted * ecs.maximum_percent // 100
-    told = (
-        f"{wanted} tasks x {ecs.cpu} CPU, {ecs.memory} MiB at {ecs.minimum_healthy_percent}/"
+    room, tasks = per_instance * count, ecs.desired_count
+    fewest = ceil(tasks * ecs.minimum_healthy_percent / 100)
+    most = tasks * ecs.maximum_percent // 100
+    arithmetic = (
+        f"{tasks} tasks x {ecs.cpu} CPU, {ecs.memory} MiB at {ecs.minimum_healthy_percent}/"
         f"{ecs.maximum_percent} %: {count} x {kind.name} hold {room}"
     )
-    if wanted > room:
+    if tasks > room:
         yield Finding(
             ("ecs", "desired_count"),
-            f"{told}; choose larger instances, more of them, fewer or smaller tasks",
+            f"{arithmetic}; choose larger instances, more of them, fewer or smaller tasks",
         )
-    elif wanted and fewest >= wanted and min(most, room) <= wanted:
+    elif tasks and fewest >= tasks and min(most, room) <= tasks:
         yield Finding(
             ("ecs", "minimum_healthy_percent"),
-            f"{told}, so no task can ever be replaced; choose "
-            f"minimum_healthy_percent {100 * (wanted - 1) // wanted} or less, a larger "
+            f"{arithmetic}, so no task can ever be replaced; choose "
+            f"minimum_healthy_percent {100 * (tasks - 1) // tasks} or less, a larger "
             "maximum_percent and room for one more task",
+        )
+
+
+def _instances(config: Config) -> Iterator[Finding]:
+    compute = config.compute
+    arm = compute.architecture == "arm64"
+    if "/ecs/optimized-ami/" in compute.image and ("/arm64/" in compute.image) != arm:
+        yield Finding(
+            ("compute", "ami"),
+            f"this image is not for {compute.architecture}; leave `compute.ami` out to have the "
+            "newest one that is",
+        )
+    # botocore: a provider's name "can't be prefixed with aws, ecs, or fargate", and CloudFormation
+    # makes the name from the stack's.
+    if compute.capacity_provider and config.system.startswith(("aws", "ecs", "fargate")):
+        yield Finding(
+            ("compute", "capacity_provider"),
+            "AWS refuses a capacity provider whose name begins with aws, ecs or fargate; "
+            "choose another `name`",
         )
 
 
@@ -181,9 +206,16 @@ def _doubts(config: Config) -> Iterator[Finding]:
     if compute.launch == "configuration":
         text = "accounts made since 2024-10-01 cannot create launch configurations"
         yield Finding(("compute", "launch"), text, refuses=False)
-    if compute.maximum <= compute.desired:
-        text = f"leaves no room to replace an instance before one of {compute.desired} leaves"
-        yield Finding(("compute", "maximum"), text, refuses=False)
+    kind = instances.find(compute.instance_type)
+    if compute.maximum <= compute.desired and kind is not None:
+        # An instance leaves before its replacement comes, so the others must hold its tasks.
+        others = (compute.desired - 1) * kind.holds(config.ecs.cpu, config.ecs.memory)
+        if others < config.ecs.desired_count:
+            text = (
+                f"an instance cannot be replaced: {compute.desired - 1} of {compute.desired} hold "
+                f"{others} of {config.ecs.desired_count} tasks; {compute.desired + 1} would do"
+            )
+            yield Finding(("compute", "maximum"), text, refuses=False)
 
 
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
@@ -191,6 +223,7 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _cache,
     _ports,
     _sizes,
+    _instances,
     _image,
     _secrets,
     _doubts,

@@ -1,4 +1,4 @@
-"""`opsctl.yaml` -> Loaded: layers merged, names derived, every error told at once."""
+"""`opsctl.yaml` -> Loaded: layers merged, names derived, every error errors at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,31 +57,33 @@ def link(
     stack += layers.from_environment(environ)
     stack += layers.settings(overrides, "flag", "--set")
     data = layers.merge(stack)
-    told = _structure(file) | _reserved(data)
+    errors = _structure(file) | _reserved(data)
     derived = names.derive(data, environment)
     config, refused = _validate({**data, "environment": environment})
-    told |= refused | _names(data, set(refused) | (derived if ("name",) in refused else set()))
-    if config is None or told:
-        raise _refused(stack, told)
+    errors |= refused | _names(data, set(refused) | (derived if ("name",) in refused else set()))
+    if config is None or errors:
+        raise _refused(stack, errors)
     checked = limits.check(config)
-    if any(finding.refuses for finding in checked):
-        raise _refused(stack, {finding.path: finding.text for finding in checked})
-    warnings = tuple(_line(stack, finding.path, finding.text) for finding in checked)
+    warnings = tuple(
+        _line(stack, finding.path, finding.text) for finding in checked if not finding.refuses
+    )
+    if refusals := {finding.path: finding.text for finding in checked if finding.refuses}:
+        raise _refused(stack, refusals, warnings)
     return Loaded(config, _origins(config, stack, derived), warnings)
 
 
 def leaves(section: BaseModel, path: Path = ()) -> list[tuple[Path, Any]]:
     """Every value of the config under its path; lists are values, free mappings are not."""
-    found: list[tuple[Path, Any]] = []
+    values: list[tuple[Path, Any]] = []
     for name in type(section).model_fields:
         value, here = getattr(section, name), (*path, name)
         if isinstance(value, BaseModel):
-            found += leaves(value, here)
+            values += leaves(value, here)
         elif isinstance(value, dict) and value:
-            found += [((*here, key), value[key]) for key in value]
+            values += [((*here, key), value[key]) for key in value]
         else:
-            found.append((here, value))
-    return found
+            values.append((here, value))
+    return values
 
 
 def dotted(path: Path) -> str:
@@ -100,13 +102,13 @@ def _structure(file: Document) -> dict[Path, str]:
     overlays = file.data.get("environments", {})
     if not isinstance(overlays, dict):
         return {("environments",): "allowed: a mapping of environment names to sections"}
-    told: dict[Path, str] = {}
+    errors: dict[Path, str] = {}
     for name, overlay in overlays.items():
         if not names.ENVIRONMENT.fullmatch(name):
-            told[("environments", name)] = f"allowed: {names.ENVIRONMENT_WORDS}"
+            errors[("environments", name)] = f"allowed: {names.ENVIRONMENT_WORDS}"
         elif not isinstance(overlay, dict):
-            told[("environments", name)] = "allowed: a mapping of sections"
-    return told
+            errors[("environments", name)] = "allowed: a mapping of sections"
+    return errors
 
 
 def _reserved(data: dict[str, Any]) -> dict[Path, str]:
@@ -118,24 +120,32 @@ def _reserved(data: dict[str, Any]) -> dict[Path, str]:
 def _names(data: Mapping[str, Any], refused: set[Path]) -> dict[Path, str]:
     section = data.get("db")
     group = isinstance(section, dict) and section.get("kind") == "replication_group"
-    told: dict[Path, str] = {}
+    errors: dict[Path, str] = {}
     for path in [path for path in names.LIMITS if path not in refused]:
         value: Any = data
         for piece in path:
             value = value.get(piece) if isinstance(value, Mapping) else None
         if isinstance(value, str) and (why := names.refused(path, value, replication_group=group)):
-            told[path] = why
-    return told
+            errors[path] = why
+    return errors
 
 
-def _refused(stack: Sequence[Layer], told: Mapping[Path, str]) -> ConfigError:
-    lines = sorted((_line(stack, path, text) for path, text in told.items()), key=_file_order)
-    count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
+def _refused(
+    stack: Sequence[Layer], errors: Mapping[Path, str], warnings: Sequence[str] = ()
+) -> ConfigError:
+    """Warnings are told, too, and counted apart."""
+    lines = sorted((_line(stack, path, text) for path, text in errors.items()), key=_file_order)
+    count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
     return ConfigError(
         f"the config has {count}",
-        hint="every key and what it allows: opsctl.example.yaml, opsctl config schema",
-        findings=lines,
+        hint="for every key and what it allows, see opsctl.example.yaml, or run: "
+        "opsctl config schema",
+        findings=[*lines, *(f"warning: {warning}" for warning in warnings)],
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _line(stack: Sequence[Layer], path: Path, text: str) -> str:

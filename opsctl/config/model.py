@@ -49,6 +49,21 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$"}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+# Ranges are those of the APIs, as botocore's models and the resource schemas have them; a test
+# holds every number here against the schemas.
+HealthInterval = Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(seconds=300))]
+CheckTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))]
+StartPeriod = Annotated[Duration, Field(ge=timedelta(), le=timedelta(seconds=300))]
+Delay = Annotated[Duration, Field(ge=timedelta(), le=timedelta(hours=1))]
+SignalTimeout = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=12))]
+Cooldown = Annotated[Duration, Field(ge=timedelta(), le=timedelta(days=1))]
+StopTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(minutes=10))]
+_ECS_IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023"
+# Oldest first. https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html
+ENGINE_VERSIONS = {
+    "redis": ("5.0.6", "6.0", "6.2", "7.0", "7.1"),
+    "valkey": ("7.2", "8.0", "8.1", "8.2"),
+}
 # A secret is a reference, resolved where it is used: ssm:/path, secretsmanager:name, env:NAME.
 _REFERENCE = (
     r"^(ssm:/[A-Za-z0-9_./-]+|secretsmanager:[A-Za-z0-9/_+=.@:-]+(#[A-Za-z0-9_.-]+)?"
@@ -58,6 +73,10 @@ SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
 Cidr = Annotated[str, AfterValidator(_network)]
 # strict: `no` is text and "8" is not a number; a list may fill a tuple all the same.
 PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
+
+
+_IMAGE = r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$"
+ImageReference = Annotated[Text, Field(pattern=_IMAGE)]
 
 
 class Section(BaseModel):
@@ -81,7 +100,7 @@ class Db(Section):
     name: Text = ""
     kind: Literal["cluster", "replication_group"] = "cluster"
     engine: Literal["redis", "valkey"] = "redis"
-    engine_version: Text = "7.1"
+    engine_version: Text | None = None
     node_type: Text = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
     availability_zone: Text | None = None
@@ -96,6 +115,11 @@ class Db(Section):
     user: Text | None = None
     password: SecretReference | None = None
 
+    @property
+    def version(self) -> str:
+        """The engine's version: the newest that this table knows, unless one is written."""
+        return self.engine_version or ENGINE_VERSIONS[self.engine][-1]
+
 
 class ServiceRole(Section):
     create: bool = False
@@ -103,11 +127,16 @@ class ServiceRole(Section):
 
 
 class HealthCheck(Section):
-    command: list[Text] | None = None
-    interval: Duration = timedelta(seconds=30)
-    timeout: Duration = timedelta(seconds=5)
+    # ECS does not look at the check inside an image; without this one a task that answers
+    # nothing but errors stays healthy for ever.
+    command: list[Text] | None = [
+        *("CMD", "python", "-c"),
+        "import urllib.request as u; u.urlopen('http://127.0.0.1:80/health.txt', timeout=4)",
+    ]
+    interval: HealthInterval = timedelta(seconds=30)
+    timeout: CheckTimeout = timedelta(seconds=5)
     retries: Annotated[int, Field(ge=1, le=10)] = 3
-    start_period: Duration = timedelta(seconds=15)
+    start_period: StartPeriod = timedelta(seconds=15)
 
 
 class Breaker(Section):
@@ -122,17 +151,17 @@ class Ecs(Section):
     task_definition_name: Text = ""
     container_name: Text = ""
     desired_count: Annotated[int, Field(ge=0, le=5000)] = 8
-    minimum_healthy_percent: Annotated[int, Field(ge=0, le=200)] = 100
+    minimum_healthy_percent: Annotated[int, Field(ge=0, le=100)] = 100
     maximum_percent: Annotated[int, Field(ge=100, le=1000)] = 200
     placement: list[Text] = ["attribute:ecs.availability-zone", "instanceId"]
     cpu: Annotated[int, Field(ge=1)] = 512
     memory: Annotated[int, Field(ge=6)] = 400
-    nofile: Annotated[int, Field(ge=1024)] = 1_024_000
+    nofile: Annotated[int, Field(ge=1024, le=1_048_576)] = 1_024_000
     ports: list[Port] = [80, 8082]
     host_ports: Literal["dynamic", "fixed"] = "dynamic"
     environment: dict[str, Text] = {}
     secrets: dict[str, SecretReference] = {}
-    stop_timeout: Duration = timedelta(seconds=30)
+    stop_timeout: StopTimeout = timedelta(seconds=30)
     read_only_root: bool = True
     health_check: HealthCheck = HealthCheck()
     breaker: Breaker = Breaker()
@@ -156,7 +185,9 @@ class Volume(Section):
 
 class Compute(Section):
     instance_type: Text = "t3.xlarge"
-    ami: Text = "ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    ami: Annotated[Text, Field(pattern=r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$")] | None = (
+        None
+    )
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     key_pair: Text | None = None
     launch: Literal["template", "configuration"] = "template"
@@ -166,23 +197,31 @@ class Compute(Section):
     desired: Annotated[int, Field(ge=0)] = 2
     minimum: Annotated[int, Field(ge=0)] = 0
     maximum: Annotated[int, Field(ge=0)] = 2
-    cooldown: Duration = timedelta(seconds=300)
-    health_check: Literal["EC2", "ELB"] = "EC2"
-    health_check_grace: Duration = timedelta(minutes=5)
+    cooldown: Cooldown = timedelta(seconds=300)
+    # ELB would look at load balancers attached to the group, and ECS attaches none to it:
+    # docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html
+    health_check: Literal["EC2"] = "EC2"
+    health_check_grace: Cooldown = timedelta(minutes=5)
     subnets: list[Text] | None = None
     volume: Volume = Volume()
-    metadata_hop_limit: Annotated[int, Field(ge=1, le=64)] = 2
+    metadata_hop_limit: Annotated[int, Field(ge=1, le=64)] = 1
     dynamic_port_range: PortRange = (32768, 60999)
     ingress: Literal["described"] | list[Ingress] = []
     capacity_provider: bool = False
-    signal_timeout: Duration = timedelta(minutes=15)
+    signal_timeout: SignalTimeout = timedelta(minutes=15)
+
+    @property
+    def image(self) -> str:
+        """An image id, or `ssm:` and the parameter that names the newest one."""
+        folder = "/arm64" if self.architecture == "arm64" else ""
+        return self.ami or f"ssm:{_ECS_IMAGES}{folder}/recommended/image_id"
 
 
 class TargetHealthCheck(Section):
     protocol: Literal["TCP", "HTTP"] = "TCP"
     port: Port | Literal["traffic-port"] = "traffic-port"
     path: Text = "/health.txt"
-    interval: Duration = timedelta(seconds=10)
+    interval: HealthInterval = timedelta(seconds=10)
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
 
@@ -198,7 +237,7 @@ class LoadBalancer(Section):
     target_group_port: Port = 80
     certificate: Text | None = None
     health_check: TargetHealthCheck = TargetHealthCheck()
-    deregistration_delay: Duration = timedelta(seconds=60)
+    deregistration_delay: Delay = timedelta(seconds=60)
     cross_zone: bool = True
     deletion_protection: bool = False
     access_logs_bucket: Text | None = None
@@ -251,6 +290,7 @@ class Caddyfile(Section):
 class Secrets(Section):
     file: Text = ".secrets.yml"
     values: dict[str, SecretReference] = {}
+    kms_key: Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:kms:.+:key/.+$")] | None = None
 
 
 class Alarms(Section):

@@ -22,7 +22,7 @@ class Row:
 
 
 def rows(loaded: Loaded) -> list[Row]:
-    """Every leaf in the model's order. A reference is no secret and stays readable."""
+    """Every leaf in the model's order. A reference is not a secret and stays readable."""
     return [
         Row(key, _masked(path, _plain(value)), str(loaded.origins[key]))
         for path, value in leaves(loaded.config)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from opsctl import project
-from opsctl.errors import TemplateError
+from opsctl.errors import OpsError, TemplateError
 
 _PORT = re.compile(r":(\d+)$")
 _SECONDS = 20
@@ -112,6 +112,11 @@ def _service(command: str, file: Path, source: str) -> str:
             f"checking the Caddyfile took longer than {_SECONDS} seconds",
             hint=f"look for a loop of imports in {source}",
         ) from None
+    if "Traceback" in done.stderr:
+        raise OpsError(
+            f"the check of the Caddyfile broke: {done.stderr.strip().splitlines()[-1]}",
+            hint="this is a fault of opsctl; reinstall it: pipx install --force .",
+        )
     if done.returncode:
         reasons = done.stderr.strip().replace(f"{file}:", f"{source}:")
         raise TemplateError(

@@ -13,6 +13,7 @@ from opsctl.rollout.room import Forecast, Requirement
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import definition
 
 Way: TypeAlias = Literal["nothing", "follow", "stack", "deployment"]
 
@@ -41,47 +42,52 @@ class RollPlan:
     stack       `parameters` of the ecs stack change, and with them the task definition
     deployment  the stack asks for it already; a new deployment is forced
 
-    `findings` tell what somebody changed by other means. `forecast` is None when no task starts.
+    `repairs` tell what somebody changed by other means and what becomes of it; `findings` what
+    stays so. `forecast` is None when no task starts.
     """
 
     way: Way
     image: str
     need: Requirement
     parameters: Mapping[str, str] = field(default_factory=dict)
+    repairs: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     forecast: Forecast | None = None
 
 
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
-    """Raises OpsError when the service is not there."""
+    """Raises OpsError when the service is not there, although it had a release."""
     service = now.service
-    if service is None:
+    if service is None and definition.release(state):
         raise OpsError(
-            f"there is no service `{config.ecs.service_name}` in `{config.ecs.cluster_name}`",
+            f"there is no service `{config.ecs.service_name}` in `{config.ecs.cluster_name}`, "
+            "although its stack asks for one: somebody deleted it",
             hint="opsctl ecs up",
         )
-    asked = {"Image": order.image, "DesiredCount": str(config.ecs.desired_count)}
-    parameters = {key: value for key, value in asked.items() if state.parameters.get(key) != value}
-    findings = tuple(_foreign(now, service, state))
-    need = requirement(now, service, config)
-    if parameters:
-        return RollPlan(
-            "stack", order.image, need, parameters, findings, _forecast(now, need, config)
-        )
-    if order.force or findings:
-        return RollPlan("deployment", order.image, need, {}, findings, _forecast(now, need, config))
+    repairs = _repairs(now, service, state) if service else ()
+    count = (
+        config.ecs.desired_count if repairs else definition.desired_count(config, state, service)
+    )
+    desired = {"Image": order.image, "DesiredCount": str(count)}
+    current = state.parameters
+    parameters = {key: value for key, value in desired.items() if current.get(key) != value}
+    need = requirement(now, config, count)
+    findings = _findings(count, config)
+    if parameters or order.force or repairs:
+        way: Way = "stack" if parameters else "deployment"
+        forecast = _forecast(now, need, config)
+        return RollPlan(way, order.image, need, parameters, repairs, findings, forecast)
     steady = verdict.settled(now)
-    return RollPlan("nothing" if steady else "follow", order.image, need)
+    return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
 
 
-def requirement(now: Snapshot, service: Service, config: Config) -> Requirement:
+def requirement(now: Snapshot, config: Config, count: int) -> Requirement:
     """Sized by the task definition that runs; the config's sizes come with `ecs up`."""
-    definition = now.definition(service.task_definition)
     ecs = config.ecs
-    size = room.TaskSize(ecs.cpu, ecs.memory)
-    size = room.task_size(definition) if definition else size
+    definition = now.definition(now.service.task_definition) if now.service else None
+    size = room.task_size(definition) if definition else room.TaskSize(ecs.cpu, ecs.memory)
     return Requirement(
-        desired=ecs.desired_count,
+        desired=count,
         minimum_percent=ecs.minimum_healthy_percent,
         maximum_percent=ecs.maximum_percent,
         task=size,
@@ -96,16 +102,23 @@ def _forecast(now: Snapshot, need: Requirement, config: Config) -> Forecast:
     )
 
 
-def _foreign(now: Snapshot, service: Service, state: StackState) -> list[str]:
-    """What the service runs and its stack does not ask for."""
-    found = []
+def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, ...]:
+    """What the service has that its stack does not ask for, and that a roll puts right."""
+    repairs = []
     primary, own = service.primary, state.outputs.get("TaskDefinitionArn", "")
     if primary is not None and own and primary.task_definition != own:
-        found.append(
+        repairs.append(
             f"the service runs {primary.revision}, not {own.rpartition('/')[2]} of its stack: "
             "somebody changed it by other means"
         )
     count = int(state.parameters.get("DesiredCount") or 0)
     if service.desired == 0 and count:
-        found.append(f"the service is set to 0 tasks by hand; its stack asks for {count}")
-    return found
+        repairs.append(f"the service is set to 0 tasks by hand; its stack asks for {count}")
+    return tuple(repairs)
+
+
+def _findings(count: int, config: Config) -> tuple[str, ...]:
+    configured = config.ecs.desired_count
+    if count == configured:
+        return ()
+    return (f"{configured} tasks are configured; {count} were set by hand and stay",)

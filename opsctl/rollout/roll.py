@@ -102,7 +102,7 @@ def roll(
         if not agreed and not (yield from ask(question)):
             return Outcome("cancelled", "nothing was rolled")
         watch = yield from _begin(order, forced=True)
-        _force(clients, config, state)
+        _force(clients, config, state, plan)
     else:
         watch = yield from _begin(order)
     return (yield from _verify(watch, act, sleep))
@@ -121,7 +121,7 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
     """Follow somebody's rollout as if it were ours; any other operation by its events alone."""
     now = yield from look_at(LOOK)
     operation = Operation.of(state)
-    if state.status != "UPDATE_IN_PROGRESS" or now.service is None:
+    if state.status != "UPDATE_IN_PROGRESS":
         ended = yield from change.run(clients, operation)
         return ended.outcome
     # What stopped before we came is news.
@@ -212,13 +212,13 @@ def _waves(
     return stop.wave(clients.ecs, watch, now, plan.need)
 
 
-def _force(clients: "Clients", config: Config, state: StackState) -> None:
+def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan) -> None:
     """A new deployment of what the stack asks for, whatever the service has now."""
     clients.ecs.update_service(
         cluster=config.ecs.cluster_name,
         service=config.ecs.service_name,
         taskDefinition=state.outputs["TaskDefinitionArn"],
-        desiredCount=int(state.parameters["DesiredCount"]),
+        desiredCount=plan.need.desired,
         forceNewDeployment=True,
     )
 

@@ -17,6 +17,7 @@ from opsctl.snapshot import (
     cache,
     instances,
     lines,
+    parameters,
     service,
     stacks,
     subnets,
@@ -87,6 +88,7 @@ class _Reading:
             "cache": ((), self._cache),
             "alarms": ((), self._alarms),
             "subnets": ((), self._subnets),
+            "newest_image": ((), self._newest_image),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -153,6 +155,10 @@ class _Reading:
 
     def _subnets(self) -> tuple[Subnet, ...]:
         return subnets.read(self.clients.ec2, self.names.subnets)
+
+    def _newest_image(self) -> str:
+        name = self.names.image_parameter
+        return parameters.value(self.clients.ssm, name) if name else ""
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

@@ -19,7 +19,7 @@ from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -27,7 +27,10 @@ KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one system is called in AWS: all of it follows from the config."""
+    """What one system is called in AWS: all of it follows from the config.
+
+    `image_parameter` names the newest image for the instances, unless the config names one itself.
+    """
 
     system: str
     environment: str
@@ -38,10 +41,12 @@ class Names:
     replicated: bool
     alarms: str
     subnets: tuple[str, ...] = ()
+    image_parameter: str = ""
 
     @classmethod
     def of(cls, config: Config) -> Self:
         subnets = config.network.load_balancer_subnets or config.network.subnets
+        image = config.compute.image
         return cls(
             system=config.system,
             environment=config.environment or "",
@@ -52,6 +57,7 @@ class Names:
             replicated=config.db.kind == "replication_group",
             alarms=f"{config.system}-",
             subnets=tuple(dict.fromkeys(subnets)),
+            image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
         )
 
 
@@ -116,6 +122,7 @@ class Snapshot:
     alarms: tuple[AlarmState, ...] = ()
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     subnets: tuple[Subnet, ...] = ()
+    newest_image: str = ""
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

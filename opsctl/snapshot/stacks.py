@@ -17,7 +17,10 @@ _ECHOES = ("Resource creation cancelled", "Resource update cancelled", "The foll
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """`changed` is when its last operation began; `protected` is termination protection."""
+    """`changed` is when its last operation began; `protected` is termination protection.
+
+    `resolved` are the values of parameters that name an SSM parameter.
+    """
 
     id: str
     name: str
@@ -26,6 +29,7 @@ class StackState:
     changed: datetime | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
 
@@ -37,6 +41,10 @@ class StackState:
     @property
     def in_progress(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    def value(self, parameter: str) -> str:
+        """A parameter's value, that of the SSM parameter it names where it names one."""
+        return self.resolved.get(parameter) or self.parameters.get(parameter, "")
 
     @property
     def ours(self) -> bool:
@@ -175,6 +183,11 @@ def _state(stack: "StackTypeDef") -> StackState:
         parameters={
             parameter.get("ParameterKey", ""): parameter.get("ParameterValue", "")
             for parameter in stack.get("Parameters", ())
+        },
+        resolved={
+            parameter.get("ParameterKey", ""): parameter["ResolvedValue"]
+            for parameter in stack.get("Parameters", ())
+            if parameter.get("ResolvedValue")
         },
         tags={tag["Key"]: tag["Value"] for tag in stack.get("Tags", ())},
         protected=stack.get("EnableTerminationProtection", False),

@@ -1,14 +1,19 @@
 """The desired state of a stack: a rendered template with its parameters and tags. Pure."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
-from opsctl.config.model import Config
+from opsctl.config.model import Config, TargetHealthCheck
 from opsctl.config.sources import SOURCES
+from opsctl.errors import OpsError
+from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Kind, Snapshot
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import references
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
@@ -65,25 +70,82 @@ def ecs(config: Config) -> Stack:
         "ecs",
         template,
         parameters={
-            "Image": f"{config.image.repository}:{UNRELEASED}",
+            "Image": UNRELEASED,
             "DesiredCount": str(config.ecs.desired_count),
+            "AmiId": None if config.compute.image.startswith("ssm:") else config.compute.image,
         },
         capabilities=_NAMED_IAM,
     )
 
 
-def released(stack: Stack, now: Snapshot) -> Stack:
-    """The ecs stack with the image it has; without one no task, as nothing could be pulled."""
+def live(stack: Stack, config: Config, now: Snapshot, *, new_image: bool = False) -> Stack:
+    """The ecs stack with what its live system has and nobody asked to change.
+
+    The release stays; so does a count that somebody set by hand, unless the config asks for
+    another than last time; so does the instances' image, unless `new_image`.
+    """
     state = now.stack("ecs")
+    parameters = {
+        "Image": release(state) or UNRELEASED,
+        "DesiredCount": str(desired_count(config, state, now.service)),
+        "AmiId": ami(config, now, new=new_image),
+    }
+    return replace(stack, parameters={**stack.parameters, **parameters})
+
+
+def release(state: StackState | None) -> str:
+    """The image that the stack runs; '' before the first release."""
     image = state.parameters.get("Image", "") if state else ""
-    if image and not image.endswith(f":{UNRELEASED}"):
-        return replace(stack, parameters={**stack.parameters, "Image": image})
+    return "" if image.endswith(UNRELEASED) else image
+
+
+def desired_count(config: Config, state: StackState | None, service: Service | None) -> int:
+    """A template's count is set at every update of the service, so it must be the live one.
+
+    https://github.com/aws/containers-roadmap/issues/493
+    """
+    if state is None or service is None:
+        return config.ecs.desired_count
+    configured = state.outputs.get("ConfiguredCount") or state.parameters.get("DesiredCount")
+    changed = configured != str(config.ecs.desired_count)
+    return config.ecs.desired_count if changed else service.desired
+
+
+def ami(config: Config, now: Snapshot, *, new: bool = False) -> str:
+    """The id of the instances' image. Raises OpsError when AWS does not name one."""
+    if not config.compute.image.startswith("ssm:"):
+        return config.compute.image
+    state = now.stack("ecs")
+    current = state.value("AmiId") if state else ""
+    image = (now.newest_image or current) if new else (current or now.newest_image)
     if not image:
-        image = stack.parameters["Image"] or ""
-        if repository := now.output("ecr", "RepositoryUri"):
-            image = f"{repository}:{UNRELEASED}"
-    parameters = {**stack.parameters, "Image": image, "DesiredCount": "0"}
-    return replace(stack, parameters=parameters)
+        raise OpsError(
+            f"the parameter {config.compute.image.removeprefix('ssm:')} names no image here",
+            hint="set `compute.ami` in opsctl.yaml",
+        )
+    return image
+
+
+def machine(config: Config) -> str:
+    """A short hash of all that an instance gets when it starts, its image and type left out.
+
+    It is an attribute of the container instance; one that differs is replaced by a roll.
+    """
+    compute, ecs = config.compute, config.ecs
+    parts = {
+        "volume": compute.volume.model_dump(mode="json"),
+        "key_pair": compute.key_pair,
+        "hop_limit": compute.metadata_hop_limit,
+        "launch": compute.launch,
+        "profile": compute.instance_profile_name,
+        "group": compute.security_group_name,
+        "ports": compute.dynamic_port_range,
+        "cluster": ecs.cluster_name,
+        "stop_timeout": int(ecs.stop_timeout.total_seconds()),
+        "logs": {one.name: config.logs.group(one.name) for one in SOURCES if one.file},
+    }
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def alarms(config: Config) -> Stack:
@@ -137,7 +199,6 @@ def _ecs_values(config: Config) -> dict[str, object]:
     checked = balancer.health_check.port
     admitted = sorted({*ecs.ports, *([checked] if isinstance(checked, int) else [])})
     by_zone = ecs.placement[:1] == ["attribute:ecs.availability-zone"]
-    ami = compute.ami
     return {
         "config": config,
         "ecs": ecs,
@@ -157,17 +218,26 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "volume_type": compute.volume.type or ("gp2" if configuration else "gp3"),
         "volume_size": compute.volume.size or (22 if configuration else 30),
         "volume_device": compute.volume.device or ("/dev/xvdcz" if configuration else "/dev/xvda"),
-        "ami_parameter": ami.removeprefix("ssm:") if ami.startswith("ssm:") else None,
+        "unreleased": UNRELEASED,
+        "machine": machine(config),
+        # The agent takes a minute or two; the stack waits a little longer for the signal.
+        "join_attempts": max(12, int(compute.signal_timeout.total_seconds() * 0.9) // 5),
+        "check_timeout": _check_timeout(balancer.health_check),
         # What the load balancer may reach on an instance.
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
-        # One instance at a time, and never fewer than can stay while another comes.
-        "in_service": max(0, min(compute.desired, compute.maximum - 1)),
         "alarm_names": [*ecs.breaker.alarms, *config.alarms.roll_back_on],
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),
     }
+
+
+def _check_timeout(check: TargetHealthCheck) -> int | None:
+    """Seconds, where the load balancer's own would be longer than the interval."""
+    interval = int(check.interval.total_seconds())
+    default = 6 if check.protocol == "HTTP" else 10
+    return interval if interval < default else None
 
 
 def _log_groups(config: Config) -> dict[str, str]:

@@ -15,7 +15,7 @@ _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)'
 )
-# What was wanted -> what to say when it was deleted instead.
+# The expected status -> what to say when it was deleted instead.
 _VERBS: Mapping[str, str] = {"CREATE_COMPLETE": "created", "UPDATE_COMPLETE": "updated"}
 AGAIN = "fix that, then run the same command again"
 

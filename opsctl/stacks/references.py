@@ -25,18 +25,18 @@ def container_secrets(config: Config) -> dict[str, str]:
 
 def statements(references: Iterable[str]) -> dict[str, list[str]]:
     """IAM action -> resources (for Fn::Sub) that reading these references takes."""
-    found: dict[str, list[str]] = {}
+    reads: dict[str, list[str]] = {}
     for reference in references:
         if reference.startswith("ssm:"):
             resource = _parameter(reference)
             for action in ("ssm:GetParameter", "ssm:GetParameters"):
-                found.setdefault(action, []).append(resource)
+                reads.setdefault(action, []).append(resource)
         elif reference.startswith("secretsmanager:"):
             name, _ = _secret(reference)
             # The six characters that Secrets Manager adds to every name.
             resource = name if name.startswith("arn:") else f"{_secret_arn(name)}-??????"
-            found.setdefault("secretsmanager:GetSecretValue", []).append(resource)
-    return {action: sorted(set(resources)) for action, resources in found.items()}
+            reads.setdefault("secretsmanager:GetSecretValue", []).append(resource)
+    return {action: sorted(set(resources)) for action, resources in reads.items()}
 
 
 def _value_from(reference: str) -> str:

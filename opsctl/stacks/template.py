@@ -28,10 +28,10 @@ _Loader.add_multi_constructor("!", _function)
 
 def read(template: str) -> dict[str, Any]:
     """The whole template as plain values."""
-    found: dict[str, Any] = yaml.load(template, Loader=_Loader)  # a SafeLoader with functions
-    return found
+    values: dict[str, Any] = yaml.load(template, Loader=_Loader)  # a SafeLoader with functions
+    return values
 
 
 def properties(template: str, logical_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = read(template)["Resources"][logical_id]["Properties"]
-    return found
+    values: dict[str, Any] = read(template)["Resources"][logical_id]["Properties"]
+    return values

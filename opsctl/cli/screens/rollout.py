@@ -39,15 +39,17 @@ class RolloutScreen(Screen):
         return True
 
     def _plan(self, plan: RollPlan) -> None:
-        for finding in plan.findings:
-            self._console.warn(finding)
+        for sentence in plan.repairs:
+            self._console.warn(sentence)
+        for sentence in plan.findings:
+            self._console.say(sentence)
         if plan.forecast is not None:
             self._forecast(plan, plan.forecast)
         if plan.way == "follow":
             self._console.say(
                 "the service has this image already: following it until it is healthy"
             )
-        elif plan.way == "deployment" and not plan.findings:
+        elif plan.way == "deployment" and not plan.repairs:
             self._console.say("nothing changed; a new deployment of the same image is forced")
 
     def _forecast(self, plan: RollPlan, forecast: Forecast) -> None:
@@ -72,10 +74,10 @@ class RolloutScreen(Screen):
         if isinstance(event, TasksStopped):
             # One object a task, so that a reader need not know how many come together.
             tasks = fields.pop("tasks")
-            each = [{**fields, "task": task} for task in tasks]
+            objects = [{**fields, "task": task} for task in tasks]
         else:
-            each = [fields]
-        for one in each:
+            objects = [fields]
+        for one in objects:
             self._console.emit("rollout", kind=event.kind, bad=event.failed, **_named(event, one))
         mark = self._console.style("bad", "! ") if event.failed else "  "
         self._console.say(f"{mark}{event.text}")

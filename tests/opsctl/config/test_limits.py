@@ -55,7 +55,7 @@ def test_what_can_never_work_is_refused_with_the_reason(sets: list[str], sentenc
         ("compute.ingress=described", "opens 0-65535"),
         ("compute.role=described", "grants far more"),
         ("compute.launch=configuration", "since 2024-10-01"),
-        ("compute.maximum=2", "no room to replace an instance"),
+        ("ecs.desired_count=12", "an instance cannot be replaced: 1 of 2 hold 8 of 12 tasks"),
         ("compute.instance_type=u-12tb1.112xlarge", "its capacity is not checked"),
         ("ecs.environment={JWT_SECRET: x}", "looks like a secret in clear"),
     ],

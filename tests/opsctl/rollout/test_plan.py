@@ -74,21 +74,36 @@ def test_a_count_of_0_by_hand_is_not_taken_for_a_service_that_runs() -> None:
     zero = snapshot(service=service(deployment("d1", OLD, desired=0, running=0), desired=0))
     plan = planned(replace(zero, targets=()))
     assert plan.way == "deployment"
-    assert plan.findings == ("the service is set to 0 tasks by hand; its stack asks for 2",)
+    assert plan.repairs == ("the service is set to 0 tasks by hand; its stack asks for 2",)
 
 
 def test_a_task_definition_by_other_means_is_said_and_replaced() -> None:
     plan = planned(snapshot(deployment("d9", NEW)))
     assert plan.way == "deployment"
-    assert "the service runs web:2, not web:1 of its stack" in plan.findings[0]
+    assert "the service runs web:2, not web:1 of its stack" in plan.repairs[0]
 
 
 def test_force_is_a_new_deployment_of_the_same() -> None:
     plan = planned(STEADY, force=True)
-    assert (plan.way, plan.findings) == ("deployment", ())
+    assert (plan.way, plan.repairs) == ("deployment", ())
 
 
-def test_without_a_service_the_command_that_makes_it_is_named() -> None:
+def test_a_count_by_hand_survives_a_release() -> None:
+    # A template's count is set at every update of the service: containers-roadmap#493.
+    twelve = snapshot(service=service(deployment("d1", OLD, desired=12, running=12), desired=12))
+    plan = planned(replace(twelve, instances=INSTANCES), NEW_IMAGE)
+    assert plan.parameters == {"Image": NEW_IMAGE, "DesiredCount": "12"}
+    assert plan.findings == ("2 tasks are configured; 12 were set by hand and stay",)
+
+
+def test_before_the_first_release_there_is_no_service() -> None:
+    unreleased = state(Image="unreleased")
+    plan = planning.plan(snapshot(instances=INSTANCES), unreleased, Order(NEW_IMAGE), CONFIG)
+    assert (plan.way, plan.parameters) == ("stack", {"Image": NEW_IMAGE})
+    assert (plan.need.task.cpu, plan.need.desired) == (512, 2)
+
+
+def test_a_service_that_somebody_deleted_is_said_with_the_command_that_makes_it() -> None:
     with pytest.raises(OpsError, match="no service `web` in `web`") as caught:
         planned(snapshot())
     assert caught.value.hint == "opsctl ecs up"

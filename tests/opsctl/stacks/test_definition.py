@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 from opsctl.config import document, load
 from opsctl.config.model import Config
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, template
 from opsctl.stacks.definition import Stack
+from tests.opsctl.snapshots import service, stack, stacks
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 KINDS = {
@@ -169,9 +172,89 @@ def test_two_sources_may_share_one_log_group() -> None:
     assert sorted(names) == ["/example/app", "/example/stdout", "/host"]
 
 
-def test_one_instance_is_replaced_at_a_time_within_the_maximum() -> None:
-    update = ecs()["AutoScalingGroup"]["UpdatePolicy"]["AutoScalingRollingUpdate"]
-    assert (update["MinInstancesInService"], update["MaxBatchSize"]) == (1, 1)
+def test_cloudformation_replaces_no_instance_by_itself() -> None:
+    update = ecs()["AutoScalingGroup"]["UpdatePolicy"]
+    assert update == {"AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True}}
+
+
+def test_without_a_release_there_is_no_service_that_a_failed_one_could_go_back_to() -> None:
+    read = template.read(definition.ecs(config()).template)
+    conditional = {
+        name for name, resource in read["Resources"].items() if "Condition" in resource
+    } | {name for name, output in read["Outputs"].items() if "Condition" in output}
+    assert conditional == {
+        *("TaskDefinition", "Service", "ServiceName", "ServiceArn", "TaskDefinitionArn")
+    }
+    assert definition.ecs(config()).parameters["Image"] == "unreleased"
+
+
+RELEASED = stack(
+    "ecs",
+    "UPDATE_COMPLETE",
+    parameters={"Image": "web@sha256:1", "DesiredCount": "8", "AmiId": "ami-00000001"},
+    outputs={"ConfiguredCount": "8"},
+)
+
+
+def live(state: StackState | None, *sets: str, new: bool = False, count: int = 8) -> Any:
+    chosen = config(*sets)
+    now = replace(
+        stacks(*([state] if state else [])),
+        service=service(desired=count),
+        newest_image="ami-00000002",
+    )
+    made = definition.live(definition.ecs(chosen), chosen, now, new_image=new)
+    return made.parameters
+
+
+def test_a_newly_published_image_changes_nothing_until_it_is_asked_for() -> None:
+    assert live(None)["AmiId"] == "ami-00000002"
+    assert live(RELEASED)["AmiId"] == "ami-00000001"
+    assert live(RELEASED, new=True)["AmiId"] == "ami-00000002"
+    assert live(RELEASED, "compute.ami=ami-00000009")["AmiId"] == "ami-00000009"
+
+
+def test_a_stack_of_an_older_opsctl_keeps_the_image_that_its_parameter_named() -> None:
+    older = replace(
+        RELEASED,
+        parameters={**RELEASED.parameters, "AmiId": "/aws/service/ecs/image_id"},
+        resolved={"AmiId": "ami-00000007"},
+    )
+    assert live(older)["AmiId"] == "ami-00000007"
+
+
+def test_a_count_by_hand_stays_until_the_config_asks_for_another() -> None:
+    assert live(RELEASED, count=12)["DesiredCount"] == "12"
+    assert live(RELEASED, count=0)["DesiredCount"] == "0"
+    assert live(RELEASED, "ecs.desired_count=6", count=12)["DesiredCount"] == "6"
+    assert live(None, count=12)["DesiredCount"] == "8"
+
+
+def test_the_release_stays_when_the_stack_changes() -> None:
+    assert live(RELEASED)["Image"] == "web@sha256:1"
+    unreleased = replace(RELEASED, parameters={"Image": "web:unreleased"})
+    assert live(unreleased)["Image"] == live(None)["Image"] == "unreleased"
+
+
+def test_only_what_an_instance_gets_at_its_start_makes_it_another_machine() -> None:
+    same = definition.machine(config())
+    for other in ("ecs.cpu=256", "ecs.desired_count=4", "alarms.cpu_percent=70"):
+        assert definition.machine(config(other)) == same
+    for other in ("compute.volume={size: 50}", "logs.agent=/x", "compute.metadata_hop_limit=2"):
+        assert definition.machine(config(other)) != same
+    assert same in json.dumps(ecs()["LaunchTemplate"])
+
+
+def test_an_instance_signals_after_its_agent_has_joined() -> None:
+    script = json.dumps(ecs()["LaunchTemplate"])
+    assert "127.0.0.1:51678/v1/metadata" in script and "After=ecs.service" in script
+    assert "--reason" not in script and "/dev/console" in script
+
+
+def test_a_key_of_the_accounts_own_needs_a_permission() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    made = ecs(f"secrets.kms_key={key}", "secrets.values={t: ssm:/t}")
+    assert key in json.dumps(made["TaskRole"]) and key not in json.dumps(made["ExecutionRole"])
 
 
 @given(st.text(st.characters(codec="utf-8")))

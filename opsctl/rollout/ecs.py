@@ -6,26 +6,28 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
-from opsctl.snapshot.snapshot import Look
+from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, remove
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-_LOOK = Look(frozenset({"stacks"}), ("db", "ecr", "ecs"))
+_LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ecs"))
 
 
-def preview(clients: "Clients", config: Config) -> Procedure[bool]:
+def preview(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[bool]:
     """Yield both plans; True when one of them changes something."""
     bucket = config.aws.bucket
     repository = yield from change.preview(clients, definition.ecr(config), bucket=bucket)
-    service = yield from _service(config)
+    service = yield from _service(config, new_image=new_image)
     return (yield from change.preview(clients, service, bucket=bucket)) or repository
 
 
-def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
-    """Raises OpsError without the db stack: the service stack imports the cache's group."""
+def up(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[Outcome]:
+    """`new_image` takes the newest image for the instances.
+
+    Raises OpsError without the db stack: the service stack imports the cache's group."""
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
     if now.require("stacks").stack("db") is None:
@@ -33,9 +35,9 @@ def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
     outcome = yield from change.up(clients, definition.ecr(config), bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(config)
+    service = yield from _service(config, new_image=new_image)
     outcome = yield from change.up(clients, service, bucket=bucket)
-    if outcome.good and service.parameters["DesiredCount"] == "0":
+    if outcome.good and service.parameters["Image"] == definition.UNRELEASED:
         yield Notice("no release yet, so no task runs; next: opsctl update-tasks")
     return outcome
 
@@ -52,6 +54,25 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
     return (yield from remove.down(clients, "ecr", name))
 
 
-def _service(config: Config) -> Procedure[Stack]:
-    now = yield from look_at(_LOOK)
-    return definition.released(definition.ecs(config), now.require("stacks"))
+def _service(config: Config, *, new_image: bool) -> Procedure[Stack]:
+    now = (yield from look_at(_LOOK)).require("stacks", "service")
+    desired = definition.live(definition.ecs(config), config, now, new_image=new_image)
+    yield from _differences(config, now, desired)
+    return desired
+
+
+def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:
+    """What the live system has that the config did not ask for, and what becomes of it."""
+    count = desired.parameters["DesiredCount"]
+    if now.service is not None and count != str(config.ecs.desired_count):
+        yield Notice(
+            f"{config.ecs.desired_count} tasks are configured; {count} were set by hand and stay"
+        )
+    state = now.stack("ecs")
+    current = state.value("AmiId") if state else ""
+    newest = now.newest_image
+    if newest and current and newest != current and desired.parameters["AmiId"] == current:
+        yield Notice(
+            f"a newer image for the instances is out: {newest} (now {current}); "
+            "to take it: opsctl ecs up --new-ami"
+        )
