@@ -18,6 +18,7 @@ from bench.service_processes import Server
 
 ROUNDS = 6
 SECONDS = 3
+CLIENTS = 64
 BATCH = 100
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1000.0}
 _GET = """
@@ -59,10 +60,12 @@ end
 class Visit:
     """One wrk round: requests a second, p99 in ms, and the server's CPU µs for each request."""
 
-    def __init__(self, server: Server, script: Path, seconds: int = SECONDS) -> None:
+    def __init__(
+        self, server: Server, script: Path, seconds: int = SECONDS, clients: int = CLIENTS
+    ) -> None:
         before = server.cpu_seconds()
         done = subprocess.run(
-            ["wrk", "-t1", "-c64", f"-d{seconds}s", "--latency", "-s", str(script)]
+            ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script)]
             + ["-H", "Authorization: Bearer bench-client-token", server.url],
             capture_output=True,
             text=True,
@@ -101,8 +104,12 @@ def main() -> int:
         gets = _visit([ours, bare, plain, webdis], get)
         missed = _report_gets(gets, ours.memory())
         puts = _visit([ours, bare], put)
-        batches = _visit([ours], batch)
-    return missed + _report_rest(gets, puts, batches)
+        alone = [
+            (Visit(ours, get, clients=1), Visit(ours, batch, clients=1)) for _ in range(ROUNDS)
+        ]
+        two = stack.enter_context(processes.service(folder, redis, auth, workers=2))
+        workers = _visit([ours, two], get)
+    return missed + _report_rest(puts, alone, workers)
 
 
 def _script(folder: Path, name: str, text: str) -> Path:
@@ -157,15 +164,24 @@ def _report_gets(gets: dict[str, list[Visit]], memory: float) -> int:
 
 
 def _report_rest(
-    gets: dict[str, list[Visit]], puts: dict[str, list[Visit]], batches: dict[str, list[Visit]]
+    puts: dict[str, list[Visit]],
+    alone: list[tuple[Visit, Visit]],
+    workers: dict[str, list[Visit]],
 ) -> int:
     _say(puts, "PUT of ten attributes")
-    _say(batches, f"GET of {BATCH} entities of ten fields")
     put = _middle(puts, "service", "rate") / _middle(puts, "bare", "rate")
-    entities = BATCH * _middle(batches, "service", "rate") / _middle(gets, "service", "rate")
+    put_cpu = _middle(puts, "bare", "cpu") / _middle(puts, "service", "cpu")
+    sys.stdout.write(f"   CPU for a PUT: bare ASGI's / service's {put_cpu:.2f}\n")
+    batches = median([BATCH * batch.rate / get.rate for get, batch in alone])
+    _say(workers, "GET by one worker and by two")
+    rates = _middle(workers, "service x2", "rate") / _middle(workers, "service", "rate")
+    sys.stdout.write(f"   requests/s by two workers / by one, on these cores: {rates:.2f}\n")
+    # wrk, Redis and one worker fill two cores: what two could do on more shows in their CPU.
+    scale = 2 * _middle(workers, "service", "cpu") / _middle(workers, "service x2", "cpu")
     return report(
         [
             Row("PUT: requests/s / bare ASGI", put, 0.6, 0.8, True),
-            Row(f"batch of {BATCH}: entities/s / those of GETs", entities, 8, 15, True),
+            Row(f"one client: {BATCH} GETs one by one / one batch", batches, 8, 15, True),
+            Row("two workers / one, by CPU for a request", scale, 1.7, 1.9, True),
         ]
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -32,8 +32,13 @@ ITEMS_LIMIT = 10_000  # of all lists together
 FIELDS_LIMIT = 1_000
 VALUES_LIMIT = 10_000  # keys × fields of a batch
 
+_FORM = b"application/x-www-form-urlencoded"
 _MOST_NAMES = 2_000
 _LONGEST_NAME = 200  # of those that are remembered
+_MOST_SHAPES, _MOST_OF_SHAPE = 256, 64
+_LONGEST_PLAIN = 65_536
+# Neither syntax nor encoded, and JSON as it is; `&` and `=` divide.
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:;/@!*'()~?- =&"
 
 # What reauth puts into the exchange; a client that sends it as a parameter is not believed.
 _NOT_OURS = frozenset({"security_context"})
@@ -47,7 +52,10 @@ class Mapper:
     attribute: re.Pattern[str]
     scoped: bool
     now: Callable[[], datetime]
-    names: dict[str, bytes] = field(default_factory=dict)  # as JSON, by how they arrive
+    # Names as JSON by how they arrive: one by one, and those of a whole form.
+    names: dict[str, bytes] = field(default_factory=dict)
+    shapes: dict[tuple[bytes, ...], tuple[bytes, ...]] = field(default_factory=dict)
+    clock: list[Any] = field(default_factory=lambda: [(), b""])  # a moment, and how it is written
 
     def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
@@ -93,13 +101,44 @@ class Mapper:
         return None
 
     def _replace(self, entity: Entity, request: Request) -> Replace:
+        plain = self._plain(request)
+        if plain is not None:
+            return Replace(entity, plain, self._last_update())
         given = {
             name: value if type(value) is bytes else _text_or_list(value)
             for name, value in self._parameters(request).items()
         }
         if sum(map(len, given)) + sum(map(len, given.values())) > ENTITY_BYTES:
             raise TooLarge()
+        self._learn_shape(request, tuple(given))
         return Replace(entity, tuple(given.items()), self._last_update())
+
+    def _plain(self, request: Request) -> tuple[tuple[bytes, bytes], ...] | None:
+        """The attributes of a form that holds plain texts under names that came before.
+
+        Entities of one type have the same names in the same order, so most forms do.
+        """
+        body = request.body
+        if not body or request.query_string or len(body) > _LONGEST_PLAIN:
+            return None
+        if body.translate(None, _PLAIN) or not _is_form(request):
+            return None
+        pairs = [pair.partition(b"=") for pair in body.split(b"&")]
+        names = self.shapes.get(tuple([pair[0] for pair in pairs]))
+        if names is None:
+            return None
+        values = b'"\0"'.join([pair[2] for pair in pairs])
+        return tuple(zip(names, (b'"%b"' % values).split(b"\0"), strict=True))
+
+    def _learn_shape(self, request: Request, names: tuple[bytes, ...]) -> None:
+        body = request.body
+        if request.query_string or not 0 < len(body) <= _LONGEST_PLAIN:
+            return
+        raw = tuple([pair.partition(b"=")[0] for pair in body.split(b"&")])
+        if len(raw) == len(names) <= _MOST_OF_SHAPE:
+            if len(self.shapes) >= _MOST_SHAPES:
+                self.shapes.clear()
+            self.shapes[raw] = names
 
     def _update(self, entity: Entity, request: Request) -> Update:
         changes = tuple(
@@ -160,8 +199,13 @@ class Mapper:
 
     def _last_update(self) -> bytes:
         now = self.now()
+        moment = now.second, now.minute, now.hour, now.day, now.month
+        if self.clock[0] == moment:
+            return cast(bytes, self.clock[1])
         date = b"%04d-%02d-%02d" % (now.year, now.month, now.day)
-        return b'"%bT%02d:%02d:%02dZ"' % (date, now.hour, now.minute, now.second)
+        written = b'"%bT%02d:%02d:%02dZ"' % (date, now.hour, now.minute, now.second)
+        self.clock[:] = moment, written
+        return written
 
 
 def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:
@@ -206,7 +250,13 @@ def _utf8(text: bytes) -> str:
 def _form(request: Request) -> bytes:
     if not request.body:
         return b""
-    kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != b"application/x-www-form-urlencoded":
+    if not _is_form(request):
         raise FilterError(415, "attributes come as application/x-www-form-urlencoded")
     return request.body
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.header(b"content-type") or b""
+    if kind == _FORM:
+        return True
+    return kind.split(b";")[0].strip().lower() == _FORM

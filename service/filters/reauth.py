@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAY_REPEAT = True  # each occurrence is a rule
 
 _CONTEXT = b"security_context"
+_PERCENT = ord("%")  # a number is found much sooner than bytes are
+_FORM = b"application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +209,16 @@ class Reauth:
 
 def _is_form(request: Request) -> bool:
     content_type = request.header(b"content-type") or b""
-    return content_type.strip().lower().startswith(b"application/x-www-form-urlencoded")
+    if content_type == _FORM:
+        return True
+    return content_type.strip().lower().startswith(_FORM)
 
 
 def without_context(query: bytes) -> bytes:
     """Only reauth gives a security context: a client's own is taken out of query and form."""
-    return _OF_CONTEXT.sub(b"", query) if b"%" in query or _CONTEXT in query.lower() else query
+    if _PERCENT in query or _CONTEXT in query.lower():
+        return _OF_CONTEXT.sub(b"", query)
+    return query
 
 
 def _any_spelling(letter: bytes) -> bytes:

@@ -47,6 +47,9 @@ class Application:
         for name, value in headers:
             if name == b"x-request-id" and _SANE_ID.fullmatch(value):
                 return value.decode()
+        return self.new_id()
+
+    def new_id(self) -> str:
         return f"{self._prefix}-{next(self._count):x}"
 
     async def answer(self, request: Request) -> Response:

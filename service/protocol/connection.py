@@ -27,7 +27,7 @@ from service.protocol.limits import (
 from service.protocol.messages import END, Messages, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
-from service.protocol.turn import Handed, Turn
+from service.protocol.turn import Handed, Lent, Turn
 
 _AT_ONCE = 64  # requests of one read, before others have their turn
 
@@ -62,6 +62,7 @@ class Connection(Messages, asyncio.Protocol):
         self._half_closed = False
         self._lingering = 0.0  # until when
         self._pace = Pace()
+        self.target = self.query = b""
         self._held = 0
 
     # asyncio's side
@@ -116,27 +117,51 @@ class Connection(Messages, asyncio.Protocol):
         if self._rest is not None:
             rest, at = self._rest
             self._keep_rest(rest[at:] + data, 0)
-        elif (
-            # Nearly always it is one head, whole, and nothing else.
-            self.begun
-            or data.find(END) != len(data) - 4
+            return
+        head = data.find(END) + 4
+        if (
+            head < 4
+            or self.begun
             or len(data) > HEAD_LIMIT
             or self._lingering
             or self._write_paused
         ):
             self._read(data, 0)
+            return
+        # Nearly always it is one request, whole, and nothing else.
+        self._reading = self.begun = True
+        self._head = data
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._again(data)
         else:
-            self._reading = self.begun = True
-            self._head = data
-            try:
-                self.parser.feed_data(data)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-                self._head_broke(error)
-            else:
+            if head == len(data):
                 self._start()
-            self._reading = False
-            if not self.complete:
-                self._start_early()
+            elif self.complete and self._received == len(data) - head and not self.chunks:
+                self._start_whole(data[head:])
+            else:
+                self._again(data)
+        self._reading = False
+        if not self.complete:
+            self._start_early()
+
+    def _again(self, data: bytes) -> None:
+        """It was not one request: piece by piece, then, as if it had not been parsed."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.untidy = True
+        self._begin()
+        self._read(data, 0)
+
+    def _start_whole(self, body: bytes) -> None:
+        self.untidy = True
+        self._accept_body()
+        if self.rare or not self._is_short():
+            self._again(self._head)
+            return
+        self.turn = turn = Turn(self)
+        turn.request.body = body
+        turn.start()
 
     # Where each message ends
 
@@ -242,19 +267,8 @@ class Connection(Messages, asyncio.Protocol):
             self._head_size = len(self._head)
             if not self._accept_body():
                 return
-        url = target = self.url
-        query = b""
-        if _QUESTION_MARK in url:
-            target, _, query = url.partition(b"?")
-        if (
-            url[0] == _SLASH
-            and url.isascii()
-            and _HASH not in url
-            and not self.rare
-            and target not in self._not_short
-            and self.version in _VERSIONS
-        ):
-            self.turn = turn = Turn(self, target, query)
+        if self._is_short():
+            self.turn = turn = Turn(self)
             if self.complete:
                 turn.start()
             return
@@ -266,16 +280,24 @@ class Connection(Messages, asyncio.Protocol):
         else:
             self._hand_over()
 
+    def _is_short(self) -> bool:
+        url = self.target = self.url
+        self.query = b""
+        if _QUESTION_MARK in url:
+            self.target, _, self.query = url.partition(b"?")
+        return (
+            url[0] == _SLASH
+            and url.isascii()
+            and _HASH not in url
+            and not self.rare
+            and self.target not in self._not_short
+            and self.version in _VERSIONS
+        )
+
     def _accept_body(self) -> bool:
         """Whether what the head says of the body can be; then only `Expect` is still rare."""
-        self.rare = False
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._body_left = int(value)
-            elif name == b"expect":
-                self.rare = True
-        if self.complete:
-            self._body_left = 0
+        self.rare = self.expects
+        self._body_left = 0 if self.complete else int(self.length)
         if self._body_left > BODY_LIMIT:
             self._refuse(413, "the request's body is too large")
             return False
@@ -308,13 +330,10 @@ class Connection(Messages, asyncio.Protocol):
         keep_alive = turn.keep_alive and not self.service.draining
         common = state.default_headers
         self.transport.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
-        if keep_alive:
-            if self.complete:
-                self._next()
+        if not keep_alive:
+            self.linger()
         elif self.complete:
-            self.transport.close()
-        else:
-            self._linger()
+            self._next()
 
     def _next(self) -> None:
         if self._held:
@@ -365,7 +384,7 @@ class Connection(Messages, asyncio.Protocol):
             self._cold = HttpToolsProtocol(
                 self.port.uvicorns_config, self.port.uvicorns_state, state, self.loop
             )
-            self._cold.connection_made(self.transport)
+            self._cold.connection_made(Lent(self))  # type: ignore[arg-type] # all it uses
         return self._cold
 
     def handed_back(self, handed: Handed) -> None:
@@ -394,9 +413,13 @@ class Connection(Messages, asyncio.Protocol):
             response = problem(status, detail, id=request.id, headers=headers)
             common = self.server_state.default_headers
             self.transport.write(self._answers.bytes_of(response, request, common, False))
-        self._linger()
+        self.linger()
 
-    def _linger(self) -> None:
+    @property
+    def is_ending(self) -> bool:
+        return bool(self._lingering) or self.transport.is_closing()
+
+    def linger(self) -> None:
         """A connection that is closed while the client still sends is reset, answer and all."""
         self._release()
         self._received = 0

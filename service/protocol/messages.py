@@ -5,7 +5,9 @@ import re
 import httptools
 
 END = b"\r\n\r\n"  # ends every head and every chunked body
-_NOTED = frozenset({b"connection", b"expect", b"transfer-encoding", b"content-length"})
+_NOTED = frozenset(
+    {b"connection", b"expect", b"transfer-encoding", b"content-length", b"x-request-id"}
+)
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
@@ -22,7 +24,7 @@ class Messages:
     def _begin(self) -> None:
         """Between two messages."""
         self.begun = self.head_done = self.complete = False
-        self.rare = self.names_connection = False
+        self.rare = self.names_connection = self.names_itself = False
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
         if self.untidy:
@@ -31,6 +33,8 @@ class Messages:
             self._head = self._tail = b""
             self._head_size = self._framing = 0
             self._body_left = 0  # of a body whose length is known
+            self.length = b"0"
+            self.expects = False
             self._received = 0
             self._since = 0.0
 
@@ -68,8 +72,14 @@ class Messages:
         if name in _NOTED:
             if name == b"connection":
                 self.names_connection = True
+            elif name == b"x-request-id":
+                self.names_itself = True
+            elif name == b"content-length":
+                self.rare = True
+                self.length = value
             else:
                 self.rare = True
+                self.expects |= name == b"expect"
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

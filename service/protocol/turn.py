@@ -25,19 +25,20 @@ class Turn:
     task: asyncio.Task[None] | None = None
     whole: asyncio.Future[bytes] | None = None
 
-    def __init__(self, connection: "Connection", target: bytes, query: bytes) -> None:
+    def __init__(self, connection: "Connection") -> None:
+        target = connection.target
         path = target.decode("ascii")
-        headers = connection.headers
+        headers, service = connection.headers, connection.service
         self.connection = connection
         self.request = Request(
             connection.parser.get_method().decode("ascii"),
             target,
             unquote(path) if "%" in path else path,
-            query,
+            connection.query,
             headers,
             b"",
             "http",
-            connection.service.request_id(headers),
+            service.request_id(headers) if connection.names_itself else service.new_id(),
         )
         self.keep_alive = connection.keep_alive
 
@@ -106,3 +107,22 @@ class Handed:
 
     def abandon(self) -> None:
         self.answered = True
+
+
+class Lent:
+    """The transport as uvicorn's class has it: closing is the connection's, which does not cut off
+    a client that still sends.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)
+
+    def is_closing(self) -> bool:
+        return self._connection.is_ending
+
+    def close(self) -> None:
+        if not self._connection.is_ending:
+            self._connection.linger()

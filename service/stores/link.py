@@ -102,7 +102,8 @@ class Link:
             self._progress = self._loop.time()  # nobody waited before
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look)
-        sending = self._connection.send_packed_command(outgoing, check_health=False)
+        packed = b"".join(outgoing)  # uvloop takes one piece much sooner than many
+        sending = self._connection.send_packed_command(packed, check_health=False)
         try:
             # It only waits for a server that does not read, so nearly always this is all of it.
             waits_for = sending.send(None)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
-from service.entities.commands import Command, Read, Reply
+from service.entities.commands import Command, Read, Replace, Reply
 from service.stores import scripts
 from service.stores.address import Address
 from service.stores.node import Access, Node
@@ -52,12 +52,17 @@ class RedisStore:
 
     async def execute(self, command: Command) -> Reply:
         link = self._node.up or await self._node.link()
-        # Nearly every request is this one.
-        if type(command) is Read and not command.batch and command.fields is None:
-            try:
+        # Nearly every request is one of these.
+        try:
+            if type(command) is Read and not command.batch and command.fields is None:
                 return (await link.call(b"HGETALL", command.entities[0].store_key),)
-            except ResponseError as error:
-                scripts.refuse(error)
+            if type(command) is Replace:
+                words = scripts.replacement(command)
+                return bool(await link.call(b"EVALSHA", scripts.REPLACE.digest, b"1", *words))
+        except NoScriptError:
+            pass  # it is sent in full below
+        except ResponseError as error:
+            scripts.refuse(error)
 
         def call(key: bytes, *words: bytes) -> Awaitable[Any]:
             return link.call(*words)

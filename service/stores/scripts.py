@@ -58,9 +58,8 @@ async def run(call: Call, command: Command, *, together: bool) -> Reply:
         match command:
             case Read():
                 return await _read_all(call, command, together)
-            case Replace(entity=entity, attributes=attributes, last_update=last_update):
-                key, members = entity.store_key, chain.from_iterable(attributes)
-                return bool(await _script(call, REPLACE, key, last_update, *members))
+            case Replace():
+                return bool(await _script(call, REPLACE, *replacement(command)))
             case Update():
                 await _update(call, command)
             case Delete():
@@ -69,6 +68,12 @@ async def run(call: Call, command: Command, *, together: bool) -> Reply:
         return None
     except ResponseError as error:
         refuse(error)
+
+
+def replacement(command: Replace) -> tuple[bytes, ...]:
+    """The key and arguments of the script."""
+    members = chain.from_iterable(command.attributes)
+    return command.entity.store_key, command.last_update, *members
 
 
 def refuse(error: ResponseError) -> NoReturn:
