@@ -15,14 +15,9 @@ from service.front.problems import problem
 from service.protocol.answers import Answers
 from service.protocol.limits import (
     CHUNKS_LIMIT,
-    GRACE_SECONDS,
     HEAD_LIMIT,
-    HEAD_SECONDS,
-    IDLE_SECONDS,
-    LEAST_RATE,
     LINGER_BYTES,
     LINGER_SECONDS,
-    STOP_SECONDS,
 )
 from service.protocol.messages import END, Messages, is_target
 from service.protocol.pace import Pace
@@ -52,16 +47,16 @@ class Connection(Messages, asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is made
         self.turn: Turn | Handed | None = None
         self.heard = 0.0
-        self._cold: HttpToolsProtocol | None = None
+        self.cold: HttpToolsProtocol | None = None
         self._answers = Answers()
         self._not_short = port.not_short
-        self._rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
+        self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
         self._reading = False
         self._paused = False
         self._write_paused = False
         self._half_closed = False
-        self._lingering = 0.0  # until when
-        self._pace = Pace()
+        self.lingering = 0.0  # until when
+        self.pace = Pace()
         self.target = self.query = b""
         self._held = 0
 
@@ -77,13 +72,13 @@ class Connection(Messages, asyncio.Protocol):
         self.server_state.connections.discard(self)
         if self.turn is not None:
             self.turn.abandon()
-        if self._cold is not None:
-            self._cold.connection_lost(None)
-            self._cold = None
+        if self.cold is not None:
+            self.cold.connection_lost(None)
+            self.cold = None
         self.port.resumed(self)
         self._release()
         # Rings of references would keep what was received for a minute or more.
-        self._rest = self.turn = None
+        self.rest = self.turn = None
         self.parser = None  # type: ignore[assignment] # it is not fed any more
 
     def eof_received(self) -> bool:
@@ -93,15 +88,15 @@ class Connection(Messages, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._write_paused = True
-        if self._cold is not None:
-            self._cold.pause_writing()
+        if self.cold is not None:
+            self.cold.pause_writing()
         self.port.paused(self)
 
     def resume_writing(self) -> None:
         self._write_paused = False
         self.port.resumed(self)
-        if self._cold is not None:
-            self._cold.resume_writing()
+        if self.cold is not None:
+            self.cold.resume_writing()
         if self.turn is None:
             self._go_on()
 
@@ -109,23 +104,17 @@ class Connection(Messages, asyncio.Protocol):
         """uvicorn's server is stopping."""
         if self.turn is None and not self.begun:
             self.transport.close()
-        elif isinstance(self.turn, Handed) and self._cold is not None:
-            self._cold.shutdown()
+        elif isinstance(self.turn, Handed) and self.cold is not None:
+            self.cold.shutdown()
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.loop.time()
-        if self._rest is not None:
-            rest, at = self._rest
+        if self.rest is not None:
+            rest, at = self.rest
             self._keep_rest(rest[at:] + data, 0)
             return
         head = data.find(END) + 4
-        if (
-            head < 4
-            or self.begun
-            or len(data) > HEAD_LIMIT
-            or self._lingering
-            or self._write_paused
-        ):
+        if head < 4 or self.begun or len(data) > HEAD_LIMIT or self.lingering or self._write_paused:
             self._read(data, 0)
             return
         # Nearly always it is one request, whole, and nothing else.
@@ -138,7 +127,7 @@ class Connection(Messages, asyncio.Protocol):
         else:
             if head == len(data):
                 self._start()
-            elif self.complete and self._received == len(data) - head and not self.chunks:
+            elif self.complete and self.received == len(data) - head and not self.chunks:
                 self._start_whole(data[head:])
             else:
                 self._again(data)
@@ -169,9 +158,9 @@ class Connection(Messages, asyncio.Protocol):
         self._reading = True
         size, begun = len(data), 0
         while at < size and not self.transport.is_closing():
-            if self._lingering:
-                self._received += size - at
-                if self._received > LINGER_BYTES:
+            if self.lingering:
+                self.received += size - at
+                if self.received > LINGER_BYTES:
                     self.transport.abort()
                 break
             if self.complete or (self._write_paused and not self.begun):
@@ -205,13 +194,13 @@ class Connection(Messages, asyncio.Protocol):
         if self._head_size > HEAD_LIMIT:
             is_line = b"\r\n" not in self._head[:HEAD_LIMIT]
             what = "path and query are too long" if is_line else "head is too large"
-            self._refuse(414 if is_line else 431, f"the request's {what}")
+            self.refuse(414 if is_line else 431, f"the request's {what}")
             return
         if not self._head.strip(b"\r\n"):
             self._head = b""  # empty lines before a request
             return
         self.begun = True
-        self._since = self._since or self.heard
+        self.since = self.since or self.heard
         self._tail = (self._tail + piece)[-3:]
         self._feed_head(piece)
 
@@ -226,32 +215,32 @@ class Connection(Messages, asyncio.Protocol):
 
     def _head_broke(self, error: Exception) -> None:
         if isinstance(error, httptools.HttpParserError):
-            self._refuse(400, "the request is not HTTP")
+            self.refuse(400, "the request is not HTTP")
             return
         if self.parser.get_method() != b"CONNECT":
             self._without_upgrade()
         self._start()
 
     def _feed_body(self, piece: bytes) -> None:
-        before = self._received
+        before = self.received
         try:
             self.parser.feed_data(piece)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse(400, "the request is not HTTP")
+            self.refuse(400, "the request is not HTTP")
             return
         if self._body_left:
             self._body_left -= len(piece)
         else:
-            self._framing += len(piece) - (self._received - before)
+            self._framing += len(piece) - (self.received - before)
             self._tail = b"" if self.complete else (self._tail + piece)[-3:]
         if self.chunks > CHUNKS_LIMIT:
-            self._refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
+            self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
         elif self._framing > HEAD_LIMIT - self._head_size + 12 * self.chunks:
-            self._refuse(431, "the request's trailers are too large")
-        elif self._received > BODY_LIMIT:
-            self._refuse(413, "the request's body is too large")
+            self.refuse(431, "the request's trailers are too large")
+        elif self.received > BODY_LIMIT:
+            self.refuse(413, "the request's body is too large")
         elif self.port.is_full:
-            self._refuse(503, "too many requests are waiting for their bodies")
+            self.refuse(503, "too many requests are waiting for their bodies")
         else:
             if isinstance(self.turn, Handed):
                 self._uvicorns().data_received(piece)
@@ -262,7 +251,7 @@ class Connection(Messages, asyncio.Protocol):
         """The head is whole; without a body, so is the message."""
         if not self.complete or self.rare:
             self.untidy = True
-            self._since = 0.0  # from now on of the body
+            self.since = 0.0  # from now on of the body
             self._tail = b""
             self._head_size = len(self._head)
             if not self._accept_body():
@@ -273,10 +262,10 @@ class Connection(Messages, asyncio.Protocol):
                 turn.start()
             return
         if self.parser.get_method() == b"CONNECT":
-            self._refuse(400, "there is nothing to connect to")
+            self.refuse(400, "there is nothing to connect to")
         elif not is_target(self.url):
             # uvicorn's class would say so in other words than ours.
-            self._refuse(400, "the request's target is not a path or a URL")
+            self.refuse(400, "the request's target is not a path or a URL")
         else:
             self._hand_over()
 
@@ -299,7 +288,7 @@ class Connection(Messages, asyncio.Protocol):
         self.rare = self.expects
         self._body_left = 0 if self.complete else int(self.length)
         if self._body_left > BODY_LIMIT:
-            self._refuse(413, "the request's body is too large")
+            self.refuse(413, "the request's body is too large")
             return False
         return True
 
@@ -340,23 +329,23 @@ class Connection(Messages, asyncio.Protocol):
             self._release()
         self.turn = None
         self._begin()
-        if not self._reading and (self._rest is not None or self._half_closed):
+        if not self._reading and (self.rest is not None or self._half_closed):
             self._go_on()
 
     def _go_on(self) -> None:
         if self.transport.is_closing():
             return
-        if self._rest is not None and not self.complete and not self._reading:
-            (data, at), self._rest = self._rest, None
+        if self.rest is not None and not self.complete and not self._reading:
+            (data, at), self.rest = self.rest, None
             if self._paused:
                 self._paused = False
                 self.transport.resume_reading()
             self._read(data, at)
-        if self._half_closed and self.turn is None and self._rest is None:
+        if self._half_closed and self.turn is None and self.rest is None:
             self.transport.close()
 
     def _keep_rest(self, data: bytes, at: int) -> None:
-        self._rest = data, at
+        self.rest = data, at
         if not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
@@ -378,24 +367,24 @@ class Connection(Messages, asyncio.Protocol):
         self._uvicorns().data_received(self._head)
 
     def _uvicorns(self) -> HttpToolsProtocol:
-        if self._cold is None:
+        if self.cold is None:
             self.port.uvicorns_state.default_headers = self.server_state.default_headers
             state = {"connection": self}
-            self._cold = HttpToolsProtocol(
+            self.cold = HttpToolsProtocol(
                 self.port.uvicorns_config, self.port.uvicorns_state, state, self.loop
             )
-            self._cold.connection_made(Lent(self))  # type: ignore[arg-type] # all it uses
-        return self._cold
+            self.cold.connection_made(Lent(self))  # type: ignore[arg-type] # all it uses
+        return self.cold
 
     def handed_back(self, handed: Handed) -> None:
         """uvicorn's class has written its answer."""
         handed.answered = True
-        if handed is self.turn and self.complete and not self._lingering:
+        if handed is self.turn and self.complete and not self.lingering:
             self._next()
 
     # Refusals
 
-    def _refuse(self, status: int, detail: str) -> None:
+    def refuse(self, status: int, detail: str) -> None:
         """Answer once and close; what follows is read for a while, or the answer would be lost."""
         if self.transport.is_closing():
             return
@@ -403,9 +392,9 @@ class Connection(Messages, asyncio.Protocol):
         answers = not (turn.answered if isinstance(turn, Turn) else turn and turn.started)
         if turn is not None:
             turn.abandon()
-        if self._cold is not None and isinstance(turn, Handed):
-            self._cold.connection_lost(ConnectionAbortedError())
-            self._cold = None
+        if self.cold is not None and isinstance(turn, Handed):
+            self.cold.connection_lost(ConnectionAbortedError())
+            self.cold = None
         if answers:
             method = self.parser.get_method().decode("ascii") if self.head_done else "GET"
             request = Request(method, b"/", path="/", id=self.service.request_id(self.headers))
@@ -417,38 +406,14 @@ class Connection(Messages, asyncio.Protocol):
 
     @property
     def is_ending(self) -> bool:
-        return bool(self._lingering) or self.transport.is_closing()
+        return bool(self.lingering) or self.transport.is_closing()
 
     def linger(self) -> None:
         """A connection that is closed while the client still sends is reset, answer and all."""
         self._release()
-        self._received = 0
-        self._lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
+        self.received = 0
+        self.lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
-
-    # Deadlines; each connection is looked at about once a second
-
-    def look(self, now: float) -> None:
-        if self._lingering:
-            if now > self._lingering:
-                self.transport.abort()
-        elif not self._pace.is_kept(self.transport.get_write_buffer_size(), now, self._grace()):
-            self.transport.abort()
-        elif self.begun and not self.head_done:
-            if now - self._since > (1 if self.service.draining else HEAD_SECONDS):
-                self._refuse(408, f"the request's head took more than {HEAD_SECONDS:g} s")
-        elif self.begun and not self.complete:
-            self._look_at_body(now)
-        elif self.turn is None and self._rest is None and now - self.heard > IDLE_SECONDS:
-            self.transport.close()
-
-    def _look_at_body(self, now: float) -> None:
-        self._since = self._since or self.heard
-        if self._received < (now - self._since - self._grace()) * LEAST_RATE:
-            self._refuse(408, f"the request's body came slower than {LEAST_RATE} bytes a second")
-
-    def _grace(self) -> float:
-        return STOP_SECONDS if self.service.draining else GRACE_SECONDS

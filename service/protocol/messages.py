@@ -35,8 +35,8 @@ class Messages:
             self._body_left = 0  # of a body whose length is known
             self.length = b"0"
             self.expects = False
-            self._received = 0
-            self._since = 0.0
+            self.received = 0
+            self.since = 0.0
 
     def _end(self, data: bytes, at: int) -> int:
         """Where the message in `data` may end: the parser knows, but tells no place."""
@@ -97,7 +97,7 @@ class Messages:
         self.chunks += 1
 
     def on_body(self, body: bytes) -> None:
-        self._received += len(body)
+        self.received += len(body)
         self.take(body)
 
     def take(self, body: bytes) -> None:

@@ -8,6 +8,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from service.front.application import Application, Receive, Send
+from service.protocol.pace import look
 
 if TYPE_CHECKING:
     from service.protocol.connection import Connection
@@ -80,7 +81,7 @@ class Port:
         self._looking = False
         now = loop.time()
         for connection in list(state.connections):
-            connection.look(now)  # type: ignore[union-attr] # all are ours
+            look(connection, now)  # type: ignore[arg-type] # all are ours
         if state.connections:
             self.watch(loop, state)
 

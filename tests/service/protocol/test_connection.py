@@ -17,6 +17,7 @@ from service.front.application import Application
 from service.front.mounts import Mounted, Release
 from service.protocol.connection import Connection
 from service.protocol.limits import HEAD_SECONDS, IDLE_SECONDS
+from service.protocol.pace import look
 from service.protocol.port import Port
 
 GET = b"GET /x?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -148,14 +149,14 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
         connection, wire = connected(handler)
         later = asyncio.get_running_loop().time() + IDLE_SECONDS + 1
         connection.data_received(GET)
-        connection.look(later)
+        look(connection, later)
         assert not wire.closed
         release.set()
         while not wire.written:
             await asyncio.sleep(0)
-        connection.look(later - 10)
+        look(connection, later - 10)
         assert not wire.closed
-        connection.look(later)
+        look(connection, later)
         assert wire.closed
         connection.connection_lost(None)
 
@@ -170,10 +171,10 @@ def test_a_head_has_to_come_whole_in_time() -> None:
         connection, wire = connected(handler)
         connection.data_received(GET[:10])
         begin = asyncio.get_running_loop().time()
-        connection.look(begin + HEAD_SECONDS - 1)
+        look(connection, begin + HEAD_SECONDS - 1)
         assert wire.written == b""
         connection.data_received(GET[10:11])
-        connection.look(begin + HEAD_SECONDS + 1)
+        look(connection, begin + HEAD_SECONDS + 1)
         connection.connection_lost(None)
         return wire.written
 

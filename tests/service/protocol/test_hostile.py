@@ -24,6 +24,7 @@ from service.protocol.limits import (
     HEAD_SECONDS,
     LEAST_RATE,
 )
+from service.protocol.pace import look
 from service.protocol.port import Port
 from tests.service.processes import ENTITY
 from tests.service.protocol.served import exchange, mounted, served
@@ -241,9 +242,9 @@ def test_a_head_that_drips_is_over_after_its_deadline() -> None:
         slow, wire, now = connection()
         for byte in b"GET / HTTP/1.1\r\nhost: ":
             slow.data_received(bytes([byte]))
-            slow.look(now + HEAD_SECONDS - 1)
+            look(slow, now + HEAD_SECONDS - 1)
             assert wire.written == b""
-        slow.look(now + HEAD_SECONDS + 1)
+        look(slow, now + HEAD_SECONDS + 1)
         return wire.written
 
     assert asyncio.run(work()).startswith(b"HTTP/1.1 408 ")
@@ -254,9 +255,9 @@ def test_a_body_that_drips_is_over_when_it_is_slower_than_the_least_rate() -> No
         slow, wire, now = connection()
         slow.data_received(CHUNKED.replace(b"transfer-encoding: chunked", b"content-length: 90000"))
         slow.data_received(b"a" * received)
-        slow.look(now + GRACE_SECONDS - 1)
+        look(slow, now + GRACE_SECONDS - 1)
         assert wire.written == b""
-        slow.look(now + GRACE_SECONDS + 2)
+        look(slow, now + GRACE_SECONDS + 2)
         return wire.written, slow.port
 
     written, port = asyncio.run(work(LEAST_RATE))
@@ -271,7 +272,7 @@ def test_a_client_that_does_not_read_is_cut_off() -> None:
         wire.written = b"x" * 1_000_000
         for second in range(1, 25):
             wire.read = int(second * rate)
-            slow.look(now + second)
+            look(slow, now + second)
         return wire.ended
 
     assert asyncio.run(work(LEAST_RATE / 2)) == "aborted"
@@ -287,7 +288,7 @@ def test_a_refused_client_may_send_for_a_while_and_not_for_ever() -> None:
         for _ in range(8):
             slow.data_received(b"x" * BODY_LIMIT)
         early = wire.ended
-        slow.look(now + 60)
+        look(slow, now + 60)
         return early, wire.ended
 
     assert asyncio.run(work()) == ("", "aborted")
