@@ -1,7 +1,6 @@
 """One connection: where its requests end, who answers them, and what it may cost."""
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Any
 
 import httptools
@@ -22,7 +21,8 @@ from service.protocol.limits import (
 from service.protocol.messages import END, Messages, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
-from service.protocol.turn import Handed, Lent, Turn
+from service.protocol.turn import Turn
+from service.protocol.uvicorns import Handed, uvicorns
 
 _AT_ONCE = 64  # requests of one read, before others have their turn
 
@@ -243,7 +243,7 @@ class Connection(Messages, asyncio.Protocol):
             self.refuse(503, "too many requests are waiting for their bodies")
         else:
             if isinstance(self.turn, Handed):
-                self._uvicorns().data_received(piece)
+                uvicorns(self).data_received(piece)
             if self.complete:
                 self._completed()
 
@@ -267,7 +267,8 @@ class Connection(Messages, asyncio.Protocol):
             # uvicorn's class would say so in other words than ours.
             self.refuse(400, "the request's target is not a path or a URL")
         else:
-            self._hand_over()
+            self.turn = Handed()
+            uvicorns(self).data_received(self._head)
 
     def _is_short(self) -> bool:
         url = self.target = self.url
@@ -354,27 +355,7 @@ class Connection(Messages, asyncio.Protocol):
         self.port.held -= self._held
         self._held = 0
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self.loop.create_task(work)
-        self.server_state.tasks.add(task)
-        task.add_done_callback(self.server_state.tasks.discard)
-        return task
-
     # uvicorn's class
-
-    def _hand_over(self) -> None:
-        self.turn = Handed()
-        self._uvicorns().data_received(self._head)
-
-    def _uvicorns(self) -> HttpToolsProtocol:
-        if self.cold is None:
-            self.port.uvicorns_state.default_headers = self.server_state.default_headers
-            state = {"connection": self}
-            self.cold = HttpToolsProtocol(
-                self.port.uvicorns_config, self.port.uvicorns_state, state, self.loop
-            )
-            self.cold.connection_made(Lent(self))  # type: ignore[arg-type] # all it uses
-        return self.cold
 
     def handed_back(self, handed: Handed) -> None:
         """uvicorn's class has written its answer."""

@@ -12,7 +12,7 @@ from service.protocol.pace import look
 
 if TYPE_CHECKING:
     from service.protocol.connection import Connection
-    from service.protocol.turn import Handed
+    from service.protocol.uvicorns import Handed
 
 BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once of bodies that wait, once of answers that wait
 LOOK_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""One request that is being answered: on the short way, or by uvicorn's class."""
+"""One request that is answered on the short way."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -76,9 +76,16 @@ class Turn:
             self.connection.respond(self, done.value)
             return
         if waits_for is None:
-            self.task = self.connection.keep(self._finish(self.steps))
+            self.task = self._keep(self._finish(self.steps))
         else:
             waits_for.add_done_callback(self.resume)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks = self.connection.server_state.tasks
+        task = self.connection.loop.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
 
     async def _finish(self, steps: Coroutine[Any, Any, Response]) -> None:
         self.connection.respond(self, await rest_of(steps))
@@ -94,35 +101,3 @@ class Turn:
         elif self.steps is not None:
             self.steps.close()
         self.steps = None
-
-
-class Handed:
-    """One request that uvicorn's class answers."""
-
-    __slots__ = ("answered", "started")
-
-    def __init__(self) -> None:
-        self.started = False
-        self.answered = False
-
-    def abandon(self) -> None:
-        self.answered = True
-
-
-class Lent:
-    """The transport as uvicorn's class has it: closing is the connection's, which does not cut off
-    a client that still sends.
-    """
-
-    def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection.transport, name)
-
-    def is_closing(self) -> bool:
-        return self._connection.is_ending
-
-    def close(self) -> None:
-        if not self._connection.is_ending:
-            self._connection.linger()
