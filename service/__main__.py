@@ -110,7 +110,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     plans = directives.plan(parse(text, arguments.config, environment=os.environ))
     _some_site(plans, arguments.config)
     listen = arguments.listen or os.environ.get("SERVICE_LISTEN", "").split(",")
-    bound = sockets.bind(plans, sockets.bindings([each for each in listen if each.strip()]))
+    bound = sockets.bind(plans, sockets.bindings([one for one in listen if one.strip()]))
     release = Release.of(
         text, version=_version(), commit=os.environ.get("SERVICE_COMMIT", "unknown")
     )

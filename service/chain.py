@@ -1,8 +1,8 @@
 """The vocabulary of the filter chain: what a request carries and what a filter is.
 
 A filter is Caddy's middleware: it gets the exchange and the next handler, and returns the
-response. Whatever goes wrong is raised, logged once by `awscloudwatch`, answered once by `app`.
-Filters talk to each other through the exchange's slots only.
+response. Whatever goes wrong is raised, logged once by `awscloudwatch`, answered once by the
+site's application. Filters talk to each other through the exchange's slots only.
 
 A request runs without an asyncio task of its own until a filter asks for one: see `own_task`.
 """
@@ -173,13 +173,13 @@ def rest_of(started: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
 def link(filters: Sequence[Filter], end: Handler) -> Handler:
     """Fold the filters back to front, so that the first one is outermost."""
     handler = end
-    for each in reversed(filters):
-        handler = _bind(each, handler)
+    for one in reversed(filters):
+        handler = _bind(one, handler)
     return handler
 
 
-def _bind(each: Filter, call_next: Handler) -> Handler:
-    run = each.__call__
+def _bind(one: Filter, call_next: Handler) -> Handler:
+    run = one.__call__
 
     def handler(exchange: Exchange) -> Awaitable[Response]:
         return run(exchange, call_next)

@@ -50,7 +50,7 @@ class SitePlan:
         """Make the site and its filters. Secrets are read here; connections wait for start-up."""
         site = Site(host=self.address.host, port=self.address.port)
         filters = (_module(name).build(options, site) for name, options in self.options)
-        return site, tuple(each for each in filters if each is not None)
+        return site, tuple(one for one in filters if one is not None)
 
 
 def plan(blocks: Sequence[ServerBlock]) -> tuple[SitePlan, ...]:

@@ -37,8 +37,8 @@ class Simple:
             return False
         digest = hashlib.sha256(credentials).digest()
         # All are compared, so that time tells neither which user exists nor how much was right.
-        found = [hmac.compare_digest(digest, each) for each in self._digests]
-        return any(found)
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        return any(matches)
 
     async def authenticate(self, exchange: Exchange) -> None:
         if not self.recall(exchange):

@@ -88,24 +88,24 @@ class Memory:
         return len(self._entries)
 
     def recall(self, key: bytes) -> Mapping[str, Any] | None:
-        found = self._entries.get(key)
-        if found is None or found.fresh_until <= self._now():
+        kept = self._entries.get(key)
+        if kept is None or kept.fresh_until <= self._now():
             return None
         self._entries.move_to_end(key)
-        return found.value
+        return kept.value
 
     def usable(self, key: bytes) -> Entry | None:
-        found = self._entries.get(key)
-        if found is None or found.usable_until <= self._now():
+        kept = self._entries.get(key)
+        if kept is None or kept.usable_until <= self._now():
             return None
-        return found
+        return kept
 
-    def remember(self, key: bytes, found: Entry) -> None:
+    def remember(self, key: bytes, kept: Entry) -> None:
         self.forget(key)
-        weight = _weight(key, found.value)
+        weight = _weight(key, kept.value)
         if weight > self._max_weight:
             return
-        self._entries[key] = found
+        self._entries[key] = kept
         self._weights[key] = weight
         self._weight += weight
         while len(self._entries) > self._capacity or self._weight > self._max_weight:
@@ -190,9 +190,9 @@ class Disk:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             fields = orjson.loads(self._text(self._directory / name))
             value = fields["value"]
-            found = Entry(value, float(fields["fresh_until"]), float(fields["usable_until"]))
+            kept = Entry(value, float(fields["fresh_until"]), float(fields["usable_until"]))
             if isinstance(value, dict) and fields["name"] == name:
-                return found if found.usable_until > self._now() else None
+                return kept if kept.usable_until > self._now() else None
         return None
 
     def write(self, key: bytes, kept: Entry) -> None:

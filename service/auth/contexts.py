@@ -181,21 +181,21 @@ class Contexts:
         )
 
     async def _find(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
-        found = await self._read(key)
-        if found is not None:
-            return found.value
+        known = await self._read(key)
+        if known is not None:
+            return known.value
         async with self._disk.lock(key):
-            found = await self._read(key)
-            if found is not None:
-                return found.value
+            known = await self._read(key)
+            if known is not None:
+                return known.value
             return await self._ask(key, client_token, cookie)
 
     async def _read(self, key: bytes) -> cache.Entry | None:
-        found = await asyncio.to_thread(self._disk.read, key)
-        if found is None:
+        known = await asyncio.to_thread(self._disk.read, key)
+        if known is None:
             return None
-        self._memory.remember(key, found)
-        return found if found.fresh_until > self._now() else None
+        self._memory.remember(key, known)
+        return known if known.fresh_until > self._now() else None
 
     async def _ask(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
         try:

@@ -32,20 +32,20 @@ class Address:
 
 def parse_address(token: Token) -> Address:
     """Raises CaddyfileError at the key's own line."""
-    found = _KEY.fullmatch(token.text)
-    if found is None:
+    match = _KEY.fullmatch(token.text)
+    if match is None:
         raise _error(token, "is not an address; allowed are `:PORT`, `HOST:PORT`, `http://HOST`")
-    scheme = (found["scheme"] or "").lower()
+    scheme = (match["scheme"] or "").lower()
     if scheme not in ("", "http", "https"):
         raise _error(token, f"has the scheme '{scheme}'; allowed is http")
-    port = _port(token, found["port"] or "", scheme)
+    port = _port(token, match["port"] or "", scheme)
     if (scheme, port) in (("http", HTTPS), ("https", HTTP)):
         raise _error(token, "scheme and port violate convention")
     if scheme == "https" or port == HTTPS:
         raise _error(token, "asks for TLS, which ends at the load balancer; allowed is http")
-    if (found["path"] or "/") != "/":
+    if (match["path"] or "/") != "/":
         raise _error(token, "has a path; a site serves all paths of its address")
-    return Address(found["host"].strip("[]").lower(), port)
+    return Address(match["host"].strip("[]").lower(), port)
 
 
 def _port(token: Token, text: str, scheme: str) -> int:

@@ -32,7 +32,7 @@ class Stderr:
 
     def write(self, batch: Sequence[LogEvent]) -> Rejected | None:
         try:
-            self._stream.write("".join(f"{each.message}\n" for each in batch))
+            self._stream.write("".join(f"{event.message}\n" for event in batch))
             self._stream.flush()
         except (OSError, ValueError) as error:
             raise NotWritten(f"stderr: {type(error).__name__}", retry=False) from None
@@ -40,7 +40,7 @@ class Stderr:
 
 
 class CloudWatch:
-    """One log stream of a group that has to exist. `logs` is boto3's client."""
+    """One log stream of a group that has to exist. `logs` is the door's client."""
 
     interval = INTERVAL
 
@@ -70,7 +70,7 @@ class CloudWatch:
     def write(self, batch: Sequence[LogEvent]) -> Rejected | None:
         from service.trust import aws
 
-        events = [{"timestamp": each.timestamp, "message": each.message} for each in batch]
+        events = [{"timestamp": event.timestamp, "message": event.message} for event in batch]
         try:
             try:
                 answer = self._put(events)

@@ -1,7 +1,7 @@
 """A bounded buffer of log events and the one thread that writes them, in batches, to a sink.
 
 `put` never waits: when the buffer is full the oldest event goes, is counted, and the count is
-itself logged. The thread is there because boto3 blocks.
+itself logged. The thread is there because AWS clients block.
 """
 
 import json
@@ -73,27 +73,27 @@ def event(at: float, level: str, **fields: Any) -> LogEvent:
     return LogEvent(int(at * 1000), json.dumps(line, default=str))
 
 
-def cut(found: LogEvent) -> LogEvent:
+def cut(logged: LogEvent) -> LogEvent:
     """The event as CloudWatch takes it: not empty, not over 1 MB, valid Unicode."""
-    raw = found.message.encode("utf-8", "replace")
+    raw = logged.message.encode("utf-8", "replace")
     if len(raw) > MAX_MESSAGE_BYTES:
         mark = f" [cut: {len(raw)} bytes]"
         text = raw[: MAX_MESSAGE_BYTES - len(mark)].decode("utf-8", "ignore") + mark
-        return LogEvent(found.timestamp, text)
-    return LogEvent(found.timestamp, raw.decode() or " ")
+        return LogEvent(logged.timestamp, text)
+    return LogEvent(logged.timestamp, raw.decode() or " ")
 
 
 def batches(events: Sequence[LogEvent]) -> Iterator[list[LogEvent]]:
     """All events, in chronological order, in batches that PutLogEvents takes."""
     batch: list[LogEvent] = []
     total = 0
-    for each in sorted(map(cut, events), key=lambda found: found.timestamp):
-        size = each.size
+    for one in sorted(map(cut, events), key=lambda logged: logged.timestamp):
+        size = one.size
         is_full = len(batch) == MAX_BATCH_EVENTS or total + size > MAX_BATCH_BYTES
-        if batch and (is_full or each.timestamp - batch[0].timestamp >= _DAY):
+        if batch and (is_full or one.timestamp - batch[0].timestamp >= _DAY):
             yield batch
             batch, total = [], 0
-        batch.append(each)
+        batch.append(one)
         total += size
     if batch:
         yield batch
@@ -160,7 +160,7 @@ class LogStream:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout)
-        left = [each for batch in tuple(self._batches) for each in batch] + self._take()
+        left = [one for batch in tuple(self._batches) for one in batch] + self._take()
         if left:
             self._last_resort(left)
 

@@ -185,12 +185,12 @@ class Mapper:
         name = decode(raw.replace("+", " "))
         if name in _NOT_OURS:
             return None
-        found = self._name(name)
+        as_json = self._name(name)
         if len(raw) <= _LONGEST_NAME:
             if len(self.names) >= _MOST_NAMES:
                 self.names.clear()
-            self.names[raw] = found
-        return found
+            self.names[raw] = as_json
+        return as_json
 
     def _name(self, name: str) -> bytes:
         if not self.attribute.fullmatch(name):

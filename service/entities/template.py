@@ -72,10 +72,10 @@ class Template:
 
     def _begin(self, first: str) -> tuple[str, bytes, bytes] | None:
         """What a plain path means up to its last slash: owner, and how key and head begin."""
-        found = self._first(first) if self._first else None
-        if found is None:
+        match = self._first(first) if self._first else None
+        if match is None:
             return None
-        parts = found.groups()
+        parts = match.groups()
         for i, part in enumerate(parts):
             if not self._allowed[i](part):
                 raise self._refusal(i)
@@ -85,10 +85,10 @@ class Template:
         return owner, store_key.encode(), ("{" + ",".join(texts)).encode()
 
     def _match_encoded(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
-        found = self._any(raw_path)
-        if found is None:
+        match = self._any(raw_path)
+        if match is None:
             raise FilterError(400, "missing path parameters")
-        *first, last = found.groups()
+        *first, last = match.groups()
         if last.count(",") >= BATCH_LIMIT:
             raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
         before = [self._decoded(i, part) for i, part in enumerate(first)]

@@ -113,12 +113,12 @@ def build(options: tuple[Options, ...], site: Site) -> Filter | None:
     from service.auth.backends import make  # checking a Caddyfile needs no HTTP client
 
     rules = []
-    for each in options:
-        made = tuple(make(one, site) for one in each.backends)
+    for one in options:
+        made = tuple(make(one, site) for one in one.backends)
         for backend in made:
             site.startup.append(backend.open)
             site.shutdown.append(backend.close)
-        rules.append(Rule(each, made))
+        rules.append(Rule(one, made))
     reauth = Reauth(rules)
     site.status["reauth"] = reauth.status
     site.guards["401"] = {"description": "no valid token"}
@@ -142,8 +142,8 @@ class Rule:
         """
         if "//" in path or "/." in path:
             readings = (path, _clean(path))
-            return any(each.startswith(self._paths) for each in readings) and not all(
-                each.startswith(self._excepts) for each in readings
+            return any(one.startswith(self._paths) for one in readings) and not all(
+                one.startswith(self._excepts) for one in readings
             )
         return path.startswith(self._paths) and not path.startswith(self._excepts)
 
@@ -165,7 +165,7 @@ class Rule:
                 detail = "the auth server did not answer in time"
                 if error.timed_out:
                     raise FilterError(504, detail) from error
-                raise FilterError(502, "the auth server cannot be asked") from error
+                raise FilterError(502, "the auth server does not answer") from error
             else:
                 return None
         try:

@@ -167,8 +167,8 @@ def _secret(name: str, site: Site) -> str:
 
 
 def _seconds(token: Token, text: str) -> float:
-    found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) / (1000 if found[2] == "ms" else 1) if found else 0.0
+    match = _DURATION.fullmatch(text)
+    seconds = int(match[1]) / (1000 if match[2] == "ms" else 1) if match else 0.0
     if not 0 < seconds <= 60:
         raise _error(token, f"redis: '{text}' is not a time up to 60s, such as 50ms or 1s")
     return seconds

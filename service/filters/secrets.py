@@ -92,9 +92,9 @@ def load(file: Path, resolve: Callable[[str], str]) -> Secrets:
 
 def _resolved(value: Any, resolve: Callable[[str], str], known: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return Secrets({str(key): _resolved(each, resolve, known) for key, each in value.items()})
+        return Secrets({str(key): _resolved(one, resolve, known) for key, one in value.items()})
     if isinstance(value, list):
-        return [_resolved(each, resolve, known) for each in value]
+        return [_resolved(one, resolve, known) for one in value]
     if isinstance(value, str) and value.startswith(REFERENCES):
         if value not in known:
             known[value] = resolve(value)

@@ -73,8 +73,8 @@ class Application:
             labels = name.split(".")
             for place in range(len(labels)):
                 labels[place] = "*"
-                if found := self._sites.get(".".join(labels)):
-                    return found
+                if site := self._sites.get(".".join(labels)):
+                    return site
         return self._sites.get("0.0.0.0") or self._sites.get("")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

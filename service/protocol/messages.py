@@ -44,11 +44,11 @@ class Messages:
             return min(len(data), at + self._body_left)
         if self._tail:
             window = self._tail + data[at : at + 3]
-            found = window.find(END)
-            if found >= 0:
-                return at + found + 4 - len(self._tail)
-        found = data.find(END, at)
-        return len(data) if found < 0 else found + 4
+            place = window.find(END)
+            if place >= 0:
+                return at + place + 4 - len(self._tail)
+        place = data.find(END, at)
+        return len(data) if place < 0 else place + 4
 
     def _without_upgrade(self) -> None:
         """Nothing is upgraded here, so that a request that asks for it is one like any other.

@@ -203,8 +203,8 @@ class Link:
 
 
 def _unwrapped(error: ResponseError) -> ResponseError:
-    found = _IN_SCRIPT.match(str(error)) if type(error) is ResponseError else None
-    return error if found is None else _OF_SCRIPT[found[1]](str(error))
+    match = _IN_SCRIPT.match(str(error)) if type(error) is ResponseError else None
+    return error if match is None else _OF_SCRIPT[match[1]](str(error))
 
 
 def reason(error: BaseException) -> str:

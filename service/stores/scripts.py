@@ -101,9 +101,9 @@ async def _read_all(call: Call, command: Read, together: bool) -> list[Hash]:
     replies: list[Hash] = []
     size = 0
     for begin in range(0, len(entities), wave):
-        found = await _read(call, entities[begin : begin + wave], fields)
-        replies += found
-        size += sum([sum(map(len, reply)) for reply in found])
+        hashes = await _read(call, entities[begin : begin + wave], fields)
+        replies += hashes
+        size += sum([sum(map(len, reply)) for reply in hashes])
         if size > REPLY_BYTES and command.batch:
             detail = f"the entities are larger than {REPLY_BYTES} bytes together: ask for fewer"
             raise FilterError(400, detail)

@@ -13,14 +13,14 @@ def context(authorities: str = "") -> ssl.SSLContext:
         except OSError as error:
             why = "not PEM" if isinstance(error, ssl.SSLError) else error.strerror
             raise StartError(f"the certificates in {authorities} cannot be read: {why}") from None
-    found = ssl.create_default_context()
+    made = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if paths.cafile is None and paths.capath is None:
         # A slim image has no file of authorities; httpx brings one.
         import certifi
 
-        found.load_verify_locations(certifi.where())
-    return found
+        made.load_verify_locations(certifi.where())
+    return made
 
 
 def reason(error: ssl.SSLError) -> str:

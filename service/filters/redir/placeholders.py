@@ -32,7 +32,7 @@ def _value(name: str, request: Request, now: Callable[[], datetime]) -> str:
     kind, rest = name[:1], name[1:]
     if kind == ">":
         key = rest.lower().encode()
-        return ",".join(_text(value) for each, value in request.headers if each == key)
+        return ",".join(_text(value) for other, value in request.headers if other == key)
     if kind == "~":
         return _cookie(rest, request)
     if kind == "?":
@@ -40,9 +40,9 @@ def _value(name: str, request: Request, now: Callable[[], datetime]) -> str:
         return arguments.get(rest, [""])[0]
     if name.startswith("when"):
         return _time(name, now())
-    if found := _LABEL.fullmatch(name):
+    if match := _LABEL.fullmatch(name):
         labels = _host(request).split(".")
-        number = int(found[1])
+        number = int(match[1])
         return labels[number - 1] if 0 < number <= len(labels) else ""
     return _VALUES[name](request) if name in _VALUES else ""
 
@@ -78,8 +78,8 @@ def _uri(request: Request) -> str:
 
 def _cookie(name: str, request: Request) -> str:
     for pair in _text(request.header(b"cookie") or b"").split(";"):
-        each, _, value = pair.strip().partition("=")
-        if each == name:
+        other, _, value = pair.strip().partition("=")
+        if other == name:
             return value.strip('"')
     return ""
 

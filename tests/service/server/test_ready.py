@@ -88,7 +88,9 @@ def test_a_stop_at_any_moment_of_the_start_is_no_failure(
         time.sleep(tenths / 10)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
-        assert (process.returncode, "Traceback" in said) == (0, False), (tenths, said)
+        # Before Python has come to our first line nobody can hear it but the kernel.
+        heard = (0,) if tenths > 4 else (0, -signal.SIGTERM)
+        assert process.returncode in heard and "Traceback" not in said, (tenths, said)
 
 
 def test_a_client_that_drips_does_not_hold_up_a_stop(redis: Redis, tmp_path: Path) -> None:
