@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_elasticache.client import ElastiCacheClient
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_ssm.client import SSMClient
@@ -59,6 +60,7 @@ class Clients:
     ecs: "_Service[ECSClient]" = _Service("ecs")
     elasticache: "_Service[ElastiCacheClient]" = _Service("elasticache")
     elbv2: "_Service[ElasticLoadBalancingv2Client]" = _Service("elbv2")
+    iam: "_Service[IAMClient]" = _Service("iam")
     logs: "_Service[CloudWatchLogsClient]" = _Service("logs")
     # Without repetitions: the follower has its own, one layer only.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)

@@ -7,19 +7,24 @@ import typer
 from opsctl.cli import stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers
-from opsctl.rollout import ecs
+from opsctl.rollout import ecs, roll_instances
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
 
 NewAmi = Annotated[bool, typer.Option("--new-ami", help="Take the newest image for the instances.")]
+Imports = Annotated[
+    bool, typer.Option("--import", help="Take over log groups and a repository that exist already.")
+]
 
 
 @app.command()
-def plan(context: typer.Context, new_ami: NewAmi = False) -> int:
+def plan(context: typer.Context, new_ami: NewAmi = False, imports: Imports = False) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    procedure = ecs.preview(invocation.clients, invocation.config, new_image=new_ami)
+    procedure = ecs.preview(
+        invocation.clients, invocation.config, new_image=new_ami, imports=imports
+    )
     return stack.plan(invocation, procedure)
 
 
@@ -30,13 +35,14 @@ def up(
     dry_run: DryRun = False,
     confirm: Confirm = None,
     new_ami: NewAmi = False,
+    imports: Imports = False,
 ) -> int:
     """Create or update the repository and the service, and follow them to their end."""
     if dry_run:
-        return plan(context, new_ami)
+        return plan(context, new_ami, imports)
     invocation = opened(context)
     invocation.warn()
-    procedure = ecs.up(invocation.clients, invocation.config, new_image=new_ami)
+    procedure = ecs.up(invocation.clients, invocation.config, new_image=new_ami, imports=imports)
     stack.change(invocation, procedure, Answers(yes, confirm or ()))
     return stack.status(invocation, "ecs")
 
@@ -54,6 +60,24 @@ def down(
     invocation = opened(context)
     procedure = ecs.down(invocation.clients, invocation.config, repository=repository)
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
+
+
+@app.command("roll-instances")
+def roll(
+    context: typer.Context,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Replace every instance, not only those that differ.")
+    ] = False,
+) -> int:
+    """Replace instances one after another without losing a request."""
+    invocation = opened(context)
+    clients, config = invocation.clients, invocation.config
+    if dry_run:
+        return stack.plan(invocation, roll_instances.differ(clients, config))
+    procedure = roll_instances.roll_instances(clients, config, everything=everything)
+    return stack.change(invocation, procedure, Answers(yes))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from opsctl.cli.options import Invocation
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.instances import InstancesScreen
 from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
@@ -12,12 +13,15 @@ from opsctl.snapshot.snapshot import Kind, Look
 def plan(invocation: Invocation, procedure: Procedure[bool]) -> int:
     """Print the plans: 0 same, 2 different."""
     invocation.warn()
-    return 2 if run(invocation, procedure, PlanScreen(invocation.console, data=True)) else 0
+    console = invocation.console
+    screens = (PlanScreen(console, data=True), InstancesScreen(console, data=True))
+    return 2 if run(invocation, procedure, *screens) else 0
 
 
 def change(invocation: Invocation, procedure: Procedure[Outcome], answers: Answers) -> int:
     """Raises the error of an outcome that is not good."""
-    screens = (PlanScreen(invocation.console), StackScreen(invocation.console))
+    console = invocation.console
+    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console))
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
     return 0

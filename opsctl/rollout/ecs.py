@@ -1,4 +1,4 @@
-"""The repository and the service together: `ecs` changes the one before the other."""
+"""The service and all it runs on: the repository, the stack, and then the instances."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,8 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
+from opsctl.rollout import roll_instances
+from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, remove
 from opsctl.stacks.definition import Stack
@@ -13,37 +15,66 @@ from opsctl.stacks.definition import Stack
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+_LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 _LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ecs"))
 
 
-def preview(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[bool]:
-    """Yield both plans; True when one of them changes something."""
+def preview(
+    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
+) -> Procedure[bool]:
+    """Yield both plans and the instances that would go; True when something would change."""
     bucket = config.aws.bucket
-    repository = yield from change.preview(clients, definition.ecr(config), bucket=bucket)
-    service = yield from _service(config, new_image=new_image)
-    return (yield from change.preview(clients, service, bucket=bucket)) or repository
+    desired = yield from _repository(clients, config, imports=imports)
+    repository = yield from change.preview(clients, desired, bucket=bucket)
+    service = yield from _service(clients, config, new_image=new_image, imports=imports)
+    changes = yield from change.preview(clients, service, bucket=bucket)
+    replaces = yield from _replaces(config, service)
+    return repository or changes or replaces
 
 
-def up(clients: "Clients", config: Config, *, new_image: bool = False) -> Procedure[Outcome]:
-    """`new_image` takes the newest image for the instances.
+def up(
+    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
+) -> Procedure[Outcome]:
+    """Bring both stacks to their desired state, and the instances after them.
 
-    Raises OpsError without the db stack: the service stack imports the cache's group."""
+    `new_image` takes the newest image for the instances; `imports` takes over log groups and a
+    repository that exist already. Raises OpsError without the db stack: the service stack imports
+    the cache's security group.
+    """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
     if now.require("stacks").stack("db") is None:
         raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
-    outcome = yield from change.up(clients, definition.ecr(config), bucket=bucket)
+    repository = yield from _repository(clients, config, imports=imports)
+    outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(config, new_image=new_image)
+    service = yield from _service(clients, config, new_image=new_image, imports=imports)
+    # Before the question, which is about the instances too.
+    replaces = yield from _replaces(config, service)
     outcome = yield from change.up(clients, service, bucket=bucket)
-    if outcome.good and service.parameters["Image"] == definition.UNRELEASED:
+    if not outcome.good:
+        return outcome
+    if service.parameters["Image"] == definition.UNRELEASED:
         yield Notice("no release yet, so no task runs; next: opsctl update-tasks")
+    if replaces:
+        agreed = outcome.kind == "done"
+        return (yield from roll_instances.roll_instances(clients, config, agreed=agreed))
     return outcome
+
+
+def _replaces(config: Config, service: Stack) -> Procedure[bool]:
+    """Yield which instances would go after this change; True when some would."""
+    state = yield from change.describe("ecs")
+    if state is None or not state.exists:
+        return False
+    image = service.parameters["AmiId"] or ""
+    return (yield from roll_instances.preview(config, state, image))
 
 
 def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[Outcome]:
     """Remove the service, and with `repository` the images too: each is asked for by its name."""
+    yield from _require_removable(clients)
     outcome = yield from remove.down(clients, "ecs", definition.stack_name(config, "ecs"))
     name = definition.stack_name(config, "ecr")
     if not outcome.good:
@@ -54,9 +85,36 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
     return (yield from remove.down(clients, "ecr", name))
 
 
-def _service(config: Config, *, new_image: bool) -> Procedure[Stack]:
+def _require_removable(clients: "Clients") -> Procedure[None]:
+    """CloudFormation would come to the load balancer when the service is already gone."""
+    state = yield from change.describe("ecs")
+    if state is None or not state.exists:
+        return
+    for one in stacks.resources(clients.cloudformation, state.id):
+        if one.resource_type != _LOAD_BALANCER or not one.physical_id:
+            continue
+        if targets.protected(clients.elbv2, one.physical_id):
+            raise OpsError(
+                f"the load balancer of `{state.name}` has deletion protection",
+                hint="set `load_balancer.deletion_protection: false`, then run: opsctl ecs up",
+            )
+
+
+def _repository(clients: "Clients", config: Config, *, imports: bool) -> Procedure[Stack]:
+    stack = definition.ecr(config)
+    if not imports:
+        return stack
+    return definition.ecr(config, (yield from change.existing(clients, stack)))
+
+
+def _service(
+    clients: "Clients", config: Config, *, new_image: bool, imports: bool
+) -> Procedure[Stack]:
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    desired = definition.live(definition.ecs(config), config, now, new_image=new_image)
+    stack = definition.ecs(config)
+    if imports:
+        stack = definition.ecs(config, (yield from change.existing(clients, stack)))
+    desired = definition.live(stack, config, now, new_image=new_image)
     yield from _differences(config, now, desired)
     return desired
 

@@ -1,7 +1,7 @@
 """What ECS says of the container instances, and Auto Scaling of the group that launches them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +20,10 @@ _ACTIVITIES = 20
 
 @dataclass(frozen=True, slots=True)
 class ContainerInstance:
-    """`cpu` (units), `memory` (MiB) and `ports` (taken) are what remains; `whole_…` all it has."""
+    """`cpu` (units), `memory` (MiB) and `ports` (taken) are what remains; `whole_…` all it has.
+
+    `machine` is the hash of what opsctl gave it at its start; '' of an older opsctl.
+    """
 
     arn: str
     id: str
@@ -33,6 +36,8 @@ class ContainerInstance:
     whole_memory: int = 0
     zone: str = ""
     image: str = ""
+    type: str = ""
+    machine: str = ""
     running: int = 0
     joined: datetime | None = None
 
@@ -50,6 +55,10 @@ class GroupInstance:
     lifecycle: str = ""
     health: str = ""
     launch_version: str = ""
+
+    @property
+    def leaving(self) -> bool:
+        return self.lifecycle.startswith(("Terminat", "Detach"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,17 @@ class Group:
     desired: int = 0
     instances: tuple[GroupInstance, ...] = ()
     activities: tuple[Activity, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def members(self) -> tuple[GroupInstance, ...]:
+        """Its instances, without those that are on their way out."""
+        return tuple(one for one in self.instances if not one.leaving)
+
+    def launched(self, instance: str) -> datetime | None:
+        """When the instance was launched, as far as the last activities tell."""
+        times = (one.time for one in self.activities if instance in one.description and one.time)
+        return min(times, default=None)
 
     @property
     def refusal(self) -> str:
@@ -131,6 +151,7 @@ def _group(group: "AutoScalingGroupTypeDef", activities: tuple[Activity, ...]) -
             for instance in group.get("Instances", ())
         ),
         activities=activities,
+        tags={tag.get("Key", ""): tag.get("Value", "") for tag in group.get("Tags", ())},
     )
 
 
@@ -155,6 +176,8 @@ def _instance(instance: "ContainerInstanceTypeDef") -> ContainerInstance:
         whole_memory=_amount(whole, "MEMORY"),
         zone=attributes.get("ecs.availability-zone", ""),
         image=attributes.get("ecs.ami-id", ""),
+        type=attributes.get("ecs.instance-type", ""),
+        machine=attributes.get("opsctl.machine", ""),
         running=instance.get("runningTasksCount", 0),
         joined=instance.get("registeredAt"),
     )

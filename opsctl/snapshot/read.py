@@ -21,6 +21,7 @@ from opsctl.snapshot import (
     service,
     stacks,
     subnets,
+    taken,
     targets,
     task_definitions,
     tasks,
@@ -32,6 +33,7 @@ from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
+from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
@@ -89,6 +91,7 @@ class _Reading:
             "alarms": ((), self._alarms),
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
+            "taken": ((), self._taken),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -159,6 +162,9 @@ class _Reading:
     def _newest_image(self) -> str:
         name = self.names.image_parameter
         return parameters.value(self.clients.ssm, name) if name else ""
+
+    def _taken(self) -> tuple[Named, ...]:
+        return taken.read(self.clients, self.look.wanted)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

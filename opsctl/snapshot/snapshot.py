@@ -13,13 +13,14 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
+from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -66,7 +67,8 @@ class Look:
     """What to read: `parts`, of these `stacks`.
 
     `events_of` is the id of a stack whose events after the one with the id `after` are read.
-    `group` names an Auto Scaling group that no stack's outputs name yet, or any more.
+    `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
+    are names that a template asks for.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -74,9 +76,10 @@ class Look:
     events_of: str = ""
     after: str | None = None
     group: str = ""
+    wanted: tuple[Named, ...] = ()
 
     def __or__(self, other: "Look") -> "Look":
-        """Both at once; the events and the group are those of the one that names some."""
+        """Both at once; events, group and wanted names are those of the one that names some."""
         named = self if self.events_of else other
         return Look(
             self.parts | other.parts,
@@ -84,6 +87,7 @@ class Look:
             named.events_of,
             named.after,
             self.group or other.group,
+            self.wanted or other.wanted,
         )
 
 
@@ -123,6 +127,7 @@ class Snapshot:
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
+    taken: tuple[Named, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

@@ -152,6 +152,12 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
     )
 
 
+def template(cloudformation: "CloudFormationClient", stack: str) -> str:
+    """The template that the stack was last changed with, as it was sent."""
+    # botocore gives a JSON template as a dict; ours are YAML.
+    return str(cloudformation.get_template(StackName=stack)["TemplateBody"])
+
+
 def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) -> tuple[str, ...]:
     """The stacks that import one of these exports, and so keep the stack from being deleted."""
     using: set[str] = set()

@@ -58,6 +58,13 @@ def read(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> tuple[Targ
     )
 
 
+def protected(elbv2: "ElasticLoadBalancingv2Client", load_balancer: str) -> bool:
+    """Whether the load balancer, an ARN, refuses to be deleted."""
+    described = elbv2.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)
+    attributes = {one.get("Key"): one.get("Value") for one in described["Attributes"]}
+    return attributes.get("deletion_protection.enabled") == "true"
+
+
 def listener(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> Listener | None:
     """The first listener of the target group's load balancer; None when it has none."""
     [group] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]

@@ -1,7 +1,7 @@
 """Bring a stack to its desired state: look, join what runs, plan, ask, change, follow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -9,9 +9,11 @@ from opsctl import aws
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import remove, states
+from opsctl.snapshot.taken import Named
+from opsctl.stacks import names, remove, states
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation, StackResult
@@ -38,6 +40,7 @@ def preview(
         )
     if state is not None and state.exists:
         states.require_ours(state)
+    yield from _require_free(stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
     return not planning.plan.is_empty
@@ -49,6 +52,7 @@ def up(
     """Plan, ask, change and follow. When somebody is quicker, join that and begin anew."""
     while True:
         state = yield from settle(clients, stack.kind)
+        yield from _require_free(stack, state)
         try:
             with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
                 yield planning.plan
@@ -97,6 +101,32 @@ def settle(
             return state
 
 
+def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
+    """The logical ids of what exists already outside the stack, and which it may take over."""
+    state = yield from describe(stack.kind)
+    held: set[str] = set()
+    if state is not None and state.exists:
+        held = {one.physical_id for one in stacks.resources(clients.cloudformation, state.id)}
+    named = names.of_template(stack.template)
+    wanted = [one for one in named if one.type in names.IMPORTABLE and one.name not in held]
+    taken = yield from _taken(wanted)
+    return frozenset(one.logical_id for one in taken)
+
+
+def _require_free(stack: Stack, state: StackState | None) -> Procedure[None]:
+    """Raises OpsError, before anybody is asked, for a new stack whose names exist already."""
+    if state is not None and state.exists:
+        return
+    named = names.of_template(stack.template)
+    taken = yield from _taken([one for one in named if one.logical_id not in stack.imports])
+    names.require_free(taken, stack.name, stack.command)
+
+
+def _taken(wanted: Sequence[Named]) -> Procedure[tuple[Named, ...]]:
+    now = yield from look_at(Look(frozenset({"taken"}), (), wanted=tuple(wanted)))
+    return now.require("taken").taken
+
+
 def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
     """Follow an operation to its end."""
     undo = Undo(clients, operation)
@@ -136,11 +166,12 @@ class Undo:
 
 
 def _agree(plan: Plan) -> Procedure[bool]:
-    if not plan.loses_data:
+    if not plan.losses:
         return (yield from ask(f"apply this to `{plan.stack.name}`?"))
-    lost = ", ".join(f"{change.logical_id} ({change.effect})" for change in plan.loses_data)
-    yield Notice(f"this loses data: {lost}", warning=True)
-    return (yield from ask("the cache will be empty", name=plan.stack.name))
+    for change in plan.losses:
+        yield Notice(f"{change.logical_id}: {change.effect}", warning=True)
+    lost = "; ".join(dict.fromkeys(change.loss for change in plan.losses))
+    return (yield from ask(lost, name=plan.stack.name))
 
 
 def _end(stack: str, outcome: Outcome) -> Procedure[Outcome]:

@@ -1,31 +1,42 @@
 """A change set as values, and each change in plain words."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.template import read as read_template
 
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/scaling-redis-classic.html
+_INTERRUPTS = "an interruption; AWS keeps the data where it can"
 # What a change does to whoever uses the resource, by type and property. Sources: the
 # "Update requires" line of each property in the CloudFormation resource reference.
 _EFFECTS = {
-    ("AWS::ElastiCache::CacheCluster", "CacheNodeType"): "the node is exchanged; the cache empties",
-    ("AWS::ElastiCache::CacheCluster", "EngineVersion"): "the engine restarts; the cache empties",
+    ("AWS::ElastiCache::CacheCluster", "CacheNodeType"): f"the node is exchanged: {_INTERRUPTS}",
+    ("AWS::ElastiCache::CacheCluster", "EngineVersion"): f"the engine restarts: {_INTERRUPTS}",
     ("AWS::ElastiCache::CacheCluster", "PreferredMaintenanceWindow"): "no interruption",
     ("AWS::ElastiCache::ReplicationGroup", "CacheNodeType"): "nodes are exchanged one by one",
+    ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "nodes are upgraded one by one",
+    ("AWS::ECS::Service", "LaunchType"): "the tasks are rolled onto the capacity provider",
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",
-    ("AWS::EC2::LaunchTemplate", ""): "a new version; the instances are rolled",
-    ("AWS::AutoScaling::AutoScalingGroup", "LaunchTemplate"): "the instances are rolled",
+    ("AWS::EC2::LaunchTemplate", ""): "a new version, for instances that are launched from now on",
 }
-# Replacing one of these loses what it holds.
-STATEFUL = {"AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup"}
+# Replacing or removing one of these loses what it holds, or what clients know it by.
+_CACHES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
+_LOSSES: Mapping[str, str] = {
+    **dict.fromkeys(_CACHES, "the cache empties"),
+    "AWS::ECS::Cluster": "every task stops",
+    "AWS::ECS::Service": "every task stops",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "clients lose its DNS name",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyChange:
+    """`recreates` where a replacement is certain, or CloudFormation decides on it on the way."""
+
     name: str
     recreates: bool
     before: str | None = None
@@ -47,20 +58,28 @@ class Change:
         return self.replacement == "True" and self.resource_type != "AWS::ECS::TaskDefinition"
 
     @property
-    def loses_data(self) -> bool:
-        """The cache is emptied: replaced, removed, or restarted as a single node."""
-        if self.resource_type not in STATEFUL:
-            return False
-        return self.replaces or self.action == "Remove" or "empties" in self.effect
+    def may_replace(self) -> bool:
+        """CloudFormation knows only when it comes to the resource."""
+        return self.replacement == "Conditional" and self.resource_type in _CACHES
+
+    @property
+    def loss(self) -> str:
+        """What is lost for good; '' when nothing is."""
+        if self.replaces or self.may_replace or self.action == "Remove":
+            return _LOSSES.get(self.resource_type, "")
+        return ""
 
     @property
     def effect(self) -> str:
+        lost = f"; {self.loss}" if self.loss else ""
         if self.action == "Remove":
-            return "removed, with what it holds" if self.resource_type in STATEFUL else "removed"
-        if self.replaces:
+            return f"removed{lost}"
+        if self.replaces or self.may_replace:
             causes = ", ".join(one.name for one in self.properties if one.recreates)
-            emptied = "; the cache empties" if self.resource_type in STATEFUL else ""
-            return f"replaced{f' because of {causes}' if causes else ''}{emptied}"
+            how = "replaced" if self.replaces else "may be replaced"
+            return f"{how}{f' because of {causes}' if causes else ''}{lost}"
+        if self.action == "Import":
+            return "exists already, and is taken over"
         known = [_EFFECTS.get((self.resource_type, one.name)) for one in self.properties]
         known.append(_EFFECTS.get((self.resource_type, "")) if self.action == "Modify" else None)
         return next((effect for effect in known if effect), "")
@@ -85,18 +104,18 @@ class Plan:
         return not self.changes
 
     @property
-    def loses_data(self) -> tuple[Change, ...]:
-        """The changes that empty the cache; a stack that does not exist has nothing to lose."""
+    def losses(self) -> tuple[Change, ...]:
+        """What cannot be had back; a stack that does not exist has nothing to lose."""
         if self.kind == "CREATE":
             return ()
-        return tuple(change for change in self.changes if change.loses_data)
+        return tuple(change for change in self.changes if change.loss)
 
 
-def of_template(template: str) -> tuple[Change, ...]:
+def of_template(template: str, imports: Collection[str] = ()) -> tuple[Change, ...]:
     """Every resource of a template, as one that is added; those with a condition left out."""
     resources = read_template(template)["Resources"]
     return tuple(
-        Change("Add", name, resource["Type"])
+        Change("Import" if name in imports else "Add", name, resource["Type"])
         for name, resource in resources.items()
         if "Condition" not in resource
     )
@@ -105,7 +124,12 @@ def of_template(template: str) -> tuple[Change, ...]:
 def read(changes: Iterable[Any]) -> tuple[Change, ...]:
     """Replacements first, then removals, then the rest in the API's order."""
     listed = [_change(item["ResourceChange"]) for item in changes if "ResourceChange" in item]
-    return tuple(sorted(listed, key=lambda one: (not one.replaces, one.action != "Remove")))
+    return tuple(
+        sorted(
+            listed,
+            key=lambda one: (not one.replaces, not one.may_replace, one.action != "Remove"),
+        )
+    )
 
 
 def _change(change: Any) -> Change:
@@ -117,7 +141,7 @@ def _change(change: Any) -> Change:
         earlier = properties.get(name)
         properties[name] = PropertyChange(
             name=name,
-            recreates=target.get("RequiresRecreation") == "Always"
+            recreates=target.get("RequiresRecreation") in ("Always", "Conditionally")
             or (earlier is not None and earlier.recreates),
             before=target.get("BeforeValue") or (earlier.before if earlier else None),
             after=target.get("AfterValue") or (earlier.after if earlier else None),

@@ -29,7 +29,8 @@ UNRELEASED = "unreleased"
 class Stack:
     """`kind` is the config's word (`db`); a parameter that is None keeps the stack's own value.
 
-    An empty template keeps the one that the stack has.
+    An empty template keeps the one that the stack has. `imports` are the logical ids of what
+    exists already and is taken over.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stack:
     parameters: Mapping[str, str | None]
     capabilities: tuple[Capability, ...]
     tags: Mapping[str, str]
+    imports: frozenset[str] = frozenset()
 
     @property
     def command(self) -> str:
@@ -57,14 +59,15 @@ def db(config: Config) -> Stack:
     return _stack(config, "db", template)
 
 
-def ecr(config: Config) -> Stack:
+def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
     """The repository, which outlives the service. Outputs RepositoryUri, RepositoryName."""
-    return _stack(config, "ecr", templates.render("ecr.yaml.j2", config=config))
+    template = templates.render("ecr.yaml.j2", config=config, imports=imports)
+    return _stack(config, "ecr", template, imports=imports)
 
 
-def ecs(config: Config) -> Stack:
+def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
     """The service and all it runs on. `Image` and `DesiredCount` are for the caller to replace."""
-    template = templates.render("ecs.yaml.j2", **_ecs_values(config))
+    template = templates.render("ecs.yaml.j2", **_ecs_values(config), imports=imports)
     return _stack(
         config,
         "ecs",
@@ -75,6 +78,7 @@ def ecs(config: Config) -> Stack:
             "AmiId": None if config.compute.image.startswith("ssm:") else config.compute.image,
         },
         capabilities=_NAMED_IAM,
+        imports=imports,
     )
 
 
@@ -175,6 +179,7 @@ def _stack(
     *,
     parameters: Mapping[str, str | None] | None = None,
     capabilities: tuple[Capability, ...] = (),
+    imports: frozenset[str] = frozenset(),
 ) -> Stack:
     return Stack(
         name=stack_name(config, kind),
@@ -188,6 +193,7 @@ def _stack(
             "opsctl:stack": kind,
             "opsctl:version": TEMPLATE_VERSION,
         },
+        imports=imports,
     )
 
 

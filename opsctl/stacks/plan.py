@@ -1,6 +1,5 @@
 """Plan a change of a stack, and begin it. Nothing that runs is changed before `begin`."""
 
-import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,7 +10,8 @@ from opsctl import aws
 from opsctl.errors import Busy, OpsError, TimedOut
 from opsctl.snapshot import stacks
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import changes
+from opsctl.stacks import changes, names, refused
+from opsctl.stacks.bucket import upload
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation
@@ -57,7 +57,11 @@ class Planning:
 
     def __enter__(self) -> Self:
         if self._kind == "CREATE":
-            self.plan = Plan(self._stack, "CREATE", changes.of_template(self._stack.template))
+            self.plan = Plan(
+                self._stack,
+                "CREATE",
+                changes.of_template(self._stack.template, self._stack.imports),
+            )
             return self
         try:
             self.plan = self._planned()
@@ -93,6 +97,7 @@ class Planning:
                 Capabilities=list(stack.capabilities),
                 Parameters=_parameters(stack.parameters),
                 Tags=[{"Key": key, "Value": value} for key, value in stack.tags.items()],
+                ImportExistingResources=bool(stack.imports),
                 **body,
             )
         except cloudformation.exceptions.ClientError as error:
@@ -176,17 +181,16 @@ def _read(
     if described["Status"] == "FAILED":
         if any(words in reason for words in _NOTHING):
             return Plan(stack, kind)
-        raise OpsError(
-            f"CloudFormation refused the plan for `{stack.name}`: {reason}",
-            hint="correct opsctl.yaml, then run: opsctl config check",
-        )
+        raise refused.refusal(cloudformation, stack.name, stack.command, id, reason)
     listed, page = list(described.get("Changes", ())), described
     while "NextToken" in page:
         page = cloudformation.describe_change_set(
-            ChangeSetName=id, NextToken=page["NextToken"], **_with_values(cloudformation)
+            ChangeSetName=id, NextToken=page["NextToken"], IncludePropertyValues=True
         )
         listed += page.get("Changes", ())
-    return Plan(stack, kind, changes.read(listed), id, described["StackId"])
+    plan = Plan(stack, kind, changes.read(listed), id, described["StackId"])
+    names.require_possible(plan)
+    return plan
 
 
 def _wait(
@@ -194,22 +198,13 @@ def _wait(
 ) -> dict[str, Any]:
     waited, pause = 0.0, 0.1
     while waited < _DEADLINE:
-        described = cloudformation.describe_change_set(
-            ChangeSetName=id, **_with_values(cloudformation)
-        )
+        described = cloudformation.describe_change_set(ChangeSetName=id, IncludePropertyValues=True)
         if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
             return dict(described)
         sleep(pause)
         waited += pause
         pause = min(pause * 1.5, 2.0)
     raise TimedOut(f"the change set {id} is still being made", hint="run the same command again")
-
-
-def _with_values(cloudformation: "CloudFormationClient") -> dict[str, Any]:
-    """Before and after values, where the installed botocore knows them (since April 2024)."""
-    shape = cloudformation.meta.service_model.operation_model("DescribeChangeSet").input_shape
-    known = shape is not None and "IncludePropertyValues" in shape.members
-    return {"IncludePropertyValues": True} if known else {}
 
 
 def _parameters(parameters: Mapping[str, str | None]) -> list[Any]:
@@ -228,39 +223,4 @@ def _body(clients: "Clients", stack: Stack, bucket: str | None) -> dict[str, Any
     body = stack.template.encode()
     if len(body) <= MAXIMUM_BODY:
         return {"TemplateBody": stack.template}
-    if bucket is None:
-        raise OpsError(
-            f"the template of `{stack.name}` has {len(body):,} bytes, "
-            f"and CloudFormation takes {MAXIMUM_BODY:,} without a bucket",
-            hint="set `aws.bucket` in opsctl.yaml",
-        )
-    key = f"opsctl/{stack.name}/{hashlib.sha256(body).hexdigest()}.yaml"
-    _upload(clients, bucket, key, body)
-    # The Region's own endpoint: a global one may answer with a redirect CloudFormation refuses.
-    endpoint = clients.s3.meta.endpoint_url
-    return {"TemplateURL": f"{endpoint}/{bucket}/{key}"}
-
-
-def _upload(clients: "Clients", bucket: str, key: str, body: bytes) -> None:
-    s3 = clients.s3
-    try:
-        s3.head_bucket(Bucket=bucket)
-    except s3.exceptions.ClientError as error:
-        if aws.code(error) not in ("404", "NoSuchBucket"):
-            raise
-        where: dict[str, Any] = (
-            {}
-            if clients.region == "us-east-1"
-            else {"CreateBucketConfiguration": {"LocationConstraint": clients.region}}
-        )
-        s3.create_bucket(Bucket=bucket, **where)
-        s3.put_public_access_block(
-            Bucket=bucket,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ServerSideEncryption="AES256")
+    return {"TemplateURL": upload(clients, bucket, stack.name, body)}

@@ -11,7 +11,7 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackResource, StackState
-from opsctl.stacks import states
+from opsctl.stacks import states, template
 from opsctl.stacks.operation import Operation, StackResult
 
 if TYPE_CHECKING:
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a deletion will take away, or has to skip; `why` it comes to that, if not asked for."""
+    """What a deletion will take away, or has to skip; `why` it comes to that, if not asked for.
+
+    `stays` are the logical ids of what outlives the stack, `snapshots` of what is saved before.
+    """
 
     stack: str
     resources: tuple[StackResource, ...]
     why: str = ""
+    stays: frozenset[str] = frozenset()
+    snapshots: frozenset[str] = frozenset()
 
 
 def down(
@@ -48,7 +53,7 @@ def down(
     if state.exists:
         states.require_ours(state)
         _require_removable(clients, state, users)
-    yield Removal(name, stacks.resources(clients.cloudformation, state.id))
+    yield _removal(clients, state)
     if not (yield from ask(f"all of this goes, for good: `{name}`", name=name)):
         return (yield from _end(name, Outcome("cancelled", f"nothing was done to `{name}`")))
     if kind == "ecr":
@@ -56,6 +61,17 @@ def down(
     ended = yield from _delete(clients, state)
     outcome = Outcome("removed") if ended.outcome.good else ended.outcome
     return (yield from _end(name, outcome))
+
+
+def _removal(clients: "Clients", state: StackState) -> Removal:
+    resources = stacks.resources(clients.cloudformation, state.id)
+    policies = template.deletion_policies(stacks.template(clients.cloudformation, state.id))
+    return Removal(
+        state.name,
+        resources,
+        stays=frozenset(key for key, value in policies.items() if value.startswith("Retain")),
+        snapshots=frozenset(key for key, value in policies.items() if value == "Snapshot"),
+    )
 
 
 def clear(clients: "Clients", state: StackState) -> Procedure[None]:

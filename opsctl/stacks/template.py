@@ -32,6 +32,12 @@ def read(template: str) -> dict[str, Any]:
     return values
 
 
+def deletion_policies(template: str) -> dict[str, str]:
+    """What becomes of each resource when the stack goes, by logical id."""
+    resources: dict[str, Any] = read(template).get("Resources", {})
+    return {key: resource.get("DeletionPolicy", "Delete") for key, resource in resources.items()}
+
+
 def properties(template: str, logical_id: str) -> dict[str, Any]:
     values: dict[str, Any] = read(template)["Resources"][logical_id]["Properties"]
     return values

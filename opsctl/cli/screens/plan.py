@@ -32,7 +32,7 @@ class PlanScreen(Screen):
         return True
 
     def _change(self, change: Change) -> None:
-        sign = "!" if change.replaces else _SIGNS.get(change.action, "?")
+        sign = "!" if change.replaces or change.may_replace else _SIGNS.get(change.action, "?")
         style = "bad" if sign in "!-" else "good" if sign == "+" else "warn"
         effect = f"  {change.effect}" if change.effect else ""
         kind = self._console.style("faint", change.resource_type)
@@ -49,6 +49,6 @@ def _fields(change: Change) -> dict[str, object]:
         "resource_type": change.resource_type,
         "replacement": change.replacement,
         "effect": change.effect,
-        "loses_data": change.loses_data,
+        "loss": change.loss or None,
         "properties": [one.name for one in change.properties],
     }

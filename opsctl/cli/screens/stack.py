@@ -81,7 +81,12 @@ class StackScreen(Screen):
             self._console.say(removal.why)
         for one in removal.resources:
             state = f"  {one.status}" if removal.why else f"  {one.physical_id}"
-            self._console.say(f"  - {one.logical_id}  {one.resource_type}{state}")
+            stays = one.logical_id in removal.stays
+            note = "  (stays)" if stays else ""
+            if one.logical_id in removal.snapshots:
+                note = "  (a last snapshot stays)"
+            sign = " " if stays else "-"
+            self._console.say(f"  {sign} {one.logical_id}  {one.resource_type}{state}{note}")
 
     def _event(self, event: StackEvent) -> None:
         now = self._now()

@@ -39,15 +39,13 @@ class CloudFormation:
         InvalidChangeSetStatusException=InvalidStatus,
         ChangeSetNotFoundException=NotFound,
     )
-    meta = SimpleNamespace(
-        service_model=SimpleNamespace(
-            operation_model=lambda operation: SimpleNamespace(input_shape=None)
-        )
-    )
 
     def __init__(self, *, changes: tuple[str, ...] = ("Topic",)) -> None:
         self.changes = changes
         self.reason = ""
+        self.template = "Resources: {}"
+        self.validations: list[dict[str, str]] = []
+        self.details: dict[str, Any] = {}
         self.change_sets: dict[str, dict[str, Any]] = {}
         self.executed: list[str] = []
         self.deleted: list[str] = []
@@ -82,12 +80,18 @@ class CloudFormation:
                     "Action": "Modify",
                     "LogicalResourceId": name,
                     "ResourceType": f"AWS::X::{name}",
+                    **self.details,
                 }
             }
             for name in self.changes
         ]
         stack = self.change_sets[ChangeSetName]["StackName"]
         return {"Status": "CREATE_COMPLETE", "StackId": f"arn:{stack}", "Changes": changes}
+
+    def describe_events(self, *, ChangeSetName: str, Filters: Any) -> Any:
+        self._call("DescribeEvents")
+        assert ChangeSetName in self.change_sets and Filters == {"FailedEvents": True}
+        return {"OperationEvents": self.validations}
 
     def delete_change_set(self, *, StackName: str, ChangeSetName: str) -> None:
         self._call("DeleteChangeSet")
@@ -120,6 +124,10 @@ class CloudFormation:
     def describe_stack_resources(self, *, StackName: str) -> Any:
         self._call("DescribeStackResources")
         return {"StackResources": self.resources}
+
+    def get_template(self, *, StackName: str) -> Any:
+        self._call("GetTemplate")
+        return {"TemplateBody": self.template}
 
     def list_imports(self, *, ExportName: str) -> Any:
         self._call("ListImports")

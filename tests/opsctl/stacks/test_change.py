@@ -9,7 +9,8 @@ from botocore.exceptions import EndpointConnectionError
 from opsctl.errors import Detached, OpsError, RolledBack
 from opsctl.procedure import Cancel, Driver, Notice, Question, Waiting
 from opsctl.snapshot.snapshot import Snapshot
-from opsctl.stacks import change, definition
+from opsctl.snapshot.taken import Named
+from opsctl.stacks import change, definition, names
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.operation import StackResult
 from tests.opsctl.snapshots import Driven, config, event, happened, stack, stacks
@@ -117,7 +118,8 @@ def test_what_loses_data_must_be_typed_by_name() -> None:
     driven = up(aws, EXISTS, answers=(False,))
     [question] = driven.questions
     assert question.name == "web-db"
-    assert "this loses data: Topic (replaced" in driven.of(Notice)[0].text
+    assert question.text == "the cache empties"
+    assert "Topic: replaced; the cache empties" in driven.of(Notice)[0].text
 
 
 @pytest.mark.parametrize("operation", ["DescribeChangeSet", "ExecuteChangeSet"])
@@ -234,19 +236,78 @@ def test_a_plan_that_cloudformation_refuses_says_why() -> None:
     assert aws.change_sets == {}
 
 
+VALIDATION = {
+    "LogicalResourceId": "AppLogGroup",
+    "ValidationStatusReason": "Resource of type 'AWS::Logs::LogGroup' with identifier '/web/app' "
+    "already exists.",
+    "ValidationPath": "/Resources/AppLogGroup",
+}
+
+
+def test_the_reason_is_asked_for_before_the_change_set_goes() -> None:
+    # Since November 2025 the status says only that a validation failed.
+    aws = CloudFormation()
+    aws.reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::…]"
+    aws.validations = [VALIDATION]
+    with pytest.raises(OpsError, match="with identifier '/web/app' already exists") as caught:
+        up(aws, EXISTS)
+    assert caught.value.hint is not None and "up --import" in caught.value.hint
+    assert aws.calls.index("DescribeEvents") < aws.calls.index("DeleteChangeSet")
+
+
+def test_without_the_permission_the_missing_permission_is_named() -> None:
+    aws = CloudFormation()
+    aws.reason = "The following hook(s)/validation failed"
+    aws.fails["DescribeEvents"] = refusal("DescribeEvents", "AccessDenied")
+    with pytest.raises(OpsError, match="validation failed") as caught:
+        up(aws, EXISTS)
+    assert caught.value.hint is not None and "cloudformation:DescribeEvents" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("property", "possible"), [("Port", False), ("Engine", False), ("ClusterName", True)]
+)
+def test_a_replacement_under_the_same_name_is_refused_before_anybody_is_asked(
+    property: str, possible: bool
+) -> None:
+    aws = CloudFormation()
+    aws.details = {
+        "LogicalResourceId": "CacheCluster",
+        "ResourceType": "AWS::ElastiCache::CacheCluster",
+        "Replacement": "True",
+        "Details": [{"Target": {"Name": property, "RequiresRecreation": "Always"}}],
+    }
+    if possible:
+        assert up(aws, EXISTS, answers=(False,)).questions
+        return
+    with pytest.raises(OpsError, match=f"because of {property}, and CloudFormation") as caught:
+        up(aws, EXISTS)
+    assert caught.value.hint is not None and "set another `db.name`" in caught.value.hint
+    assert aws.change_sets == {} and aws.executed == []
+
+
+def test_a_new_stack_whose_names_exist_is_refused_before_anybody_is_asked() -> None:
+    taken = Named("SubnetGroup", "AWS::ElastiCache::SubnetGroup", "web-redis")
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match="exists already: AWS::ElastiCache::SubnetGroup") as caught:
+        up(aws, replace(NOTHING, taken=(taken,)))
+    assert caught.value.hint == "set `db.subnet_group_name` in opsctl.yaml, or remove them yourself"
+    assert aws.calls == []
+
+
+def test_what_may_be_taken_over_is_offered() -> None:
+    group = Named("AppLogGroup", "AWS::Logs::LogGroup", "/web/app")
+    with pytest.raises(OpsError) as caught:
+        names.require_free([group], "web-ecs", "ecs")
+    assert caught.value.hint == "opsctl ecs up --import: the stack takes them over as they are"
+
+
 def test_a_plan_of_a_stack_that_changes_would_be_out_of_date() -> None:
     running = stacks(stack("db", "UPDATE_IN_PROGRESS"))
     clients = cast(Any, Clients(CloudFormation()))
     with pytest.raises(OpsError, match="out of date at once") as caught:
         Driven(change.preview(clients, STACK, bucket=None), [running])
     assert caught.value.hint == "opsctl db up"
-
-
-def test_a_template_that_is_too_long_needs_a_bucket() -> None:
-    long = replace(STACK, template=f"Resources: {{}}\n{'#' * 52_000}")
-    clients = cast(Any, Clients(CloudFormation()))
-    with pytest.raises(OpsError, match="without a bucket"):
-        Driven(change.up(clients, long, bucket=None), [EXISTS])
 
 
 def test_an_update_can_be_cancelled_and_is_followed_to_its_rollback() -> None:

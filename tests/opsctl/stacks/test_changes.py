@@ -39,13 +39,13 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "effect", "loses"),
+    ("change", "effect", "loss"),
     [
-        (Change("Add", "Cache", "AWS::ElastiCache::CacheCluster"), "", False),
+        (Change("Add", "Cache", "AWS::ElastiCache::CacheCluster"), "", ""),
         (
             Change("Remove", "Cache", "AWS::ElastiCache::CacheCluster"),
-            "removed, with what it holds",
-            True,
+            "removed; the cache empties",
+            "the cache empties",
         ),
         (
             Change(
@@ -56,7 +56,7 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
                 (PropertyChange("ClusterName", True),),
             ),
             "replaced because of ClusterName; the cache empties",
-            True,
+            "the cache empties",
         ),
         (
             Change(
@@ -66,23 +66,55 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
                 "False",
                 (PropertyChange("CacheNodeType", False),),
             ),
-            "the node is exchanged; the cache empties",
-            True,
+            "the node is exchanged: an interruption; AWS keeps the data where it can",
+            "",
         ),
         (
             Change("Modify", "Tasks", "AWS::ECS::TaskDefinition", "True"),
             "a new revision; the tasks are rolled",
-            False,
+            "",
         ),
         (
             Change("Modify", "Balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "True"),
-            "replaced",
-            False,
+            "replaced; clients lose its DNS name",
+            "clients lose its DNS name",
+        ),
+        (
+            Change(
+                "Modify",
+                "Cache",
+                "AWS::ElastiCache::ReplicationGroup",
+                "Conditional",
+                (PropertyChange("AuthToken", True),),
+            ),
+            "may be replaced because of AuthToken; the cache empties",
+            "the cache empties",
+        ),
+        (
+            Change(
+                "Modify",
+                "Service",
+                "AWS::ECS::Service",
+                "Conditional",
+                (PropertyChange("LaunchType", True),),
+            ),
+            "the tasks are rolled onto the capacity provider",
+            "",
+        ),
+        (
+            Change("Remove", "Service", "AWS::ECS::Service"),
+            "removed; every task stops",
+            "every task stops",
+        ),
+        (
+            Change("Import", "Logs", "AWS::Logs::LogGroup"),
+            "exists already, and is taken over",
+            "",
         ),
     ],
 )
-def test_each_change_says_what_it_does(change: Change, effect: str, loses: bool) -> None:
-    assert (change.effect, change.loses_data) == (effect, loses)
+def test_each_change_says_what_it_does(change: Change, effect: str, loss: str) -> None:
+    assert (change.effect, change.loss) == (effect, loss)
 
 
 STACK = definition.db(config())
@@ -93,9 +125,9 @@ def test_a_plan_without_changes_is_a_value_not_an_error() -> None:
     assert Plan(STACK, "UPDATE").is_empty
 
 
-def test_only_a_stack_that_exists_has_data_to_lose() -> None:
-    assert Plan(STACK, "UPDATE", (EMPTYING,)).loses_data == (EMPTYING,)
-    assert Plan(STACK, "CREATE", (EMPTYING,)).loses_data == ()
+def test_only_a_stack_that_exists_has_anything_to_lose() -> None:
+    assert Plan(STACK, "UPDATE", (EMPTYING,)).losses == (EMPTYING,)
+    assert Plan(STACK, "CREATE", (EMPTYING,)).losses == ()
 
 
 def test_a_template_is_a_list_of_additions() -> None:

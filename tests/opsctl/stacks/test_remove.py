@@ -51,6 +51,16 @@ def test_the_name_is_asked_for_and_then_the_stack_goes() -> None:
     assert driven.of(Removal)[0].stack == "web-db"
 
 
+def test_what_outlives_the_stack_is_said_before_the_name_is_asked_for() -> None:
+    aws = CloudFormation()
+    aws.template = (
+        "Resources:\n  Cache: {DeletionPolicy: Snapshot}\n"
+        "  Logs: {DeletionPolicy: RetainExceptOnCreate}\n  Rest: {Type: T}\n"
+    )
+    [removal] = down(aws, EXISTS, answers=(False,)).of(Removal)
+    assert removal.stays == {"Logs"} and removal.snapshots == {"Cache"}
+
+
 def test_without_the_name_nothing_is_done() -> None:
     aws = CloudFormation()
     assert down(aws, EXISTS, answers=(False,)).result.kind == "cancelled"

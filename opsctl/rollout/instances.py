@@ -1,0 +1,315 @@
+"""Replace instances one after another, so that no request is lost. Pure: values in, steps out.
+
+CloudFormation's rolling update ends an instance without moving its tasks. Here a new instance
+joins first where the group may grow by one, else the others must have room; the old one is set
+to DRAINING, which makes ECS start its tasks elsewhere within the service's minimum and maximum
+percent; it is terminated when nothing runs and nothing is registered on it any more.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-draining.html
+
+Every step is decided from what a snapshot shows, so a roll that was interrupted at any moment goes
+on from there.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal, Self, TypeAlias
+
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.rollout import verdict
+from opsctl.rollout.room import TaskSize
+from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.tasks import Task
+
+LOOK = Look(
+    frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
+    ("ecs",),
+)
+# On the Auto Scaling group while a roll is under way: how many instances it had before.
+TAG = "opsctl:roll"
+# What the steps of one instance usually take together.
+USUALLY = timedelta(minutes=5)
+
+Action: TypeAlias = Literal["launch", "drain", "terminate", "wait", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What every instance should be. `hash` is of all that it gets at its start."""
+
+    image: str
+    type: str
+    hash: str
+
+    def difference(self, instance: ContainerInstance) -> str:
+        """Why the instance is to be replaced; '' when it is not.
+
+        One that an older opsctl started does not tell its hash, and that alone replaces nothing.
+        """
+        if instance.image and instance.image != self.image:
+            return f"its image is {instance.image}, not {self.image}"
+        if instance.type and instance.type != self.type:
+            return f"it is a {instance.type}, not a {self.type}"
+        if instance.machine and instance.machine != self.hash:
+            return "what an instance gets at its start has changed"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """One instance that goes, and why."""
+
+    instance: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePlan:
+    """`grow` tells that a new instance comes before an old one goes. `size` is the group's."""
+
+    replacements: tuple[Replacement, ...]
+    size: int
+    grow: bool
+
+    @property
+    def usually(self) -> timedelta:
+        return USUALLY * len(self.replacements)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`instance` is the one that an action is about; `text` what a person reads."""
+
+    action: Action
+    text: str
+    instance: str = ""
+    size: int = 0
+    shrink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRoll:
+    """The roll as far as it was seen. `everything` are the instances to replace all the same.
+
+    `joining` is when each instance that has not joined yet was first seen, `patience` how long
+    that may take.
+    """
+
+    machine: Machine
+    size: int
+    began: datetime
+    patience: timedelta
+    everything: frozenset[str] = frozenset()
+    joining: Mapping[str, datetime] = field(default_factory=dict)
+    step: Step = Step("wait", "")
+
+    @property
+    def look(self) -> Look:
+        return LOOK
+
+    @property
+    def over(self) -> bool:
+        return self.step.action in ("done", "failed")
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.step.action == "done":
+            return Outcome("done")
+        return Outcome(
+            "failed",
+            f"{self.step.text}; the instances that are left go on serving",
+            "after the cause is gone, go on with: opsctl ecs roll-instances",
+        )
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        now.require("service", "tasks", "targets", "instances", "group")
+        step = self._next(now)
+        news = (step,) if step.text != self.step.text else ()
+        known = {one.id for one in now.instances}
+        members = now.group.members if now.group else ()
+        joining = {
+            one.id: self.joining.get(one.id, now.at) for one in members if one.id not in known
+        }
+        return replace(self, step=step, joining=joining), news
+
+    def _next(self, now: Snapshot) -> Step:
+        group = now.group
+        if group is None:
+            return Step("failed", "the stack has no Auto Scaling group")
+        excess = group.desired - self.size
+        # One that somebody else drains, for a reason of theirs, is not ours to terminate.
+        ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
+        if ours:
+            return self._leaving(now, group, ours[0])
+        if step := self._arriving(now, group):
+            return step
+        old = self.outdated(now)
+        if not old and excess <= 0:
+            return Step("done", "every instance is as it should be")
+        if now.service is not None and not verdict.settled(now):
+            return Step("wait", "waiting until every task is healthy")
+        if not old:
+            zones = _zones(group)
+            spare = min(
+                _active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id)
+            )
+            return self._drain(spare, "one instance more than before")
+        if excess <= 0 and group.maximum > self.size:
+            text = f"launching a new instance: {self.size} -> {self.size + 1}"
+            return Step("launch", text, size=self.size + 1)
+        return self._drain(old[0], self._why(old[0]))
+
+    def outdated(self, now: Snapshot) -> tuple[ContainerInstance, ...]:
+        """Those that are still to be replaced: of the fullest zone first, and there the oldest."""
+        if now.group is None:
+            return ()
+        zones = _zones(now.group)
+        old = [one for one in _active(now, now.group) if self._why(one)]
+        return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
+
+    def _why(self, instance: ContainerInstance) -> str:
+        asked = "it was asked for" if instance.id in self.everything else ""
+        return self.machine.difference(instance) or asked
+
+    def _drain(self, instance: ContainerInstance, why: str) -> Step:
+        return Step("drain", f"draining {instance.id} ({instance.zone}): {why}", instance.arn)
+
+    def _leaving(self, now: Snapshot, group: Group, instance: ContainerInstance) -> Step:
+        tasks = _tasks_on(now, instance)
+        registered = [target for target in now.targets if target.instance == instance.id]
+        if instance.connected and (tasks or registered):
+            count = max(len(tasks), len(registered))
+            return Step("wait", f"{instance.id}: {count} tasks move to other instances")
+        if not instance.connected and not _serve_elsewhere(now, instance):
+            return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
+        # Zones out of balance would make the group end an instance by itself, tasks and all.
+        zones = _zones(group)
+        fullest = zones[instance.zone] == max(zones.values())
+        shrink = group.desired > self.size and fullest and not self.outdated(now)
+        return Step("terminate", f"terminating {instance.id}", instance.id, shrink=shrink)
+
+    def _arriving(self, now: Snapshot, group: Group) -> Step | None:
+        known = {one.id for one in now.instances}
+        for member in group.members:
+            if member.id in known:
+                continue
+            launched = group.launched(member.id) or self.joining.get(member.id, now.at)
+            if now.at - launched < self.patience:
+                return Step("wait", f"{member.id} ({member.zone}) starts and joins the cluster")
+            if launched < self.began:
+                # Of an earlier, failed roll: it serves nothing.
+                text = f"terminating {member.id}, which never joined the cluster"
+                return Step("terminate", text, member.id)
+            minutes = int(self.patience.total_seconds() // 60)
+            return Step("failed", f"{member.id} has not joined the cluster in {minutes} minutes")
+        if len(group.members) >= group.desired:
+            return None
+        refused = [
+            one.message
+            for one in group.activities
+            if one.status == "Failed" and one.time and one.time >= self.began
+        ]
+        if refused:
+            return Step("failed", f"EC2 launches no instance: {refused[0]}")
+        return Step("wait", "waiting for a new instance")
+
+
+def plan(now: Snapshot, roll: InstanceRoll, size: TaskSize) -> InstancePlan:
+    """Which instances go, and how. Raises OpsError with the arithmetic when it cannot be done."""
+    group = now.group
+    if group is None:
+        raise OpsError("the ecs stack has no Auto Scaling group yet", hint="opsctl ecs up")
+    old = roll.outdated(now)
+    grow = group.maximum > roll.size
+    replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
+    if old and not grow and group.desired <= roll.size:
+        _require_room(now, group, old, size)
+    return InstancePlan(replacements, roll.size, grow)
+
+
+def note(size: int, since: datetime | None) -> str:
+    """What the tag says: the size before, and since when everything is replaced."""
+    return f"{size} {since.isoformat()}" if since else str(size)
+
+
+def noted(group: Group) -> tuple[int, datetime | None]:
+    """The same read back: of the roll that is under way, or the size that the group has now."""
+    size, _, since = group.tags.get(TAG, "").partition(" ")
+    if not size.isdigit():
+        return group.desired, None
+    try:
+        return int(size), datetime.fromisoformat(since) if since else None
+    except ValueError:
+        return int(size), None
+
+
+def joined_before(now: Snapshot, moment: datetime) -> frozenset[str]:
+    """The instances that a roll of everything, begun at that moment, replaces."""
+    return frozenset(one.id for one in now.instances if one.joined and one.joined <= moment)
+
+
+def _require_room(
+    now: Snapshot, group: Group, old: tuple[ContainerInstance, ...], size: TaskSize
+) -> None:
+    """The group may not grow, so the others must hold what an old instance has."""
+    service = now.service
+    if service is None or not service.desired:
+        return
+    if service.minimum_percent >= 100 and service.desired * service.maximum_percent // 100 <= (
+        service.desired
+    ):
+        raise OpsError(
+            "no task may be started before an old one stops, and none stopped before",
+            hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
+        )
+    for instance in old:
+        tasks = _tasks_on(now, instance)
+        others = [one for one in _active(now, group) if one.arn != instance.arn]
+        room = sum(_fits(one, size) for one in others)
+        if room < len(tasks):
+            raise OpsError(
+                f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
+                f"{len(others)} instances have room for {room}, and the group may not grow "
+                f"beyond {group.maximum}",
+                hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
+            )
+
+
+def _fits(instance: ContainerInstance, size: TaskSize) -> int:
+    """How many tasks of that size have room on what remains."""
+    if size.ports and instance.ports & size.ports:
+        return 0
+    by_cpu = instance.cpu // size.cpu if size.cpu else 1 << 30
+    by_memory = instance.memory // size.memory if size.memory else 1 << 30
+    return min(by_cpu, by_memory, 1 if size.ports else 1 << 30)
+
+
+def _tasks_on(now: Snapshot, instance: ContainerInstance) -> list[Task]:
+    return [task for task in now.tasks if task.instance == instance.arn and not task.is_stopped]
+
+
+def _active(now: Snapshot, group: Group) -> list[ContainerInstance]:
+    members = {one.id for one in group.members}
+    return [one for one in now.instances if one.id in members and one.status == "ACTIVE"]
+
+
+def _zones(group: Group) -> Counter[str]:
+    return Counter(one.zone for one in group.members)
+
+
+def _draining(now: Snapshot, group: Group) -> list[ContainerInstance]:
+    members = {one.id for one in group.members}
+    return [one for one in now.instances if one.id in members and one.status == "DRAINING"]
+
+
+def _serve_elsewhere(now: Snapshot, instance: ContainerInstance) -> bool:
+    """Whether the service is whole without the tasks of an instance whose agent is silent."""
+    if now.service is None:
+        return True
+    healthy = [one for one in now.targets if one.healthy and one.instance != instance.id]
+    running = [one for one in now.running if one.instance != instance.arn]
+    serving = len(healthy) if now.service.target_groups else len(running)
+    return serving >= now.service.desired

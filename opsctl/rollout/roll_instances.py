@@ -1,0 +1,160 @@
+"""Replace the instances: look, plan, ask, then step by step, each seen before the next."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opsctl.config.model import Config
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure, ask, follow, look_at
+from opsctl.rollout import instances, plan
+from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change, definition
+from opsctl.stacks.operation import StackResult
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+_AGAIN = timedelta(minutes=1)
+
+
+def machine(config: Config, state: StackState, image: str = "") -> Machine:
+    """What the stack's instances should be, or would be with another image."""
+    return Machine(
+        image or state.value("AmiId"), config.compute.instance_type, definition.machine(config)
+    )
+
+
+def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
+    """Yield which instances would go; True when some would. Raises OpsError without room."""
+    now = yield from look_at(LOOK)
+    if now.group is None:
+        return False
+    planned = _plan(now, _begin(now, config, machine(config, state, image)), config)
+    if planned.replacements:
+        yield planned
+    return bool(planned.replacements)
+
+
+def differ(clients: "Clients", config: Config) -> Procedure[bool]:
+    """Yield the plan alone; True when an instance is not as it should be."""
+    state = yield from change.settle(clients, "ecs")
+    if state is None or not state.exists:
+        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+    return (yield from preview(config, state))
+
+
+def roll_instances(
+    clients: "Clients", config: Config, *, everything: bool = False, agreed: bool = False
+) -> Procedure[Outcome]:
+    """Replace what differs, or `everything`. `agreed` asks nobody."""
+    state = yield from change.settle(clients, "ecs")
+    if state is None or not state.exists:
+        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+    now = yield from look_at(LOOK)
+    roll = _begin(now, config, machine(config, state), everything=everything)
+    planned = _plan(now, roll, config)
+    yield planned
+    group = now.group
+    assert group is not None
+    under_way = instances.TAG in group.tags
+    if not planned.replacements and not under_way:
+        yield StackResult(state.name, Outcome("no-changes"))
+        return Outcome("no-changes")
+    question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
+    if under_way:
+        question = f"go on replacing the instances of `{config.ecs.cluster_name}`?"
+    if not agreed and not (yield from ask(question)):
+        outcome = Outcome("cancelled", "no instance was replaced")
+        return (yield from _end(clients, state, group.name, outcome))
+    since = now.at if everything else instances.noted(group)[1]
+    _mark(clients, group.name, instances.note(roll.size, since))
+    steps = _Steps(clients, config, group.name)
+    subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
+    ended = yield from follow(roll, subject=subject, act=steps)
+    return (yield from _end(clients, state, group.name, ended.outcome))
+
+
+class _Steps:
+    """Takes each step once, because AWS may be slow to show it; and again when it shows nothing.
+
+    A termination is never repeated: it may make the group smaller each time.
+    """
+
+    def __init__(self, clients: "Clients", config: Config, group: str) -> None:
+        self._clients = clients
+        self._cluster = config.ecs.cluster_name
+        self._group = group
+        self._taken: dict[tuple[str, str, int], datetime] = {}
+
+    def __call__(self, roll: InstanceRoll, now: Snapshot) -> Iterable[object]:
+        step = roll.step
+        key = (step.action, step.instance, step.size)
+        before = self._taken.get(key)
+        late = before is not None and now.at - before > _AGAIN and step.action != "terminate"
+        if before is None or late:
+            self._take(step)
+            self._taken[key] = now.at
+        return ()
+
+    def _take(self, step: Step) -> None:
+        if step.action == "launch":
+            self._clients.autoscaling.set_desired_capacity(
+                AutoScalingGroupName=self._group, DesiredCapacity=step.size, HonorCooldown=False
+            )
+        elif step.action == "drain":
+            self._clients.ecs.update_container_instances_state(
+                cluster=self._cluster, containerInstances=[step.instance], status="DRAINING"
+            )
+        elif step.action == "terminate":
+            self._clients.autoscaling.terminate_instance_in_auto_scaling_group(
+                InstanceId=step.instance, ShouldDecrementDesiredCapacity=step.shrink
+            )
+
+
+def _begin(
+    now: Snapshot, config: Config, machine: Machine, *, everything: bool = False
+) -> InstanceRoll:
+    """The roll as it stands, one that was interrupted included."""
+    group = now.group
+    size, since = instances.noted(group) if group else (0, None)
+    moment = now.at if everything and since is None else since
+    chosen = instances.joined_before(now, moment) if moment else frozenset[str]()
+    patience = config.compute.signal_timeout
+    return InstanceRoll(machine, size, now.at, patience, everything=chosen)
+
+
+def _plan(now: Snapshot, roll: InstanceRoll, config: Config) -> InstancePlan:
+    now.require("service", "tasks", "instances", "group")
+    need = plan.requirement(now, config, now.service.desired if now.service else 0)
+    return instances.plan(now, roll, need.task)
+
+
+def _mark(clients: "Clients", group: str, note: str) -> None:
+    """So that whoever goes on after an interruption knows the size to come back to."""
+    tag = {
+        "ResourceId": group,
+        "ResourceType": "auto-scaling-group",
+        "Key": instances.TAG,
+        "Value": note,
+        "PropagateAtLaunch": False,
+    }
+    clients.autoscaling.create_or_update_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
+
+
+def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) -> Procedure[Outcome]:
+    if outcome.good:
+        clients.autoscaling.delete_tags(
+            Tags=[
+                {
+                    "ResourceId": group,
+                    "ResourceType": "auto-scaling-group",
+                    "Key": instances.TAG,
+                }
+            ]
+        )
+    yield StackResult(state.name, outcome)
+    return outcome

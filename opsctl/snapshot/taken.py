@@ -1,0 +1,108 @@
+"""Which names that a template asks for belong to something in the account already."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+from opsctl.snapshot.together import together
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A resource by the name that its template gives it; `vpc` where names are the VPC's."""
+
+    logical_id: str
+    type: str
+    name: str
+    vpc: str = ""
+
+
+def read(clients: "Clients", wanted: Iterable[Named]) -> tuple[Named, ...]:
+    """Those of them that exist."""
+    asked = [one for one in wanted if one.type in _EXISTS]
+    there = together([partial(_there, clients, one) for one in asked])
+    return tuple(one for one, exists in zip(asked, there, strict=True) if exists)
+
+
+def _there(clients: "Clients", one: Named) -> bool:
+    try:
+        return bool(_EXISTS[one.type](clients, one))
+    except Exception as error:
+        # It is not there; or this caller may not know, and CloudFormation will tell.
+        if aws.fault(error) == "refused":
+            return False
+        raise
+
+
+def _log_group(clients: "Clients", one: Named) -> bool:
+    groups = clients.logs.describe_log_groups(logGroupNamePrefix=one.name, limit=50)
+    return any(group.get("logGroupName") == one.name for group in groups["logGroups"])
+
+
+def _repository(clients: "Clients", one: Named) -> Any:
+    return clients.ecr.describe_repositories(repositoryNames=[one.name])["repositories"]
+
+
+def _cluster(clients: "Clients", one: Named) -> bool:
+    clusters = clients.ecs.describe_clusters(clusters=[one.name])["clusters"]
+    return any(cluster.get("status") != "INACTIVE" for cluster in clusters)
+
+
+def _load_balancer(clients: "Clients", one: Named) -> Any:
+    return clients.elbv2.describe_load_balancers(Names=[one.name])["LoadBalancers"]
+
+
+def _target_group(clients: "Clients", one: Named) -> Any:
+    return clients.elbv2.describe_target_groups(Names=[one.name])["TargetGroups"]
+
+
+def _security_group(clients: "Clients", one: Named) -> Any:
+    return clients.ec2.describe_security_groups(
+        Filters=[
+            {"Name": "group-name", "Values": [one.name]},
+            {"Name": "vpc-id", "Values": [one.vpc]},
+        ]
+    )["SecurityGroups"]
+
+
+def _role(clients: "Clients", one: Named) -> Any:
+    return clients.iam.get_role(RoleName=one.name)
+
+
+def _instance_profile(clients: "Clients", one: Named) -> Any:
+    return clients.iam.get_instance_profile(InstanceProfileName=one.name)
+
+
+def _cache_cluster(clients: "Clients", one: Named) -> Any:
+    return clients.elasticache.describe_cache_clusters(CacheClusterId=one.name)["CacheClusters"]
+
+
+def _replication_group(clients: "Clients", one: Named) -> Any:
+    answer = clients.elasticache.describe_replication_groups(ReplicationGroupId=one.name)
+    return answer["ReplicationGroups"]
+
+
+def _subnet_group(clients: "Clients", one: Named) -> Any:
+    answer = clients.elasticache.describe_cache_subnet_groups(CacheSubnetGroupName=one.name)
+    return answer["CacheSubnetGroups"]
+
+
+# What a first creation stumbles over; CloudFormation's own validation tells the rest.
+_EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
+    "AWS::Logs::LogGroup": _log_group,
+    "AWS::ECR::Repository": _repository,
+    "AWS::ECS::Cluster": _cluster,
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,
+    "AWS::ElasticLoadBalancingV2::TargetGroup": _target_group,
+    "AWS::EC2::SecurityGroup": _security_group,
+    "AWS::IAM::Role": _role,
+    "AWS::IAM::InstanceProfile": _instance_profile,
+    "AWS::ElastiCache::CacheCluster": _cache_cluster,
+    "AWS::ElastiCache::ReplicationGroup": _replication_group,
+    "AWS::ElastiCache::SubnetGroup": _subnet_group,
+}

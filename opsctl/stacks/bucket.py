@@ -1,0 +1,83 @@
+"""Where a template goes that is too long to be sent with the call: a private bucket.
+
+A bucket's name can be guessed, and somebody else may have taken it to give CloudFormation a
+template of theirs. So our own bucket is in the account's namespace, where nobody else can make
+one, and every call names the owner:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+from opsctl.errors import OpsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+    from opsctl.aws import Clients
+
+MAXIMUM = 1_000_000  # bytes of a template in a bucket
+
+
+def upload(clients: "Clients", bucket: str | None, stack: str, template: bytes) -> str:
+    """The template's URL. `bucket` None: `opsctl-ACCOUNT-REGION-an`. Either is made on demand.
+
+    Raises OpsError for a template that CloudFormation takes in no way.
+    """
+    if len(template) > MAXIMUM:
+        raise OpsError(
+            f"the template of `{stack}` has {len(template):,} bytes, and CloudFormation takes "
+            f"{MAXIMUM:,} at most",
+            hint="make the config's lists shorter",
+        )
+    account = clients.sts.get_caller_identity()["Account"]
+    name = bucket or f"opsctl-{account}-{clients.region}-an"
+    s3 = clients.s3
+    if not _exists(s3, name, account):
+        _create(s3, name, clients.region, ours=bucket is None)
+    key = f"opsctl/{stack}/{hashlib.sha256(template).hexdigest()}.yaml"
+    s3.put_object(
+        Bucket=name,
+        Key=key,
+        Body=template,
+        ServerSideEncryption="AES256",
+        ExpectedBucketOwner=account,
+    )
+    # The Region's own endpoint: a global one may answer with a redirect CloudFormation refuses.
+    return f"{s3.meta.endpoint_url}/{name}/{key}"
+
+
+def _exists(s3: "S3Client", name: str, account: str) -> bool:
+    """Raises OpsError for a bucket of another account."""
+    try:
+        s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    except s3.exceptions.ClientError as error:
+        if aws.code(error) in ("404", "NoSuchBucket"):
+            return False
+        if aws.code(error) in ("403", "AccessDenied"):
+            raise OpsError(
+                f"the bucket `{name}` belongs to another account, or this caller may not read it",
+                hint="set `aws.bucket` in opsctl.yaml to a bucket of this account",
+            ) from error
+        raise
+    return True
+
+
+def _create(s3: "S3Client", name: str, region: str, *, ours: bool) -> None:
+    given: dict[str, Any] = {"BucketNamespace": "account-regional"} if ours else {}
+    if region != "us-east-1":
+        given["CreateBucketConfiguration"] = {"LocationConstraint": region}
+    try:
+        s3.create_bucket(Bucket=name, **given)
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        return  # a second operator was quicker
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )

@@ -1,0 +1,98 @@
+"""The names that our templates give to resources, and what they forbid. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from opsctl.config.sources import SOURCES
+from opsctl.errors import OpsError
+from opsctl.snapshot.taken import Named
+from opsctl.stacks.changes import Plan
+from opsctl.stacks.template import read
+
+# The property that holds the name, by type.
+_NAME: Mapping[str, str] = {
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::ECR::Repository": "RepositoryName",
+    "AWS::ECS::Cluster": "ClusterName",
+    "AWS::ECS::Service": "ServiceName",
+    "AWS::ElastiCache::CacheCluster": "ClusterName",
+    "AWS::ElastiCache::ReplicationGroup": "ReplicationGroupId",
+    "AWS::ElastiCache::SubnetGroup": "CacheSubnetGroupName",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+}
+# The config key that sets the name, by logical id.
+_KEYS: Mapping[str, str] = {
+    "CacheCluster": "db.name",
+    "Cluster": "ecs.cluster_name",
+    "InstanceProfile": "compute.instance_profile_name",
+    "InstanceSecurityGroup": "compute.security_group_name",
+    "LoadBalancer": "load_balancer.name",
+    "LoadBalancerSecurityGroup": "load_balancer.security_group_name",
+    "ReplicationGroup": "db.name",
+    "Repository": "image.repository",
+    "SecurityGroup": "db.security_group_name",
+    "Service": "ecs.service_name",
+    "ServiceRole": "ecs.service_role.name",
+    "SubnetGroup": "db.subnet_group_name",
+    "TargetGroup": "load_balancer.target_group_name",
+    **{source.logical_id: f"logs.{source.name}" for source in SOURCES},
+}
+# What a stack may take over without knowing how it was made.
+IMPORTABLE = {"AWS::Logs::LogGroup", "AWS::ECR::Repository"}
+
+
+def of_template(template: str) -> tuple[Named, ...]:
+    """Every resource whose name is written in the template."""
+    if not template:
+        return ()
+    named = []
+    for logical_id, resource in read(template)["Resources"].items():
+        properties = resource.get("Properties", {})
+        name = properties.get(_NAME.get(resource["Type"], ""))
+        if isinstance(name, str):
+            vpc = properties.get("VpcId", "")
+            named.append(Named(logical_id, resource["Type"], name, vpc))
+    return tuple(named)
+
+
+def require_possible(plan: Plan) -> None:
+    """Raises OpsError for a replacement that CloudFormation refuses while it is under way.
+
+    Its words: "CloudFormation cannot update a stack when a custom-named resource requires
+    replacing. Rename … and update the stack again."
+    https://repost.aws/knowledge-center/cloudformation-custom-name
+    """
+    named = {one.logical_id: one for one in of_template(plan.stack.template)}
+    for change in plan.changes:
+        one = named.get(change.logical_id)
+        if one is None or not change.replaces:
+            continue
+        causes = {prop.name for prop in change.properties if prop.recreates}
+        if _NAME[one.type] in causes:
+            continue
+        key = _KEYS.get(one.logical_id, "")
+        raise OpsError(
+            f"{one.logical_id} would be replaced because of {', '.join(sorted(causes))}, "
+            f"and CloudFormation does not replace what keeps its name (`{one.name}`)",
+            hint=f"set another `{key}` in opsctl.yaml, or take that change back",
+        )
+
+
+def require_free(taken: Iterable[Named], stack: str, command: str) -> None:
+    """Raises OpsError that lists what exists already under the names of a template."""
+    there = tuple(taken)
+    if not there:
+        return
+    things = "; ".join(f"{one.type} `{one.name}`" for one in there)
+    if all(one.type in IMPORTABLE for one in there):
+        hint = f"opsctl {command} up --import: the stack takes them over as they are"
+    else:
+        keys = [_KEYS.get(one.logical_id, "") for one in there if one.type not in IMPORTABLE]
+        hint = (
+            f"set {', '.join(f'`{key}`' for key in keys if key)} in opsctl.yaml, "
+            "or remove them yourself"
+        )
+    raise OpsError(f"`{stack}` cannot make what exists already: {things}", hint=hint)

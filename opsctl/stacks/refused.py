@@ -1,0 +1,56 @@
+"""Why CloudFormation refused a change set: its status says only that a validation failed.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+from opsctl.errors import OpsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+
+_EXISTS = "already exists"
+
+
+def refusal(
+    cloudformation: "CloudFormationClient", stack: str, command: str, id: str, reason: str
+) -> OpsError:
+    """`id` is the change set's ARN: with its name alone the call is refused."""
+    reasons = _reasons(cloudformation, id)
+    hint = "correct opsctl.yaml, then run: opsctl config check"
+    if reasons is None:
+        hint = "allow this caller `cloudformation:DescribeEvents`, which tells the reason"
+    elif any(_EXISTS in one for one in reasons):
+        hint = f"choose other names in opsctl.yaml, or run: opsctl {command} up --import"
+    text = "; ".join(reasons or (reason,))
+    return OpsError(f"CloudFormation refused the plan for `{stack}`: {text}", hint=hint)
+
+
+def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...] | None:
+    """None when this caller may not ask."""
+    events: list[Any] = []
+    given: dict[str, Any] = {"ChangeSetName": id, "Filters": {"FailedEvents": True}}
+    try:
+        while True:
+            page = cloudformation.describe_events(**given)
+            events += page.get("OperationEvents", ())
+            if "NextToken" not in page:
+                break
+            given["NextToken"] = page["NextToken"]
+    except cloudformation.exceptions.ClientError as error:
+        if aws.fault(error) != "refused":
+            raise
+        return None
+    return tuple(dict.fromkeys(filter(None, map(_text, events))))
+
+
+def _text(event: Any) -> str:
+    """`LogGroup: Resource of type … already exists (Properties/LogGroupName)`"""
+    reasons = ("ValidationStatusReason", "HookStatusReason", "ResourceStatusReason")
+    text = next((event[key] for key in reasons if event.get(key)), "")
+    name = event.get("LogicalResourceId", "")
+    path = event.get("ValidationPath", "")
+    where = f" ({path})" if path and path not in text else ""
+    return f"{f'{name}: ' if name else ''}{text}{where}" if text else ""

@@ -1,0 +1,160 @@
+"""The service's stack and its instances belong to one command, one preview and one question."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.procedure import Notice
+from opsctl.rollout import ecs
+from opsctl.rollout.instances import InstancePlan, Machine, Step
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import definition
+from opsctl.stacks.changes import Plan
+from tests.opsctl.rollout.fleet import Fleet
+from tests.opsctl.snapshots import Driven, config, event, stack
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+CONFIG = config("ecs.desired_count=4", "compute.instance_type=t3.small")
+NOW = Machine("ami-1", "t3.small", definition.machine(CONFIG))
+NEWER = replace(NOW, image="ami-2")
+
+
+class World:
+    """A live system: its stacks, and a group of instances that were started as `old`."""
+
+    def __init__(self, *, old: Machine = NOW, changes: tuple[str, ...] = ()) -> None:
+        self.fleet = Fleet(NOW, old=old)
+        self.cloudformation = CloudFormation(changes=changes)
+        self.newest = "ami-1"
+        self.taken: set[str] = set()
+        values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
+        outputs = {"ConfiguredCount": "4"}
+        self.ecs: StackState | None = stack(
+            "ecs", "UPDATE_COMPLETE", parameters=values, outputs=outputs
+        )
+        self.db: StackState | None = stack("db", "CREATE_COMPLETE")
+
+    @property
+    def clients(self) -> Any:
+        return cast(Any, Clients(self.cloudformation, autoscaling=self.fleet, ecs=self.fleet))
+
+    def look(self, look: Look) -> Snapshot:
+        now = self.fleet.look(look)
+        ecr = stack("ecr", "CREATE_COMPLETE")
+        states: dict[Any, Any] = {"ecr": ecr, "ecs": self.ecs, "db": self.db}
+        there = {kind: state for kind, state in states.items() if state is not None}
+        events = (event("e1", "UPDATE_COMPLETE"),) if "events" in look.parts else ()
+        taken = tuple(one for one in look.wanted if one.name in self.taken)
+        return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
+
+    def up(self, *answers: bool, **more: Any) -> Driven:
+        return Driven(ecs.up(self.clients, CONFIG, **more), self.look, answers)
+
+    def preview(self, **more: Any) -> Driven:
+        return Driven(ecs.preview(self.clients, CONFIG, **more), self.look)
+
+
+def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
+    world = World()
+    world.db = None
+    with pytest.raises(OpsError, match="no stack `web-db`") as caught:
+        world.up()
+    assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
+
+
+def test_a_system_as_it_should_be_is_asked_nothing() -> None:
+    driven = World().up()
+    assert driven.result.kind == "no-changes" and driven.questions == []
+    assert driven.of(InstancePlan) == []
+
+
+def test_a_preview_shows_instances_that_differ_and_counts_them_as_a_change() -> None:
+    driven = World(old=replace(NOW, type="t3.large")).preview()
+    assert driven.result is True
+    [plan] = driven.of(InstancePlan)
+    assert [one.instance for one in plan.replacements] == ["i-1", "i-2"]
+
+
+def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
+    world = World(old=replace(NOW, type="t3.large"))
+    driven = world.up(True)
+    assert driven.result.kind == "done"
+    assert [one.text for one in driven.questions] == ["replace 2 instances of `web`?"]
+    assert driven.of(Step)[-1].action == "done"
+
+
+def test_a_newer_image_is_only_told() -> None:
+    world = World()
+    world.newest = "ami-2"
+    driven = world.up()
+    assert driven.result.kind == "no-changes"
+    assert "a newer image for the instances is out: ami-2" in driven.of(Notice)[0].text
+
+
+def test_a_newer_image_that_was_asked_for_changes_the_stack_and_then_the_instances() -> None:
+    world = World()
+    world.newest = "ami-2"
+    world.fleet.machine = NEWER
+    driven = Driven(ecs.preview(world.clients, CONFIG, new_image=True), world.look)
+    assert driven.result is True
+    assert {one.why for one in driven.of(InstancePlan)[0].replacements} == {
+        "its image is ami-1, not ami-2"
+    }
+
+
+def test_after_the_answer_to_the_change_the_instances_follow_without_another_question() -> None:
+    world = World(old=replace(NOW, type="t3.large"))
+    described = world.cloudformation.describe_change_set
+    only_ecs = lambda **given: (  # noqa: E731
+        {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes."}
+        if "ecr" in str(world.cloudformation.change_sets[given["ChangeSetName"]]["StackName"])
+        else described(**given)
+    )
+    world.cloudformation.changes = ("LaunchTemplate",)
+    world.cloudformation.describe_change_set = only_ecs  # type: ignore[method-assign]  # our fake
+    driven = world.up(True)
+    assert driven.result.kind == "done" and len(driven.questions) == 1
+    assert [plan.stack.kind for plan in driven.of(Plan)] == ["ecr", "ecs"]
+    assert driven.of(Step)[-1].action == "done"
+
+
+def test_log_groups_of_before_are_taken_over_only_when_asked_to() -> None:
+    world = World()
+    world.ecs = None
+    world.taken = {"/web/app"}
+    with pytest.raises(OpsError, match="AWS::Logs::LogGroup `/web/app`"):
+        world.preview()
+    [_, plan] = world.preview(imports=True).of(Plan)
+    [taken] = [one for one in plan.changes if one.action == "Import"]
+    assert taken.logical_id == "AppLogGroup"
+    assert plan.stack.imports == {"AppLogGroup"}
+
+
+def test_deletion_protection_is_seen_before_the_service_is_gone() -> None:
+    world = World()
+    world.cloudformation.resources = [
+        {
+            "LogicalResourceId": "LoadBalancer",
+            "PhysicalResourceId": "arn:balancer",
+            "ResourceType": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "ResourceStatus": "CREATE_COMPLETE",
+        }
+    ]
+    attributes = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    elbv2 = SimpleNamespace(
+        describe_load_balancer_attributes=lambda **_: {"Attributes": attributes}
+    )
+    clients = cast(Any, Clients(world.cloudformation, elbv2=elbv2))
+    with pytest.raises(OpsError, match="has deletion protection"):
+        Driven(ecs.down(clients, CONFIG, repository=False), world.look)
+    assert world.cloudformation.deleted == []
+
+
+def test_after_a_no_no_instance_is_touched() -> None:
+    world = World(old=replace(NOW, type="t3.large"))
+    assert world.up(False).result.kind == "cancelled"
+    assert world.fleet.calls == []

@@ -1,0 +1,47 @@
+"""The names in our own templates, and which of them a stack can take over."""
+
+import pytest
+
+from opsctl.snapshot.taken import Named
+from opsctl.stacks import definition, names
+from opsctl.stacks.definition import Stack
+from tests.opsctl.snapshots import config
+
+CONFIG = config("ecs.service_role.create=true")
+STACKS = [definition.db(CONFIG), definition.ecr(CONFIG), definition.ecs(CONFIG)]
+GROUPED = config("db.kind=replication_group", "db.nodes=2")
+
+
+def test_every_named_resource_has_the_config_key_of_its_name() -> None:
+    named = {one for stack in (*STACKS, definition.db(GROUPED)) for one in _named(stack)}
+    assert {one.logical_id for one in named} == set(names._KEYS)
+    assert Named("InstanceSecurityGroup", "AWS::EC2::SecurityGroup", "web-instances", "vpc-1") in (
+        named
+    )
+
+
+def test_the_template_before_has_no_names_to_tell() -> None:
+    assert names.of_template("") == ()
+
+
+def test_what_is_taken_over_stays_when_the_stack_goes() -> None:
+    # CloudFormation imports only what it would retain.
+    taken = definition.ecs(CONFIG, frozenset({"AppLogGroup"}))
+    assert taken.template.count("DeletionPolicy: RetainExceptOnCreate") == 1
+    assert taken.imports == {"AppLogGroup"}
+    repository = definition.ecr(CONFIG, frozenset({"Repository"}))
+    assert "DeletionPolicy: RetainExceptOnCreate" in repository.template
+    assert "RetainExceptOnCreate" not in definition.ecs(CONFIG).template
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.kind)
+def test_a_name_that_exists_is_told_with_its_key(stack: Stack) -> None:
+    for one in _named(stack):
+        with pytest.raises(Exception, match="cannot make what exists already") as caught:
+            names.require_free([one], stack.name, stack.command)
+        hint = getattr(caught.value, "hint", "")
+        assert (names._KEYS[one.logical_id] in hint) or "--import" in hint
+
+
+def _named(stack: Stack) -> tuple[Named, ...]:
+    return names.of_template(stack.template)
