@@ -50,9 +50,7 @@ def _hostile(port: int, done: threading.Event) -> None:
                 chunked + b"0\r\n" + b"t: x\r\n" * 20_000,
                 b"GET " + key + b" HTTP/1.1\r\n\r\n" * 500,
                 b"PUT " + key + b" HTTP/1.1\r\ncontent-length: 1000000\r\n\r\nx",
-                b"GET "
-                + key
-                + b" HTTP/1.1\r\nauthorization: Bearer %d\r\n\r\n" % r.randrange(300),
+                b"GET " + key + b" HTTP/1.1\r\nauthorization: Bearer %d\r\n\r\n" % r.randrange(300),
                 bytes(r.randrange(256) for _ in range(2000)),
                 b"GET /" + b"a" * 100_000,
             ]
