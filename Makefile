@@ -5,10 +5,10 @@ OPSCTL = $(VENV)/bin/opsctl
 export OPSCTL_VENV = $(VENV)
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test check format bench docs spin_up_db spin_up_ecs update_tasks
+.PHONY: help demo test test-hostile check format bench docs spin_up_db spin_up_ecs update_tasks
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, metrics
 	@scripts/setup sandbox
@@ -17,6 +17,11 @@ demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, me
 test: ## Run every test
 	@scripts/setup dev
 	@$(PYTHON) -m pytest $(PYTEST_ARGUMENTS)
+
+test-hostile: ## The long form of the service's hostile tests: whole connections, for minutes
+	@scripts/setup dev
+	@HOSTILE_EXAMPLES=2000 HOSTILE_SECONDS=240 $(PYTHON) -m pytest --timeout 900 \
+		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py $(PYTEST_ARGUMENTS)
 
 check: ## Lint, types, import contracts, templates
 	@scripts/setup dev

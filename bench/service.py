@@ -4,7 +4,6 @@ All servers are up at once; wrk visits them in turn, the order reversed each rou
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,14 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from bench import peers
 from bench import service_processes as processes
 from bench.report import Row, report
 from bench.service_processes import Server
 
 ROUNDS = 6
 SECONDS = 3
+CLIENTS = 64
+BATCH = 100
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1000.0}
-_LUA = """
+_GET = """
 local keys, n = {}, 0
 function init(args)
   math.randomseed(7)
@@ -30,15 +32,40 @@ function request()
   return wrk.format('GET', keys[n])
 end
 """
+_PUT = """
+local n, form = 0, {}
+for i = 0, 9 do form[#form + 1] = 'field' .. i .. '=' .. string.rep('v', 20) end
+local body = table.concat(form, '&')
+local headers = {['content-type'] = 'application/x-www-form-urlencoded'}
+for name, value in pairs(wrk.headers) do headers[name] = value end
+function request()
+  n = n % LAST + 1
+  return wrk.format('PUT', wrk.path .. n, headers, body)
+end
+"""
+_BATCH = """
+local paths, n = {}, 0
+for i = 1, 64 do
+  local keys = {}
+  for k = 1, BATCH do keys[k] = (i * 37 + k * 7) % LAST end
+  paths[i] = table.concat(keys, ',')
+end
+function request()
+  n = n % 64 + 1
+  return wrk.format('GET', wrk.path .. paths[n])
+end
+"""
 
 
 class Visit:
     """One wrk round: requests a second, p99 in ms, and the server's CPU µs for each request."""
 
-    def __init__(self, server: Server, script: Path, seconds: int = SECONDS) -> None:
+    def __init__(
+        self, server: Server, script: Path, seconds: int = SECONDS, clients: int = CLIENTS
+    ) -> None:
         before = server.cpu_seconds()
         done = subprocess.run(
-            ["wrk", "-t1", "-c64", f"-d{seconds}s", "--latency", "-s", str(script)]
+            ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", str(script)]
             + ["-H", "Authorization: Bearer bench-client-token", server.url],
             capture_output=True,
             text=True,
@@ -62,31 +89,33 @@ def _found(pattern: str, text: str) -> re.Match[str]:
 
 
 def main() -> int:
-    if missing := [name for name in ("wrk", "redis-server") if shutil.which(name) is None]:
-        sys.stdout.write(f"skipped: {', '.join(missing)} is not installed\n")
-        return 0
+    peers.find()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(processes.redis())
         auth = stack.enter_context(processes.auth())
         ours = stack.enter_context(processes.service(folder, redis, auth))
-        servers = [
-            ours,
-            stack.enter_context(processes.uvicorn("bare", redis, "/")),
-            stack.enter_context(processes.uvicorn("plain", redis, "/v1/user/")),
-        ]
+        bare = stack.enter_context(processes.uvicorn("bare", redis, "/"))
+        plain = stack.enter_context(processes.uvicorn("plain", redis, "/v1/user/"))
         webdis = stack.enter_context(processes.webdis(folder, redis))
-        if webdis is None:
-            sys.stdout.write("webdis is not installed: that comparison is left out\n")
-        else:
-            servers.append(webdis)
-        visits = _visit(servers, _script(folder))
-        return _report(visits, ours.memory())
+        get, put, batch = (
+            _script(folder, n, t) for n, t in (("g", _GET), ("p", _PUT), ("b", _BATCH))
+        )
+        gets = _visit([ours, bare, plain, webdis], get)
+        missed = _report_gets(gets, ours.memory())
+        puts = _visit([ours, bare], put)
+        alone = [
+            (Visit(ours, get, clients=1), Visit(ours, batch, clients=1)) for _ in range(ROUNDS)
+        ]
+        two = stack.enter_context(processes.service(folder, redis, auth, workers=2))
+        workers = _visit([ours, two], get)
+    return missed + _report_rest(puts, alone, workers)
 
 
-def _script(folder: Path) -> Path:
-    script = folder / "keys.lua"
-    script.write_text(_LUA.replace("LAST", str(processes.KEYS - 1)))
+def _script(folder: Path, name: str, text: str) -> Path:
+    script = folder / f"{name}.lua"
+    text = text.replace("LAST", str(processes.KEYS - 1)).replace("BATCH", str(BATCH))
+    script.write_text(text)
     return script
 
 
@@ -100,22 +129,59 @@ def _visit(servers: list[Server], script: Path) -> dict[str, list[Visit]]:
     return visits
 
 
-def _report(visits: dict[str, list[Visit]], memory: float) -> int:
-    def middle(name: str, what: str) -> float:
-        return median([float(getattr(visit, what)) for visit in visits[name]])
+def _middle(visits: dict[str, list[Visit]], name: str, what: str) -> float:
+    return median([float(getattr(visit, what)) for visit in visits[name]])
 
+
+def _say(visits: dict[str, list[Visit]], what: str) -> None:
+    sys.stdout.write(f"   {what}\n")
     for name in visits:
-        rate, p99, cpu = (middle(name, what) for what in ("rate", "p99", "cpu"))
+        rate, p99, cpu = (_middle(visits, name, what) for what in ("rate", "p99", "cpu"))
         sys.stdout.write(f"   {name:<8} {rate:9.0f} req/s  p99 {p99:6.2f} ms  {cpu:6.1f} us CPU\n")
-    rate, p99 = middle("service", "rate"), middle("service", "p99")
-    rows = [
-        Row("requests/s / bare ASGI", rate / middle("bare", "rate"), 0.55, 1.0, True),
-        Row("requests/s / FastAPI + redis-py", rate / middle("plain", "rate"), 7, 12, True),
-        Row("p99 / bare ASGI's", p99 / middle("bare", "p99"), 1.6, 1.0),
-        Row("memory of one worker, MB", memory, 50, 40),
-    ]
-    if "webdis" in visits:
-        rows.insert(2, Row("requests/s / webdis", rate / middle("webdis", "rate"), 0.6, 1.15, True))
-    cpu = middle("bare", "cpu") / middle("service", "cpu")
+
+
+def _report_gets(gets: dict[str, list[Visit]], memory: float) -> int:
+    _say(gets, "GET of ten fields")
+    rate, p99 = _middle(gets, "service", "rate"), _middle(gets, "service", "p99")
+    plain = _middle(gets, "plain", "rate")
+    cpu = _middle(gets, "bare", "cpu") / _middle(gets, "service", "cpu")
     sys.stdout.write(f"   CPU for a request: bare ASGI's / service's {cpu:.2f}\n")
-    return report(rows)
+    return report(
+        [
+            Row("requests/s / bare ASGI", rate / _middle(gets, "bare", "rate"), 0.8, 1.0, True),
+            Row(
+                "requests/s / FastAPI + redis-py",
+                rate / plain,
+                7.5,
+                10,
+                True,
+            ),
+            Row("requests/s / webdis", rate / _middle(gets, "webdis", "rate"), 0.75, 1.0, True),
+            Row("p99 / bare ASGI's", p99 / _middle(gets, "bare", "p99"), 1.3, 1.0),
+            Row("memory of one worker, MB", memory, 62, 54),
+        ]
+    )
+
+
+def _report_rest(
+    puts: dict[str, list[Visit]],
+    alone: list[tuple[Visit, Visit]],
+    workers: dict[str, list[Visit]],
+) -> int:
+    _say(puts, "PUT of ten attributes")
+    put = _middle(puts, "service", "rate") / _middle(puts, "bare", "rate")
+    put_cpu = _middle(puts, "bare", "cpu") / _middle(puts, "service", "cpu")
+    sys.stdout.write(f"   CPU for a PUT: bare ASGI's / service's {put_cpu:.2f}\n")
+    batches = median([BATCH * batch.rate / get.rate for get, batch in alone])
+    _say(workers, "GET by one worker and by two")
+    rates = _middle(workers, "service x2", "rate") / _middle(workers, "service", "rate")
+    sys.stdout.write(f"   requests/s by two workers / by one, on these cores: {rates:.2f}\n")
+    # wrk, Redis and one worker fill two cores: what two could do on more shows in their CPU.
+    scale = 2 * _middle(workers, "service", "cpu") / _middle(workers, "service x2", "cpu")
+    return report(
+        [
+            Row("PUT: requests/s / bare ASGI", put, 0.6, 0.8, True),
+            Row(f"one client: {BATCH} GETs one by one / one batch", batches, 8, 15, True),
+            Row("two workers / one, by CPU for a request", scale, 1.7, 1.9, True),
+        ]
+    )

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -41,10 +40,13 @@ class Server:
     url: str
 
     def cpu_seconds(self) -> float:
-        text = Path(f"/proc/{self.pid}/schedstat").read_text()
-        threads = Path(f"/proc/{self.pid}/task")
-        times = [(each / "schedstat").read_text().split()[0] for each in threads.iterdir()]
-        return sum(map(int, times or text.split()[:1])) / 1e9
+        """Of all threads, and of all workers."""
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        threads = [
+            thread for pid in (self.pid, *workers) for thread in Path(f"/proc/{pid}/task").iterdir()
+        ]
+        times = [(thread / "schedstat").read_text().split()[0] for thread in threads]
+        return sum(map(int, times)) / 1e9
 
     def memory(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -132,7 +134,7 @@ def python() -> str:
 
 
 @contextmanager
-def service(folder: Path, redis_port: int, auth_port: int) -> Iterator[Server]:
+def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> Iterator[Server]:
     (folder / "secrets.yml").write_text("refresh_token: bench\n")
     config = folder / "Caddyfile"
     text = CADDYFILE.replace("FOLDER", str(folder))
@@ -140,9 +142,10 @@ def service(folder: Path, redis_port: int, auth_port: int) -> Iterator[Server]:
     ports = {80: free_port(), 8082: free_port()}
     listen = ",".join(f"{site}=127.0.0.1:{port}" for site, port in ports.items())
     command = [python(), "-m", "service", "run", "--config", str(config)]
+    command += ["--workers", str(workers)]
     with started(command, ports[8082], SERVICE_LISTEN=listen) as process:
         url = f"http://127.0.0.1:{ports[8082]}/v1/cids/bench/entity_types/t/domains/d/keys/"
-        yield Server("service", process.pid, url)
+        yield Server("service" if workers == 1 else f"service x{workers}", process.pid, url)
 
 
 @contextmanager
@@ -156,10 +159,7 @@ def uvicorn(name: str, redis_port: int, path: str) -> Iterator[Server]:
 
 
 @contextmanager
-def webdis(folder: Path, redis_port: int) -> Iterator[Server | None]:
-    if shutil.which("webdis") is None:
-        yield None
-        return
+def webdis(folder: Path, redis_port: int) -> Iterator[Server]:
     port = free_port()
     config = folder / "webdis.json"
     settings = {"redis_host": "127.0.0.1", "redis_port": redis_port, "http_host": "127.0.0.1"}

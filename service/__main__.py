@@ -3,8 +3,9 @@
 import argparse
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from service.errors import CaddyfileError, ServiceError
 
 if TYPE_CHECKING:
-    from service.server import Run
+    from service.server.run import Run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,8 +64,8 @@ def _positive(text: str) -> int:
 
 
 def _adapt(arguments: argparse.Namespace) -> int:
-    from service.adapt import adapt
     from service.caddyfile import parse
+    from service.caddyfile.adapt import adapt
 
     text = adapt(parse(read(arguments.file), arguments.file, environment=os.environ))
     sys.stdout.buffer.write(text.encode() + b"\n")
@@ -87,43 +88,71 @@ def _some_site(plans: Sized, file: str) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from service import directives, server
+    from service.server.supervisor import Stopped, interrupt
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
+    try:
+        return _serve(arguments)
+    except Stopped:
+        return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from service import directives
     from service.caddyfile import parse
-    from service.mounts import Release
-    from service.supervisor import Supervisor
+    from service.front.mounts import Release
+    from service.server import sockets
+    from service.server.run import Run
+    from service.server.supervisor import Supervisor
 
     text = read(arguments.config)
     plans = directives.plan(parse(text, arguments.config, environment=os.environ))
     _some_site(plans, arguments.config)
     listen = arguments.listen or os.environ.get("SERVICE_LISTEN", "").split(",")
-    sockets = server.bind(plans, server.bindings([each for each in listen if each.strip()]))
+    bound = sockets.bind(plans, sockets.bindings([one for one in listen if one.strip()]))
     release = Release.of(
         text, version=_version(), commit=os.environ.get("SERVICE_COMMIT", "unknown")
     )
     metadata_uri = os.environ.get("ECS_CONTAINER_METADATA_URI_V4", "")
-    run = server.Run(plans, release, sockets, arguments.stop_timeout, metadata_uri)
+    run = Run(plans, release, bound, arguments.stop_timeout, metadata_uri)
     where = ", ".join(
-        f"{port} on {host}:{bound}"
-        for port, one in sockets.items()
-        for host, bound in [one.getsockname()[:2]]
+        f"{port} on {host}:{number}"
+        for port, one in bound.items()
+        for host, number in [one.getsockname()[:2]]
     )
-    print(f"serving {arguments.config}: {where}", file=sys.stderr)  # noqa: T201 - as above
+    ready = _once(f"serving {arguments.config}: {where}")
     if arguments.workers == 1:
-        return _work(run)
-    return Supervisor(arguments.workers, lambda: _work(run), run.close).run()
+        return _work(run, ready)
+    return Supervisor(arguments.workers, lambda: _work(run, ready), run.close).run()
 
 
-def _work(run: "Run") -> int:
+def _once(text: str) -> Callable[[], None]:
+    """Says TEXT when it is first called, by whichever process of those that are forked later."""
+    tokens, token = os.pipe()
+    os.write(token, b"1")
+    os.close(token)
+
+    def say() -> None:
+        if os.read(tokens, 1):
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
+
+    return say
+
+
+def _work(run: "Run", ready: Callable[[], None]) -> int:
     import asyncio
 
     import uvloop
 
-    from service import server
+    from service.server.run import serve
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve(run))
+            runner.run(serve(run, ready))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)  # it is ending already
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as above
         return 1

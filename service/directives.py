@@ -9,9 +9,10 @@ A filter module in `service/filters/` has
                                  gave for each occurrence in file order, never empty; wires
                                  start-up, shutdown and status into the site
     check(options) -> None       may be left out: refuses occurrences that do not go together
+    MAY_REPEAT = True            may be left out: then a second occurrence in a block is an error at
+                                 its line, found before `build`, which may take `(one,) = options`
 
-Only `redir` and `reauth` may occur more than once in a block; a second of any other directive is
-an error at its line, found before `build`, so their build may take `(one,) = options`.
+Checking a Caddyfile imports these modules, so whatever library serving needs, `build` imports.
 """
 
 import difflib
@@ -21,8 +22,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from service.addresses import Address, parse_address
 from service.caddyfile import Directive, ServerBlock
+from service.caddyfile.addresses import Address, parse_address
 from service.chain import Filter, Site
 from service.errors import CaddyfileError
 
@@ -36,7 +37,6 @@ NAMES = (
     "redis",
     "transformresponse",
 )
-_MAY_REPEAT = ("redir", "reauth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SitePlan:
         """Make the site and its filters. Secrets are read here; connections wait for start-up."""
         site = Site(host=self.address.host, port=self.address.port)
         filters = (_module(name).build(options, site) for name, options in self.options)
-        return site, tuple(each for each in filters if each is not None)
+        return site, tuple(one for one in filters if one is not None)
 
 
 def plan(blocks: Sequence[ServerBlock]) -> tuple[SitePlan, ...]:
@@ -73,7 +73,7 @@ def _options(block: ServerBlock) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     for directive in block.directives:
         if directive.name not in NAMES:
             raise _error(directive, _unknown(directive.name))
-        if directive.name in by_name and directive.name not in _MAY_REPEAT:
+        if directive.name in by_name and not _may_repeat(directive.name):
             first = by_name[directive.name][0]
             raise _error(
                 directive,
@@ -81,13 +81,13 @@ def _options(block: ServerBlock) -> tuple[tuple[str, tuple[Any, ...]], ...]:
                 " it may stand in a block once",
             )
         by_name.setdefault(directive.name, []).append(directive)
-    parsed = {name: _parse(name, found) for name, found in by_name.items()}
+    parsed = {name: _parse(name, several) for name, several in by_name.items()}
     return tuple((name, parsed[name]) for name in NAMES if name in parsed)
 
 
-def _parse(name: str, found: Sequence[Directive]) -> tuple[Any, ...]:
+def _parse(name: str, directives: Sequence[Directive]) -> tuple[Any, ...]:
     module = _module(name)
-    options = tuple(module.parse(directive) for directive in found)
+    options = tuple(module.parse(directive) for directive in directives)
     if hasattr(module, "check"):
         module.check(options)
     return options
@@ -95,6 +95,10 @@ def _parse(name: str, found: Sequence[Directive]) -> tuple[Any, ...]:
 
 def _module(name: str) -> ModuleType:
     return import_module(f"service.filters.{name}")
+
+
+def _may_repeat(name: str) -> bool:
+    return getattr(_module(name), "MAY_REPEAT", False)
 
 
 def _unknown(name: str) -> str:

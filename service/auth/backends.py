@@ -8,18 +8,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from service.auth import cache, options, refresh
+from service.auth import cache, refresh
 from service.auth.contexts import Contexts
-from service.auth.refresh import Refused, Unavailable
+from service.auth.errors import Refused, Unavailable
+from service.auth.settings import BackendOptions, RefreshOptions, SimpleOptions, UpstreamOptions
 from service.chain import Exchange, Request, Site
 from service.errors import StartError
-
-MINUTE = 60.0
 
 
 class Backend(Protocol):
@@ -28,38 +25,6 @@ class Backend(Protocol):
     async def open(self) -> None: ...
     async def close(self) -> None: ...
     def status(self) -> Mapping[str, Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SimpleOptions:
-    """SHA-256 of `user:password`, so that a repr or a core dump is of no use."""
-
-    digests: tuple[bytes, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamOptions:
-    url: str
-    timeout: float
-    skipverify: bool
-    follow: bool
-    cookies: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshOptions:
-    url: str
-    timeout: float
-    skipverify: bool
-    follow: bool
-    cookies: bool
-    cache_path: Path | None
-    lock_timeout: float
-    lifetime: float
-    stale: float
-
-
-BackendOptions = SimpleOptions | UpstreamOptions | RefreshOptions
 
 
 class Simple:
@@ -72,8 +37,8 @@ class Simple:
             return False
         digest = hashlib.sha256(credentials).digest()
         # All are compared, so that time tells neither which user exists nor how much was right.
-        found = [hmac.compare_digest(digest, each) for each in self._digests]
-        return any(found)
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        return any(matches)
 
     async def authenticate(self, exchange: Exchange) -> None:
         if not self.recall(exchange):
@@ -199,60 +164,6 @@ def _cookie(request: Request) -> str | None:
     return header.decode("latin-1") if header is not None and header.isascii() else None
 
 
-def _simple(text: str) -> SimpleOptions:
-    users = options.pairs(text)
-    return SimpleOptions(
-        tuple(hashlib.sha256(f"{user}:{word}".encode()).digest() for user, word in users.items())
-    )
-
-
-def _upstream(text: str) -> UpstreamOptions:
-    # The original reads `insecure` here although its README says `skipverify`: both are heard.
-    pairs = options.pairs(text, ("url", "timeout", "skipverify", "insecure", "follow", "cookies"))
-    return UpstreamOptions(
-        url=options.http_url(pairs),
-        timeout=options.positive_duration(pairs, "timeout", MINUTE),
-        skipverify=options.boolean(pairs, "skipverify") or options.boolean(pairs, "insecure"),
-        follow=options.boolean(pairs, "follow"),
-        cookies=options.boolean(pairs, "cookies"),
-    )
-
-
-_REFRESH = (
-    "url",
-    "timeout",
-    "skipverify",
-    "follow",
-    "cookies",
-    "cache_path",
-    "lock_timeout",
-    "lifetime",
-    "stale",
-)
-
-
-def _refresh(text: str) -> RefreshOptions:
-    pairs = options.pairs(text, _REFRESH)
-    return RefreshOptions(
-        url=options.http_url(pairs),
-        timeout=options.positive_duration(pairs, "timeout", MINUTE),
-        skipverify=options.boolean(pairs, "skipverify"),
-        follow=options.boolean(pairs, "follow"),
-        cookies=options.boolean(pairs, "cookies"),
-        cache_path=Path(pairs["cache_path"]) if pairs.get("cache_path") else None,
-        lock_timeout=options.duration(pairs, "lock_timeout", MINUTE),
-        lifetime=options.positive_duration(pairs, "lifetime", 3 * 60 * MINUTE),
-        stale=options.duration(pairs, "stale", 0.0),
-    )
-
-
-PARSERS: dict[str, Callable[[str], BackendOptions]] = {
-    "simple": _simple,
-    "upstream": _upstream,
-    "refresh": _refresh,
-}
-
-
 def make(given: BackendOptions, site: Site) -> Backend:
     match given:
         case SimpleOptions():
@@ -269,6 +180,10 @@ def _refresh_token(site: Site) -> str:
         raise StartError("reauth's refresh needs a refresh token: the site has no `secrets`")
     name = "refresh_token" if "refresh_token" in site.secrets else next(iter(site.secrets))
     value = site.secrets[name]
-    if not isinstance(value, str) or not value:
+    if value == "":
+        raise StartError(
+            f"reauth's refresh needs a refresh token: secret {name} is there but empty"
+        )
+    if not isinstance(value, str):
         raise StartError(f"reauth's refresh needs a refresh token: secret {name} is not a text")
     return value

@@ -10,6 +10,9 @@ import binascii
 import fcntl
 import hashlib
 import os
+import re
+import struct
+import sys
 import tempfile
 import time
 from collections import OrderedDict
@@ -21,8 +24,10 @@ from typing import Any
 
 import orjson
 
+FOLDER = "reauth-contexts"
 _MAX_FILE = 4 * 1024 * 1024
 _TEMPORARY_AGE = 3600.0
+_OURS = re.compile(r"[0-9a-f]{64}\.json|\.context-[a-z0-9_]+\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def entry(
 class Memory:
     """The most recently used entries of this process. A hit costs no system call.
 
-    Bounded in number and in weight, which is what the values are as JSON.
+    Bounded in number and in weight, which is the memory that keys and values take.
     """
 
     def __init__(
@@ -83,24 +88,24 @@ class Memory:
         return len(self._entries)
 
     def recall(self, key: bytes) -> Mapping[str, Any] | None:
-        found = self._entries.get(key)
-        if found is None or found.fresh_until <= self._now():
+        kept = self._entries.get(key)
+        if kept is None or kept.fresh_until <= self._now():
             return None
         self._entries.move_to_end(key)
-        return found.value
+        return kept.value
 
     def usable(self, key: bytes) -> Entry | None:
-        found = self._entries.get(key)
-        if found is None or found.usable_until <= self._now():
+        kept = self._entries.get(key)
+        if kept is None or kept.usable_until <= self._now():
             return None
-        return found
+        return kept
 
-    def remember(self, key: bytes, found: Entry) -> None:
+    def remember(self, key: bytes, kept: Entry) -> None:
         self.forget(key)
-        weight = _weight(found)
+        weight = _weight(key, kept.value)
         if weight > self._max_weight:
             return
-        self._entries[key] = found
+        self._entries[key] = kept
         self._weights[key] = weight
         self._weight += weight
         while len(self._entries) > self._capacity or self._weight > self._max_weight:
@@ -111,16 +116,31 @@ class Memory:
             self._weight -= self._weights.pop(key)
 
 
-def _weight(found: Entry) -> int:
-    try:
-        return len(orjson.dumps(found.value))
-    except TypeError:  # nested deeper than orjson writes
-        return _MAX_FILE
+def _weight(key: bytes, value: Mapping[str, Any]) -> int:
+    """Bytes of memory, about: a text of JSON is five to twenty times smaller."""
+    total = 400 + len(key)
+    unseen: list[Any] = [value]
+    while unseen:
+        one = unseen.pop()
+        total += sys.getsizeof(one)
+        if isinstance(one, dict):
+            unseen += one.keys()
+            unseen += one.values()
+        elif isinstance(one, list):
+            unseen += one
+    return total
+
+
+def _lock(file: int, kind: int, byte: int) -> None:
+    """Raises BlockingIOError when another open file has it."""
+    lock = struct.pack("hhqqi4x", kind, os.SEEK_SET, byte, 1, 0)  # struct flock of 64-bit Linux
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, lock)
 
 
 class Disk:
-    """A directory of entries shared by processes. All but `lock` block: call them in a thread.
+    """A folder of entries shared by processes. All but `lock` block: call them in a thread.
 
+    It is a folder of its own in `directory`, and removes only what is named as its own.
     `trouble` says why the disk is not used, or what went wrong last; None when all is well.
     """
 
@@ -133,7 +153,7 @@ class Disk:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._directory = directory or Path()
+        self._directory = (directory or Path()) / FOLDER
         self._is_wanted = directory is not None
         self._namespace = namespace.encode()
         self._lock_timeout = lock_timeout
@@ -170,9 +190,9 @@ class Disk:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             fields = orjson.loads(self._text(self._directory / name))
             value = fields["value"]
-            found = Entry(value, float(fields["fresh_until"]), float(fields["usable_until"]))
+            kept = Entry(value, float(fields["fresh_until"]), float(fields["usable_until"]))
             if isinstance(value, dict) and fields["name"] == name:
-                return found if found.usable_until > self._now() else None
+                return kept if kept.usable_until > self._now() else None
         return None
 
     def write(self, key: bytes, kept: Entry) -> None:
@@ -186,7 +206,7 @@ class Disk:
             "value": kept.value,
         }
         try:
-            file, temporary = tempfile.mkstemp(prefix=".tmp-", dir=self._directory)
+            file, temporary = tempfile.mkstemp(".tmp", ".context-", self._directory)
             try:
                 with os.fdopen(file, "wb") as stream:
                     stream.write(orjson.dumps(fields))
@@ -212,8 +232,8 @@ class Disk:
         now = self._now()
         with suppress(OSError), os.scandir(self._directory) as files:
             for file in files:
-                grace = _TEMPORARY_AGE if file.name.startswith(".tmp-") else 0.0
-                if grace or file.name.endswith(".json"):
+                if _OURS.fullmatch(file.name):
+                    grace = _TEMPORARY_AGE if file.name.endswith(".tmp") else 0.0
                     with suppress(OSError):
                         if file.stat(follow_symlinks=False).st_mtime + grace <= now:
                             os.unlink(file.path)
@@ -224,9 +244,10 @@ class Disk:
     async def lock(self, key: bytes) -> AsyncIterator[bool]:
         """Hold KEY against other processes; false after lock_timeout, and then go on without.
 
-        One byte of one file is locked for each key (POSIX record locks), so there are no lock
-        files to clean up, and the kernel lets go for a process that dies. They do not exclude
-        tasks of one process from each other.
+        One byte of one file is locked for each key, so there are no lock files to clean up, and
+        the kernel lets go for a process that dies. The locks are the open file's and not the
+        process's: two rules of one process that share a folder exclude each other, too, and one
+        that closes leaves the other's locks alone.
         """
         if self._lock_file is None:
             yield True
@@ -245,13 +266,13 @@ class Disk:
             yield True
         finally:
             if self._lock_file is not None:
-                fcntl.lockf(self._lock_file, fcntl.LOCK_UN, 1, byte)
+                _lock(self._lock_file, fcntl.F_UNLCK, byte)
 
     def _try_lock(self, byte: int) -> bool:
         if self._lock_file is None:
             return True
         try:
-            fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            _lock(self._lock_file, fcntl.F_WRLCK, byte)
         except BlockingIOError:
             return False
         except OSError as error:  # a file system without locks: as good as no other process

@@ -5,6 +5,7 @@ disk's lock, so that the second finds what the first has written.
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 import orjson
 
 from service.auth import cache
-from service.auth.refresh import AuthServer, Refused, Unavailable
+from service.auth.errors import Refused, Unavailable
+from service.auth.refresh import AuthServer
 
 T = TypeVar("T")
 
@@ -23,24 +25,53 @@ _EARLY = 30.0
 _PRUNE_EVERY = 600.0
 _STALE_PAUSE = 5.0  # between two attempts to ask a server that is away
 _ACCESS = b"access token"
+ASKING = 128  # tokens that nobody knows yet, at one time
+REFUSED_SECONDS = 10.0  # a refusal is remembered, so that one bad token is not asked about for ever
+_REFUSALS = 4096
 
 
 class Flights:
-    """Concurrent callers of one key share one call, and outlive a caller that goes away."""
+    """Concurrent callers of one key share one call, and outlive a caller that goes away.
 
-    def __init__(self) -> None:
+    Strangers are at most `limit` calls at once. One more makes the oldest of them give way: it has
+    had its time, and whoever comes next would wait behind it for a server that is slow.
+    """
+
+    def __init__(self, limit: int = ASKING) -> None:
+        self._limit = limit
         self._tasks: dict[bytes, asyncio.Task[Any]] = {}
+        self._strangers: dict[bytes, asyncio.Task[Any]] = {}  # oldest first
+        self.gave_way = 0
 
-    async def share(self, key: bytes, call: Callable[[], Awaitable[T]]) -> T:
+    async def share(
+        self, key: bytes, call: Callable[[], Awaitable[T]], *, stranger: bool = False
+    ) -> T:
         task: asyncio.Task[T] | None = self._tasks.get(key)
         if task is None:
             task = asyncio.create_task(_run(call))
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(task)
+            if stranger:
+                self._make_room()
+                self._strangers[key] = task
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise  # it is the caller that was cancelled
+            raise Unavailable("others came after it", busy=True) from None
+
+    def _make_room(self) -> None:
+        while len(self._strangers) >= self._limit:
+            key = next(iter(self._strangers))
+            self._strangers.pop(key).cancel()
+            self._tasks.pop(key, None)
+            self.gave_way += 1
 
     def _landed(self, key: bytes, task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(key, None)
+        for tasks in (self._tasks, self._strangers):
+            if tasks.get(key) is task:
+                del tasks[key]
         if not task.cancelled():
             task.exception()  # all callers may be gone: that it failed is then nobody's business
 
@@ -53,6 +84,29 @@ class Flights:
 
 async def _run(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
+
+
+class Refusals:
+    """Which tokens were refused a moment ago; kept by a hash, as tokens may be long."""
+
+    def __init__(self, now: Callable[[], float], seconds: float = REFUSED_SECONDS) -> None:
+        self._now = now
+        self._seconds = seconds
+        self._until: dict[bytes, float] = {}  # in the order of their ends
+
+    def add(self, key: bytes, cookie: str | None) -> None:
+        name = _name(key, cookie)
+        self._until.pop(name, None)
+        self._until[name] = self._now() + self._seconds
+        while len(self._until) > _REFUSALS:
+            del self._until[next(iter(self._until))]
+
+    def has(self, key: bytes, cookie: str | None) -> bool:
+        return self._until.get(_name(key, cookie), 0.0) > self._now()
+
+
+def _name(key: bytes, cookie: str | None) -> bytes:
+    return hashlib.sha256(b"%b\0%b" % (key, (cookie or "").encode())).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +140,7 @@ class Contexts:
         self._now = now
         self._memory = cache.Memory(now=now)
         self._flights = Flights()
+        self._refusals = Refusals(now)
         self._access: AccessToken | None = None
         self._pruned = now()
         self.recall = self._memory.recall  # the hot path: one call, no await, nothing allocated
@@ -105,6 +160,7 @@ class Contexts:
             "remembered": len(self._memory),
             "calls": self._server.calls,
             "refused": self.refused,
+            "gave_way": self._flights.gave_way,
             "unavailable": self.unavailable,
             "served_stale": self.served_stale,
             "lock_timeouts": self._disk.lock_timeouts,
@@ -115,30 +171,38 @@ class Contexts:
         self, key: bytes, client_token: str, cookie: str | None = None
     ) -> Mapping[str, Any]:
         """The context of KEY (all of the Authorization header); raises Refused, Unavailable."""
-        return await self._flights.share(key, lambda: self._find(key, client_token, cookie))
+        if self._refusals.has(key, cookie):
+            self.refused += 1
+            raise Refused("the auth server refused it a moment ago")
+        return await self._flights.share(
+            key,
+            lambda: self._find(key, client_token, cookie),
+            stranger=self._memory.usable(key) is None,
+        )
 
     async def _find(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
-        found = await self._read(key)
-        if found is not None:
-            return found.value
+        known = await self._read(key)
+        if known is not None:
+            return known.value
         async with self._disk.lock(key):
-            found = await self._read(key)
-            if found is not None:
-                return found.value
+            known = await self._read(key)
+            if known is not None:
+                return known.value
             return await self._ask(key, client_token, cookie)
 
     async def _read(self, key: bytes) -> cache.Entry | None:
-        found = await asyncio.to_thread(self._disk.read, key)
-        if found is None:
+        known = await asyncio.to_thread(self._disk.read, key)
+        if known is None:
             return None
-        self._memory.remember(key, found)
-        return found if found.fresh_until > self._now() else None
+        self._memory.remember(key, known)
+        return known if known.fresh_until > self._now() else None
 
     async def _ask(self, key: bytes, client_token: str, cookie: str | None) -> Mapping[str, Any]:
         try:
             value = await self._context(client_token, cookie)
         except Refused:
             self.refused += 1
+            self._refusals.add(key, cookie)
             self._memory.forget(key)
             await asyncio.to_thread(self._disk.forget, key)
             raise

@@ -18,7 +18,7 @@ class BasicAuth:
 
     def answer(self, request: Request) -> Response:
         realm = self.realm.encode() or request.header(b"host") or b""
-        visible = bytes(each for each in realm if 0x20 <= each < 0x7F)
+        visible = bytes(byte for byte in realm if 0x20 <= byte < 0x7F)
         quoted = visible.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         challenge = (b"www-authenticate", b'Basic realm="' + quoted + b'"')
         raise FilterError(401, HTTPStatus(401).phrase, headers=[challenge])

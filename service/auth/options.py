@@ -28,12 +28,12 @@ _AMOUNT = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)", re.AS
 def pairs(text: str, allowed: Collection[str] | None = None) -> Mapping[str, str]:
     """Split at commas; the last of two equal keys wins. A piece without `=` belongs to the value
     before it, and so does everything up to the closing quote of a value in quotes."""
-    found: dict[str, str] = {}
+    given: dict[str, str] = {}
     key = ""
     for piece in text.split(","):
-        open_quote = bool(key) and _is_open(found[key])
+        open_quote = bool(key) and _is_open(given[key])
         if open_quote or (key and "=" not in piece):
-            found[key] += "," + piece
+            given[key] += "," + piece
             continue
         key, equals, value = piece.partition("=")
         key = key.strip()
@@ -44,8 +44,8 @@ def pairs(text: str, allowed: Collection[str] | None = None) -> Mapping[str, str
             )
         if allowed is not None and key not in allowed:
             raise ValueError(f"unknown option {key}; allowed are {', '.join(allowed)}")
-        found[key] = value
-    return {key: _unquoted(value) for key, value in found.items()}
+        given[key] = value
+    return {key: _unquoted(value) for key, value in given.items()}
 
 
 def _is_open(value: str) -> bool:
@@ -77,12 +77,12 @@ def duration(options: Mapping[str, str], key: str, default: float) -> float:
     if text == "0":
         return 0.0
     amounts = list(_AMOUNT.finditer(text))
-    if not amounts or "".join(each[0] for each in amounts) != text:
+    if not amounts or "".join(amount[0] for amount in amounts) != text:
         raise ValueError(
             f"unable to parse {key} {text}: a duration is a number and a unit"
             " (ns, us, ms, s, m, h), such as 5s or 1h30m"
         )
-    return sum(float(each[1]) * _SECONDS[each[2]] for each in amounts)
+    return sum(float(amount[1]) * _SECONDS[amount[2]] for amount in amounts)
 
 
 def positive_duration(options: Mapping[str, str], key: str, default: float) -> float:

@@ -15,26 +15,16 @@ from urllib.parse import urlencode
 
 import orjson
 
-from service import trust
-from service.errors import ServiceError
+from service.auth.errors import Refused, Unavailable
+from service.trust import tls
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_ANSWER = 1024 * 1024
+MAX_ANSWER = 256 * 1024  # bytes
+MAX_CALLS = 160  # at one time
+MAX_REDIRECTS = 5
 RETRY_PAUSE = 0.1
-
-
-class Refused(ServiceError):
-    """Nobody vouches for this request. The text says why, for the log."""
-
-
-class Unavailable(ServiceError):
-    """The auth server cannot be asked. The text says why, for the log."""
-
-    def __init__(self, message: str, *, timed_out: bool = False) -> None:
-        super().__init__(message)
-        self.timed_out = timed_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +34,17 @@ class Answer:
 
 
 class Client:
-    """One pool of connections with the options of one backend. Keeps no cookies."""
+    """One pool of connections with the options of one backend. Keeps no cookies.
+
+    `follow` follows redirects of a GET within the server's own origin: any other would carry a
+    token to somebody who was not configured to get it.
+    """
 
     def __init__(self, url: str, *, timeout: float, skipverify: bool, follow: bool) -> None:
         self._timeout = timeout
         self._skipverify = skipverify
         self._follow = follow
-        self._needs_tls = url.startswith("https:") or follow
+        self._needs_tls = url.startswith("https:")
         self._client: httpx.AsyncClient | None = None
 
     def open(self) -> None:
@@ -64,9 +58,9 @@ class Client:
                 logger.addFilter(_never)
         self._client = httpx.AsyncClient(
             verify=self._trust(),
-            follow_redirects=self._follow,
+            follow_redirects=False,
             timeout=httpx.Timeout(self._timeout),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+            limits=httpx.Limits(max_connections=MAX_CALLS, max_keepalive_connections=16),
             trust_env=False,
             headers={"accept": "application/json", "accept-encoding": "identity"},
             # A cookie that the server sets for one client must not be sent for the next.
@@ -76,7 +70,7 @@ class Client:
     def _trust(self) -> ssl.SSLContext:
         if not self._needs_tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, loads nothing
-        context = trust.context()
+        context = tls.context()
         if self._skipverify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -99,21 +93,44 @@ class Client:
 
         if self._client is None:
             raise Unavailable("the client is closed")
+        request = self._client.build_request(method, url, headers=headers, data=form)
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._client.stream(method, url, headers=headers, data=form) as response,
-            ):
-                body = b""
-                async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        raise Unavailable(f"an answer of more than {MAX_ANSWER} bytes")
-                return Answer(response.status_code, body)
+            async with asyncio.timeout(self._timeout):
+                for _ in range(MAX_REDIRECTS + 1):
+                    answer, onward = await self._exchange(request)
+                    if onward is None:
+                        return answer
+                    request = onward
         except (TimeoutError, httpx.TimeoutException):
             raise Unavailable(f"no answer in {self._timeout:g} s", timed_out=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise Unavailable(_reason(error)) from None
+        raise Unavailable(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _exchange(self, request: "httpx.Request") -> "tuple[Answer, httpx.Request | None]":
+        """The answer, and the request that a redirect asks for instead."""
+        assert self._client is not None
+        response = await self._client.send(request, stream=True)
+        try:
+            onward = response.next_request
+            if onward is not None and self._follow:
+                if request.method != "GET":
+                    raise Unavailable("a redirect of a POST, which is never followed")
+                if _origin(onward) != _origin(request):
+                    raise Unavailable("a redirect to another server, which is never followed")
+                return Answer(response.status_code, b""), onward
+            body = b""
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise Unavailable(f"an answer of more than {MAX_ANSWER} bytes")
+            return Answer(response.status_code, body), None
+        finally:
+            await response.aclose()
+
+
+def _origin(request: "httpx.Request") -> tuple[str, str, int | None]:
+    return request.url.scheme, request.url.host, request.url.port
 
 
 class AuthServer:

@@ -22,14 +22,14 @@ def glob(pattern: str) -> list[str]:
         return [pattern] if "\0" not in pattern and os.path.lexists(pattern) else []
     head, _, tail = pattern.rpartition("/")
     matches = _component(tail)
-    found = []
+    paths = []
     for directory in glob(head or "/"):
         try:
             names = sorted(os.listdir(directory), key=os.fsencode)
         except OSError:
             continue
-        found += [os.path.join(directory, name) for name in names if matches.fullmatch(name)]
-    return found
+        paths += [os.path.join(directory, name) for name in names if matches.fullmatch(name)]
+    return paths
 
 
 def _component(pattern: str) -> re.Pattern[str]:

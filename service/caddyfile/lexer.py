@@ -34,15 +34,15 @@ def replace_surrogates(text: str) -> str:
 def tokenize(text: str, file: str) -> Iterator[Token]:
     text = text.removeprefix("\ufeff")
     line = 1
-    for found in _NEXT.finditer(text):
-        if found["word"] is not None:
-            yield Token(found["word"].replace("\r", ""), file, line)
-        elif found["quoted"] is not None:
-            value = _ESCAPED_QUOTE.sub(_unescape, found["quoted"])
-            if value or found["end"] == '"':
+    for match in _NEXT.finditer(text):
+        if match["word"] is not None:
+            yield Token(match["word"].replace("\r", ""), file, line)
+        elif match["quoted"] is not None:
+            value = _ESCAPED_QUOTE.sub(_unescape, match["quoted"])
+            if value or match["end"] == '"':
                 yield Token(value, file, line)
-        line += found[0].count("\n")
+        line += match[0].count("\n")
 
 
-def _unescape(found: re.Match[str]) -> str:
-    return '"' if found[1] == '"' else found[0]
+def _unescape(match: re.Match[str]) -> str:
+    return '"' if match[1] == '"' else match[0]

@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
 
 import orjson
 
 from service.entities.commands import Change
+from service.entities.percent import decode
 from service.errors import FilterError
 
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
-_FLOAT = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+# What is neither syntax nor encoded, and is its own JSON between quotes: nearly every value.
+is_plain = re.compile(r"[A-Za-z0-9_.,:;/@!*'()~=?-][A-Za-z0-9_.,:;/@!*'()~=?\[\]$ -]*").fullmatch
 
 # Beyond it a double no longer counts by ones; the same bound is in update.lua.
 NUMBER_LIMIT = 2.0**53
+NUMBER_LENGTH = 64  # characters, checked before any pattern sees the text
 
 
 def pairs(query: str) -> Iterator[tuple[str, str]]:
@@ -25,19 +28,10 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
             yield decode(name.replace("+", " ")), value
 
 
-def decode(text: str) -> str:
-    if "%" not in text:
-        return text
-    if _BAD_ESCAPE.search(text):
-        raise FilterError(400, "a percent sign is not followed by two hexadecimal digits")
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise FilterError(400, "a percent-encoded text is not UTF-8") from None
-
-
 def value(raw: str) -> bytes:
     """A text or a `[list]` as JSON."""
+    if is_plain(raw):
+        return b'"%b"' % raw.encode()
     if not raw.startswith("["):
         return orjson.dumps(_text(raw))
     if not raw.endswith("]"):
@@ -79,6 +73,10 @@ def _items(raw: str) -> bytes:
 
 
 def _number(text: str) -> bytes:
-    if not _FLOAT.fullmatch(text) or not abs(float(text)) < NUMBER_LIMIT:
+    if (
+        len(text) > NUMBER_LENGTH
+        or not _FLOAT.fullmatch(text)
+        or not abs(float(text)) < NUMBER_LIMIT
+    ):
         raise FilterError(400, "$ADD needs a number between -2^53 and 2^53")
     return b"%.17g" % float(text)

@@ -13,9 +13,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from service.errors import FilterError
+
 LAST_UPDATE = b"last_update"
 
+METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
+
+ENTITY_BYTES = 1_048_576  # of all names and values as JSON
+ENTITY_ATTRIBUTES = 1_000  # `last_update` is not counted
+
 Verb: TypeAlias = Literal["set", "delete", "add", "append", "prepend"]
+
+
+class TooLarge(FilterError):
+    """An entity would become larger than one may be; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            413,
+            f"the entity would have more than {ENTITY_ATTRIBUTES} attributes"
+            f" or {ENTITY_BYTES} bytes",
+        )
 
 
 class Entity(NamedTuple):

@@ -12,11 +12,11 @@ from service.entities.commands import LAST_UPDATE, Entity, Hash, Read
 _WIDE = 64  # fields; what is wider is rare, and remembering it would cost memory
 
 
-def entity(entity: Entity, found: Hash) -> bytes:
+def entity(entity: Entity, members: Hash) -> bytes:
     """Attributes in order of name, so that every store gives the same bytes."""
-    names = tuple(found[::2])
+    names = tuple(members[::2])
     text, values = _known(names) if len(names) <= _WIDE else _layout(names)
-    return text % (entity.head, *values(found))
+    return text % (entity.head, *values(members))
 
 
 def _layout(names: tuple[bytes, ...]) -> tuple[bytes, Callable[[Hash], tuple[Any, ...]]]:
@@ -43,15 +43,15 @@ _known = lru_cache(256)(_layout)
 def _picker(order: Sequence[int]) -> Callable[[Hash], tuple[Any, ...]]:
     match order:
         case []:
-            return lambda found: ()
+            return lambda members: ()
         case [only]:
-            return lambda found: (found[only],)
+            return lambda members: (members[only],)
     return itemgetter(*order)
 
 
 def entities(command: Read, replies: Sequence[Hash]) -> bytes:
     """`missing` repeats the key of each entity that is not there."""
     pairs = list(zip(command.entities, replies, strict=True))
-    found = [entity(one, reply) for one, reply in pairs if reply]
+    documents = [entity(one, reply) for one, reply in pairs if reply]
     missing = [one.key for one, reply in pairs if not reply]
-    return b'{"entities":[%b],"missing":%b}' % (b",".join(found), orjson.dumps(missing))
+    return b'{"entities":[%b],"missing":%b}' % (b",".join(documents), orjson.dumps(missing))

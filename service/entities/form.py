@@ -48,8 +48,8 @@ def _change(change: Change) -> str:
 
 
 def _value(value: bytes) -> str:
-    found = orjson.loads(value)
-    return f"[{','.join(map(_text, found))}]" if isinstance(found, list) else _text(found)
+    decoded = orjson.loads(value)
+    return f"[{','.join(map(_text, decoded))}]" if isinstance(decoded, list) else _text(decoded)
 
 
 def _text(text: str) -> str:

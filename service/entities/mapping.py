@@ -2,20 +2,43 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from service.chain import Request
 from service.entities import attributes
-from service.entities.commands import Command, Delete, Entity, Read, Replace, Update
+from service.entities.commands import (
+    ENTITY_BYTES,
+    METHODS,
+    Change,
+    Command,
+    Delete,
+    Entity,
+    Read,
+    Replace,
+    TooLarge,
+    Update,
+)
+from service.entities.percent import decode
 from service.entities.template import Template
 from service.errors import FilterError
 
-METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
-BATCH_LIMIT = 100
+# Of one request; docs/service.md lists them, and a test compares.
+ATTRIBUTES_LIMIT = 1_000
+ITEMS_LIMIT = 10_000  # of all lists together
+FIELDS_LIMIT = 1_000
+VALUES_LIMIT = 10_000  # keys × fields of a batch
+
+_FORM = b"application/x-www-form-urlencoded"
+_MOST_NAMES = 2_000
+_LONGEST_NAME = 200  # of those that are remembered
+_MOST_SHAPES, _MOST_OF_SHAPE = 256, 64
+_LONGEST_PLAIN = 65_536
+# Neither syntax nor encoded, and JSON as it is; `&` and `=` divide.
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:;/@!*'()~?- =&"
 
 # What reauth puts into the exchange; a client that sends it as a parameter is not believed.
 _NOT_OURS = frozenset({"security_context"})
@@ -29,16 +52,21 @@ class Mapper:
     attribute: re.Pattern[str]
     scoped: bool
     now: Callable[[], datetime]
+    # Names as JSON by how they arrive: one by one, and those of a whole form.
+    names: dict[str, bytes] = field(default_factory=dict)
+    shapes: dict[tuple[bytes, ...], tuple[bytes, ...]] = field(default_factory=dict)
+    clock: list[Any] = field(default_factory=lambda: [(), b""])  # a moment, and how it is written
 
     def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
         if self.scoped:
             require_scope(security_context, owner)
-        if len(entities) > BATCH_LIMIT:
-            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
         method = request.method
         if method in ("GET", "HEAD"):
-            return Read(entities, self._fields(request.query_string), batch)
+            fields = self._fields(request.query_string) if request.query_string else None
+            if batch:
+                return _batch(entities, fields)
+            return Read(entities, fields)
         if batch:
             raise FilterError(400, "a list of keys can only be read")
         match method:
@@ -50,38 +78,119 @@ class Mapper:
                 return Delete(entities[0])
         raise FilterError(405, "method not allowed", headers=[(b"allow", METHODS.encode())])
 
+    def check_head(self, request: Request, security_context: Mapping[str, Any] | None) -> None:
+        """Raises what no body can change: a wrong path, method or owner."""
+        if request.method in ("PUT", "POST"):
+            owner, _, batch = self.template.match(_utf8(request.raw_path))
+            if self.scoped:
+                require_scope(security_context, owner)
+            if not batch:
+                return
+        self(request, security_context)
+
     def check_path(self, request: Request) -> None:
         """Raises the 400 of a path that is no entity's."""
         self.template.match(_utf8(request.raw_path))
 
     def _fields(self, query: bytes) -> tuple[bytes, ...] | None:
-        if not query:
-            return None
         for name, raw in attributes.pairs(_utf8(query)):
             if name == "fields":
-                return tuple(
-                    dict.fromkeys(self._name(attributes.decode(f)) for f in raw.split(","))
-                )
+                if raw.count(",") >= FIELDS_LIMIT:
+                    raise FilterError(400, f"more than {FIELDS_LIMIT} fields at once")
+                return tuple(dict.fromkeys(self._name(decode(f)) for f in raw.split(",")))
         return None
 
     def _replace(self, entity: Entity, request: Request) -> Replace:
-        given = tuple((name, _plain(raw)) for name, raw in self._parameters(request))
-        return Replace(entity, given, self._last_update())
+        plain = self._plain(request)
+        if plain is not None:
+            return Replace(entity, plain, self._last_update())
+        given = {
+            name: value if type(value) is bytes else _text_or_list(value)
+            for name, value in self._parameters(request).items()
+        }
+        if sum(map(len, given)) + sum(map(len, given.values())) > ENTITY_BYTES:
+            raise TooLarge()
+        self._learn_shape(request, tuple(given))
+        return Replace(entity, tuple(given.items()), self._last_update())
+
+    def _plain(self, request: Request) -> tuple[tuple[bytes, bytes], ...] | None:
+        """The attributes of a form that holds plain texts under names that came before.
+
+        Entities of one type have the same names in the same order, so most forms do.
+        """
+        body = request.body
+        if not body or request.query_string or len(body) > _LONGEST_PLAIN:
+            return None
+        if body.translate(None, _PLAIN) or not _is_form(request):
+            return None
+        pairs = [pair.partition(b"=") for pair in body.split(b"&")]
+        names = self.shapes.get(tuple([pair[0] for pair in pairs]))
+        if names is None:
+            return None
+        values = b'"\0"'.join([pair[2] for pair in pairs])
+        return tuple(zip(names, (b'"%b"' % values).split(b"\0"), strict=True))
+
+    def _learn_shape(self, request: Request, names: tuple[bytes, ...]) -> None:
+        body = request.body
+        if request.query_string or not 0 < len(body) <= _LONGEST_PLAIN:
+            return
+        raw = tuple([pair.partition(b"=")[0] for pair in body.split(b"&")])
+        if len(raw) == len(names) <= _MOST_OF_SHAPE:
+            if len(self.shapes) >= _MOST_SHAPES:
+                self.shapes.clear()
+            self.shapes[raw] = names
 
     def _update(self, entity: Entity, request: Request) -> Update:
-        changes = tuple(attributes.change(name, raw) for name, raw in self._parameters(request))
+        changes = tuple(
+            Change(name, "set", value)
+            if isinstance(value, bytes)
+            else attributes.change(name, value)
+            for name, value in self._parameters(request).items()
+        )
         return Update(entity, changes, self._last_update())
 
-    def _parameters(self, request: Request) -> list[tuple[bytes, str]]:
-        given = [
-            (self._name(name), raw)
-            for text in (_utf8(request.query_string), _utf8(_form(request)))
-            for name, raw in attributes.pairs(text)
-            if name not in _NOT_OURS
-        ]
-        if len(dict(given)) != len(given):
-            raise FilterError(400, "an attribute is given twice")
+    def _parameters(self, request: Request) -> dict[bytes, bytes | str]:
+        """By name as JSON: a plain text as JSON, whatever else as it came."""
+        text = _utf8(request.query_string)
+        if request.body:
+            form = _utf8(_form(request))
+            text = f"{text}&{form}" if text else form
+        if not text:
+            return {}
+        # Counted before anything is read: a million of them would take a second.
+        if text.count("&") >= ATTRIBUTES_LIMIT:
+            raise FilterError(400, f"more than {ATTRIBUTES_LIMIT} attributes at once")
+        names, is_plain, items = self.names, attributes.is_plain, 0
+        given: dict[bytes, bytes | str] = {}
+        for parameter in text.split("&"):
+            raw_name, _, raw = parameter.partition("=")
+            name = names.get(raw_name) or self._learned(raw_name, parameter)
+            if name is None:
+                continue
+            if name in given:
+                raise FilterError(400, "an attribute is given twice")
+            if is_plain(raw):
+                given[name] = b'"%b"' % raw.encode()
+            else:
+                given[name] = raw
+                items += raw.count(",") if raw[:1] in ("[", "$") else 0
+        if items > ITEMS_LIMIT:
+            raise FilterError(400, f"more than {ITEMS_LIMIT} items in lists at once")
         return given
+
+    def _learned(self, raw: str, parameter: str) -> bytes | None:
+        """The same names come again and again, so that each is decoded and judged once."""
+        if not parameter:
+            return None
+        name = decode(raw.replace("+", " "))
+        if name in _NOT_OURS:
+            return None
+        as_json = self._name(name)
+        if len(raw) <= _LONGEST_NAME:
+            if len(self.names) >= _MOST_NAMES:
+                self.names.clear()
+            self.names[raw] = as_json
+        return as_json
 
     def _name(self, name: str) -> bytes:
         if not self.attribute.fullmatch(name):
@@ -89,7 +198,22 @@ class Mapper:
         return orjson.dumps(name)
 
     def _last_update(self) -> bytes:
-        return orjson.dumps(self.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        now = self.now()
+        moment = now.second, now.minute, now.hour, now.day, now.month
+        if self.clock[0] == moment:
+            return cast(bytes, self.clock[1])
+        date = b"%04d-%02d-%02d" % (now.year, now.month, now.day)
+        written = b'"%bT%02d:%02d:%02dZ"' % (date, now.hour, now.minute, now.second)
+        self.clock[:] = moment, written
+        return written
+
+
+def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:
+    """Each key once, however often the client named it."""
+    distinct = tuple({one.store_key: one for one in entities}.values())
+    if fields and len(distinct) * len(fields) > VALUES_LIMIT:
+        raise FilterError(400, f"more than {VALUES_LIMIT} values at once (keys times fields)")
+    return Read(distinct, fields, batch=True)
 
 
 def require_scope(context: Mapping[str, Any] | None, owner: str) -> None:
@@ -110,7 +234,7 @@ def _get(mapping: Any, name: str) -> Any:
     return next((v for k, v in mapping.items() if str(k).lower() == name), None)
 
 
-def _plain(raw: str) -> bytes:
+def _text_or_list(raw: Any) -> bytes:
     if raw.startswith("$"):
         raise FilterError(400, "PUT replaces: a $ command belongs into POST, a text is %24…")
     return attributes.value(raw)
@@ -126,7 +250,13 @@ def _utf8(text: bytes) -> str:
 def _form(request: Request) -> bytes:
     if not request.body:
         return b""
-    kind = (request.header(b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != b"application/x-www-form-urlencoded":
+    if not _is_form(request):
         raise FilterError(415, "attributes come as application/x-www-form-urlencoded")
     return request.body
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.header(b"content-type") or b""
+    if kind == _FORM:
+        return True
+    return kind.split(b";")[0].strip().lower() == _FORM

@@ -1,20 +1,22 @@
 """A path template, `/v1/cids/{cid}/…/keys/{key}`: raw path -> entities."""
 
+import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-import orjson
-
-from service.entities.attributes import decode
 from service.entities.commands import Entity
+from service.entities.percent import decode
 from service.errors import FilterError
+
+BATCH_LIMIT = 100  # keys in one path
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _PLAIN = "[A-Za-z0-9_.~-]+"
 _LONG = 512  # what is longer is rare, and remembering it would cost memory
 _is_plain = re.compile(_PLAIN).fullmatch
+_are_plain = re.compile("[A-Za-z0-9_.~,-]+").fullmatch
 
 
 class Template:
@@ -45,6 +47,8 @@ class Template:
         first, key = raw_path[:slash], raw_path[slash:]
         known = self._known(first) if slash < _LONG else None
         if known is None or not _is_plain(key):
+            if known is not None and _are_plain(key):
+                return self._match_list(known, key)
             return self._match_encoded(raw_path)
         if not self._last_allowed(key):
             raise self._refusal(-1)
@@ -52,12 +56,26 @@ class Template:
         name = key.encode()
         return owner, (Entity(store_key + name, head % name, key),), False
 
+    def _match_list(
+        self, known: tuple[str, bytes, bytes], text: str
+    ) -> tuple[str, tuple[Entity, ...], bool]:
+        if text.count(",") >= BATCH_LIMIT:
+            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
+        owner, store_key, head = known
+        entities = []
+        for key in text.split(","):
+            if not self._last_allowed(key):
+                raise self._refusal(-1)
+            name = key.encode()
+            entities.append(Entity(store_key + name, head % name, key))
+        return owner, tuple(entities), True
+
     def _begin(self, first: str) -> tuple[str, bytes, bytes] | None:
         """What a plain path means up to its last slash: owner, and how key and head begin."""
-        found = self._first(first) if self._first else None
-        if found is None:
+        match = self._first(first) if self._first else None
+        if match is None:
             return None
-        parts = found.groups()
+        parts = match.groups()
         for i, part in enumerate(parts):
             if not self._allowed[i](part):
                 raise self._refusal(i)
@@ -67,10 +85,12 @@ class Template:
         return owner, store_key.encode(), ("{" + ",".join(texts)).encode()
 
     def _match_encoded(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
-        found = self._any(raw_path)
-        if found is None:
+        match = self._any(raw_path)
+        if match is None:
             raise FilterError(400, "missing path parameters")
-        *first, last = found.groups()
+        *first, last = match.groups()
+        if last.count(",") >= BATCH_LIMIT:
+            raise FilterError(400, f"more than {BATCH_LIMIT} keys at once")
         before = [self._decoded(i, part) for i, part in enumerate(first)]
         keys = [self._decoded(len(first), key) for key in last.split(",")]
         entities = tuple(self._entity([*before, key]) for key in keys)
@@ -86,7 +106,8 @@ class Template:
         # A colon that is data must not look like the one between the parts.
         stored = [part if _is_plain(part) else quote(part, safe="") for part in parts]
         labels = {self.names[i]: parts[i] for i in self._labels}
-        return Entity(":".join(stored).encode(), orjson.dumps(labels)[:-1], parts[-1])
+        head = json.dumps(labels, ensure_ascii=False, separators=(",", ":"))[:-1]
+        return Entity(":".join(stored).encode(), head.encode(), parts[-1])
 
     def _refusal(self, i: int) -> FilterError:
         return FilterError(400, f"the path's {self.names[i]} is not of the allowed form")

@@ -1,8 +1,8 @@
 """`awscloudwatch LEVEL GROUP STREAM_ROOT BUFFER`: catch what goes wrong below, log it once.
 
-The error goes on to `app`, which answers once. Levels: an unexpected exception (with its
-traceback) and a status of 500 or more are `error`, 401 and 403 `warning`, other refusals `info`,
-and everything else `debug`.
+The error goes on to the site's application, which answers once. Levels: an unexpected exception
+(with its traceback) and a status of 500 or more are `error`, 401 and 403 `warning`, other refusals
+`info`, and everything else `debug`.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from service import sinks
 from service.caddyfile import Directive
-from service.chain import Exchange, Filter, Handler, Request, Response, Site
+from service.chain import Exchange, Filter, Handler, Request, Response, Site, in_thread
+from service.cloudwatch import sinks
+from service.cloudwatch.stream import LogStream, Sink, event
 from service.errors import CaddyfileError, FilterError, ServiceError
-from service.logstream import LogStream, Sink, event
 
 LEVELS = ("debug", "info", "warning", "error", "fatal", "panic")
 _MAX_TRACEBACK = 64 * 1024
@@ -48,11 +48,11 @@ def parse(directive: Directive) -> Options:
     if level not in LEVELS:
         raise error(f"unknown log level {level}; allowed are {', '.join(LEVELS)} and warn")
     if not re.fullmatch(r"[.\-_/#A-Za-z0-9]{1,512}", group):
-        raise error(f"{group!r} is no name for a log group: 1 to 512 of A-Z a-z 0-9 . - _ / #")
+        raise error(f"{group!r} is not the name of a log group: 1 to 512 of A-Z a-z 0-9 . - _ / #")
     if not re.fullmatch(r"[^:*\x00-\x1f]{0,400}", root):
-        raise error(f"{root!r} is no start for a log stream: up to 400 characters but : and *")
+        raise error(f"{root!r} cannot begin the name of a log stream: up to 400, but : and *")
     if not re.fullmatch(r"[0-9]{1,8}", buffer) or not 1 <= int(buffer) <= _MAX_BUFFER:
-        raise error(f"{buffer!r} is no size for a buffer: 1 to {_MAX_BUFFER} events")
+        raise error(f"{buffer!r} is not the size of a buffer: 1 to {_MAX_BUFFER} events")
     return Options(level, group, root, int(buffer))
 
 
@@ -64,6 +64,7 @@ def build(
     site.startup.append(logs.open)
     site.shutdown.append(logs.close)
     site.status["awscloudwatch"] = logs.status
+    site.logs_errors = True
     return logs
 
 
@@ -93,7 +94,7 @@ class AwsCloudWatch:
         return response
 
     async def open(self) -> None:
-        self._stream = await asyncio.to_thread(self._connect)
+        self._stream = await in_thread(self._connect)
 
     async def close(self) -> None:
         if self._stream is not None:

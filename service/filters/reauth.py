@@ -4,19 +4,27 @@ The first rule that applies to a path decides. What is known already passes with
 """
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING
 
-from service.auth import backends, failures
-from service.auth.backends import Backend, BackendOptions
+from service.auth import failures, settings
+from service.auth.errors import Refused, Unavailable
 from service.auth.failures import BasicAuth, Failure
-from service.auth.refresh import Refused, Unavailable
+from service.auth.settings import BackendOptions
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site, own_task
 from service.errors import CaddyfileError, FilterError
 
+if TYPE_CHECKING:
+    from service.auth.backends import Backend
+
+MAY_REPEAT = True  # each occurrence is a rule
+
 _CONTEXT = b"security_context"
+_PERCENT = ord("%")  # a number is found much sooner than bytes are
+_FORM = b"application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,8 @@ def _failure(word: Token, name: str, text: str) -> Failure:
 
 def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
     name = word.text
-    if name not in backends.PARSERS:
-        allowed = ", ".join(backends.PARSERS)
+    if name not in settings.PARSERS:
+        allowed = ", ".join(settings.PARSERS)
         raise _at(
             word, f"unknown backend for {name} (allowed are path, except, failure, {allowed})"
         )
@@ -76,7 +84,7 @@ def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
         # The arguments may be passwords: only their number is said.
         raise _at(word, f"wrong number of arguments for {name}: one is needed, not {len(args)}")
     try:
-        return backends.PARSERS[name](args[0])
+        return settings.PARSERS[name](args[0])
     except ValueError as error:
         # Any part of a user list may be a password.
         text = "unable to parse options string, missing pair" if name == "simple" else str(error)
@@ -102,20 +110,23 @@ def _wrong_count(word: Token) -> CaddyfileError:
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter | None:
+    from service.auth.backends import make  # checking a Caddyfile needs no HTTP client
+
     rules = []
-    for each in options:
-        made = tuple(backends.make(one, site) for one in each.backends)
+    for one in options:
+        made = tuple(make(one, site) for one in one.backends)
         for backend in made:
             site.startup.append(backend.open)
             site.shutdown.append(backend.close)
-        rules.append(Rule(each, made))
+        rules.append(Rule(one, made))
     reauth = Reauth(rules)
     site.status["reauth"] = reauth.status
+    site.guards["401"] = {"description": "no valid token"}
     return reauth
 
 
 class Rule:
-    def __init__(self, options: Options, backends: tuple[Backend, ...]) -> None:
+    def __init__(self, options: Options, backends: "tuple[Backend, ...]") -> None:
         self._paths = tuple(map(_prefix, options.paths))
         self._excepts = tuple(map(_prefix, options.excepts))
         self._failure = options.failure or BasicAuth()
@@ -131,8 +142,8 @@ class Rule:
         """
         if "//" in path or "/." in path:
             readings = (path, _clean(path))
-            return any(each.startswith(self._paths) for each in readings) and not all(
-                each.startswith(self._excepts) for each in readings
+            return any(one.startswith(self._paths) for one in readings) and not all(
+                one.startswith(self._excepts) for one in readings
             )
         return path.startswith(self._paths) and not path.startswith(self._excepts)
 
@@ -148,10 +159,13 @@ class Rule:
             except Refused as refused:
                 refusals.append(str(refused))
             except Unavailable as error:
+                if error.busy:
+                    busy = "too many unknown tokens are being checked"
+                    raise FilterError(503, busy, headers=[(b"retry-after", b"1")]) from error
                 detail = "the auth server did not answer in time"
                 if error.timed_out:
                     raise FilterError(504, detail) from error
-                raise FilterError(502, "the auth server cannot be asked") from error
+                raise FilterError(502, "the auth server does not answer") from error
             else:
                 return None
         try:
@@ -168,8 +182,8 @@ class Reauth:
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
         request = exchange.request
-        if request.query_string or request.body:
-            strip_context(request)
+        if request.query_string:
+            request.query_string = without_context(request.query_string)
         path = request.path.lower()
         for rule in self._rules:
             if rule.applies(path):
@@ -182,6 +196,10 @@ class Reauth:
                 if refusal is not None:
                     return refusal
                 break
+        if request.pending is not None:
+            await request.complete()
+        if request.body and _is_form(request):
+            request.body = without_context(request.body)
         return await call_next(exchange)
 
     def status(self) -> dict[str, object]:
@@ -189,24 +207,36 @@ class Reauth:
         return {"hits": self.hits, "asked": self.asked, "rules": rules}
 
 
-def strip_context(request: Request) -> None:
-    """Only reauth gives a security context: take a client's own out of query and form."""
-    request.query_string = _without_context(request.query_string)
-    if request.body:
-        content_type = request.header(b"content-type") or b""
-        if content_type.strip().lower().startswith(b"application/x-www-form-urlencoded"):
-            request.body = _without_context(request.body)
+def _is_form(request: Request) -> bool:
+    content_type = request.header(b"content-type") or b""
+    if content_type == _FORM:
+        return True
+    return content_type.strip().lower().startswith(_FORM)
 
 
-def _without_context(query: bytes) -> bytes:
-    if b"%" not in query and _CONTEXT not in query.lower():
-        return query
-    return b"&".join(pair for pair in query.split(b"&") if not _names_context(pair))
+def without_context(query: bytes) -> bytes:
+    """Only reauth gives a security context: a client's own is taken out of query and form."""
+    if _PERCENT in query or _CONTEXT in query.lower():
+        return _OF_CONTEXT.sub(b"", query)
+    return query
 
 
-def _names_context(pair: bytes) -> bool:
-    name = unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" "))
-    return name.strip().lower() == _CONTEXT
+def _any_spelling(letter: bytes) -> bytes:
+    """A letter as itself or percent-encoded, in either case."""
+    codes = {letter.lower(), letter.upper()}
+    return b"(?:%b)" % b"|".join([*map(re.escape, codes), *(b"%%%02x" % ord(c) for c in codes)])
+
+
+_BLANKS = rb"(?:[+ \t\n\r\v\f]|%20|%09|%0a|%0d|%0b|%0c)*"
+# In one pass of C, because a body may hold half a million pairs.
+_OF_CONTEXT = re.compile(
+    rb"(?:(?<=&)|^)"
+    + _BLANKS
+    + b"".join(_any_spelling(bytes([code])) for code in _CONTEXT)
+    + _BLANKS
+    + rb"(?:=[^&]*)?(?:&|$)",
+    re.IGNORECASE,
+)
 
 
 def _prefix(path: str) -> str:

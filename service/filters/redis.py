@@ -5,6 +5,8 @@
         password NAME
         tls_ca FILE      whom to trust instead of the system's authorities; read at start
         timeout 50ms     without one: 50ms with fallback, 1s otherwise
+        cluster          the Redis is in cluster mode
+        writes open      `/status/fallback` answers more than this host
     }
 
 As in the original, only an entity that was read goes on down the chain; writes are answered here.
@@ -12,22 +14,24 @@ As in the original, only an entity that was read goes on down the chain; writes 
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Response, Site
 from service.entities.commands import Command, Read, Replace
 from service.errors import CaddyfileError, FilterError, StartError
 from service.stores import address
-from service.stores.fallback import FallbackStore
-from service.stores.memory import MemoryStore
-from service.stores.redis import RedisStore
-from service.stores.store import Store
+
+if TYPE_CHECKING:
+    from service.stores.store import Remote, Store
 
 Mode: TypeAlias = Literal["", "testing", "fallback"]
 
 _SEQUENCES = (list, tuple)
-_LINES = "redis' lines are `user NAME`, `password NAME`, `tls_ca FILE`, `timeout TIME`"
+_LINES = (
+    "redis' lines are `user NAME`, `password NAME`, `tls_ca FILE`, `timeout TIME`, `cluster`,"
+    " `writes open`"
+)
 _DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 
 
@@ -41,6 +45,8 @@ class Options:
     password: str = ""
     tls_ca: str = ""
     timeout: float = 1.0
+    cluster: bool = False
+    writes_open: bool = False
 
 
 def parse(directive: Directive) -> Options:
@@ -60,6 +66,7 @@ def parse(directive: Directive) -> Options:
         raise _error(first, f"redis: {error}") from None
     names = {"user": "", "password": "", "tls_ca": ""}
     timeout = 0.05 if mode == "fallback" else 1.0
+    said = set()
     for line in directive.block or ():
         match [token.text for token in line]:
             case ["tls_ca", _] if not where.tls:
@@ -68,11 +75,26 @@ def parse(directive: Directive) -> Options:
                 names[name] = text
             case ["timeout", text]:
                 timeout = _seconds(line[1], text)
+            case ["cluster"] if where.path or where.database:
+                raise _error(line[0], "redis: a cluster has no socket path and no database number")
+            case ["cluster"]:
+                said.add("cluster")
+            case ["writes", "open"] if mode == "fallback":
+                said.add("writes")
+            case ["writes", *_]:
+                raise _error(line[0], "redis: `writes open` goes with `fallback`")
             case _:
                 raise _error(line[0], _LINES)
     if names["user"] and not names["password"]:
         raise _error(place, "redis: a user needs a password")
-    return Options(where, cast(Mode, mode), **names, timeout=timeout)
+    return Options(
+        where,
+        cast(Mode, mode),
+        **names,
+        timeout=timeout,
+        cluster="cluster" in said,
+        writes_open="writes" in said,
+    )
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:
@@ -85,7 +107,7 @@ def build(options: tuple[Options, ...], site: Site) -> Filter:
 
 
 class Redis:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: "Store") -> None:
         self._store = store
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
@@ -101,35 +123,52 @@ class Redis:
         return Response(201 if isinstance(command, Replace) and not reply else 204)
 
 
-def _store(options: Options, site: Site) -> Store:
+def _store(options: Options, site: Site) -> "Store":
+    # Here and not above: checking a Caddyfile needs none of the libraries behind them.
+    from service.stores.fallback import FallbackStore
+    from service.stores.memory import MemoryStore
+
     if options.mode == "testing":
         return MemoryStore()
-    redis = RedisStore(
+    redis = _remote(options, site)
+    if options.mode != "fallback":
+        return redis
+    fallback = FallbackStore(redis)
+    site.written = fallback.written
+    site.written_is_open = options.writes_open
+    return fallback
+
+
+def _remote(options: Options, site: Site) -> "Remote":
+    from service.stores.cluster import ClusterStore
+    from service.stores.redis import RedisStore
+
+    make = ClusterStore if options.cluster else RedisStore
+    return make(
         options.address,
         timeout=options.timeout,
         user=_secret(options.user, site),
         password=_secret(options.password, site),
         tls_ca=options.tls_ca,
     )
-    if options.mode != "fallback":
-        return redis
-    fallback = FallbackStore(redis, MemoryStore())
-    site.written = fallback.written
-    return fallback
 
 
 def _secret(name: str, site: Site) -> str:
     if not name:
         return ""
-    value = site.secrets.get(name)
-    if not isinstance(value, str) or not value:
+    if name not in site.secrets:
         raise StartError(f"redis: the secrets have no text named {name}")
+    value = site.secrets[name]
+    if value == "":
+        raise StartError(f"redis: the secret {name} is there but empty")
+    if not isinstance(value, str):
+        raise StartError(f"redis: the secret {name} is not a text")
     return value
 
 
 def _seconds(token: Token, text: str) -> float:
-    found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) / (1000 if found[2] == "ms" else 1) if found else 0.0
+    match = _DURATION.fullmatch(text)
+    seconds = int(match[1]) / (1000 if match[2] == "ms" else 1) if match else 0.0
     if not 0 < seconds <= 60:
         raise _error(token, f"redis: '{text}' is not a time up to 60s, such as 50ms or 1s")
     return seconds

@@ -3,6 +3,7 @@
 They travel in `site.secrets` only. Nothing here puts a value into an error, a log or a repr.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from service.chain import Filter, Site
 from service.errors import CaddyfileError, StartError
 
 REFERENCES = ("ssm:", "secretsmanager:")
+ENVIRONMENT = "env:"  # for runs on one's own machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +92,27 @@ def load(file: Path, resolve: Callable[[str], str]) -> Secrets:
 
 def _resolved(value: Any, resolve: Callable[[str], str], known: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return Secrets({str(key): _resolved(each, resolve, known) for key, each in value.items()})
+        return Secrets({str(key): _resolved(one, resolve, known) for key, one in value.items()})
     if isinstance(value, list):
-        return [_resolved(each, resolve, known) for each in value]
+        return [_resolved(one, resolve, known) for one in value]
     if isinstance(value, str) and value.startswith(REFERENCES):
         if value not in known:
             known[value] = resolve(value)
         return known[value]
+    if isinstance(value, str) and value.startswith(ENVIRONMENT):
+        return _variable(value.removeprefix(ENVIRONMENT))
     return value
 
 
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        raise StartError(f"secrets: the variable {name} of the environment is not set")
+    if not os.environ[name]:
+        raise StartError(f"secrets: the variable {name} of the environment is there but empty")
+    return os.environ[name]
+
+
 def _resolve(reference: str) -> str:
-    from service import aws  # only a file with references pays for boto3
+    from service.trust import aws  # boto3 costs 15 MB: only for a file with references
 
     return aws.resolve(reference)

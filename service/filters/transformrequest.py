@@ -13,14 +13,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from service.caddyfile import Directive, Token
 from service.chain import Exchange, Filter, Handler, Request, Response, Site
-from service.entities import schema, template
-from service.entities.commands import Command
-from service.entities.mapping import METHODS, Mapper
+from service.entities import template
+from service.entities.commands import METHODS, Command
 from service.errors import CaddyfileError, StartError
+
+if TYPE_CHECKING:
+    from service.entities.mapping import Mapper
 
 TEMPLATE = "/v1/cids/{cid}/entity_types/{type}/domains/{domain}/keys/{key}"
 PART = "[A-Za-z0-9_.-]{1,128}"
@@ -80,28 +82,40 @@ def parse(directive: Directive) -> Options:
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:
+    from service.entities import schema  # checking a Caddyfile needs none of this
+
     (one,) = options
     if one.python:
         return TransformRequest(_python(one.python))
     site.paths[one.path] = schema.path_item(one.compiled(), one.attribute)
-    return TransformRequest(mapper(one))
+    made = mapper(one)
+    return TransformRequest(made, made)
 
 
-def mapper(options: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Mapper:
+def mapper(options: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> "Mapper":
+    from service.entities.mapping import Mapper
+
     attribute = re.compile(options.attribute)
     return Mapper(options.compiled(), attribute, options.scoped, now)
 
 
 class TransformRequest:
-    def __init__(self, transform: Transform) -> None:
+    """`mapper` is the transform of a template, which can judge a request by its head."""
+
+    def __init__(self, transform: Transform, mapper: "Mapper | None" = None) -> None:
         self._transform = transform
+        self._mapper = mapper
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
         request = exchange.request
         if request.method == "OPTIONS":
-            if isinstance(self._transform, Mapper) and request.raw_path != b"*":
-                self._transform.check_path(request)
+            if self._mapper is not None and request.raw_path != b"*":
+                self._mapper.check_path(request)
             return Response(204, headers=((b"allow", METHODS.encode()),))
+        if request.pending is not None:
+            if self._mapper is not None:
+                self._mapper.check_head(request, exchange.security_context)
+            await request.complete()
         exchange.command = self._transform(request, exchange.security_context)
         return await call_next(exchange)
 

@@ -1,11 +1,11 @@
 """`transformresponse`: what was read from the store becomes the JSON that clients see."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.caddyfile import Directive
 from service.chain import Exchange, Filter, Handler, Response, Site
-from service.entities import document
-from service.entities.commands import Read
+from service.entities.commands import Entity, Hash, Read
 from service.errors import CaddyfileError
 
 
@@ -25,14 +25,24 @@ def parse(directive: Directive) -> Options:
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:
-    return TransformResponse()
+    from service.entities import document  # checking a Caddyfile needs no JSON
+
+    return TransformResponse(document.entity, document.entities)
 
 
 class TransformResponse:
+    def __init__(
+        self,
+        one: Callable[[Entity, Hash], bytes],
+        several: Callable[[Read, Sequence[Hash]], bytes],
+    ) -> None:
+        self._one = one
+        self._several = several
+
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
         command, reply = exchange.command, exchange.reply
         if not isinstance(command, Read) or reply is None:
             return await call_next(exchange)
         if command.batch:
-            return Response(200, document.entities(command, reply))
-        return Response(200, document.entity(command.entities[0], reply[0]))
+            return Response(200, self._several(command, reply))
+        return Response(200, self._one(command.entities[0], reply[0]))

@@ -1,65 +1,62 @@
 """The writes that Redis does not know of, so that somebody can do them again.
 
-What a PUT or a DELETE makes pointless is let go. Beyond the limits writes are counted only.
+What a PUT or a DELETE makes pointless is let go. Beyond the limit writes are counted only.
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
-from service.entities.commands import Delete, Replace, Update
+from service.entities.commands import Change, Delete, Entity, Replace, Update, Verb
 from service.entities.form import Write
+from service.stores.memory import pack, unpack
 
-_OVERHEAD = 200  # bytes that Python needs for a write, about
+JOURNAL_BYTES = 32 * 1024 * 1024
+# Bytes that Python needs beside the texts: for an entity, and for each of its writes.
+_ENTITY, _WRITE = 320, 60
 
 
 @dataclass(slots=True)
 class _Writes:
-    kept: list[Write] = field(default_factory=list)
-    size: int = 0
+    """`whole` until a write could not be kept: an update after such a gap would be another."""
+
+    kept: list[bytes] = field(default_factory=list)
     whole: bool = True
 
 
 class Journal:
-    """`limit` is of writes, `size` of their bytes in memory, `entities` of what is counted."""
+    """`limit` is in bytes of memory."""
 
-    def __init__(
-        self, limit: int = 10_000, size: int = 8 * 1024 * 1024, entities: int = 100_000
-    ) -> None:
+    def __init__(self, limit: int = JOURNAL_BYTES) -> None:
         self._limit = limit
-        self._size = size
-        self._most = entities
         self._entities: dict[bytes, _Writes] = {}
-        self._kept = 0
-        self._used = 0
+        self.bytes = 0
         self.writes = 0
         self.not_kept = 0
 
-    def add(self, write: Write) -> None:
+    def add(self, write: Write) -> bool:
+        """Whether it is kept."""
         self.writes += 1
-        size = _size(write)
-        writes = self._writes(write.entity.store_key)
+        key = write.entity.store_key
+        writes = self._entities.get(key)
         if writes is None:
-            self.not_kept += 1
-            return
+            if self.bytes + _ENTITY + len(key) > self._limit:
+                self.not_kept += 1
+                return False
+            writes = self._entities[key] = _Writes()
+            self.bytes += _ENTITY + len(key)
         if not isinstance(write, Update):
-            self._kept -= len(writes.kept)
-            self._used -= writes.size
-            writes.kept, writes.size, writes.whole = [], 0, True
-        # After a gap an update would be done to something else than it was.
-        writes.whole &= self._kept < self._limit and self._used + size <= self._size
-        if not writes.whole:
+            self.bytes -= sum(_WRITE + len(one) for one in writes.kept)
+            writes.kept, writes.whole = [], True
+        packed = _packed(write)
+        if not writes.whole or self.bytes + _WRITE + len(packed) > self._limit:
+            writes.whole = False
             self.not_kept += 1
-            return
-        writes.kept.append(write)
-        writes.size += size
-        self._kept += 1
-        self._used += size
-
-    def _writes(self, key: bytes) -> _Writes | None:
-        """None for an entity beyond those that are counted."""
-        if key not in self._entities and len(self._entities) < self._most:
-            self._entities[key] = _Writes()
-        return self._entities.get(key)
+            return False
+        writes.kept.append(packed)
+        self.bytes += _WRITE + len(packed)
+        return True
 
     @property
     def entities(self) -> int:
@@ -68,17 +65,34 @@ class Journal:
     def keys(self, limit: int) -> list[str]:
         return [key.decode() for key in itertools.islice(self._entities, limit)]
 
-    def kept(self) -> list[Write]:
+    def kept(self) -> Iterator[Write]:
         """In the order in which they have to be done, as far as they concern one entity."""
-        return [write for writes in self._entities.values() for write in writes.kept]
+        snapshot = [(key, tuple(writes.kept)) for key, writes in self._entities.items()]
+        return (_write(key, packed) for key, kept in snapshot for packed in kept)
 
 
-def _size(write: Write) -> int:
-    size = _OVERHEAD + len(write.entity.store_key) + len(write.entity.head)
+def _packed(write: Write) -> bytes:
     match write:
-        case Replace(attributes=attributes):
-            return size + sum(_OVERHEAD + len(name) + len(value) for name, value in attributes)
-        case Update(changes=changes):
-            return size + sum(_OVERHEAD + len(c.name) + len(c.argument) for c in changes)
+        case Replace(attributes=attributes, last_update=last_update):
+            return pack((b"replace", last_update, *itertools.chain.from_iterable(attributes)))
+        case Update(changes=changes, last_update=last_update):
+            parts = ((c.name, c.verb.encode(), c.argument) for c in changes)
+            return pack((b"update", last_update, *itertools.chain.from_iterable(parts)))
         case Delete():
-            return size
+            return pack((b"delete",))
+
+
+def _write(key: bytes, packed: bytes) -> Write:
+    entity = Entity(key)
+    verb, *rest = unpack(packed)
+    if verb == b"delete":
+        return Delete(entity)
+    last_update, *parts = rest
+    if verb == b"replace":
+        return Replace(entity, tuple(zip(parts[::2], parts[1::2], strict=True)), last_update)
+    changes = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return Update(
+        entity,
+        tuple(Change(name, cast(Verb, verb.decode()), text) for name, verb, text in changes),
+        last_update,
+    )

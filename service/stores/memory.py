@@ -1,14 +1,20 @@
 """The map in this process: what `testing` uses, and `fallback` when Redis is away.
 
-It does to a dict what the Lua scripts do to a hash, to the byte.
+It does to a dict what the Lua scripts do to a hash, to the byte. An entity is kept as Redis would
+send it, in one piece: a tenth of the memory that a dict of its attributes takes, and its size is
+known exactly.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
-from service.entities.attributes import NUMBER_LIMIT
+import hiredis
+
+from service.entities.attributes import NUMBER_LENGTH, NUMBER_LIMIT
 from service.entities.commands import (
+    ENTITY_ATTRIBUTES,
+    ENTITY_BYTES,
     LAST_UPDATE,
     Change,
     Command,
@@ -17,21 +23,44 @@ from service.entities.commands import (
     Read,
     Replace,
     Reply,
+    TooLarge,
     Update,
 )
 from service.stores.store import Conflict, Unavailable
 
-_NUMBER = re.compile(rb'"(-?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?)"')
+MAP_BYTES = 64 * 1024 * 1024
+_OVERHEAD = 220  # bytes that Python needs for a key and a value of the map beside their text
+_NUMBER = re.compile(rb'"(-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)"')
 
 Attributes = dict[bytes, bytes]
 
 
-class MemoryStore:
-    """`limit` bounds the number of entities, because nothing else would."""
+def pack(parts: Iterable[bytes]) -> bytes:
+    """The parts in one piece of memory of its own, whatever they were cut from."""
+    return cast(bytes, hiredis.pack_command(cast(Any, tuple(parts))))
 
-    def __init__(self, limit: int = 100_000) -> None:
-        self._hashes: dict[bytes, Attributes] = {}
+
+def unpack(packed: bytes) -> list[bytes]:
+    reader = hiredis.Reader()
+    reader.feed(packed)
+    return cast(list[bytes], reader.gets())
+
+
+_DELETED = pack(())
+
+
+class MemoryStore:
+    """`limit` is in bytes, of everything that is kept.
+
+    `knows_all` is False for a map beside a Redis that is away: what it was not given it cannot
+    tell, so that is Unavailable, and what was deleted is remembered as that.
+    """
+
+    def __init__(self, limit: int = MAP_BYTES, *, knows_all: bool = True) -> None:
+        self._packed: dict[bytes, bytes] = {}
         self._limit = limit
+        self._knows_all = knows_all
+        self._used = 0
 
     async def open(self) -> None:
         pass
@@ -39,8 +68,13 @@ class MemoryStore:
     async def close(self) -> None:
         pass
 
+    def clear(self) -> None:
+        self._packed.clear()
+        self._used = 0
+
     def status(self) -> Mapping[str, Any]:
-        return {"state": "up", "store": "memory", "entities": len(self._hashes)}
+        sizes = {"bytes": self._used, "most_bytes": self._limit}
+        return {"state": "up", "store": "memory", "entities": len(self._packed), **sizes}
 
     async def execute(self, command: Command) -> Reply:
         match command:
@@ -50,35 +84,82 @@ class MemoryStore:
                 return self._replace(command)
             case Update():
                 self._update(command)
+            case Delete() if self._knows_all:
+                self._forget(command.entity.store_key)
             case Delete():
-                self._hashes.pop(command.entity.store_key, None)
+                self._put(command.entity.store_key, {})
         return None
 
+    def _members(self, key: bytes) -> list[bytes]:
+        packed = self._packed.get(key)
+        if packed is not None:
+            return unpack(packed)
+        if self._knows_all:
+            return []
+        raise Unavailable("the map in this process has not seen this entity")
+
     def _read(self, entity: Entity, fields: tuple[bytes, ...] | None) -> list[bytes]:
-        found = self._hashes.get(entity.store_key, {})
-        names = found if fields is None else (LAST_UPDATE, *fields)
-        return [part for name in names if name in found for part in (name, found[name])]
+        members = self._members(entity.store_key)
+        if fields is None:
+            return members
+        values = dict(zip(members[::2], members[1::2], strict=True))
+        return [
+            part
+            for name in (LAST_UPDATE, *fields)
+            if name in values
+            for part in (name, values[name])
+        ]
 
     def _replace(self, command: Replace) -> bool:
         key = command.entity.store_key
-        existed = key in self._hashes
+        kept = self._packed.get(key)
+        # Where Redis may have it, nobody can say that this write made it.
+        existed = kept != _DELETED if kept is not None else not self._knows_all
         self._put(key, {LAST_UPDATE: command.last_update, **dict(command.attributes)})
         return existed
 
     def _update(self, command: Update) -> None:
         key = command.entity.store_key
-        attributes = dict(self._hashes.get(key, {}))
+        members = self._members(key)
+        before = dict(zip(members[::2], members[1::2], strict=True))
+        after = dict(before)
         for change in command.changes:
             if change.verb == "delete":
-                attributes.pop(change.name, None)
+                after.pop(change.name, None)
             else:
-                attributes[change.name] = _changed(attributes.get(change.name), change)
-        self._put(key, {**attributes, LAST_UPDATE: command.last_update})
+                after[change.name] = _changed(before.get(change.name), change)
+        after[LAST_UPDATE] = command.last_update
+        _require_room(before, after)
+        self._put(key, after)
 
     def _put(self, key: bytes, attributes: Attributes) -> None:
-        if key not in self._hashes and len(self._hashes) >= self._limit:
+        packed = pack(part for member in attributes.items() for part in member)
+        size = _OVERHEAD + len(key) + len(packed)
+        kept = self._packed.get(key)
+        freed = 0 if kept is None else _OVERHEAD + len(key) + len(kept)
+        if self._used - freed + size > self._limit:
             raise Unavailable("the map in this process is full")
-        self._hashes[key] = attributes
+        self._packed[key] = packed
+        self._used += size - freed
+
+    def _forget(self, key: bytes) -> None:
+        kept = self._packed.pop(key, None)
+        if kept is not None:
+            self._used -= _OVERHEAD + len(key) + len(kept)
+
+
+def _require_room(before: Attributes, after: Attributes) -> None:
+    """An entity that is too large already, from another time, may still shrink."""
+    (bytes_before, count_before), (bytes_after, count_after) = _extent(before), _extent(after)
+    if bytes_after > max(ENTITY_BYTES, bytes_before):
+        raise TooLarge()
+    if count_after > max(ENTITY_ATTRIBUTES, count_before):
+        raise TooLarge()
+
+
+def _extent(attributes: Attributes) -> tuple[int, int]:
+    sizes = [len(name) + len(value) for name, value in attributes.items() if name != LAST_UPDATE]
+    return sum(sizes), len(sizes)
 
 
 def _changed(old: bytes | None, change: Change) -> bytes:
@@ -96,7 +177,7 @@ def _changed(old: bytes | None, change: Change) -> bytes:
 
 
 def _sum(old: bytes, change: Change) -> bytes:
-    number = _NUMBER.fullmatch(old)
+    number = _NUMBER.fullmatch(old) if len(old) <= NUMBER_LENGTH + 2 else None
     if number is None:
         raise Conflict(change.name)
     term = float(number[1])

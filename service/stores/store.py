@@ -19,6 +19,13 @@ class Store(Protocol):
     def status(self) -> Mapping[str, Any]: ...
 
 
+class Remote(Store, Protocol):
+    @property
+    def whole(self) -> bool:
+        """Whether every part of it can be reached."""
+        ...
+
+
 class Conflict(FilterError):
     """An attribute is not of the type that the command needs."""
 

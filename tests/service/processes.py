@@ -59,10 +59,13 @@ def running(
     )
     assert process.stderr is not None
     try:
-        told = process.stderr.readline()
-        pairs = re.findall(r"(\d+) on 127\.0\.0\.1:(\d+)", told)
-        assert pairs, told + process.stderr.read()
-        yield Service(process, {int(site): int(bound) for site, bound in pairs})
+        said: list[str] = []
+        pairs: list[tuple[str, str]] = []
+        while not pairs and (line := process.stderr.readline()):
+            said.append(line.rstrip())
+            pairs = re.findall(r"(\d+) on 127\.0\.0\.1:(\d+)", line)
+        assert pairs, said
+        yield Service(process, {int(site): int(bound) for site, bound in pairs}, said)
     finally:
         if process.poll() is None:
             process.kill()

@@ -1,5 +1,6 @@
 """A real Redis on a free port of the loopback and a Unix socket."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -36,3 +37,16 @@ def start_redis(folder: Path, *options: str, port: int = 0) -> Redis:
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     return Redis(process, port, path, f"127.0.0.1:{port}")
+
+
+async def ask(server: Redis, *command: str) -> str:
+    """What redis-cli would print, from a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write((" ".join(command) + "\r\n").encode())
+    try:
+        head = (await reader.readline()).decode().strip()
+        if head.startswith("$"):
+            return (await reader.readexactly(int(head[1:]) + 2)).decode()
+        return head
+    finally:
+        writer.close()

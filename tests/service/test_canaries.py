@@ -147,7 +147,11 @@ def test_errors_reach_cloudwatch_and_no_secret_reaches_anything(tmp_path: Path) 
     assert [line["status"] for line in lines] == [each for each in STATUSES if each >= 401]
     assert [line["level"] for line in lines] == ["warning"] * 4 + ["error"] * 3
     assert all(line["method"] == "GET" and line["request_id"] for line in lines)
-    files = [file.name.encode() + file.read_bytes() for file in (tmp_path / "cache").iterdir()]
+    files = [
+        file.name.encode() + file.read_bytes()
+        for file in (tmp_path / "cache").rglob("*")
+        if file.is_file()
+    ]
     assert len(files) == 2
     assert b"canary" not in status + b"".join(files)
     assert "canary" not in said + json.dumps(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.auth.cache import Disk, Entry, Memory, entry, token_expiry
+from service.auth.cache import FOLDER, Disk, Entry, Memory, entry, token_expiry
 
 TOKEN = b"Bearer canary-5be3"
 NOW = 1_000_000.0
@@ -73,13 +73,13 @@ def test_memory_forgets_the_least_recently_used() -> None:
 
 
 def test_memory_is_bounded_by_what_it_weighs() -> None:
-    memory = Memory(max_weight=1000, now=lambda: NOW)
+    memory = Memory(max_weight=3500, now=lambda: NOW)
     for key in (b"a", b"b", b"c", b"b"):
         memory.remember(key, Entry({"x": "y" * 300}, NOW + 9, NOW + 9))
     assert len(memory) == 3
     memory.remember(b"d", Entry({"x": "y" * 300}, NOW + 9, NOW + 9))
     assert [key for key in (b"a", b"b", b"c", b"d") if memory.recall(key)] == [b"b", b"c", b"d"]
-    memory.remember(b"giant", Entry({"x": "y" * 1000}, NOW + 9, NOW + 9))
+    memory.remember(b"giant", Entry({"x": "y" * 4000}, NOW + 9, NOW + 9))
     assert len(memory) == 3
 
 
@@ -136,10 +136,10 @@ def test_neither_names_nor_contents_hold_the_token_and_only_the_owner_reads(tmp_
     disk = opened(tmp_path / "c")
     disk.write(TOKEN, lasting())
     disk.close()
-    for file in (tmp_path / "c").iterdir():
+    for file in (tmp_path / "c" / FOLDER).iterdir():
         assert b"canary" not in file.name.encode() + file.read_bytes()
         assert file.stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "c" / FOLDER).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_neither_names_nor_contents_hold_the_token_and_only_the_owner_reads(tmp_
 def test_a_broken_file_is_a_miss(tmp_path: Path, text: bytes) -> None:
     disk = opened(tmp_path)
     disk.write(TOKEN, lasting())
-    (file,) = tmp_path.glob("*.json")
+    (file,) = (tmp_path / FOLDER).glob("*.json")
     file.write_bytes(text)
     assert disk.read(TOKEN) is None
     disk.write(TOKEN, lasting())
@@ -169,9 +169,9 @@ def test_a_broken_file_is_a_miss(tmp_path: Path, text: bytes) -> None:
 def test_an_entry_under_another_name_is_a_miss(tmp_path: Path) -> None:
     disk = opened(tmp_path)
     disk.write(b"Bearer mighty", lasting())
-    (mighty,) = tmp_path.glob("*.json")
+    (mighty,) = (tmp_path / FOLDER).glob("*.json")
     disk.write(TOKEN, lasting())
-    (own,) = set(tmp_path.glob("*.json")) - {mighty}
+    (own,) = set((tmp_path / FOLDER).glob("*.json")) - {mighty}
     mighty.replace(own)
     assert disk.read(TOKEN) is None
     disk.close()
@@ -180,7 +180,7 @@ def test_an_entry_under_another_name_is_a_miss(tmp_path: Path) -> None:
 def test_a_planted_file_grants_nothing(tmp_path: Path) -> None:
     disk = opened(tmp_path)
     disk.write(TOKEN, lasting())
-    (file,) = tmp_path.glob("*.json")
+    (file,) = (tmp_path / FOLDER).glob("*.json")
     file.chmod(0o666)
     assert disk.read(TOKEN) is None
     file.chmod(0o600)
@@ -198,17 +198,23 @@ def test_the_dead_and_abandoned_are_pruned_and_the_living_stay(tmp_path: Path) -
     disk = opened(tmp_path)
     disk.write(b"living", lasting(500))
     disk.write(b"dying", lasting(5))
-    for name, age in ((".tmp-crashed", 4000), (".tmp-busy", 10)):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (NOW - age, NOW - age))
+    own = tmp_path / FOLDER
+    strangers = {"package.json", f"{'0' * 63}.json", f"{'0' * 64}.yaml", ".tmp-x"}
+    (tmp_path / "package.json").touch()
+    for name, age in (
+        (".context-crashed.tmp", 4000),
+        (".context-busy.tmp", 10),
+        *[(name, 99_999) for name in strangers],
+    ):
+        (own / name).touch()
+        os.utime(own / name, (NOW - age, NOW - age))
     disk.close()
     later = opened(tmp_path, now=NOW + 10)
     assert later.read(b"living") is not None
-    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".json") == [
-        ".tmp-busy",
-        "lock",
-    ]
-    assert len(list(tmp_path.glob("*.json"))) == 1
+    left = {path.name for path in own.iterdir()}
+    assert left - strangers == {".context-busy.tmp", "lock", later._name(b"living")}
+    assert strangers < left
+    assert (tmp_path / "package.json").exists()
     assert later.trouble is None
     later.close()
 
@@ -237,11 +243,12 @@ def test_an_unusable_directory_means_memory_only_and_says_why(tmp_path: Path, ki
 
 def test_a_write_that_fails_is_told_and_forgiven(tmp_path: Path) -> None:
     disk = opened(tmp_path / "gone")
-    (tmp_path / "gone" / "lock").unlink()
-    (tmp_path / "gone").rmdir()
+    own = tmp_path / "gone" / FOLDER
+    (own / "lock").unlink()
+    own.rmdir()
     disk.write(TOKEN, lasting())
     assert disk.trouble == "not written: No such file or directory"
-    (tmp_path / "gone").mkdir()
+    own.mkdir()
     disk.write(TOKEN, lasting())
     assert disk.trouble is None
     disk.close()
@@ -313,3 +320,25 @@ def test_a_process_that_dies_lets_go_of_its_lock(tmp_path: Path) -> None:
 
     assert asyncio.run(alone())
     disk.close()
+
+
+def test_two_rules_of_one_process_share_a_folder_and_exclude_each_other(tmp_path: Path) -> None:
+    async def run() -> list[bool]:
+        rules = [Disk(tmp_path, "https://auth", lock_timeout=0.05) for _ in range(3)]
+        for rule in rules:
+            rule.open()
+        got = []
+        async with rules[0].lock(b"a") as mine:
+            got.append(mine)
+            async with rules[1].lock(b"a") as theirs:
+                got.append(theirs)
+            rules[2].close()  # which with a process's locks would let go of all of them
+            async with rules[1].lock(b"a") as still_theirs:
+                got.append(still_theirs)
+        async with rules[1].lock(b"a") as then:
+            got.append(then)
+        for rule in rules:
+            rule.close()
+        return got
+
+    assert asyncio.run(run()) == [True, False, False, True]

@@ -15,7 +15,8 @@ import pytest
 
 from service.auth.cache import Disk
 from service.auth.contexts import Contexts
-from service.auth.refresh import AuthServer, Client, Refused, Unavailable
+from service.auth.errors import Refused, Unavailable
+from service.auth.refresh import AuthServer, Client
 from tests.service import auth_server as fake
 from tests.service.auth_server import ACCESS_TOKEN, CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
 
@@ -282,7 +283,7 @@ def test_an_answer_that_holds_a_token_stays_off_the_disk(
 
 def test_no_file_holds_a_token(server: fake.AuthServer, tmp_path: Path) -> None:
     run(server.url, tmp_path / "reauth", ask)
-    files = list((tmp_path / "reauth").iterdir())
+    files = list((tmp_path / "reauth" / "reauth-contexts").iterdir())
     assert len(files) == 2
     for file in files:
         assert b"canary" not in file.name.encode() + file.read_bytes()
@@ -298,7 +299,7 @@ def test_an_unusable_directory_costs_calls_and_refuses_nobody(
         return contexts.status()
 
     status = run(server.url, tmp_path / "file", body)
-    assert status["disk"] == "not used: File exists"
+    assert status["disk"] == "not used: Not a directory"
 
 
 WORKER = """

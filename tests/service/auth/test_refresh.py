@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from service.auth.refresh import MAX_ANSWER, AuthServer, Client, Refused, Unavailable
+from service.auth.errors import Refused, Unavailable
+from service.auth.refresh import MAX_ANSWER, AuthServer, Client
 from tests.service import auth_server as fake
 from tests.service.auth_server import ACCESS_TOKEN, CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
 
@@ -50,6 +51,10 @@ def refresh(auth: AuthServer) -> Awaitable[str]:
 
 def context(auth: AuthServer) -> Awaitable[Any]:
     return auth.security_context(ACCESS_TOKEN, CLIENT_TOKEN)
+
+
+async def exchanged(auth: AuthServer) -> Any:
+    return await auth.security_context(await auth.access_token(REFRESH_TOKEN), CLIENT_TOKEN)
 
 
 def test_the_refresh_token_is_exchanged_by_a_form(server: fake.AuthServer) -> None:
@@ -158,18 +163,48 @@ def test_redirects_are_followed_only_when_wanted(server: fake.AuthServer) -> Non
         ask(server.url, context)
 
 
-def test_a_redirect_to_another_host_does_not_take_our_token_along(server: fake.AuthServer) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("call", ["/v1/access_token", "/v1/security_context"])
+def test_a_redirect_never_carries_a_token_to_another_server(
+    server: fake.AuthServer, status: int, call: str
+) -> None:
+    def answer(told: fake.Call) -> Reply:
+        if told.path != call:
+            return fake.answer(told)
+        return Reply(status, b"", (("location", f"{other.url}{told.path}"),))
+
     with fake.serve() as other:
-        other.answer = lambda call: Reply(200, json.dumps(CONTEXT).encode())
-        server.answer = lambda call: Reply(302, b"", (("location", f"{other.url}/x"),))
-        ask(server.url, context, follow=True)
-        (call,) = other.calls
-    assert "authorization" not in call.headers
+        server.answer = answer
+        for follow in (True, False):
+            with pytest.raises(Unavailable):
+                ask(server.url, exchanged, follow=follow)
+        assert other.calls == []
+
+
+def test_a_post_is_not_sent_again_wherever_it_is_redirected(server: fake.AuthServer) -> None:
+    def answer(told: fake.Call) -> Reply:
+        return Reply(307, b"", (("location", "/elsewhere"),))
+
+    server.answer = answer
+    with pytest.raises(Unavailable, match="a redirect of a POST"):
+        ask(server.url, exchanged, follow=True)
+    assert {told.path for told in server.calls} == {"/v1/access_token"}
+
+
+def test_a_get_is_followed_on_its_own_server(server: fake.AuthServer) -> None:
+    def answer(told: fake.Call) -> Reply:
+        if told.path == "/v1/security_context":
+            return Reply(302, b"", (("location", "/moved"),))
+        assert told.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+        return Reply(200, json.dumps(CONTEXT).encode())
+
+    server.answer = answer
+    assert ask(server.url, context, follow=True) == CONTEXT
 
 
 def test_endless_redirects_end(server: fake.AuthServer) -> None:
     server.answer = lambda call: Reply(302, b"", (("location", "/again"),))
-    with pytest.raises(Unavailable, match="TooManyRedirects"):
+    with pytest.raises(Unavailable, match="more than 5 redirects"):
         ask(server.url, context, follow=True)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from service import caddyfile
 from service.chain import Exchange, Handler, Request, Response, Site, link
+from service.cloudwatch.stream import LogEvent, Rejected
 from service.errors import CaddyfileError, FilterError, ServiceError, StartError
 from service.filters import awscloudwatch
-from service.logstream import LogEvent, Rejected
 
 
 def parse(text: str) -> awscloudwatch.Options:
@@ -40,14 +40,14 @@ def test_four_arguments_in_their_order(text: str, options: tuple[object, ...]) -
         ("error app root 1 2", "it got 5 arguments"),
         ("error app root 1 {\n}", "no block"),
         ("app root 65536 error", "unknown log level app; allowed are debug, info, warning, error"),
-        ("error a:b root 1", "'a:b' is no name for a log group"),
-        ('error "" root 1', "'' is no name for a log group"),
-        ("error app a:b 1", "'a:b' is no start for a log stream"),
-        ("error app root 0", "'0' is no size for a buffer"),
-        ("error app root -1", "'-1' is no size"),
-        ("error app root 64k", "'64k' is no size"),
-        ("error app root \u0665", "is no size"),
-        ("error app root 99999999", "is no size"),
+        ("error a:b root 1", "'a:b' is not the name of a log group"),
+        ('error "" root 1', "'' is not the name of a log group"),
+        ("error app a:b 1", "'a:b' cannot begin the name of a log stream"),
+        ("error app root 0", "'0' is not the size of a buffer"),
+        ("error app root -1", "'-1' is not the size"),
+        ("error app root 64k", "'64k' is not the size"),
+        ("error app root \u0665", "is not the size"),
+        ("error app root 99999999", "is not the size"),
     ],
 )
 def test_anything_else_is_an_error_at_its_line(text: str, message: str) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import caddyfile
+from service.auth.contexts import Refusals
 from service.caddyfile import Directive
 from service.chain import Exchange, Request, Response, Site
 from service.errors import FilterError, StartError
@@ -19,6 +22,7 @@ from service.filters import reauth
 from tests.service import auth_server as fake
 from tests.service.auth_server import CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
 
+T = TypeVar("T")
 SIMPLE = "simple user=canary-password,other=word"
 RIGHT = b"Basic " + base64.b64encode(b"user:canary-password")
 
@@ -53,11 +57,19 @@ class Served:
             return error.status
 
     def __call__(self, *requests: Request) -> list[int]:
-        async def main() -> list[int]:
+        async def one_after_another() -> list[int]:
+            return [await self.send(request) for request in requests]
+
+        return self.run(one_after_another)
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Between start-up and shutdown."""
+
+        async def main() -> T:
             for start in self.site.startup:
                 await start()
             try:
-                return [await self.send(request) for request in requests]
+                return await work()
             finally:
                 for stop in reversed(self.site.shutdown):
                     await stop()
@@ -178,10 +190,12 @@ def test_a_malformed_authorization_goes_to_the_failure_handler_without_a_call(
     assert (served.passed, server.calls) == ([], [])
 
 
-def test_a_token_that_nobody_knows_is_refused_each_time(server: fake.AuthServer) -> None:
+def test_a_token_that_nobody_knows_is_refused_each_time_and_asked_about_once(
+    server: fake.AuthServer,
+) -> None:
     served = refreshing(server)
-    assert served(get("/v1/x", b"Bearer Something"), get("/v1/x", b"Bearer Something")) == [401] * 2
-    assert server.count("/v1/security_context") == 2
+    assert served(*[get("/v1/x", b"Bearer Something") for _ in range(50)]) == [401] * 50
+    assert server.count("/v1/security_context") == 1
 
 
 def test_a_server_in_trouble_is_502_and_a_slow_one_504(server: fake.AuthServer) -> None:
@@ -360,7 +374,9 @@ def test_tokens_are_in_no_log_error_file_or_status(
             await stop()
 
     asyncio.run(main())
-    files = [file.name.encode() + file.read_bytes() for file in tmp_path.iterdir()]
+    files = [
+        file.name.encode() + file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+    ]
     assert len(said) == 5
     assert len(files) == 2
     assert b"canary" not in b"".join(files)
@@ -387,3 +403,41 @@ def test_a_hit_never_waits(server: fake.AuthServer) -> None:
             await stop()
 
     asyncio.run(main())
+
+
+def test_bad_tokens_and_a_slow_server_starve_neither_known_tokens_nor_new_good_ones(
+    server: fake.AuthServer,
+) -> None:
+    def slow_for_strangers(call: fake.Call) -> Reply:
+        if call.query.get("access_token", [""])[0].startswith("bad"):
+            return Reply(401, delay=3.0)
+        return fake.answer(call)
+
+    server.answer = slow_for_strangers
+    served = refreshing(server, "timeout=5s")
+    bad = [get("/v1/x", b"Bearer bad%d" % number) for number in range(300)]
+
+    async def flood() -> tuple[int, float, set[int]]:
+        floods = [asyncio.create_task(served.send(request)) for request in bad]
+        await asyncio.sleep(0.5)
+        begin = time.perf_counter()
+        status = await served.send(get("/v1/x", BEARER))
+        took = time.perf_counter() - begin
+        return status, took, set(await asyncio.gather(*floods))
+
+    status, took, others = served.run(flood)
+    assert status == 200
+    assert took < 2
+    assert others == {401, 503}
+
+
+def test_refusals_are_forgotten_after_a_while_and_depend_on_the_cookie() -> None:
+    clock = [0.0]
+    refusals = Refusals(lambda: clock[0], seconds=10)
+    refusals.add(b"Bearer x", None)
+    assert refusals.has(b"Bearer x", None) and not refusals.has(b"Bearer x", "a=1")
+    clock[0] = 11
+    assert not refusals.has(b"Bearer x", None)
+    for number in range(10_000):
+        refusals.add(b"%d" % number, None)
+    assert refusals.has(b"9999", None) and not refusals.has(b"0", None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.auth.backends import RefreshOptions, UpstreamOptions
+from service.auth.settings import RefreshOptions, UpstreamOptions
 from service.errors import CaddyfileError
 from service.filters import reauth
 from tests.service.filters.test_reauth import SIMPLE, block, directives

@@ -110,3 +110,18 @@ def test_references_are_resolved_once_each_wherever_they_stand(tmp_path: Path) -
     assert loaded["b"]["c"] == ["<secretsmanager:redis>", "<ssm:/app/token>"]
     assert loaded["d"] == "plain"
     assert asked == ["ssm:/app/token", "secretsmanager:redis"]
+
+
+def test_a_value_of_the_environment_is_resolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets.yml").write_text("token: env:TOKEN_OF_TEST\n")
+    monkeypatch.setenv("TOKEN_OF_TEST", "canary")
+    assert secrets.load(tmp_path / "secrets.yml", str)["token"] == "canary"
+    for value, why in (("", "is there but empty"), (None, "is not set")):
+        if value is None:
+            monkeypatch.delenv("TOKEN_OF_TEST")
+        else:
+            monkeypatch.setenv("TOKEN_OF_TEST", value)
+        with pytest.raises(StartError, match=f"the variable TOKEN_OF_TEST .* {why}"):
+            secrets.load(tmp_path / "secrets.yml", str)

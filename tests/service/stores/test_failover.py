@@ -11,9 +11,8 @@ import pytest
 
 from service.entities.commands import Change, Entity, Read, Replace, Update
 from service.stores.fallback import FallbackStore
-from service.stores.memory import MemoryStore
 from service.stores.store import Store, Unavailable
-from tests.service.redis_server import Redis, start_redis
+from tests.service.redis_server import Redis, ask, start_redis
 from tests.service.stores.proxy import in_front_of
 from tests.service.stores.test_redis import StartRedis, opened, until
 
@@ -39,19 +38,6 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     for server in (master, replica):
         server.process.kill()
         server.process.wait(10)
-
-
-async def ask(server: Redis, *command: str) -> str:
-    """What redis-cli would print, from a connection of its own."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write((" ".join(command) + "\r\n").encode())
-    try:
-        head = (await reader.readline()).decode().strip()
-        if head.startswith("$"):
-            return (await reader.readexactly(int(head[1:]) + 2)).decode()
-        return head
-    finally:
-        writer.close()
 
 
 async def in_sync(pair: Pair) -> None:
@@ -146,12 +132,15 @@ def test_with_fallback_the_map_serves_between_two_masters_and_says_so_once(
             in_front_of(pair.master.port) as proxy,
             opened(f"127.0.0.1:{proxy.port}", timeout=5) as first,
         ):
-            store = FallbackStore(first, MemoryStore())
+            store = FallbackStore(first)
             await store.execute(Replace(COUNTER, ((b'"n"', b'"7"'),), b'"t"'))
             await change_roles(pair)
             add = Update(COUNTER, (Change(b'"n"', "add", b"1"),), b'"t"')
+            with pytest.raises(Unavailable):
+                await store.execute(add)  # what it would add to is not known here
+            put = Replace(COUNTER, ((b'"n"', b'"9"'),), b'"t"')
             for _ in range(50):
-                await store.execute(add)
+                await store.execute(put)
             assert store.status()["fallback"]["writes"] == 50
             proxy.target = pair.replica.port
             await until(lambda: first.status()["state"] == "up")
@@ -200,3 +189,17 @@ def test_a_redis_that_is_loading_is_waited_for(redis_of_one_test: StartRedis) ->
     redis.process.kill()
     redis.process.wait(10)
     asyncio.run(load())
+
+
+def test_a_master_that_becomes_a_replica_is_noticed_without_a_write(pair: Pair) -> None:
+    async def run() -> str:
+        await in_sync(pair)
+        async with opened(pair.master.address) as store:
+            assert store.status()["state"] == "up"
+            assert await ask(pair.master, f"REPLICAOF 127.0.0.1 {pair.replica.port}") == "+OK"
+            await until(lambda: store.status()["state"] == "down")
+            with pytest.raises(Unavailable):
+                await store.execute(Read((COUNTER,)))
+            return str(store.status()["why"])
+
+    assert asyncio.run(run()) == "it is a replica"

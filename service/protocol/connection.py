@@ -1,0 +1,400 @@
+"""One connection: where its requests end, who answers them, and what it may cost."""
+
+import asyncio
+from typing import Any
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.chain import Request, Response
+from service.front.application import BODY_LIMIT, Application
+from service.front.problems import problem
+from service.protocol.answers import Answers
+from service.protocol.limits import (
+    CHUNKS_LIMIT,
+    HEAD_LIMIT,
+    LINGER_BYTES,
+    LINGER_SECONDS,
+)
+from service.protocol.messages import END, Messages, is_target
+from service.protocol.pace import Pace
+from service.protocol.port import Port
+from service.protocol.turn import Turn
+from service.protocol.uvicorns import Handed, uvicorns
+
+_AT_ONCE = 64  # requests of one read, before others have their turn
+
+_VERSIONS = ("1.1", "1.0")
+_SLASH, _HASH, _QUESTION_MARK = b"/#?"  # a number is found much sooner than bytes are
+
+
+class Connection(Messages, asyncio.Protocol):
+    def __init__(
+        self,
+        port: Port,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__()
+        self.port = port
+        self.service: Application = port.application
+        self.server_state = server_state
+        self.loop = _loop or asyncio.get_running_loop()
+        self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is made
+        self.turn: Turn | Handed | None = None
+        self.heard = 0.0
+        self.cold: HttpToolsProtocol | None = None
+        self._answers = Answers()
+        self._not_short = port.not_short
+        self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
+        self._reading = False
+        self._paused = False
+        self._write_paused = False
+        self._half_closed = False
+        self.lingering = 0.0  # until when
+        self.pace = Pace()
+        self.target = self.query = b""
+        self._held = 0
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment] # asyncio's base class
+        self.server_state.connections.add(self)  # type: ignore[arg-type] # a protocol of ours
+        self.heard = self.loop.time()
+        self.port.watch(self.loop, self.server_state)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server_state.connections.discard(self)
+        if self.turn is not None:
+            self.turn.abandon()
+        if self.cold is not None:
+            self.cold.connection_lost(None)
+            self.cold = None
+        self.port.resumed(self)
+        self._release()
+        # Rings of references would keep what was received for a minute or more.
+        self.rest = self.turn = None
+        self.parser = None  # type: ignore[assignment] # it is not fed any more
+
+    def eof_received(self) -> bool:
+        """A client that only ends its own side still gets the answers to what it sent."""
+        self._half_closed = True
+        return self.complete and self.turn is not None
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        if self.cold is not None:
+            self.cold.pause_writing()
+        self.port.paused(self)
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self.port.resumed(self)
+        if self.cold is not None:
+            self.cold.resume_writing()
+        if self.turn is None:
+            self._go_on()
+
+    def shutdown(self) -> None:
+        """uvicorn's server is stopping."""
+        if self.turn is None and not self.begun:
+            self.transport.close()
+        elif isinstance(self.turn, Handed) and self.cold is not None:
+            self.cold.shutdown()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = self.loop.time()
+        if self.rest is not None:
+            rest, at = self.rest
+            self._keep_rest(rest[at:] + data, 0)
+            return
+        head = data.find(END) + 4
+        if head < 4 or self.begun or len(data) > HEAD_LIMIT or self.lingering or self._write_paused:
+            self._read(data, 0)
+            return
+        # Nearly always it is one request, whole, and nothing else.
+        self._reading = self.begun = True
+        self._head = data
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._again(data)
+        else:
+            if head == len(data):
+                self._start()
+            elif self.complete and self.received == len(data) - head and not self.chunks:
+                self._start_whole(data[head:])
+            else:
+                self._again(data)
+        self._reading = False
+        if not self.complete:
+            self._start_early()
+
+    def _again(self, data: bytes) -> None:
+        """It was not one request: piece by piece, then, as if it had not been parsed."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.untidy = True
+        self._begin()
+        self._read(data, 0)
+
+    def _start_whole(self, body: bytes) -> None:
+        self.untidy = True
+        self._accept_body()
+        if self.rare or not self._is_short():
+            self._again(self._head)
+            return
+        self.turn = turn = Turn(self)
+        turn.request.body = body
+        turn.start()
+
+    # Where each message ends
+
+    def _read(self, data: bytes, at: int) -> None:
+        self._reading = True
+        size, begun = len(data), 0
+        while at < size and not self.transport.is_closing():
+            if self.lingering:
+                self.received += size - at
+                if self.received > LINGER_BYTES:
+                    self.transport.abort()
+                break
+            if self.complete or (self._write_paused and not self.begun):
+                self._keep_rest(data, at)
+                break
+            self.untidy = True
+            if not self.begun:
+                begun += 1
+                if begun > _AT_ONCE:
+                    self._keep_rest(data, at)
+                    self.loop.call_soon(self._go_on)
+                    break
+            end = self._end(data, at)
+            piece = data if at == 0 and end == size else data[at:end]
+            at = end
+            self._feed(piece)
+        self._reading = False
+        self._start_early()
+
+    def _start_early(self) -> None:
+        turn = self.turn
+        if isinstance(turn, Turn) and turn.steps is None and not turn.answered:
+            turn.start_early()
+
+    def _feed(self, piece: bytes) -> None:
+        if self.head_done:
+            self._feed_body(piece)
+            return
+        self._head_size += len(piece)
+        self._head = self._head + piece if self._head else piece
+        if self._head_size > HEAD_LIMIT:
+            is_line = b"\r\n" not in self._head[:HEAD_LIMIT]
+            what = "path and query are too long" if is_line else "head is too large"
+            self.refuse(414 if is_line else 431, f"the request's {what}")
+            return
+        if not self._head.strip(b"\r\n"):
+            self._head = b""  # empty lines before a request
+            return
+        self.begun = True
+        self.since = self.since or self.heard
+        self._tail = (self._tail + piece)[-3:]
+        self._feed_head(piece)
+
+    def _feed_head(self, piece: bytes) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._head_broke(error)
+        else:
+            if self.head_done:
+                self._start()
+
+    def _head_broke(self, error: Exception) -> None:
+        if isinstance(error, httptools.HttpParserError):
+            self.refuse(400, "the request is not HTTP")
+            return
+        if self.parser.get_method() != b"CONNECT":
+            self._without_upgrade()
+        self._start()
+
+    def _feed_body(self, piece: bytes) -> None:
+        before = self.received
+        try:
+            self.parser.feed_data(piece)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.refuse(400, "the request is not HTTP")
+            return
+        if self._body_left:
+            self._body_left -= len(piece)
+        else:
+            self._framing += len(piece) - (self.received - before)
+            self._tail = b"" if self.complete else (self._tail + piece)[-3:]
+        if self.chunks > CHUNKS_LIMIT:
+            self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
+        elif self._framing > HEAD_LIMIT - self._head_size + 12 * self.chunks:
+            self.refuse(431, "the request's trailers are too large")
+        elif self.received > BODY_LIMIT:
+            self.refuse(413, "the request's body is too large")
+        elif self.port.is_full:
+            self.refuse(503, "too many requests are waiting for their bodies")
+        else:
+            if isinstance(self.turn, Handed):
+                uvicorns(self).data_received(piece)
+            if self.complete:
+                self._completed()
+
+    def _start(self) -> None:
+        """The head is whole; without a body, so is the message."""
+        if not self.complete or self.rare:
+            self.untidy = True
+            self.since = 0.0  # from now on of the body
+            self._tail = b""
+            self._head_size = len(self._head)
+            if not self._accept_body():
+                return
+        if self._is_short():
+            self.turn = turn = Turn(self)
+            if self.complete:
+                turn.start()
+            return
+        if self.parser.get_method() == b"CONNECT":
+            self.refuse(400, "there is nothing to connect to")
+        elif not is_target(self.url):
+            # uvicorn's class would say so in other words than ours.
+            self.refuse(400, "the request's target is not a path or a URL")
+        else:
+            self.turn = Handed()
+            uvicorns(self).data_received(self._head)
+
+    def _is_short(self) -> bool:
+        url = self.target = self.url
+        self.query = b""
+        if _QUESTION_MARK in url:
+            self.target, _, self.query = url.partition(b"?")
+        return (
+            url[0] == _SLASH
+            and url.isascii()
+            and _HASH not in url
+            and not self.rare
+            and self.target not in self._not_short
+            and self.version in _VERSIONS
+        )
+
+    def _accept_body(self) -> bool:
+        """Whether what the head says of the body can be; then only `Expect` is still rare."""
+        self.rare = self.expects
+        self._body_left = 0 if self.complete else int(self.length)
+        if self._body_left > BODY_LIMIT:
+            self.refuse(413, "the request's body is too large")
+            return False
+        return True
+
+    def take(self, body: bytes) -> None:
+        turn = self.turn
+        if isinstance(turn, Turn) and not turn.answered:
+            turn.take(body)
+            self._held += len(body)
+            self.port.held += len(body)
+
+    # Answers
+
+    def _completed(self) -> None:
+        turn = self.turn
+        if turn is None or turn.answered:
+            self._next()
+        elif isinstance(turn, Turn):
+            turn.complete()
+
+    def respond(self, turn: Turn, response: Response) -> None:
+        if turn is not self.turn or turn.answered:
+            return
+        turn.answered = True
+        if self.transport.is_closing():
+            return
+        state = self.server_state
+        state.total_requests += 1
+        keep_alive = turn.keep_alive and not self.service.draining
+        common = state.default_headers
+        self.transport.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
+        if not keep_alive:
+            self.linger()
+        elif self.complete:
+            self._next()
+
+    def _next(self) -> None:
+        if self._held:
+            self._release()
+        self.turn = None
+        self._begin()
+        if not self._reading and (self.rest is not None or self._half_closed):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.rest is not None and not self.complete and not self._reading:
+            (data, at), self.rest = self.rest, None
+            if self._paused:
+                self._paused = False
+                self.transport.resume_reading()
+            self._read(data, at)
+        if self._half_closed and self.turn is None and self.rest is None:
+            self.transport.close()
+
+    def _keep_rest(self, data: bytes, at: int) -> None:
+        self.rest = data, at
+        if not self._paused and not self.transport.is_closing():
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _release(self) -> None:
+        self.port.held -= self._held
+        self._held = 0
+
+    # uvicorn's class
+
+    def handed_back(self, handed: Handed) -> None:
+        """uvicorn's class has written its answer."""
+        handed.answered = True
+        if handed is self.turn and self.complete and not self.lingering:
+            self._next()
+
+    # Refusals
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Answer once and close; what follows is read for a while, or the answer would be lost."""
+        if self.transport.is_closing():
+            return
+        turn = self.turn
+        answers = not (turn.answered if isinstance(turn, Turn) else turn and turn.started)
+        if turn is not None:
+            turn.abandon()
+        if self.cold is not None and isinstance(turn, Handed):
+            self.cold.connection_lost(ConnectionAbortedError())
+            self.cold = None
+        if answers:
+            method = self.parser.get_method().decode("ascii") if self.head_done else "GET"
+            request = Request(method, b"/", path="/", id=self.service.request_id(self.headers))
+            headers = ((b"retry-after", b"1"),) if status == 503 else ()
+            response = problem(status, detail, id=request.id, headers=headers)
+            common = self.server_state.default_headers
+            self.transport.write(self._answers.bytes_of(response, request, common, False))
+        self.linger()
+
+    @property
+    def is_ending(self) -> bool:
+        return bool(self.lingering) or self.transport.is_closing()
+
+    def linger(self) -> None:
+        """A connection that is closed while the client still sends is reset, answer and all."""
+        self._release()
+        self.received = 0
+        self.lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()

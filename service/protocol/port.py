@@ -1,0 +1,112 @@
+"""What all connections of one port share: its application, its buffers, and uvicorn's settings."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from service.front.application import Application, Receive, Send
+from service.protocol.pace import look
+
+if TYPE_CHECKING:
+    from service.protocol.connection import Connection
+    from service.protocol.uvicorns import Handed
+
+BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once of bodies that wait, once of answers that wait
+LOOK_SECONDS = 1.0
+
+
+class _Everything:
+    def __contains__(self, target: object) -> bool:
+        return True
+
+
+_EVERYTHING = _Everything()
+
+
+class Port:
+    """`short_way` is False in tests only: then uvicorn's class answers everything."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        short_way: bool = True,
+        buffer_limit: int = BUFFER_LIMIT,
+    ) -> None:
+        self.application = application
+        self.not_short: Container[bytes] = application.cold if short_way else _EVERYTHING
+        self.held = 0  # bytes of bodies in memory
+        self._limit = buffer_limit
+        self._unread: dict[Connection, int] = {}  # those that read too slowly, oldest first
+        self._looking = False
+        # A connection closes itself, so uvicorn's own timer must never.
+        self.uvicorns_config = uvicorn.Config(
+            Followed(application),
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=10**8,
+        )
+        self.uvicorns_config.load()
+        self.uvicorns_state = ServerState()
+
+    @property
+    def is_full(self) -> bool:
+        return self.held > self._limit
+
+    def paused(self, connection: "Connection") -> None:
+        """Its client does not read as fast as we write."""
+        self._unread[connection] = connection.transport.get_write_buffer_size()
+        while sum(self._unread.values()) > self._limit:
+            oldest = next(iter(self._unread))
+            del self._unread[oldest]
+            oldest.transport.abort()
+
+    def resumed(self, connection: "Connection") -> None:
+        self._unread.pop(connection, None)
+
+    def watch(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
+        """Look at every connection about once a second: one timer instead of one for each."""
+        if not self._looking:
+            self._looking = True
+            loop.call_later(LOOK_SECONDS, self._look, loop, state)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
+        self._looking = False
+        now = loop.time()
+        for connection in list(state.connections):
+            look(connection, now)  # type: ignore[arg-type] # all are ours
+        if state.connections:
+            self.watch(loop, state)
+
+
+class Followed:
+    """The application as uvicorn's class calls it, which tells the connection how far it is."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        connection: Connection = scope["state"]["connection"]
+        handed: Handed = connection.turn  # type: ignore[assignment] # by _hand_over
+
+        async def receiving() -> Mapping[str, Any]:
+            return {"type": "http.disconnect"} if handed.answered else await receive()
+
+        async def sending(message: dict[str, Any]) -> None:
+            if not handed.answered:  # it was refused since, and something was written
+                handed.started = True
+                await send(message)
+
+        # Without trailers, which uvicorn's class adds to the list when they come.
+        scope = {**scope, "headers": connection.headers}
+        try:
+            await self._application(scope, receiving, sending)
+        finally:
+            connection.loop.call_soon(connection.handed_back, handed)

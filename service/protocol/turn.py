@@ -1,0 +1,103 @@
+"""One request that is answered on the short way."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from service.chain import Request, Response, rest_of
+
+if TYPE_CHECKING:
+    from service.protocol.connection import Connection
+
+
+class Turn:
+    """One request on the short way.
+
+    It drives the chain's coroutine itself: each future that the chain waits for resumes it. Where
+    the chain yields without one (`chain.own_task`), a task takes over.
+    """
+
+    # What nearly every request leaves as it is; slots would have to be filled each time.
+    answered = False
+    parts: tuple[bytes, ...] | list[bytes] = ()
+    steps: Coroutine[Any, Any, Response] | None = None
+    task: asyncio.Task[None] | None = None
+    whole: asyncio.Future[bytes] | None = None
+
+    def __init__(self, connection: "Connection") -> None:
+        target = connection.target
+        path = target.decode("ascii")
+        headers, service = connection.headers, connection.service
+        self.connection = connection
+        self.request = Request(
+            connection.parser.get_method().decode("ascii"),
+            target,
+            unquote(path) if "%" in path else path,
+            connection.query,
+            headers,
+            b"",
+            "http",
+            service.request_id(headers) if connection.names_itself else service.new_id(),
+        )
+        self.keep_alive = connection.keep_alive
+
+    def start(self) -> None:
+        self.steps = self.connection.service.answer(self.request)
+        self.resume()
+
+    def start_early(self) -> None:
+        """Before its body is there: whoever needs that waits for it, and a refusal need not."""
+        self.whole = whole = self.connection.loop.create_future()
+        self.request.pending = lambda: whole
+        self.start()
+
+    def take(self, body: bytes) -> None:
+        if isinstance(self.parts, list):
+            self.parts.append(body)
+        else:
+            self.parts = [body]
+
+    def complete(self) -> None:
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = ()
+        if self.whole is None:
+            self.request.body = body
+            self.start()
+        elif not self.whole.done():
+            self.whole.set_result(body)
+
+    def resume(self, _: "asyncio.Future[Any] | None" = None) -> None:
+        if self.steps is None:
+            return  # nobody waits for it any more
+        try:
+            waits_for = self.steps.send(None)
+        except StopIteration as done:
+            self.connection.respond(self, done.value)
+            return
+        if waits_for is None:
+            self.task = self._keep(self._finish(self.steps))
+        else:
+            waits_for.add_done_callback(self.resume)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks = self.connection.server_state.tasks
+        task = self.connection.loop.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    async def _finish(self, steps: Coroutine[Any, Any, Response]) -> None:
+        self.connection.respond(self, await rest_of(steps))
+
+    def abandon(self) -> None:
+        """The body will not come: half of a write is not to be done."""
+        self.answered = True
+        if self.whole is None or self.whole.done():
+            return
+        self.whole.cancel()
+        if self.task is not None:
+            self.task.cancel()
+        elif self.steps is not None:
+            self.steps.close()
+        self.steps = None

@@ -1,0 +1,85 @@
+"""Several workers on the same sockets: fork them, pass signals on, start anew the one that died."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 10.0
+_GOOD_LIFE = 30.0
+
+# A worker that could not start says so itself; starting it again would say it again.
+CANNOT_START = 1
+
+
+class Stopped(BaseException):
+    """A signal came before there was an event loop to hear it."""
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    raise Stopped()
+
+
+class Supervisor:
+    """`work` runs in each child and returns its exit status; `release` lets go of the sockets."""
+
+    def __init__(self, workers: int, work: Callable[[], int], release: Callable[[], None]) -> None:
+        self._workers = workers
+        self._release = release
+        self._work = work
+        self._born: dict[int, float] = {}
+        self._stopping = False
+        self._pause = _FIRST_PAUSE
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        for _ in range(self._workers):
+            self._fork()
+        status = 0
+        while self._born:
+            worker, waited = os.wait()
+            lived = time.monotonic() - self._born.pop(worker, 0.0)
+            code = os.waitstatus_to_exitcode(waited)
+            if self._stopping:
+                status = status or abs(code)
+            elif code == CANNOT_START:
+                status = code
+                self._stop(signal.SIGTERM, None)
+            else:
+                self._replace(lived)
+        return status
+
+    def _replace(self, lived: float) -> None:
+        self._pause = _FIRST_PAUSE if lived > _GOOD_LIFE else self._pause
+        until = time.monotonic() + self._pause
+        while not self._stopping and time.monotonic() < until:
+            time.sleep(0.02)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        if not self._stopping:
+            self._fork()
+
+    def _fork(self) -> None:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+        worker = os.fork()
+        if worker == 0:
+            code = 70
+            try:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, interrupt)
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                code = self._work()
+            except Stopped:
+                code = 0
+            finally:
+                os._exit(code)
+        self._born[worker] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        self._release()  # or the kernel would go on taking connections that nobody answers
+        for worker in self._born:
+            os.kill(worker, signal.SIGTERM)

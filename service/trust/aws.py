@@ -1,0 +1,86 @@
+"""The service's one door to AWS: clients for the log stream, and values of secret references.
+
+A boto3 Session, made once, and imported only by those who need AWS: it costs 15 MB.
+"""
+
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from service.errors import StartError
+
+AwsError = (BotoCoreError, ClientError)
+
+_PASSING = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+
+class Session:
+    """AWS's own variables (profile, endpoint, credentials) apply, and those of the Region in the
+    order of other SDKs, ECS and the tool: AWS_REGION before AWS_DEFAULT_REGION.
+    """
+
+    def __init__(self) -> None:
+        # boto3 alone would read the second only.
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        self._session = boto3.Session(region_name=region or None)
+
+    def has_credentials(self) -> bool:
+        try:
+            return self._session.get_credentials() is not None
+        except BotoCoreError as error:
+            raise StartError(f"AWS credentials cannot be loaded: {error}") from error
+
+    def client(self, service: str, *, attempts: int = 3) -> Any:
+        """Retries are botocore's; `attempts=1` is for callers that retry themselves."""
+        config = Config(
+            connect_timeout=5,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        )
+        try:
+            return self._session.client(service, config=config)  # type: ignore[call-overload] # by name
+        except BotoCoreError as error:
+            raise StartError(f"no AWS client for {service}: {error}") from error
+
+
+def code(error: Exception) -> str:
+    """AWS's word for an error, or the name of what broke before AWS answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another attempt may succeed: AWS is away, busy, or our credentials just expired."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or code(error) in _PASSING
+
+
+def resolve(reference: str, session: Session | None = None) -> str:
+    """The value behind `ssm:/path` or `secretsmanager:name`; errors name the reference only."""
+    session = session or Session()
+    scheme, _, name = reference.partition(":")
+    try:
+        if scheme == "ssm":
+            answer = session.client("ssm").get_parameter(Name=name, WithDecryption=True)
+            return str(answer["Parameter"]["Value"])
+        answer = session.client("secretsmanager").get_secret_value(SecretId=name)
+    except AwsError as error:
+        raise StartError(f"`{reference}` cannot be resolved: {code(error)}") from None
+    if "SecretString" not in answer:
+        raise StartError(f"`{reference}` is binary; only text secrets can be used")
+    return str(answer["SecretString"])

@@ -1,0 +1,300 @@
+"""Connections that cost too much: refused with a status, in time, and at nobody else's expense."""
+
+import asyncio
+import http.client
+import re
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from service.chain import Exchange, Response, Site
+from service.errors import FilterError
+from service.front.application import BODY_LIMIT, Application
+from service.front.mounts import Mounted, Release
+from service.protocol.connection import Connection
+from service.protocol.limits import (
+    CHUNKS_LIMIT,
+    GRACE_SECONDS,
+    HEAD_LIMIT,
+    HEAD_SECONDS,
+    LEAST_RATE,
+)
+from service.protocol.pace import look
+from service.protocol.port import Port
+from tests.service.processes import ENTITY
+from tests.service.protocol.served import exchange, mounted, served
+
+KEY = ENTITY.encode()
+FORM = b"content-type: application/x-www-form-urlencoded\r\n"
+CHUNKED = b"PUT " + KEY + b"k HTTP/1.1\r\n" + FORM + b"transfer-encoding: chunked\r\n\r\n"
+GET = b"GET " + KEY + b"k HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+def statuses(answered: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answered)]
+
+
+async def asked(*pieces: bytes, patience: float = 2.0) -> list[int]:
+    async with served() as (port, _):
+        return statuses(await exchange(port, list(pieces), patience=patience))
+
+
+def run(work: Awaitable[Any]) -> Any:
+    async def bounded() -> Any:
+        async with asyncio.timeout(60):
+            return await work
+
+    return uvloop.run(bounded())
+
+
+def test_as_many_chunks_as_allowed_are_one_body_and_one_more_is_none() -> None:
+    body = b"2\r\na=\r\n" + b"1\r\nx\r\n" * (CHUNKS_LIMIT - 2)
+    assert run(asked(CHUNKED + body + b"0\r\n\r\n" + GET)) == [201, 200]
+    assert run(asked(CHUNKED + body + b"1\r\nx\r\n" * 2 + b"0\r\n\r\n" + GET)) == [413]
+
+
+def test_a_million_chunks_are_refused_after_the_allowed_ones() -> None:
+    async def work() -> tuple[list[int], int]:
+        received = 0
+
+        async with served() as (port, shared):
+            answered = await exchange(port, [CHUNKED, b"1\r\nx\r\n" * 1_000_000], patience=2)
+            received = shared.held
+            return statuses(answered), received
+
+    begin = time.process_time()
+    assert run(work()) == ([413], 0)
+    assert time.process_time() - begin < 5  # it was 12 to 42 seconds
+
+
+@pytest.mark.parametrize("path", [KEY + b"k", b"/openapi.json"])
+@pytest.mark.parametrize(
+    "endless", [b"a: b\r\n", b"a: " + b"b" * 100_000 + b"\r\n"], ids=["many", "long"]
+)
+def test_trailers_count_against_the_limit_of_the_head(path: bytes, endless: bytes) -> None:
+    head = b"PUT " + path + b" HTTP/1.1\r\n" + FORM + b"transfer-encoding: chunked\r\n\r\n"
+    answered = run(asked(head + b"3\r\na=1\r\n0\r\n", endless * (200_000 // len(endless))))
+    assert answered in ([431], [405]), "FastAPI may refuse the method before"
+
+
+def test_extensions_of_chunks_count_too() -> None:
+    extension = b"1;" + b"e" * 1000 + b"\r\nx\r\n"
+    assert run(asked(CHUNKED + extension * 100 + b"0\r\n\r\n")) == [431]
+
+
+def test_a_trailer_does_not_authenticate() -> None:
+    async def handler(exchange: Exchange) -> Response:
+        await exchange.request.complete()
+        if exchange.request.header(b"authorization") is None:
+            raise FilterError(401, "who?")
+        return Response(200)
+
+    trailer = b"3\r\na=1\r\n0\r\nauthorization: Basic x\r\n\r\n"
+    expecting = CHUNKED.replace(b"transfer", b"expect: 100-continue\r\ntransfer")
+
+    async def work(data: bytes) -> list[int]:
+        async with served([Mounted(Site("", 1), handler)]) as (port, _):
+            return statuses(await exchange(port, [data], patience=1))
+
+    assert run(work(CHUNKED + trailer)) == [401]
+    assert run(work(expecting + trailer))[-1] == 401
+
+
+def test_a_write_before_garbage_is_answered_as_done() -> None:
+    put = b"PUT " + KEY + b"k?a=1 HTTP/1.1\r\nhost: x\r\n\r\n"
+    assert run(asked(put + b"\0\0garbage\r\n\r\n")) == [201, 400]
+    assert run(asked(put * 3 + b"GET / HTTP/7.1\r\n\r\n")) == [201, 204, 204, 400]
+
+
+def test_a_refusal_comes_before_the_body_where_the_head_decides() -> None:
+    async def work(head: bytes) -> list[int]:
+        async with served() as (port, _):
+            answered = await exchange(port, [head], patience=0.5)
+        return statuses(answered)
+
+    body = FORM + b"content-length: 1000000\r\n\r\n"
+    assert run(work(b"PUT /nothing HTTP/1.1\r\n" + body)) == [400]
+    assert run(work(b"PUT /elsewhere HTTP/1.1\r\n" + body)) == [301]
+    assert run(work(b"PUT " + KEY + b"a,b HTTP/1.1\r\n" + body)) == [400]
+    assert run(work(b"PUT " + KEY + b"k HTTP/1.1\r\ncontent-length: 1048577\r\n\r\n")) == [413]
+    assert run(work(b"PUT " + KEY + b"k HTTP/1.1\r\n" + body)) == [], "this one is read"
+
+
+def test_python_reads_413_after_a_large_body() -> None:
+    def put(port: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("PUT", f"{ENTITY}k", b"a" * 8_000_000)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    async def work() -> list[int]:
+        async with served() as (port, _):
+            return [await asyncio.to_thread(put, port) for _ in range(10)]
+
+    assert run(work()) == [413] * 10
+
+
+def test_bodies_in_memory_are_bounded_over_all_connections() -> None:
+    head = b"PUT " + KEY + b"%d HTTP/1.1\r\n" + FORM + b"content-length: 1000000\r\n\r\n"
+
+    async def work() -> tuple[int, int, int]:
+        async with served(buffer_limit=5_000_000) as (port, shared):
+            opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
+            for number, (_, writer) in enumerate(opened):
+                writer.write(head % number + b"a=" + b"x" * 900_000)
+            await asyncio.sleep(0.5)
+            held = shared.held
+            refused = 0
+            for reader, _ in opened:
+                try:
+                    async with asyncio.timeout(0.05):
+                        refused += (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+                except TimeoutError:
+                    pass
+            for _, writer in opened:
+                writer.transport.abort()
+            await asyncio.sleep(0.2)
+            return held, refused, shared.held
+
+    held, refused, after = run(work())
+    assert held < 6_500_000
+    assert 5 <= refused <= 9
+    assert after == 0
+
+
+def test_answers_that_nobody_reads_are_bounded_over_all_connections() -> None:
+    large = Response(200, b"x" * 1_000_000)
+
+    async def handler(exchange: Exchange) -> Response:
+        return large
+
+    async def work() -> tuple[int, bytes]:
+        state = ServerState()
+        sites = [Mounted(Site("", 1), handler)]
+        async with served(sites, buffer_limit=1_000_000, state=state) as (port, _):
+            stuck = [await asyncio.open_connection("127.0.0.1", port, limit=1) for _ in range(60)]
+            for _, writer in stuck:
+                writer.write(b"GET / HTTP/1.1\r\n\r\n" * 20)
+            await asyncio.sleep(1)
+            alive = len(state.connections)
+            answered = await exchange(port, [b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n"])
+            for _, writer in stuck:
+                writer.transport.abort()
+            return alive, answered
+
+    alive, answered = run(work())
+    assert 0 < alive < 30
+    assert answered.endswith(b"x<closed>")
+
+
+class Slow(asyncio.Transport):
+    """A client that has taken `read` of what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.read = 0
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written) - self.read
+
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None: ...
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def connection() -> tuple[Connection, Slow, float]:
+    sites = mounted()
+    application = Application(sites, Release.of("", version="0", commit="x"), sites)
+    config = uvicorn.Config(application, ws="none", interface="asgi3", log_config=None)
+    loop = asyncio.get_running_loop()
+    made, wire = Connection(Port(application), config, ServerState(), {}, loop), Slow()
+    made.connection_made(wire)
+    return made, wire, loop.time()
+
+
+def test_a_head_that_drips_is_over_after_its_deadline() -> None:
+    async def work() -> bytes:
+        slow, wire, now = connection()
+        for byte in b"GET / HTTP/1.1\r\nhost: ":
+            slow.data_received(bytes([byte]))
+            look(slow, now + HEAD_SECONDS - 1)
+            assert wire.written == b""
+        look(slow, now + HEAD_SECONDS + 1)
+        return wire.written
+
+    assert asyncio.run(work()).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_drips_is_over_when_it_is_slower_than_the_least_rate() -> None:
+    async def work(received: int) -> tuple[bytes, Port]:
+        slow, wire, now = connection()
+        slow.data_received(CHUNKED.replace(b"transfer-encoding: chunked", b"content-length: 90000"))
+        slow.data_received(b"a" * received)
+        look(slow, now + GRACE_SECONDS - 1)
+        assert wire.written == b""
+        look(slow, now + GRACE_SECONDS + 2)
+        return wire.written, slow.port
+
+    written, port = asyncio.run(work(LEAST_RATE))
+    assert written.startswith(b"HTTP/1.1 408 ") and port.held == 0
+    assert asyncio.run(work(3 * LEAST_RATE))[0] == b""
+
+
+def test_a_client_that_does_not_read_is_cut_off() -> None:
+    async def work(rate: float) -> str:
+        slow, wire, now = connection()
+        slow.data_received(b"GET /nothing HTTP/1.1\r\n\r\n")
+        wire.written = b"x" * 1_000_000
+        for second in range(1, 25):
+            wire.read = int(second * rate)
+            look(slow, now + second)
+        return wire.ended
+
+    assert asyncio.run(work(LEAST_RATE / 2)) == "aborted"
+    assert asyncio.run(work(LEAST_RATE * 2)) == ""
+
+
+def test_a_refused_client_may_send_for_a_while_and_not_for_ever() -> None:
+    async def work() -> tuple[str, str]:
+        slow, wire, now = connection()
+        slow.data_received(b"PUT / HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n")
+        assert wire.written.startswith(b"HTTP/1.1 413 ")
+        wire.read = len(wire.written)
+        for _ in range(8):
+            slow.data_received(b"x" * BODY_LIMIT)
+        early = wire.ended
+        look(slow, now + 60)
+        return early, wire.ended
+
+    assert asyncio.run(work()) == ("", "aborted")
+
+
+def test_the_largest_head_is_served() -> None:
+    head = b"GET " + KEY + b"k HTTP/1.1\r\nx: "
+    assert run(asked(head + b"a" * (HEAD_LIMIT - len(head) - 4) + b"\r\n\r\n")) == [404]
+    assert run(asked(head + b"a" * (HEAD_LIMIT - len(head) - 3) + b"\r\n\r\n")) == [431]
