@@ -198,6 +198,7 @@ def _stack(
         parameters=parameters or {},
         capabilities=capabilities,
         tags={
+            **config.tags,
             "opsctl:name": config.name,
             "opsctl:env": config.environment or "default",
             "opsctl:stack": kind,
