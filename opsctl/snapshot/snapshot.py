@@ -8,7 +8,7 @@ from typing import Literal, Self
 from opsctl.config.model import Config
 from opsctl.errors import AwsError
 from opsctl.snapshot.alarms import AlarmState
-from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.stacks import StackEvent, StackState
@@ -20,7 +20,7 @@ from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -128,6 +128,7 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
+    backups: tuple[Backup, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:
