@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from opsctl.aws.caller import Caller
 from opsctl.aws.faults import NotAws, fault
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_sts.client import STSClient
 
@@ -65,6 +67,7 @@ class Clients:
     # Without repetitions: the follower has its own, one layer only.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
+    secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -74,16 +77,19 @@ class Clients:
         region: str,
         *,
         account: str | None = None,
+        caller: Caller | None = None,
         patience: Patience | None = None,
         debug: Callable[[str], None] | None = None,
     ) -> None:
         self.region = region
+        self.caller = caller or Caller()
         self._open_session = open_session
         self._session = open_session()
         self._account = account
         self._patience = patience or Patience()
         self._debug = debug
         self._checked = account is None
+        self._who = ""
         # Neither making a client nor a cached_property is safe in several threads.
         self._making = threading.RLock()
         self._made: dict[tuple[str, bool], Any] = {}
@@ -96,6 +102,11 @@ class Clients:
             yield
         finally:
             self._patience = patience
+
+    def who(self) -> str:
+        """The caller's identity, an ARN."""
+        self._who = self._who or self.sts.get_caller_identity()["Arn"]
+        return self._who
 
     def renew(self) -> None:
         """Read the credentials again: somebody may have renewed them meanwhile."""
@@ -209,6 +220,7 @@ def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: 
 def connect(
     aws: "Aws",
     *,
+    caller: Caller | None = None,
     patience: Patience | None = None,
     debug: Callable[[str], None] | None = None,
 ) -> Clients:
@@ -225,7 +237,14 @@ def connect(
             hint="set `aws.region` in the config or AWS_REGION; without an account: "
             'eval "$(opsctl sandbox env)"',
         )
-    return Clients(partial(_open, aws), region, account=aws.account, patience=patience, debug=debug)
+    return Clients(
+        partial(_open, aws),
+        region,
+        account=aws.account,
+        caller=caller,
+        patience=patience,
+        debug=debug,
+    )
 
 
 def _open(aws: "Aws") -> "Session":

@@ -38,6 +38,7 @@ GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
   --set KEY=VALUE    One value of the config for this run: --set db.port=6380
+  --why TEXT         Said to whoever finds the stack locked, and in the history
   --json             One JSON object a line on stdout
   --plain            Plain lines: no colour, no cursor movement
   --debug            Name every AWS call on stderr; secrets stay masked

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opsctl.snapshot.read import Reader
 
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
-_VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env"}
+_VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
@@ -38,6 +38,7 @@ class Invocation:
         environment: str | None,
         environ: Mapping[str, str],
         overrides: Sequence[str] = (),
+        why: str = "",
         json: bool = False,
         plain: bool = False,
         debug: bool = False,
@@ -46,6 +47,7 @@ class Invocation:
         self.environment = environment
         self.environ = environ
         self.overrides = tuple(overrides)
+        self.why = why
         self.debug = debug
         # Whether exit code 2 says that something would change, and so not that the config is bad.
         self.planning = False
@@ -77,6 +79,7 @@ class Invocation:
             environment=values.get("env") or environ.get("OPSCTL_ENV") or None,
             environ=environ,
             overrides=overrides,
+            why=values.get("why", ""),
             **flags,
         )
         return invocation, rest
@@ -115,9 +118,11 @@ class Invocation:
     @cached_property
     def clients(self) -> "Clients":
         from opsctl import aws
+        from opsctl.cli import process
 
         return aws.connect(
             self.config.aws,
+            caller=process.caller(self.why),
             patience=aws.Patience(tell=self._tell_silence),
             debug=self.console.debug if self.debug else None,
         )

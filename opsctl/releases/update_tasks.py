@@ -131,7 +131,7 @@ class Release:
 
     def _settled(self) -> Procedure[StackState]:
         """The ecs stack, once nobody else is changing it."""
-        state = yield from change.settle(self._clients, "ecs", join=rolling.join)
+        state = yield from change.settle(self._clients, "ecs", follow=rolling.join)
         if state is None or not state.exists:
             raise OpsError(f"there is no stack `{self._config.system}-ecs`", hint="opsctl ecs up")
         return state

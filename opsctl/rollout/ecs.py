@@ -9,7 +9,7 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, definition, remove
+from opsctl.stacks import change, definition, join, remove
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def up(
 
 def _replaces(config: Config, service: Stack) -> Procedure[bool]:
     """Yield which instances would go after this change; True when some would."""
-    state = yield from change.describe("ecs")
+    state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return False
     image = service.parameters["AmiId"] or ""
@@ -87,7 +87,7 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
 
 def _require_removable(clients: "Clients") -> Procedure[None]:
     """CloudFormation would come to the load balancer when the service is already gone."""
-    state = yield from change.describe("ecs")
+    state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return
     for one in stacks.resources(clients.cloudformation, state.id):

@@ -18,7 +18,7 @@ from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, Watch, Wave
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change
+from opsctl.stacks import join as joining
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation
@@ -122,7 +122,7 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
     now = yield from look_at(LOOK)
     operation = Operation.of(state)
     if state.status != "UPDATE_IN_PROGRESS":
-        ended = yield from change.run(clients, operation)
+        ended = yield from joining.run(clients, operation)
         return ended.outcome
     # What stopped before we came is news.
     goal = Goal.from_now(state.parameters.get("Image", ""), now).seen(now)
@@ -147,7 +147,7 @@ def _follow_stack(
     both: StackRoll,
     act: Callable[[Watch, Snapshot], Iterable[Wave]],
 ) -> Procedure[StackRoll]:
-    undo = change.Undo(clients, both.operation)
+    undo = joining.Undo(clients, both.operation)
     both = yield from follow(
         both,
         subject=f"`{both.operation.stack}` is being changed",

@@ -17,7 +17,9 @@ from opsctl.snapshot import (
     cache,
     instances,
     lines,
+    locks,
     parameters,
+    releases,
     service,
     stacks,
     subnets,
@@ -29,6 +31,8 @@ from opsctl.snapshot import (
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
@@ -93,6 +97,9 @@ class _Reading:
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
             "backups": ((), self._backups),
+            "locks": ((), self._locks),
+            "releases": ((), self._releases),
+            "revisions": ((), self._revisions),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -170,6 +177,19 @@ class _Reading:
     def _backups(self) -> tuple[Backup, ...]:
         elasticache, replicated = self.clients.elasticache, self.names.replicated
         return cache.backups(elasticache, self.names.cache, replicated=replicated)
+
+    def _locks(self) -> dict[Kind, Lock]:
+        names, system = self.names.stacks, self.names.system
+        read = partial(locks.read, self.clients.ssm, system)
+        kept = together([partial(read, names[kind]) for kind in self.look.stacks])
+        return {kind: all[-1] for kind, all in zip(self.look.stacks, kept, strict=True) if all}
+
+    def _releases(self) -> tuple[Release, ...]:
+        look = self.look
+        return releases.read(self.clients.ssm, self.names.system, look.releases, look.numbers)
+
+    def _revisions(self) -> tuple[TaskDefinition, ...]:
+        return task_definitions.newest(self.clients.ecs, self.names.family)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

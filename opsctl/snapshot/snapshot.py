@@ -10,6 +10,8 @@ from opsctl.errors import AwsError
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
@@ -20,7 +22,8 @@ from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
+    "backups", "locks", "releases", "revisions",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -38,6 +41,7 @@ class Names:
     stacks: Mapping[Kind, str]
     cluster: str
     service: str
+    family: str
     cache: str
     replicated: bool
     alarms: str
@@ -54,6 +58,7 @@ class Names:
             stacks={kind: f"{config.system}-{kind}" for kind in KINDS},
             cluster=config.ecs.cluster_name,
             service=config.ecs.service_name,
+            family=config.ecs.task_definition_name,
             cache=config.db.name,
             replicated=config.db.kind == "replication_group",
             alarms=f"{config.system}-",
@@ -68,7 +73,8 @@ class Look:
 
     `events_of` is the id of a stack whose events after the one with the id `after` are read.
     `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
-    are names that a template asks for.
+    are names that a template asks for. `releases` is how many of the newest are read, beside those
+    of these `numbers`.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -77,6 +83,8 @@ class Look:
     after: str | None = None
     group: str = ""
     wanted: tuple[Named, ...] = ()
+    releases: int = 10
+    numbers: tuple[int, ...] = ()
 
     def __or__(self, other: "Look") -> "Look":
         """Both at once; events, group and wanted names are those of the one that names some."""
@@ -88,6 +96,8 @@ class Look:
             named.after,
             self.group or other.group,
             self.wanted or other.wanted,
+            max(self.releases, other.releases),
+            tuple(sorted({*self.numbers, *other.numbers})),
         )
 
 
@@ -107,7 +117,8 @@ class Snapshot:
     """What was looked at. A part that is not in `look` is empty, and says nothing.
 
     `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
-    of stopped tasks that ended by themselves, by task id, oldest line first.
+    of stopped tasks that ended by themselves, by task id, oldest line first. `locks` holds the
+    newest of each stack, closed or not; `releases` are oldest first, `revisions` newest first.
     """
 
     at: datetime
@@ -129,6 +140,9 @@ class Snapshot:
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
     backups: tuple[Backup, ...] = ()
+    locks: Mapping[Kind, Lock] = field(default_factory=dict)
+    releases: tuple[Release, ...] = ()
+    revisions: tuple[TaskDefinition, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

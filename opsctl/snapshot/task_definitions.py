@@ -1,7 +1,12 @@
 """What a task definition asks for. A revision never changes, so it is read once."""
 
+import heapq
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
@@ -44,6 +49,23 @@ class TaskDefinition:
 
 def describe(ecs: "ECSClient", arn: str) -> TaskDefinition:
     return _definition(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
+
+
+def newest(ecs: "ECSClient", family: str, *, count: int = 12) -> tuple[TaskDefinition, ...]:
+    """The family's newest revisions, newest first.
+
+    CloudFormation deregisters the revision that it replaces, and ECS still describes that one.
+    """
+    list_pages = ecs.get_paginator("list_task_definitions").paginate
+    arns: list[str] = []
+    for status in ("ACTIVE", "INACTIVE"):
+        pages = list_pages(familyPrefix=family, status=status, sort="DESC")
+        listed = (arn for page in pages for arn in page["taskDefinitionArns"])
+        # A prefix takes in other families, too.
+        own = (arn for arn in listed if arn.rpartition("/")[2].rpartition(":")[0] == family)
+        arns += islice(own, count)
+    last = heapq.nlargest(count, arns, key=lambda arn: int(arn.rpartition(":")[2]))
+    return tuple(together([partial(describe, ecs, arn) for arn in last]))
 
 
 def _definition(definition: "TaskDefinitionTypeDef") -> TaskDefinition:

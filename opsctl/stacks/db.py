@@ -12,7 +12,7 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition
+from opsctl.stacks import change, definition, join
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def up(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Pr
 
 
 def _desired(config: Config, snapshot: str | None) -> Procedure[Stack]:
-    state = yield from change.describe("db")
+    state = yield from join.describe("db")
     if snapshot is None and _is_new(config.db, state):
         snapshot = ""  # the one that the cache before it began with is not this one's
     return definition.db(config, snapshot)
