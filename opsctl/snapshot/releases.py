@@ -5,7 +5,9 @@ A release is `/opsctl/SYSTEM/releases/NUMBER`, written before its first change; 
 spares the reader a walk through all of them.
 """
 
+import base64
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -89,6 +91,19 @@ class Release:
         return self.who.rpartition("/")[2] or self.who.rpartition(":")[2]
 
 
+def packed(text: str) -> str:
+    """A text as it stands in a value of 4 KB."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> str:
+    """'' for what was not packed by opsctl."""
+    try:
+        return zlib.decompress(base64.b64decode(text)).decode()
+    except (ValueError, zlib.error):
+        return ""
+
+
 def path(system: str, number: int | None = None) -> str:
     folder = f"/opsctl/{system}/releases"
     return folder if number is None else f"{folder}/{number:06}"
@@ -160,7 +175,7 @@ def _releases(system: str, kept: Mapping[str, Parameter]) -> dict[int, Release]:
 # The fields of the two values, by their kind: what another version wrote may lack or add some.
 _TEXTS = (
     *("token", "who", "host", "process", "command", "why", "environment", "image", "commit"),
-    *("content", "base", "caddyfile", "caddyfile_text", "config", "operation"),
+    *("content", "base", "caddyfile", "config", "operation"),
     *("before", "before_definition", "before_deployment"),
 )
 _COUNTS = ("cpu", "memory", "desired", "back_to")
@@ -172,7 +187,9 @@ def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release
     fields = opened.fields
     values: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
     values |= {name: fields[name] for name in _COUNTS if isinstance(fields.get(name), int)}
-    values |= {name: fields[name] for name in _MAPPINGS if isinstance(fields.get(name), dict)}
+    for name in _MAPPINGS:
+        if isinstance(fields.get(name), dict):
+            values[name] = {str(key): str(value) for key, value in fields[name].items()}
     begun = parameters.when(fields["begun"]) if "begun" in fields else opened.modified
     if ended is not None:
         values |= {name: str(ended.fields[name]) for name in _ENDS if name in ended.fields}
@@ -184,6 +201,7 @@ def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release
         number,
         begun or parameters.when(""),
         dirty=fields.get("dirty") is True,
+        caddyfile_text=unpacked(str(fields.get("caddyfile_text", ""))),
         changed=tuple(map(str, fields.get("changed") or ())),
         **values,
     )

@@ -22,8 +22,8 @@ class AlreadyExists(ClientError):
     pass
 
 
-class Killed(BaseException):
-    """The process was killed at this call: with -9, so that nothing cleans up."""
+class Killed(Exception):
+    """The process was killed at this call: with -9, so that no call of it comes any more."""
 
 
 def refused(code: str, operation: str = "PutParameter") -> ClientError:
@@ -100,6 +100,30 @@ class Ssm:
         self.before(operation)
 
 
+class Hooked:
+    """One writer's own way to the common store."""
+
+    def __init__(self, ssm: Ssm, hook: Callable[[str], None]) -> None:
+        self._ssm, self._hook = ssm, hook
+        # What one writer reads side by side comes one after another here.
+        self._one = threading.Lock()
+
+    def now(self) -> datetime:
+        return self._ssm.time
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._ssm, name)
+        if name in ("exceptions", "values"):
+            return attribute
+
+        def call(**parameters: Any) -> Any:
+            with self._one:
+                self._hook(name)
+                return attribute(**parameters)
+
+        return attribute if name == "get_paginator" else call
+
+
 class Writer:
     """What stands where `opsctl.aws.Clients` stands, for one of several writers."""
 
@@ -133,6 +157,7 @@ class Turns:
         self.condition = threading.Condition()
         self.waiting: dict[int, bool] = {}
         self.done: set[int] = set()
+        self.dead: set[int] = set()
         self.turn: int | None = None
         self.steps: dict[int, int] = {}
         self.results: dict[int, Any] = {}
@@ -161,6 +186,8 @@ class Turns:
             self.condition.notify_all()
 
     def _step(self, number: int) -> None:
+        if number in self.dead:
+            raise Killed
         with self.condition:
             self.waiting[number] = True
             self.turn = None if self.turn == number else self.turn
@@ -170,6 +197,7 @@ class Turns:
             self.waiting[number] = False
         self.steps[number] = self.steps.get(number, 0) + 1
         if self.kill.get(number) == self.steps[number]:
+            self.dead.add(number)
             raise Killed
 
     def _give_turns(self, count: int) -> None:

@@ -14,25 +14,7 @@ from opsctl.procedure import Notice
 from opsctl.snapshot import locks
 from opsctl.stacks import lock
 from tests.opsctl.snapshots import START, Driven
-from tests.opsctl.ssm import Killed, Ssm, Turns, Writer, refused
-
-
-class Hooked:
-    """One writer's own way to the common store."""
-
-    def __init__(self, ssm: Ssm, hook: Callable[[str], None]) -> None:
-        self._ssm, self._hook = ssm, hook
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._ssm, name)
-        if name in ("exceptions", "values"):
-            return attribute
-
-        def call(**parameters: Any) -> Any:
-            self._hook(name)
-            return attribute(**parameters)
-
-        return attribute if name == "get_paginator" else call
+from tests.opsctl.ssm import Hooked, Killed, Ssm, Turns, Writer, refused
 
 
 def take(ssm: Any, name: str = "ann", **options: Any) -> lock.Held:
@@ -176,7 +158,7 @@ def test_no_two_ever_hold_it_at_once_in_whatever_order_they_come(
     def writer(number: int) -> Callable[[Callable[[str], None]], str]:
         def work(hook: Callable[[str], None]) -> str:
             try:
-                held = take(cast(Any, _Clock(ssm, hook)), f"w{number}")
+                held = take(cast(Any, Hooked(ssm, hook)), f"w{number}")
             except Busy:
                 return "busy"
             inside.add(number)
@@ -191,8 +173,3 @@ def test_no_two_ever_hold_it_at_once_in_whatever_order_they_come(
     results = Turns(order, kill).run(*(writer(number) for number in range(3)))
     assert all(len(one) == 1 for one in worst), worst
     assert all(one in ("busy", "done") or isinstance(one, Killed) for one in results.values())
-
-
-class _Clock(Hooked):
-    def now(self) -> Any:
-        return self._ssm.time
