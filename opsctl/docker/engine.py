@@ -1,7 +1,6 @@
-"""The door to the Docker engine: nothing else but the sandbox imports the docker SDK.
+"""The Docker engine through the SDK: the classic builder, which every engine has, and the push.
 
-The SDK speaks to the classic builder, which every engine has. What the engine says wrong inside
-a 200 stream is raised here, with the last lines of its own output.
+What the engine says wrong in a 200 stream is raised here, with the last lines of its own output.
 """
 
 import os
