@@ -26,10 +26,13 @@ def update_tasks(
     yes: Yes = False,
     dry_run: DryRun = False,
     image: Annotated[
-        str | None, typer.Option(metavar="REF", help="Roll this digest or tag; build nothing.")
+        str | None, typer.Option(metavar="REF", help="Roll this image; build nothing.")
     ] = None,
     no_build: Annotated[
         bool, typer.Option(help="Only an image that the registry already has.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Build again although the registry has this content.")
     ] = False,
     strategy: Annotated[
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
@@ -39,7 +42,9 @@ def update_tasks(
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation, console = opened(context), opened(context).console
-    options = Options(image, no_build, force, strategy, _timeout(timeout))
+    if rebuild and (no_build or image is not None):
+        raise ConfigError("--rebuild builds an image", hint="leave out --image and --no-build")
+    options = Options(image, no_build, rebuild, force, strategy, _timeout(timeout))
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (ImageScreen(console), StackScreen(console), RolloutScreen(console))
     if dry_run:

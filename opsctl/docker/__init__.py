@@ -2,14 +2,13 @@
 
 from opsctl.docker.engine import (
     Engine,
-    Progress,
-    PushBroken,
-    TagTaken,
     address,
     connect,
     included,
     reach,
 )
+from opsctl.docker.progress import Progress
+from opsctl.docker.push_errors import PushBroken, TagTaken
 
 __all__ = [
     "Engine",

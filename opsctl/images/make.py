@@ -34,12 +34,14 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class ImageEvent:
-    phase: Literal["build", "push"]
+    phase: Literal["build", "push", "copy"]
     progress: Progress
 
 
-def tags(context: Context, revision: Revision) -> Tags:
-    return Tags(f"content-{context.digest[:32]}", f"{revision}-{context.digest[:8]}")
+def tags(context: Context, revision: Revision, *, mark: str = "") -> Tags:
+    """`mark` makes them new for content that was built before: tags are immutable."""
+    end = f"-{mark}" if mark else ""
+    return Tags(f"content-{context.digest[:32]}{end}", f"{revision}-{context.digest[:8]}{end}")
 
 
 def labels(
@@ -50,6 +52,7 @@ def labels(
         "org.opencontainers.image.revision": str(revision),
         "io.opsctl.commit": revision.commit,
         "io.opsctl.content": context.digest,
+        "io.opsctl.base": context.base,
         "io.opsctl.config": config,
         "io.opsctl.caddyfile": caddyfile,
     }
@@ -64,8 +67,13 @@ def build(
     labels: Mapping[str, str],
     commit: str,
     architecture: str,
+    pull: bool = False,
+    fresh: bool = False,
 ) -> Iterator[ImageEvent]:
-    """Build `reference`. Raises DockerError when the instances could not run the result."""
+    """Build `reference`. Raises DockerError when the instances could not run the result.
+
+    `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
+    """
     wanted = _ARCHITECTURES.get(architecture, architecture)
     with context.archive() as archive:
         built = ""
@@ -78,6 +86,8 @@ def build(
             build_args={"COMMIT": commit or "unknown", **image.build_args},
             platform=image.platform or f"linux/{wanted}",
             network=image.network,
+            pull=pull,
+            fresh=fresh,
         ):
             built = progress.result or built
             yield ImageEvent("build", progress)

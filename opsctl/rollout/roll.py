@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
+from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
 from opsctl.rollout import reach, room, stop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
@@ -23,6 +23,7 @@ from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation
 from opsctl.stacks.plan import Planning
+from opsctl.stacks.template import read as read_template
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -33,6 +34,9 @@ _BEFORE = LOOK | Look(frozenset({"instances"}), ())
 _OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
 _NEVER = datetime.max
+_DECLINED = Outcome("cancelled", "nothing was rolled")
+# Told of the last look, and of the change set that is executed next: under the lock, in the ledger.
+Begin: TypeAlias = Callable[[Snapshot, str], Procedure[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +83,37 @@ def roll(
     order: Order,
     *,
     agreed: bool = False,
+    begin: Begin | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
     """Do what `plan` says, follow it to its end, and ask the service. `agreed` asks nobody."""
-    question = f"roll `{config.ecs.service_name}`?"
     act = partial(_waves, clients, order, plan)
-    if plan.way == "nothing":
+    way = plan.way
+    if way == "nothing":
         return Outcome("no-changes")
-    if plan.way == "stack":
-        with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
-            yield planned.plan
-            _refuse_more(planned.plan)
-            if not agreed and not (yield from ask(question)):
-                return Outcome("cancelled", "nothing was rolled")
-            watch = yield from _begin(order)
-            operation = planned.begin()
-        both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
-        watch = both.watch
-        if both.late or not _is_good(both):
-            return (yield from _failed(both))
-    elif plan.way == "deployment":
-        if not agreed and not (yield from ask(question)):
-            return Outcome("cancelled", "nothing was rolled")
-        watch = yield from _begin(order, forced=True)
+    if way == "stack":
+        stack = yield from _stack_to(clients, state, plan, sleep)
+        with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
+            if planned.plan.is_empty:
+                way = "deployment"  # the stack asks for it, and the service has something else
+            else:
+                yield planned.plan
+                _refuse_more(planned.plan)
+                if not agreed and not (yield from _agree(config)):
+                    return _DECLINED
+                watch = yield from _begin(order, begin, planned.plan.change_set)
+                operation = planned.begin()
+        if way == "stack":
+            both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
+            watch = both.watch
+            if both.late or not _is_good(both):
+                return (yield from _failed(both))
+    if way == "deployment":
+        if not agreed and not (yield from _agree(config)):
+            return _DECLINED
+        watch = yield from _begin(order, begin, forced=True)
         _force(clients, config, state, plan)
-    else:
+    elif way == "follow":
         watch = yield from _begin(order)
     return (yield from _verify(watch, act, sleep))
 
@@ -112,7 +122,8 @@ def preview(
     clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
 ) -> Procedure[None]:
     """Yield what the ecs stack's change set would be."""
-    with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
+    stack = yield from _stack_to(clients, state, plan, sleep)
+    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         yield planned.plan
         _refuse_more(planned.plan)
 
@@ -135,9 +146,17 @@ def _is_good(both: StackRoll) -> bool:
     return both.operation.over and both.operation.outcome.good
 
 
-def _begin(order: Order, *, forced: bool = False) -> Procedure[Watch]:
+def _agree(config: Config) -> Procedure[bool]:
+    return (yield from ask(f"roll `{config.ecs.service_name}`?"))
+
+
+def _begin(
+    order: Order, begin: Begin | None = None, change_set: str = "", *, forced: bool = False
+) -> Procedure[Watch]:
     """The last look before the change: what is there now is no news."""
     now = yield from look_at(LOOK)
+    if begin is not None:
+        yield from begin(now, change_set)
     goal = Goal.from_now(order.image, now, forced=forced)
     return Watch(goal, now, now.at + order.timeout)
 
@@ -223,22 +242,48 @@ def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan
     )
 
 
-def _stack(state: StackState, plan: RollPlan) -> Stack:
-    """The ecs stack as it is, with these parameters."""
-    kept: dict[str, str | None] = dict.fromkeys(state.parameters)
+def _stack_to(
+    clients: "Clients", state: StackState, plan: RollPlan, sleep: Sleep
+) -> Procedure[Stack]:
+    """The ecs stack as the plan asks for it.
+
+    A template that would change more than the tasks waits for `ecs up`, and the image does not.
+    """
+    if not plan.template or not plan.parameters:
+        return _stack(state, plan, plan.template)
+    whole = _stack(state, plan, plan.template)
+    with Planning(clients, whole, state, bucket=None, sleep=sleep) as planned:
+        others = _others(planned.plan)
+    if not others:
+        return whole
+    yield Notice(
+        "the environment stays as it is, because opsctl.yaml changes more of the stack "
+        f"({', '.join(others)}); to bring all of it there: opsctl ecs up",
+        warning=True,
+    )
+    return _stack(state, plan, "")
+
+
+def _stack(state: StackState, plan: RollPlan, template: str) -> Stack:
+    """The ecs stack as it is, with these parameters, and with this template unless it is ''."""
+    known = read_template(template).get("Parameters", {}) if template else state.parameters
+    kept: dict[str, str | None] = {key: None for key in known if key in state.parameters}
     return Stack(
         name=state.name,
         kind="ecs",
-        template="",
+        template=template,
         parameters={**kept, **plan.parameters},
         capabilities=("CAPABILITY_NAMED_IAM",),
         tags=state.tags,
     )
 
 
+def _others(plan: Plan) -> list[str]:
+    return [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
+
+
 def _refuse_more(plan: Plan) -> None:
-    others = [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
-    if others:
+    if others := _others(plan):
         raise OpsError(
             f"this would change more than the tasks: {', '.join(others)}",
             hint="first: opsctl ecs up, then: opsctl update-tasks",

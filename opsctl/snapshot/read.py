@@ -15,11 +15,13 @@ from opsctl.errors import AwsError
 from opsctl.snapshot import (
     alarms,
     cache,
+    image_users,
     instances,
     lines,
     locks,
     parameters,
     releases,
+    secret_versions,
     service,
     stacks,
     subnets,
@@ -33,6 +35,7 @@ from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
@@ -100,6 +103,8 @@ class _Reading:
             "locks": ((), self._locks),
             "releases": ((), self._releases),
             "revisions": ((), self._revisions),
+            "secret_versions": ((), self._secret_versions),
+            "image_users": ((), self._image_users),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -190,6 +195,12 @@ class _Reading:
 
     def _revisions(self) -> tuple[TaskDefinition, ...]:
         return task_definitions.newest(self.clients.ecs, self.names.family)
+
+    def _secret_versions(self) -> tuple[SecretVersion, ...]:
+        return secret_versions.read(self.clients, self.names.secrets)
+
+    def _image_users(self) -> frozenset[str]:
+        return image_users.read(self.clients.ecs)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

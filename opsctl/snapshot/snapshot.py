@@ -12,6 +12,7 @@ from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
@@ -21,9 +22,9 @@ from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
 
 Part = Literal[
-    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
-    "backups", "locks", "releases", "revisions",
+    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener", "instances",
+    "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups", "locks",
+    "releases", "revisions", "secret_versions", "image_users",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -47,6 +48,7 @@ class Names:
     alarms: str
     subnets: tuple[str, ...] = ()
     image_parameter: str = ""
+    secrets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -64,6 +66,9 @@ class Names:
             alarms=f"{config.system}-",
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
+            secrets=tuple(
+                dict.fromkeys([*config.ecs.secrets.values(), *config.secrets.values.values()])
+            ),
         )
 
 
@@ -119,6 +124,7 @@ class Snapshot:
     `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
     of stopped tasks that ended by themselves, by task id, oldest line first. `locks` holds the
     newest of each stack, closed or not; `releases` are oldest first, `revisions` newest first.
+    `image_users` are the images that anything in the account's ECS names.
     """
 
     at: datetime
@@ -143,6 +149,8 @@ class Snapshot:
     locks: Mapping[Kind, Lock] = field(default_factory=dict)
     releases: tuple[Release, ...] = ()
     revisions: tuple[TaskDefinition, ...] = ()
+    secret_versions: tuple[SecretVersion, ...] = ()
+    image_users: frozenset[str] = frozenset()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

@@ -8,6 +8,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, look_at
 from opsctl.snapshot import stacks
+from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.taken import Named
@@ -88,16 +89,16 @@ def _up(
 
 
 def settle(
-    clients: "Clients", kind: Kind, *, follow: join.Join | None = None
+    clients: "Clients", kind: Kind, *, follow: join.Join | None = None, own: Lock | None = None
 ) -> Procedure[StackState | None]:
     """The stack in a state that takes a change; None when there is none (any more).
 
     What runs is joined to its end, by `follow`; one that failed ends the command, with its cause.
-    Raises OpsError for a stack that is not ours.
+    `own` is a lock that this command has. Raises OpsError for a stack that is not ours.
     """
     clients.check_account()
     while True:
-        state = yield from join.free(clients, kind, join=follow)
+        state = yield from join.free(clients, kind, join=follow, own=own)
         if state is None or not state.exists:
             return state
         if state.status in states.DEAD:

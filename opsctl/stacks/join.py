@@ -41,19 +41,26 @@ def describe(kind: Kind) -> Procedure[StackState | None]:
 
 
 def free(
-    clients: "Clients", kind: Kind, *, join: Join | None = None, good: bool = True
+    clients: "Clients",
+    kind: Kind,
+    *,
+    join: Join | None = None,
+    good: bool = True,
+    own: Lock | None = None,
 ) -> Procedure[StackState | None]:
     """The stack once nobody else is changing it; None when there is none.
 
     What runs is joined to its end; with `good` one that failed ends the command, with its cause.
-    A lock is waited for. Raises OpsError for a stack that is not ours, and for a lock that nobody
-    renews.
+    A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not ours,
+    and for a lock that nobody renews.
     """
     told: set[int] = set()
     while True:
         now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
         state = now.require("stacks").stacks.get(kind)
         held = now.locks.get(kind)
+        if held is not None and own is not None and held.token == own.token:
+            held = None
         if state is not None and state.exists:
             states.require_ours(state)
         if state is not None and state.in_progress:

@@ -54,22 +54,8 @@ class Held:
                 _quietly(lambda: close(self._clients, self._system, lock, now=self._now()))
 
     def renewed(self, procedure: Procedure[R]) -> Procedure[R]:
-        """Pass on all that the procedure yields, and renew the lock while it is driven."""
-        step: Callable[[], object] = partial(next, procedure)
-        with closing(procedure):
-            while True:
-                try:
-                    item = step()
-                except StopIteration as stop:
-                    result: R = stop.value
-                    return result
-                self.renew()
-                try:
-                    answer = yield item
-                except Exception as error:
-                    step = partial(procedure.throw, error)
-                else:
-                    step = partial(procedure.send, answer)
+        """Renew the lock while the procedure is driven."""
+        return (yield from watched(procedure, self.renew))
 
     def renew(self) -> None:
         now = self._now()
@@ -79,6 +65,25 @@ class Held:
         name = locks.path(self._system, self.lock.stack, self.lock.number)
         with self._clients.briefly():
             _quietly(lambda: _put(self._clients, name, _value(self.lock, now), again=True))
+
+
+def watched(procedure: Procedure[R], each: Callable[[], None]) -> Procedure[R]:
+    """Pass on all that the procedure yields, and call `each` before every item."""
+    step: Callable[[], object] = partial(next, procedure)
+    with closing(procedure):
+        while True:
+            try:
+                item = step()
+            except StopIteration as stop:
+                result: R = stop.value
+                return result
+            each()
+            try:
+                answer = yield item
+            except Exception as error:
+                step = partial(procedure.throw, error)
+            else:
+                step = partial(procedure.send, answer)
 
 
 def take(

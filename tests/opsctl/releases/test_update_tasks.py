@@ -99,8 +99,15 @@ class Engine:
         self.ecr.tags[tag] = DIGEST
         yield Progress("pushed", result=DIGEST)
 
+    def local_digests(self, image: str) -> tuple[str, ...]:
+        return ()
+
+    def registry_digest(self, image: str) -> str:
+        return ""
+
     def close(self) -> None:
-        self.done.append("close")
+        if self.done:
+            self.done.append("close")
 
 
 @pytest.fixture
