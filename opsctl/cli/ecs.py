@@ -7,8 +7,10 @@ import typer
 from opsctl.cli import moments, stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.outcome import Outcome
+from opsctl.releases import ecs as releasing
 from opsctl.rollout import ecs, roll_instances
 from opsctl.rollout import scale as scaling
 
@@ -45,8 +47,10 @@ def up(
         return plan(context, new_ami, imports)
     invocation = opened(context)
     invocation.warn()
-    procedure = ecs.up(invocation.clients, invocation.config, new_image=new_ami, imports=imports)
-    stack.change(invocation, procedure, Answers(yes, confirm or ()))
+    clients, config = invocation.clients, invocation.config
+    procedure = releasing.up(clients, config, new_image=new_ami, imports=imports)
+    releases = ReleasesScreen(invocation.console)
+    stack.change(invocation, procedure, Answers(yes, confirm or ()), releases)
     return stack.status(invocation, "ecs")
 
 

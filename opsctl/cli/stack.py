@@ -4,6 +4,7 @@ from opsctl.cli.options import Invocation
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.instances import InstancesScreen
 from opsctl.cli.screens.plan import PlanScreen
+from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure
@@ -18,10 +19,12 @@ def plan(invocation: Invocation, procedure: Procedure[bool]) -> int:
     return 2 if run(invocation, procedure, *screens) else 0
 
 
-def change(invocation: Invocation, procedure: Procedure[Outcome], answers: Answers) -> int:
+def change(
+    invocation: Invocation, procedure: Procedure[Outcome], answers: Answers, *more: Screen
+) -> int:
     """Raises the error of an outcome that is not good."""
     console = invocation.console
-    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console))
+    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console), *more)
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
     return 0

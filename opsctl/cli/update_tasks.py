@@ -9,6 +9,7 @@ from opsctl.cli.options import DryRun, Yes, group, opened
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
+from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.config.duration import parse_duration
@@ -16,6 +17,8 @@ from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
 from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
+
+Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
 
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
@@ -38,15 +41,20 @@ def update_tasks(
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
     ] = Strategy.ROLLING,
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
-    timeout: Annotated[str, typer.Option(help="How long the whole roll may take.")] = "20m",
+    timeout: Timeout = "20m",
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation, console = opened(context), opened(context).console
     if rebuild and (no_build or image is not None):
         raise ConfigError("--rebuild builds an image", hint="leave out --image and --no-build")
-    options = Options(image, no_build, rebuild, force, strategy, _timeout(timeout))
+    options = Options(image, no_build, rebuild, force, strategy, duration(timeout))
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
-    screens = (ImageScreen(console), StackScreen(console), RolloutScreen(console))
+    screens = (
+        ReleasesScreen(console),
+        ImageScreen(console),
+        StackScreen(console),
+        RolloutScreen(console),
+    )
     if dry_run:
         plan = PlanScreen(console, data=True)
         return 2 if run(invocation, release.preview(), plan, *screens) else 0
@@ -57,7 +65,7 @@ def update_tasks(
     return 0
 
 
-def _timeout(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -73,6 +73,7 @@ class Plan:
     image: ReleaseImage
     making: Making
     difference: Difference
+    now: Snapshot
 
 
 class Release:
@@ -122,16 +123,23 @@ class Release:
     def preview(self) -> Procedure[bool]:
         """What `run` would do; True when something would change. Writes nothing."""
         state = yield from self._settled()
-        plan = yield from self._planned(state, write=False)
+        plan = yield from self._planned(write=False)
         order = self._order(plan, plan.image.reference or plan.image.target)
         roll = yield from rolling.look(self._config, state, order)
         if plan.making is None and roll.way == "stack":
             yield from rolling.preview(self._clients, state, roll, sleep=self._sleep)
         return plan.making is not None or roll.way != "nothing"
 
+    def compare(self, before: releases.Release | None) -> Procedure[Difference]:
+        """This directory against a release, or against what runs. Writes nothing."""
+        plan = yield from self._planned(write=False, quiet=True)
+        if before is None:
+            return plan.difference
+        return self._difference(plan.now, before, plan.release)
+
     def _release(self) -> Procedure[Outcome]:
         state = yield from self._settled()
-        plan = yield from self._planned(state, write=True)
+        plan = yield from self._planned(write=True)
         self._image = plan.image
         if plan.making is not None:
             # The arithmetic and the question come before minutes of building.
@@ -201,7 +209,7 @@ class Release:
             raise OpsError(f"there is no stack `{self._config.system}-ecs`", hint="opsctl ecs up")
         return state
 
-    def _planned(self, state: StackState, *, write: bool) -> Procedure[Plan]:
+    def _planned(self, *, write: bool, quiet: bool = False) -> Procedure[Plan]:
         """What would be released, and what that changes; nothing is built or rolled yet."""
         now = yield from look_at(facts.LOOK)
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
@@ -213,9 +221,8 @@ class Release:
             image, making = self._named(repository, self._options.image)
             release = facts.of_image(release, image.reference or image.target, known)
         else:
-            release, image, making = yield from self._own(
-                now, release, live, known, repository, write=write
-            )
+            own = self._own(now, release, live, known, repository, write=write)
+            release, image, making = yield from own
         back = self._options.back_to
         if back is not None:
             # Of this directory nothing is released: what runs keeps its environment.
@@ -223,9 +230,10 @@ class Release:
             release = facts.of_image(kept, image.reference, known)
             release = replace(release, back_to=back.number, environment=back.environment)
         found = self._difference(now, live, release)
-        yield found
-        yield image
-        return Plan(replace(release, changed=found.reasons), image, making, found)
+        if not quiet:
+            yield found
+            yield image
+        return Plan(replace(release, changed=found.reasons), image, making, found, now)
 
     def _difference(
         self, now: Snapshot, live: releases.Release, release: releases.Release

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.rollout.plan import RollPlan
@@ -96,6 +97,7 @@ class RolloutScreen(Screen):
         outcome, image = result.outcome, result.image
         self._console.emit(
             "release",
+            number=result.number or None,
             outcome=outcome.kind,
             reason=outcome.reason,
             image=image.reference or None,
@@ -103,7 +105,7 @@ class RolloutScreen(Screen):
             seconds=result.seconds,
         )
         if outcome.kind == "no-changes":
-            self._console.say("nothing to roll: these tasks already run, and are healthy")
+            self._console.say(f"nothing to roll; {SAME}")
         elif outcome.kind == "deployed":
             self._console.say(f"deployed: {image.reference}")
 
