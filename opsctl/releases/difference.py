@@ -10,6 +10,7 @@ from opsctl.snapshot.releases import Release
 Topic: TypeAlias = Literal[
     "commits", "image", "base", "Caddyfile", "environment", "secrets", "stack", "drift", "unread"
 ]
+OLDER = "an older version"  # of a secret, when nobody wrote down which
 _SHORT = 12  # characters of a commit or a hash
 
 
@@ -111,9 +112,8 @@ def _caddyfile(before: Release, after: Release) -> Iterable[Changed]:
 
 
 def _names(before: Mapping[str, str], after: Mapping[str, str]) -> Iterable[Changed]:
-    ignored = {"AWS_REGION"}  # the template's own
-    names = [name for name in sorted({*before, *after}) if name not in ignored]
-    words = [_word(name, before, after) for name in names if before.get(name) != after.get(name)]
+    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    words = [_word(name, before, after) for name in names]
     if words:
         yield Changed("environment", ", ".join(words))
 
@@ -128,13 +128,13 @@ def _secrets(before: Mapping[str, str], after: Mapping[str, str]) -> Iterable[Ch
     for reference in sorted({*before, *after}):
         old, new = before.get(reference, ""), after.get(reference, "")
         # Of a release that kept no versions nothing can be said.
-        if before and old != new:
+        if before and after and old != new:
             yield Changed("secrets", f"{reference}: {_version(old)} -> {_version(new)}")
 
 
 def _version(version: str) -> str:
-    if not version:
-        return "none"
+    if version in ("", OLDER):
+        return version or "none"
     return f"version {version if version.isdigit() else version[:8]}"
 
 

@@ -2,22 +2,24 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from opsctl.config.model import Config
-from opsctl.releases import closing
+from opsctl.releases import closing, difference
 from opsctl.releases.make import Build, Caddyfile
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.snapshot.task_definitions import TaskDefinition, hashed
+from opsctl.snapshot.task_definitions import hashed
 from opsctl.stacks import references
 
 # What it takes to compare; `releases` is how far back the one that runs may be.
 LOOK = closing.LOOK | Look(
     frozenset({"tasks", "instances", "secret_versions", "releases"}), ("db", "ecs"), releases=30
 )
+# The environment variable that every template sets.
+_TEMPLATES_OWN = "AWS_REGION"
 _PLACEHOLDER = re.compile(r"\\\$\\\{[^}]*\\\}")
 
 
@@ -31,10 +33,11 @@ def live(now: Snapshot, releases: Sequence[Release]) -> Release:
     return replace(
         known,
         image=next(iter(definition.images), ""),
-        variables=dict(definition.variables),
+        variables={name: value for name, value in definition.variables if name != _TEMPLATES_OWN},
         cpu=definition.cpu,
         memory=definition.memory,
         desired=now.service.desired if now.service else 0,
+        secrets=_running_secrets(known, now),
         definition=primary.revision,
         deployment=primary.id,
     )
@@ -116,28 +119,33 @@ def late_secrets(now: Snapshot) -> tuple[str, ...]:
     )
 
 
-def changed_variables(config: Config, definition: TaskDefinition) -> tuple[str, ...]:
-    """Names of environment variables and secrets that the task definition has otherwise."""
-    wanted = {name: hashed(name, value) for name, value in config.ecs.environment.items()}
-    have = dict(definition.variables)
-    # The template's own.
-    have.pop("AWS_REGION", None)
-    wanted.pop("AWS_REGION", None)
-    names = [name for name in sorted({*wanted, *have}) if wanted.get(name) != have.get(name)]
-    return (*names, *_changed_secrets(config, dict(definition.secrets)))
+def changed_references(config: Config, now: Snapshot) -> tuple[str, ...]:
+    """Environment variables that refer to another secret than in the task definition that runs."""
+    primary = now.primary
+    definition = now.definition(primary.task_definition) if primary else None
+    if definition is None:
+        return ()
+    have, wanted = dict(definition.secrets), references.container_secrets(config)
+    return tuple(
+        name
+        for name in sorted({*wanted, *have})
+        if name not in have or name not in wanted or not _fits(wanted[name], have[name])
+    )
+
+
+def _running_secrets(known: Release, now: Snapshot) -> dict[str, str]:
+    """The versions that the running tasks have: those of their release; else by their age."""
+    late = late_secrets(now)
+    return {
+        one.reference: known.secrets.get(
+            one.reference, difference.OLDER if one.reference in late else one.version
+        )
+        for one in now.secret_versions
+    }
 
 
 def config_hash(config: Config) -> str:
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
-
-
-def _changed_secrets(config: Config, have: Mapping[str, str]) -> list[str]:
-    wanted = references.container_secrets(config)
-    return [
-        name
-        for name in sorted({*wanted, *have})
-        if name not in have or name not in wanted or not _fits(wanted[name], have[name])
-    ]
 
 
 def _fits(template: str, value: str) -> bool:

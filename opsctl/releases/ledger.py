@@ -51,6 +51,11 @@ def begin(clients: "Clients", system: str, facts: Release, *, now: datetime) -> 
         process=caller.process,
         command=caller.command,
         why=caller.why,
+        outcome=releases.RUNNING,
+        reason="",
+        ended=None,
+        definition="",
+        deployment="",
     )
     try:
         release = replace(release, who=clients.who())

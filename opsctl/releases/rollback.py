@@ -121,6 +121,11 @@ class Rollback:
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
         running = closing.running(now, known)
         wanted = choose(known, running, self._number)
+        if wanted is None and known and "@" not in known[0].before:
+            raise OpsError(
+                f"there is no good release before {known[-1].number}, and nothing ran before them",
+                hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
+            )
         if wanted is not None:
             target = self._from_ledger(wanted, running, known, repository)
         else:
@@ -130,6 +135,12 @@ class Rollback:
                 f"the ledger has no good release to go back to{f' ({why})' if why else ''}: taking "
                 f"{target.name}, the one before; whether it was good is not known",
                 warning=True,
+            )
+        if self._number is None and running is not None and wanted == running:
+            further = next(iter(candidates(known, running.number)), None)
+            yield Notice(
+                f"release {known[-1].number} failed, and release {running.number} runs again"
+                + (f"; to go further back: opsctl rollback {further.number}" if further else "")
             )
         other = now.locks.get("ecs")
         gone = other is not None and self._clients.caller.gone(other.process)
@@ -239,8 +250,9 @@ def choose(
     """The release to bring back; None where the ledger names none. Pure.
 
     Without a number: the last good one before the one that runs. What a rollback brought back
-    counts as the release that it was, so that another rollback goes further back. Raises OpsError
-    for a number that there is not.
+    counts as the release that it was, so that another rollback goes further back. When the newest
+    one failed, and the one before it runs again, that is it. Raises OpsError for a number that
+    there is not.
     """
     if number is not None:
         chosen = next((one for one in known if one.number == number), None)
@@ -249,7 +261,10 @@ def choose(
         return chosen
     if not known:
         return None
-    at = known[-1] if known[-1].running else running or known[-1]
+    newest = known[-1]
+    if running is not None and running.good and not (newest.good or newest.running):
+        return running  # it is back already: whoever asks now means the one that failed
+    at = newest if newest.running else running or newest
     origin = closing.original(at, known)
     earlier = (one for one in candidates(known, origin.number) if one.digest != origin.digest)
     return next(earlier, None)

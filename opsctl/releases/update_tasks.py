@@ -242,7 +242,13 @@ class Release:
         commits = revision.commits(directory, live.commit, release.commit)
         unread = [one for one in now.unread if one.part in ("releases", "secret_versions")]
         more = [Changed("unread", one.reason, rolls=False) for one in unread]
-        after = f"release {release.back_to} again" if release.back_to else "this directory"
+        back = self._options.back_to
+        if back is None and (names := facts.changed_references(self._config, now)):
+            more.append(Changed("environment", f"{', '.join(names)}: another secret"))
+        after = "this directory"
+        if back is not None:
+            name = f"release {back.number}" if back.number else f"the image of {back.definition}"
+            after = f"{name} again"
         return Difference(
             f"release {live.number}" if live.number else "what runs",
             after,

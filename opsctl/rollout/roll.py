@@ -101,7 +101,9 @@ def roll(
                 _refuse_more(planned.plan)
                 if not agreed and not (yield from _agree(config)):
                     return _DECLINED
-                watch = yield from _begin(order, begin, planned.plan.change_set)
+                # The tasks of the old definition have the same image: only the deployment tells.
+                same = bool(stack.template) and "Image" not in plan.parameters
+                watch = yield from _begin(order, begin, planned.plan.change_set, forced=same)
                 operation = planned.begin()
         if way == "stack":
             both = yield from _follow_stack(clients, StackRoll(operation, watch), act)

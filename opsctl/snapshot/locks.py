@@ -47,7 +47,8 @@ class Lock:
     @property
     def holder(self) -> str:
         """`ann@laptop`"""
-        return f"{self.who.rpartition('/')[2] or 'somebody'}{f'@{self.host}' if self.host else ''}"
+        name = re.split("[:/]", self.who)[-1] or "somebody"
+        return f"{name}@{self.host}" if self.host else name
 
     @property
     def in_words(self) -> str:

@@ -88,7 +88,7 @@ class Release:
     @property
     def name(self) -> str:
         """Who did it, without the account: `ann`"""
-        return self.who.rpartition("/")[2] or self.who.rpartition(":")[2]
+        return re.split("[:/]", self.who)[-1]
 
 
 def packed(text: str) -> str:
