@@ -19,25 +19,31 @@ if TYPE_CHECKING:
 def up(
     clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
 ) -> Procedure[Outcome]:
-    record = Record(clients, config.system)
+    told = _Told(clients, config)
+    procedure = ecs.up(clients, config, new_image=new_image, imports=imports, told=told)
+    return (yield from told.record.kept(procedure))
 
-    def begin(plan: Plan) -> Procedure[None]:
+
+class _Told:
+    """Opens a release for a change that rolls tasks, and closes it with the stack's own end."""
+
+    def __init__(self, clients: "Clients", config: Config) -> None:
+        self._clients, self._config = clients, config
+        self.record = Record(clients, config.system)
+
+    def begin(self, plan: Plan) -> Procedure[None]:
         if not rolls(plan):
             return
         now = yield from look_at(facts.LOOK)
-        known = yield from closing.close_open(clients, now)
+        known = yield from closing.close_open(self._clients, now)
         live = facts.live(now, known)
-        release = facts.of_image(facts.planned(config, now), live.image, known)
-        changed = tuple(
-            change.text for change in difference.between(live, release) if change.rolls
-        ) or tuple(one.logical_id for one in plan.changes)
-        yield from record.begin(replace(release, changed=changed), now, plan.change_set)
+        release = facts.of_image(facts.planned(self._config, now), live.image, known)
+        reasons = tuple(one.text for one in difference.between(live, release) if one.rolls)
+        changed = reasons or tuple(one.logical_id for one in plan.changes)
+        yield from self.record.begin(replace(release, changed=changed), now, plan.change_set)
 
-    return (
-        yield from record.kept(
-            ecs.up(clients, config, new_image=new_image, imports=imports, begin=begin)
-        )
-    )
+    def end(self, outcome: Outcome) -> Procedure[None]:
+        yield from self.record.end(outcome)
 
 
 def rolls(plan: Plan) -> bool:

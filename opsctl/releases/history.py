@@ -104,7 +104,7 @@ def drift(now: Snapshot, state: StackState, config: Config) -> tuple[Changed, ..
     """What is live and not as the stack asks for it. Pure."""
     image = state.parameters.get("Image", "")
     plan = planning.plan(now, state, Order(image), config)
-    words = list(plan.findings)
+    words = [*plan.repairs, *plan.findings]
     if not words and now.service is not None and not verdict.settled(now):
         words.append(
             f"{now.service.running} of {now.service.desired} tasks run, "
@@ -125,8 +125,8 @@ def _stack(
         return (Changed("unread", f"`{state.name}` is {state.status}", rolls=False),)
     try:
         desired = definition.live(definition.ecs(config), config, now)
-        with Planning(clients, desired, state, bucket=config.aws.bucket, sleep=sleep) as planning:
-            changes = planning.plan.changes
+        with Planning(clients, desired, state, bucket=config.aws.bucket, sleep=sleep) as planned:
+            changes = planned.plan.changes
     except Exception as error:
         refusal = aws.translate(error)
         if refusal is None:

@@ -38,12 +38,12 @@ def up(
     *,
     new_image: bool = False,
     imports: bool = False,
-    begin: change.Begin | None = None,
+    told: change.Told | None = None,
 ) -> Procedure[Outcome]:
     """Bring both stacks to their desired state, and the instances after them.
 
     `new_image` takes the newest image for the instances; `imports` takes over log groups and a
-    repository that exist already; `begin` hears of the service stack's change. Raises OpsError
+    repository that exist already; `told` hears of the service stack's change. Raises OpsError
     without the db stack: the service stack imports the cache's security group.
     """
     bucket = config.aws.bucket
@@ -57,7 +57,7 @@ def up(
     service = yield from _service(clients, config, new_image=new_image, imports=imports)
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
-    outcome = yield from change.up(clients, service, bucket=bucket, begin=begin)
+    outcome = yield from change.up(clients, service, bucket=bucket, told=told)
     if not outcome.good:
         return outcome
     if service.parameters["Image"] == definition.UNRELEASED:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-# Told of the plan after a yes, under the lock and before the first change.
-Begin: TypeAlias = Callable[[Plan], Procedure[None]]
 _ROUNDS = 20  # plans made anew because somebody else was quicker
+
+
+class Told(Protocol):
+    """Who is told of a change: after a yes, under the lock, before it begins; and how it ended."""
+
+    def begin(self, plan: Plan) -> Procedure[None]: ...
+
+    def end(self, outcome: Outcome) -> Procedure[None]: ...
 
 
 def preview(
@@ -51,13 +57,13 @@ def up(
     stack: Stack,
     *,
     bucket: str | None,
-    begin: Begin | None = None,
+    told: Told | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
     """Plan, ask, change and follow. When somebody is quicker, join that and begin anew."""
     for left in reversed(range(_ROUNDS)):
         try:
-            outcome = yield from _up(clients, stack, bucket, begin, sleep)
+            outcome = yield from _up(clients, stack, bucket, told, sleep)
         except Busy as overtaken:
             if not left:
                 raise
@@ -69,7 +75,7 @@ def up(
 
 
 def _up(
-    clients: "Clients", stack: Stack, bucket: str | None, begin: Begin | None, sleep: Sleep
+    clients: "Clients", stack: Stack, bucket: str | None, told: Told | None, sleep: Sleep
 ) -> Procedure[Outcome]:
     state = yield from settle(clients, stack.kind)
     yield from _require_free(stack, state)
@@ -81,11 +87,13 @@ def _up(
             return Outcome("cancelled", f"nothing was done to `{stack.name}`")
         held = yield from lock.take(clients, stack.kind, stack.name)
         with held:
-            if begin is not None:
-                yield from begin(planning.plan)
+            if told is not None:
+                yield from told.begin(planning.plan)
             operation = planning.begin()
-            ended = yield from held.renewed(join.run(clients, operation))
-            return ended.outcome
+            outcome = (yield from held.renewed(join.run(clients, operation))).outcome
+            if told is not None:
+                yield from told.end(outcome)
+            return outcome
 
 
 def settle(

@@ -81,7 +81,8 @@ def test_the_digest_pushed_is_the_digest_in_the_registry(
     engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
 ) -> None:
     digest = made(engine, ecr, repository, directory)
-    assert registry.resolve(ecr, repository, digest) == f"{repository.uri}@{digest}"
+    held = registry.resolve(ecr, repository, digest)
+    assert held.reference == f"{repository.uri}@{digest}"
 
 
 def test_the_same_content_pushed_twice_keeps_the_first_digest(
