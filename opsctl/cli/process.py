@@ -13,8 +13,9 @@ _PROC = Path("/proc")
 
 
 def caller(why: str) -> Caller:
-    words = [Path(sys.argv[0]).name.replace("__main__.py", "opsctl"), *sys.argv[1:]]
-    return Caller(redact(shlex.join(words)), redact(why), socket.gethostname(), process(), gone)
+    """`command` is without `opsctl`: it is somebody else's, and not a hint for who reads it."""
+    command = redact(shlex.join(sys.argv[1:]))
+    return Caller(command, redact(why), socket.gethostname(), process(), gone)
 
 
 def process() -> str:

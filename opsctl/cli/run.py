@@ -54,7 +54,7 @@ def _ended(driver: Driver, console: Console, screens: Sequence[Screen], answers:
                 _pause(screens)
                 driver.answer(answers.to(item, console))
             elif isinstance(item, Notice):
-                (console.warn if item.warning else console.say)(item.text)
+                (console.warn if item.warning else console.say)(console.hint(item.text))
             else:
                 any(screen.show(item) for screen in screens)
     except KeyboardInterrupt:

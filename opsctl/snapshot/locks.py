@@ -52,7 +52,7 @@ class Lock:
 
     @property
     def in_words(self) -> str:
-        """`web-ecs` is locked by ann@laptop since 14:03 UTC: opsctl update-tasks (a fix)"""
+        """`web-ecs` is locked by ann@laptop since 14:03 UTC: update-tasks (a fix)"""
         since = f" since {self.since:%H:%M} UTC" if self.since else ""
         doing = f": {self.command}" if self.command else ""
         return f"`{self.stack}` is locked by {self.holder}{since}{doing}" + (

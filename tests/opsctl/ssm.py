@@ -133,7 +133,7 @@ class Writer:
         self.ssm = ssm
         self.name = name
         self.caller = Caller(
-            "opsctl update-tasks", host="laptop", process=name, gone=gone or (lambda one: False)
+            "update-tasks", host="laptop", process=name, gone=gone or (lambda one: False)
         )
 
     def who(self) -> str:

@@ -130,7 +130,7 @@ def show_history(console: Console, history: History) -> None:
     if console.json:
         return
     if not rows:
-        console.say("no release yet; the first one: opsctl update-tasks")
+        console.say(console.hint("no release yet; the first one: opsctl update-tasks"))
         return
     console.table(_HEADER, _fitting(rows))
     if history.live:

@@ -48,7 +48,7 @@ def test_a_release_is_running_until_it_is_closed() -> None:
     [kept] = read(ssm)
     assert kept.good and kept.took == timedelta(minutes=3) and kept.definition == "web:7"
     assert (kept.image, kept.commit, kept.desired) == (FACTS.image, FACTS.commit, 2)
-    assert kept.name == "ann" and kept.command == "opsctl update-tasks"
+    assert kept.name == "ann" and kept.command == "update-tasks"
 
 
 def test_the_names_are_padded_with_zeros_so_that_text_has_their_order() -> None:

@@ -34,14 +34,14 @@ def test_the_first_lock_is_number_one_and_says_who_and_why() -> None:
     with take(ssm):
         kept = json.loads(ssm.values["/opsctl/web/locks/web-ecs/000001"])
         assert kept["who"].endswith("/ann") and kept["host"] == "laptop"
-        assert kept["command"] == "opsctl update-tasks"
+        assert kept["command"] == "update-tasks"
         assert newest(ssm).held(START)
     assert newest(ssm).closed
 
 
 def test_a_second_command_is_told_who_holds_it() -> None:
     ssm = Ssm()
-    with take(ssm), pytest.raises(Busy, match="locked by ann@laptop since 12:00 UTC: opsctl upd"):
+    with take(ssm), pytest.raises(Busy, match="locked by ann@laptop since 12:00 UTC: update-tasks"):
         take(ssm, "bob")
 
 
