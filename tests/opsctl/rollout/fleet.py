@@ -30,6 +30,7 @@ from tests.opsctl.snapshots import (
     service,
     stack,
 )
+from tests.opsctl.ssm import Ssm, Writer
 
 CPU, MEMORY = 512, 400  # of the task definition OLD
 WHOLE_CPU, WHOLE_MEMORY = 2048, 3800
@@ -59,7 +60,7 @@ class Running:
     stops: datetime | None = None
 
 
-class Fleet:
+class Fleet(Writer):
     """`slow` is how many seconds AWS takes to show what was done, `start` to bring a machine up.
 
     `ties` are the zones that it launches in, one after another, when both have as many.
@@ -79,6 +80,7 @@ class Fleet:
         slow: float = 0.0,
         ties: Iterable[str] = (),
     ) -> None:
+        super().__init__(Ssm())
         self.now = START
         self.machine = machine
         self.desired = size
