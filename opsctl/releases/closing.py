@@ -3,7 +3,7 @@
 Whoever looks next closes it, so that the history is true without anybody's laptop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def close_open(clients: "Clients", now: Snapshot) -> Procedure[tuple[Release, ..
     """The releases of this snapshot, with those closed that a command left open."""
     closed: list[Release] = []
     for release, later in _pairs(now.releases):
-        outcome = judge(release, later, now)
+        outcome = judge(release, later, now, gone=clients.caller.gone)
         if outcome is not None:
             primary = now.primary
             ours = primary is not None and outcome.kind.startswith("deployed")
@@ -51,14 +51,23 @@ def _pairs(releases: Sequence[Release]) -> list[tuple[Release, Release | None]]:
     return list(zip(releases, [*releases[1:], None], strict=False))
 
 
-def judge(release: Release, later: Release | None, now: Snapshot) -> Outcome | None:
-    """None for one that is closed, that goes on, or that cannot be judged from this snapshot."""
+def judge(
+    release: Release,
+    later: Release | None,
+    now: Snapshot,
+    *,
+    gone: Callable[[str], bool] = lambda process: False,
+) -> Outcome | None:
+    """None for one that is closed, that goes on, or that cannot be judged from this snapshot.
+
+    `gone` says whether a process has certainly ended.
+    """
     unread = {one.part for one in now.unread}
     if not release.running or unread & {"stacks", "service", "task_definitions", "targets"}:
         return None
     if later is not None:
         return _before(release, later)
-    if _goes_on(release, now):
+    if _goes_on(release, now, gone):
         return None
     primary = now.primary
     if primary is None:
@@ -84,10 +93,11 @@ def _before(release: Release, later: Release) -> Outcome:
     return Outcome("superseded", f"{_LEFT}; release {later.number} came after it")
 
 
-def _goes_on(release: Release, now: Snapshot) -> bool:
+def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bool:
     """Its command lives, or what it began has not ended yet."""
     lock, state = now.locks.get("ecs"), now.stacks.get("ecs")
-    if lock is not None and lock.held(now.at) and lock.process == release.process:
+    holds = lock is not None and lock.held(now.at) and lock.process == release.process
+    if holds and not gone(release.process):
         return True
     return state is not None and state.in_progress
 

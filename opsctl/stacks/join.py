@@ -54,7 +54,6 @@ def free(
     A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not ours,
     and for a lock that nobody renews.
     """
-    told: set[int] = set()
     while True:
         now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
         state = now.require("stacks").stacks.get(kind)
@@ -74,9 +73,8 @@ def free(
         if held is None or held.closed:
             return state
         if clients.caller.gone(held.process):
-            if held.number not in told:
-                told.add(held.number)
-                yield Notice(f"{held.in_words}: that command was killed, so its lock does not hold")
+            yield Notice(f"{held.in_words}: that command was killed, so its lock is removed")
+            lock.remove(clients, now.names.system, held, now=now.at)
             return state
         yield Notice(
             f"{held.in_words}: waiting for its end; "

@@ -133,6 +133,11 @@ def close(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None
         return
 
 
+def remove(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None:
+    """End a lock that holds nobody up, if this caller may."""
+    _quietly(partial(close, clients, system, lock, now=now))
+
+
 def _taken(
     clients: "Clients", system: str, stack: str, over: bool, now: Callable[[], datetime]
 ) -> Lock:

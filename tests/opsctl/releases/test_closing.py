@@ -99,6 +99,13 @@ def test_what_goes_on_or_cannot_be_seen_is_left_open(now: Snapshot) -> None:
     assert judged(now) == ""
 
 
+def test_a_command_of_this_machine_that_was_killed_keeps_nothing_open() -> None:
+    locks = {"ecs": Lock("web-ecs", 1, process="p", until=START + timedelta(hours=1))}
+    now = live(deployment("d2", NEW), locks=locks)
+    outcome = closing.judge(OPEN, None, now, gone=lambda process: process == "p")
+    assert judged(now) == "" and outcome is not None and outcome.kind == "deployed"
+
+
 def test_one_that_is_closed_stays_as_it_is() -> None:
     assert judged(live(deployment("d2", NEW)), replace(OPEN, outcome="rolled-back")) == ""
 
