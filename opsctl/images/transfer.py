@@ -79,6 +79,20 @@ def copy(
     yield Progress("copied", result=digest)
 
 
+def labels(repository: Repository, digest: str, *, login: Login) -> Mapping[str, str]:
+    """What the image says of itself; nothing where that cannot be read. Of an index: its first."""
+    link = _Link(repository.uri.partition("/")[0], login, lambda seconds: None, attempts=1)
+    try:
+        manifest = json.loads(link.manifest(repository.name, digest)[0])
+        if children := manifest.get("manifests"):
+            manifest = json.loads(link.manifest(repository.name, children[0]["digest"])[0])
+        config = json.loads(link.blob(repository.name, manifest["config"]["digest"]))
+        found = config.get("config", {}).get("Labels") or {}
+        return {str(name): str(value) for name, value in found.items()}
+    except (_Broken, _Refused, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
 def _image(
     link: "_Link", source: str, target: str, digest: str, reference: str
 ) -> Iterator[Progress]:
@@ -109,11 +123,19 @@ def _blob(link: "_Link", source: str, target: str, digest: str, size: int) -> It
 class _Link:
     """Requests to one registry, each repeated while the way is broken."""
 
-    def __init__(self, host: str, login: Login, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        login: Login,
+        sleep: Callable[[float], None],
+        *,
+        attempts: int = _ATTEMPTS,
+    ) -> None:
         self._base = f"{'http' if host.startswith(_LOCAL) else 'https'}://{host}"
         token = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {token}"}
         self._sleep = sleep
+        self._attempts = attempts
 
     def manifest(self, repository: str, digest: str) -> tuple[bytes, str]:
         """Its bytes and its media type. Raises _Broken when they are not those of the digest."""
@@ -128,6 +150,11 @@ class _Link:
             return body, kind
 
         return self._repeat(read)
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A small one, such as an image's config."""
+        with self._opened("GET", f"/v2/{repository}/blobs/{digest}") as answer:
+            return answer.read(_LARGEST_MANIFEST)
 
     def has(self, repository: str, digest: str) -> bool:
         try:
@@ -198,7 +225,7 @@ class _Link:
         raise _Refused(310, "too many redirects")
 
     def _repeat(self, call: Callable[[], T]) -> T:
-        for attempt in range(1, _ATTEMPTS):
+        for attempt in range(1, self._attempts):
             try:
                 return call()
             except _Broken:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -88,6 +88,20 @@ def of_image(release: Release, image: str, releases: Sequence[Release]) -> Relea
         base=known.base,
         caddyfile=known.caddyfile,
         caddyfile_text=known.caddyfile_text,
+    )
+
+
+def labelled(release: Release, labels: Mapping[str, str]) -> Release:
+    """The release with what its image says of itself, where the ledger knew nothing of it."""
+    if release.commit or release.content or release.caddyfile:
+        return release
+    return replace(
+        release,
+        commit=labels.get("io.opsctl.commit", ""),
+        dirty=labels.get("org.opencontainers.image.revision", "").endswith("-dirty"),
+        content=labels.get("io.opsctl.content", ""),
+        base=labels.get("io.opsctl.base", ""),
+        caddyfile=labels.get("io.opsctl.caddyfile", ""),
     )
 
 

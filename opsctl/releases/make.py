@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Connect: TypeAlias = Callable[[], docker.Engine]
+Labels: TypeAlias = Callable[["Clients", Held], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,15 @@ def promote(
             hint="run the same command again",
         )
     yield ReleaseImage(f"{own.uri}@{held.digest}")
+
+
+def labels_of(clients: "Clients", image: Held) -> Mapping[str, str]:
+    """What an image says of itself; nothing where this caller may not read it."""
+    try:
+        login = registry.login(clients.ecr)
+    except clients.ecr.exceptions.ClientError:
+        return {}
+    return transfer.labels(image.repository, image.digest, login=login)
 
 
 def require_image(image: ReleaseImage, repository: Repository) -> None:

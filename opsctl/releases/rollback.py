@@ -14,7 +14,7 @@ from opsctl.images import registry
 from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, follow, look_at
-from opsctl.releases import closing, difference, facts
+from opsctl.releases import closing, difference, facts, make
 from opsctl.releases.difference import Changed
 from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
@@ -67,6 +67,7 @@ class Rollback:
         strategy: Strategy = Strategy.ROLLING,
         timeout: timedelta = timedelta(minutes=20),
         sleep: Callable[[float], None] = time.sleep,
+        labels: make.Labels = make.labels_of,
     ) -> None:
         self._clients = clients
         self._config = config
@@ -75,6 +76,7 @@ class Rollback:
         self._strategy = strategy
         self._timeout = timeout
         self._sleep = sleep
+        self._labels = labels
 
     def run(self) -> Procedure[Outcome]:
         target, state = yield from self._target(write=True)
@@ -105,7 +107,9 @@ class Rollback:
             back_to=target.release,
         )
         clients, config, root = self._clients, self._config, self._root
-        return Release(clients, config, root, options, held=held, sleep=self._sleep)
+        return Release(
+            clients, config, root, options, held=held, sleep=self._sleep, labels=self._labels
+        )
 
     def _target(self, *, write: bool) -> Procedure[tuple[Target, StackState]]:
         numbers = () if self._number is None else (self._number,)

@@ -90,6 +90,7 @@ class Release:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
         connect: Connect = docker.connect,
+        labels: make.Labels = make.labels_of,
     ) -> None:
         self._clients = clients
         self._config = config
@@ -98,6 +99,7 @@ class Release:
         self._sleep = sleep
         self._now = now
         self._connect = connect
+        self._labels = labels
         self._image = ReleaseImage("")
         self._agreed = False
         self._record = Record(clients, config.system)
@@ -218,8 +220,11 @@ class Release:
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
         making: Making = None
         if self._options.image is not None:
-            image, making = self._named(repository, self._options.image)
+            named = registry.resolve(self._clients.ecr, repository, self._options.image)
+            image, making = self._named(repository, named)
             release = facts.of_image(release, image.reference or image.target, known)
+            if not release.commit:
+                release = facts.labelled(release, self._labels(self._clients, named))
         else:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
@@ -255,9 +260,8 @@ class Release:
             difference.between(live, release, commits=commits, more=more),
         )
 
-    def _named(self, repository: Repository, text: str) -> tuple[ReleaseImage, Making]:
+    def _named(self, repository: Repository, held: registry.Held) -> tuple[ReleaseImage, Making]:
         """An image that exists; one of another repository is copied first."""
-        held = registry.resolve(self._clients.ecr, repository, text)
         if held.repository.name == repository.name:
             return ReleaseImage(held.reference), None
         promotion = Promotion(held, repository)

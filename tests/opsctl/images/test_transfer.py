@@ -35,11 +35,11 @@ class Registry:
         self.requests: list[str] = []
 
     def image(self, repository: str, *layers: bytes) -> str:
-        config = b"{}"
+        config = b'{"config": {"Labels": {"io.opsctl.commit": "f00"}}}'
         described = [{"digest": digest(one), "size": len(one)} for one in layers]
         for blob in (config, *layers):
             self.blobs[repository, digest(blob)] = blob
-        manifest = {"config": {"digest": digest(config), "size": 2}, "layers": described}
+        manifest = {"config": {"digest": digest(config), "size": len(config)}, "layers": described}
         return self.put(repository, json.dumps(manifest).encode(), KIND)
 
     def index(self, repository: str, *children: str) -> str:
@@ -191,6 +191,22 @@ def test_an_index_takes_its_images_along(place: Place) -> None:
     wanted = place.registry.index("staging", *children)
     assert place.copy(wanted) == wanted
     assert all(("web", child) in place.registry.manifests for child in children)
+
+
+def test_an_image_says_of_itself_what_it_was_made_of(place: Place) -> None:
+    wanted = place.registry.image("staging", b"one")
+    index = place.registry.index("staging", wanted)
+    login = Login("AWS", "token")
+    for digest_of in (wanted, index):
+        assert transfer.labels(place.source, digest_of, login=login) == {"io.opsctl.commit": "f00"}
+
+
+def test_labels_that_cannot_be_read_are_nothing_to_stop_for(place: Place) -> None:
+    wanted = place.registry.image("staging", b"one")
+    login = Login("AWS", "token")
+    place.registry.fails = [("GET", 500), ("GET", 403)]
+    for digest_of in (wanted, wanted, "sha256:" + "0" * 64):
+        assert transfer.labels(place.source, digest_of, login=login) == {}
 
 
 def test_what_breaks_on_the_way_is_tried_again(place: Place) -> None:

@@ -158,7 +158,14 @@ class World:
 
     def run(self, *answers: bool, number: int | None = None) -> Driven:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm))
-        back = Rollback(clients, CONFIG, Path("/nowhere"), number=number, sleep=lambda _: None)
+        back = Rollback(
+            clients,
+            CONFIG,
+            Path("/nowhere"),
+            number=number,
+            sleep=lambda _: None,
+            labels=lambda clients, image: {},
+        )
         return Driven(back.run(), self.look, answers)
 
 

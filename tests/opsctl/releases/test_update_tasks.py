@@ -155,6 +155,7 @@ class World:
             sleep=lambda _: None,
             now=lambda: 0.0,
             connect=lambda: cast(Any, self.engine),
+            labels=lambda clients, image: {"io.opsctl.commit": "c0ffee"},
         )
 
     def run(self, *answers: bool, end: str = "UPDATE_COMPLETE") -> Driven:
