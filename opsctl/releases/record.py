@@ -50,8 +50,20 @@ class Record:
                 reason = refusal.message if refusal else str(error)
                 yield from self.end(Outcome("failed", reason))
             raise
+        if outcome.kind == "superseded":
+            outcome = yield from self._by_whom(outcome)
         yield from self.end(outcome)
         return outcome
+
+    def _by_whom(self, outcome: Outcome) -> Procedure[Outcome]:
+        """The outcome with the release that came after ours, where the ledger has it."""
+        now = yield from look_at(Look(frozenset({"releases"}), (), releases=3))
+        mine = self.release.number if self.release else 0
+        later = [one for one in now.releases if one.number > mine > 0]
+        if not later:
+            return outcome
+        by = f"release {later[-1].number} by {later[-1].name}"
+        return replace(outcome, reason=f"{outcome.reason}, {by}")
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
