@@ -218,9 +218,7 @@ def test_tasks_that_end_at_once_are_rolled_back_with_the_cause(place: Place, rel
     assert load.lost == []
 
 
-def test_an_image_of_another_registry_is_refused_before_a_plan(
-    place: Place, released: str
-) -> None:
+def test_an_image_of_another_registry_is_refused_before_a_plan(place: Place, released: str) -> None:
     running = tasks(place)
     done = place.opsctl("update-tasks", "--yes", "--image", "registry.invalid/app:gone")
     assert (done.returncode, tasks(place)) == (2, running)
