@@ -19,7 +19,7 @@ from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
-from tests.opsctl.releases.test_update_tasks import CONFIG, URI, Ecr
+from tests.opsctl.releases.world import CONFIG, URI, Ecr
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.snapshots import NEW, OLD, START, Driven, deployment, event, snapshot, stack
 from tests.opsctl.ssm import Ssm
