@@ -7,10 +7,11 @@ from opsctl.docker.engine import (
     included,
     reach,
 )
-from opsctl.docker.progress import Progress
+from opsctl.docker.progress import BuildRequest, Progress
 from opsctl.docker.push_errors import PushBroken, TagTaken
 
 __all__ = [
+    "BuildRequest",
     "Engine",
     "Progress",
     "PushBroken",

@@ -10,10 +10,10 @@ import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import IO
 
-from opsctl.docker.progress import Progress, build_error, with_lines
+from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
 
 _ANSWERS = 20  # seconds in which `docker buildx version` answers
 # `#7 [service 2/9] WORKDIR /app`, `#7 0.513 what the step printed`, `#7 DONE 0.2s`
@@ -27,34 +27,23 @@ class Buildx:
     def __init__(self, command: str) -> None:
         self._command = command
 
-    def build(
-        self,
-        context: IO[bytes],
-        *,
-        dockerfile: str,
-        tag: str,
-        target: str,
-        labels: Mapping[str, str],
-        build_args: Mapping[str, str],
-        platform: str | None = None,
-        network: str | None = None,
-        pull: bool = False,
-        fresh: bool = False,
-    ) -> Iterator[Progress]:
+    def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
         """Build and yield the output line by line; the last one's `result` is the image's tag."""
         words = [self._command, "buildx", "build", "--load", "--progress", "plain"]
-        words += ["--file", dockerfile, "--tag", tag]
-        words += ["--target", target] if target else []
-        words += ["--platform", platform] if platform else []
-        words += ["--network", network] if network else []
-        words += ["--pull"] if pull else []
-        words += ["--no-cache"] if fresh else []
-        for name, value in labels.items():
-            words += ["--label", f"{name}={value}"]
-        for name, value in build_args.items():
-            words += ["--build-arg", f"{name}={value}"]
+        words += ["--file", request.dockerfile, "--tag", request.tag]
+        for option, value in (
+            ("--target", request.target),
+            ("--platform", request.platform),
+            ("--network", request.network),
+        ):
+            words += [option, value] if value else []
+        words += ["--pull"] if request.pull else []
+        words += ["--no-cache"] if request.fresh else []
+        for option, pairs in (("--label", request.labels), ("--build-arg", request.arguments)):
+            for name, value in pairs.items():
+                words += [option, f"{name}={value}"]
         yield from _run([*words, "-"], context)
-        yield Progress("built", result=tag)
+        yield Progress("built", result=request.tag)
 
 
 def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from opsctl.docker import buildx, push_errors
 from opsctl.docker.buildx import Buildx
-from opsctl.docker.progress import Progress, build_error, with_lines
+from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
 from opsctl.docker.push_errors import PushBroken
 from opsctl.errors import DockerError
 
@@ -35,52 +35,25 @@ class Engine:
     def close(self) -> None:
         self._client.close()
 
-    def build(
-        self,
-        context: IO[bytes],
-        *,
-        dockerfile: str,
-        tag: str,
-        target: str,
-        labels: Mapping[str, str],
-        build_args: Mapping[str, str],
-        platform: str | None = None,
-        network: str | None = None,
-        pull: bool = False,
-        fresh: bool = False,
-    ) -> Iterator[Progress]:
-        """Build and yield the output line by line; the last one's `result` names the image.
-
-        With `pull` newer base images are fetched first; with `fresh` no cached layer is used.
-        """
+    def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
+        """Build and yield the output line by line; the last one's `result` names the image."""
         if self._buildx is not None:
-            yield from self._buildx.build(
-                context,
-                dockerfile=dockerfile,
-                tag=tag,
-                target=target,
-                labels=labels,
-                build_args=build_args,
-                platform=platform,
-                network=network,
-                pull=pull,
-                fresh=fresh,
-            )
+            yield from self._buildx.build(context, request)
             return
         lines: deque[str] = deque(maxlen=_LAST_LINES)
         with _translated("the build"):
             stream = self._client.build(
                 fileobj=context,
                 custom_context=True,
-                dockerfile=dockerfile,
-                tag=tag,
-                target=target,
-                labels=dict(labels),
-                buildargs=dict(build_args),
-                platform=platform,
-                network_mode=network,
-                pull=pull,
-                nocache=fresh,
+                dockerfile=request.dockerfile,
+                tag=request.tag,
+                target=request.target,
+                labels=dict(request.labels),
+                buildargs=dict(request.arguments),
+                platform=request.platform,
+                network_mode=request.network,
+                pull=request.pull,
+                nocache=request.fresh,
                 rm=True,
                 forcerm=True,
                 decode=True,

@@ -1,7 +1,7 @@
-"""What a build or a push says while it goes on, and how a build fails."""
+"""What a build is asked for, what it or a push says while it goes on, and how a build fails."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from opsctl.errors import DockerError
 
@@ -15,6 +15,21 @@ class Progress:
     current: int = 0
     total: int = 0
     result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """`pull` fetches newer base images first; with `fresh` no cached layer is used."""
+
+    dockerfile: str
+    tag: str
+    target: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
+    network: str | None = None
+    pull: bool = False
+    fresh: bool = False
 
 
 def build_error(reason: str, lines: Iterable[str]) -> DockerError:

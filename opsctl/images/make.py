@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from opsctl.docker import Engine, Progress, PushBroken, TagTaken
+from opsctl.docker import BuildRequest, Engine, Progress, PushBroken, TagTaken
 from opsctl.errors import DockerError
 from opsctl.images import registry
 from opsctl.images.context import Context
@@ -75,20 +75,20 @@ def build(
     `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
     """
     wanted = _ARCHITECTURES.get(architecture, architecture)
+    request = BuildRequest(
+        image.dockerfile,
+        reference,
+        image.target,
+        labels,
+        {"COMMIT": commit or "unknown", **image.build_args},
+        image.platform or f"linux/{wanted}",
+        image.network,
+        pull,
+        fresh,
+    )
     with context.archive() as archive:
         built = ""
-        for progress in engine.build(
-            archive,
-            dockerfile=image.dockerfile,
-            tag=reference,
-            target=image.target,
-            labels=labels,
-            build_args={"COMMIT": commit or "unknown", **image.build_args},
-            platform=image.platform or f"linux/{wanted}",
-            network=image.network,
-            pull=pull,
-            fresh=fresh,
-        ):
+        for progress in engine.build(archive, request):
             built = progress.result or built
             yield ImageEvent("build", progress)
     made = engine.architecture(built)

@@ -123,29 +123,7 @@ class Rollback:
         states.require_ours(state)
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
-        running = closing.running(now, known)
-        wanted = choose(known, running, self._number)
-        if wanted is None and known and "@" not in known[0].before:
-            raise OpsError(
-                f"there is no good release before {known[-1].number}, and nothing ran before them",
-                hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
-            )
-        if wanted is not None:
-            target = self._from_ledger(wanted, running, known, repository)
-        else:
-            target = self._from_definitions(now, repository)
-            why = next((one.reason for one in now.unread if one.part == "releases"), "")
-            yield Notice(
-                f"the ledger has no good release to go back to{f' ({why})' if why else ''}: taking "
-                f"{target.name}, the one before; whether it was good is not known",
-                warning=True,
-            )
-        if self._number is None and running is not None and wanted == running:
-            further = next(iter(candidates(known, running.number)), None)
-            yield Notice(
-                f"release {known[-1].number} failed, and release {running.number} runs again"
-                + (f"; to go further back: opsctl rollback {further.number}" if further else "")
-            )
+        target = yield from self._chosen(now, known, repository)
         other = now.locks.get("ecs")
         gone = other is not None and self._clients.caller.gone(other.process)
         target = replace(
@@ -155,6 +133,33 @@ class Rollback:
         )
         yield target
         return target, state
+
+    def _chosen(
+        self, now: Snapshot, known: Sequence[Released], repository: Repository
+    ) -> Procedure[Target]:
+        running = closing.running(now, known)
+        wanted = choose(known, running, self._number)
+        if wanted is None and known and "@" not in known[0].before:
+            raise OpsError(
+                f"there is no good release before {known[-1].number}, and nothing ran before them",
+                hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
+            )
+        if wanted is None:
+            target = self._from_definitions(now, repository)
+            why = next((one.reason for one in now.unread if one.part == "releases"), "")
+            yield Notice(
+                f"the ledger has no good release to go back to{f' ({why})' if why else ''}: taking "
+                f"{target.name}, the one before; whether it was good is not known",
+                warning=True,
+            )
+            return target
+        if self._number is None and wanted == running:
+            further = next(iter(candidates(known, running.number)), None)
+            yield Notice(
+                f"release {known[-1].number} failed, and release {running.number} runs again"
+                + (f"; to go further back: opsctl rollback {further.number}" if further else "")
+            )
+        return self._from_ledger(wanted, running, known, repository)
 
     def _from_ledger(
         self,

@@ -88,36 +88,52 @@ def roll(
 ) -> Procedure[Outcome]:
     """Do what `plan` says, follow it to its end, and ask the service. `agreed` asks nobody."""
     act = partial(_waves, clients, order, plan)
-    way = plan.way
-    if way == "nothing":
+    if plan.way == "nothing":
         return Outcome("no-changes")
-    if way == "stack":
-        stack = yield from _stack_to(clients, state, plan, sleep)
-        with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
-            if planned.plan.is_empty:
-                way = "deployment"  # the stack asks for it, and the service has something else
-            else:
-                yield planned.plan
-                _refuse_more(planned.plan)
-                if not agreed and not (yield from _agree(config)):
-                    return _DECLINED
-                # The tasks of the old definition have the same image: only the deployment tells.
-                same = bool(stack.template) and "Image" not in plan.parameters
-                watch = yield from _begin(order, begin, planned.plan.change_set, forced=same)
-                operation = planned.begin()
-        if way == "stack":
-            both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
+    watch: Watch | None = None
+    if plan.way == "stack":
+        change = yield from _change(clients, config, state, plan, order, agreed, begin, sleep)
+        if isinstance(change, Outcome):
+            return change
+        if change is not None:
+            both = yield from _follow_stack(clients, change, act)
             watch = both.watch
             if both.late or not _is_good(both):
                 return (yield from _failed(both))
-    if way == "deployment":
+    elif plan.way == "follow":
+        watch = yield from _begin(order)
+    if watch is None:
+        # Also when the stack asks for this already, and the service has something else.
         if not agreed and not (yield from _agree(config)):
             return _DECLINED
         watch = yield from _begin(order, begin, forced=True)
         _force(clients, config, state, plan)
-    elif way == "follow":
-        watch = yield from _begin(order)
     return (yield from _verify(watch, act, sleep))
+
+
+def _change(
+    clients: "Clients",
+    config: Config,
+    state: StackState,
+    plan: RollPlan,
+    order: Order,
+    agreed: bool,
+    begin: Begin | None,
+    sleep: Sleep,
+) -> Procedure[StackRoll | Outcome | None]:
+    """Begin to change the stack; the outcome when that is declined, None without a change."""
+    stack = yield from _stack_to(clients, state, plan, sleep)
+    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
+        if planned.plan.is_empty:
+            return None
+        yield planned.plan
+        _refuse_more(planned.plan)
+        if not agreed and not (yield from _agree(config)):
+            return _DECLINED
+        # The tasks of the old definition have the same image: only the deployment tells.
+        same = bool(stack.template) and "Image" not in plan.parameters
+        watch = yield from _begin(order, begin, planned.plan.change_set, forced=same)
+        return StackRoll(planned.begin(), watch)
 
 
 def preview(

@@ -69,18 +69,25 @@ def free(
             if good:
                 outcome.require()
             continue
-        lock.require_free(clients, held, now.at)
-        if held is None or held.closed:
+        if (yield from _unlocked(clients, kind, held, now)):
             return state
-        if clients.caller.gone(held.process):
-            yield Notice(f"{held.in_words}: that command was killed, so its lock is removed")
-            lock.remove(clients, now.names.system, held, now=now.at)
-            return state
-        yield Notice(
-            f"{held.in_words}: waiting for its end; "
-            f"if you know that it is gone: opsctl unlock {held.stack}"
-        )
-        yield from follow(Wait(kind, held, now), subject=f"waiting for {held.holder}")
+
+
+def _unlocked(clients: "Clients", kind: Kind, held: Lock | None, now: Snapshot) -> Procedure[bool]:
+    """Whether nobody holds the lock; whoever does is waited for once."""
+    lock.require_free(clients, held, now.at)
+    if held is None or held.closed:
+        return True
+    if clients.caller.gone(held.process):
+        yield Notice(f"{held.in_words}: that command was killed, so its lock is removed")
+        lock.remove(clients, now.names.system, held, now=now.at)
+        return True
+    yield Notice(
+        f"{held.in_words}: waiting for its end; "
+        f"if you know that it is gone: opsctl unlock {held.stack}"
+    )
+    yield from follow(Wait(kind, held, now), subject=f"waiting for {held.holder}")
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from opsctl import docker
 from opsctl.config.model import Image
-from opsctl.docker import Engine
+from opsctl.docker import BuildRequest, Engine
 from opsctl.errors import DockerError
 from opsctl.images import base, context, make, registry, transfer
 from opsctl.images.registry import Repository
@@ -141,16 +141,7 @@ def test_a_patched_base_image_is_other_content(engine: Engine, directory: Path) 
         (folder / "content").write_text(text)
         loaded = context.load(Image(), folder, {})
         with loaded.archive() as archive:
-            list(
-                engine.build(
-                    archive,
-                    dockerfile="Dockerfile",
-                    tag=base_tag,
-                    target="",
-                    labels={},
-                    build_args={},
-                )
-            )
+            list(engine.build(archive, BuildRequest("Dockerfile", base_tag)))
         return base.look(engine, base.references(f"FROM {base_tag}", {}))
 
     first, patched = build_base("one"), build_base("two")

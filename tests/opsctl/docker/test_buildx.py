@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from opsctl.docker import Progress, buildx
+from opsctl.docker import BuildRequest, Progress, buildx
 from opsctl.docker.buildx import Buildx
 from opsctl.errors import DockerError
 
@@ -35,19 +35,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def build(found: Buildx | None, **more: bool) -> list[Progress]:
     assert found is not None
-    return list(
-        found.build(
-            io.BytesIO(b"a tar"),
-            dockerfile="Dockerfile",
-            tag="web:1",
-            target="service",
-            labels={"io.opsctl.content": "abc"},
-            build_args={"COMMIT": "f00"},
-            platform="linux/amd64",
-            network="host",
-            **more,
-        )
+    request = BuildRequest(
+        "Dockerfile",
+        "web:1",
+        "service",
+        {"io.opsctl.content": "abc"},
+        {"COMMIT": "f00"},
+        "linux/amd64",
+        "host",
+        **more,
     )
+    return list(found.build(io.BytesIO(b"a tar"), request))
 
 
 def test_the_same_build_is_asked_of_buildx(folder: Path) -> None:

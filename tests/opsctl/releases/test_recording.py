@@ -79,9 +79,9 @@ def test_the_lock_is_held_while_an_image_is_built(root: Path) -> None:
     held: list[bool] = []
     build = world.engine.build
 
-    def building(context: Any, **more: Any) -> Any:
+    def building(context: Any, request: Any) -> Any:
         held.append(world.locked())
-        return build(context, **more)
+        return build(context, request)
 
     world.engine.build = building  # type: ignore[method-assign]  # our fake
     world.run(True)

@@ -80,7 +80,7 @@ class Engine:
         self.ecr = ecr
         self.done: list[str] = []
 
-    def build(self, context: Any, **_: Any) -> Any:
+    def build(self, context: Any, request: Any) -> Any:
         self.done.append("build")
         yield Progress("built", result="image")
 
