@@ -1,6 +1,5 @@
 """Change how many tasks run, by hand: it stays until the config asks for another count."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
@@ -14,6 +13,7 @@ from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.stacks import definition, join
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -78,12 +78,7 @@ def preview(config: Config, count: int) -> Procedure[bool]:
 
 
 def scale(
-    clients: "Clients",
-    config: Config,
-    count: int,
-    *,
-    timeout: timedelta,
-    locked: Callable[[Procedure[Outcome]], Procedure[Outcome]] = lambda procedure: procedure,
+    clients: "Clients", config: Config, count: int, *, timeout: timedelta
 ) -> Procedure[Outcome]:
     """Set the service's desired count, and follow until it is so.
 
@@ -97,7 +92,9 @@ def scale(
     agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
     if not (yield from agreed):
         return Outcome("cancelled", f"`{name}` still runs {planned.before} tasks")
-    return (yield from locked(_scale(clients, config, now, count, timeout)))
+    stack = definition.stack_name(config, "ecs")
+    scaling = _scale(clients, config, now, count, timeout)
+    return (yield from join.locked(clients, "ecs", stack, scaling))
 
 
 def _scale(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from opsctl import aws
 from opsctl.errors import Busy
@@ -19,6 +19,7 @@ from opsctl.stacks.operation import Operation
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+R = TypeVar("R")
 # All of CloudFormation's ways to say that somebody else was quicker.
 _CODES = {
     *("ChangeSetNotFound", "ChangeSetNotFoundException"),
@@ -111,6 +112,20 @@ class Wait:
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         return replace(self, last=now), ()
+
+
+def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) -> Procedure[R]:
+    """The procedure under the stack's lock, once whoever holds it has ended."""
+    while True:
+        try:
+            held = yield from lock.take(clients, kind, stack)
+        except Busy as overtaken:
+            yield Notice(overtaken.message)
+            yield from free(clients, kind, good=False)
+        else:
+            break
+    with held:
+        return (yield from held.renewed(procedure))
 
 
 def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
