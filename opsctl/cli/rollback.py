@@ -11,7 +11,7 @@ from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.stack import StackScreen
-from opsctl.cli.update_tasks import Timeout, duration
+from opsctl.cli.update_tasks import Timeout, duration, preview
 from opsctl.outcome import Outcome
 from opsctl.releases.rollback import Rollback
 from opsctl.rollout.plan import Strategy
@@ -50,7 +50,7 @@ def rollback(
         RolloutScreen(console),
     )
     if dry_run:
-        return 2 if run(invocation, back.preview(), PlanScreen(console, data=True), *screens) else 0
+        return preview(invocation, back.preview(), *screens)
     outcome: Outcome = run(
         invocation, back.run(), PlanScreen(console), *screens, answers=Answers(yes)
     )

@@ -5,16 +5,18 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import DryRun, Yes, group, opened
+from opsctl.cli.options import DryRun, Invocation, Yes, group, opened
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
-from opsctl.cli.screens.releases import ReleasesScreen
+from opsctl.cli.screens.releases import SAME, ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
+from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure
 from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
 
@@ -56,12 +58,19 @@ def update_tasks(
         RolloutScreen(console),
     )
     if dry_run:
-        plan = PlanScreen(console, data=True)
-        return 2 if run(invocation, release.preview(), plan, *screens) else 0
+        return preview(invocation, release.preview(), *screens)
     outcome: Outcome = run(
         invocation, release.run(), PlanScreen(console), *screens, answers=Answers(yes)
     )
     outcome.require()
+    return 0
+
+
+def preview(invocation: Invocation, procedure: Procedure[bool], *screens: Screen) -> int:
+    """What a roll would do: 0 nothing, 2 something."""
+    if run(invocation, procedure, PlanScreen(invocation.console, data=True), *screens):
+        return 2
+    invocation.console.say(f"nothing to roll; {SAME}")
     return 0
 
 

@@ -118,7 +118,7 @@ class Rollback:
         if state is None or not state.exists or now.service is None:
             raise OpsError(
                 f"there is no service `{self._config.ecs.service_name}` to roll back",
-                hint="opsctl ecs up",
+                hint="opsctl update-tasks" if state and state.exists else "opsctl ecs up",
             )
         states.require_ours(state)
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases

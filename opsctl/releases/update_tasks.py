@@ -250,7 +250,7 @@ class Release:
         back = self._options.back_to
         if back is None and (names := facts.changed_references(self._config, now)):
             more.append(Changed("environment", f"{', '.join(names)}: another secret"))
-        after = "this directory"
+        after = "this image" if self._options.image else "this directory"
         if back is not None:
             name = f"release {back.number}" if back.number else f"the image of {back.definition}"
             after = f"{name} again"
