@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from opsctl.errors import Detached
+from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look, Snapshot
 
 R = TypeVar("R")
@@ -52,6 +53,23 @@ class Notice:
     warning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Joining(Notice):
+    """Somebody else's operation runs, and is followed before anything of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken(Notice):
+    """Somebody else was quicker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A bad outcome. Answered with the same one, its reason and hint told by what was recorded."""
+
+    outcome: Outcome
+
+
 class Cancel(Exception):
     """Thrown into a procedure at a Waiting that is `cancellable`: undo what goes on."""
 
@@ -78,6 +96,14 @@ def look_at(look: Look) -> Procedure[Snapshot]:
 def ask(text: str, *, name: str = "") -> Procedure[bool]:
     answer = yield Question(text, name)
     return bool(answer)
+
+
+def explained(outcome: Outcome) -> Procedure[Outcome]:
+    """The outcome with its cause, where whoever drives the procedure knows it."""
+    if outcome.good:
+        return outcome
+    answer = yield Failed(outcome)
+    return answer if isinstance(answer, Outcome) else outcome
 
 
 def follow(
@@ -146,9 +172,9 @@ class Driver(Iterator[object]):
             self.waiting = item
         return item
 
-    def answer(self, yes: bool) -> None:
-        """To the Question that was the last item."""
-        self._answer = yes
+    def answer(self, answer: object) -> None:
+        """To the Question, or the bad outcome, that was the last item."""
+        self._answer = answer
 
     def cancel(self) -> None:
         self._throw(Cancel())

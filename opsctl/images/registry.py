@@ -65,6 +65,7 @@ def resolve(ecr: "ECRClient", repository: Repository, reference: str) -> str:
         raise DockerError(
             f"`{repository.name}` holds no image `{reference}`",
             hint=f"aws ecr describe-images --repository-name {repository.name}",
+            cause="image-not-found",
         )
     return f"{repository.uri}@{found}"
 

@@ -12,7 +12,7 @@ from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, look_at
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
 from opsctl.releases import make
 from opsctl.releases.make import Build, Connect, ReleaseImage
 from opsctl.rollout import roll as rolling
@@ -76,6 +76,7 @@ class Release:
         began = self._now()
         try:
             outcome = yield from self._release()
+            outcome = yield from explained(outcome)
         except Detached as left:
             outcome = Outcome("detached", left.message, left.hint)
         seconds = round(self._now() - began, 1)
@@ -127,7 +128,7 @@ class Release:
                     )
                 )
             except Busy as overtaken:
-                yield Notice(f"{overtaken.message}, who was quicker; looking again")
+                yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
 
     def _settled(self) -> Procedure[StackState]:
         """The ecs stack, once nobody else is changing it."""

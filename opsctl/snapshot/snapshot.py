@@ -5,22 +5,34 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Self
 
+from opsctl.aws import FailedCall
 from opsctl.config.model import Config
+from opsctl.config.sources import NAMES as SOURCES
 from opsctl.errors import AwsError
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.cache_use import CacheUse
+from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.log_groups import LogGroup
+from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.registry_images import RegistryImage
+from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Deployment, Service
+from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
-from opsctl.snapshot.targets import Listener, Target
+from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
     "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
+    "identity", "security_groups", "registry_images", "log_groups", "start_logs", "cache_use",
+    "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
+    "machine_images",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -31,6 +43,7 @@ class Names:
     """What one system is called in AWS: all of it follows from the config.
 
     `image_parameter` names the newest image for the instances, unless the config names one itself.
+    `log_groups` are by source. `region` and `account` are the config's, '' where it names none.
     """
 
     system: str
@@ -43,6 +56,9 @@ class Names:
     alarms: str
     subnets: tuple[str, ...] = ()
     image_parameter: str = ""
+    log_groups: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""
+    account: str = ""
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -59,6 +75,9 @@ class Names:
             alarms=f"{config.system}-",
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
+            log_groups={source: config.logs.group(source) for source in SOURCES},
+            region=config.aws.region or "",
+            account=config.aws.account or "",
         )
 
 
@@ -106,8 +125,11 @@ class Unread:
 class Snapshot:
     """What was looked at. A part that is not in `look` is empty, and says nothing.
 
-    `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
-    of stopped tasks that ended by themselves, by task id, oldest line first.
+    `events` are those newer than the look asked for, oldest first. `failures` are events of stacks
+    whose last operation failed, or fails just now. `lines` holds the last lines of stopped tasks
+    that ended by themselves, `recent_lines` those of running tasks, by task id, oldest line first;
+    `app_errors` what the service logged as errors lately; `start_logs` the consoles of instances
+    that have not joined, by id. `failed_calls` are those since the look before.
     """
 
     at: datetime
@@ -128,6 +150,19 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
+    identity: Identity | None = None
+    security_groups: tuple[SecurityGroup, ...] = ()
+    registry_images: tuple[RegistryImage, ...] = ()
+    log_groups: tuple[LogGroup, ...] = ()
+    start_logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cache_use: CacheUse | None = None
+    service_deployments: tuple[ServiceDeployment, ...] = ()
+    target_groups: tuple[TargetGroup, ...] = ()
+    recent_lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    app_errors: tuple[str, ...] = ()
+    failures: tuple[StackEvent, ...] = ()
+    machine_images: tuple[MachineImage, ...] = ()
+    failed_calls: tuple[FailedCall, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:
@@ -146,6 +181,13 @@ class Snapshot:
         """One output of a stack; '' where it is not there."""
         state = self.stack(kind)
         return state.outputs.get(name, "") if state else ""
+
+    def unread_part(self, part: Part) -> Unread | None:
+        return next((one for one in self.unread if one.part == part), None)
+
+    def holds(self, *parts: Part) -> bool:
+        """Whether all of these were looked at, and answered."""
+        return all(part in self.look.parts and not self.unread_part(part) for part in parts)
 
     @property
     def primary(self) -> Deployment | None:

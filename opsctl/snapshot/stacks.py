@@ -47,6 +47,11 @@ class StackState:
         return self.resolved.get(parameter) or self.parameters.get(parameter, "")
 
     @property
+    def troubled(self) -> bool:
+        """Whether its last operation failed, or one runs that may be failing."""
+        return self.in_progress or "ROLLBACK" in self.status or self.status.endswith("_FAILED")
+
+    @property
     def ours(self) -> bool:
         return "opsctl:name" in self.tags
 
@@ -124,6 +129,18 @@ def events(
         if "NextToken" not in page:
             return tuple(newer[::-1])
         paging = {"NextToken": page["NextToken"]}
+
+
+def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
+    """What failed in the operation that runs or ran last, oldest first; none for a stack that has
+    gone meanwhile.
+    """
+    try:
+        return tuple(one for one in events(cloudformation, stack, None) if one.failed)
+    except cloudformation.exceptions.ClientError as error:
+        if missing(error):
+            return ()
+        raise
 
 
 def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:

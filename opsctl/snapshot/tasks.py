@@ -74,6 +74,11 @@ class Task:
         return next((code for code in codes if code), codes[0] if codes else None)
 
     @property
+    def culprits(self) -> tuple[str, ...]:
+        """The containers that ended badly, or for a reason: theirs are the lines to read."""
+        return tuple(one.name for one in self.containers if one.exit_code or one.reason)
+
+    @property
     def why(self) -> str:
         """The containers' own reasons where it failed: the task's is often generic on EC2."""
         if self.failed_health_checks:

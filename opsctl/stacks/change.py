@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from opsctl import aws
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.procedure import (
+    Joining,
+    Notice,
+    Overtaken,
+    Procedure,
+    ask,
+    explained,
+    follow,
+    look_at,
+)
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackState
@@ -63,7 +72,7 @@ def up(
                     return (yield from _end(stack.name, nothing))
                 operation = planning.begin()
         except Busy as overtaken:
-            yield Notice(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
             continue
         ended = yield from run(clients, operation)
         return (yield from _end(stack.name, ended.outcome))
@@ -90,8 +99,9 @@ def settle(
             return state
         states.require_ours(state)
         if state.in_progress:
-            yield Notice(f"`{state.name}` is {state.status}: joining what is running")
+            yield Joining(f"`{state.name}` is {state.status}: joining what is running")
             outcome = yield from (join or _join)(clients, state)
+            outcome = yield from explained(outcome)
             outcome.require()
         elif state.status in states.DEAD:
             yield from remove.clear(clients, state)
@@ -175,5 +185,6 @@ def _agree(plan: Plan) -> Procedure[bool]:
 
 
 def _end(stack: str, outcome: Outcome) -> Procedure[Outcome]:
+    outcome = yield from explained(outcome)
     yield StackResult(stack, outcome)
     return outcome

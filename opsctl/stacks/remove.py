@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opsctl.errors import Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackResource, StackState
@@ -87,7 +87,8 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
     if not (yield from ask(f"remove what is left of `{state.name}`{but}?")):
         raise Detached(f"nothing was done to `{state.name}`")
     ended = yield from _delete(clients, state, keep)
-    ended.outcome.require()
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
@@ -105,7 +106,8 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     )
     operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
     ended = yield from follow(operation, subject=f"`{state.name}` is being rolled back")
-    ended.outcome.require()
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
 
 
 def _delete(
@@ -141,5 +143,6 @@ def _token() -> str:
 
 
 def _end(stack: str, outcome: Outcome) -> Procedure[Outcome]:
+    outcome = yield from explained(outcome)
     yield StackResult(stack, outcome)
     return outcome

@@ -101,6 +101,7 @@ class Console:
             raise ConfigError(
                 "this needs an answer, and there is no terminal to ask on",
                 hint=f"add {flag} when you are sure",
+                cause="needs-confirmation",
             )
 
     def ask(self, prompt: str) -> str:
