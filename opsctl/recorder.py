@@ -17,7 +17,7 @@ from opsctl.aws import FailedCall
 from opsctl.cause import rank
 from opsctl.cause.cause import Cause
 from opsctl.cause.history import Failure, History, Note
-from opsctl.errors import AwsError, OpsError
+from opsctl.errors import AwsError, ConfigError, OpsError
 from opsctl.outcome import Outcome
 from opsctl.recording import EMPTY, NOBODY, NOTED, Begun
 from opsctl.snapshot import record
@@ -56,6 +56,8 @@ class Recorder:
         at = now()
         self.history = replace(History.empty(names or NOBODY, at), command=begun.command, began=at)
         self.trouble = ""
+        # Whether an outcome was told by its causes, which are then on the screen.
+        self.explained = False
         self.path: Path | None = None
         self._file: int | None = None
         self._written = 0
@@ -99,7 +101,7 @@ class Recorder:
     def explain(self, outcome: Outcome) -> Outcome:
         """The outcome with the sentence and the command of its first cause."""
         self.failed(Failure(outcome.kind, outcome.reason, outcome.hint or "", time=self._now()))
-        causes = self.causes()
+        causes, self.explained = self.causes(), True
         if outcome.kind not in _EXPLAINED or not causes:
             return outcome
         first = causes[0]
@@ -200,8 +202,7 @@ class Recorder:
     def _write(self, line: Mapping[str, Any]) -> int:
         if self._file is None:
             return 0
-        text = json.dumps(redacted(json.loads(json.dumps(line, default=_plain)))) + "\n"
-        data = text.encode()
+        data = line_of(line).encode()
         try:
             os.write(self._file, data)
         except OSError as error:
@@ -212,11 +213,22 @@ class Recorder:
         return len(data)
 
 
+def line_of(content: Mapping[str, Any]) -> str:
+    """One line of a recording, redacted."""
+    return json.dumps(redacted(json.loads(json.dumps(content, default=_plain)))) + "\n"
+
+
+def snapshot_line(now: Snapshot) -> str:
+    """A whole snapshot, for a bundle."""
+    return line_of({"type": "snapshot", "changed": sorted(now.look.parts), **record.to_json(now)})
+
+
 def failure_of(error: OpsError, at: datetime) -> Failure:
     aws = isinstance(error, AwsError)
+    findings = error.findings if isinstance(error, ConfigError) else ()
     return Failure(
         type(error).__name__,
-        error.message,
+        f"{error.message}: {findings[0]}" if findings else error.message,
         error.hint or "",
         error.cause,
         error.operation if isinstance(error, AwsError) else "",

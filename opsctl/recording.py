@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 from opsctl.aws import FailedCall
@@ -48,6 +49,7 @@ class Recording:
     failures: tuple[Failure, ...] = ()
     calls: tuple[FailedCall, ...] = ()
     names: Names = NOBODY
+    path: Path | None = None
 
     @property
     def history(self) -> History:
@@ -67,7 +69,7 @@ class Recording:
         return history.failed(self.calls)
 
     @classmethod
-    def read(cls, lines: Iterable[str]) -> Self:
+    def read(cls, lines: Iterable[str], *, path: Path | None = None) -> Self:
         """Raises OpsError for what is not a recording. A line that is cut off ends it."""
         reading = _Reading()
         for line in lines:
@@ -96,6 +98,7 @@ class Recording:
             tuple(reading.failures),
             tuple(reading.calls),
             reading.names,
+            path,
         )
 
 

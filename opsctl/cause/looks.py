@@ -13,3 +13,4 @@ EVERYTHING = Look(
         }
     )
 )
+STATUS = EVERYTHING | Look(frozenset({"cache_use", "machine_images", "newest_image"}))

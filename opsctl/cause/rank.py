@@ -17,6 +17,7 @@ from opsctl.cause import (
     stores,
 )
 from opsctl.cause.cause import Cause
+from opsctl.cause.commands import UNEXPLAINED
 from opsctl.cause.history import History
 
 Rule = Callable[[History], Iterable[Cause]]
@@ -35,6 +36,8 @@ RULES: tuple[Rule, ...] = (
 )
 _SURE = {"certain": 0, "likely": 1, "possible": 2}
 _QUOTES = 5
+# What only repeats that something failed: nobody needs it beside the cause.
+_ECHOES = {"breaker-tripped", "resource-failed", "unexplained", "no-progress", "logging-failed"}
 
 
 def rank(history: History) -> tuple[Cause, ...]:
@@ -46,7 +49,11 @@ def rank(history: History) -> tuple[Cause, ...]:
     """
     found = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
     present = [cause for _, cause in found if not cause.over]
-    explained = {id for cause in present if cause.confidence != "possible" for id in cause.explains}
+    sure = [cause for cause in present if cause.confidence != "possible"]
+    explained = {id for cause in sure for id in cause.explains}
+    if any(cause.hinders for cause in sure):
+        explained.add(UNEXPLAINED)
+    found = [one for one in found if one[1].id not in explained & _ECHOES]
 
     def place(numbered: tuple[int, Cause]) -> tuple[object, ...]:
         index, cause = numbered

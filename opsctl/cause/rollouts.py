@@ -39,7 +39,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
             "to put it right: opsctl update-tasks",
             over=primary is not None and primary.revision != has,
-            explains=frozenset({"deployment-running"}),
+            explains=frozenset({"deployment-running", "superseded"}),
         )
 
 

@@ -58,7 +58,7 @@ def redis_shut(history: History) -> Iterator[Cause]:
 def cache_gone(history: History) -> Iterator[Cause]:
     cache, looked = history.now.cache, history.now.holds("cache")
     state = history.now.stack("db")
-    if looked and cache is None and state is not None and not state.in_progress:
+    if looked and cache is None and state is not None and not state.troubled:
         yield Cause(
             "cache-gone",
             f"there is no cache `{history.now.names.cache}`, although the stack `{state.name}` "
@@ -162,10 +162,10 @@ def _shut_out(history: History) -> Evidence | None:
     instances = now.output("ecs", "InstanceSecurityGroup")
     state = now.stack("ecs")
     group = next((one for one in now.security_groups if one.id == cache), None)
-    port = now.output("db", "RedisPort")
-    if group is None or not instances or not port.isdigit() or state is None or state.in_progress:
+    if group is None or not instances or state is None or state.in_progress:
         return None
-    if group.admits(instances, int(port)):
+    # By whom, and not at which port: an endpoint other than AWS gives the cache a port of its own.
+    if {instances, "0.0.0.0/0"} & set(group.admitted):
         return None
     return Evidence(
         "ec2 DescribeSecurityGroups",

@@ -14,6 +14,8 @@ from opsctl.snapshot.snapshot import Snapshot
 _QUOTES = 3  # pieces of evidence of one kind
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
+# What ECS says of every task that ended by itself.
+_GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)(?:; )?")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
 
 
@@ -53,15 +55,16 @@ def of_tasks(failures: Sequence[TaskFailure]) -> tuple[Evidence, ...]:
 
 def _others(failures: Sequence[TaskFailure]) -> str:
     rest = len(failures) - 1
-    return f"{counted(rest, 'task')} more the same"
+    return f"{rest} more {'task' if rest == 1 else 'tasks'} the same"
 
 
 def _said(failure: TaskFailure) -> str:
     code = failure.task.exit_code
     exited = f"exited {code}" if code is not None else ""
+    reason = brief(failure.reason)
     parts = [
         exited,
-        brief(failure.reason),
+        "" if _GENERIC.fullmatch(reason) else reason,
         f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
     ]
     return " · ".join(filter(None, parts))

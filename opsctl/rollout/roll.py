@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-_BEFORE = LOOK | Look(frozenset({"instances"}), ())
+# Service and stack in one look: what was changed by hand is seen in no other way.
+_BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 # A rollout may change these and nothing else; anything more is the work of `ecs up`.
 _OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each

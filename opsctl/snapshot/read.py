@@ -213,6 +213,9 @@ class _Reading:
     def _group(self, states: Mapping[Kind, StackState]) -> Group | None:
         ecs = states.get("ecs")
         name = ecs.outputs.get("AutoScalingGroupName", "") if ecs else ""
+        if ecs is not None and not name:
+            # While it is created, and after it was rolled back, it has no outputs.
+            name = stacks.physical_id(self.clients.cloudformation, ecs.id, "AutoScalingGroup")
         return instances.group(self.clients.autoscaling, name) if name else None
 
     def _task_definitions(

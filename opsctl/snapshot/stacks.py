@@ -175,6 +175,19 @@ def template(cloudformation: "CloudFormationClient", stack: str) -> str:
     return str(cloudformation.get_template(StackName=stack)["TemplateBody"])
 
 
+def physical_id(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> str:
+    """What a resource is called in its own service; '' while, or where, it is not there."""
+    try:
+        described = cloudformation.describe_stack_resource(
+            StackName=stack, LogicalResourceId=logical_id
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if missing(error):
+            return ""
+        raise
+    return described["StackResourceDetail"].get("PhysicalResourceId", "")
+
+
 def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) -> tuple[str, ...]:
     """The stacks that import one of these exports, and so keep the stack from being deleted."""
     using: set[str] = set()
