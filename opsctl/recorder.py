@@ -7,6 +7,7 @@ what the procedure looks at anyway passes through here.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -146,7 +147,7 @@ class Recorder:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _ignored(folder.parent)
-            name = f"{at:%Y%m%dT%H%M%S}-{'-'.join(begun.command.split()[:2]) or 'opsctl'}"
+            name = f"{at:%Y%m%dT%H%M%S}-{_named(begun.command)}"
             for number in range(1, 100):
                 path = folder / f"{name}{'' if number == 1 else f'-{number}'}.jsonl"
                 try:
@@ -211,6 +212,12 @@ class Recorder:
             self._file = None
         self._written += len(data)
         return len(data)
+
+
+def _named(command: str) -> str:
+    """`update-tasks`, `db-up`: a command's words, without its options."""
+    words = [word for word in command.split()[:2] if not word.startswith("-")]
+    return "-".join(re.sub(r"[^\w-]", "", word) for word in words) or "opsctl"
 
 
 def line_of(content: Mapping[str, Any]) -> str:

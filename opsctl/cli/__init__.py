@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
+_USAGE = "usage"
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
@@ -170,7 +171,8 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
 
     if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
         error.exit_code = 64  # 2 says there that something would change
-    recorder = recording.failed(invocation, error)
+    # A command line that means nothing began nothing.
+    recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
     if recorder is not None and not recorder.explained:
         from opsctl.cli.screens import causes
 
@@ -219,7 +221,7 @@ def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
     if context is not None and context.command.name == "plan":
         invocation.planning = True
     path = context.command_path if context is not None else f"opsctl {name}"
-    raise ConfigError(_lower(message), hint=f"{path} --help")
+    raise ConfigError(_lower(message), hint=f"{path} --help", cause=_USAGE)
 
 
 def _lower(sentence: str) -> str:

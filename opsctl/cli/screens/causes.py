@@ -19,13 +19,13 @@ _ENDLESS = 2000
 
 def show_failure(console: Console, causes: Sequence[Cause]) -> None:
     """Before the error of a command that failed. Nothing when it could only repeat the error."""
-    present = [cause for cause in causes if not cause.over and cause.hinders]
-    for number, cause in enumerate(present[:_AT_FAILURE], 1):
+    present = [cause for cause in causes if not cause.over and cause.hinders][:_AT_FAILURE]
+    if not any(_shows_more(cause) for cause in present):
+        return
+    for number, cause in enumerate(present, 1):
         emit(console, cause, number)
-    if any(_shows_more(cause) for cause in present[:_AT_FAILURE]):
-        for number, cause in enumerate(present[:_AT_FAILURE], 1):
-            for line in block(console, cause, number):
-                console.say(line)
+        for line in block(console, cause, number):
+            console.say(line)
 
 
 def emit(console: Console, cause: Cause, number: int) -> None:
