@@ -37,7 +37,10 @@ RULES: tuple[Rule, ...] = (
 _SURE = {"certain": 0, "likely": 1, "possible": 2}
 _QUOTES = 5
 # What only repeats that something failed: nobody needs it beside the cause.
-_ECHOES = {"breaker-tripped", "resource-failed", "unexplained", "no-progress", "logging-failed"}
+_ECHOES = {
+    *("breaker-tripped", "resource-failed", "no-progress", "logging-failed"),
+    *(UNEXPLAINED, "deployment-running"),
+}
 
 
 def rank(history: History) -> tuple[Cause, ...]:
@@ -52,7 +55,7 @@ def rank(history: History) -> tuple[Cause, ...]:
     sure = [cause for cause in present if cause.confidence != "possible"]
     explained = {id for cause in sure for id in cause.explains}
     if any(cause.hinders for cause in sure):
-        explained.add(UNEXPLAINED)
+        explained |= {UNEXPLAINED, "deployment-running"}
     found = [one for one in found if one[1].id not in explained & _ECHOES]
 
     def place(numbered: tuple[int, Cause]) -> tuple[object, ...]:
