@@ -39,10 +39,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Answered with True or False. `name` must be typed when data would be lost."""
+    """Answered with True or False. `name` must be typed when data would be lost.
+
+    One that has an answer `unasked` takes that where nobody is there to be asked, and where
+    nobody answers for a while: what it is about does not wait.
+    """
 
     text: str
     name: str = ""
+    unasked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,8 @@ def look_at(look: Look) -> Procedure[Snapshot]:
     return now
 
 
-def ask(text: str, *, name: str = "") -> Procedure[bool]:
-    answer = yield Question(text, name)
+def ask(text: str, *, name: str = "", unasked: bool | None = None) -> Procedure[bool]:
+    answer = yield Question(text, name, unasked)
     return bool(answer)
 
 
@@ -112,10 +117,12 @@ def follow(
     subject: str,
     cancel: Callable[[], Procedure[None]] | None = None,
     act: Callable[[W, Snapshot], Iterable[object]] = lambda watch, now: (),
+    decide: Callable[[W, Snapshot], Procedure[None]] | None = None,
 ) -> Procedure[W]:
     """The one loop: look, tell what is new, until the watch is over.
 
-    `act` may help after each look. `cancel` undoes what goes on; it is followed all the same.
+    `act` may help after each look, `decide` may ask and end what goes on. `cancel` undoes it.
+    Whatever they do, it is followed to its end all the same.
     """
     pause, began = 0.0, None
     while True:
@@ -133,6 +140,8 @@ def follow(
         yield from acted
         if watch.over:
             return watch
+        if decide is not None:
+            yield from decide(watch, now)
         slowest = _SLOW if now.at - began < _QUICK_FOR else _SLOWEST
         pause = _QUICKEST if news or acted else min(max(pause, _QUICKEST) * _SLOWER, slowest)
 

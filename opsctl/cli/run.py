@@ -28,6 +28,11 @@ class Answers:
     confirm: Sequence[str] = ()
 
     def to(self, question: Question, console: Console) -> bool:
+        if question.unasked is not None:
+            # `--yes` agrees to what was planned, and this was not.
+            if self.yes or not console.interactive:
+                return question.unasked
+            return console.confirm_soon(question.text, otherwise=question.unasked)
         if question.name:
             return console.confirm_name(question.text, question.name, confirmed=self.confirm)
         return console.confirm(question.text, yes=self.yes)

@@ -36,10 +36,13 @@ def update_tasks(
     ] = Strategy.ROLLING,
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
     timeout: Annotated[str, typer.Option(help="How long the whole roll may take.")] = "20m",
+    no_early_stop: Annotated[
+        bool, typer.Option("--no-early-stop", help="Wait, even for what can only fail.")
+    ] = False,
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation, console = opened(context), opened(context).console
-    options = Options(image, no_build, force, strategy, _timeout(timeout))
+    options = Options(image, no_build, force, strategy, _timeout(timeout), not no_early_stop)
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (ImageScreen(console), StackScreen(console), RolloutScreen(console))
     if dry_run:

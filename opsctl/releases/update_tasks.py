@@ -34,6 +34,7 @@ class Options:
     force: bool = False
     strategy: Strategy = Strategy.ROLLING
     timeout: timedelta = timedelta(minutes=20)
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Release:
 
     def _order(self, image: str) -> Order:
         options = self._options
-        return Order(image, options.strategy, options.timeout, options.force)
+        return Order(image, options.strategy, options.timeout, options.force, options.early_stop)
 
     def _prune(self) -> Procedure[None]:
         """Remove old images; the release stands whether or not this caller may do so."""

@@ -25,12 +25,16 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `timeout` bounds the whole roll, from its beginning."""
+    """What was asked for. `timeout` bounds the whole roll, from its beginning.
+
+    `early_stop` ends a roll that can only fail.
+    """
 
     image: str
     strategy: Strategy = Strategy.ROLLING
     timeout: timedelta = timedelta(minutes=20)
     force: bool = False
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
 from opsctl.rollout import reach, room, stop
+from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, Watch, Wave
@@ -95,10 +96,13 @@ def roll(
                 return Outcome("cancelled", "nothing was rolled")
             watch = yield from _begin(order)
             operation = planned.begin()
-        both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
+        early = EarlyStop(clients, config, watch.last, operation) if order.early_stop else None
+        both = yield from _follow_stack(clients, StackRoll(operation, watch), act, early)
         watch = both.watch
         if both.late or not _is_good(both):
             return (yield from _failed(both))
+        if early is not None and early.done:
+            return (yield from early.put_right(state, sleep))
     elif plan.way == "deployment":
         if not agreed and not (yield from ask(question)):
             return Outcome("cancelled", "nothing was rolled")
@@ -106,7 +110,8 @@ def roll(
         _force(clients, config, state, plan)
     else:
         watch = yield from _begin(order)
-    return (yield from _verify(watch, act, sleep))
+    early = EarlyStop(clients, config, watch.last) if order.early_stop else None
+    return (yield from _verify(watch, act, sleep, early))
 
 
 def preview(
@@ -147,6 +152,7 @@ def _follow_stack(
     clients: "Clients",
     both: StackRoll,
     act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    early: EarlyStop | None = None,
 ) -> Procedure[StackRoll]:
     undo = change.Undo(clients, both.operation)
     both = yield from follow(
@@ -154,6 +160,7 @@ def _follow_stack(
         subject=f"`{both.operation.stack}` is being changed",
         cancel=undo,
         act=lambda both, now: act(both.watch, now),
+        decide=(lambda both, now: early(both.watch.goal, now)) if early else None,
     )
     return replace(both, operation=replace(both.operation, cancelled=undo.done))
 
@@ -188,9 +195,17 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
 
 
 def _verify(
-    watch: Watch, act: Callable[[Watch, Snapshot], Iterable[Wave]], sleep: Sleep
+    watch: Watch,
+    act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    sleep: Sleep,
+    early: EarlyStop | None = None,
 ) -> Procedure[Outcome]:
-    watch = yield from follow(watch, subject="the tasks are being rolled", act=act)
+    watch = yield from follow(
+        watch,
+        subject="the tasks are being rolled",
+        act=act,
+        decide=(lambda watch, now: early(watch.goal, now)) if early else None,
+    )
     outcome = watch.outcome
     assert outcome is not None
     if outcome.kind != "deployed":

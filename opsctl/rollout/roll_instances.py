@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, ask, follow, look_at
+from opsctl.procedure import Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
@@ -156,5 +156,6 @@ def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) ->
                 }
             ]
         )
+    outcome = yield from explained(outcome)
     yield StackResult(state.name, outcome)
     return outcome

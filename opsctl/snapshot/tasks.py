@@ -19,13 +19,14 @@ _HEALTH_CHECKS = "Task failed ELB health checks"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`exit_code` is None while it runs, or when it never did."""
+    """`exit_code` is None while it runs, or when it never did. `ports` are those of its host."""
 
     name: str
     exit_code: int | None = None
     reason: str = ""
     health: str = ""
     digest: str = ""
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,11 @@ def _task(task: "TaskTypeDef") -> Task:
                 reason=container.get("reason", ""),
                 health=container.get("healthStatus", ""),
                 digest=container.get("imageDigest", ""),
+                ports=tuple(
+                    binding["hostPort"]
+                    for binding in container.get("networkBindings", ())
+                    if binding.get("hostPort")
+                ),
             )
             for container in task.get("containers", ())
         ),

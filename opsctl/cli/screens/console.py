@@ -7,6 +7,7 @@ terminal's encoding lacks is written in ASCII.
 
 import json as jsonlib
 import re
+import select
 import shlex
 import sys
 from collections.abc import Sequence
@@ -88,6 +89,16 @@ class Console:
             return True
         self._needs_terminal("--yes")
         return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+    def confirm_soon(self, question: str, *, otherwise: bool, seconds: float = 60.0) -> bool:
+        """Ask what cannot wait long: without an answer in time, `otherwise` holds."""
+        _write(sys.stderr, f"{question} [{'Y/n' if otherwise else 'y/N'}] ")
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        if not ready:
+            self.say()
+            return otherwise
+        answer = sys.stdin.readline().strip().lower()
+        return answer in ("y", "yes") if answer else otherwise
 
     def confirm_name(self, question: str, name: str, *, confirmed: Sequence[str]) -> bool:
         """Have `name` typed; `confirmed` are the names that `--confirm` gave already."""

@@ -1,0 +1,108 @@
+"""When a rollout can only fail: said once, with the time that waiting would cost. Pure.
+
+Certain is what no retry changes: an image that is gone, or for another processor, or whose
+Caddyfile is refused; a task that no instance could hold if it were empty. What merely happened
+again and again is worth a question. Neither holds once a new task has been healthy.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from opsctl.cause import rank
+from opsctl.cause.cause import Cause
+from opsctl.cause.history import History
+from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
+
+REPEATED = 3  # failures of one cause after which the operator is asked
+_TWICE = 2  # failures of a cause that no retry changes
+# What the same image meets again on every instance.
+_OF_THE_IMAGE = {"image-not-found", "wrong-architecture", "caddyfile-refused"}
+_OF_TASKS = _OF_THE_IMAGE | {
+    *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
+    *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
+}
+_THREE_HOURS = timedelta(hours=3)  # CloudFormation waits so long for a steady service
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """`certain` when no retry can change it. `costs` is what waiting for the end would take."""
+
+    cause: Cause
+    certain: bool
+    times: int
+    costs: timedelta
+
+    @property
+    def sentence(self) -> str:
+        how = "it cannot succeed" if self.certain else f"it will fail: the same {self.times} times"
+        return f"{how}, and no new task was healthy: {self.cause.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the new tasks. `proved` are those that were healthy once."""
+
+    began: datetime
+    breaker: bool
+    history: History
+    proved: frozenset[str] = frozenset()
+    failed: int = 0
+    doom: Doom | None = field(default=None)
+
+    @classmethod
+    def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
+        return cls(now.at, breaker, History.empty(now.names, now.at))
+
+    def see(self, now: Snapshot, goal: Goal) -> Self:
+        history = self.history.plus(now)
+        mine = [task for task in history.tasks.values() if goal.started(task)]
+        failed = sum(task.is_stopped and task.failed for task in mine)
+        proved = self.proved | {task.id for task in mine if _healthy(task, now)}
+        seen = replace(self, history=history, proved=proved, failed=failed)
+        if proved or failed < _TWICE or failed == self.failed:
+            return replace(seen, doom=None if proved else self.doom)
+        return replace(seen, doom=seen._doom(mine))
+
+    def _doom(self, mine: Iterable[Task]) -> Doom | None:
+        deployments = {task.deployment for task in mine}
+        others = {id: task for id, task in self.history.tasks.items()
+                  if task.deployment in deployments}  # fmt: skip
+        causes = rank.rank(replace(self.history, tasks=others))
+        first = next((one for one in causes if one.id in _OF_TASKS and not one.over), None)
+        if first is None or first.confidence != "certain":
+            return None
+        # Another kind of end among them means that it is not the same each time.
+        alike = first.count == self.failed
+        certain = first.id in _OF_THE_IMAGE and first.lasting and first.count >= _TWICE and alike
+        if not certain and not (first.count >= REPEATED and alike):
+            return None
+        return Doom(first, certain, first.count, self._costs())
+
+    def _costs(self) -> timedelta:
+        """At the rate of the failures so far, until the breaker trips; else CloudFormation's."""
+        service = self.history.now.service
+        if not self.breaker or service is None:
+            return _THREE_HOURS - (self.history.now.at - self.began)
+        threshold = min(max(-(-service.desired // 2), 3), 200)
+        each = (self.history.now.at - self.began) / max(self.failed, 1)
+        return max(each * max(threshold - self.failed, 0), timedelta())
+
+
+def _healthy(task: Task, now: Snapshot) -> bool:
+    """Its target is healthy; without targets, it runs. A port that another instance has too
+    counts for it: a task that may have been healthy is none to give up.
+    """
+    if not task.running:
+        return False
+    if now.service is None or not now.service.target_groups:
+        return True
+    ports = {str(port) for one in task.containers for port in one.ports}
+    if not ports:
+        return True
+    healthy = {target.id.rpartition(":")[2] for target in now.targets if target.healthy}
+    return bool(ports & healthy)
