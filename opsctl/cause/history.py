@@ -19,7 +19,10 @@ from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 
 # Parts that only tell what is new, or that grow: they are added, never replaced.
-_ADDED = {"events", "failures", "lines", "recent_lines", "start_logs", "stacks"}
+_ADDED = {
+    *("events", "failures", "lines", "recent_lines", "start_logs", "stacks"),
+    "task_definitions",
+}
 _DEFAULTS: Mapping[str, Any] = {
     one.name: {} if one.default is MISSING else one.default
     for one in fields(Snapshot)
@@ -229,6 +232,8 @@ def _merged(before: Snapshot, now: Snapshot) -> Snapshot:
         values["stacks"] = {**kept, **now.stacks}
     else:
         values["stacks"] = {**before.stacks, **now.stacks}
+    known = {one.arn: one for one in (*before.task_definitions, *now.task_definitions)}
+    values["task_definitions"] = tuple(known.values())
     if "failures" in now.look.parts and "failures" not in refused:
         values["failures"] = now.failures
     unread = tuple(one for one in before.unread if one.part not in read) + now.unread

@@ -26,6 +26,8 @@ class TaskFailure:
         return "\n".join([self.reason, *self.lines])
 
 
+# What ECS says of every task of that end, and so of none.
+GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)\.?")
 Fits = Callable[[TaskFailure], bool]
 
 
@@ -216,7 +218,9 @@ def _wanted(task: Task) -> bool:
 
 
 def _failure(history: History, task: Task) -> TaskFailure | None:
-    reasons = [task.reason, *(one.reason for one in task.containers)]
+    own = [one.reason for one in task.containers if one.reason]
+    # On EC2 the task's own reason is often only that it failed.
+    reasons = own if own and GENERIC.fullmatch(task.reason) else [task.reason, *own]
     lines = history.now.lines.get(task.id, ())
     bare = TaskFailure(task, "; ".join(dict.fromkeys(filter(None, reasons))), lines)
     kind = next(name for name, fits in KINDS if fits(bare))

@@ -7,15 +7,13 @@ from datetime import datetime
 
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
-from opsctl.cause.task_failures import TaskFailure
+from opsctl.cause.task_failures import GENERIC, TaskFailure
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 
 _QUOTES = 3  # pieces of evidence of one kind
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
-# What ECS says of every task that ended by itself.
-_GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)(?:; )?")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
 
 
@@ -64,7 +62,7 @@ def _said(failure: TaskFailure) -> str:
     reason = brief(failure.reason)
     parts = [
         exited,
-        "" if _GENERIC.fullmatch(reason) else reason,
+        "" if GENERIC.fullmatch(reason) else reason,
         f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
     ]
     return " · ".join(filter(None, parts))

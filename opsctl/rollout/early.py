@@ -1,11 +1,11 @@
 """When a rollout can only fail: said once, with the time that waiting would cost. Pure.
 
 Certain is what no retry changes: an image that is gone, or for another processor, or whose
-Caddyfile is refused; a task that no instance could hold if it were empty. What merely happened
-again and again is worth a question. Neither holds once a new task has been healthy.
+Caddyfile is refused, when every new task ended so. What merely happened again and again is worth
+a question. Neither holds once a new task has been healthy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
@@ -17,8 +17,7 @@ from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
-REPEATED = 3  # failures of one cause after which the operator is asked
-_TWICE = 2  # failures of a cause that no retry changes
+REPEATED = 3  # failures of one cause, and of no other
 # What the same image meets again on every instance.
 _OF_THE_IMAGE = {"image-not-found", "wrong-architecture", "caddyfile-refused"}
 _OF_TASKS = _OF_THE_IMAGE | {
@@ -64,11 +63,11 @@ class Outlook:
         failed = sum(task.is_stopped and task.failed for task in mine)
         proved = self.proved | {task.id for task in mine if _healthy(task, now)}
         seen = replace(self, history=history, proved=proved, failed=failed)
-        if proved or failed < _TWICE or failed == self.failed:
-            return replace(seen, doom=None if proved else self.doom)
+        if proved or failed < REPEATED:
+            return replace(seen, doom=None)
         return replace(seen, doom=seen._doom(mine))
 
-    def _doom(self, mine: Iterable[Task]) -> Doom | None:
+    def _doom(self, mine: Collection[Task]) -> Doom | None:
         deployments = {task.deployment for task in mine}
         others = {id: task for id, task in self.history.tasks.items()
                   if task.deployment in deployments}  # fmt: skip
@@ -77,10 +76,10 @@ class Outlook:
         if first is None or first.confidence != "certain":
             return None
         # Another kind of end among them means that it is not the same each time.
-        alike = first.count == self.failed
-        certain = first.id in _OF_THE_IMAGE and first.lasting and first.count >= _TWICE and alike
-        if not certain and not (first.count >= REPEATED and alike):
+        if first.count < max(REPEATED, self.failed):
             return None
+        alive = any(task.running for task in mine)
+        certain = first.id in _OF_THE_IMAGE and not alive
         return Doom(first, certain, first.count, self._costs())
 
     def _costs(self) -> timedelta:

@@ -7,7 +7,7 @@ with what the stack asks for.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOOK = Look(frozenset({"stacks", "service"}), ("ecs",))
+_IMAGES = Look(frozenset({"service", "task_definitions", "registry_images"}), ())
 _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 
 
@@ -60,6 +61,8 @@ class EarlyStop:
         doom = self._outlook.doom
         if doom is None or self._said == _word(doom) or not _runs(goal, now):
             return
+        if doom.certain and doom.cause.id == "image-not-found":
+            doom = replace(doom, certain=(yield from self._gone()))
         self._said = _word(doom)
         # The breaker would do the same; without one, nobody has agreed to a rollback.
         unasked = doom.certain and self._config.ecs.breaker.enable
@@ -68,6 +71,14 @@ class EarlyStop:
         if (yield from ask(question, unasked=unasked)):
             self.done = True
             yield from self._stop(goal, now)
+
+    def _gone(self) -> Procedure[bool]:
+        """The registry's own word: a pull may fail for an image that is there."""
+        now = yield from look_at(_IMAGES)
+        primary = now.primary
+        definition = now.definition(primary.task_definition) if primary else None
+        held = {one.reference for one in now.registry_images if one.held}
+        return bool(now.registry_images and definition and not held.intersection(definition.images))
 
     def put_right(
         self, before: StackState, sleep: Callable[[float], None] = time.sleep
