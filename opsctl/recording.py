@@ -37,6 +37,17 @@ class RecordedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedSeries:
+    """A metric over a window, as it was saved; None is a gap."""
+
+    name: str
+    unit: str
+    start: datetime
+    period: int
+    points: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A recording as it was read. `outcome` is '' where the command was killed, or still runs."""
 
@@ -50,6 +61,7 @@ class Recording:
     calls: tuple[FailedCall, ...] = ()
     names: Names = NOBODY
     path: Path | None = None
+    series: tuple[RecordedSeries, ...] = ()
 
     @property
     def history(self) -> History:
@@ -99,6 +111,7 @@ class Recording:
             tuple(reading.calls),
             reading.names,
             path,
+            tuple(reading.series),
         )
 
 
@@ -115,6 +128,7 @@ class _Reading:
         self.items: list[RecordedItem] = []
         self.failures: list[Failure] = []
         self.calls: list[FailedCall] = []
+        self.series: list[RecordedSeries] = []
         self._carried: dict[str, Any] = {}
 
     def take(self, line: dict[str, Any]) -> None:
@@ -134,6 +148,13 @@ class _Reading:
             known.pop("time")
             self.failures.append(
                 Failure(**known, time=datetime.fromisoformat(time) if time else None)
+            )
+        elif kind == "metric":
+            start = datetime.fromisoformat(line["start"])
+            self.series.append(
+                RecordedSeries(
+                    line["name"], line["unit"], start, line["period"], tuple(line["points"])
+                )
             )
         elif kind == "end":
             self.ended = datetime.fromisoformat(line["at"])

@@ -69,7 +69,7 @@ def looked_at(history: History) -> str:
         (len(now.instances), "instance"),
         (len(now.alarms), "alarm"),
         (sum(map(len, now.lines.values())) + sum(map(len, now.recent_lines.values())), "log line"),
-        (len(history.stack_events), "failed stack event"),
+        (len(history.stack_events), "stack event"),
     ]
     seen = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
     unread = ", ".join(sorted({one.part.replace("_", " ") for one in now.unread}))

@@ -293,9 +293,10 @@ def _room(now: Snapshot) -> int | None:
 
 
 def _image(now: Snapshot) -> Iterator[Item]:
-    ids = {one.image for one in now.instances if one.image}
+    ecs = now.stack("ecs")
+    current = ecs.value("AmiId") if ecs else ""
     created = min((one.created for one in now.machine_images if one.created), default=None)
-    newer = bool(now.newest_image and ids and ids != {now.newest_image})
+    newer = bool(now.newest_image and current and current != now.newest_image)
     if created or newer:
         old = f"image {age(now.at, created)} old" if created else "image"
         yield Item("◐" if newer else "●", old + (", newer is out" if newer else ""))
