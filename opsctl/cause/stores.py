@@ -7,7 +7,9 @@ from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History, Note
 
-_ADDRESS = re.compile(r"redis (?:at )?(\S+?:\d+)(?=[:\s]|$)", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
+)
 _REFUSED = re.compile(r"\b(?:WRONGPASS|NOAUTH|invalid (?:username-)?password)\b", re.IGNORECASE)
 _STORE = re.compile(task_failures.REDIS, re.IGNORECASE)
 _AUTH = re.compile(task_failures.AUTH, re.IGNORECASE)
@@ -30,9 +32,10 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
         )
     quotes = _quotes(history, _STORE)
     if quotes:
+        named = next((one for one in quotes if _ADDRESS.search(one.quote)), quotes[0])
         yield Cause(
             "redis-unreachable",
-            _sentence(quotes[0].quote, history),
+            _sentence(named.quote, history),
             _sure(history, quotes, causes),
             (*causes, *quotes[:3]),
             _next(causes),

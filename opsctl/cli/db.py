@@ -48,5 +48,5 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 
 @app.command()
 def status(context: typer.Context) -> int:
-    """Show the stack's state and outputs."""
-    return stack.status(opened(context), "db")
+    """Show the stack's state and outputs, and the cache."""
+    return stack.status(opened(context), "db", rows=("cache",))

@@ -83,4 +83,5 @@ def roll(
 @app.command()
 def status(context: typer.Context) -> int:
     """Show the state and outputs of the repository and the service."""
-    return stack.status(opened(context), "ecr", "ecs")
+    rows = ("service", "tasks", "targets", "instances", "release")
+    return stack.status(opened(context), "ecr", "ecs", rows=rows)

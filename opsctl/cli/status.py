@@ -77,6 +77,19 @@ def show(
         console.data(line.rstrip())
 
 
+def show_part(invocation: Invocation, labels: Sequence[str]) -> None:
+    """Rows of the screen for a command that is about them alone."""
+    from opsctl.cause.looks import STATUS
+    from opsctl.cli.screens import status as screens
+    from opsctl.cli.screens import status_rows
+    from opsctl.snapshot.snapshot import Look
+
+    parts = {part for row in status_rows.ROWS if row.label in labels for part in row.parts}
+    now = invocation.quick_reader(Look(STATUS.parts & parts))
+    for line in screens.part(now, labels, invocation.console, width=screens.WIDTH):
+        invocation.console.data(line.rstrip())
+
+
 def _check(invocation: Invocation, now: "Snapshot", causes: "Sequence[Cause]") -> int:
     from opsctl.cli.screens import status as screens
 

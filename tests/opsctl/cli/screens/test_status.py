@@ -10,7 +10,7 @@ from opsctl.aws import FailedCall
 from opsctl.cause import rank
 from opsctl.cause.history import History
 from opsctl.cause.looks import STATUS
-from opsctl.cli.screens import status
+from opsctl.cli.screens import status, status_rows
 from opsctl.cli.screens.console import Console
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Cache, CacheNode
@@ -153,7 +153,7 @@ def test_an_alarm_that_rings_says_since_when() -> None:
 
 
 SHOWN: tuple[Part, ...] = tuple(
-    part for row in status.ROWS for part in row.parts if part in get_args(Part)
+    part for row in status_rows.ROWS for part in row.parts if part in get_args(Part)
 )
 
 
@@ -167,7 +167,7 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     screen = shown(now)
     assert sum("not readable" in line for line in screen) >= 1
     labels = {line.split()[0] for line in screen if line}
-    assert {row.label for row in status.ROWS} <= labels
+    assert {row.label for row in status_rows.ROWS} <= labels
     assert max(map(len, screen)) <= 80 and len(screen) <= 40
     unknown = part in ("stacks", "service", "targets")
     assert check(now) == ("unknown" if unknown else check(now))
