@@ -7,6 +7,7 @@ import typer
 
 from opsctl.cli.options import DryRun, Yes, group, opened
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.board import BoardScreen
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.rollout import RolloutScreen
@@ -44,7 +45,12 @@ def update_tasks(
     invocation, console = opened(context), opened(context).console
     options = Options(image, no_build, force, strategy, _timeout(timeout), not no_early_stop)
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
-    screens = (ImageScreen(console), StackScreen(console), RolloutScreen(console))
+    screens = (
+        BoardScreen(console),
+        ImageScreen(console),
+        StackScreen(console, tree=False),
+        RolloutScreen(console),
+    )
     if dry_run:
         plan = PlanScreen(console, data=True)
         return 2 if run(invocation, release.preview(), plan, *screens) else 0

@@ -28,8 +28,13 @@ def mark(status: str) -> tuple[str, str]:
 
 
 class StackScreen(Screen):
-    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
+    """With `tree`, a live one on a terminal; without, lines, for a command that draws something else."""
+
+    def __init__(
+        self, console: Console, *, tree: bool = True, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
+        self._draws = tree
         self._now = now
         self._started = 0.0
         # The newest event of each resource, and when its first and its newest one came.
@@ -103,7 +108,7 @@ class StackScreen(Screen):
             status=event.status,
             reason=event.reason,
         )
-        if self._live is None:
+        if self._live is None and self._draws:
             self._live = live.start(self._console, self._tree, per_second=4)
         if self._live is not None:
             if event.is_cause:
