@@ -74,6 +74,9 @@ def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_
         for name in variables
         if name not in used and name not in FILLED
     ]
+    mode = variables.get("REDIS_MODE")
+    if mode and "REDIS_MODE" not in used and not re.search(rf"(?m)^\s*{mode}\b", template):
+        findings.append(f"{file}: redis' block needs the line `REDIS_MODE`: `db.shards` is set")
     if findings:
         raise TemplateError(
             "\n".join(findings),

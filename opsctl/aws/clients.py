@@ -246,7 +246,39 @@ def _open(aws: "Aws") -> "Session":
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
     _parse_log_events_fast(session)
+    if aws.assume_role:
+        _assume(session, aws)
     return boto3.session.Session(botocore_session=session)
+
+
+def _assume(session: "BotocoreSession", aws: "Aws") -> None:
+    """Make every call with the role's credentials, which are renewed before they expire."""
+    from botocore import credentials
+
+    source: Any = session.get_component("credential_provider")
+
+    class Role(credentials.CredentialProvider):
+        METHOD = "assume-role"
+
+        def load(self) -> Any:
+            own = source.load_credentials()
+            if own is None:
+                return None
+            given = {"RoleSessionName": "opsctl"}
+            if aws.external_id:
+                given["ExternalId"] = aws.external_id
+            fetcher = credentials.AssumeRoleCredentialFetcher(
+                partial(session.create_client, region_name=aws.region),
+                own,
+                str(aws.assume_role),
+                extra_args=given,
+            )
+            return credentials.DeferredRefreshableCredentials(
+                fetcher.fetch_credentials, self.METHOD
+            )
+
+    resolver = credentials.CredentialResolver([Role()])
+    session.register_component("credential_provider", resolver)
 
 
 def _parse_log_events_fast(session: "BotocoreSession") -> None:

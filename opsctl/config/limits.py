@@ -7,12 +7,16 @@ from math import ceil
 from opsctl.config import instances
 from opsctl.config.document import Path
 from opsctl.config.findings import looks_secret
-from opsctl.config.model import ENGINE_VERSIONS, Config, Db
+from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
 
 # No longer sold, or refused for new clusters:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
 _OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
+_HEALTH_PORT = 80  # of the default container health check
 _MOST_NODES = 500  # of one replication group, from engine 5.0.6 on
+# GiB of the ECS-optimised image, and where its root volume is:
+# https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
+_IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -119,6 +123,13 @@ def _ports(config: Config) -> Iterator[Finding]:
     low, high = config.compute.dynamic_port_range
     if low >= high:
         yield Finding(("compute", "dynamic_port_range"), f"{low} is not below {high}")
+    command = config.ecs.health_check.command
+    if command == HealthCheck().command and _HEALTH_PORT not in config.ecs.ports:
+        yield Finding(
+            ("ecs", "health_check", "command"),
+            f"the default asks port {_HEALTH_PORT}, which is not one of `ecs.ports`; write another "
+            "command, or null",
+        )
     per_instance = ceil(config.ecs.most_tasks / max(config.compute.desired, 1))
     port = config.load_balancer.health_check.port
     if config.ecs.host_ports == "dynamic" and port != "traffic-port":
@@ -192,6 +203,14 @@ def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
 
 def _instances(config: Config) -> Iterator[Finding]:
     compute = config.compute
+    root = compute.volume.device == _ROOT or (
+        compute.volume.device is None and compute.launch == "template"
+    )
+    if root and compute.ami is None and (compute.volume.size or _IMAGE_SIZE) < _IMAGE_SIZE:
+        yield Finding(
+            ("compute", "volume", "size"),
+            f"the instances' image is {_IMAGE_SIZE} GiB, and no smaller volume can hold it",
+        )
     arm = compute.architecture == "arm64"
     if "/ecs/optimized-ami/" in compute.image and ("/arm64/" in compute.image) != arm:
         yield Finding(

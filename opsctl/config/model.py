@@ -40,6 +40,12 @@ def _retention(days: int) -> int:
     return days
 
 
+def _tag(key: str) -> str:
+    if key.startswith(("aws:", "opsctl:")):
+        raise ValueError("must not begin with aws: or opsctl:")
+    return key
+
+
 # `engine_version: 7.1` and `account: 012345678901` are text as written, not the number's spelling.
 Text = Annotated[str, BeforeValidator(written)]
 Duration = Annotated[
@@ -78,6 +84,8 @@ PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
 _IMAGE = r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$"
 # Of the desired count; a plain number is a count of failed tasks.
 BreakerPercent = Annotated[Text, Field(pattern=r"^([1-9][0-9]?|100)%$")]
+# AWS keeps `aws:` for itself, and opsctl knows its own stacks by `opsctl:`.
+TagKey = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,128}$"), AfterValidator(_tag)]
 ImageReference = Annotated[Text, Field(pattern=_IMAGE)]
 
 
@@ -89,6 +97,13 @@ class Aws(Section):
     region: Text | None = None
     profile: Text | None = None
     account: Annotated[Text, Field(pattern=r"^[0-9]{12}$")] | None = None
+    assume_role: (
+        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
+    ) = None
+    external_id: Text | None = None
+    permissions_boundary: (
+        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$")] | None
+    ) = None
     bucket: Text | None = None
 
 
@@ -338,6 +353,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=20)]
     environment: str | None = None  # set by `--env`, never written in the file
+    tags: dict[TagKey, Annotated[Text, Field(max_length=256)]] = {}
     aws: Aws = Aws()
     network: Network
     db: Db = Db()

@@ -35,7 +35,7 @@ from opsctl.snapshot import (
     tasks,
 )
 from opsctl.snapshot.alarms import AlarmState
-from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group
@@ -115,6 +115,7 @@ class _Reading:
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
+            "backups": ((), self._backups),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -206,6 +207,10 @@ class _Reading:
 
     def _taken(self) -> tuple[Named, ...]:
         return taken.read(self.clients, self.look.wanted)
+
+    def _backups(self) -> tuple[Backup, ...]:
+        elasticache, replicated = self.clients.elasticache, self.names.replicated
+        return cache.backups(elasticache, self.names.cache, replicated=replicated)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

@@ -10,7 +10,7 @@ from opsctl.config.model import Config
 from opsctl.config.sources import NAMES as SOURCES
 from opsctl.errors import AwsError
 from opsctl.snapshot.alarms import AlarmState
-from opsctl.snapshot.cache import Cache
+from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group
@@ -29,10 +29,10 @@ from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
-    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
     "identity", "security_groups", "registry_images", "log_groups", "start_logs", "cache_use",
     "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
     "machine_images",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -163,6 +163,7 @@ class Snapshot:
     failures: tuple[StackEvent, ...] = ()
     machine_images: tuple[MachineImage, ...] = ()
     failed_calls: tuple[FailedCall, ...] = ()
+    backups: tuple[Backup, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

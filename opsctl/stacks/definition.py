@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -47,8 +47,11 @@ class Stack:
         return "ecs" if self.kind == "ecr" else self.kind
 
 
-def db(config: Config) -> Stack:
-    """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup."""
+def db(config: Config, snapshot: str | None = None) -> Stack:
+    """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
+
+    `snapshot` names what a new cache begins with: '' nothing, None what the stack has.
+    """
     template = templates.render(
         "db.yaml.j2",
         config=config,
@@ -57,7 +60,7 @@ def db(config: Config) -> Stack:
         password=config.db.password and references.dynamic(config.db.password),
         cluster_parameters=_cluster_parameters(config.db),
     )
-    return _stack(config, "db", template)
+    return _stack(config, "db", template, parameters={"Snapshot": snapshot})
 
 
 def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
@@ -178,6 +181,14 @@ def alarms(config: Config) -> Stack:
     return _stack(config, "alarms", template)
 
 
+BY_KIND: Mapping[str, Callable[[Config], Stack]] = {
+    "db": db,
+    "ecr": ecr,
+    "ecs": ecs,
+    "alarms": alarms,
+}
+
+
 def stack_name(config: Config, kind: Kind) -> str:
     return f"{config.system}-{kind}"
 
@@ -198,6 +209,7 @@ def _stack(
         parameters=parameters or {},
         capabilities=capabilities,
         tags={
+            **config.tags,
             "opsctl:name": config.name,
             "opsctl:env": config.environment or "default",
             "opsctl:stack": kind,

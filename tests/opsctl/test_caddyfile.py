@@ -32,6 +32,7 @@ def test_an_encrypted_cache_has_its_scheme() -> None:
     ).config
     values = caddyfile.variables(config, {"RedisEndpoint": "cache:6379"})
     assert values["REDIS_ADDRESS"] == "rediss://cache:6379"
+    assert values["REDIS_MODE"] == ""
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,11 @@ def test_each_name_becomes_its_value_and_values_are_not_searched(
 @given(PLAIN, PLAIN)
 def test_a_diff_is_empty_exactly_when_the_lines_are_the_same(old: str, new: str) -> None:
     assert (caddyfile.diff(old, new) == []) == (old.splitlines() == new.splitlines())
+
+
+@pytest.mark.parametrize("line", ["REDIS_MODE", "  cluster"])
+def test_a_cache_in_cluster_mode_must_be_told_to_the_service(line: str) -> None:
+    values = {"REDIS_MODE": "cluster"}
+    with pytest.raises(TemplateError, match="needs the line `REDIS_MODE`"):
+        caddyfile.fill("redis x", values)
+    assert "cluster" in caddyfile.fill(f"redis x {{\n{line}\n}}", values)

@@ -80,7 +80,10 @@ def lines(
 ) -> list[str]:
     """Newest and running first, what failed on top; the last line says how far it is."""
     room = max(height - 2, 1)
-    health = {target.id: target.in_words for target in now.targets}
+    # A code says more than a state only where something is wrong.
+    health = {
+        one.id: one.in_words if one.state == "unhealthy" else one.state for one in now.targets
+    }
     tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
     tasks = [task for task in tasks if not task.is_stopped or task.failed]
     shown = tasks if len(tasks) <= room else tasks[: room - 1]
@@ -93,7 +96,7 @@ def lines(
 
 
 def summary(now: Snapshot, began: datetime | None) -> str:
-    """`◐ 2 of 8 new run, 3 start, 0 targets healthy · 3 failed · 2 m 40 s`"""
+    """`◐ 2 of 8 of web:42 run, 3 start, 0 healthy · 3 failed · 2 m 40 s`"""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return "○ no service yet"
@@ -102,7 +105,7 @@ def summary(now: Snapshot, began: datetime | None) -> str:
     done = primary.running == primary.desired and primary.state in ("COMPLETED", "")
     parts = [
         f"{primary.running} of {primary.desired} of {primary.revision} run, "
-        f"{primary.pending} start, {counted(now.healthy, 'target')} healthy"
+        f"{primary.pending} start, {now.healthy} healthy"
     ]
     parts += [f"{failed} failed"] if failed else []
     parts += [age(now.at, began)] if began else []

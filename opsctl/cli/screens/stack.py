@@ -28,7 +28,7 @@ def mark(status: str) -> tuple[str, str]:
 
 
 class StackScreen(Screen):
-    """With `tree`, a live one on a terminal; without, lines, for a command that draws something else."""
+    """With `tree`, a live one on a terminal; without, lines, where something else is drawn."""
 
     def __init__(
         self, console: Console, *, tree: bool = True, now: Callable[[], float] = time.monotonic

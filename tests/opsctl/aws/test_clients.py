@@ -19,17 +19,37 @@ IDENTITY = (
 )
 
 
+ASSUMED = (
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLE</AccessKeyId>"
+    "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+    "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult>"
+    "</AssumeRoleResponse>"
+)
+DENIED = (
+    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error>"
+    "</ErrorResponse>"
+)
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
+
+
 class Server(BaseHTTPRequestHandler):
     """`script` holds an answer for each call in turn, the last one for ever."""
 
     script: list[tuple[int, str, str]] = []
     seen: list[str] = []
+    keys: list[str] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         operation = self.headers.get("X-Amz-Target", body).rpartition(".")[2]
         self.seen.append(operation)
-        if "GetCallerIdentity" in body:
+        self.keys.append(
+            self.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
+        )
+        if "Action=AssumeRole" in body:
+            status = 403 if "forbidden" in body else 200
+            self._answer(status, "text/xml", DENIED if status == 403 else ASSUMED)
+        elif "GetCallerIdentity" in body:
             self._answer(200, "text/xml", IDENTITY.format(ACCOUNT))
         else:
             self._answer(*(self.script.pop(0) if len(self.script) > 1 else self.script[0]))
@@ -56,7 +76,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
         monkeypatch.setenv("AWS_REGION", "us-east-1")
-        Server.script, Server.seen = [GOOD], []
+        Server.script, Server.seen, Server.keys = [GOOD], [], []
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         yield Server
@@ -148,3 +168,18 @@ def test_either_variable_names_the_region(monkeypatch: pytest.MonkeyPatch, name:
         monkeypatch.delenv(unset, raising=False)
     monkeypatch.setenv(name, "eu-west-1")
     assert aws.connect(Aws()).region == "eu-west-1"
+
+
+def test_a_role_is_assumed_once_for_every_call(server: type[Server]) -> None:
+    clients = connect(assume_role=f"{ROLE}operator", external_id="secret")
+    clients.ecs.list_clusters()
+    clients.ecs.list_clusters()
+    assert server.keys == ["x", "ROLE", "ROLE"]
+    assert "RoleArn=arn" in server.seen[0] and "ExternalId=secret" in server.seen[0]
+
+
+def test_a_role_that_may_not_be_assumed_is_told(server: type[Server]) -> None:
+    with pytest.raises(Exception, match="not authorized") as caught:
+        connect(assume_role=f"{ROLE}forbidden").ecs.list_clusters()
+    told = aws.translate(caught.value)
+    assert told is not None and told.hint == "allow this caller `AssumeRole`"

@@ -21,12 +21,6 @@ from opsctl.stacks.definition import Stack
 from tests.opsctl.snapshots import service, stack, stacks
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-KINDS = {
-    "db": definition.db,
-    "ecr": definition.ecr,
-    "ecs": definition.ecs,
-    "alarms": definition.alarms,
-}
 
 
 def config(*sets: str) -> Config:
@@ -47,9 +41,9 @@ def container(*sets: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", definition.BY_KIND)
 def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
-    rendered = KINDS[kind](config()).template
+    rendered = definition.BY_KIND[kind](config()).template
     golden = GOLDEN / f"{kind}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(rendered)
@@ -58,12 +52,58 @@ def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
 
 def test_a_stack_has_its_name_and_tags() -> None:
     stack: Stack = definition.db(config())
-    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {})
+    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {"Snapshot": None})
     assert {key: stack.tags[key] for key in ("opsctl:name", "opsctl:env", "opsctl:stack")} == {
         "opsctl:name": "example",
         "opsctl:env": "default",
         "opsctl:stack": "db",
     }
+
+
+def test_tags_of_the_users_own_are_beside_ours() -> None:
+    tagged = definition.db(config("tags={team: web, opsctl: x}")).tags
+    assert tagged["team"] == "web" and tagged["opsctl:name"] == "example"
+
+
+def test_a_boundary_bounds_every_role() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/b"
+    made = ecs(f"aws.permissions_boundary={boundary}", "ecs.service_role.create=true")
+    roles = [one for one in made.values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 4
+    assert all(one["Properties"]["PermissionsBoundary"] == boundary for one in roles)
+
+
+def test_with_scaling_the_count_is_the_services_own() -> None:
+    made = ecs("ecs.scaling={minimum: 4, maximum: 8, cpu_percent: 60}")
+    count = made["Service"]["Properties"]["DesiredCount"]
+    assert count == {"Fn::If": ["Counted", {"Ref": "DesiredCount"}, {"Ref": "AWS::NoValue"}]}
+    assert made["ScalableTarget"]["Properties"]["MinCapacity"] == 4
+
+
+def test_with_scaling_a_service_begins_with_the_minimum_and_then_keeps_its_count() -> None:
+    desired = config("ecs.scaling={minimum: 4, maximum: 8, cpu_percent: 60}")
+    state = stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": "4"})
+    assert definition.count_parameter(desired, state, None) == "4"
+    assert definition.count_parameter(desired, state, service(desired=7)) == "-1"
+    assert definition.desired_count(desired, state, service(desired=7)) == 7
+
+
+@pytest.mark.parametrize(
+    ("sets", "group"),
+    [
+        ((), "default.redis7.cluster.on"),
+        (("db.engine_version='6.2'",), "default.redis6.x.cluster.on"),
+        (("db.engine_version='5.0.6'",), "default.redis5.0.cluster.on"),
+        (("db.engine=valkey",), "default.valkey8.cluster.on"),
+    ],
+)
+def test_shards_are_a_cache_in_cluster_mode(sets: tuple[str, ...], group: str) -> None:
+    chosen = config("db.kind=replication_group", "db.shards=2", "db.nodes=3", *sets)
+    text = definition.db(chosen).template
+    made = template.read(text)["Resources"]["ReplicationGroup"]["Properties"]
+    assert (made["NumNodeGroups"], made["ReplicasPerNodeGroup"]) == (2, 2)
+    assert made["CacheParameterGroupName"] == group and made["ClusterMode"] == "enabled"
+    assert "ReplicationGroup.ConfigurationEndPoint.Address" in text
 
 
 def test_the_described_numbers_are_the_defaults() -> None:
