@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from opsctl.cause import stacks
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import Failure, History
 
@@ -20,7 +21,7 @@ UNEXPLAINED = "unexplained"
 def refused(history: History) -> Iterator[Cause]:
     """An error that names its cause, or whose class does."""
     for failure in history.failures:
-        id = failure.cause or _BY_KIND.get(failure.kind, "")
+        id = failure.cause or _BY_KIND.get(failure.kind, "") or _by_words(failure)
         if id:
             yield _cause(failure, id)
 
@@ -28,8 +29,17 @@ def refused(history: History) -> Iterator[Cause]:
 def unexplained(history: History) -> Iterator[Cause]:
     """What the command said is always better than nothing; anything else ranks before it."""
     for failure in history.failures:
-        if failure.kind not in _LEFT and not failure.cause and failure.kind not in _BY_KIND:
+        known = failure.cause or failure.kind in _BY_KIND or _by_words(failure)
+        if failure.kind not in _LEFT and not known:
             yield _cause(failure, UNEXPLAINED)
+
+
+def _by_words(failure: Failure) -> str:
+    """A plan that CloudFormation refused is told in the words of its events."""
+    if failure.kind != "OpsError" or "CloudFormation refused" not in failure.message:
+        return ""
+    id, _ = stacks.by_reason(failure.message)
+    return id
 
 
 def _cause(failure: Failure, id: str) -> Cause:

@@ -86,9 +86,7 @@ def cannot_launch(history: History) -> Iterator[Cause]:
 
 def never_joined(history: History) -> Iterator[Cause]:
     """Instances of the group that the cluster has never heard of."""
-    if not ({"group", "instances"} & _looked(history) or history.launched):
-        return
-    absent = sorted(history.launched - set(history.instances))
+    absent = sorted(history.absent - set(history.instances))
     now_absent = [one for one in _present(history) if one in absent]
     if not absent or not (now_absent or history.ended_badly):
         return
@@ -124,7 +122,7 @@ def signal_missing(history: History) -> Iterator[Cause]:
     if not events:
         return
     failed = "FAILURE" in events[0].reason
-    ids = sorted({*history.now.start_logs, *history.launched})
+    ids = sorted(history.now.start_logs)
     logs = _start_logs(history, ids)
     last = f", and its console last said: {logs[0].quote}" if logs else ""
     what = (
@@ -197,10 +195,6 @@ def draining(history: History) -> Iterator[Cause]:
             "opsctl ecs up",
             explains=frozenset({"no-room", "no-progress", "no-instance"}),
         )
-
-
-def _looked(history: History) -> set[str]:
-    return {part for part in history.now.look.parts if not history.now.unread_part(part)}
 
 
 def _present(history: History) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ _ADDED = {
     *("events", "failures", "lines", "recent_lines", "start_logs", "stacks"),
     "task_definitions",
 }
+_SERVING = {"InService", ""}
 _DEFAULTS: Mapping[str, Any] = {
     one.name: {} if one.default is MISSING else one.default
     for one in fields(Snapshot)
@@ -61,8 +62,9 @@ class History:
 
     `primaries` are the ids of the primary deployments, in their order. `statuses` are each
     stack's, in their order. `command` is the one that was recorded, '' for a look from outside.
-    `counts` and `definitions` are what the service had beside what its settled stack asks for,
-    wherever one look saw both: (when, has, asked for).
+    `absent` are instances that ran, in some look, without being in the cluster. `counts` and
+    `definitions` are what the service had beside what its settled stack asks for, wherever one
+    look saw both: (when, has, asked for).
     """
 
     now: Snapshot
@@ -79,7 +81,7 @@ class History:
     unhealthy: Mapping[str, tuple[datetime, Target]] = field(default_factory=dict)
     activities: Mapping[str, Activity] = field(default_factory=dict)
     instances: Mapping[str, ContainerInstance] = field(default_factory=dict)
-    launched: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
     statuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     states: Mapping[Kind, tuple[StackState, ...]] = field(default_factory=dict)
     counts: tuple[tuple[datetime, int, int], ...] = ()
@@ -131,7 +133,7 @@ class History:
                 self.activities, ((one.id, one) for one in group.activities) if group else ()
             ),
             instances=_added(self.instances, ((one.id, one) for one in now.instances)),
-            launched=self.launched | {one.id for one in (group.instances if group else ())},
+            absent=self.absent | _absent(now),
             statuses=self._statuses(now),
             states=self._states(now),
             counts=(*self.counts, *_counts(now)),
@@ -171,6 +173,14 @@ class History:
             if not earlier or earlier[-1].status != state.status or earlier[-1].id != state.id:
                 seen[kind] = (*earlier, state)
         return seen
+
+
+def _absent(now: Snapshot) -> set[str]:
+    """Instances in service that the cluster does not know, where one look saw both."""
+    if now.group is None or not now.holds("group", "instances"):
+        return set()
+    known = {one.id for one in now.instances}
+    return {one.id for one in now.group.instances if one.lifecycle in _SERVING} - known
 
 
 def _settled(now: Snapshot) -> tuple[Service, StackState] | None:

@@ -68,7 +68,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
         ):
             continue
         state = bad[-1]
-        id, words = _kind(state.reason)
+        id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
@@ -104,7 +104,7 @@ def stuck(history: History) -> Iterator[Cause]:
 def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
     first = causes[0]
     reason = _reason(first)
-    id, words = _kind(reason)
+    id, words = by_reason(reason)
     if first.status == "DELETE_FAILED":
         id, words = "delete-blocked", "it cannot be deleted"
     if id == "permission-missing" and (match := _ACTION.search(reason)):
@@ -156,7 +156,7 @@ def _reason(event: StackEvent) -> str:
     return wrapped[1] if wrapped else event.reason
 
 
-def _kind(reason: str) -> tuple[str, str]:
+def by_reason(reason: str) -> tuple[str, str]:
     found = ((id, words) for pattern, id, words in _KINDS if pattern.search(reason))
     return next(found, ("resource-failed", ""))
 

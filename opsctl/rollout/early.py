@@ -5,7 +5,7 @@ Caddyfile is refused, when every new task ended so. What merely happened again a
 a question. Neither holds once a new task has been healthy.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
@@ -44,24 +44,28 @@ class Doom:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known of the new tasks. `proved` are those that were healthy once."""
+    """What is known of the new tasks. `proved` are those that were healthy once; `ids` the EC2
+    ids of the container instances that were there at the beginning.
+    """
 
     began: datetime
     breaker: bool
     history: History
+    ids: Mapping[str, str] = field(default_factory=dict)
     proved: frozenset[str] = frozenset()
     failed: int = 0
     doom: Doom | None = field(default=None)
 
     @classmethod
     def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
-        return cls(now.at, breaker, History.empty(now.names, now.at))
+        ids = {one.arn: one.id for one in now.instances}
+        return cls(now.at, breaker, History.empty(now.names, now.at), ids)
 
     def see(self, now: Snapshot, goal: Goal) -> Self:
         history = self.history.plus(now)
         mine = [task for task in history.tasks.values() if goal.started(task)]
         failed = sum(task.is_stopped and task.failed for task in mine)
-        proved = self.proved | {task.id for task in mine if _healthy(task, now)}
+        proved = self.proved | {task.id for task in mine if _healthy(task, now, self.ids)}
         seen = replace(self, history=history, proved=proved, failed=failed)
         if proved or failed < REPEATED:
             return replace(seen, doom=None)
@@ -92,16 +96,21 @@ class Outlook:
         return max(each * max(threshold - self.failed, 0), timedelta())
 
 
-def _healthy(task: Task, now: Snapshot) -> bool:
-    """Its target is healthy; without targets, it runs. A port that another instance has too
-    counts for it: a task that may have been healthy is none to give up.
+def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
+    """Its target is healthy; without targets, it runs.
+
+    On an instance that is not known, a target of the same port counts for it: a task that may have
+    been healthy is not to be given up.
     """
     if not task.running:
         return False
-    if now.service is None or not now.service.target_groups:
-        return True
     ports = {str(port) for one in task.containers for port in one.ports}
-    if not ports:
+    if not ports or now.service is None or not now.service.target_groups:
         return True
-    healthy = {target.id.rpartition(":")[2] for target in now.targets if target.healthy}
-    return bool(ports & healthy)
+    instance = ids.get(task.instance)
+    return any(
+        target.healthy
+        and target.id.rpartition(":")[2] in ports
+        and instance in (None, target.instance)
+        for target in now.targets
+    )

@@ -143,7 +143,7 @@ def _is_good(both: StackRoll) -> bool:
 
 def _begin(order: Order, *, forced: bool = False) -> Procedure[Watch]:
     """The last look before the change: what is there now is no news."""
-    now = yield from look_at(LOOK)
+    now = yield from look_at(_BEFORE)
     goal = Goal.from_now(order.image, now, forced=forced)
     return Watch(goal, now, now.at + order.timeout)
 

@@ -129,12 +129,14 @@ def _require_removable(clients: "Clients", state: StackState, users: str) -> Non
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
             hint="switch it off in the CloudFormation console, then run the same command again",
+            cause="delete-blocked",
         )
     exports = [f"{state.name}-{output}" for output in state.outputs]
     if using := stacks.importers(clients.cloudformation, exports):
         raise OpsError(
             f"`{state.name}` cannot go while {', '.join(f'`{user}`' for user in using)} uses it",
             hint="opsctl ecs down" if users in using else "remove that stack first",
+            cause="delete-blocked",
         )
 
 

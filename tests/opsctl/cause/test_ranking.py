@@ -187,7 +187,8 @@ def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
     group = Group("g", desired=2, activities=(launched,),
                   instances=(GroupInstance("i-1"), GroupInstance("i-2")))  # fmt: skip
     joined = ContainerInstance("arn:1", "i-1", "ACTIVE", True, 4096, 8000)
-    young = replace(STEADY, group=group, instances=(joined,), at=START + timedelta(seconds=30))
+    both = Look(frozenset({"group", "instances"}))
+    young = replace(STEADY, group=group, instances=(joined,), look=both, at=later(30))
     [cause] = ranked(young)
     assert (cause.id, cause.confidence) == ("instance-never-joined", "possible")
     old = replace(young, at=START + timedelta(minutes=20))

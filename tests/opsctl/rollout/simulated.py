@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.targets import Target
@@ -86,6 +87,10 @@ class Simulated:
                 for one in world.targets.values()
             ),
             lines=dict(self._lines),
+            instances=tuple(
+                ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
+                for one in world.instances.values()
+            ),
         )
 
     def _revision(self, image: str) -> str:

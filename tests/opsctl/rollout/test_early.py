@@ -205,7 +205,7 @@ PASSING: tuple[Kind, ...] = ("crash-at-start", "out-of-memory", "port-taken", "p
 LASTING: tuple[Kind, ...] = ("wrong-architecture",)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 10_000),
     kind=st.sampled_from([*PASSING, *LASTING]),
@@ -228,5 +228,5 @@ def test_nothing_is_stopped_that_would_have_succeeded(
         seen = seen.see(now, goal)
         certain = certain or bool(goal.ours and seen.doom and seen.doom.certain)
     assert not (certain and simulated.deployed)
-    if kind in LASTING and maximum == 113:
+    if kind in LASTING and maximum == 113 and after == 1.0:
         assert certain, "it was not seen that this can only fail"
