@@ -107,7 +107,8 @@ def _charts(series: Sequence[RecordedSeries], moments: Sequence[Moment]) -> Iter
 def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     known = [point for point in one.points if point is not None]
     low, high = min(known), max(known)
-    span = (high - low) or 1.0
+    # What never changes is a line in the middle.
+    low, span = (low, high - low) if high > low else (low - 0.5, 1.0)
     end = one.start + timedelta(seconds=one.period * len(one.points))
     yield f"<figure><figcaption>{_text(one.name)} <small>{_text(one.unit)}</small></figcaption>"
     yield f'<svg viewBox="0 0 400 {_CHART}" role="img" aria-label="{_text(one.name)}">'
@@ -126,7 +127,7 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
             x = 40 + 355 * ((mark - one.start) / (end - one.start))
             yield f'<line class="bad" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{_CHART - 16}"/>'
     yield f'<text x="0" y="14">{_number(high)}</text>'
-    yield f'<text x="0" y="{_CHART - 18}">{_number(low)}</text>'
+    yield f'<text x="0" y="{_CHART - 18}">{_number(min(known))}</text>'
     yield f'<text x="40" y="{_CHART - 2}">{one.start:%H:%M}</text>'
     yield f'<text class="end" x="395" y="{_CHART - 2}">{end:%H:%M}</text></svg></figure>'
 
