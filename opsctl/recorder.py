@@ -162,10 +162,18 @@ class Recorder:
             self.trouble = f"{folder}: {error.strerror}"
 
     def _snapshot(self, now: Snapshot) -> None:
+        """Looks of one kind that follow each other quickly are one line; of two kinds, never:
+        what stands in one line was seen in one look.
+        """
+        waiting = self._waiting
+        if waiting is not None and waiting.look.parts != now.look.parts:
+            self._put(waiting)
+            waiting = None
+        now = now if waiting is None else _joined(waiting, now)
         if now.at < self._due:
-            self._waiting = now if self._waiting is None else _joined(self._waiting, now)
-            return
-        self._put(now if self._waiting is None else _joined(self._waiting, now))
+            self._waiting = now
+        else:
+            self._put(now)
 
     def _put(self, now: Snapshot) -> None:
         """Only the parts that have changed: most of a large system stays as it is."""
@@ -264,17 +272,10 @@ def _news(now: Snapshot) -> bool:
 
 def _joined(earlier: Snapshot, now: Snapshot) -> Snapshot:
     """Two looks of which one line is written: what each alone would say once is kept of both."""
-    parts = {
-        one.name: getattr(earlier, one.name)
-        for one in fields(Snapshot)
-        if one.name in earlier.look.parts and one.name not in now.look.parts
-    }
     return replace(
         now,
-        look=now.look | earlier.look,
         events=(*earlier.events, *now.events),
         failed_calls=(*earlier.failed_calls, *now.failed_calls),
-        **{name: value for name, value in parts.items() if name != "events"},
     )
 
 

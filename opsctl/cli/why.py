@@ -1,13 +1,18 @@
 """`opsctl why`: what is wrong now, or was in a recording, ranked, with evidence and a command."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
+
+if TYPE_CHECKING:
+    from opsctl.cause.cause import Cause
+    from opsctl.cli.screens.console import Console
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -46,9 +51,13 @@ def why(
     if html is not None:
         bundle.write_page(incident, found, html)
         console.say(f"wrote {html}")
+    _show(console, incident, found)
+
+
+def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:
+    looked = screen.looked_at(incident.history)
     for number, cause in enumerate(found, 1):
         screen.emit(console, cause, number)
-    looked = screen.looked_at(incident.history)
     console.emit("why", causes=[cause.id for cause in found], looked_at=looked, at=incident.at)
     if console.json:
         return
@@ -56,6 +65,6 @@ def why(
         for line in screen.block(console, cause, number):
             console.data(line)
         console.data("")
-    if not any(not cause.over for cause in found):
+    if all(cause.over for cause in found):
         console.data("nothing wrong that can be seen")
     console.data(looked)

@@ -23,7 +23,7 @@ from opsctl.recording import Begun, Recording
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 from tests.opsctl.cause.histories import rolled, task
-from tests.opsctl.snapshots import NAMES, NEW, START, event, happened
+from tests.opsctl.snapshots import NAMES, NEW, OLD, START, event, happened, stack
 
 LOOK = Look(frozenset({"service", "tasks", "targets", "task_definitions", "lines"}))
 
@@ -206,3 +206,16 @@ def test_times_are_those_of_the_clock_that_it_is_given(tmp_path: Path) -> None:
     made.close("done")
     assert read(made).ended == START and isinstance(START, datetime)
     assert os.listdir(tmp_path)
+
+
+def test_what_stands_in_one_line_was_seen_in_one_look(tmp_path: Path) -> None:
+    # Two looks within a moment: the stack before a change, the service after it.
+    before = stack("ecs", "UPDATE_COMPLETE", outputs={"TaskDefinitionArn": OLD})
+    made = recorder(tmp_path)
+    now = looked(rolled(), -1)
+    made.take(replace(now, look=Look(frozenset({"stacks"})), stacks={"ecs": before}))
+    made.take(now)
+    made.take(now)
+    made.close("done")
+    history = read(made).history
+    assert history.definitions == () and history.looks == 2
