@@ -38,3 +38,11 @@ def moment(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     """The same as a point in time."""
     parsed = parse_moment(text, now=now, zone=zone)
     return now - parsed if isinstance(parsed, timedelta) else parsed
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Raises ConfigError that names the option."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}", hint=f"for instance: {option} 20m") from error

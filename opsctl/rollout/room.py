@@ -127,6 +127,11 @@ def forecast(
     )
 
 
+def more(instances: Sequence[Instance], need: Requirement, count: int) -> int:
+    """How many of `count` more tasks have room beside all that runs."""
+    return len(_place(instances, need, count)[1])
+
+
 def roll(instances: Sequence[Instance], need: Requirement) -> Iterator[Step]:
     """Yield each start and stop until all tasks are new, or nothing more can move."""
     now = tuple(instances)

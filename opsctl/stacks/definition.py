@@ -8,7 +8,7 @@ from typing import Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
-from opsctl.config.model import Config, Db, TargetHealthCheck
+from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
 from opsctl.snapshot.service import Service
@@ -221,7 +221,6 @@ def _stack(
 
 def _ecs_values(config: Config) -> dict[str, object]:
     ecs, compute, balancer = config.ecs, config.compute, config.load_balancer
-    configuration = compute.launch == "configuration"
     low, high = compute.dynamic_port_range
     fixed = ecs.host_ports == "fixed"
     checked = balancer.health_check.port
@@ -242,10 +241,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "load_balancer_subnets": config.network.load_balancer_subnets or config.network.subnets,
         "instance_subnets": compute.subnets or config.network.subnets,
         "log_groups": _log_groups(config),
-        "launch": "LaunchConfiguration" if configuration else "LaunchTemplate",
-        "volume_type": compute.volume.type or ("gp2" if configuration else "gp3"),
-        "volume_size": compute.volume.size or (22 if configuration else 30),
-        "volume_device": compute.volume.device or ("/dev/xvdcz" if configuration else "/dev/xvda"),
+        **_launch(compute),
         "unreleased": UNRELEASED,
         "machine": machine(config),
         # The agent takes a minute or two; the stack waits a little longer for the signal.
@@ -259,6 +255,21 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),
+    }
+
+
+def _launch(compute: Compute) -> dict[str, object]:
+    """The kind of launch, and the volume that goes with it unless another one is written."""
+    volume = compute.volume
+    if compute.launch == "configuration":
+        launch, kind, size, device = "LaunchConfiguration", "gp2", 22, "/dev/xvdcz"
+    else:
+        launch, kind, size, device = "LaunchTemplate", "gp3", 30, "/dev/xvda"
+    return {
+        "launch": launch,
+        "volume_type": volume.type or kind,
+        "volume_size": volume.size or size,
+        "volume_device": volume.device or device,
     }
 
 

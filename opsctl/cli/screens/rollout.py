@@ -9,6 +9,7 @@ from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan
 from opsctl.rollout.reach import Answer
 from opsctl.rollout.room import Forecast
+from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import (
     Counts,
     RolloutEvent,
@@ -30,6 +31,8 @@ class RolloutScreen(Screen):
             self._event(item)
         elif isinstance(item, RollPlan):
             self._plan(item)
+        elif isinstance(item, ScalePlan):
+            self._scale(item)
         elif isinstance(item, Answer):
             self._console.emit("reached", url=item.url, status=item.status, answer=item.text)
             self._console.say(f"through the load balancer: {item.sentence}")
@@ -40,6 +43,13 @@ class RolloutScreen(Screen):
         else:
             return False
         return True
+
+    def _scale(self, plan: ScalePlan) -> None:
+        self._console.emit(
+            "scale", service=plan.service, before=plan.before, after=plan.after, room=plan.room
+        )
+        room = "" if plan.room is None else f" (room for {plan.room} more now)"
+        self._console.say(f"`{plan.service}`: {plan.before} -> {plan.after} tasks{room}")
 
     def _plan(self, plan: RollPlan) -> None:
         for sentence in plan.repairs:
