@@ -44,6 +44,7 @@ class Names:
 
     `image_parameter` names the newest image for the instances, unless the config names one itself.
     `log_groups` are by source. `region` and `account` are the config's, '' where it names none.
+    `scales` tells that the count of tasks moves by itself.
     """
 
     system: str
@@ -59,6 +60,7 @@ class Names:
     log_groups: Mapping[str, str] = field(default_factory=dict)
     region: str = ""
     account: str = ""
+    scales: bool = False
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -78,6 +80,7 @@ class Names:
             log_groups={source: config.logs.group(source) for source in SOURCES},
             region=config.aws.region or "",
             account=config.aws.account or "",
+            scales=config.ecs.scaling is not None,
         )
 
 
