@@ -79,10 +79,10 @@ class Demo:
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)
         secrets = "refresh_token: ssm:/demo/refresh-token\n"
         packed = images.pack(self.folder / "service", filled + more, secrets=secrets.encode())
-        reference = images.push(
-            self.env["AWS_ENDPOINT_URL"], config.image.repository, packed, tag=packed.digest[7:19]
-        )
-        return reference
+        ecr = boto3.client("ecr", endpoint_url=self.env["AWS_ENDPOINT_URL"], **self.credentials())
+        login = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        registry = images.Registry(self.env["AWS_ENDPOINT_URL"], f"Basic {login}")
+        return registry.push(config.image.repository, packed, tag=packed.digest[7:19])
 
     def put_secret(self, name: str) -> None:
         """What an operator does once, with any tool: the config holds the reference only."""

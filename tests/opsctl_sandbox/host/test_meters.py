@@ -14,6 +14,7 @@ from opsctl_sandbox.host.balancer import Balancer, Flows, Routes
 from opsctl_sandbox.host.meters import Meters, Traffic
 from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Outcome, Runner
+from opsctl_sandbox.images import Registry
 from opsctl_sandbox.wire.calls import Call, Forward, Structure
 from opsctl_sandbox.wire.http import Receive, Scope, Send
 from opsctl_sandbox.wire.local_client import LocalClient
@@ -48,7 +49,9 @@ class Bench:
             inside,
             world,
             Runner(
-                Processes(Path("unused"), registry="", environ={}, environment=nothing),
+                Processes(
+                    Path("unused"), registry=Registry("", ""), environ={}, environment=nothing
+                ),
                 limit=2,
                 outcome=outcome,
             ),
