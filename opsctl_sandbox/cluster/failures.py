@@ -25,6 +25,7 @@ Kind = Literal[
     "launch-refused",
     "instance-never-joins",
     "agent-disconnected",
+    "start-script-cannot-download",
     "signal-missing",
     "signal-failure",
     # stacks

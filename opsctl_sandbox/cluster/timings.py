@@ -26,10 +26,15 @@ class Timings:
     backoff_limit: float = 900.0
     # instances
     launch_instance: float = 20.0
-    join_cluster: float = 60.0
-    signal: float = 75.0
+    start_script: float = 40.0
+    join_cluster: float = 15.0
+    signal: float = 5.0
+    acs_session: float = 1800.0
+    acs_gap: float = 4.0
     terminate_instance: float = 40.0
     retry_launch: float = 60.0
+    even_out: float = 60.0
+    console_post: float = 240.0
     # capacity providers
     manage_capacity: float = 60.0
     scale_in: float = 900.0

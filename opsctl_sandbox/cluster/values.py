@@ -85,8 +85,23 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StartScript:
+    """What an instance's user data makes it do.
+
+    `signal` is when it signals success to CloudFormation: at the end of the script itself, which
+    is before the agent starts; when the agent has joined; or never. It waits for the agent for
+    `patience` seconds. When it fails, it writes `last_words` to the console.
+    """
+
+    attributes: tuple[tuple[str, str], ...] = ()
+    signal: Literal["script", "joined", "never"] = "script"
+    patience: float = 600.0
+    last_words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSpec:
-    """An Auto Scaling group whose instances join `cluster`; `signals` counts expected signals."""
+    """An Auto Scaling group whose instances join `cluster`."""
 
     name: str
     cluster: str
@@ -98,12 +113,27 @@ class GroupSpec:
     instance_type: str = "t3.small"
     launch: str = ""
     """What new instances are launched from: a launch template's version or a configuration."""
+    image: str = ""
+    script: StartScript = StartScript()
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A lifecycle hook of a group: an instance that it ends waits for it, at most `timeout`
+    seconds."""
+
+    name: str
+    timeout: float = 3600.0
     document: Document = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Instance:
-    """A simulated EC2 instance and, once joined, its container instance."""
+    """A simulated EC2 instance and, once joined, its container instance.
+
+    `waits_for` are the lifecycle hooks that keep it from being terminated, each with the second
+    at which it gives up.
+    """
 
     id: str
     arn: str
@@ -117,13 +147,20 @@ class Instance:
     cpu: int
     memory: int
     launch: str = ""
+    image: str = ""
+    script: StartScript = StartScript()
     state: Literal["pending", "running", "shutting-down", "terminated"] = "pending"
     joined: bool = False
     agent_connected: bool = False
     draining: bool = False
     signalled: bool | None = None
     joined_at: float | None = None
-    console: list[str] = field(default_factory=list)
+    console: list[tuple[float, str]] = field(default_factory=list)
+    booted: float | None = None
+    ended: float | None = None
+    waits_for: dict[str, float] = field(default_factory=dict)
+    leaving: bool = False
+    """Whether its group has given it up."""
 
 
 @dataclass(slots=True)
@@ -262,8 +299,11 @@ class Group:
     desired: int
     created: float
     activities: list[Activity] = field(default_factory=list)
+    hooks: dict[str, Hook] = field(default_factory=dict)
     deleting: bool = False
     replacing: bool = False
+    balancing: str = ""
+    """The instance that was launched to even out the zones, until an old one makes room."""
 
 
 @dataclass(slots=True)
@@ -275,6 +315,8 @@ class CapacityProvider:
     group: str
     managed: bool
     target: int
+    draining: bool = True
+    """Whether ECS moves the tasks of an instance that the group ends."""
     idle_since: float | None = None
     document: Document = field(default_factory=dict)
 
@@ -336,7 +378,7 @@ class TargetHealthy:
 class WriteLog:
     """Lines that a simulated process or agent wrote; `source` names the log group's role."""
 
-    source: Literal["task", "agent", "ecs"]
+    source: Literal["task", "agent", "ecs", "start"]
     subject: str
     """The task's ARN, or the instance's id."""
     lines: tuple[str, ...]

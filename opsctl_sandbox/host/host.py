@@ -5,8 +5,10 @@ start and stop tasks, check and route to targets, write down what was said.
 import asyncio
 import logging
 
+from opsctl_sandbox.cluster import user_data
 from opsctl_sandbox.cluster.values import (
     DeregisterTarget,
+    Instance,
     Intent,
     RegisterTarget,
     StartTask,
@@ -173,9 +175,14 @@ class Host:
         place = self._place(intent.subject) if intent.source == "task" else None
         instance = self._engine.world.instances.get(intent.subject)
         if instance is not None:
-            place = records.instance_log(instance, intent.source)
+            place = self._collected(instance, intent.source)
         for line in intent.lines:
             self._journal.write(place, line)
+
+    def _collected(self, instance: Instance, source: str) -> Place | None:
+        """Where the CloudWatch agent of the instance sends what this source writes."""
+        text = records.launch(records.group(instance.group) or {}).user_data
+        return user_data.place(text, source, instance.id)
 
     def _place(self, arn: str) -> Place | None:
         task = self._engine.world.tasks.get(arn)

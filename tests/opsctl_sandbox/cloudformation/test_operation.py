@@ -150,7 +150,7 @@ def test_instances_targets_and_activities_agree(aws: Clients, name: str) -> None
         "Activities"
     ]
     assert [a["StatusCode"] for a in history] == ["Successful"] * 2
-    console = aws("ec2").get_console_output(InstanceId=min(ids))["Output"]
+    console = aws("ec2").get_console_output(InstanceId=min(ids), Latest=True)["Output"]
     assert "signalled success" in console
 
 
