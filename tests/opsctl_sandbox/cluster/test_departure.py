@@ -48,7 +48,7 @@ def test_with_a_hook_it_waits_until_the_hook_is_completed() -> None:
 
     engine.complete_hook(victim.id, "mine")
     engine.advance(engine.world.now + 60)
-    assert victim.state == "terminated"
+    assert str(victim.state) == "terminated"
     assert (activity.status, activity.progress) == ("Successful", 100)
 
 
@@ -58,7 +58,7 @@ def test_a_hook_that_nobody_completes_gives_up_after_its_time() -> None:
     victim = first(engine)
     engine.end_instance(victim.id)
     engine.advance(engine.world.now + 700)
-    assert victim.state == "terminated"
+    assert str(victim.state) == "terminated"
 
 
 def test_ec2_terminates_without_asking_any_hook() -> None:
