@@ -29,6 +29,7 @@ Kind = Literal[
     "signal-missing",
     "signal-failure",
     # stacks
+    "stopped-counts-as-done",
     "resource-fails",
     "update-rollback-fails",
     "delete-fails",

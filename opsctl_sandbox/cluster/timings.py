@@ -21,6 +21,7 @@ class Timings:
     # the service scheduler
     schedule: float = 5.0
     prove: float = 30.0
+    bake: float = 120.0
     event_silence: float = 6 * 3600.0
     backoff_start: float = 10.0
     backoff_limit: float = 900.0

@@ -17,6 +17,15 @@ TaskStatus = Literal[
 ]
 TargetState = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
+Verdict = Literal[
+    "IN_PROGRESS",
+    "SUCCESSFUL",
+    "STOPPED",
+    "ROLLBACK_REQUESTED",
+    "ROLLBACK_IN_PROGRESS",
+    "ROLLBACK_SUCCESSFUL",
+    "ROLLBACK_FAILED",
+]
 
 Document = Mapping[str, Any]
 """A request or resource as the AWS API words it (camelCase keys)."""
@@ -80,6 +89,12 @@ class ServiceSpec:
     spread: tuple[str, ...] = ("attribute:ecs.availability-zone", "instanceId")
     breaker: bool = False
     rollback: bool = False
+    threshold: tuple[str, int] = ("BOUNDED_PERCENT", 50)
+    """How many failures trip the breaker: a type of ThresholdConfiguration and its value."""
+    reset_on_healthy: bool = True
+    """Whether a healthy task ends a row of failures."""
+    alarms: tuple[str, ...] = ()
+    alarm_rollback: bool = False
     grace: float = 0.0
     document: Document = field(default_factory=dict)
 
@@ -243,6 +258,24 @@ class Deployment:
     rolls_back: str = ""
     digests: dict[str, str] = field(default_factory=dict)
     """Image to digest, pinned when the deployment began (versionConsistency)."""
+    verdict: Verdict = "IN_PROGRESS"
+    """The status of the service deployment; a rollback belongs to the one that failed."""
+    verdict_reason: str = ""
+    sources: tuple[str, ...] = ()
+    """The deployments that ran when it began."""
+    revision: str = ""
+    """Of a rollback it is the revision that it returns to."""
+    back_to: str = ""
+    back_since: float | None = None
+    ignored_alarms: frozenset[str] = frozenset()
+    """Those that rang already when it began: they say nothing about it."""
+    triggered: tuple[str, ...] = ()
+    steady_since: float | None = None
+
+    @property
+    def only_rolls_back(self) -> bool:
+        """Whether it is no service deployment of its own."""
+        return self.revision != self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class World:
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")
     """What an image reference means in the registry now: its digest, empty when nobody knows,
     None when there is no such image."""
+    alarms: dict[str, str] = field(default_factory=dict)
+    """The state of every CloudWatch alarm, by name."""
     outbox: list[Intent] = field(default_factory=list)
     _agenda: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = field(
         default_factory=list

@@ -76,12 +76,7 @@ def service(simulation: Simulation, value: Service) -> Answer:
         "runningCount": _running(living),
         "pendingCount": _pending(living),
         "taskDefinition": spec.task_definition,
-        "deploymentConfiguration": {
-            **document.get("deploymentConfiguration", {}),
-            "minimumHealthyPercent": spec.minimum_percent,
-            "maximumPercent": spec.maximum_percent,
-            "deploymentCircuitBreaker": {"enable": spec.breaker, "rollback": spec.rollback},
-        },
+        "deploymentConfiguration": deployment_configuration(value),
         "deployments": [deployment(simulation, value, d) for d in value.deployments],
         "events": [
             {"id": e.id, "createdAt": simulation.wall(e.at), "message": e.message}
@@ -94,6 +89,20 @@ def service(simulation: Simulation, value: Service) -> Answer:
         "enableECSManagedTags": False,
         "propagateTags": document.get("propagateTags", "NONE"),
         "healthCheckGracePeriodSeconds": int(spec.grace),
+    }
+
+
+def deployment_configuration(value: Service) -> Answer:
+    spec = value.spec
+    given = spec.document.get("deploymentConfiguration", {})
+    breaker = given.get("deploymentCircuitBreaker", {})
+    return {
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+        **given,
+        "minimumHealthyPercent": spec.minimum_percent,
+        "maximumPercent": spec.maximum_percent,
+        "deploymentCircuitBreaker": {**breaker, "enable": spec.breaker, "rollback": spec.rollback},
     }
 
 

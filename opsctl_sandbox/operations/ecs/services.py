@@ -68,6 +68,9 @@ def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
         maximum_percent=int(configuration.get("maximumPercent", spec.maximum_percent)),
         breaker=bool(breaker.get("enable", spec.breaker)),
         rollback=bool(breaker.get("rollback", spec.rollback)),
+        threshold=_threshold(breaker.get("thresholdConfiguration"), spec.threshold),
+        reset_on_healthy=bool(breaker.get("resetOnHealthyTask", spec.reset_on_healthy)),
+        **_alarms(configuration.get("alarms")),
         grace=float(request.get("healthCheckGracePeriodSeconds", spec.grace)),
     )
     if spec.desired < 0:
@@ -82,6 +85,19 @@ def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
             "deployments."
         )
     return spec
+
+
+def _threshold(configuration: Structure | None, default: tuple[str, int]) -> tuple[str, int]:
+    if configuration is None:
+        return default
+    return str(configuration.get("type", "BOUNDED_PERCENT")), int(configuration.get("value", 50))
+
+
+def _alarms(alarms: Structure | None) -> Answer:
+    if alarms is None:
+        return {}
+    names = tuple(alarms.get("alarmNames") or ()) if alarms.get("enable") else ()
+    return {"alarms": names, "alarm_rollback": bool(alarms.get("rollback"))}
 
 
 def create_service(simulation: Simulation, request: Structure) -> Answer:
