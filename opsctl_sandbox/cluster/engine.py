@@ -20,6 +20,7 @@ from opsctl_sandbox.cluster import (
     tasks,
 )
 from opsctl_sandbox.cluster.failures import Failure, Failures
+from opsctl_sandbox.cluster.intents import Intent
 from opsctl_sandbox.cluster.replacement import Policy, Replacement
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import (
@@ -29,7 +30,6 @@ from opsctl_sandbox.cluster.values import (
     GroupSpec,
     Hook,
     Instance,
-    Intent,
     LoadBalancer,
     Service,
     ServiceSpec,

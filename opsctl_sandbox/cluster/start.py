@@ -5,7 +5,8 @@ What the script writes is on the console, and in the log group that the script n
 """
 
 from opsctl_sandbox.cluster.failures import Failure
-from opsctl_sandbox.cluster.values import Instance, WriteLog
+from opsctl_sandbox.cluster.intents import WriteLog
+from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.cluster.world import World
 
 # What ecs-init writes to its own log while it starts the agent.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opsctl_sandbox.cluster.failures import Failures
+from opsctl_sandbox.cluster.intents import Intent
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import (
     CapacityProvider,
     Document,
     Group,
     Instance,
-    Intent,
     Service,
     Target,
     Task,

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from opsctl_sandbox.cluster.values import StartTask, Task
+from opsctl_sandbox.cluster.intents import StartTask
+from opsctl_sandbox.cluster.values import Task
 from opsctl_sandbox.wire.calls import Refused
 from opsctl_sandbox.wire.local_client import LocalClient
 

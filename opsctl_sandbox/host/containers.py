@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl_sandbox import images
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import container_options
 from opsctl_sandbox.host.runner import Usage

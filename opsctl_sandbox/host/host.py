@@ -6,9 +6,8 @@ import asyncio
 import logging
 
 from opsctl_sandbox.cluster import user_data
-from opsctl_sandbox.cluster.values import (
+from opsctl_sandbox.cluster.intents import (
     DeregisterTarget,
-    Instance,
     Intent,
     RegisterTarget,
     StartTask,
@@ -16,6 +15,7 @@ from opsctl_sandbox.cluster.values import (
     TargetHealthy,
     WriteLog,
 )
+from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.host import journal, prober
 from opsctl_sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl_sandbox.host.journal import Journal, Place

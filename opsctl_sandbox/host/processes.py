@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import children
 from opsctl_sandbox.host.runner import Usage

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from opsctl_sandbox.cloudformation import takeover
 from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
-from opsctl_sandbox.cluster.values import StartTask
 from opsctl_sandbox.faults import in_the_simulation
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Faults

@@ -7,8 +7,13 @@ import pytest
 from opsctl_sandbox.cluster import instances, start
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.failures import Failure, Kind
+from opsctl_sandbox.cluster.intents import WriteLog
 from opsctl_sandbox.cluster.stacks import Done, Signals, group_done
-from opsctl_sandbox.cluster.values import GroupSpec, Instance, StartScript, WriteLog
+from opsctl_sandbox.cluster.values import (
+    GroupSpec,
+    Instance,
+    StartScript,
+)
 from tests.opsctl_sandbox.cluster.test_engine import HOUR
 
 JOINED = StartScript(signal="joined", patience=300.0, last_words="this instance cannot start")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from opsctl_sandbox.cluster.failures import Failures
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
-from opsctl_sandbox.cluster.values import StartTask
 from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.host.balancer import Balancer, Flows, Routes
 from opsctl_sandbox.host.meters import Meters, Traffic
