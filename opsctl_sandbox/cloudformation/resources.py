@@ -91,6 +91,11 @@ class Resources:
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
     ) -> Made:
         request = to_api("UpdateService", new)
+        forced = new.get("ForceNewDeployment") or {}
+        # The nonce is what makes one update force a deployment and the next one not.
+        request["forceNewDeployment"] = forced != old.get("ForceNewDeployment") and (
+            str(forced.get("EnableForceNewDeployment")).lower() == "true"
+        )
         _, cluster, name = identifier.rsplit("/", 2)
         service = services.update_service(
             self._simulation, {**request, "cluster": cluster, "service": name}

@@ -15,6 +15,7 @@ from opsctl_sandbox.cluster import (
     instances,
     placement,
     replacement,
+    scaling,
     services,
     targets,
     tasks,
@@ -31,6 +32,7 @@ from opsctl_sandbox.cluster.values import (
     Hook,
     Instance,
     LoadBalancer,
+    ScalableTarget,
     Service,
     ServiceSpec,
     Target,
@@ -183,6 +185,11 @@ class Engine:
         service = self.world.services[(cluster, name)]
         deployments.stop(self.world, service)
         return service
+
+    def scale_service(self, target: ScalableTarget) -> None:
+        """Let the metrics of `utilization` move the service's desired count from now on."""
+        self.world.scalable[target.cluster, target.service] = target
+        self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
 
     # -- instances -------------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ class Timings:
     # capacity providers
     manage_capacity: float = 60.0
     scale_in: float = 900.0
+    # Application Auto Scaling
+    scaling_cooldown: float = 300.0
     jitter: float = 0.2
     # the network load balancer
     register_target: float = 150.0

@@ -354,3 +354,27 @@ class CapacityProvider:
     """Whether ECS moves the tasks of an instance that the group ends."""
     idle_since: float | None = None
     document: Document = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TrackingPolicy:
+    """Keep a metric of a service near `target`, in percent; minutes above and below it so far."""
+
+    metric: str
+    target: float
+    value: float | None = None
+    above: int = 0
+    below: int = 0
+
+
+@dataclass(slots=True)
+class ScalableTarget:
+    """A service whose desired count Application Auto Scaling moves, by its policies' names."""
+
+    cluster: str
+    service: str
+    minimum: int
+    maximum: int
+    policies: dict[str, TrackingPolicy] = field(default_factory=dict)
+    out_again: float = 0.0
+    in_again: float = 0.0

@@ -14,6 +14,7 @@ from opsctl_sandbox.cluster.values import (
     Document,
     Group,
     Instance,
+    ScalableTarget,
     Service,
     Target,
     Task,
@@ -51,6 +52,10 @@ class World:
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")
     """What an image reference means in the registry now: its digest, empty when nobody knows,
     None when there is no such image."""
+    scalable: dict[Key, ScalableTarget] = field(default_factory=dict)
+    """By (cluster name, service name)."""
+    utilization: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """Percent, by (cluster name, service name, metric): what the tasks use now."""
     alarms: dict[str, str] = field(default_factory=dict)
     """The state of every CloudWatch alarm, by name."""
     outbox: list[Intent] = field(default_factory=list)

@@ -19,11 +19,12 @@ REPLACING: Mapping[str, frozenset[str]] = {
     "AWS::CloudWatch::Alarm": frozenset({"AlarmName"}),
     "AWS::EC2::SecurityGroup": frozenset({"GroupDescription", "GroupName", "VpcId"}),
     "AWS::ECS::Service": frozenset(
-        {"Cluster", "DeploymentController", "LaunchType", "Role", "SchedulingStrategy"}
-        | {"ServiceName"}
+        {"Cluster", "DeploymentController", "Role", "SchedulingStrategy", "ServiceName"}
     ),
     "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
 }
+# Whether the change replaces depends on the change: on what it goes to, or on what comes with it.
+_DEPENDS: Mapping[str, frozenset[str]] = {"AWS::ECS::Service": frozenset({"LaunchType"})}
 # Every property but the tags makes a new revision.
 _ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
 _UPDATABLE = frozenset(
@@ -147,6 +148,8 @@ def decided(resource: Structure) -> dict[str, Any]:
     details = [_with_word(kind, detail) for detail in resource.get("Details", ())]
     words = {detail["Target"].get("RequiresRecreation") for detail in details}
     replacement = "True" if "Always" in words else "False"
+    if replacement == "False" and "Conditionally" in words:
+        replacement = "Conditional"
     return {**resource, "Details": details, "Replacement": replacement}
 
 
@@ -156,10 +159,10 @@ def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
     if target.get("Attribute") != "Properties":
         return {**detail, "Target": {**target, "RequiresRecreation": "Never"}}
     replaces = name != "Tags" if kind in _ALWAYS else name in REPLACING[kind]
-    return {
-        **detail,
-        "Target": {**target, "RequiresRecreation": "Always" if replaces else "Never"},
-    }
+    word = "Always" if replaces else "Never"
+    if name in _DEPENDS.get(kind, ()):
+        word = "Conditionally"
+    return {**detail, "Target": {**target, "RequiresRecreation": word}}
 
 
 def _absent(change_set: Structure) -> set[str]:

@@ -134,8 +134,15 @@ def update_service(simulation: Simulation, request: Structure) -> Answer:
     if request.get("placementStrategy") is not None:
         spec = replace(spec, spread=_spread(request))
     changed = {k: v for k, v in request.items() if k not in ("service", "forceNewDeployment")}
-    spec = replace(_configured(spec, request), document={**spec.document, **changed})
     force = bool(request.get("forceNewDeployment"))
+    asked = request.get("capacityProviderStrategy")
+    if asked is not None and asked != spec.document.get("capacityProviderStrategy") and not force:
+        raise invalid(
+            "When switching from launch type to capacity provider strategy on an existing "
+            "service, or making a change to a capacity provider strategy on a service that is "
+            "already using one, you must force a new deployment."
+        )
+    spec = replace(_configured(spec, request), document={**spec.document, **changed})
     return {
         "service": answers.service(simulation, simulation.engine.update_service(spec, force=force))
     }

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from ministack.services.cloudformation import handlers
 
+from opsctl_sandbox.ministack.repairs import change_sets
 from opsctl_sandbox.process.home import Sandbox
 from tests.opsctl_sandbox.clients import Connect, post
 
@@ -230,3 +231,15 @@ def test_every_event_carries_the_token_of_its_operation(connect: Connect, unique
         "REVIEW_IN_PROGRESS"
     }
     assert tokens == {"mine-1", None}
+
+
+def test_whether_a_new_launch_type_replaces_a_service_depends_on_what_comes_with_it() -> None:
+    target = {"Attribute": "Properties", "Name": "LaunchType"}
+    change = {
+        "ResourceType": "AWS::ECS::Service",
+        "Replacement": "Conditional",
+        "Details": [{"Target": target}],
+    }
+    changed = change_sets.decided(change)
+    assert changed["Replacement"] == "Conditional"
+    assert changed["Details"][0]["Target"]["RequiresRecreation"] == "Conditionally"

@@ -140,6 +140,11 @@ def test_container_instances_and_services_are_filtered(ecs: Any, system: str) ->
             },
             "InvalidParameterException",
         ),
+        (
+            "update_service",
+            {"service": "web", "capacityProviderStrategy": [{"capacityProvider": "p"}]},
+            "InvalidParameterException",
+        ),
         ("execute_command", {"task": "ghost", "command": "sh", "interactive": True},
          "UnknownOperationException"),
         ("start_task", {"taskDefinition": "x", "containerInstances": ["y"]},
