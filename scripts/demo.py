@@ -66,14 +66,14 @@ class Demo:
             self.opsctl("update-tasks", "--yes")
             return
         say("no Docker engine to use, so the sandbox packs service/ and the Caddyfile itself")
-        self.opsctl("update-tasks", "--yes", "--image", self.pack())
+        self.opsctl("update-tasks", "--yes", "--image", self.ask("sandbox", "image").strip())
 
     def containers(self) -> bool:
         """Whether the sandbox found an engine that runs its tasks."""
         return bool(json.loads(self.ask("sandbox", "status", "--json"))["tasks"] == "docker")
 
-    def pack(self, more: str = "") -> str:
-        """Push a one-layer image of the service and the filled Caddyfile; returns repo@digest."""
+    def pack(self, more: str) -> str:
+        """Push an image whose Caddyfile has `more` at its end; returns repo@digest."""
         config = load.load(self.folder / "opsctl.yaml", environment=None, environ={}).config
         known = caddyfile.variables(config, self.outputs("db"))
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)

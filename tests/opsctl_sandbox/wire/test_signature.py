@@ -39,9 +39,11 @@ def signed(
 def check(
     request: Request, *, key: Key = KEY, at: timedelta = timedelta(), by: str = "query"
 ) -> None:
+    """`at` is how long after it was signed the request comes."""
     parts = signature.read(request)
     assert parts is not None
-    signature.check(request, parts, key, datetime.now(UTC) + at, by)
+    signed_at = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
+    signature.check(request, parts, key, signed_at.replace(tzinfo=UTC) + at, by)
 
 
 @pytest.mark.parametrize(
