@@ -24,6 +24,7 @@ from opsctl_sandbox.host.prober import Check
 from opsctl_sandbox.host.runner import Launcher, Outcome, Runner
 from opsctl_sandbox.host.stand_in import StandIn
 from opsctl_sandbox.ministack import load_balancers, records
+from opsctl_sandbox.ministack.repairs import alarms
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.local_client import LocalClient
 
@@ -78,6 +79,7 @@ class Host:
                 for intent in self._engine.intents():
                     self._act(intent)
                 ticks += 1
+                self._engine.world.alarms = alarms.states()
                 if ticks % _FLUSH_EVERY == 0:
                     await self._journal.flush()
                 if ticks % _SAMPLE_EVERY == 0 and (sampling is None or sampling.done()):

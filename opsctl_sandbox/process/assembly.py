@@ -24,7 +24,7 @@ from opsctl_sandbox.ministack import account, credentials, records, security_gro
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
-from opsctl_sandbox.ministack.repairs import change_sets
+from opsctl_sandbox.ministack.repairs import alarms, change_sets
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import table as simulated
@@ -56,6 +56,7 @@ class Assembly:
         self.simulation = _simulation(settings)
         types = _resource_types(self.simulation)
         change_sets.install()
+        alarms.install()
         traffic, images = Traffic(), MachineImages()
         operations = {
             **repaired.operations(registry, keys.registry_password, traffic.count),
