@@ -10,7 +10,7 @@ from ministack.services.cloudformation import handlers
 from ministack.services.cloudformation.engine import _evaluate_conditions
 
 from opsctl_sandbox.ministack.records import find
-from opsctl_sandbox.ministack.repairs import parameters
+from opsctl_sandbox.ministack.repairs import early_validation, parameters
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # The properties whose change replaces the resource ("Update requires: Replacement" on the type's
@@ -47,6 +47,12 @@ async def create_stack(call: Call, ministack: Forward) -> Structure:
 
 
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
+    answer = await _create_change_set(call, ministack)
+    early_validation.validate(call, answer["Id"])
+    return answer
+
+
+async def _create_change_set(call: Call, ministack: Forward) -> Structure:
     request = call.parameters
     stack = _stack(call, request["StackName"])
     status = str(stack.get("StackStatus", "DELETE_COMPLETE"))

@@ -2,6 +2,7 @@
 
 from opsctl_sandbox.ministack.repairs import (
     change_sets,
+    early_validation,
     ecr,
     lists,
     logs,
@@ -15,6 +16,7 @@ def operations(registry: str, password: str, counted: logs.Counted) -> Operation
     """`registry` answers `/v2/` to `password`; `counted` is called for log events that came in."""
     return {
         **change_sets.OPERATIONS,
+        **early_validation.OPERATIONS,
         **ecr.operations(registry, password),
         **lists.OPERATIONS,
         **logs.operations(counted),
