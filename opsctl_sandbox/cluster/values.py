@@ -337,6 +337,8 @@ class Group:
     hooks: dict[str, Hook] = field(default_factory=dict)
     deleting: bool = False
     replacing: bool = False
+    metrics: frozenset[str] = frozenset()
+    """The group metrics that were asked for; AWS sends none by itself."""
     balancing: str = ""
     """The instance that was launched to even out the zones, until an old one makes room."""
 

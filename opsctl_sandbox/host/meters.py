@@ -188,8 +188,12 @@ class Meters:
                 for one in self._world.instances.values()
                 if one.group == name and one.state == "running"
             ]
-            yield Point("AWS/AutoScaling", "GroupDesiredCapacity", mine, group.desired)
-            yield Point("AWS/AutoScaling", "GroupInServiceInstances", mine, len(running))
+            for metric, value in (
+                ("GroupDesiredCapacity", group.desired),
+                ("GroupInServiceInstances", len(running)),
+            ):
+                if metric in group.metrics:
+                    yield Point("AWS/AutoScaling", metric, mine, value)
 
     async def _cache(self) -> list[Point]:
         clusters = records.cache_clusters()

@@ -36,6 +36,16 @@ def specification(name: str, region: str) -> GroupSpec:
     )
 
 
+# Those that EnableMetricsCollection means when it names none.
+GROUP_METRICS = frozenset(
+    f"Group{name}"
+    for name in (
+        *("MinSize", "MaxSize", "DesiredCapacity", "InServiceInstances", "PendingInstances"),
+        *("StandbyInstances", "TerminatingInstances", "TotalInstances"),
+    )
+)
+
+
 def launch_anew(simulation: Simulation, region: str) -> None:
     """Groups that name a template's newest or default version launch from another one now."""
     for group in simulation.world().groups.values():
@@ -96,7 +106,9 @@ def _group(simulation: Simulation, record: Answer) -> Answer:
         if i.group == group.spec.name and i.state != "terminated"
     ]
     status = {"Status": "Delete in progress"} if group.deleting else {}
-    return {**record, "DesiredCapacity": group.desired, "Instances": mine, **status}
+    metrics = [{"Metric": name, "Granularity": "1Minute"} for name in sorted(group.metrics)]
+    living = {"DesiredCapacity": group.desired, "Instances": mine, "EnabledMetrics": metrics}
+    return {**record, **living, **status}
 
 
 def _tagged(record: Answer, tag_filter: Structure) -> bool:
@@ -261,6 +273,26 @@ async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Str
     return {"Activity": _activity(simulation, activity)}
 
 
+async def enable_metrics(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    group, names = _measured(simulation, call)
+    group.metrics |= names
+    return {}
+
+
+async def disable_metrics(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    group, names = _measured(simulation, call)
+    group.metrics -= names
+    return {}
+
+
+def _measured(simulation: Simulation, call: Call) -> tuple[Group, frozenset[str]]:
+    name = call.parameters["AutoScalingGroupName"]
+    group = simulation.world().groups.get(name)
+    if group is None:
+        raise lifecycle_hooks.no_group(name)
+    return group, frozenset(call.parameters.get("Metrics") or GROUP_METRICS)
+
+
 async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     """ministack would say yes and do nothing."""
     raise Refused("InvalidAction", f"the sandbox has no autoscaling {call.operation}")
@@ -276,6 +308,8 @@ OPERATIONS = {
     "UpdateAutoScalingGroup": update_group,
     "DeleteAutoScalingGroup": delete_group,
     "TerminateInstanceInAutoScalingGroup": terminate,
+    "EnableMetricsCollection": enable_metrics,
+    "DisableMetricsCollection": disable_metrics,
     "StartInstanceRefresh": not_simulated,
     "AttachInstances": not_simulated,
     "EnterStandby": not_simulated,

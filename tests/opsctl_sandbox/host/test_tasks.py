@@ -92,6 +92,7 @@ def definition(aws: Callable[[str], Any], reference: str, **environment: str) ->
 def instances(aws: Callable[[str], Any]) -> None:
     """A cluster with two instances that joined."""
     join(aws, "web", 2)
+    aws("autoscaling").enable_metrics_collection(AutoScalingGroupName="web", Granularity="1Minute")
 
 
 @pytest.fixture(scope="module")
