@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl_sandbox.cloudformation import takeover
+from opsctl_sandbox.cloudformation.drift import Drift
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
@@ -58,8 +59,10 @@ class Assembly:
         change_sets.install()
         alarms.install()
         traffic, images = Traffic(), MachineImages()
+        repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {
-            **repaired.operations(registry, keys.registry_password, traffic.count),
+            **repairs,
+            **Drift(self.simulation, repairs).operations(),
             **images.operations(),
             **simulated.operations(self.simulation),
         }

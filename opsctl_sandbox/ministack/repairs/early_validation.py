@@ -7,14 +7,14 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-de
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
-from ministack.services import cloudformation, cloudwatch_logs, ecr, elasticache, iam, s3, ssm
+from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets
 from ministack.services.cloudformation.engine import _evaluate_conditions
 
 from opsctl_sandbox.ministack.records import find
+from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 _FAILED = (
@@ -22,19 +22,6 @@ _FAILED = (
     "troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "
     "information."
 )
-# The types whose name is what CloudFormation knows them by (`primaryIdentifier` of the schema);
-# the others fail when they are made.
-_NAMES: dict[str, tuple[str, Any]] = {
-    "AWS::ECR::Repository": ("RepositoryName", ecr._repositories),
-    "AWS::ElastiCache::CacheCluster": ("ClusterName", elasticache._clusters),
-    "AWS::ElastiCache::ReplicationGroup": ("ReplicationGroupId", elasticache._replication_groups),
-    "AWS::ElastiCache::SubnetGroup": ("CacheSubnetGroupName", elasticache._subnet_groups),
-    "AWS::IAM::InstanceProfile": ("InstanceProfileName", iam._instance_profiles),
-    "AWS::IAM::Role": ("RoleName", iam._roles),
-    "AWS::Logs::LogGroup": ("LogGroupName", cloudwatch_logs._log_groups),
-    "AWS::S3::Bucket": ("BucketName", s3._buckets),
-    "AWS::SSM::Parameter": ("Name", ssm._parameters),
-}
 
 
 def validate(call: Call, identifier: str) -> None:
@@ -59,11 +46,11 @@ def _conflicts(change_set: Structure) -> Iterator[tuple[str, str, str, str]]:
         logical_id, kind = resource["LogicalResourceId"], resource["ResourceType"]
         definition = resolved.get(logical_id, {})
         here = conditions.get(definition.get("Condition"), True)
-        if resource["Action"] != "Add" or kind not in _NAMES or not here:
+        key = names.property_of(kind)
+        if resource["Action"] != "Add" or not key or not here:
             continue
-        key, taken = _NAMES[kind]
         value = (definition.get("Properties") or {}).get(key)
-        if isinstance(value, str) and taken.get(value) is not None:
+        if isinstance(value, str) and names.exists(kind, value):
             yield logical_id, kind, key, value
 
 
