@@ -12,25 +12,19 @@ from service.chain import Request, Response
 from service.front.application import BODY_LIMIT, Application
 from service.front.problems import problem
 from service.protocol.answers import Answers
-from service.protocol.limits import (
-    CHUNKS_LIMIT,
-    HEAD_LIMIT,
-    LINGER_BYTES,
-    LINGER_SECONDS,
-)
-from service.protocol.messages import END, Messages, is_target
+from service.protocol.limits import HEAD_LIMIT, LINGER_SECONDS
+from service.protocol.messages import END, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
+from service.protocol.reading import Reading
 from service.protocol.turn import Turn
 from service.protocol.uvicorns import Handed, uvicorns
-
-_AT_ONCE = 64  # requests of one read, before others have their turn
 
 _VERSIONS = ("1.1", "1.0")
 _SLASH, _HASH, _QUESTION_MARK = b"/#?"  # a number is found much sooner than bytes are
 
 
-class Connection(Messages, asyncio.Protocol):
+class Connection(Reading, asyncio.Protocol):
     def __init__(
         self,
         port: Port,
@@ -39,23 +33,16 @@ class Connection(Messages, asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__()
-        self.port = port
+        super().__init__(port, _loop or asyncio.get_running_loop())
         self.service: Application = port.application
         self.server_state = server_state
-        self.loop = _loop or asyncio.get_running_loop()
-        self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is made
         self.turn: Turn | Handed | None = None
-        self.heard = 0.0
         self.cold: HttpToolsProtocol | None = None
         self._answers = Answers()
         self._not_short = port.not_short
         self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
-        self._reading = False
         self._paused = False
-        self._write_paused = False
         self._half_closed = False
-        self.lingering = 0.0  # until when
         self.pace = Pace()
         self.target = self.query = b""
         self._held = 0
@@ -152,100 +139,12 @@ class Connection(Messages, asyncio.Protocol):
         turn.request.body = body
         turn.start()
 
-    # Where each message ends
-
-    def _read(self, data: bytes, at: int) -> None:
-        self._reading = True
-        size, begun = len(data), 0
-        while at < size and not self.transport.is_closing():
-            if self.lingering:
-                self.received += size - at
-                if self.received > LINGER_BYTES:
-                    self.transport.abort()
-                break
-            if self.complete or (self._write_paused and not self.begun):
-                self._keep_rest(data, at)
-                break
-            self.untidy = True
-            if not self.begun:
-                begun += 1
-                if begun > _AT_ONCE:
-                    self._keep_rest(data, at)
-                    self.loop.call_soon(self._go_on)
-                    break
-            end = self._end(data, at)
-            piece = data if at == 0 and end == size else data[at:end]
-            at = end
-            self._feed(piece)
-        self._reading = False
-        self._start_early()
+    # Who answers
 
     def _start_early(self) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and turn.steps is None and not turn.answered:
             turn.start_early()
-
-    def _feed(self, piece: bytes) -> None:
-        if self.head_done:
-            self._feed_body(piece)
-            return
-        self._head_size += len(piece)
-        self._head = self._head + piece if self._head else piece
-        if self._head_size > HEAD_LIMIT:
-            is_line = b"\r\n" not in self._head[:HEAD_LIMIT]
-            what = "path and query are too long" if is_line else "head is too large"
-            self.refuse(414 if is_line else 431, f"the request's {what}")
-            return
-        if not self._head.strip(b"\r\n"):
-            self._head = b""  # empty lines before a request
-            return
-        self.begun = True
-        self.since = self.since or self.heard
-        self._tail = (self._tail + piece)[-3:]
-        self._feed_head(piece)
-
-    def _feed_head(self, piece: bytes) -> None:
-        try:
-            self.parser.feed_data(piece)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._head_broke(error)
-        else:
-            if self.head_done:
-                self._start()
-
-    def _head_broke(self, error: Exception) -> None:
-        if isinstance(error, httptools.HttpParserError):
-            self.refuse(400, "the request is not HTTP")
-            return
-        if self.parser.get_method() != b"CONNECT":
-            self._without_upgrade()
-        self._start()
-
-    def _feed_body(self, piece: bytes) -> None:
-        before = self.received
-        try:
-            self.parser.feed_data(piece)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.refuse(400, "the request is not HTTP")
-            return
-        if self._body_left:
-            self._body_left -= len(piece)
-        else:
-            self._framing += len(piece) - (self.received - before)
-            self._tail = b"" if self.complete else (self._tail + piece)[-3:]
-        if self.chunks > CHUNKS_LIMIT:
-            self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
-        elif self._framing > HEAD_LIMIT - self._head_size + 12 * self.chunks:
-            self.refuse(431, "the request's trailers are too large")
-        elif self.received > BODY_LIMIT:
-            self.refuse(413, "the request's body is too large")
-        elif self.port.is_full:
-            self.refuse(503, "too many requests are waiting for their bodies")
-        else:
-            if isinstance(self.turn, Handed):
-                uvicorns(self).data_received(piece)
-            if self.complete:
-                self._completed()
 
     def _start(self) -> None:
         """The head is whole; without a body, so is the message."""
@@ -292,6 +191,10 @@ class Connection(Messages, asyncio.Protocol):
             self.refuse(413, "the request's body is too large")
             return False
         return True
+
+    def _pass_on(self, piece: bytes) -> None:
+        if isinstance(self.turn, Handed):
+            uvicorns(self).data_received(piece)
 
     def take(self, body: bytes) -> None:
         turn = self.turn
