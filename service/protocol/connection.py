@@ -17,6 +17,7 @@ from service.protocol.messages import END, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
 from service.protocol.reading import Reading
+from service.protocol.room import LARGE, address_of
 from service.protocol.turn import Turn
 from service.protocol.uvicorns import Handed, uvicorns
 
@@ -43,9 +44,12 @@ class Connection(Reading, asyncio.Protocol):
         self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
         self._paused = False
         self._half_closed = False
-        self.pace = Pace()
+        self.pace_of_reader = Pace()
+        self.pace_of_body = Pace()
+        self.written = 0
+        self.address = ""
+        self._kept = 0
         self.target = self.query = b""
-        self._held = 0
 
     # asyncio's side
 
@@ -53,7 +57,9 @@ class Connection(Reading, asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment] # asyncio's base class
         self.server_state.connections.add(self)  # type: ignore[arg-type] # a protocol of ours
         self.heard = self.loop.time()
+        self.address = address_of(transport.get_extra_info("peername"))
         self.port.watch(self.loop, self.server_state)
+        self.port.room.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
@@ -62,8 +68,7 @@ class Connection(Reading, asyncio.Protocol):
         if self.cold is not None:
             self.cold.connection_lost(None)
             self.cold = None
-        self.port.resumed(self)
-        self._release()
+        self.port.room.leave(self)
         # Rings of references would keep what was received for a minute or more.
         self.rest = self.turn = None
         self.parser = None  # type: ignore[assignment] # it is not fed any more
@@ -71,17 +76,17 @@ class Connection(Reading, asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that only ends its own side still gets the answers to what it sent."""
         self._half_closed = True
-        return self.complete and self.turn is not None
+        return self.complete and self.turn is not None and not self.lingering
 
     def pause_writing(self) -> None:
         self._write_paused = True
         if self.cold is not None:
             self.cold.pause_writing()
-        self.port.paused(self)
+        self.port.room.is_unread(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         self._write_paused = False
-        self.port.resumed(self)
+        self.port.room.was_read(self)
         if self.cold is not None:
             self.cold.resume_writing()
         if self.turn is None:
@@ -135,6 +140,8 @@ class Connection(Reading, asyncio.Protocol):
         if self.rare or not self._is_short():
             self._again(self._head)
             return
+        if len(body) > LARGE:
+            self._keep(len(body))
         self.turn = turn = Turn(self)
         turn.request.body = body
         turn.start()
@@ -150,7 +157,6 @@ class Connection(Reading, asyncio.Protocol):
         """The head is whole; without a body, so is the message."""
         if not self.complete or self.rare:
             self.untidy = True
-            self.since = 0.0  # from now on of the body
             self._tail = b""
             self._head_size = len(self._head)
             if not self._accept_body():
@@ -200,8 +206,6 @@ class Connection(Reading, asyncio.Protocol):
         turn = self.turn
         if isinstance(turn, Turn) and not turn.answered:
             turn.take(body)
-            self._held += len(body)
-            self.port.held += len(body)
 
     # Answers
 
@@ -222,15 +226,21 @@ class Connection(Reading, asyncio.Protocol):
         state.total_requests += 1
         keep_alive = turn.keep_alive and not self.service.draining
         common = state.default_headers
-        self.transport.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
+        self.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
         if not keep_alive:
             self.linger()
         elif self.complete:
             self._next()
 
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        self.transport.write(data)
+        if self._write_paused:
+            self.port.room.is_unread(self, self.transport.get_write_buffer_size())
+
     def _next(self) -> None:
-        if self._held:
-            self._release()
+        if self._kept:
+            self._keep(-self._kept)
         self.turn = None
         self._begin()
         if not self._reading and (self.rest is not None or self._half_closed):
@@ -240,10 +250,8 @@ class Connection(Reading, asyncio.Protocol):
         if self.transport.is_closing():
             return
         if self.rest is not None and not self.complete and not self._reading:
-            (data, at), self.rest = self.rest, None
-            if self._paused:
-                self._paused = False
-                self.transport.resume_reading()
+            data, at = self.rest
+            self._drop_rest()
             self._read(data, at)
         if self._half_closed and self.turn is None and self.rest is None:
             self.transport.close()
@@ -253,18 +261,47 @@ class Connection(Reading, asyncio.Protocol):
         if not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
+        self._keep(0)
 
-    def _release(self) -> None:
-        self.port.held -= self._held
-        self._held = 0
+    def _drop_rest(self) -> None:
+        if self.rest is not None:
+            self.rest = None
+            self._keep(0)
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _keep_body(self, size: int) -> None:
+        if size and self.turn is not None and not self.turn.answered:
+            self._keep(size)
+
+    def _keep(self, size: int) -> None:
+        """That many bytes more (or fewer) of the request that is on its way are in memory."""
+        self._kept += size
+        rest = 0 if self.rest is None else len(self.rest[0])
+        self.port.room.holds(self, self._kept + rest)
+
+    def give_way(self) -> None:
+        """Others need the memory, and this connection holds some of it longest."""
+        if self.turn is None or not self.complete:
+            self.refuse(503, "too many requests are on their way")
+        elif self.rest is not None:
+            # The request is being answered; what came after it has to be sent again.
+            self.rest = b"", 0
+            self.turn.keep_alive = False
+            self._keep(0)
 
     # uvicorn's class
 
     def handed_back(self, handed: Handed) -> None:
         """uvicorn's class has written its answer."""
         handed.answered = True
-        if handed is self.turn and self.complete and not self.lingering:
+        if handed is not self.turn or not self.complete or self.lingering:
+            return
+        if handed.keep_alive:
             self._next()
+        else:
+            self.linger()
 
     # Refusals
 
@@ -285,18 +322,23 @@ class Connection(Reading, asyncio.Protocol):
             headers = ((b"retry-after", b"1"),) if status == 503 else ()
             response = problem(status, detail, id=request.id, headers=headers)
             common = self.server_state.default_headers
-            self.transport.write(self._answers.bytes_of(response, request, common, False))
+            self.write(self._answers.bytes_of(response, request, common, False))
         self.linger()
 
     @property
     def is_ending(self) -> bool:
         return bool(self.lingering) or self.transport.is_closing()
 
+    @property
+    def linger_seconds(self) -> float:
+        return 1.0 if self.service.draining else LINGER_SECONDS
+
     def linger(self) -> None:
         """A connection that is closed while the client still sends is reset, answer and all."""
-        self._release()
+        self._drop_rest()
+        self._keep(-self._kept)
         self.received = 0
-        self.lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
+        self.lingering = self.loop.time() + self.linger_seconds
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

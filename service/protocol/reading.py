@@ -69,6 +69,8 @@ class Reading(Messages):
         self.since = self.since or self.heard
         self._tail = (self._tail + piece)[-3:]
         self._feed_head(piece)
+        if not self.head_done and not self.lingering:
+            self._keep(len(piece))
 
     def _feed_head(self, piece: bytes) -> None:
         try:
@@ -105,12 +107,12 @@ class Reading(Messages):
             self.refuse(431, "the request's trailers are too large")
         elif self.received > BODY_LIMIT:
             self.refuse(413, "the request's body is too large")
-        elif self.port.is_full:
-            self.refuse(503, "too many requests are waiting for their bodies")
         else:
-            self._pass_on(piece)
-            if self.complete:
-                self._completed()
+            self._keep_body(self.received - before)
+            if not self.lingering:  # it may have been the one to give way
+                self._pass_on(piece)
+                if self.complete:
+                    self._completed()
 
     # The connection's part
 
@@ -127,6 +129,14 @@ class Reading(Messages):
         raise NotImplementedError
 
     def _completed(self) -> None:
+        raise NotImplementedError
+
+    def _keep(self, size: int) -> None:
+        """That many bytes more of the request are in memory."""
+        raise NotImplementedError
+
+    def _keep_body(self, size: int) -> None:
+        """The same, should anybody want them."""
         raise NotImplementedError
 
     def _keep_rest(self, data: bytes, at: int) -> None:
