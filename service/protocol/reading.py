@@ -6,10 +6,10 @@ import httptools
 
 from service.front.application import BODY_LIMIT
 from service.protocol.limits import CHUNKS_LIMIT, HEAD_LIMIT, LINGER_BYTES
-from service.protocol.messages import Messages
+from service.protocol.messages import END, Messages
 from service.protocol.port import Port
 
-_AT_ONCE = 64  # requests of one read, before others have their turn
+_AT_ONCE = 64  # pieces of one read, before others have their turn
 
 
 class Reading(Messages):
@@ -27,7 +27,7 @@ class Reading(Messages):
 
     def _read(self, data: bytes, at: int) -> None:
         self._reading = True
-        size, begun = len(data), 0
+        size, pieces = len(data), 0
         while at < size and not self.transport.is_closing():
             if self.lingering:
                 self.received += size - at
@@ -38,12 +38,11 @@ class Reading(Messages):
                 self._keep_rest(data, at)
                 break
             self.untidy = True
-            if not self.begun:
-                begun += 1
-                if begun > _AT_ONCE:
-                    self._keep_rest(data, at)
-                    self.loop.call_soon(self._go_on)
-                    break
+            pieces += 1
+            if pieces > _AT_ONCE:
+                self._keep_rest(data, at)
+                self.loop.call_soon(self._go_on)
+                break
             end = self._end(data, at)
             piece = data if at == 0 and end == size else data[at:end]
             at = end
@@ -100,7 +99,10 @@ class Reading(Messages):
             self._body_left -= len(piece)
         else:
             self._framing += len(piece) - (self.received - before)
-            self._tail = b"" if self.complete else (self._tail + piece)[-3:]
+            recent = self._tail + piece[-4:]
+            self._tail = b"" if self.complete else recent[-3:]
+            # What could have ended the message, but is data: it costs what a chunk does.
+            self.chunks += not self.complete and recent.endswith(END)
         if self.chunks > CHUNKS_LIMIT:
             self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
         elif self._framing > HEAD_LIMIT - self._head_size + 12 * self.chunks:
