@@ -18,7 +18,6 @@ from service.auth.settings import BackendOptions, RefreshOptions, SimpleOptions,
 from service.chain import Exchange, Request, Site
 from service.errors import StartError
 
-
 TOKEN_BYTES = 8_192
 
 

@@ -296,9 +296,14 @@ class Connection(Reading, asyncio.Protocol):
     def handed_back(self, handed: Handed) -> None:
         """uvicorn's class has written its answer."""
         handed.answered = True
-        if handed is not self.turn or not self.complete or self.lingering:
+        if handed is not self.turn or self.lingering:
             return
-        if handed.keep_alive:
+        if not self.complete:
+            # Nobody knows whether a client that was not told to continue will: what comes next
+            # may be the body, or a request that somebody before us took for one.
+            if self.expects:
+                self.linger()
+        elif handed.keep_alive:
             self._next()
         else:
             self.linger()

@@ -145,6 +145,19 @@ def test_a_trailer_does_not_authenticate() -> None:
     assert run(work(expecting + trailer))[-1] == 401
 
 
+def test_after_a_refusal_without_100_continue_nothing_is_taken_for_a_body() -> None:
+    """It may be the next request, of somebody else, by a proxy that thinks this one is over."""
+    body = b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n"
+    refused = b"PUT /nothing HTTP/1.1\r\n" + FORM + body % (len(GET))
+
+    async def work() -> bytes:
+        async with served() as (port, _):
+            return await exchange(port, [refused, b"", GET + GET], patience=1)
+
+    answered = run(work())
+    assert statuses(answered) == [400] and answered.endswith(b"<closed>")
+
+
 def test_a_write_before_garbage_is_answered_as_done() -> None:
     put = b"PUT " + KEY + b"k?a=1 HTTP/1.1\r\nhost: x\r\n\r\n"
     assert run(asked(put + b"\0\0garbage\r\n\r\n")) == [201, 400]
