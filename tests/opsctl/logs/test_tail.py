@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opsctl.errors import AwsError
@@ -18,7 +18,9 @@ from tests.opsctl.logs.simulated import EPOCH, Clock, SimulatedLogs, Stopped, Tr
 
 LOOK_BACK = timedelta(minutes=4)
 RUN = 600.0  # simulated seconds of writing
-SETTLE = 240.0  # and then until the last deep sweep must be through
+# The latest event comes in 230 s after the writing; the next deep sweep begins within a minute and
+# a pause, and with small pages and one call in ten refused it takes another minute.
+SETTLE = 400.0
 RATE = 4.0
 ROUGH = Troubles(
     throttled=0.05,
@@ -114,6 +116,7 @@ def owed(written: Sequence[Written], since: float) -> set[str]:
 
 
 @settings(max_examples=25, deadline=None)
+@example(seed=8290, groups=("app", "stdout", "ecs", "agent"), page=50, skew=0.0)
 @given(
     seed=st.integers(0, 2**32),
     groups=st.sampled_from([("app",), ("app", "stdout"), ("app", "stdout", "ecs", "agent")]),
