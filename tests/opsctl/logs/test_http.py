@@ -14,7 +14,8 @@ from opsctl import aws
 from opsctl.config.model import Aws
 from opsctl.logs.budget import Budget
 from opsctl.logs.events import LogEvent, LogGroup, Notice
-from opsctl.logs.tail import Pace, Tail
+from opsctl.logs.pace import Pace
+from opsctl.logs.tail import Reading, Tail
 from tests.opsctl.logs.log_server import LogServer, serving
 
 GROUP = "/web/app"
@@ -57,9 +58,7 @@ def read(made: Any, *, follow: bool, seconds: float = 30.0, **more: Any) -> list
     end = time.monotonic() + seconds
     reading = Tail(
         made,
-        [LogGroup("app", GROUP)],
-        since=timedelta(minutes=5),
-        follow=follow,
+        Reading([LogGroup("app", GROUP)], since=timedelta(minutes=5), follow=follow),
         pace=Pace(Budget(50.0), interval=0.2, stopped=lambda: time.monotonic() > end),
         **more,
     )

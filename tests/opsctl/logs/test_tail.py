@@ -13,7 +13,8 @@ from opsctl.errors import AwsError
 from opsctl.logs.budget import Budget
 from opsctl.logs.events import LogEvent, LogGroup, Notice, Selection
 from opsctl.logs.follower import Bookmark
-from opsctl.logs.tail import Pace, Tail
+from opsctl.logs.pace import Pace
+from opsctl.logs.tail import Reading, Tail
 from tests.opsctl.logs.simulated import EPOCH, Clock, SimulatedLogs, Stopped, Troubles, Written
 
 LOOK_BACK = timedelta(minutes=4)
@@ -74,17 +75,16 @@ def tail(
         Budget(RATE), hold=hold, now=clock.now, wall=clock.wall, sleep=clock.sleep,
         chance=logs.dice.random,
     )  # fmt: skip
-    return Tail(
-        cast(Any, logs),
+    reading = Reading(
         [LogGroup(group, group) for group in groups],
         since=since,
         follow=follow,
         look_back=LOOK_BACK,
-        pace=pace,
-        renew=lambda: cast(Any, logs),
-        resume=resume,
+        resume=resume or {},
+        remember=True,
         selections={group: selection or Selection() for group in groups},
     )
+    return Tail(cast(Any, logs), reading, pace=pace, renew=lambda: cast(Any, logs))
 
 
 def collect(reading: Tail) -> tuple[list[LogEvent], list[Notice], Mapping[str, Bookmark]]:
