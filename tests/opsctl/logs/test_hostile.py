@@ -97,6 +97,18 @@ def test_what_never_answers_is_an_error_at_once(trouble: Exception, follow: bool
     assert clock.at < 30
 
 
+FULL: list[dict[str, Any]] = [
+    {
+        "timestamp": NOW - 400_000,
+        "ingestionTime": NOW,
+        "logStreamName": "s",
+        "eventId": f"{n}",
+        "message": "m",
+    }
+    for n in range(10_000)
+]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -115,18 +127,6 @@ def test_pages_that_lead_nowhere_end_a_reading(answer: Any) -> None:
     with pytest.raises(AwsError, match="lead nowhere"):
         read(Answers(clock, answer), clock)
     assert clock.at < 600
-
-
-FULL = [
-    {
-        "timestamp": NOW - 400_000,
-        "ingestionTime": NOW,
-        "logStreamName": "s",
-        "eventId": f"{n}",
-        "message": "m",
-    }
-    for n in range(10_000)
-]
 
 
 def test_pages_that_lead_nowhere_do_not_end_a_follow() -> None:
