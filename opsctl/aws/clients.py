@@ -132,7 +132,7 @@ class Clients:
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
         try:
             make: Any = session.client  # the stubs know names, not `str`
-            return make(
+            made = make(
                 service,
                 region_name=self.region,
                 config=Config(
@@ -143,6 +143,10 @@ class Clients:
             )
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
+        if ".amazonaws." not in made.meta.endpoint_url:
+            # Live Tail has a host of its own, `stream-…`, which no endpoint but AWS's has.
+            made.meta.config.inject_host_prefix = False
+        return made
 
     def _renewed(self, service: str) -> Any:
         """The same client with the credentials as they are now."""

@@ -38,7 +38,7 @@ class LogEvent(NamedTuple):
 
 NoticeKind = Literal[
     "caught-up", "throttled", "unreachable", "missing", "found", "denied", "renewed", "crowded",
-    "progress", "gap",
+    "progress", "gap", "reread",
 ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ class Feed(Protocol):
 
     lag: int  # milliseconds by which its events usually come late: the others wait so long
 
+    pushes: bool  # whether lines come by themselves now, so that pages may be read less often
+
     def begin(self, since: int, until: int | None) -> None:
         """From here on, in milliseconds of the server's clock; without `until` for ever."""
 

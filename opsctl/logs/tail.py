@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_BACK = timedelta(minutes=15)
 _TICK = 0.5  # seconds between looks at what is held back
+_PUSHED = 20.0  # seconds between two sweeps while the lines are pushed
 _LONGEST_HOLD = 10_000
 _PROGRESS = 10.0  # seconds of reading without a line, until a word is said
 
@@ -151,6 +152,8 @@ class Tail:
         self._recovery.check(follower)
         if follower.sweep is None:
             floor = self._pace.interval * (2 if len(self._followers) > 2 else 1)
+            if any(feed.pushes for feed in self._feeds):
+                floor = _PUSHED
             follower.due = max(follower.due, self._pace.now() + follower.interval(floor))
 
     def _take(self, follower: Follower, answer: Mapping[str, Any]) -> None:
@@ -173,11 +176,12 @@ class Tail:
                 if not isinstance(item, Notice):
                     events.append(item)
                     continue
-                self._notices.append(item)
-                if item.kind == "gap":
-                    # What was not pushed is read: at once, and as far back as an event may be.
-                    for follower in self._followers:
-                        follower.hurry()
+                if item.kind != "reread":
+                    self._notices.append(item)
+                    continue
+                # What was not pushed is in the pages: now, and as far back as an event may be.
+                for follower in self._followers:
+                    follower.hurry()
         if events:
             self._held.add(sorted(events), self._calls.now)
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from opsctl.config.model import Config
 from opsctl.errors import AwsError
-from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmState
 from opsctl.snapshot.cache import Cache
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.service import Deployment, Service
@@ -21,6 +21,7 @@ from opsctl.snapshot.tasks import Task
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
     "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken",
+    "stack_events", "alarm_changes",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -68,7 +69,8 @@ class Look:
 
     `events_of` is the id of a stack whose events after the one with the id `after` are read.
     `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
-    are names that a template asks for.
+    are names that a template asks for. `since` is how far back the stack events and the changes of
+    alarms go.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -77,6 +79,7 @@ class Look:
     after: str | None = None
     group: str = ""
     wanted: tuple[Named, ...] = ()
+    since: datetime | None = None
 
     def __or__(self, other: "Look") -> "Look":
         """Both at once; events, group and wanted names are those of the one that names some."""
@@ -88,6 +91,7 @@ class Look:
             named.after,
             self.group or other.group,
             self.wanted or other.wanted,
+            min(filter(None, (self.since, other.since)), default=None),
         )
 
 
@@ -107,7 +111,8 @@ class Snapshot:
     """What was looked at. A part that is not in `look` is empty, and says nothing.
 
     `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
-    of stopped tasks that ended by themselves, by task id, oldest line first.
+    of stopped tasks that ended by themselves, by task id, oldest line first. `stack_events` are of
+    every stack that was looked at, and `alarm_changes` of every alarm, both oldest first.
     """
 
     at: datetime
@@ -128,6 +133,8 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
+    stack_events: tuple[StackEvent, ...] = ()
+    alarm_changes: tuple[AlarmChange, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

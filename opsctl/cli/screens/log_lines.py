@@ -12,6 +12,8 @@ from opsctl.cli.screens.console import JSON_VERSION
 from opsctl.errors import ConfigError
 from opsctl.logs import message
 from opsctl.logs.events import LogEvent
+from opsctl.logs.identity import short_id
+from opsctl.logs.message import read
 
 FIELDS = ("time", "ingested", "lag", "source", "stream", "id", "zone", "level", "message")
 DEFAULT = ("time", "source", "id", "level", "message")
@@ -19,8 +21,6 @@ _OF_STREAM = frozenset(("source", "stream", "id", "zone", "level"))
 _MOST_KNOWN = 10_000
 _COLOURS = ("36", "35", "34", "33", "32", "96", "95", "94", "93", "92")
 _LEVEL_COLOURS = {"warning": "33", "error": "31", "critical": "31", "fatal": "31", "panic": "31"}
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}$")
-_INSTANCE = re.compile(r"i-[0-9a-f]+$")
 
 
 Column: TypeAlias = Callable[[LogEvent, message.Message], str]
@@ -36,20 +36,6 @@ def parse_fields(text: str) -> tuple[str, ...]:
                 "or `.name` for a field of JSON messages"
             )
     return names
-
-
-def short_id(stream: str) -> str:
-    """The task or instance a stream belongs to, short enough for a column.
-
-    Streams are named `prefix/container/task`, `task`, `instance`, `cluster/instance`, or
-    `{root}{timestamp}-{task or number}`.
-    """
-    last = stream.rsplit("/", 1)[-1]
-    if instance := _INSTANCE.search(last):
-        return instance.group()[:10]
-    if uuid := _UUID.search(last):
-        return uuid.group()[:8]
-    return last.rsplit("-", 1)[-1][:8]
 
 
 class Lines:
@@ -79,7 +65,7 @@ class Lines:
         self._columns = [self._column(names) for names in _together(fields)]
 
     def line(self, event: LogEvent) -> str:
-        said = message.read(event.message)
+        said = read(event[5])
         return " ".join([column(event, said) for column in self._columns]).rstrip()
 
     def more(self, event: LogEvent) -> str:

@@ -46,12 +46,19 @@ def event(number: int, timestamp: float, lag: float = 0.0) -> tuple[float, dict[
 
 
 @contextmanager
-def client(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def connected(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Clients]:
     with serving(logs) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        made = aws.connect(Aws()).logs_once
-        yield made
-        made.close()
+        clients = aws.connect(Aws())
+        yield clients
+        clients.logs_once.close()
+        clients.logs.close()
+
+
+@contextmanager
+def client(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with connected(logs, monkeypatch) as clients:
+        yield clients.logs_once
 
 
 def read(made: Any, *, follow: bool, seconds: float = 30.0, **more: Any) -> list[LogEvent]:
