@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from opsctl.aws.caller import Caller
+from opsctl.aws.failed_calls import READS, FailedCalls
 from opsctl.aws.faults import NotAws, fault
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
@@ -29,14 +31,13 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_sts.client import STSClient
 
     from opsctl.config.model import Aws
 
 Client = TypeVar("Client")
-# The beginnings of operations that change nothing.
-_READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
 
 
 class _Service(Generic[Client]):
@@ -50,7 +51,7 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """`patience` is for every call but those of `logs_once`."""
+    """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed."""
 
     autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
     cloudformation: "_Service[CloudFormationClient]" = _Service("cloudformation")
@@ -65,6 +66,7 @@ class Clients:
     # Without repetitions: the follower has its own, one layer only.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
+    secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -74,16 +76,20 @@ class Clients:
         region: str,
         *,
         account: str | None = None,
+        caller: Caller | None = None,
         patience: Patience | None = None,
         debug: Callable[[str], None] | None = None,
     ) -> None:
         self.region = region
+        self.caller = caller or Caller()
         self._open_session = open_session
         self._session = open_session()
         self._account = account
         self._patience = patience or Patience()
         self._debug = debug
         self._checked = account is None
+        self._who = ""
+        self.failed = FailedCalls()
         # Neither making a client nor a cached_property is safe in several threads.
         self._making = threading.RLock()
         self._made: dict[tuple[str, bool], Any] = {}
@@ -97,6 +103,11 @@ class Clients:
         finally:
             self._patience = patience
 
+    def who(self) -> str:
+        """The caller's identity, an ARN."""
+        self._who = self._who or self.sts.get_caller_identity()["Arn"]
+        return self._who
+
     def renew(self) -> None:
         """Read the credentials again: somebody may have renewed them meanwhile."""
         with self._making:
@@ -108,9 +119,17 @@ class Clients:
         if self._debug is not None:
             # The operation's name only: parameters may hold what must not be printed.
             self._debug(f"{service} {operation}")
-        if not operation.startswith(_READS):
+        if not operation.startswith(READS):
             self.check_account()
-        return self._patience(call) if patient else call()
+        attempt = partial(self._attempt, service, operation, call)
+        return self._patience(attempt) if patient else attempt()
+
+    def _attempt(self, service: str, operation: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception as error:
+            self.failed.add(service, operation, error)
+            raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:
         with self._making:
@@ -166,6 +185,7 @@ class Clients:
                 f"these credentials belong to account {account}, "
                 f"but `aws.account` in the config is {self._account}",
                 hint="choose the right credentials, for instance with AWS_PROFILE",
+                cause="wrong-account",
             )
         self._checked = True
 
@@ -213,6 +233,7 @@ def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: 
 def connect(
     aws: "Aws",
     *,
+    caller: Caller | None = None,
     patience: Patience | None = None,
     debug: Callable[[str], None] | None = None,
 ) -> Clients:
@@ -229,7 +250,14 @@ def connect(
             hint="set `aws.region` in the config or AWS_REGION; without an account: "
             'eval "$(opsctl sandbox env)"',
         )
-    return Clients(partial(_open, aws), region, account=aws.account, patience=patience, debug=debug)
+    return Clients(
+        partial(_open, aws),
+        region,
+        account=aws.account,
+        caller=caller,
+        patience=patience,
+        debug=debug,
+    )
 
 
 def _open(aws: "Aws") -> "Session":

@@ -1,21 +1,31 @@
 """`opsctl db`: the cache, its subnet group and its security group."""
 
+from typing import Annotated
+
 import typer
 
 from opsctl.cli import stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
-from opsctl.cli.run import Answers
-from opsctl.stacks import change, definition, remove
+from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.backups import BackupsScreen
+from opsctl.outcome import Outcome
+from opsctl.snapshot.snapshot import Look
+from opsctl.stacks import db, definition, remove
 
 app = group("The database stack: ElastiCache, its security group and its subnet group.")
 
 
+FromSnapshot = Annotated[
+    str | None, typer.Option(metavar="NAME", help="What a cache that is made anew begins with.")
+]
+
+
 @app.command()
-def plan(context: typer.Context) -> int:
+def plan(context: typer.Context, from_snapshot: FromSnapshot = None) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    desired, bucket = definition.db(invocation.config), invocation.config.aws.bucket
-    return stack.plan(invocation, change.preview(invocation.clients, desired, bucket=bucket))
+    procedure = db.preview(invocation.clients, invocation.config, snapshot=from_snapshot)
+    return stack.plan(invocation, procedure)
 
 
 @app.command()
@@ -24,14 +34,14 @@ def up(
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
+    from_snapshot: FromSnapshot = None,
 ) -> int:
     """Create or update the stack, and follow it to its end."""
     if dry_run:
-        return plan(context)
+        return plan(context, from_snapshot)
     invocation = opened(context)
     invocation.warn()
-    desired, bucket = definition.db(invocation.config), invocation.config.aws.bucket
-    procedure = change.up(invocation.clients, desired, bucket=bucket)
+    procedure = db.up(invocation.clients, invocation.config, snapshot=from_snapshot)
     stack.change(invocation, procedure, Answers(yes, confirm or ()))
     return stack.status(invocation, "db")
 
@@ -47,6 +57,36 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 
 
 @app.command()
+def snapshot(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Default: the cache's name and the time.")] = (
+        None
+    ),
+    yes: Yes = False,
+) -> int:
+    """Save what the cache holds; `up --from-snapshot` begins a new cache with it."""
+    invocation = opened(context)
+    procedure = db.take_snapshot(invocation.clients, invocation.config, name)
+    screen = BackupsScreen(invocation.console)
+    outcome: Outcome = run(invocation, procedure, screen, answers=Answers(yes))
+    outcome.require()
+    return 0
+
+
+@app.command()
+def snapshots(context: typer.Context) -> int:
+    """List the snapshots of the cache, the newest first."""
+    invocation = opened(context)
+    screen = BackupsScreen(invocation.console, data=True)
+    now = invocation.reader(Look(frozenset({"backups"}), ())).require("backups")
+    for one in now.backups:
+        screen.show(one)
+    if not now.backups:
+        invocation.console.say(f"`{now.names.cache}` has no snapshot")
+    return 0
+
+
+@app.command()
 def status(context: typer.Context) -> int:
-    """Show the stack's state and outputs."""
-    return stack.status(opened(context), "db")
+    """Show the stack's state and outputs, and the cache."""
+    return stack.status(opened(context), "db", rows=("cache",))

@@ -4,10 +4,15 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli import stack
+from opsctl.cli import moments, stack
 from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
-from opsctl.cli.run import Answers
+from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.releases import ReleasesScreen
+from opsctl.cli.screens.rollout import RolloutScreen
+from opsctl.outcome import Outcome
+from opsctl.releases import ecs as releasing
 from opsctl.rollout import ecs, roll_instances
+from opsctl.rollout import scale as scaling
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
@@ -42,8 +47,10 @@ def up(
         return plan(context, new_ami, imports)
     invocation = opened(context)
     invocation.warn()
-    procedure = ecs.up(invocation.clients, invocation.config, new_image=new_ami, imports=imports)
-    stack.change(invocation, procedure, Answers(yes, confirm or ()))
+    clients, config = invocation.clients, invocation.config
+    procedure = releasing.up(clients, config, new_image=new_ami, imports=imports)
+    releases = ReleasesScreen(invocation.console)
+    stack.change(invocation, procedure, Answers(yes, confirm or ()), releases)
     return stack.status(invocation, "ecs")
 
 
@@ -81,6 +88,30 @@ def roll(
 
 
 @app.command()
+def scale(
+    context: typer.Context,
+    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks shall run.")],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    confirm: Confirm = None,
+    timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
+) -> int:
+    """Run so many tasks, until the config asks for another count."""
+    invocation = opened(context)
+    clients, config = invocation.clients, invocation.config
+    screen = RolloutScreen(invocation.console)
+    if dry_run:
+        return 2 if run(invocation, scaling.preview(config, count), screen) else 0
+    procedure = scaling.scale(
+        clients, config, count, timeout=moments.duration(timeout, "--timeout")
+    )
+    outcome: Outcome = run(invocation, procedure, screen, answers=Answers(yes, confirm or ()))
+    outcome.require()
+    return 0
+
+
+@app.command()
 def status(context: typer.Context) -> int:
     """Show the state and outputs of the repository and the service."""
-    return stack.status(opened(context), "ecr", "ecs")
+    rows = ("service", "tasks", "targets", "instances", "release")
+    return stack.status(opened(context), "ecr", "ecs", rows=rows)

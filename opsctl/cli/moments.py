@@ -77,3 +77,11 @@ def span(
     if end is not None and end <= start:
         raise ConfigError(f"`--until {until}` is not after `--since {since}`")
     return first, end
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Raises ConfigError that names the option."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}", hint=f"for instance: {option} 20m") from error

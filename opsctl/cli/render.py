@@ -57,13 +57,7 @@ def _text(invocation: Invocation, what: str) -> str:
     if what == "task-definition":
         text = definition.ecs(config).template
         return json.dumps(template.properties(text, "TaskDefinition"), indent=2) + "\n"
-    builders = {
-        "db": definition.db,
-        "ecr": definition.ecr,
-        "ecs": definition.ecs,
-        "alarms": definition.alarms,
-    }
-    return builders[what](config).template
+    return definition.BY_KIND[what](config).template
 
 
 def _caddyfile(invocation: Invocation) -> str:

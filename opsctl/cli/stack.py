@@ -1,9 +1,12 @@
 """What `db`, `ecs` and every other stack command share: a plan, a change, the status."""
 
+from collections.abc import Sequence
+
 from opsctl.cli.options import Invocation
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.instances import InstancesScreen
 from opsctl.cli.screens.plan import PlanScreen
+from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure
@@ -18,17 +21,19 @@ def plan(invocation: Invocation, procedure: Procedure[bool]) -> int:
     return 2 if run(invocation, procedure, *screens) else 0
 
 
-def change(invocation: Invocation, procedure: Procedure[Outcome], answers: Answers) -> int:
+def change(
+    invocation: Invocation, procedure: Procedure[Outcome], answers: Answers, *more: Screen
+) -> int:
     """Raises the error of an outcome that is not good."""
     console = invocation.console
-    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console))
+    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console), *more)
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
     return 0
 
 
-def status(invocation: Invocation, *kinds: Kind) -> int:
-    """The state and outputs of each stack, or that there is none."""
+def status(invocation: Invocation, *kinds: Kind, rows: Sequence[str] = ()) -> int:
+    """The state and outputs of each stack, or that there is none; these rows of `opsctl status`."""
     console, screen = invocation.console, StackScreen(invocation.console)
     now = invocation.reader(Look(frozenset({"stacks"}), kinds)).require("stacks")
     for kind in kinds:
@@ -38,4 +43,8 @@ def status(invocation: Invocation, *kinds: Kind) -> int:
             console.say(f"`{name}` does not exist")
         else:
             screen.show(state)
+    if rows and any(now.stack(kind) for kind in kinds) and not console.json:
+        from opsctl.cli import status as whole
+
+        whole.show_part(invocation, rows)
     return 0

@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import DryRun, Yes, group, opened
+from opsctl.cli.options import DryRun, Invocation, Yes, group, opened
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.board import BoardScreen
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
+from opsctl.cli.screens.releases import SAME, ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
+from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure
 from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
+
+Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
 
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
@@ -26,25 +32,40 @@ def update_tasks(
     yes: Yes = False,
     dry_run: DryRun = False,
     image: Annotated[
-        str | None, typer.Option(metavar="REF", help="Roll this digest or tag; build nothing.")
+        str | None, typer.Option(metavar="REF", help="Roll this image; build nothing.")
     ] = None,
     no_build: Annotated[
         bool, typer.Option(help="Only an image that the registry already has.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Build again although the registry has this content.")
     ] = False,
     strategy: Annotated[
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
     ] = Strategy.ROLLING,
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
-    timeout: Annotated[str, typer.Option(help="How long the whole roll may take.")] = "20m",
+    timeout: Timeout = "20m",
+    no_early_stop: Annotated[
+        bool, typer.Option("--no-early-stop", help="Wait, even for what can only fail.")
+    ] = False,
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation, console = opened(context), opened(context).console
-    options = Options(image, no_build, force, strategy, _timeout(timeout))
+    if rebuild and (no_build or image is not None):
+        raise ConfigError("--rebuild builds an image", hint="leave out --image and --no-build")
+    options = Options(
+        image, no_build, rebuild, force, strategy, duration(timeout), early_stop=not no_early_stop
+    )
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
-    screens = (ImageScreen(console), StackScreen(console), RolloutScreen(console))
+    screens = (
+        BoardScreen(console),
+        ReleasesScreen(console),
+        ImageScreen(console),
+        StackScreen(console, tree=False),
+        RolloutScreen(console),
+    )
     if dry_run:
-        plan = PlanScreen(console, data=True)
-        return 2 if run(invocation, release.preview(), plan, *screens) else 0
+        return preview(invocation, release.preview(), *screens)
     outcome: Outcome = run(
         invocation, release.run(), PlanScreen(console), *screens, answers=Answers(yes)
     )
@@ -52,7 +73,15 @@ def update_tasks(
     return 0
 
 
-def _timeout(text: str) -> timedelta:
+def preview(invocation: Invocation, procedure: Procedure[bool], *screens: Screen) -> int:
+    """What a roll would do: 0 nothing, 2 something."""
+    if run(invocation, procedure, PlanScreen(invocation.console, data=True), *screens):
+        return 2
+    invocation.console.say(f"nothing to roll; {SAME}")
+    return 0
+
+
+def duration(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:

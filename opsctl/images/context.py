@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`generated` files were never on disk, or are not to be trusted there; they win."""
+    """`generated` files were never on disk, or are not to be trusted there; they win.
+
+    `base` names the base images by their digests, '' where nobody knows them.
+    """
 
     directory: Path
     paths: tuple[str, ...]
     generated: Mapping[str, bytes]
     digest: str
+    base: str = ""
 
     def archive(self) -> IO[bytes]:
         """A tar without times and owners: the same content is the same archive, and so cached."""
@@ -52,7 +56,7 @@ class Context:
             archive.addfile(member)
 
 
-def load(image: "Image", root: Path, generated: Mapping[str, bytes]) -> Context:
+def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: str = "") -> Context:
     """Read and hash everything that decides the image. Raises DockerError for a lost Dockerfile."""
     directory = (root / image.context).resolve()
     if not (directory / image.dockerfile).is_file():
@@ -62,6 +66,9 @@ def load(image: "Image", root: Path, generated: Mapping[str, bytes]) -> Context:
         )
     paths = docker.included(directory, image.dockerfile)
     whole = hashlib.sha256()
+    if base:
+        # A patched base image is another image, although no file here differs.
+        whole.update(f"base {base}\n".encode())
     for name, value in sorted(image.build_args.items()):
         whole.update(f"arg {name}={value}\n".encode())
     whole.update(f"{image.dockerfile} {image.target} {image.platform}\n".encode())
@@ -70,7 +77,7 @@ def load(image: "Image", root: Path, generated: Mapping[str, bytes]) -> Context:
         if content is not None:
             mark = "x" if path not in generated and _executable(directory / path) else "-"
             whole.update(f"{path} {mark} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return Context(directory, paths, dict(generated), whole.hexdigest())
+    return Context(directory, paths, dict(generated), whole.hexdigest(), base)
 
 
 def _content(path: Path) -> bytes | None:

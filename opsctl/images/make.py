@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from opsctl.docker import Engine, Progress, PushBroken, TagTaken
+from opsctl.docker import BuildRequest, Engine, Progress, PushBroken, TagTaken
 from opsctl.errors import DockerError
 from opsctl.images import registry
 from opsctl.images.context import Context
@@ -34,12 +34,14 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class ImageEvent:
-    phase: Literal["build", "push"]
+    phase: Literal["build", "push", "copy"]
     progress: Progress
 
 
-def tags(context: Context, revision: Revision) -> Tags:
-    return Tags(f"content-{context.digest[:32]}", f"{revision}-{context.digest[:8]}")
+def tags(context: Context, revision: Revision, *, mark: str = "") -> Tags:
+    """`mark` makes them new for content that was built before: tags are immutable."""
+    end = f"-{mark}" if mark else ""
+    return Tags(f"content-{context.digest[:32]}{end}", f"{revision}-{context.digest[:8]}{end}")
 
 
 def labels(
@@ -50,6 +52,7 @@ def labels(
         "org.opencontainers.image.revision": str(revision),
         "io.opsctl.commit": revision.commit,
         "io.opsctl.content": context.digest,
+        "io.opsctl.base": context.base,
         "io.opsctl.config": config,
         "io.opsctl.caddyfile": caddyfile,
     }
@@ -64,21 +67,28 @@ def build(
     labels: Mapping[str, str],
     commit: str,
     architecture: str,
+    pull: bool = False,
+    fresh: bool = False,
 ) -> Iterator[ImageEvent]:
-    """Build `reference`. Raises DockerError when the instances could not run the result."""
+    """Build `reference`. Raises DockerError when the instances could not run the result.
+
+    `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
+    """
     wanted = _ARCHITECTURES.get(architecture, architecture)
+    request = BuildRequest(
+        image.dockerfile,
+        reference,
+        image.target,
+        labels,
+        {"COMMIT": commit or "unknown", **image.build_args},
+        image.platform or f"linux/{wanted}",
+        image.network,
+        pull,
+        fresh,
+    )
     with context.archive() as archive:
         built = ""
-        for progress in engine.build(
-            archive,
-            dockerfile=image.dockerfile,
-            tag=reference,
-            target=image.target,
-            labels=labels,
-            build_args={"COMMIT": commit or "unknown", **image.build_args},
-            platform=image.platform or f"linux/{wanted}",
-            network=image.network,
-        ):
+        for progress in engine.build(archive, request):
             built = progress.result or built
             yield ImageEvent("build", progress)
     made = engine.architecture(built)

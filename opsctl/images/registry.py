@@ -1,12 +1,12 @@
 """ECR's side of an image: the repository, a login that is not kept, and what a tag points at."""
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from opsctl.errors import DockerError, OpsError
+from opsctl.errors import ConfigError, DockerError, OpsError
+from opsctl.images import reference
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
@@ -27,11 +27,11 @@ class Login:
     password: str = field(repr=False)
 
 
-def repository(ecr: "ECRClient", name: str) -> Repository:
+def repository(ecr: "ECRClient", name: str, *, hint: str = "opsctl ecs up") -> Repository:
     try:
         found = ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except ecr.exceptions.RepositoryNotFoundException as error:
-        raise OpsError(f"there is no repository `{name}`", hint="opsctl ecs up") from error
+        raise OpsError(f"there is no repository `{name}`", hint=hint) from error
     return Repository(name, found[0]["repositoryUri"])
 
 
@@ -47,39 +47,48 @@ def digest(ecr: "ECRClient", repository: Repository, tag: str) -> str | None:
     return _digest(ecr, repository, {"imageTag": tag})
 
 
-def resolve(ecr: "ECRClient", repository: Repository, reference: str) -> str:
-    """A tag, a digest or a whole reference as `uri@sha256:…`, known to be in the repository."""
-    if reference.startswith(f"{repository.uri}@"):
-        wanted = {"imageDigest": reference.rpartition("@")[2]}
-    elif reference.startswith("sha256:"):
-        wanted = {"imageDigest": reference}
-    elif reference.startswith(f"{repository.uri}:"):
-        wanted = {"imageTag": reference.removeprefix(f"{repository.uri}:")}
-    elif "/" in reference:
-        # Another registry: nothing to ask about it here; ECS will.
-        return reference
-    else:
-        wanted = {"imageTag": reference}
-    found = _digest(ecr, repository, wanted)
+def holds(ecr: "ECRClient", repository: Repository, digest: str) -> bool:
+    """Whether the repository has the image with this digest."""
+    return bool(digest) and _digest(ecr, repository, {"imageDigest": digest}) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An image that a repository of this account holds."""
+
+    repository: Repository
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository.uri}@{self.digest}"
+
+
+def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
+    """What `--image` names, known to exist. Raises ConfigError for what names no image.
+
+    It may be in another repository of this account and Region; nowhere else, because the tasks'
+    roles may pull from this registry alone.
+    """
+    wanted = reference.parse(text)
+    host = own.uri.partition("/")[0]
+    if wanted.host and wanted.host != host:
+        raise ConfigError(
+            f"`{text}` is not in this account's registry, from which alone the tasks may pull",
+            hint=f"push it to {own.uri} first, then run: opsctl update-tasks --image TAG",
+        )
+    holder = own
+    if wanted.repository and wanted.repository != own.name:
+        holder = repository(ecr, wanted.repository, hint="name a repository of this account")
+    key = {"imageDigest": wanted.digest} if wanted.digest else {"imageTag": wanted.tag}
+    found = _digest(ecr, holder, key)
     if found is None:
         raise DockerError(
-            f"`{repository.name}` holds no image `{reference}`",
-            hint=f"aws ecr describe-images --repository-name {repository.name}",
+            f"`{holder.name}` holds no image `{wanted.version}`",
+            hint="the images of earlier releases: opsctl history",
+            cause="image-not-found",
         )
-    return f"{repository.uri}@{found}"
-
-
-def prune(ecr: "ECRClient", repository: Repository, *, keep: int, used: Collection[str]) -> int:
-    """Remove all but the newest `keep` images and those whose references are in `used`.
-
-    Returns how many are gone.
-    """
-    images: list[tuple[datetime, str]] = []
-    for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):
-        images += [(image["imagePushedAt"], image["imageDigest"]) for image in page["imageDetails"]]
-    in_use = {reference.rpartition("@")[2] for reference in used}
-    old = [digest for _, digest in sorted(images, reverse=True)[keep:] if digest not in in_use]
-    return _delete(ecr, repository.name, [{"imageDigest": digest} for digest in old])
+    return Held(holder, found)
 
 
 def empty(ecr: "ECRClient", name: str) -> None:
@@ -88,12 +97,12 @@ def empty(ecr: "ECRClient", name: str) -> None:
         return
     try:
         for page in ecr.get_paginator("list_images").paginate(repositoryName=name):
-            _delete(ecr, name, page["imageIds"])
+            delete(ecr, name, page["imageIds"])
     except ecr.exceptions.RepositoryNotFoundException:
         return
 
 
-def _delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierTypeDef]") -> int:
+def delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierTypeDef]") -> int:
     """How many are gone: ECR answers 200 also for images that it keeps, and says why."""
     kept = 0
     for start in range(0, len(images), _DELETED_AT_ONCE):

@@ -25,6 +25,17 @@ def read(directory: Path) -> Revision:
     return Revision(commit, dirty=bool(_git(directory, "status", "--porcelain", "--", ".")))
 
 
+def commits(directory: Path, before: str, after: str, *, most: int = 20) -> tuple[str, ...]:
+    """Each commit from `before` to `after`, newest first: `9f3c1e2 raise pool size`.
+
+    None where one of them is not known here, or where `after` is the older one.
+    """
+    if not before or not after or before == after:
+        return ()
+    listed = _git(directory, "log", f"--max-count={most}", "--format=%h %s", f"{before}..{after}")
+    return tuple(listed.splitlines())
+
+
 def _git(directory: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(

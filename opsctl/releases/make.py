@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from opsctl import caddyfile, docker
 from opsctl.config.model import Config
 from opsctl.errors import DockerError, TemplateError
-from opsctl.images import check, context, make, registry, revision
+from opsctl.images import base, check, context, make, registry, revision, transfer
+from opsctl.images.base import Base
 from opsctl.images.context import Context
-from opsctl.images.registry import Repository
+from opsctl.images.registry import Held, Repository
 from opsctl.images.revision import Revision
 from opsctl.procedure import Notice
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Connect: TypeAlias = Callable[[], docker.Engine]
+Labels: TypeAlias = Callable[["Clients", Held], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,37 @@ class ReleaseImage:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What it takes to build and push a release's image."""
+    """What it takes to build and push a release's image.
+
+    `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
+    """
 
     repository: Repository
     context: Context
     revision: Revision
     tags: make.Tags
     labels: Mapping[str, str]
+    pull: bool = False
+    fresh: bool = False
 
     @property
     def target(self) -> str:
         return f"{self.repository.uri}:{self.tags.release}"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """An image of another repository of the account, to be copied into our own.
+
+    A reference to the other one could be taken away by whoever cleans up there.
+    """
+
+    held: Held
+    repository: Repository
+
+    @property
+    def target(self) -> str:
+        return f"{self.repository.uri}@{self.held.digest}"
 
 
 def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Notice | Caddyfile]:
@@ -125,19 +147,58 @@ def read_text(path: Path) -> str:
 
 
 def prepare(
-    clients: "Clients", config: Config, root: Path, repository: Repository, caddyfile: Caddyfile
+    clients: "Clients",
+    config: Config,
+    root: Path,
+    repository: Repository,
+    caddyfile: Caddyfile,
+    *,
+    base: Base,
+    rebuild: str = "",
 ) -> tuple[ReleaseImage, Build]:
-    """Whether the registry holds the image of this content, and how it would be made."""
-    loaded = context.load(config.image, root, _generated(config, caddyfile.text))
+    """Whether the registry holds the image of this content, and how it would be made.
+
+    `rebuild` is a mark for the tags of an image that is built although its content is held.
+    """
+    generated = _generated(config, caddyfile.text)
+    loaded = context.load(config.image, root, generated, base=base.digest)
     commit = revision.read(loaded.directory)
-    tags = make.tags(loaded, commit)
+    tags = make.tags(loaded, commit, mark=rebuild)
     labels = make.labels(
         loaded, commit, config=_hash(config.model_dump_json()), caddyfile=caddyfile.sha256
     )
-    build = Build(repository, loaded, commit, tags, labels)
-    held = registry.digest(clients.ecr, repository, tags.content)
+    build = Build(
+        repository, loaded, commit, tags, labels, base.stale or bool(rebuild), bool(rebuild)
+    )
+    held = "" if rebuild else registry.digest(clients.ecr, repository, tags.content)
     reference = f"{repository.uri}@{held}" if held else ""
     return ReleaseImage(reference, commit.commit, loaded.digest, build.target), build
+
+
+def look_at_base(
+    config: Config, root: Path, connect: Connect, *, known: str
+) -> Iterator[Notice | Base]:
+    """What the image would be built from now; the last item is the Base.
+
+    Where no engine can say, it is taken for `known`, the one of the release that runs.
+    """
+    dockerfile = (root / config.image.context).resolve() / config.image.dockerfile
+    if not dockerfile.is_file():
+        yield Base(known)  # which the build will say
+        return
+    images = base.references(read_text(dockerfile), config.image.build_args)
+    try:
+        engine = connect()
+    except DockerError:
+        yield Base(known)
+        return
+    try:
+        found = base.look(engine, images)
+    finally:
+        engine.close()
+    if not found.digest and images:
+        yield Notice(f"no registry says whether there is a newer {', '.join(images)}")
+    yield found if found.digest else Base(known)
 
 
 def build(
@@ -161,6 +222,8 @@ def build(
             labels=build.labels,
             commit=build.revision.commit,
             architecture=config.compute.architecture,
+            pull=build.pull,
+            fresh=build.fresh,
         )
         yield Notice(f"pushing {build.target}")
         login = registry.login(clients.ecr)
@@ -173,6 +236,35 @@ def build(
         engine.close()
     reference = f"{build.repository.uri}@{digest}"
     yield ReleaseImage(reference, build.revision.commit, build.context.digest, build.target)
+
+
+def promote(
+    clients: "Clients", promotion: Promotion, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
+    """Copy the image into the system's own repository; the last item is the image there."""
+    held, own = promotion.held, promotion.repository
+    yield Notice(f"copying {held.digest} from `{held.repository.name}` to `{own.name}`")
+    login = registry.login(clients.ecr)
+    tag = f"promoted-{held.digest.partition(':')[2][:32]}"
+    for progress in transfer.copy(
+        held.repository, own, held.digest, tag=tag, login=login, sleep=sleep
+    ):
+        yield make.ImageEvent("copy", progress)
+    if registry.digest(clients.ecr, own, tag) != held.digest:
+        raise DockerError(
+            f"`{own.name}` does not hold {held.digest} after the copy",
+            hint="run the same command again",
+        )
+    yield ReleaseImage(f"{own.uri}@{held.digest}")
+
+
+def labels_of(clients: "Clients", image: Held) -> Mapping[str, str]:
+    """What an image says of itself; nothing where this caller may not read it."""
+    try:
+        login = registry.login(clients.ecr)
+    except clients.ecr.exceptions.ClientError:
+        return {}
+    return transfer.labels(image.repository, image.digest, login=login)
 
 
 def require_image(image: ReleaseImage, repository: Repository) -> None:

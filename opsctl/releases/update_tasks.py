@@ -1,52 +1,84 @@
 """From a commit to healthy tasks: Caddyfile, image, room, question, build, roll, proof."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
-from opsctl.images import registry
+from opsctl.images import prune, registry, revision
+from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, look_at
-from opsctl.releases import make
-from opsctl.releases.make import Build, Connect, ReleaseImage
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
+from opsctl.releases import closing, difference, facts, make
+from opsctl.releases.difference import Changed, Difference
+from opsctl.releases.make import Build, Caddyfile, Connect, Promotion, ReleaseImage
+from opsctl.releases.record import Record
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Order, Strategy
-from opsctl.snapshot.snapshot import Look
+from opsctl.snapshot import releases
+from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change
+from opsctl.stacks import change, definition, lock
+from opsctl.stacks.lock import Held
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+Making: TypeAlias = Build | Promotion | None
+_ALL = 10_000  # as many parameters as an account may have
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of the command; `image` is a reference to roll instead of building one."""
+    """The options of the command; `image` is a reference to roll instead of building one.
+
+    `back_to` is the release that a rollback brings back: its image, and nothing of this directory.
+    """
 
     image: str | None = None
     no_build: bool = False
+    rebuild: bool = False
     force: bool = False
     strategy: Strategy = Strategy.ROLLING
     timeout: timedelta = timedelta(minutes=20)
+    back_to: releases.Release | None = None
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseResult:
-    """The last item of a release. `seconds` it took, from the beginning of the command."""
+    """The last item of a release. `seconds` it took, from the beginning of the command.
+
+    `number` is that of the ledger, 0 for what is no release: nothing was rolled.
+    """
 
     outcome: Outcome
     image: ReleaseImage
     seconds: float
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be released: its image, how that is made, and what it changes."""
+
+    release: releases.Release
+    image: ReleaseImage
+    making: Making
+    difference: Difference
+    now: Snapshot
 
 
 class Release:
-    """One run of `update-tasks`."""
+    """One run of `update-tasks`. `held` is the lock of a command that already has it."""
 
     def __init__(
         self,
@@ -55,9 +87,11 @@ class Release:
         root: Path,
         options: Options,
         *,
+        held: Held | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
         connect: Connect = docker.connect,
+        labels: make.Labels = make.labels_of,
     ) -> None:
         self._clients = clients
         self._config = config
@@ -66,114 +100,272 @@ class Release:
         self._sleep = sleep
         self._now = now
         self._connect = connect
+        self._labels = labels
         self._image = ReleaseImage("")
         self._agreed = False
-        # The image that ran before, which the clean-up keeps.
-        self._before = ""
+        self._record = Record(clients, config.system)
+        self._held = held
+        self._ending = ExitStack()
 
     def run(self) -> Procedure[Outcome]:
         """Every step; the last item is the ReleaseResult."""
         began = self._now()
-        try:
-            outcome = yield from self._release()
-        except Detached as left:
-            outcome = Outcome("detached", left.message, left.hint)
-        seconds = round(self._now() - began, 1)
-        yield ReleaseResult(outcome, self._image, seconds)
-        if outcome.good:
-            yield from self._prune()
+        with self._ending:
+            try:
+                released = self._record.kept(self._release())
+                outcome = yield from lock.watched(released, self._renew)
+                outcome = yield from explained(outcome)
+            except Detached as left:
+                outcome = Outcome("detached", left.message, left.hint)
+            seconds = round(self._now() - began, 1)
+            number = self._record.release.number if self._record.release else 0
+            yield ReleaseResult(outcome, self._image, seconds, number)
+            if outcome.good:
+                yield from self._prune()
         return outcome
 
     def preview(self) -> Procedure[bool]:
         """What `run` would do; True when something would change. Writes nothing."""
         state = yield from self._settled()
-        image, build = yield from self._made(state, write=False)
-        yield image
-        order = self._order(image.reference or image.target)
-        plan = yield from rolling.look(self._config, state, order)
-        if build is None and plan.way == "stack":
-            yield from rolling.preview(self._clients, state, plan, sleep=self._sleep)
-        return build is not None or plan.way != "nothing"
+        plan = yield from self._planned(write=False)
+        order = self._order(plan, plan.image.reference or plan.image.target)
+        roll = yield from rolling.look(self._config, state, order)
+        if plan.making is None and roll.way == "stack":
+            yield from rolling.preview(self._clients, state, roll, sleep=self._sleep)
+        return plan.making is not None or roll.way != "nothing"
+
+    def compare(self, before: releases.Release | None) -> Procedure[Difference]:
+        """This directory against a release, or against what runs. Writes nothing."""
+        plan = yield from self._planned(write=False, quiet=True)
+        if before is None:
+            return plan.difference
+        return self._difference(plan.now, before, plan.release)
 
     def _release(self) -> Procedure[Outcome]:
         state = yield from self._settled()
-        self._before = state.parameters.get("Image", "")
-        self._image, build = yield from self._made(state, write=True)
-        yield self._image
-        if build is not None:
+        plan = yield from self._planned(write=True)
+        self._image = plan.image
+        if plan.making is not None:
             # The arithmetic and the question come before minutes of building.
-            yield from rolling.look(self._config, state, self._order(self._image.target))
+            order = self._order(plan, plan.making.target)
+            yield from rolling.look(self._config, state, order)
             service = self._config.ecs.service_name
-            if not (yield from ask(f"build {self._image.target}, and roll `{service}`?")):
+            verb = "build" if isinstance(plan.making, Build) else "copy"
+            if not (yield from ask(f"{verb} {plan.making.target}, and roll `{service}`?")):
                 return Outcome("cancelled", "nothing was built or rolled")
             self._agreed = True
-            self._image = yield from self._built(build)
+            yield from self._locked()
+            self._image = yield from self._made(plan.making)
             yield self._image
+        release = replace(plan.release, image=self._image.reference)
         while True:
             try:
                 # Again, because a build takes minutes, and others do not wait for it.
                 state = yield from self._settled()
-                order = self._order(self._image.reference)
-                plan = yield from rolling.look(self._config, state, order)
+                order = self._order(plan, self._image.reference)
+                roll = yield from rolling.look(self._config, state, order)
                 return (
                     yield from rolling.roll(
                         self._clients,
                         self._config,
                         state,
-                        plan,
+                        roll,
                         order,
                         agreed=self._agreed,
+                        begin=partial(self._begin, release),
                         sleep=self._sleep,
                     )
                 )
             except Busy as overtaken:
-                yield Notice(f"{overtaken.message}, who was quicker; looking again")
+                yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+
+    def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
+        """After the answer and before the change. Raises Busy when somebody has the lock."""
+        if self._held is None:
+            self._hold((yield from self._lock()))
+        yield from self._record.begin(release, now, change_set)
+
+    def _locked(self) -> Procedure[None]:
+        """Wait for the lock: what was agreed to is built whoever rolls meanwhile."""
+        while self._held is None:
+            try:
+                self._hold((yield from self._lock()))
+            except Busy as overtaken:
+                yield Notice(overtaken.message)
+                yield from self._settled()
+
+    def _lock(self) -> Procedure[Held]:
+        stack = definition.stack_name(self._config, "ecs")
+        return (yield from lock.take(self._clients, "ecs", stack))
+
+    def _hold(self, held: Held) -> None:
+        self._held = self._ending.enter_context(held)
+
+    def _renew(self) -> None:
+        if self._held is not None:
+            self._held.renew()
 
     def _settled(self) -> Procedure[StackState]:
         """The ecs stack, once nobody else is changing it."""
-        state = yield from change.settle(self._clients, "ecs", join=rolling.join)
+        own = self._held.lock if self._held else None
+        state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
         if state is None or not state.exists:
             raise OpsError(f"there is no stack `{self._config.system}-ecs`", hint="opsctl ecs up")
         return state
 
-    def _made(
-        self, state: StackState, *, write: bool
-    ) -> Procedure[tuple[ReleaseImage, Build | None]]:
-        """The image, and how to build it when the registry does not hold it yet."""
+    def _planned(self, *, write: bool, quiet: bool = False) -> Procedure[Plan]:
+        """What would be released, and what that changes; nothing is built or rolled yet."""
+        now = yield from look_at(facts.LOOK)
+        known = (yield from closing.close_open(self._clients, now)) if write else now.releases
+        live = facts.live(now, known)
+        release = facts.planned(self._config, now)
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
+        making: Making = None
         if self._options.image is not None:
-            reference = registry.resolve(self._clients.ecr, repository, self._options.image)
-            return ReleaseImage(reference), None
-        now = yield from look_at(Look(frozenset({"stacks"}), ("db",)))
+            named = registry.resolve(self._clients.ecr, repository, self._options.image)
+            image, making = self._named(repository, named)
+            release = facts.of_image(release, image.reference or image.target, known)
+            if not release.commit:
+                release = facts.labelled(release, self._labels(self._clients, named))
+        else:
+            own = self._own(now, release, live, known, repository, write=write)
+            release, image, making = yield from own
+        back = self._options.back_to
+        if back is not None:
+            # Of this directory nothing is released: what runs keeps its environment.
+            kept = replace(live, number=0, secrets=release.secrets, config=live.config)
+            release = facts.of_image(kept, image.reference, known)
+            release = replace(release, back_to=back.number, environment=back.environment)
+        found = self._difference(now, live, release)
+        if not quiet:
+            yield found
+            yield image
+        return Plan(replace(release, changed=found.reasons), image, making, found, now)
+
+    def _difference(
+        self, now: Snapshot, live: releases.Release, release: releases.Release
+    ) -> Difference:
+        directory = (self._root / self._config.image.context).resolve()
+        commits = revision.commits(directory, live.commit, release.commit)
+        unread = [one for one in now.unread if one.part in ("releases", "secret_versions")]
+        more = [Changed("unread", one.reason, rolls=False) for one in unread]
+        back = self._options.back_to
+        if back is None and (names := facts.changed_references(self._config, now)):
+            more.append(Changed("environment", f"{', '.join(names)}: another secret"))
+        after = "this image" if self._options.image else "this directory"
+        if back is not None:
+            name = f"release {back.number}" if back.number else f"the image of {back.definition}"
+            after = f"{name} again"
+        return Difference(
+            f"release {live.number}" if live.number else "what runs",
+            after,
+            difference.between(live, release, commits=commits, more=more),
+        )
+
+    def _named(self, repository: Repository, held: registry.Held) -> tuple[ReleaseImage, Making]:
+        """An image that exists; one of another repository is copied first."""
+        if held.repository.name == repository.name:
+            return ReleaseImage(held.reference), None
+        promotion = Promotion(held, repository)
+        if registry.holds(self._clients.ecr, repository, held.digest):
+            return ReleaseImage(promotion.target), None
+        return ReleaseImage("", target=promotion.target), promotion
+
+    def _own(
+        self,
+        now: Snapshot,
+        release: releases.Release,
+        live: releases.Release,
+        known: tuple[releases.Release, ...],
+        repository: Repository,
+        *,
+        write: bool,
+    ) -> Procedure[tuple[releases.Release, ReleaseImage, Making]]:
+        """The image of this directory, and how to build it when the registry has none of it."""
+        filled = yield from self._filled(now, write=write)
+        base = yield from _last(
+            make.look_at_base(self._config, self._root, self._connect, known=live.base)
+        )
+        image, build = make.prepare(
+            self._clients,
+            self._config,
+            self._root,
+            repository,
+            filled,
+            base=base,
+            rebuild=uuid.uuid4().hex[:8] if self._options.rebuild else "",
+        )
+        if not self._options.rebuild:
+            image = self._rebuilt(image, known, repository)
+        if self._options.no_build:
+            make.require_image(image, repository)
+        release = facts.made(release, build, filled, image=image.reference)
+        return release, image, None if image.reference else build
+
+    def _rebuilt(
+        self, image: ReleaseImage, known: tuple[releases.Release, ...], repository: Repository
+    ) -> ReleaseImage:
+        """The newest good image of this content: `--rebuild` may have made another one since."""
+        same = (one for one in reversed(known) if one.good and one.content == image.content)
+        newest = next(same, None)
+        if newest is None or newest.image == image.reference:
+            return image
+        if not registry.holds(self._clients.ecr, repository, newest.digest):
+            return image
+        return replace(image, reference=f"{repository.uri}@{newest.digest}")
+
+    def _filled(self, now: Snapshot, *, write: bool) -> Procedure[Caddyfile]:
         db = now.require("stacks").stack("db")
         if db is None:
             raise OpsError(f"there is no stack `{self._config.system}-db`", hint="opsctl db up")
-        filled = yield from _last(make.fill(self._config, self._root, db.outputs))
+        filled: Caddyfile = yield from _last(make.fill(self._config, self._root, db.outputs))
         yield filled
         if write:
             filled.write()
-        image, build = make.prepare(self._clients, self._config, self._root, repository, filled)
-        if self._options.no_build:
-            make.require_image(image, repository)
-        return image, None if image.reference else build
+        return filled
 
-    def _built(self, build: Build) -> Procedure[ReleaseImage]:
-        image: ReleaseImage = yield from _last(
-            make.build(self._clients, self._config, build, connect=self._connect, sleep=self._sleep)
-        )
+    def _made(self, making: Build | Promotion) -> Procedure[ReleaseImage]:
+        clients, sleep = self._clients, self._sleep
+        image: ReleaseImage
+        if isinstance(making, Promotion):
+            image = yield from _last(make.promote(clients, making, sleep=sleep))
+        else:
+            steps = make.build(clients, self._config, making, connect=self._connect, sleep=sleep)
+            image = yield from _last(steps)
         return image
 
-    def _order(self, image: str) -> Order:
+    def _order(self, plan: Plan, image: str) -> Order:
         options = self._options
-        return Order(image, options.strategy, options.timeout, options.force)
+        topics = {one.topic for one in plan.difference.changes if one.rolls}
+        own = options.back_to is None
+        return Order(
+            image,
+            options.strategy,
+            options.timeout,
+            options.force,
+            template=definition.ecs(self._config).template
+            if own and topics & {"environment", "stack"}
+            else "",
+            renew=own and "secrets" in topics,
+            early_stop=options.early_stop,
+        )
 
     def _prune(self) -> Procedure[None]:
         """Remove old images; the release stands whether or not this caller may do so."""
         config, ecr = self._config.image, self._clients.ecr
-        used = [self._image.reference, self._before]
+        look = Look(frozenset({"image_users", "releases"}), (), releases=_ALL)
+        now = yield from look_at(look)
+        release = self._record.release
+        if now.unread or (release is not None and not release.number):
+            why = now.unread[0].reason if now.unread else "the ledger does not hold this release"
+            yield Notice(f"old images are kept, because not all that may use them is known: {why}")
+            return
+        good = (one for one in now.releases if one.good or one.running)
+        names = {name for one in good for name in (one.image, one.digest, one.before)}
+        used = prune.Used(frozenset({*now.image_users, *names, self._image.reference} - {""}))
         try:
             repository = registry.repository(ecr, config.repository)
-            removed = registry.prune(ecr, repository, keep=config.keep, used=used)
+            removed = prune.prune(ecr, repository, keep=config.keep, used=used)
         except ecr.exceptions.ClientError as error:
             yield Notice(f"old images were not removed: {error}", warning=True)
             return

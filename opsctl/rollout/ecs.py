@@ -9,7 +9,7 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, definition, remove
+from opsctl.stacks import change, definition, join, remove
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -33,13 +33,18 @@ def preview(
 
 
 def up(
-    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
+    clients: "Clients",
+    config: Config,
+    *,
+    new_image: bool = False,
+    imports: bool = False,
+    told: change.Told | None = None,
 ) -> Procedure[Outcome]:
     """Bring both stacks to their desired state, and the instances after them.
 
     `new_image` takes the newest image for the instances; `imports` takes over log groups and a
-    repository that exist already. Raises OpsError without the db stack: the service stack imports
-    the cache's security group.
+    repository that exist already; `told` hears of the service stack's change. Raises OpsError
+    without the db stack: the service stack imports the cache's security group.
     """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
@@ -52,7 +57,7 @@ def up(
     service = yield from _service(clients, config, new_image=new_image, imports=imports)
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
-    outcome = yield from change.up(clients, service, bucket=bucket)
+    outcome = yield from change.up(clients, service, bucket=bucket, told=told)
     if not outcome.good:
         return outcome
     if service.parameters["Image"] == definition.UNRELEASED:
@@ -65,7 +70,7 @@ def up(
 
 def _replaces(config: Config, service: Stack) -> Procedure[bool]:
     """Yield which instances would go after this change; True when some would."""
-    state = yield from change.describe("ecs")
+    state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return False
     image = service.parameters["AmiId"] or ""
@@ -87,7 +92,7 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
 
 def _require_removable(clients: "Clients") -> Procedure[None]:
     """CloudFormation would come to the load balancer when the service is already gone."""
-    state = yield from change.describe("ecs")
+    state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return
     for one in stacks.resources(clients.cloudformation, state.id):

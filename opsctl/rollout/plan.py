@@ -25,12 +25,20 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `timeout` bounds the whole roll, from its beginning."""
+    """What was asked for. `timeout` bounds the whole roll, from its beginning.
+
+    `template` is the ecs stack's, when the task definition must change with it. `renew` starts new
+    tasks of the same task definition, because it refers to something that changed: a secret.
+    `early_stop` ends a roll that can only fail.
+    """
 
     image: str
     strategy: Strategy = Strategy.ROLLING
     timeout: timedelta = timedelta(minutes=20)
     force: bool = False
+    template: str = ""
+    renew: bool = False
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class RollPlan:
 
     nothing     it runs there, whole and healthy
     follow      it is on its way already
-    stack       `parameters` of the ecs stack change, and with them the task definition
+    stack       `parameters` or the `template` of the ecs stack change, and the task definition
     deployment  the stack asks for it already; a new deployment is forced
 
     `repairs` tell what somebody changed by other means and what becomes of it; `findings` what
@@ -53,6 +61,7 @@ class RollPlan:
     repairs: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     forecast: Forecast | None = None
+    template: str = ""
 
 
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
@@ -75,10 +84,11 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     parameters = {key: value for key, value in desired.items() if current.get(key) != value}
     need = requirement(now, config, count)
     findings = _findings(count, config)
-    if parameters or order.force or repairs:
-        way: Way = "stack" if parameters else "deployment"
+    template = "" if repairs else order.template
+    if parameters or template or order.force or order.renew or repairs:
+        way: Way = "stack" if parameters or template else "deployment"
         forecast = _forecast(now, need, config)
-        return RollPlan(way, order.image, need, parameters, repairs, findings, forecast)
+        return RollPlan(way, order.image, need, parameters, repairs, findings, forecast, template)
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
 

@@ -10,29 +10,35 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
+from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
 from opsctl.rollout import reach, room, stop
+from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, Watch, Wave
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change
+from opsctl.stacks import join as joining
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation
 from opsctl.stacks.plan import Planning
+from opsctl.stacks.template import read as read_template
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-_BEFORE = LOOK | Look(frozenset({"instances"}), ())
+# Service and stack in one look: what was changed by hand is seen in no other way.
+_BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 # A rollout may change these and nothing else; anything more is the work of `ecs up`.
 _OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
 _NEVER = datetime.max
+_DECLINED = Outcome("cancelled", "nothing was rolled")
+# Told of the last look, and of the change set that is executed next: under the lock, in the ledger.
+Begin: TypeAlias = Callable[[Snapshot, str], Procedure[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,40 +85,79 @@ def roll(
     order: Order,
     *,
     agreed: bool = False,
+    begin: Begin | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
     """Do what `plan` says, follow it to its end, and ask the service. `agreed` asks nobody."""
-    question = f"roll `{config.ecs.service_name}`?"
     act = partial(_waves, clients, order, plan)
     if plan.way == "nothing":
         return Outcome("no-changes")
+    watch: Watch | None = None
     if plan.way == "stack":
-        with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
-            yield planned.plan
-            _refuse_more(planned.plan)
-            if not agreed and not (yield from ask(question)):
-                return Outcome("cancelled", "nothing was rolled")
-            watch = yield from _begin(order)
-            operation = planned.begin()
-        both = yield from _follow_stack(clients, StackRoll(operation, watch), act)
-        watch = both.watch
-        if both.late or not _is_good(both):
-            return (yield from _failed(both))
-    elif plan.way == "deployment":
-        if not agreed and not (yield from ask(question)):
-            return Outcome("cancelled", "nothing was rolled")
-        watch = yield from _begin(order, forced=True)
-        _force(clients, config, state, plan)
-    else:
+        change = yield from _change(clients, config, state, plan, order, agreed, begin, sleep)
+        if isinstance(change, Outcome):
+            return change
+        if change is not None:
+            early = _early(clients, config, order, change.watch, change.operation)
+            both = yield from _follow_stack(clients, change, act, early)
+            watch = both.watch
+            if both.late or not _is_good(both):
+                return (yield from _failed(both))
+            if early is not None and early.done:
+                return (yield from early.put_right(state, sleep))
+    elif plan.way == "follow":
         watch = yield from _begin(order)
-    return (yield from _verify(watch, act, sleep))
+    if watch is None:
+        # Also when the stack asks for this already, and the service has something else.
+        if not agreed and not (yield from _agree(config)):
+            return _DECLINED
+        watch = yield from _begin(order, begin, forced=True)
+        _force(clients, config, state, plan)
+    early = _early(clients, config, order, watch)
+    return (yield from _verify(watch, act, sleep, early))
+
+
+def _early(
+    clients: "Clients",
+    config: Config,
+    order: Order,
+    watch: Watch,
+    operation: Operation | None = None,
+) -> EarlyStop | None:
+    return EarlyStop(clients, config, watch.last, operation) if order.early_stop else None
+
+
+def _change(
+    clients: "Clients",
+    config: Config,
+    state: StackState,
+    plan: RollPlan,
+    order: Order,
+    agreed: bool,
+    begin: Begin | None,
+    sleep: Sleep,
+) -> Procedure[StackRoll | Outcome | None]:
+    """Begin to change the stack; the outcome when that is declined, None without a change."""
+    stack = yield from _stack_to(clients, state, plan, sleep)
+    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
+        if planned.plan.is_empty:
+            return None
+        yield planned.plan
+        _refuse_more(planned.plan)
+        if not agreed and not (yield from _agree(config)):
+            return _DECLINED
+        # The tasks of the old definition have the same image: only the deployment tells.
+        same = bool(stack.template) and "Image" not in plan.parameters
+        watch = yield from _begin(order, begin, planned.plan.change_set, forced=same)
+        return StackRoll(planned.begin(), watch)
 
 
 def preview(
     clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
 ) -> Procedure[None]:
     """Yield what the ecs stack's change set would be."""
-    with Planning(clients, _stack(state, plan), state, bucket=None, sleep=sleep) as planned:
+    stack = yield from _stack_to(clients, state, plan, sleep)
+    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         yield planned.plan
         _refuse_more(planned.plan)
 
@@ -122,7 +167,7 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
     now = yield from look_at(LOOK)
     operation = Operation.of(state)
     if state.status != "UPDATE_IN_PROGRESS":
-        ended = yield from change.run(clients, operation)
+        ended = yield from joining.run(clients, operation)
         return ended.outcome
     # What stopped before we came is news.
     goal = Goal.from_now(state.parameters.get("Image", ""), now).seen(now)
@@ -135,9 +180,17 @@ def _is_good(both: StackRoll) -> bool:
     return both.operation.over and both.operation.outcome.good
 
 
-def _begin(order: Order, *, forced: bool = False) -> Procedure[Watch]:
+def _agree(config: Config) -> Procedure[bool]:
+    return (yield from ask(f"roll `{config.ecs.service_name}`?"))
+
+
+def _begin(
+    order: Order, begin: Begin | None = None, change_set: str = "", *, forced: bool = False
+) -> Procedure[Watch]:
     """The last look before the change: what is there now is no news."""
-    now = yield from look_at(LOOK)
+    now = yield from look_at(_BEFORE)
+    if begin is not None:
+        yield from begin(now, change_set)
     goal = Goal.from_now(order.image, now, forced=forced)
     return Watch(goal, now, now.at + order.timeout)
 
@@ -146,13 +199,15 @@ def _follow_stack(
     clients: "Clients",
     both: StackRoll,
     act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    early: EarlyStop | None = None,
 ) -> Procedure[StackRoll]:
-    undo = change.Undo(clients, both.operation)
+    undo = joining.Undo(clients, both.operation)
     both = yield from follow(
         both,
         subject=f"`{both.operation.stack}` is being changed",
         cancel=undo,
         act=lambda both, now: act(both.watch, now),
+        decide=(lambda both, now: early(both.watch.goal, now)) if early else None,
     )
     return replace(both, operation=replace(both.operation, cancelled=undo.done))
 
@@ -187,9 +242,17 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
 
 
 def _verify(
-    watch: Watch, act: Callable[[Watch, Snapshot], Iterable[Wave]], sleep: Sleep
+    watch: Watch,
+    act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    sleep: Sleep,
+    early: EarlyStop | None = None,
 ) -> Procedure[Outcome]:
-    watch = yield from follow(watch, subject="the tasks are being rolled", act=act)
+    watch = yield from follow(
+        watch,
+        subject="the tasks are being rolled",
+        act=act,
+        decide=(lambda watch, now: early(watch.goal, now)) if early else None,
+    )
     outcome = watch.outcome
     assert outcome is not None
     if outcome.kind != "deployed":
@@ -223,22 +286,48 @@ def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan
     )
 
 
-def _stack(state: StackState, plan: RollPlan) -> Stack:
-    """The ecs stack as it is, with these parameters."""
-    kept: dict[str, str | None] = dict.fromkeys(state.parameters)
+def _stack_to(
+    clients: "Clients", state: StackState, plan: RollPlan, sleep: Sleep
+) -> Procedure[Stack]:
+    """The ecs stack as the plan asks for it.
+
+    A template that would change more than the tasks waits for `ecs up`, and the image does not.
+    """
+    if not plan.template or not plan.parameters:
+        return _stack(state, plan, plan.template)
+    whole = _stack(state, plan, plan.template)
+    with Planning(clients, whole, state, bucket=None, sleep=sleep) as planned:
+        others = _others(planned.plan)
+    if not others:
+        return whole
+    yield Notice(
+        "the environment stays as it is, because opsctl.yaml changes more of the stack "
+        f"({', '.join(others)}); to bring all of it there: opsctl ecs up",
+        warning=True,
+    )
+    return _stack(state, plan, "")
+
+
+def _stack(state: StackState, plan: RollPlan, template: str) -> Stack:
+    """The ecs stack as it is, with these parameters, and with this template unless it is ''."""
+    known = read_template(template).get("Parameters", {}) if template else state.parameters
+    kept: dict[str, str | None] = {key: None for key in known if key in state.parameters}
     return Stack(
         name=state.name,
         kind="ecs",
-        template="",
+        template=template,
         parameters={**kept, **plan.parameters},
         capabilities=("CAPABILITY_NAMED_IAM",),
         tags=state.tags,
     )
 
 
+def _others(plan: Plan) -> list[str]:
+    return [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
+
+
 def _refuse_more(plan: Plan) -> None:
-    others = [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
-    if others:
+    if others := _others(plan):
         raise OpsError(
             f"this would change more than the tasks: {', '.join(others)}",
             hint="first: opsctl ecs up, then: opsctl update-tasks",

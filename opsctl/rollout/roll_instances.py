@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
-from opsctl.errors import OpsError
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, ask, follow, look_at
+from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition
+from opsctl.stacks import change, definition, lock
 from opsctl.stacks.operation import StackResult
 
 if TYPE_CHECKING:
@@ -50,7 +50,16 @@ def differ(clients: "Clients", config: Config) -> Procedure[bool]:
 def roll_instances(
     clients: "Clients", config: Config, *, everything: bool = False, agreed: bool = False
 ) -> Procedure[Outcome]:
-    """Replace what differs, or `everything`. `agreed` asks nobody."""
+    """Replace what differs, or `everything`. `agreed` asks nobody. When somebody is quicker, look
+    again."""
+    while True:
+        try:
+            return (yield from _roll(clients, config, everything, agreed))
+        except Busy as overtaken:
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+
+
+def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
         raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
@@ -70,12 +79,14 @@ def roll_instances(
     if not agreed and not (yield from ask(question)):
         outcome = Outcome("cancelled", "no instance was replaced")
         return (yield from _end(clients, state, group.name, outcome))
-    since = now.at if everything else instances.noted(group)[1]
-    _mark(clients, group.name, instances.note(roll.size, since))
-    steps = _Steps(clients, config, group.name)
-    subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
-    ended = yield from follow(roll, subject=subject, act=steps)
-    return (yield from _end(clients, state, group.name, ended.outcome))
+    held = yield from lock.take(clients, "ecs", state.name)
+    with held:
+        since = now.at if everything else instances.noted(group)[1]
+        _mark(clients, group.name, instances.note(roll.size, since))
+        steps = _Steps(clients, config, group.name)
+        subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
+        ended = yield from held.renewed(follow(roll, subject=subject, act=steps))
+        return (yield from _end(clients, state, group.name, ended.outcome))
 
 
 class _Steps:
@@ -156,5 +167,6 @@ def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) ->
                 }
             ]
         )
+    outcome = yield from explained(outcome)
     yield StackResult(state.name, outcome)
     return outcome

@@ -1,11 +1,16 @@
 """What ElastiCache says of the cache: one cluster, or a replication group with its members."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_elasticache.client import ElastiCacheClient
-    from mypy_boto3_elasticache.type_defs import CacheClusterTypeDef, ReplicationGroupTypeDef
+    from mypy_boto3_elasticache.type_defs import (
+        CacheClusterTypeDef,
+        ReplicationGroupTypeDef,
+        SnapshotTypeDef,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,34 @@ class Cache:
     endpoint: str = ""
     nodes: tuple[CacheNode, ...] = ()
     pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A snapshot of the cache; `source` is `manual` or `automated`."""
+
+    name: str
+    status: str
+    source: str = ""
+    created: datetime | None = None
+
+
+def backups(elasticache: "ElastiCacheClient", name: str, *, replicated: bool) -> tuple[Backup, ...]:
+    """The snapshots of the cluster or the replication group of this name, the newest first."""
+    of: dict[str, Any] = {"ReplicationGroupId" if replicated else "CacheClusterId": name}
+    pages = elasticache.get_paginator("describe_snapshots").paginate(**of)
+    made = [_backup(one) for page in pages for one in page["Snapshots"]]
+    return tuple(sorted(made, key=lambda one: (str(one.created or ""), one.name), reverse=True))
+
+
+def _backup(snapshot: "SnapshotTypeDef") -> Backup:
+    times = (node.get("SnapshotCreateTime") for node in snapshot.get("NodeSnapshots", ()))
+    return Backup(
+        snapshot.get("SnapshotName", ""),
+        snapshot.get("SnapshotStatus", ""),
+        snapshot.get("SnapshotSource", ""),
+        next(filter(None, times), None),
+    )
 
 
 def cluster(elasticache: "ElastiCacheClient", name: str) -> Cache | None:

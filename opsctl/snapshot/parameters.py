@@ -1,14 +1,87 @@
-"""What SSM says of a public parameter: AWS names its newest images that way."""
+"""Parameters of SSM as plain values.
 
-from typing import TYPE_CHECKING
+GetParametersByPath gives ten a page, and a page may be empty although more follow.
+Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
+
+BATCH = 10  # the most that GetParameters takes
+LONGEST = 4096  # bytes of a value, standard tier
+_SIDE_BY_SIDE = 8
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`fields` is the JSON object that the value holds; none for what somebody else wrote."""
+
+    name: str
+    fields: dict[str, Any]
+    modified: datetime | None = None
 
 
 def value(ssm: "SSMClient", name: str) -> str:
-    """The parameter's value; '' when there is no such parameter."""
+    """The value of a public parameter, as AWS names its newest images; '' when there is none."""
     try:
         return ssm.get_parameter(Name=name)["Parameter"].get("Value", "")
     except ssm.exceptions.ParameterNotFound:
         return ""
+
+
+def under(ssm: "SSMClient", path: str) -> dict[str, Parameter]:
+    """Every parameter below `path`, by its name."""
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
+    return {one.name: one for page in pages for one in map(_parameter, page["Parameters"])}
+
+
+def named(ssm: "SSMClient", names: Iterable[str]) -> dict[str, Parameter]:
+    """Those of these names that exist."""
+    all_names = list(names)
+    batches = [all_names[at : at + BATCH] for at in range(0, len(all_names), BATCH)]
+    answers: list[Any] = []
+    for at in range(0, len(batches), _SIDE_BY_SIDE):
+        some = batches[at : at + _SIDE_BY_SIDE]
+        answers += together([partial(ssm.get_parameters, Names=names) for names in some])
+    given = chain.from_iterable(answer["Parameters"] for answer in answers)
+    return {one.name: one for one in map(_parameter, given)}
+
+
+def written(fields: Mapping[str, Any]) -> str:
+    """The value of a parameter: JSON without `{{` and `}}`, which SSM takes for references."""
+    text = json.dumps(fields, separators=(",", ":"))
+    text = _TEXT.sub(lambda one: one[0].replace("{", r"\u007b").replace("}", r"\u007d"), text)
+    return text.replace("}}", "} }")
+
+
+def when(text: object) -> datetime:
+    """A time that opsctl wrote; the beginning of time for anything else."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _parameter(described: "ParameterTypeDef") -> Parameter:
+    try:
+        fields = json.loads(described.get("Value", ""))
+    except ValueError:
+        fields = None
+    return Parameter(
+        described.get("Name", ""),
+        fields if isinstance(fields, dict) else {},
+        described.get("LastModifiedDate"),
+    )

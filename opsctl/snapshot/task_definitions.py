@@ -1,7 +1,13 @@
 """What a task definition asks for. A revision never changes, so it is read once."""
 
+import hashlib
+import heapq
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
@@ -25,7 +31,7 @@ class TaskDefinition:
     """`cpu` in CPU units (1,024 are one vCPU), `memory` in MiB, as the scheduler reserves them.
 
     `host_ports` are the fixed ones. `secrets` are names with their `valueFrom`; of environment
-    variables only the names are kept, because a value may be a secret in clear.
+    variables the names are kept, and a hash of each value, which may be a secret in clear.
     """
 
     arn: str
@@ -36,19 +42,47 @@ class TaskDefinition:
     logs: tuple[LogStream, ...] = ()
     environment: tuple[str, ...] = ()
     secrets: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def revision(self) -> str:
         return self.arn.rpartition("/")[2]
 
 
+def hashed(name: str, value: str) -> str:
+    """A value that can be compared and not be read; the same value has another hash elsewhere."""
+    return hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:12]
+
+
 def describe(ecs: "ECSClient", arn: str) -> TaskDefinition:
     return _definition(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
+
+
+def newest(ecs: "ECSClient", family: str, *, count: int = 12) -> tuple[TaskDefinition, ...]:
+    """The family's newest revisions, newest first.
+
+    CloudFormation deregisters the revision that it replaces, and ECS still describes that one.
+    """
+    list_pages = ecs.get_paginator("list_task_definitions").paginate
+    arns: list[str] = []
+    for status in ("ACTIVE", "INACTIVE"):
+        pages = list_pages(familyPrefix=family, status=status, sort="DESC")
+        listed = (arn for page in pages for arn in page["taskDefinitionArns"])
+        # A prefix takes in other families, too.
+        own = (arn for arn in listed if arn.rpartition("/")[2].rpartition(":")[0] == family)
+        arns += islice(own, count)
+    last = heapq.nlargest(count, arns, key=lambda arn: int(arn.rpartition(":")[2]))
+    return tuple(together([partial(describe, ecs, arn) for arn in last]))
 
 
 def _definition(definition: "TaskDefinitionTypeDef") -> TaskDefinition:
     containers = definition.get("containerDefinitions", [])
     ports = [mapping for container in containers for mapping in container.get("portMappings", ())]
+    environment = [
+        (pair.get("name", ""), pair.get("value", ""))
+        for one in containers
+        for pair in one.get("environment", ())
+    ]
     return TaskDefinition(
         arn=definition.get("taskDefinitionArn", ""),
         images=tuple(container.get("image", "") for container in containers),
@@ -56,9 +90,8 @@ def _definition(definition: "TaskDefinitionTypeDef") -> TaskDefinition:
         memory=int(definition.get("memory") or sum(map(_reserved, containers))),
         host_ports=frozenset(port["hostPort"] for port in ports if port.get("hostPort")),
         logs=tuple(filter(None, map(_log_stream, containers))),
-        environment=tuple(
-            pair.get("name", "") for one in containers for pair in one.get("environment", ())
-        ),
+        environment=tuple(name for name, _ in environment),
+        variables=tuple((name, hashed(name, value)) for name, value in environment),
         secrets=tuple(
             (secret["name"], secret["valueFrom"])
             for one in containers

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
-from opsctl.config.model import Config, Db, TargetHealthCheck
+from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
 from opsctl.snapshot.service import Service
@@ -47,8 +47,11 @@ class Stack:
         return "ecs" if self.kind == "ecr" else self.kind
 
 
-def db(config: Config) -> Stack:
-    """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup."""
+def db(config: Config, snapshot: str | None = None) -> Stack:
+    """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
+
+    `snapshot` names what a new cache begins with: '' nothing, None what the stack has.
+    """
     template = templates.render(
         "db.yaml.j2",
         config=config,
@@ -57,7 +60,7 @@ def db(config: Config) -> Stack:
         password=config.db.password and references.dynamic(config.db.password),
         cluster_parameters=_cluster_parameters(config.db),
     )
-    return _stack(config, "db", template)
+    return _stack(config, "db", template, parameters={"Snapshot": snapshot})
 
 
 def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
@@ -178,6 +181,14 @@ def alarms(config: Config) -> Stack:
     return _stack(config, "alarms", template)
 
 
+BY_KIND: Mapping[str, Callable[[Config], Stack]] = {
+    "db": db,
+    "ecr": ecr,
+    "ecs": ecs,
+    "alarms": alarms,
+}
+
+
 def stack_name(config: Config, kind: Kind) -> str:
     return f"{config.system}-{kind}"
 
@@ -210,7 +221,6 @@ def _stack(
 
 def _ecs_values(config: Config) -> dict[str, object]:
     ecs, compute, balancer = config.ecs, config.compute, config.load_balancer
-    configuration = compute.launch == "configuration"
     low, high = compute.dynamic_port_range
     fixed = ecs.host_ports == "fixed"
     checked = balancer.health_check.port
@@ -231,10 +241,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "load_balancer_subnets": config.network.load_balancer_subnets or config.network.subnets,
         "instance_subnets": compute.subnets or config.network.subnets,
         "log_groups": _log_groups(config),
-        "launch": "LaunchConfiguration" if configuration else "LaunchTemplate",
-        "volume_type": compute.volume.type or ("gp2" if configuration else "gp3"),
-        "volume_size": compute.volume.size or (22 if configuration else 30),
-        "volume_device": compute.volume.device or ("/dev/xvdcz" if configuration else "/dev/xvda"),
+        **_launch(compute),
         "unreleased": UNRELEASED,
         "machine": machine(config),
         # The agent takes a minute or two; the stack waits a little longer for the signal.
@@ -248,6 +255,21 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),
+    }
+
+
+def _launch(compute: Compute) -> dict[str, object]:
+    """The kind of launch, and the volume that goes with it unless another one is written."""
+    volume = compute.volume
+    if compute.launch == "configuration":
+        launch, kind, size, device = "LaunchConfiguration", "gp2", 22, "/dev/xvdcz"
+    else:
+        launch, kind, size, device = "LaunchTemplate", "gp3", 30, "/dev/xvda"
+    return {
+        "launch": launch,
+        "volume_type": volume.type or kind,
+        "volume_size": volume.size or size,
+        "volume_device": volume.device or device,
     }
 
 

@@ -1,16 +1,15 @@
 """Plan a change of a stack, and begin it. Nothing that runs is changed before `begin`."""
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from opsctl import aws
-from opsctl.errors import Busy, OpsError, TimedOut
+from opsctl.errors import OpsError, TimedOut
 from opsctl.snapshot import stacks
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import changes, names, refused
+from opsctl.stacks import changes, join, names, refused
 from opsctl.stacks.bucket import upload
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 # CloudFormation takes a template body up to here, and one in S3 up to 1 MB.
 MAXIMUM_BODY = 51_200
 _DEADLINE = 300.0  # seconds for a change set to be made
-# CloudFormation has no error code of its own for a stack that is in an operation.
-_BUSY = re.compile(r"is in \w+_IN_PROGRESS state and can ?not be updated")
 # Two wordings are in use for the same thing; the second comes from CreateChangeSet itself.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
@@ -64,7 +61,8 @@ class Planning:
             )
             return self
         try:
-            self.plan = self._planned()
+            with join.quicker(self._stack.name):
+                self.plan = self._planned()
         except BaseException as error:
             self.__exit__(type(error), error)
             raise
@@ -77,9 +75,10 @@ class Planning:
     def begin(self) -> Operation:
         """Execute the plan that was agreed to. Raises Busy when somebody else was quicker."""
         cloudformation = self._clients.cloudformation
-        plan = self._planned() if self._kind == "CREATE" else self.plan
-        after = stacks.newest_event(cloudformation, plan.stack_id)
-        _execute(cloudformation, plan)
+        with join.quicker(self._stack.name):
+            plan = self._planned() if self._kind == "CREATE" else self.plan
+            after = stacks.newest_event(cloudformation, plan.stack_id)
+            _execute(cloudformation, plan)
         self._change_set = ""
         return Operation(self._stack.name, plan.stack_id, f"{self._kind}_COMPLETE", after)
 
@@ -105,8 +104,6 @@ class Planning:
                 self._change_set = ""  # there is none
             if any(words in aws.message(error) for words in _NOTHING):
                 return Plan(stack, self._kind)
-            if _BUSY.search(aws.message(error)):
-                raise _overtaken(stack.name) from error
             raise
         return _read(cloudformation, stack, self._kind, created["Id"], self._sleep)
 
@@ -149,14 +146,7 @@ def _execute(cloudformation: "CloudFormationClient", plan: Plan) -> None:
         # The first answer may have been lost on its way, and the call repeated.
         ours = stacks.events(cloudformation, plan.stack_id, None)
         if not any(event.token == token for event in ours):
-            raise _overtaken(plan.stack.name) from error
-
-
-def _overtaken(stack: str) -> Busy:
-    return Busy(
-        f"somebody else is changing `{stack}`",
-        hint="run the same command again: it joins what is running",
-    )
+            raise join.overtaken(plan.stack.name) from error
 
 
 def _keeping(stack: Stack, state: StackState | None) -> Stack:

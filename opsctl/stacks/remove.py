@@ -4,18 +4,20 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opsctl.errors import Detached, OpsError
+from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, follow
 from opsctl.snapshot import stacks
-from opsctl.snapshot.snapshot import Kind, Look
+from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackResource, StackState
-from opsctl.stacks import states, template
+from opsctl.stacks import join, lock, states, template
 from opsctl.stacks.operation import Operation, StackResult
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
+
+_ROUNDS = 20  # looks made anew because somebody else was quicker
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +47,37 @@ def down(
     when termination protection is on.
     """
     clients.check_account()
-    now = yield from look_at(Look(frozenset({"stacks"}), (kind,)))
-    state = now.require("stacks").stacks.get(kind)
+    for left in reversed(range(_ROUNDS)):
+        try:
+            outcome = yield from _down(clients, kind, name, users)
+        except Busy as overtaken:
+            if not left:
+                raise
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+        else:
+            break
+    outcome = yield from explained(outcome)
+    yield StackResult(name, outcome)
+    return outcome
+
+
+def _down(clients: "Clients", kind: Kind, name: str, users: str) -> Procedure[Outcome]:
+    state = yield from join.free(clients, kind, good=False)
     if state is None:
         yield Notice(f"there is no stack `{name}`: nothing to remove")
-        return (yield from _end(name, Outcome("no-changes")))
+        return Outcome("no-changes")
     if state.exists:
-        states.require_ours(state)
         _require_removable(clients, state, users)
-    yield _removal(clients, state)
+    with join.quicker(name):
+        yield _removal(clients, state)
     if not (yield from ask(f"all of this goes, for good: `{name}`", name=name)):
-        return (yield from _end(name, Outcome("cancelled", f"nothing was done to `{name}`")))
-    if kind == "ecr":
-        registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
-    ended = yield from _delete(clients, state)
-    outcome = Outcome("removed") if ended.outcome.good else ended.outcome
-    return (yield from _end(name, outcome))
+        return Outcome("cancelled", f"nothing was done to `{name}`")
+    held = yield from lock.take(clients, kind, name)
+    with held:
+        if kind == "ecr":
+            registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
+        ended = yield from held.renewed(_delete(clients, state))
+        return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
 def _removal(clients: "Clients", state: StackState) -> Removal:
@@ -86,8 +103,11 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
     but = f", leaving {', '.join(keep)} behind" if keep else ""
     if not (yield from ask(f"remove what is left of `{state.name}`{but}?")):
         raise Detached(f"nothing was done to `{state.name}`")
-    ended = yield from _delete(clients, state, keep)
-    ended.outcome.require()
+    held = yield from _locked(clients, state)
+    with held:
+        ended = yield from held.renewed(_delete(clients, state, keep))
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
@@ -99,13 +119,23 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     skipping = f", skipping {', '.join(names)}" if names else ""
     if not (yield from ask(f"continue the rollback of `{state.name}`{skipping}?")):
         raise Detached(f"nothing was done to `{state.name}`")
-    after = stacks.newest_event(clients.cloudformation, state.id)
-    clients.cloudformation.continue_update_rollback(
-        StackName=state.id, ResourcesToSkip=names, ClientRequestToken=_token()
-    )
-    operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
-    ended = yield from follow(operation, subject=f"`{state.name}` is being rolled back")
-    ended.outcome.require()
+    held = yield from _locked(clients, state)
+    with held:
+        after = stacks.newest_event(clients.cloudformation, state.id)
+        with join.quicker(state.name):
+            clients.cloudformation.continue_update_rollback(
+                StackName=state.id, ResourcesToSkip=names, ClientRequestToken=_token()
+            )
+        operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
+        subject = f"`{state.name}` is being rolled back"
+        ended = yield from held.renewed(follow(operation, subject=subject))
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
+
+
+def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
+    [kind] = [kind for kind in KINDS if state.name.endswith(f"-{kind}")]
+    return (yield from lock.take(clients, kind, state.name))
 
 
 def _delete(
@@ -113,11 +143,12 @@ def _delete(
 ) -> Procedure[Operation]:
     after = stacks.newest_event(clients.cloudformation, state.id)
     retain = {"RetainResources": keep} if keep else {}
-    clients.cloudformation.delete_stack(
-        StackName=state.id,
-        ClientRequestToken=_token(),
-        **retain,  # type: ignore[arg-type]  # one optional key
-    )
+    with join.quicker(state.name):
+        clients.cloudformation.delete_stack(
+            StackName=state.id,
+            ClientRequestToken=_token(),
+            **retain,  # type: ignore[arg-type]  # one optional key
+        )
     operation = Operation(state.name, state.id, "DELETE_COMPLETE", after)
     return (yield from follow(operation, subject=f"`{state.name}` is being removed"))
 
@@ -127,19 +158,16 @@ def _require_removable(clients: "Clients", state: StackState, users: str) -> Non
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
             hint="switch it off in the CloudFormation console, then run the same command again",
+            cause="delete-blocked",
         )
     exports = [f"{state.name}-{output}" for output in state.outputs]
     if using := stacks.importers(clients.cloudformation, exports):
         raise OpsError(
             f"`{state.name}` cannot go while {', '.join(f'`{user}`' for user in using)} uses it",
             hint="opsctl ecs down" if users in using else "remove that stack first",
+            cause="delete-blocked",
         )
 
 
 def _token() -> str:
     return f"opsctl-{uuid.uuid4().hex}"
-
-
-def _end(stack: str, outcome: Outcome) -> Procedure[Outcome]:
-    yield StackResult(stack, outcome)
-    return outcome

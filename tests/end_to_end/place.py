@@ -10,21 +10,28 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from tests.opsctl.cli import hints
+
 ROOT = Path(__file__).parent.parent.parent
 
 
 def opsctl(
     *words: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+    done = subprocess.run(
         [sys.executable, "-m", "opsctl", *words],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        env=environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=timeout,
     )
+    for line in done.stderr.splitlines():
+        if line.startswith(("hint: ", "warning: ")) or ": opsctl " in line:
+            hints.require_same_system(line, words, environ, cwd)
+    return done
 
 
 @dataclass(frozen=True)

@@ -218,12 +218,11 @@ def test_tasks_that_end_at_once_are_rolled_back_with_the_cause(place: Place, rel
     assert load.lost == []
 
 
-def test_an_image_that_nobody_has_is_rolled_back_with_the_cause(
-    place: Place, released: str
-) -> None:
+def test_an_image_of_another_registry_is_refused_before_a_plan(place: Place, released: str) -> None:
+    running = tasks(place)
     done = place.opsctl("update-tasks", "--yes", "--image", "registry.invalid/app:gone")
-    assert done.returncode == 5, done.stderr
-    assert "CannotPullContainerError" in done.stderr
+    assert (done.returncode, tasks(place)) == (2, running)
+    assert "is not in this account's registry" in done.stderr and "plan for" not in done.stderr
 
 
 def test_every_line_of_the_json_has_a_type_and_a_version(place: Place, released: str) -> None:

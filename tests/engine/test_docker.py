@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from opsctl import docker
-from opsctl.docker import Engine, Progress
+from opsctl.docker import BuildRequest, Engine, Progress
 from opsctl.errors import DockerError
 
 
@@ -33,11 +33,7 @@ def build(engine: Engine, dockerfile: str) -> list[Progress]:
     return list(
         engine.build(
             context(dockerfile),
-            dockerfile="Dockerfile",
-            tag="tests/it:1",
-            target="",
-            labels={"io.opsctl.content": "abc"},
-            build_args={},
+            BuildRequest("Dockerfile", "tests/it:1", labels={"io.opsctl.content": "abc"}),
         )
     )
 

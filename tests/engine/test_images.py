@@ -10,9 +10,9 @@ import pytest
 
 from opsctl import docker
 from opsctl.config.model import Image
-from opsctl.docker import Engine
+from opsctl.docker import BuildRequest, Engine
 from opsctl.errors import DockerError
-from opsctl.images import context, make, registry
+from opsctl.images import base, context, make, registry, transfer
 from opsctl.images.registry import Repository
 from opsctl.images.revision import Revision
 
@@ -81,7 +81,8 @@ def test_the_digest_pushed_is_the_digest_in_the_registry(
     engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
 ) -> None:
     digest = made(engine, ecr, repository, directory)
-    assert registry.resolve(ecr, repository, digest) == f"{repository.uri}@{digest}"
+    held = registry.resolve(ecr, repository, digest)
+    assert held.reference == f"{repository.uri}@{digest}"
 
 
 def test_the_same_content_pushed_twice_keeps_the_first_digest(
@@ -111,3 +112,56 @@ def test_an_image_for_other_instances_is_refused(
 def test_an_image_that_is_not_there_is_said_so(ecr: "ECRClient", repository: Repository) -> None:
     with pytest.raises(DockerError, match="holds no image `sha256:00"):
         registry.resolve(ecr, repository, "sha256:" + "0" * 64)
+
+
+def test_an_image_is_promoted_to_another_repository_with_its_digest(
+    engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
+) -> None:
+    digest = made(engine, ecr, repository, directory)
+    name = f"tests/{uuid4().hex[:8]}"
+    ecr.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
+    target = Repository(name, repository.uri.replace(repository.name, name))
+    login = registry.login(ecr)
+    *_, last = transfer.copy(
+        repository, target, digest, tag="promoted", login=login, sleep=lambda _: None
+    )
+    assert last.result == digest == registry.digest(ecr, target, "promoted")
+    # What was copied is whole: an engine that has nothing of it pulls it.
+    pulled = list(engine._client.pull(target.uri, tag="promoted", stream=True, decode=True))
+    assert not [one for one in pulled if "error" in one], pulled
+
+
+def test_a_patched_base_image_is_other_content(engine: Engine, directory: Path) -> None:
+    base_tag = f"tests/base-{uuid4().hex[:8]}:1"
+
+    def build_base(text: str) -> base.Base:
+        folder = directory / "base"
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text("FROM scratch AS service\nCOPY content /\n")
+        (folder / "content").write_text(text)
+        loaded = context.load(Image(), folder, {})
+        with loaded.archive() as archive:
+            list(engine.build(archive, BuildRequest("Dockerfile", base_tag)))
+        return base.look(engine, base.references(f"FROM {base_tag}", {}))
+
+    first, patched = build_base("one"), build_base("two")
+    assert first.digest and patched.digest and first.digest != patched.digest
+    contents = {
+        context.load(Image(), directory, {}, base=one.digest).digest for one in (first, patched)
+    }
+    assert len(contents) == 2
+
+
+def test_a_base_image_that_nobody_has_is_not_known(engine: Engine) -> None:
+    assert base.look(engine, ("tests/nobody:1",)) == base.Base()
+
+
+def test_rebuilt_content_gets_tags_of_its_own(
+    engine: Engine, ecr: "ECRClient", repository: Repository, directory: Path
+) -> None:
+    loaded = context.load(Image(), directory, {"generated": b"text"})
+    plain = make.tags(loaded, Revision("f" * 40))
+    again = make.tags(loaded, Revision("f" * 40), mark="12345678")
+    assert made(engine, ecr, repository, directory)
+    assert registry.digest(ecr, repository, plain.content)
+    assert registry.digest(ecr, repository, again.content) is None

@@ -3,11 +3,14 @@
 from dataclasses import asdict
 
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
 from opsctl.releases.update_tasks import ReleaseResult
+from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan
 from opsctl.rollout.reach import Answer
 from opsctl.rollout.room import Forecast
+from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import (
     Counts,
     RolloutEvent,
@@ -29,14 +32,25 @@ class RolloutScreen(Screen):
             self._event(item)
         elif isinstance(item, RollPlan):
             self._plan(item)
+        elif isinstance(item, ScalePlan):
+            self._scale(item)
         elif isinstance(item, Answer):
             self._console.emit("reached", url=item.url, status=item.status, answer=item.text)
             self._console.say(f"through the load balancer: {item.sentence}")
+        elif isinstance(item, CertainFailure):
+            self._certain(item)
         elif isinstance(item, ReleaseResult):
             self._result(item)
         else:
             return False
         return True
+
+    def _scale(self, plan: ScalePlan) -> None:
+        self._console.emit(
+            "scale", service=plan.service, before=plan.before, after=plan.after, room=plan.room
+        )
+        room = "" if plan.room is None else f" (room for {plan.room} more now)"
+        self._console.say(f"`{plan.service}`: {plan.before} -> {plan.after} tasks{room}")
 
     def _plan(self, plan: RollPlan) -> None:
         for sentence in plan.repairs:
@@ -82,10 +96,23 @@ class RolloutScreen(Screen):
         mark = self._console.style("bad", "! ") if event.failed else "  "
         self._console.say(f"{mark}{event.text}")
 
+    def _certain(self, failure: CertainFailure) -> None:
+        doom = failure.doom
+        self._console.emit(
+            "certain_failure",
+            cause=doom.cause.id,
+            sentence=doom.sentence,
+            times=doom.times,
+            waiting_costs_seconds=round(doom.costs.total_seconds()),
+            stops=failure.stops,
+        )
+        self._console.warn(doom.sentence)
+
     def _result(self, result: ReleaseResult) -> None:
         outcome, image = result.outcome, result.image
         self._console.emit(
             "release",
+            number=result.number or None,
             outcome=outcome.kind,
             reason=outcome.reason,
             image=image.reference or None,
@@ -93,7 +120,7 @@ class RolloutScreen(Screen):
             seconds=result.seconds,
         )
         if outcome.kind == "no-changes":
-            self._console.say("nothing to roll: these tasks already run, and are healthy")
+            self._console.say(f"nothing to roll; {SAME}")
         elif outcome.kind == "deployed":
             self._console.say(f"deployed: {image.reference}")
 

@@ -1,13 +1,12 @@
 import base64
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from opsctl.errors import DockerError, OpsError
+from opsctl.errors import ConfigError, DockerError, OpsError
 from opsctl.images import registry
 from opsctl.images.registry import Login, Repository
 
@@ -63,36 +62,41 @@ def test_every_way_to_name_an_image_becomes_its_digest(
             {"imageDetails": [{"imageDigest": DIGEST}]},
             {"repositoryName": "app", "imageIds": [asked]},
         )
-        assert registry.resolve(ecr, REPOSITORY, reference) == f"{REPOSITORY.uri}@{DIGEST}"
+        held = registry.resolve(ecr, REPOSITORY, reference)
+        assert held.reference == f"{REPOSITORY.uri}@{DIGEST}"
 
 
-def test_an_image_elsewhere_is_left_to_ecs(ecr: "ECRClient") -> None:
-    assert registry.resolve(ecr, REPOSITORY, "docker.io/library/app:1") == "docker.io/library/app:1"
+def test_an_image_of_another_registry_is_refused_before_anything_is_asked(
+    ecr: "ECRClient",
+) -> None:
+    for text in ("docker.io/library/app:1", f"registry.invalid/app@{DIGEST}"):
+        with pytest.raises(ConfigError, match="is not in this account's registry") as caught:
+            registry.resolve(ecr, REPOSITORY, text)
+        assert REPOSITORY.uri in (caught.value.hint or "")
+
+
+def test_an_image_of_another_repository_of_the_account_is_looked_up_there(
+    ecr: "ECRClient",
+) -> None:
+    uri = REPOSITORY.uri.replace("/app", "/staging")
+    with Stubber(ecr) as stub:
+        for _ in range(2):
+            stub.add_response(
+                "describe_repositories",
+                {"repositories": [{"repositoryUri": uri}]},
+                {"repositoryNames": ["staging"]},
+            )
+            stub.add_response(
+                "describe_images",
+                {"imageDetails": [{"imageDigest": DIGEST}]},
+                {"repositoryName": "staging", "imageIds": [{"imageTag": "v1"}]},
+            )
+        for text in ("staging:v1", f"{uri}:v1"):
+            held = registry.resolve(ecr, REPOSITORY, text)
+            assert held.repository.name == "staging" and held.digest == DIGEST
 
 
 def test_an_image_that_is_not_there_is_refused(ecr: "ECRClient") -> None:
     with Stubber(ecr) as stub, pytest.raises(DockerError, match="holds no image `v1`"):
         stub.add_client_error("describe_images", "ImageNotFoundException")
         registry.resolve(ecr, REPOSITORY, "v1")
-
-
-def test_only_old_images_that_nothing_runs_go_and_kept_ones_do_not_count(
-    ecr: "ECRClient",
-) -> None:
-    details = [
-        {"imageDigest": f"sha256:{day}", "imagePushedAt": datetime(2026, 1, day, tzinfo=UTC)}
-        for day in (2, 5, 1, 4, 3)
-    ]
-    with Stubber(ecr) as stub:
-        stub.add_response("describe_images", {"imageDetails": details}, {"repositoryName": "app"})
-        stub.add_response(
-            "batch_delete_image",
-            {"failures": [{"failureCode": "ImageReferencedByManifestList"}]},
-            {
-                "repositoryName": "app",
-                "imageIds": [{"imageDigest": "sha256:3"}, {"imageDigest": "sha256:1"}],
-            },
-        )
-        used = [f"{REPOSITORY.uri}@sha256:2"]
-        assert registry.prune(ecr, REPOSITORY, keep=2, used=used) == 1
-        stub.assert_no_pending_responses()

@@ -94,6 +94,7 @@ class Pushing:
     def updates(self, logs: LogServer) -> Iterator[bytes]:
         self.sessions += 1
         begun = last = time.time()
+        yield message("initial-response", {})
         yield message("sessionStart", {"sessionId": str(self.sessions)})
         while (now := time.time()) < begun + self.seconds:
             new = [event for seen, event in logs.events if last < seen <= now]

@@ -1,186 +1,24 @@
 """`update-tasks` as a procedure: ask before building, build before rolling, tell how it ended."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from opsctl.docker import Progress
 from opsctl.errors import DockerError, OpsError
 from opsctl.images.make import ImageEvent
 from opsctl.outcome import Outcome
 from opsctl.procedure import Driver, Notice, Question, Waiting
 from opsctl.releases.make import Caddyfile, ReleaseImage
-from opsctl.releases.update_tasks import Options, Release, ReleaseResult
-from opsctl.snapshot.snapshot import Look, Snapshot
-from tests.opsctl.releases.test_make import OUTPUTS, TEMPLATE
-from tests.opsctl.rollout.test_plan import INSTANCES
+from opsctl.releases.update_tasks import ReleaseResult
+from tests.opsctl.releases.world import DB, DIGEST, ECS, URI, World, kinds, result
 from tests.opsctl.snapshots import (
-    NEW,
     OLD,
-    OLD_IMAGE,
     Driven,
-    config,
     deployment,
-    event,
     snapshot,
-    stack,
 )
-from tests.opsctl.stacks.fake import Clients, CloudFormation
-
-URI = "1.dkr.ecr.us-east-1.amazonaws.com/web"
-DIGEST = f"sha256:{'2' * 64}"
-CONFIG = config("ecs.desired_count=2")
-ECS = stack(
-    "ecs",
-    "UPDATE_COMPLETE",
-    parameters={"Image": OLD_IMAGE, "DesiredCount": "2"},
-    outputs={"TaskDefinitionArn": OLD},
-)
-DB = stack("db", "CREATE_COMPLETE", outputs=OUTPUTS)
-
-
-class ImageNotFound(ClientError):
-    pass
-
-
-class Ecr:
-    """A repository that holds `tags`; a push adds one."""
-
-    exceptions = SimpleNamespace(
-        ClientError=ClientError,
-        RepositoryNotFoundException=KeyError,
-        ImageNotFoundException=ImageNotFound,
-    )
-
-    def __init__(self) -> None:
-        self.tags: dict[str, str] = {}
-
-    def describe_repositories(self, **_: Any) -> Any:
-        return {"repositories": [{"repositoryUri": URI}]}
-
-    def describe_images(self, *, imageIds: Any, **_: Any) -> Any:
-        wanted = imageIds[0]
-        digest = self.tags.get(wanted.get("imageTag", ""), wanted.get("imageDigest"))
-        if digest not in self.tags.values():
-            raise ImageNotFound({"Error": {"Code": "ImageNotFoundException"}}, "DescribeImages")
-        return {"imageDetails": [{"imageDigest": digest}]}
-
-    def get_authorization_token(self) -> Any:
-        return {"authorizationData": [{"authorizationToken": "QVdTOng="}]}
-
-    def get_paginator(self, name: str) -> Any:
-        return SimpleNamespace(paginate=lambda **_: [{"imageDetails": []}])
-
-
-class Engine:
-    """A Docker engine whose build always gives the same image."""
-
-    def __init__(self, ecr: Ecr) -> None:
-        self.ecr = ecr
-        self.done: list[str] = []
-
-    def build(self, context: Any, **_: Any) -> Any:
-        self.done.append("build")
-        yield Progress("built", result="image")
-
-    def architecture(self, image: str) -> str:
-        return "amd64"
-
-    def tag(self, image: str, repository: str, tag: str) -> None:
-        pass
-
-    def push(self, repository: str, tag: str, **_: str) -> Any:
-        self.done.append("push")
-        self.ecr.tags[tag] = DIGEST
-        yield Progress("pushed", result=DIGEST)
-
-    def close(self) -> None:
-        self.done.append("close")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "Caddyfile_template").write_text(TEMPLATE, encoding="utf-8")
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
-    return tmp_path
-
-
-class World:
-    """A live service of the old image, and whatever the release does to it."""
-
-    def __init__(self, root: Path, *, held: bool = False, **options: Any) -> None:
-        self.root, self.options = root, Options(**options)
-        self.aws, self.ecr = CloudFormation(changes=()), Ecr()
-        self.engine = Engine(self.ecr)
-        if held:
-            self.ecr.tags["held"] = DIGEST
-        describe = self.aws.describe_change_set
-
-        def tasks(**parameters: Any) -> Any:
-            described = describe(**parameters)
-            if described["Status"] == "FAILED":
-                change = {
-                    "Action": "Modify",
-                    "LogicalResourceId": "Service",
-                    "ResourceType": "AWS::ECS::Service",
-                }
-                return {
-                    "Status": "CREATE_COMPLETE",
-                    "StackId": "arn:web-ecs",
-                    "Changes": [{"ResourceChange": change}],
-                }
-            return described
-
-        self.aws.describe_change_set = tasks  # type: ignore[method-assign]  # our fake
-
-    def release(self) -> Release:
-        clients = cast(Any, Clients(self.aws, ecr=self.ecr))
-        return Release(
-            clients,
-            CONFIG,
-            self.root,
-            self.options,
-            sleep=lambda _: None,
-            now=lambda: 0.0,
-            connect=lambda: cast(Any, self.engine),
-        )
-
-    def run(self, *answers: bool, end: str = "UPDATE_COMPLETE") -> Driven:
-        return Driven(self.release().run(), self._look(end), answers)
-
-    def preview(self) -> Driven:
-        return Driven(self.release().preview(), self._look("UPDATE_COMPLETE"))
-
-    def _look(self, end: str) -> Callable[[Look], Snapshot]:
-        """The old service until a change set was executed, the new one after."""
-        stacks = {"ecs": ECS, "db": DB}
-        old = snapshot(deployment("d1", OLD), instances=INSTANCES, stacks=stacks)
-        definitions = tuple(
-            replace(one, images=(f"{URI}@{DIGEST}",)) if one.arn == NEW else one
-            for one in old.task_definitions
-        )
-        new = snapshot(
-            deployment("d2", NEW) if end == "UPDATE_COMPLETE" else deployment("d3", OLD),
-            stacks=stacks,
-            task_definitions=definitions,
-            events=(event("e1", end),),
-        )
-        return lambda look: new if self.aws.executed else old
-
-
-def kinds(driven: Driven, *of: type[Any]) -> list[type[Any]]:
-    return [type(item) for item in driven.items if isinstance(item, of)]
-
-
-def result(driven: Driven) -> ReleaseResult:
-    [last] = driven.of(ReleaseResult)
-    assert isinstance(last, ReleaseResult)
-    return last
 
 
 def test_from_a_template_to_healthy_tasks(root: Path) -> None:

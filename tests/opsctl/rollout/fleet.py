@@ -27,8 +27,10 @@ from tests.opsctl.snapshots import (
     OLD,
     START,
     deployment,
+    service,
     stack,
 )
+from tests.opsctl.ssm import Ssm, Writer
 
 CPU, MEMORY = 512, 400  # of the task definition OLD
 WHOLE_CPU, WHOLE_MEMORY = 2048, 3800
@@ -58,7 +60,7 @@ class Running:
     stops: datetime | None = None
 
 
-class Fleet:
+class Fleet(Writer):
     """`slow` is how many seconds AWS takes to show what was done, `start` to bring a machine up.
 
     `ties` are the zones that it launches in, one after another, when both have as many.
@@ -78,6 +80,7 @@ class Fleet:
         slow: float = 0.0,
         ties: Iterable[str] = (),
     ) -> None:
+        super().__init__(Ssm())
         self.now = START
         self.machine = machine
         self.desired = size
@@ -255,39 +258,52 @@ class Fleet:
     # The view.
 
     def _view(self) -> Snapshot:
-        load = Counter(one.on for one in self.tasks)
-        known = [
-            vm for vm in self.vms if vm.joins <= self.now and (self.joins or vm.launched < START)
-        ]
+        parameters = {"AmiId": self.machine.image}
+        return Snapshot(
+            self.now,
+            NAMES,
+            service=self._service(),
+            tasks=self._tasks(),
+            task_definitions=DEFINITIONS,
+            targets=tuple(
+                Target(f"{one.on}:{n}", self._target(one)) for n, one in enumerate(self._present())
+            ),
+            instances=self._instances(),
+            group=self._group(),
+            stacks={"ecs": stack("ecs", "UPDATE_COMPLETE", parameters=parameters)},
+        )
+
+    def _service(self) -> Service:
         running = sum(one.stops is None and one.healthy <= self.now for one in self.tasks)
         pending = sum(one.stops is None for one in self.tasks) - running
         settled = running == self.wanted and not pending
-        service = Service(
-            "web",
-            "web",
-            self.wanted,
-            running,
-            pending,
+        one = deployment(
+            "d1",
             OLD,
-            (
-                deployment(
-                    "d1",
-                    OLD,
-                    desired=self.wanted,
-                    running=running,
-                    pending=pending,
-                    state="COMPLETED" if settled else "IN_PROGRESS",
-                ),
-            ),
-            target_groups=("tg",),
+            desired=self.wanted,
+            running=running,
+            pending=pending,
+            state="COMPLETED" if settled else "IN_PROGRESS",
         )
-        service = replace(
-            service,
+        return replace(
+            service(one, desired=self.wanted),
             minimum_percent=self.minimum_percent,
             maximum_percent=self.maximum_percent,
         )
+
+    def _tasks(self) -> tuple[Task, ...]:
         arns = {vm.id: vm.arn for vm in self.vms}
-        instances = tuple(
+        return tuple(
+            Task(one.id, "RUNNING", OLD, "d1", instance=arns[one.on]) for one in self._present()
+        )
+
+    def _present(self) -> list[Running]:
+        there = {vm.id for vm in self.vms}
+        return [one for one in self.tasks if one.on in there]
+
+    def _instances(self) -> tuple[ContainerInstance, ...]:
+        load = Counter(one.on for one in self.tasks)
+        return tuple(
             ContainerInstance(
                 vm.arn,
                 vm.id,
@@ -304,39 +320,23 @@ class Fleet:
                 running=load[vm.id],
                 joined=vm.joins,
             )
-            for vm in known
+            for vm in self.vms
+            if vm.joins <= self.now and (self.joins or vm.launched < START)
         )
+
+    def _group(self) -> Group:
         members = tuple(
             GroupInstance(vm.id, vm.zone, "Terminating:Wait" if vm.ends else "InService")
             for vm in self.vms
         )
-        parameters = {"AmiId": self.machine.image}
-        return Snapshot(
-            self.now,
-            NAMES,
-            service=service,
-            tasks=tuple(
-                Task(one.id, "RUNNING", OLD, "d1", instance=arns[one.on])
-                for one in self.tasks
-                if one.on in arns
-            ),
-            task_definitions=DEFINITIONS,
-            targets=tuple(
-                Target(f"{one.on}:{n}", self._target(one))
-                for n, one in enumerate(self.tasks)
-                if one.on in arns
-            ),
-            instances=instances,
-            group=Group(
-                "web",
-                len(self.vms) and 1,
-                self.maximum,
-                self.desired,
-                members,
-                tuple(self.activities[:20]),
-                dict(self.tags),
-            ),
-            stacks={"ecs": stack("ecs", "UPDATE_COMPLETE", parameters=parameters)},
+        return Group(
+            "web",
+            0,
+            self.maximum,
+            self.desired,
+            members,
+            tuple(self.activities[:20]),
+            dict(self.tags),
         )
 
     def _target(self, one: Running) -> str:

@@ -54,3 +54,17 @@ def test_a_cache_that_is_not_there_is_none(stub: Stub) -> None:
     stubber.add_client_error("describe_replication_groups", "ReplicationGroupNotFoundFault")
     assert cache.cluster(elasticache, "x") is None
     assert cache.replication_group(elasticache, "x") is None
+
+
+def test_snapshots_are_newest_first(stub: Stub) -> None:
+    elasticache, stubber = stub("elasticache")
+    old, new = ("2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z")
+    listed = [
+        {"SnapshotName": "a", "SnapshotStatus": "available", "SnapshotSource": "manual"}
+        | {"NodeSnapshots": [{"SnapshotCreateTime": old}]},
+        {"SnapshotName": "b", "SnapshotStatus": "creating"}
+        | {"NodeSnapshots": [{"SnapshotCreateTime": new}]},
+    ]
+    stubber.add_response("describe_snapshots", {"Snapshots": listed}, {"CacheClusterId": "web"})
+    made = cache.backups(elasticache, "web", replicated=False)
+    assert [one.name for one in made] == ["b", "a"]

@@ -4,14 +4,14 @@ Sources: the API reference of CreateChangeSet, ExecuteChangeSet ("deletes all ot
 and DeleteStack, and the error texts cited in docs/aws-facts.md.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.opsctl.snapshots import START
+from tests.opsctl.ssm import Ssm, Writer
 
 
 def refusal(operation: str, code: str, message: str = "no") -> ClientError:
@@ -146,19 +146,14 @@ class CloudFormation:
         self.skipped = parameters["ResourcesToSkip"]
 
 
-class Clients:
+class Clients(Writer):
     """What stands where `opsctl.aws.Clients` stands."""
 
-    region = "us-east-1"
-
     def __init__(self, cloudformation: CloudFormation, **others: Any) -> None:
+        super().__init__(others.pop("ssm", None) or Ssm())
         self.cloudformation = cloudformation
         for name, client in others.items():
             setattr(self, name, client)
 
     def check_account(self) -> None:
         pass
-
-    @contextmanager
-    def briefly(self) -> Iterator[None]:
-        yield

@@ -21,12 +21,6 @@ from opsctl.stacks.definition import Stack
 from tests.opsctl.snapshots import service, stack, stacks
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-KINDS = {
-    "db": definition.db,
-    "ecr": definition.ecr,
-    "ecs": definition.ecs,
-    "alarms": definition.alarms,
-}
 
 
 def config(*sets: str) -> Config:
@@ -47,9 +41,9 @@ def container(*sets: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", definition.BY_KIND)
 def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
-    rendered = KINDS[kind](config()).template
+    rendered = definition.BY_KIND[kind](config()).template
     golden = GOLDEN / f"{kind}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(rendered)
@@ -58,7 +52,7 @@ def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
 
 def test_a_stack_has_its_name_and_tags() -> None:
     stack: Stack = definition.db(config())
-    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {})
+    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {"Snapshot": None})
     assert {key: stack.tags[key] for key in ("opsctl:name", "opsctl:env", "opsctl:stack")} == {
         "opsctl:name": "example",
         "opsctl:env": "default",

@@ -1,17 +1,19 @@
-"""The door to the Docker engine: nothing else but the sandbox imports the docker SDK.
+"""The Docker engine through the SDK: the classic builder, which every engine has, and the push.
 
-The SDK speaks to the classic builder, which every engine has. What the engine says wrong inside
-a 200 stream is raised here, with the last lines of its own output.
+What the engine says wrong in a 200 stream is raised here, with the last lines of its own output.
 """
 
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from opsctl.docker import buildx, push_errors
+from opsctl.docker.buildx import Buildx
+from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
+from opsctl.docker.push_errors import PushBroken
 from opsctl.errors import DockerError
 
 if TYPE_CHECKING:
@@ -20,61 +22,38 @@ if TYPE_CHECKING:
 _LAST_LINES = 12
 # A `RUN` step may be silent for long; the engine is known to answer when this begins to count.
 _SILENCE = 1800
-_TRANSIENT = ("EOF", "connection re", "broken pipe", "timeout", "timed out", "HTTP status: 5")
-_DENIED = ("denied", "no basic auth", "unauthorized", "401", "403", "authorization token has")
-
-
-class PushBroken(DockerError):
-    """The connection to the registry broke; layers that arrived need not be sent again."""
-
-
-class TagTaken(DockerError):
-    """The repository's tags are immutable and this one has an image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`layer` is empty for what concerns the whole; `result` is an image id or a digest."""
-
-    text: str
-    layer: str = ""
-    current: int = 0
-    total: int = 0
-    result: str = ""
+_ASKED = 10  # seconds for a question to a registry that may not be reachable
 
 
 class Engine:
-    def __init__(self, client: "APIClient") -> None:
+    """`buildx` builds in the place of the classic builder, where there is one."""
+
+    def __init__(self, client: "APIClient", buildx: Buildx | None = None) -> None:
         self._client = client
+        self._buildx = buildx
 
     def close(self) -> None:
         self._client.close()
 
-    def build(
-        self,
-        context: IO[bytes],
-        *,
-        dockerfile: str,
-        tag: str,
-        target: str,
-        labels: Mapping[str, str],
-        build_args: Mapping[str, str],
-        platform: str | None = None,
-        network: str | None = None,
-    ) -> Iterator[Progress]:
-        """Build and yield the output line by line; the last one's `result` is the image id."""
+    def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
+        """Build and yield the output line by line; the last one's `result` names the image."""
+        if self._buildx is not None:
+            yield from self._buildx.build(context, request)
+            return
         lines: deque[str] = deque(maxlen=_LAST_LINES)
         with _translated("the build"):
             stream = self._client.build(
                 fileobj=context,
                 custom_context=True,
-                dockerfile=dockerfile,
-                tag=tag,
-                target=target,
-                labels=dict(labels),
-                buildargs=dict(build_args),
-                platform=platform,
-                network_mode=network,
+                dockerfile=request.dockerfile,
+                tag=request.tag,
+                target=request.target,
+                labels=dict(request.labels),
+                buildargs=dict(request.arguments),
+                platform=request.platform,
+                network_mode=request.network,
+                pull=request.pull,
+                nocache=request.fresh,
                 rm=True,
                 forcerm=True,
                 decode=True,
@@ -89,9 +68,9 @@ class Engine:
                     lines.append(text)
                     yield _progress(item, text)
         if reason:
-            raise _build_error(reason, lines)
+            raise build_error(reason, lines)
         if not image:
-            raise DockerError(_with_lines("the engine ended the build without an image", lines))
+            raise DockerError(with_lines("the engine ended the build without an image", lines))
         yield Progress("built", result=image)
 
     def architecture(self, image: str) -> str:
@@ -99,6 +78,31 @@ class Engine:
         with _translated("the engine"):
             found: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
         return str(found["Architecture"])
+
+    def local_digests(self, image: str) -> tuple[str, ...]:
+        """The digests under which the engine has the image; its id where it was never pulled."""
+        from docker.errors import DockerException
+
+        try:
+            found: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
+        except (DockerException, OSError):
+            return ()
+        pulled = [one.partition("@")[2] for one in found.get("RepoDigests") or ()]
+        return tuple(pulled) or (str(found["Id"]),)
+
+    def registry_digest(self, image: str) -> str:
+        """The digest that the image's registry has now, without a pull; '' where it cannot say."""
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        timeout, self._client.timeout = self._client.timeout, _ASKED
+        try:
+            found: Any = self._client.inspect_distribution(image)  # type: ignore[no-untyped-call]
+        except (DockerException, RequestException, OSError):
+            return ""
+        finally:
+            self._client.timeout = timeout
+        return str(found.get("Descriptor", {}).get("digest", ""))
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         with _translated("the engine"):
@@ -108,7 +112,7 @@ class Engine:
         self, repository: str, tag: str, *, username: str, password: str
     ) -> Iterator[Progress]:
         """Push one tag; the last item's `result` is the digest. Raises PushBroken, TagTaken."""
-        digest = reason = ""
+        digest, refusal = "", None
         with _translated("the push"):
             # Given with each push, so that nothing is kept in memory or in ~/.docker/config.json;
             # the SDK's `login` would answer with yesterday's token when it knows one.
@@ -120,13 +124,13 @@ class Engine:
                 auth_config={"username": username, "password": password},
             )
             for item in cast("Iterable[dict[str, Any]]", stream):
-                reason = reason or str(item.get("error", ""))
+                refusal = refusal or push_errors.read(item, f"{repository}:{tag}")
                 digest = item.get("aux", {}).get("Digest", digest)
                 text = str(item.get("status", "")).rstrip()
                 if text:
                     yield _progress(item, text)
-        if reason:
-            raise _push_error(reason, repository, tag)
+        if refusal is not None:
+            raise refusal
         if not digest:
             raise PushBroken(f"the engine ended the push of `{repository}:{tag}` without a digest")
         yield Progress("pushed", result=digest)
@@ -140,7 +144,7 @@ def connect() -> Engine:
         hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF",
     )
     client.timeout = _SILENCE
-    return Engine(client)
+    return Engine(client, buildx.find())
 
 
 def address(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -185,6 +189,8 @@ def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
     ignore = directory / ".dockerignore"
     lines = ignore.read_text().splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    # What opsctl itself leaves there decides no image: a recording would be a reason to build.
+    patterns.append(".opsctl")
     return tuple(sorted(exclude_paths(str(directory), patterns, dockerfile=dockerfile)))
 
 
@@ -212,29 +218,3 @@ def _progress(item: Mapping[str, Any], text: str) -> Progress:
         current=int(detail.get("current") or 0),
         total=int(detail.get("total") or 0),
     )
-
-
-def _build_error(reason: str, lines: Iterable[str]) -> DockerError:
-    hint = None
-    if "no space left" in reason:
-        hint = "the engine's disk is full: docker system prune"
-    elif "pull access denied" in reason or "manifest unknown" in reason:
-        hint = "the Dockerfile's FROM names an image that cannot be pulled"
-    return DockerError(_with_lines(f"the build failed: {reason.strip()}", lines), hint=hint)
-
-
-def _push_error(reason: str, repository: str, tag: str) -> DockerError:
-    what = f"the push of `{repository}:{tag}` failed: {reason.strip()}"
-    if "immutable" in reason or "already exists" in reason:
-        return TagTaken(what)
-    if any(words in reason for words in _DENIED):
-        return DockerError(
-            what, hint="allow this caller ecr:PutImage and the layer uploads on the repository"
-        )
-    if any(words in reason for words in _TRANSIENT):
-        return PushBroken(what, hint="run the same command again; finished layers are kept")
-    return DockerError(what)
-
-
-def _with_lines(message: str, lines: Iterable[str]) -> str:
-    return "\n".join([message, *(f"    {line}" for line in lines)])

@@ -1,0 +1,26 @@
+"""`opsctl history`: who released what, when, how it ended, and what of it runs."""
+
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import group, opened
+from opsctl.cli.run import run
+from opsctl.cli.screens.releases import show_history, show_release
+from opsctl.releases.history import history
+
+app = group("Show the releases: who, when, what changed, how it ended.")
+
+
+@app.command()
+def releases(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(help="All of one release.", min=1)] = None,
+    lines: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+) -> int:
+    """List the newest releases, or show all of one."""
+    invocation = opened(context)
+    found = run(invocation, history(invocation.clients, lines=lines, number=number))
+    show = show_history if number is None else show_release
+    show(invocation.console, found)
+    return 0

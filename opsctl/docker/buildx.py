@@ -1,0 +1,105 @@
+"""BuildKit through `docker buildx`, where the docker CLI has it: cache mounts, secrets, heredocs.
+
+The SDK knows the classic builder only. The image is loaded into the engine, so that the push goes
+the same way for both, with a token that no command line holds.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+
+from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
+
+_ANSWERS = 20  # seconds in which `docker buildx version` answers
+# `#7 [service 2/9] WORKDIR /app`, `#7 0.513 what the step printed`, `#7 DONE 0.2s`
+_LINE = re.compile(r"#(\d+) (.+)")
+_ERROR = re.compile(r"ERROR: (?:failed to (?:build|solve): )*(.+)")
+
+
+class Buildx:
+    """Builds with the engine and the builder that the docker CLI of this machine uses."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
+        """Build and yield the output line by line; the last one's `result` is the image's tag."""
+        words = [self._command, "buildx", "build", "--load", "--progress", "plain"]
+        words += ["--file", request.dockerfile, "--tag", request.tag]
+        for option, value in (
+            ("--target", request.target),
+            ("--platform", request.platform),
+            ("--network", request.network),
+        ):
+            words += [option, value] if value else []
+        words += ["--pull"] if request.pull else []
+        words += ["--no-cache"] if request.fresh else []
+        for option, pairs in (("--label", request.labels), ("--build-arg", request.arguments)):
+            for name, value in pairs.items():
+                words += [option, f"{name}={value}"]
+        yield from _run([*words, "-"], context)
+        yield Progress("built", result=request.tag)
+
+
+def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
+    lines: deque[str] = deque(maxlen=12)
+    reason = ""
+    with tempfile.TemporaryFile() as archive:
+        shutil.copyfileobj(context, archive)
+        archive.seek(0)
+        process = subprocess.Popen(
+            words,
+            # Attestations would make an index of what is one image.
+            env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+            stdin=archive,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                text = line.rstrip()
+                if not text:
+                    continue
+                lines.append(text)
+                if error := _ERROR.fullmatch(text):
+                    reason = error[1]
+                yield _progress(text)
+            code = process.wait()
+        finally:
+            # Also when whoever reads stops reading.
+            process.kill()
+            process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
+    if code:
+        raise build_error(reason or with_lines(f"buildx ended with {code}", ()), lines)
+
+
+def find() -> Buildx | None:
+    """None where the docker CLI or its buildx component is missing, or broken."""
+    command = shutil.which("docker")
+    if command is None or os.environ.get("DOCKER_BUILDKIT") == "0":
+        return None
+    try:
+        done = subprocess.run(
+            [command, "buildx", "version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_ANSWERS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return Buildx(command) if done.returncode == 0 else None
+
+
+def _progress(text: str) -> Progress:
+    match = _LINE.fullmatch(text)
+    return Progress(match[2] if match else text)

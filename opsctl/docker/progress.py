@@ -1,0 +1,45 @@
+"""What a build is asked for, what it or a push says while it goes on, and how a build fails."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from opsctl.errors import DockerError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`layer` is empty for what concerns the whole; `result` is an image or a digest."""
+
+    text: str
+    layer: str = ""
+    current: int = 0
+    total: int = 0
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """`pull` fetches newer base images first; with `fresh` no cached layer is used."""
+
+    dockerfile: str
+    tag: str
+    target: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
+    network: str | None = None
+    pull: bool = False
+    fresh: bool = False
+
+
+def build_error(reason: str, lines: Iterable[str]) -> DockerError:
+    hint = None
+    if "no space left" in reason:
+        hint = "the engine's disk is full: docker system prune"
+    elif "pull access denied" in reason or "manifest unknown" in reason:
+        hint = "the Dockerfile's FROM names an image that cannot be pulled"
+    return DockerError(with_lines(f"the build failed: {reason.strip()}", lines), hint=hint)
+
+
+def with_lines(message: str, lines: Iterable[str]) -> str:
+    return "\n".join([message, *(f"    {line}" for line in lines)])

@@ -1,0 +1,48 @@
+"""Remove old images: only those that nothing in the account can mean. Unsure means keep."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from opsctl.images import registry
+from opsctl.images.registry import Repository
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """References and digests that something names; an image of them is kept."""
+
+    names: frozenset[str]
+
+    def holds(self, repository: Repository, digest: str, tags: Iterable[str]) -> bool:
+        """Whether one of them may mean this image, by its digest or by one of its tags."""
+        if digest in self.names:
+            return True
+        for name in self.names:
+            address, _, stated = name.partition("@")
+            if stated == digest:
+                return True
+            path, colon, tag = address.rpartition(":")
+            if not colon or "/" in tag:
+                path, tag = address, "latest"
+            # By a tag and without the host: another alias of this registry is kept, too.
+            if path.endswith(repository.name) and tag in tags:
+                return True
+        return False
+
+
+def prune(ecr: "ECRClient", repository: Repository, *, keep: int, used: Used) -> int:
+    """Remove images beyond the newest `keep`, but none of those in use. How many are gone."""
+    images: list[tuple[datetime, str, tuple[str, ...]]] = []
+    for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):
+        images += [
+            (one["imagePushedAt"], one["imageDigest"], tuple(one.get("imageTags", ())))
+            for one in page["imageDetails"]
+        ]
+    old = sorted(images, reverse=True)[keep:]
+    free = [digest for _, digest, tags in old if not used.holds(repository, digest, tags)]
+    return registry.delete(ecr, repository.name, [{"imageDigest": digest} for digest in free])

@@ -1,0 +1,281 @@
+"""Copy an image from one repository of a registry to another, without a Docker engine.
+
+The registry's own protocol: layers that it can link are linked, others are sent through here, and
+the manifest goes last and unchanged, so that the digest stays. Source: the OCI distribution
+specification 1.1, which ECR speaks with `AWS` and its token.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import IO, Any, TypeVar
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from opsctl.docker import Progress
+from opsctl.errors import DockerError
+from opsctl.images.registry import Login, Repository
+
+T = TypeVar("T")
+_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_ATTEMPTS, _REDIRECTS, _MOVED = 4, 5, (301, 302, 303, 307, 308)
+_TIMEOUT = 60  # seconds of silence
+_LARGEST_MANIFEST = 4 * 1024 * 1024  # the specification's
+_EMPTY = {"Content-Length": "0"}
+# A connection for each request: its answer may be read while another one is sent.
+_ALWAYS = {"Connection": "close", "User-Agent": "opsctl"}
+_LOCAL = ("127.", "localhost", "[::1]")
+
+
+class _Broken(Exception):
+    """Worth another attempt: the way broke, or the registry is not well."""
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status} {text}".strip())
+        self.status = status
+
+
+def copy(
+    source: Repository,
+    target: Repository,
+    digest: str,
+    *,
+    tag: str,
+    login: Login,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Progress]:
+    """Copy the image with this digest, and give it `tag`; the last item's `result` is the digest.
+
+    Both repositories are of one registry. Raises DockerError when that refuses, or stays away.
+    """
+    link = _Link(source.uri.partition("/")[0], login, sleep)
+    try:
+        yield from _image(link, source.name, target.name, digest, tag)
+    except _Refused as error:
+        hint = (
+            f"allow this caller to read `{source.name}` (ecr:BatchGetImage, "
+            f"ecr:GetDownloadUrlForLayer) and to write `{target.name}` (ecr:PutImage and the "
+            "layer uploads)"
+        )
+        raise DockerError(
+            f"`{digest}` cannot be copied from `{source.name}` to `{target.name}`: {error}",
+            hint=hint if error.status in (401, 403) else None,
+        ) from error
+    except _Broken as error:
+        raise DockerError(
+            f"copying from `{source.name}` broke off: {error}",
+            hint="run the same command again; layers that arrived are kept",
+        ) from error
+    yield Progress("copied", result=digest)
+
+
+def labels(repository: Repository, digest: str, *, login: Login) -> Mapping[str, str]:
+    """What the image says of itself; nothing where that cannot be read. Of an index: its first."""
+    link = _Link(repository.uri.partition("/")[0], login, lambda seconds: None, attempts=1)
+    try:
+        manifest = json.loads(link.manifest(repository.name, digest)[0])
+        if children := manifest.get("manifests"):
+            manifest = json.loads(link.manifest(repository.name, children[0]["digest"])[0])
+        config = json.loads(link.blob(repository.name, manifest["config"]["digest"]))
+        found = config.get("config", {}).get("Labels") or {}
+        return {str(name): str(value) for name, value in found.items()}
+    except (_Broken, _Refused, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _image(
+    link: "_Link", source: str, target: str, digest: str, reference: str
+) -> Iterator[Progress]:
+    body, kind = link.manifest(source, digest)
+    manifest = json.loads(body)
+    for child in manifest.get("manifests", ()):
+        yield from _image(link, source, target, child["digest"], child["digest"])
+    blobs = [manifest["config"]] if "config" in manifest else []
+    for blob in [*blobs, *manifest.get("layers", ())]:
+        # A layer with addresses of its own is not in the registry.
+        if not blob.get("urls"):
+            yield from _blob(link, source, target, blob["digest"], int(blob.get("size", 0)))
+    link.attempt(
+        "PUT", f"/v2/{target}/manifests/{reference}", body=body, headers={"Content-Type": kind}
+    )
+
+
+def _blob(link: "_Link", source: str, target: str, digest: str, size: int) -> Iterator[Progress]:
+    layer = digest.partition(":")[2][:12]
+    if link.has(target, digest) or link.mounted(source, target, digest):
+        yield Progress("already there", layer, size, size)
+        return
+    yield Progress("copying", layer, 0, size)
+    link.sent(source, target, digest)
+    yield Progress("copied", layer, size, size)
+
+
+class _Link:
+    """Requests to one registry, each repeated while the way is broken."""
+
+    def __init__(
+        self,
+        host: str,
+        login: Login,
+        sleep: Callable[[float], None],
+        *,
+        attempts: int = _ATTEMPTS,
+    ) -> None:
+        self._base = f"{'http' if host.startswith(_LOCAL) else 'https'}://{host}"
+        token = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}"}
+        self._sleep = sleep
+        self._attempts = attempts
+
+    def manifest(self, repository: str, digest: str) -> tuple[bytes, str]:
+        """Its bytes and its media type. Raises _Broken when they are not those of the digest."""
+
+        def read() -> tuple[bytes, str]:
+            path = f"/v2/{repository}/manifests/{digest}"
+            with self._opened("GET", path, headers={"Accept": ", ".join(_TYPES)}) as answer:
+                body = answer.read(_LARGEST_MANIFEST)
+                kind = answer.headers.get("Content-Type", _TYPES[2])
+            if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+                raise _Broken(f"the manifest of {digest} arrived damaged")
+            return body, kind
+
+        return self._repeat(read)
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A small one, such as an image's config."""
+        with self._opened("GET", f"/v2/{repository}/blobs/{digest}") as answer:
+            return answer.read(_LARGEST_MANIFEST)
+
+    def has(self, repository: str, digest: str) -> bool:
+        try:
+            self.attempt("HEAD", f"/v2/{repository}/blobs/{digest}")
+        except _Refused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    def mounted(self, source: str, target: str, digest: str) -> bool:
+        """Whether the registry has linked the layer; else it has begun an upload that ends unused.
+
+        ECR links where the account allows it.
+        """
+        query = urlencode({"mount": digest, "from": source})
+        status, _ = self.attempt("POST", f"/v2/{target}/blobs/uploads/?{query}", headers=_EMPTY)
+        return status == 201
+
+    def sent(self, source: str, target: str, digest: str) -> None:
+        def send() -> None:
+            _, begun = self._once("POST", f"/v2/{target}/blobs/uploads/", headers=_EMPTY)
+            with self._opened("GET", f"/v2/{source}/blobs/{digest}") as content:
+                headers = {"Content-Type": "application/octet-stream"}
+                if length := content.headers.get("Content-Length"):
+                    headers["Content-Length"] = length
+                _, went = self._once("PATCH", begun, body=content, headers=headers)
+            end = went or begun
+            mark = "&" if "?" in end else "?"
+            address = f"{end}{mark}{urlencode({'digest': digest})}"
+            self._once("PUT", address, headers=_EMPTY)
+
+        self._repeat(send)
+
+    def attempt(self, method: str, path: str, **more: Any) -> tuple[int, str]:
+        """The status, and where the registry points at."""
+        return self._repeat(lambda: self._once(method, path, **more))
+
+    def _once(self, method: str, path: str, **more: Any) -> tuple[int, str]:
+        with self._opened(method, path, **more) as answer:
+            location = answer.headers.get("Location") or ""
+            answer.read()
+            return answer.status, urljoin(urljoin(self._base, path), location) if location else ""
+
+    @contextmanager
+    def _opened(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | IO[bytes] | http.client.HTTPResponse | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer, redirects of a GET followed: ECR keeps layers in S3, which takes no token."""
+        url, own = urljoin(self._base, path), True
+        for _ in range(_REDIRECTS):
+            given = {**_ALWAYS, **(self._headers if own else {}), **(headers or {})}
+            with (
+                _broken(),
+                closing(_connection(url)) as connection,
+                _asked(connection, method, url, body, given) as answer,
+            ):
+                if method != "GET" or answer.status not in _MOVED:
+                    yield _accepted(answer)
+                    return
+                url = urljoin(url, answer.headers.get("Location", ""))
+                own = url.startswith(f"{self._base}/")
+        raise _Refused(310, "too many redirects")
+
+    def _repeat(self, call: Callable[[], T]) -> T:
+        for attempt in range(1, self._attempts):
+            try:
+                return call()
+            except _Broken:
+                self._sleep(2.0**attempt)
+        return call()
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
+
+
+def _asked(
+    connection: http.client.HTTPConnection,
+    method: str,
+    url: str,
+    body: Any,
+    headers: Mapping[str, str],
+) -> http.client.HTTPResponse:
+    parts = urlsplit(url)
+    target = f"{parts.path}{f'?{parts.query}' if parts.query else ''}"
+    connection.request(method, target, body=body, headers=dict(headers))
+    return connection.getresponse()
+
+
+@contextmanager
+def _broken() -> Iterator[None]:
+    """What breaks while an answer is asked for or read."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise _Broken(str(error) or type(error).__name__) from error
+
+
+def _accepted(answer: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    if answer.status < 400:
+        return answer
+    text = answer.read(2000).decode(errors="replace")
+    reason = _reason(text) or answer.reason
+    if answer.status >= 500 or answer.status in (408, 429):
+        raise _Broken(f"{answer.status} {reason}")
+    raise _Refused(answer.status, reason)
+
+
+def _reason(text: str) -> str:
+    """The sentence of the specification's errors."""
+    try:
+        first = json.loads(text)["errors"][0]
+        return str(first.get("message") or first.get("code") or "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""

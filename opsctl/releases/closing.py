@@ -1,0 +1,146 @@
+"""How a release ended whose command was killed: judged from what is live. Pure, but for the write.
+
+Whoever looks next closes it, so that the history is true without anybody's laptop.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure
+from opsctl.releases import ledger
+from opsctl.rollout import verdict
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.service import Deployment
+from opsctl.snapshot.snapshot import Look, Snapshot
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+# What it takes to judge.
+LOOK = Look(
+    frozenset({"stacks", "locks", "service", "task_definitions", "targets", "releases"}), ("ecs",)
+)
+_LEFT = "the command that made it ended before its outcome was known"
+
+
+def close_open(clients: "Clients", now: Snapshot) -> Procedure[tuple[Release, ...]]:
+    """The releases of this snapshot, with those closed that a command left open."""
+    closed: list[Release] = []
+    for release, later in _pairs(now.releases):
+        outcome = judge(release, later, now, gone=clients.caller.gone)
+        if outcome is not None:
+            primary = now.primary
+            ours = primary is not None and outcome.kind.startswith("deployed")
+            release = yield from ledger.end(
+                clients,
+                now.names.system,
+                release,
+                outcome,
+                now=later.begun if later else now.at,
+                definition=primary.revision if primary and ours else "",
+                deployment=primary.id if primary and ours else "",
+            )
+        closed.append(release)
+    return tuple(closed)
+
+
+def _pairs(releases: Sequence[Release]) -> list[tuple[Release, Release | None]]:
+    return list(zip(releases, [*releases[1:], None], strict=False))
+
+
+def judge(
+    release: Release,
+    later: Release | None,
+    now: Snapshot,
+    *,
+    gone: Callable[[str], bool] = lambda process: False,
+) -> Outcome | None:
+    """None for one that is closed, that goes on, or that cannot be judged from this snapshot.
+
+    `gone` says whether a process has certainly ended.
+    """
+    unread = {one.part for one in now.unread}
+    if not release.running or unread & {"stacks", "service", "task_definitions", "targets"}:
+        return None
+    if later is not None:
+        return _before(release, later)
+    if _goes_on(release, now, gone):
+        return None
+    primary = now.primary
+    if primary is None:
+        return Outcome("failed", f"{_LEFT}; the service is not there any more")
+    if now.runs(release.image, primary) and primary.id != release.before_deployment:
+        return _live(primary, now)
+    began = _began(release, primary, now)
+    if release.before and not now.runs(release.before, primary):
+        return Outcome("superseded", f"{_LEFT}; {primary.revision} runs, which holds another image")
+    if not began:
+        return Outcome("failed", "the command that made it ended before anything was changed")
+    state = now.stack("ecs")
+    why = f": {state.reason}" if state and state.reason and "ROLLBACK" in state.status else ""
+    return Outcome("rolled-back", f"{_LEFT}; {primary.revision} is the primary deployment{why}")
+
+
+def _before(release: Release, later: Release) -> Outcome:
+    """From what the next release has seen when it began."""
+    if later.before == release.image and later.before_deployment != release.before_deployment:
+        return Outcome("deployed", f"{_LEFT}; release {later.number} has seen it run")
+    if later.before == release.before:
+        return Outcome("rolled-back", f"{_LEFT}; release {later.number} has seen the old image run")
+    return Outcome("superseded", f"{_LEFT}; release {later.number} came after it")
+
+
+def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bool:
+    """Its command lives, or what it began has not ended yet."""
+    lock, state = now.locks.get("ecs"), now.stacks.get("ecs")
+    holds = lock is not None and lock.held(now.at) and lock.process == release.process
+    if holds and not gone(release.process):
+        return True
+    return state is not None and state.in_progress
+
+
+def _live(primary: Deployment, now: Snapshot) -> Outcome | None:
+    if verdict.settled(now):
+        return Outcome("deployed", _LEFT)
+    if primary.state == "IN_PROGRESS":
+        return None
+    why = primary.reason or f"{now.healthy} targets are healthy"
+    return Outcome("deployed-unhealthy", f"{_LEFT}; {why}")
+
+
+def _began(release: Release, primary: Deployment, now: Snapshot) -> bool:
+    """Whether anything happened to the service or its stack since."""
+    state = now.stack("ecs")
+    if primary.id != release.before_deployment:
+        return True
+    return state is not None and _after(state.changed, release.begun)
+
+
+def _after(time: datetime | None, begun: datetime) -> bool:
+    return time is not None and time >= begun
+
+
+def running(now: Snapshot, releases: Sequence[Release]) -> Release | None:
+    """The release that runs: the newest one whose image the primary deployment holds.
+
+    A good one before a bad one: an image that was rolled back may have been released again.
+    """
+    primary = now.primary
+    if primary is None:
+        return None
+    same = [one for one in reversed(releases) if one.image and now.runs(one.image, primary)]
+    rolling = [one for one in same if one.running]
+    return next(iter([*rolling, *(one for one in same if one.good), *same]), None)
+
+
+def original(release: Release, releases: Sequence[Release]) -> Release:
+    """The release that a rollback brought back, and so on; the release itself otherwise."""
+    numbers = {one.number: one for one in releases}
+    seen = {release.number}
+    while release.back_to and release.back_to in numbers and release.back_to not in seen:
+        seen.add(release.back_to)
+        release = numbers[release.back_to]
+    return replace(release)

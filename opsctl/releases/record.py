@@ -1,0 +1,85 @@
+"""One release in the ledger: opened before its first change, closed with the end that it had."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from opsctl import aws
+from opsctl.errors import Busy, Detached, OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure, look_at
+from opsctl.releases import facts, ledger
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.stacks.lock import utc_now
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+# Outcomes of which nobody knows the end yet: whoever looks next closes the release.
+_OPEN = ("timed-out", "detached")
+
+
+class Record:
+    """`release` is what was opened; None before. What is declined is never opened."""
+
+    def __init__(
+        self, clients: "Clients", system: str, *, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._clients, self._system, self._now = clients, system, now
+        self.release: Release | None = None
+
+    def begin(self, release: Release, before: Snapshot, operation: str = "") -> Procedure[None]:
+        """Once: whoever looks again, because somebody was quicker, has begun already."""
+        if self.release is None:
+            begun = facts.begun(release, before, operation=operation)
+            self.release = yield from ledger.begin(
+                self._clients, self._system, begun, now=self._now()
+            )
+
+    def kept(self, procedure: Procedure[Outcome]) -> Procedure[Outcome]:
+        """The procedure's outcome, written down; so is its refusal, which is raised again."""
+        try:
+            outcome = yield from procedure
+        except (Busy, Detached):
+            raise
+        except Exception as error:
+            refusal = aws.translate(error)
+            if isinstance(error, OpsError) or (refusal and aws.fault(error) == "refused"):
+                reason = refusal.message if refusal else str(error)
+                yield from self.end(Outcome("failed", reason))
+            raise
+        if outcome.kind == "superseded":
+            outcome = yield from self._by_whom(outcome)
+        yield from self.end(outcome)
+        return outcome
+
+    def _by_whom(self, outcome: Outcome) -> Procedure[Outcome]:
+        """The outcome with the release that came after ours, where the ledger has it."""
+        now = yield from look_at(Look(frozenset({"releases"}), (), releases=3))
+        mine = self.release.number if self.release else 0
+        later = [one for one in now.releases if one.number > mine > 0]
+        if not later:
+            return outcome
+        by = f"release {later[-1].number} by {later[-1].name}"
+        return replace(outcome, reason=f"{outcome.reason}, {by}")
+
+    def end(self, outcome: Outcome) -> Procedure[None]:
+        if self.release is None or not self.release.running or outcome.kind in _OPEN:
+            return
+        if outcome.kind == "no-changes":
+            outcome = Outcome("superseded", "somebody else was quicker with the same image")
+        if outcome.kind == "done":
+            outcome = replace(outcome, kind="deployed")
+        now = yield from look_at(Look(frozenset({"service"}), ()))
+        primary = now.primary
+        self.release = yield from ledger.end(
+            self._clients,
+            self._system,
+            self.release,
+            outcome,
+            now=self._now(),
+            definition=primary.revision if primary else "",
+            deployment=primary.id if primary else "",
+        )

@@ -1,0 +1,279 @@
+"""Back to what worked: choose a release, cancel what rolls, and roll its image again."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl.config.model import Config
+from opsctl.errors import OpsError
+from opsctl.images import registry
+from opsctl.images.registry import Repository
+from opsctl.outcome import Outcome
+from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.releases import closing, difference, facts, make
+from opsctl.releases.difference import Changed
+from opsctl.releases.update_tasks import Options, Release
+from opsctl.rollout.plan import Strategy
+from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.releases import Release as Released
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import definition, join, lock, states
+from opsctl.stacks.lock import Held
+from opsctl.stacks.operation import Operation
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+_LOOK = facts.LOOK | Look(frozenset({"revisions"}), ("ecs",), releases=100)
+# What a roll does to a stack that can still be taken back.
+_CANCELLABLE = "UPDATE_IN_PROGRESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is brought back. `number` is 0 where the ledger is gone: then a task definition says.
+
+    `stays` is what differs from then, and is not taken back. `other` is the lock of whoever is
+    changing the stack now.
+    """
+
+    release: Released
+    running: Released | None
+    stays: tuple[Changed, ...] = ()
+    other: Lock | None = None
+
+    @property
+    def name(self) -> str:
+        if self.release.number:
+            return f"release {self.release.number}"
+        return f"the image of {self.release.definition}"
+
+
+class Rollback:
+    """One run of `rollback`."""
+
+    def __init__(
+        self,
+        clients: "Clients",
+        config: Config,
+        root: Path,
+        *,
+        number: int | None = None,
+        strategy: Strategy = Strategy.ROLLING,
+        timeout: timedelta = timedelta(minutes=20),
+        sleep: Callable[[float], None] = time.sleep,
+        labels: make.Labels = make.labels_of,
+    ) -> None:
+        self._clients = clients
+        self._config = config
+        self._root = root
+        self._number = number
+        self._strategy = strategy
+        self._timeout = timeout
+        self._sleep = sleep
+        self._labels = labels
+
+    def run(self) -> Procedure[Outcome]:
+        target, state = yield from self._target(write=True)
+        with ExitStack() as ending:
+            held: Held | None = None
+            if state.in_progress or target.other is not None:
+                held = yield from self._took_over(state, target)
+                if held is None:
+                    return Outcome("cancelled", "nothing was rolled back")
+                ending.enter_context(held)
+            if held is not None and state.in_progress:
+                yield from held.renewed(self._cancelled(state))
+            return (yield from self._release(target, held).run())
+
+    def preview(self) -> Procedure[bool]:
+        """What `run` would do. Writes nothing, and waits for nobody."""
+        target, state = yield from self._target(write=False)
+        if state.in_progress:
+            yield Notice(f"`{state.name}` is {state.status}: that would be cancelled first")
+            return True
+        return (yield from self._release(target, None).preview())
+
+    def _release(self, target: Target, held: Held | None) -> Release:
+        options = Options(
+            image=target.release.image,
+            strategy=self._strategy,
+            timeout=self._timeout,
+            back_to=target.release,
+        )
+        clients, config, root = self._clients, self._config, self._root
+        return Release(
+            clients, config, root, options, held=held, sleep=self._sleep, labels=self._labels
+        )
+
+    def _target(self, *, write: bool) -> Procedure[tuple[Target, StackState]]:
+        numbers = () if self._number is None else (self._number,)
+        now = yield from look_at(replace(_LOOK, numbers=numbers))
+        state = now.require("stacks", "service", "task_definitions").stacks.get("ecs")
+        if state is None or not state.exists or now.service is None:
+            raise OpsError(
+                f"there is no service `{self._config.ecs.service_name}` to roll back",
+                hint="opsctl update-tasks" if state and state.exists else "opsctl ecs up",
+            )
+        states.require_ours(state)
+        known = (yield from closing.close_open(self._clients, now)) if write else now.releases
+        repository = registry.repository(self._clients.ecr, self._config.image.repository)
+        target = yield from self._chosen(now, known, repository)
+        other = now.locks.get("ecs")
+        gone = other is not None and self._clients.caller.gone(other.process)
+        target = replace(
+            target,
+            stays=stays(target.release, self._config, now),
+            other=other if other is not None and other.held(now.at) and not gone else None,
+        )
+        yield target
+        return target, state
+
+    def _chosen(
+        self, now: Snapshot, known: Sequence[Released], repository: Repository
+    ) -> Procedure[Target]:
+        running = closing.running(now, known)
+        wanted = choose(known, running, self._number)
+        if wanted is None and known and "@" not in known[0].before:
+            raise OpsError(
+                f"there is no good release before {known[-1].number}, and nothing ran before them",
+                hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
+            )
+        if wanted is None:
+            target = self._from_definitions(now, repository)
+            why = next((one.reason for one in now.unread if one.part == "releases"), "")
+            yield Notice(
+                f"the ledger has no good release to go back to{f' ({why})' if why else ''}: taking "
+                f"{target.name}, the one before; whether it was good is not known",
+                warning=True,
+            )
+            return target
+        if self._number is None and wanted == running:
+            further = next(iter(candidates(known, running.number)), None)
+            yield Notice(
+                f"release {known[-1].number} failed, and release {running.number} runs again"
+                + (f"; to go further back: opsctl rollback {further.number}" if further else "")
+            )
+        return self._from_ledger(wanted, running, known, repository)
+
+    def _from_ledger(
+        self,
+        wanted: Released,
+        running: Released | None,
+        known: Sequence[Released],
+        repository: Repository,
+    ) -> Target:
+        """Raises OpsError for an image that is gone, with the older one that is not."""
+        if self._holds(repository, wanted):
+            return Target(wanted, running)
+        older = (one for one in candidates(known, wanted.number) if self._holds(repository, one))
+        next_one = next(older, None)
+        gone = f"the image of release {wanted.number} ({difference.short(wanted.digest)})"
+        raise OpsError(
+            f"{gone} is not in `{repository.name}` any more"
+            + (f"; that of release {next_one.number} is" if next_one else ", nor any older one"),
+            hint=f"opsctl rollback {next_one.number}" if next_one else "opsctl update-tasks",
+        )
+
+    def _from_definitions(self, now: Snapshot, repository: Repository) -> Target:
+        if self._number is not None:
+            raise OpsError(f"the ledger has no release {self._number}", hint="opsctl history")
+        live = facts.live(now, ())
+        primary = now.primary
+        revision = int(primary.revision.rpartition(":")[2]) if primary else 0
+        for one in now.revisions:
+            image = next(iter(one.images), "")
+            earlier = Released(0, now.at, image=image, definition=one.revision)
+            if int(one.revision.rpartition(":")[2]) >= revision or image == live.image:
+                continue
+            if image.startswith(f"{repository.uri}@") and self._holds(repository, earlier):
+                return Target(earlier, None)
+        raise OpsError(
+            "neither the ledger nor an earlier task definition names an image that is still there",
+            hint="opsctl update-tasks --image REF",
+        )
+
+    def _holds(self, repository: Repository, release: Released) -> bool:
+        return registry.holds(self._clients.ecr, repository, release.digest)
+
+    def _took_over(self, state: StackState, target: Target) -> Procedure[Held | None]:
+        """The lock of whoever rolls now; None when that is declined.
+
+        A stack that is rolled back already, or cannot be cancelled any more, is followed first.
+        """
+        by = f" ({target.other.in_words})" if target.other is not None else ""
+        if state.status == _CANCELLABLE:
+            question = f"`{state.name}` is being changed{by}; cancel that, and go back to"
+        elif state.in_progress:
+            question = f"`{state.name}` is {state.status}{by}; follow that, then go back to"
+        else:
+            question = f"somebody else is at it{by}; take over, and go back to"
+        if not (yield from ask(f"{question} {target.name}?")):
+            return None
+        stack = definition.stack_name(self._config, "ecs")
+        return (yield from lock.take(self._clients, "ecs", stack, over=True))
+
+    def _cancelled(self, state: StackState) -> Procedure[None]:
+        """The stack after its operation, whatever end that has."""
+        operation = Operation.of(state)
+        if state.status == _CANCELLABLE:
+            yield from join.Undo(self._clients, operation)()
+        yield from follow(operation, subject=f"`{state.name}` is being rolled back")
+
+
+def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ...]:
+    """What differs from the time of the release, and stays as it is now. Pure."""
+    live = facts.live(now, ())
+    then = replace(release, image="", caddyfile="", commit="", content="", base="")
+    after = replace(
+        then,
+        variables=live.variables if release.variables else {},
+        secrets=facts.versions(now) if release.secrets else {},
+        cpu=live.cpu,
+        memory=live.memory,
+        desired=live.desired,
+    )
+    found = difference.between(then, after)
+    if release.config and release.config != facts.config_hash(config):
+        found = (*found, Changed("stack", "opsctl.yaml is not what it was then", rolls=False))
+    return found
+
+
+def candidates(known: Sequence[Released], before: int) -> list[Released]:
+    """Good releases before this number, newest first; what was rolled back to counts once."""
+    found: dict[str, Released] = {}
+    for release in sorted(known, key=lambda one: one.number, reverse=True):
+        if release.number < before and release.good and release.digest:
+            found.setdefault(release.digest, release)
+    return list(found.values())
+
+
+def choose(
+    known: Sequence[Released], running: Released | None, number: int | None
+) -> Released | None:
+    """The release to bring back; None where the ledger names none. Pure.
+
+    Without a number: the last good one before the one that runs. What a rollback brought back
+    counts as the release that it was, so that another rollback goes further back. When the newest
+    one failed, and the one before it runs again, that is it. Raises OpsError for a number that
+    there is not.
+    """
+    if number is not None:
+        chosen = next((one for one in known if one.number == number), None)
+        if chosen is None or not chosen.digest:
+            raise OpsError(f"there is no release {number} to go back to", hint="opsctl history")
+        return chosen
+    if not known:
+        return None
+    newest = known[-1]
+    if running is not None and running.good and not (newest.good or newest.running):
+        return running  # it is back already: whoever asks now means the one that failed
+    at = newest if newest.running else running or newest
+    origin = closing.original(at, known)
+    earlier = (one for one in candidates(known, origin.number) if one.digest != origin.digest)
+    return next(earlier, None)

@@ -1,0 +1,144 @@
+"""Change how many tasks run, by hand: it stays until the config asks for another count."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from opsctl.config.model import Config
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Procedure, ask, follow, look_at
+from opsctl.rollout import plan, room, verdict
+from opsctl.rollout.verdict import LOGS, Goal
+from opsctl.rollout.watch import LOOK, news
+from opsctl.snapshot.service import Service
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.stacks import definition, join
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+_BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePlan:
+    """`before` and `after` are counts of tasks; `room` is how many more have room now."""
+
+    service: str
+    before: int
+    after: int
+    room: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleWatch:
+    """The service until as many tasks as asked for run and serve, or `deadline` is over."""
+
+    count: int
+    goal: Goal
+    last: Snapshot
+    deadline: datetime
+    looked: bool = False
+
+    @property
+    def look(self) -> Look:
+        return LOOK
+
+    @property
+    def over(self) -> bool:
+        return self.looked and (self._settled or self.last.at >= self.deadline)
+
+    @property
+    def _settled(self) -> bool:
+        service = self.last.service
+        return service is not None and service.desired == self.count and verdict.settled(self.last)
+
+    @property
+    def outcome(self) -> Outcome:
+        if self._settled:
+            return Outcome("done")
+        running = self.last.service.running if self.last.service else 0
+        return Outcome(
+            "timed-out",
+            f"{running} of {self.count} tasks run, {self.last.healthy} targets are healthy",
+            LOGS,
+        )
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        now.require("service", "tasks", "targets")
+        told = tuple(news(self.last, now, self.goal))
+        return replace(self, last=now, looked=True), told
+
+
+def preview(config: Config, count: int) -> Procedure[bool]:
+    """Yield the plan alone; True when it changes something."""
+    planned, _ = yield from _plan(config, count)
+    return planned.before != planned.after
+
+
+def scale(
+    clients: "Clients", config: Config, count: int, *, timeout: timedelta
+) -> Procedure[Outcome]:
+    """Set the service's desired count, and follow until it is so.
+
+    Raises OpsError for a service that scales itself, or when the tasks have no room.
+    """
+    planned, now = yield from _plan(config, count)
+    if planned.before == count:
+        return Outcome("no-changes")
+    name = config.ecs.service_name
+    question = f"run {count} tasks of `{name}` instead of {planned.before}?"
+    agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
+    if not (yield from agreed):
+        return Outcome("cancelled", f"`{name}` still runs {planned.before} tasks")
+    stack = definition.stack_name(config, "ecs")
+    scaling = _scale(clients, config, now, count, timeout)
+    return (yield from join.locked(clients, "ecs", stack, scaling))
+
+
+def _scale(
+    clients: "Clients", config: Config, now: Snapshot, count: int, timeout: timedelta
+) -> Procedure[Outcome]:
+    name = config.ecs.service_name
+    clients.ecs.update_service(cluster=config.ecs.cluster_name, service=name, desiredCount=count)
+    image = next(iter(_images(now)), "")
+    watch = ScaleWatch(count, Goal.from_now(image, now), now, now.at + timeout)
+    ended = yield from follow(watch, subject=f"`{name}` is being scaled to {count} tasks")
+    return ended.outcome
+
+
+def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
+    scaling = config.ecs.scaling
+    if scaling is not None:
+        raise OpsError(
+            f"`ecs.scaling` keeps between {scaling.minimum} and {scaling.maximum} tasks by itself",
+            hint="set `ecs.scaling.minimum` in opsctl.yaml, then run: opsctl ecs up",
+        )
+    now = yield from look_at(_BEFORE)
+    service = now.require("service", "tasks", "instances").service
+    if service is None:
+        raise OpsError("no release yet, so no service", hint="opsctl update-tasks")
+    planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
+    yield planned
+    extra = count - service.desired
+    growing = config.compute.capacity_provider
+    if planned.room is not None and planned.room < extra and not growing:
+        raise OpsError(
+            f"{extra} more tasks need room, and the instances have room for {planned.room}",
+            hint="set `compute.desired` or `compute.instance_type`, then run: opsctl ecs up",
+        )
+    return planned, now
+
+
+def _room(now: Snapshot, config: Config, service: Service, count: int) -> int | None:
+    extra = count - service.desired
+    if extra <= 0:
+        return None
+    need = plan.requirement(now, config, count)
+    return room.more(room.instances(now), need, extra)
+
+
+def _images(now: Snapshot) -> tuple[str, ...]:
+    definition = now.definition(now.service.task_definition) if now.service else None
+    return definition.images if definition else ()

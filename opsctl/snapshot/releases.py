@@ -1,0 +1,207 @@
+"""The releases of a system: who released what, and how it ended. Parameters of SSM.
+
+A release is `/opsctl/SYSTEM/releases/NUMBER`, written before its first change; how it ended is
+`…/NUMBER/outcome`. Both are made once, by one writer. `…/newest-release` may lag behind: it only
+spares the reader a walk through all of them.
+"""
+
+import base64
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from opsctl.outcome import ENDS
+from opsctl.snapshot import parameters
+from opsctl.snapshot.parameters import Parameter
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.client import SSMClient
+
+RUNNING = "running"
+_NUMBER = re.compile(r"/(\d+)$")
+_AHEAD = 5  # numbers looked for beyond the newest that is known
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """`image` is a reference by digest. `variables` are names of environment variables with the
+    hash of their value, `secrets` references with the id of their version.
+
+    `before` and `before_deployment` are the image and the deployment that ran when it began.
+    `back_to` is the number that a rollback brought back, 0 otherwise. `changed` is what was told
+    before the roll. `outcome` is a kind of `opsctl.outcome`, or `running`.
+    """
+
+    number: int
+    begun: datetime
+    token: str = ""
+    who: str = ""
+    host: str = ""
+    process: str = ""
+    command: str = ""
+    why: str = ""
+    environment: str = ""
+    image: str = ""
+    commit: str = ""
+    dirty: bool = False
+    content: str = ""
+    base: str = ""
+    caddyfile: str = ""
+    caddyfile_text: str = ""
+    config: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    cpu: int = 0
+    memory: int = 0
+    desired: int = 0
+    operation: str = ""
+    before: str = ""
+    before_definition: str = ""
+    before_deployment: str = ""
+    back_to: int = 0
+    changed: tuple[str, ...] = ()
+    outcome: str = RUNNING
+    reason: str = ""
+    ended: datetime | None = None
+    definition: str = ""
+    deployment: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.outcome == RUNNING
+
+    @property
+    def good(self) -> bool:
+        return self.outcome in ENDS and ENDS[self.outcome] is None  # type: ignore[index]  # a str
+
+    @property
+    def digest(self) -> str:
+        return self.image.rpartition("@")[2]
+
+    @property
+    def took(self) -> timedelta | None:
+        return self.ended - self.begun if self.ended else None
+
+    @property
+    def name(self) -> str:
+        """Who did it, without the account: `ann`"""
+        return re.split("[:/]", self.who)[-1]
+
+
+def packed(text: str) -> str:
+    """A text as it stands in a value of 4 KB."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> str:
+    """'' for what was not packed by opsctl."""
+    try:
+        return zlib.decompress(base64.b64decode(text)).decode()
+    except (ValueError, zlib.error):
+        return ""
+
+
+def path(system: str, number: int | None = None) -> str:
+    folder = f"/opsctl/{system}/releases"
+    return folder if number is None else f"{folder}/{number:06}"
+
+
+def ending(system: str, number: int) -> str:
+    return f"{path(system, number)}/outcome"
+
+
+def pointer(system: str) -> str:
+    return f"/opsctl/{system}/newest-release"
+
+
+def read(
+    ssm: "SSMClient", system: str, newest: int, numbers: Iterable[int] = ()
+) -> tuple[Release, ...]:
+    """The `newest` so many, and those of these `numbers`; oldest first."""
+    last = _pointed(ssm, system)
+    wanted = set(numbers)
+    if last == 0:
+        return _chosen(_all(ssm, system), newest, wanted)
+    first = max(1, last - newest + 1)
+    found = _some(ssm, system, {*wanted, *range(first, last + _AHEAD + 1)})
+    while found and max(found) > last:
+        last = max(found)
+        found |= _some(ssm, system, range(last + 1, last + _AHEAD + 1))
+    if not any(number >= first for number in found):
+        found |= _all(ssm, system)  # the pointer outlived what it points at
+    return _chosen(found, newest, wanted)
+
+
+def newest(ssm: "SSMClient", system: str) -> int:
+    """The highest number that was ever taken, as far as can be known; 0 for none."""
+    last = _pointed(ssm, system)
+    return max([last, *(one.number for one in read(ssm, system, 1))])
+
+
+def _pointed(ssm: "SSMClient", system: str) -> int:
+    pointed = parameters.named(ssm, [pointer(system)]).get(pointer(system))
+    number = pointed.fields.get("number") if pointed else None
+    return number if isinstance(number, int) else 0
+
+
+def _all(ssm: "SSMClient", system: str) -> dict[int, Release]:
+    return _releases(system, parameters.under(ssm, path(system)))
+
+
+def _some(ssm: "SSMClient", system: str, numbers: Iterable[int]) -> dict[int, Release]:
+    names = [name for one in sorted(numbers) for name in (path(system, one), ending(system, one))]
+    return _releases(system, parameters.named(ssm, names))
+
+
+def _chosen(
+    found: Mapping[int, Release], newest: int, wanted: Iterable[int]
+) -> tuple[Release, ...]:
+    last = set(sorted(found)[-newest:] if newest else ())
+    return tuple(found[number] for number in sorted(found) if number in {*last, *wanted})
+
+
+def _releases(system: str, kept: Mapping[str, Parameter]) -> dict[int, Release]:
+    numbers = [int(match[1]) for name in kept if (match := _NUMBER.search(name))]
+    return {
+        number: _release(number, kept[path(system, number)], kept.get(ending(system, number)))
+        for number in numbers
+        if path(system, number) in kept
+    }
+
+
+# The fields of the two values, by their kind: what another version wrote may lack or add some.
+_TEXTS = (
+    *("token", "who", "host", "process", "command", "why", "environment", "image", "commit"),
+    *("content", "base", "caddyfile", "config", "operation"),
+    *("before", "before_definition", "before_deployment"),
+)
+_COUNTS = ("cpu", "memory", "desired", "back_to")
+_MAPPINGS = ("variables", "secrets")
+_ENDS = ("outcome", "reason", "definition", "deployment")
+
+
+def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release:
+    fields = opened.fields
+    values: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
+    values |= {name: fields[name] for name in _COUNTS if isinstance(fields.get(name), int)}
+    for name in _MAPPINGS:
+        if isinstance(fields.get(name), dict):
+            values[name] = {str(key): str(value) for key, value in fields[name].items()}
+    begun = parameters.when(fields["begun"]) if "begun" in fields else opened.modified
+    if ended is not None:
+        values |= {name: str(ended.fields[name]) for name in _ENDS if name in ended.fields}
+        values["ended"] = (
+            parameters.when(ended.fields["ended"]) if "ended" in ended.fields else ended.modified
+        )
+        values.setdefault("outcome", "failed")  # closed by a hand that said no more
+    return Release(
+        number,
+        begun or parameters.when(""),
+        dirty=fields.get("dirty") is True,
+        caddyfile_text=unpacked(str(fields.get("caddyfile_text", ""))),
+        changed=tuple(map(str, fields.get("changed") or ())),
+        **values,
+    )

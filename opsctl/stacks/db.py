@@ -1,0 +1,128 @@
+"""The cache: its stack, whether it became what the stack says, and its snapshots."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from opsctl.config.model import Config, Db
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.snapshot.cache import Backup, Cache
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change, definition, join
+from opsctl.stacks.definition import Stack
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+_CACHE = Look(frozenset({"cache"}), ())
+_BACKUPS = Look(frozenset({"backups"}), ())
+
+
+def preview(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Procedure[bool]:
+    """Yield the plan; True when it changes something."""
+    desired = yield from _desired(config, snapshot)
+    return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
+
+
+def up(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Procedure[Outcome]:
+    """Bring the stack to its desired state; a new cache begins with `snapshot`, if one is named.
+
+    CloudFormation has called updates complete that did not happen, so the live cache is compared.
+    """
+    desired = yield from _desired(config, snapshot)
+    outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
+    if outcome.good:
+        now = (yield from look_at(_CACHE)).require("cache")
+        yield from _differences(config.db, now.cache)
+    return outcome
+
+
+def _desired(config: Config, snapshot: str | None) -> Procedure[Stack]:
+    state = yield from join.describe("db")
+    if snapshot is None and _is_new(config.db, state):
+        snapshot = ""  # the one that the cache before it began with is not this one's
+    return definition.db(config, snapshot)
+
+
+def _is_new(db: Db, state: StackState | None) -> bool:
+    output = "CacheClusterId" if db.kind == "cluster" else "ReplicationGroupId"
+    return state is None or not state.exists or state.outputs.get(output) != db.name
+
+
+def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
+    if cache is None:
+        return
+    if cache.pending:
+        waiting = ", ".join(cache.pending)
+        yield Notice(f"`{cache.id}` changes in its next maintenance window: {waiting}")
+        return
+    asked = {"node_type": db.node_type, "nodes": db.nodes * (db.shards or 1)}
+    live = {"node_type": cache.node_type, "nodes": len(cache.nodes)}
+    if cache.version:
+        asked["engine_version"], live["engine_version"] = db.version, cache.version
+    for key, value in asked.items():
+        there = live[key]
+        # AWS adds its own patch level: 7.1 is 7.1.0 there.
+        same = str(there) == str(value) or str(there).startswith(f"{value}.")
+        if not same:
+            yield Notice(
+                f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}",
+                warning=True,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class BackupWatch:
+    """A snapshot while ElastiCache makes it."""
+
+    name: str
+    backup: Backup | None = None
+    seen: bool = False
+
+    @property
+    def look(self) -> Look:
+        return _BACKUPS
+
+    @property
+    def over(self) -> bool:
+        return self.seen and (
+            self.backup is None or self.backup.status not in ("creating", "copying")
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        status = self.backup.status if self.backup else "gone"
+        if status == "available":
+            return Outcome("done")
+        return Outcome("failed", f"the snapshot `{self.name}` is {status}")
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        now.require("backups")
+        backup = next((one for one in now.backups if one.name == self.name), None)
+        before = self.backup.status if self.backup else ""
+        changed = backup is not None and backup.status != before
+        seen = self.seen or backup is not None
+        return replace(self, backup=backup, seen=seen), (backup,) if changed else ()
+
+
+def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Procedure[Outcome]:
+    """Save what the cache holds, under `name` or one with the time; follow it to its end."""
+    now = (yield from look_at(_CACHE)).require("cache")
+    if now.cache is None:
+        raise OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
+    name = name or f"{config.db.name}-{_stamp(now.at)}"
+    if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
+        return Outcome("cancelled", "no snapshot was made")
+    kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
+    given = {kind: config.db.name, "SnapshotName": name}
+    clients.elasticache.create_snapshot(**given)  # type: ignore[arg-type]  # one of two keys
+    watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")
+    return watch.outcome
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y%m%d-%H%M%S}"

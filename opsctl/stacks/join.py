@@ -1,0 +1,185 @@
+"""Somebody else at the same stack: follow what runs, wait for a lock, and then go on."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+
+from opsctl import aws
+from opsctl.errors import Busy
+from opsctl.outcome import Outcome
+from opsctl.procedure import Joining, Notice, Procedure, explained, follow, look_at
+from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.snapshot import Kind, Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import lock, states
+from opsctl.stacks.operation import Operation
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+R = TypeVar("R")
+# All of CloudFormation's ways to say that somebody else was quicker.
+_CODES = {
+    *("ChangeSetNotFound", "ChangeSetNotFoundException"),
+    *("InvalidChangeSetStatus", "InvalidChangeSetStatusException"),
+    *("AlreadyExists", "AlreadyExistsException"),
+    "OperationInProgressException",
+}
+_WORDS = re.compile(
+    r"is in \w+ state and can ?not|cannot be deleted while in status \w+_IN_PROGRESS"
+    r"|already exists and cannot be created|[Ss]tack .*does not exist"
+)
+# Follows somebody else's operation, and returns how it ended.
+Join: TypeAlias = Callable[["Clients", StackState], Procedure[Outcome]]
+
+
+def describe(kind: Kind) -> Procedure[StackState | None]:
+    """The stack of this kind as it is now."""
+    now = yield from look_at(Look(frozenset({"stacks"}), (kind,)))
+    return now.require("stacks").stacks.get(kind)
+
+
+def free(
+    clients: "Clients",
+    kind: Kind,
+    *,
+    join: Join | None = None,
+    good: bool = True,
+    own: Lock | None = None,
+) -> Procedure[StackState | None]:
+    """The stack once nobody else is changing it; None when there is none.
+
+    What runs is joined to its end; with `good` one that failed ends the command, with its cause.
+    A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not ours,
+    and for a lock that nobody renews.
+    """
+    while True:
+        now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
+        state = now.require("stacks").stacks.get(kind)
+        held = now.locks.get(kind)
+        if held is not None and own is not None and held.token == own.token:
+            held = None
+        if state is not None and state.exists:
+            states.require_ours(state)
+        if state is not None and state.in_progress:
+            by = f" ({held.in_words})" if held is not None and held.held(now.at) else ""
+            yield Joining(f"`{state.name}` is {state.status}{by}: joining what is running")
+            outcome = yield from (join or _join)(clients, state)
+            if good:
+                outcome = yield from explained(outcome)
+                outcome.require()
+            continue
+        if (yield from _unlocked(clients, kind, held, now)):
+            return state
+
+
+def _unlocked(clients: "Clients", kind: Kind, held: Lock | None, now: Snapshot) -> Procedure[bool]:
+    """Whether nobody holds the lock; whoever does is waited for once."""
+    lock.require_free(clients, held, now.at)
+    if held is None or held.closed:
+        return True
+    if clients.caller.gone(held.process):
+        yield Notice(f"{held.in_words}: that command was killed, so its lock is removed")
+        lock.remove(clients, now.names.system, held, now=now.at)
+        return True
+    yield Notice(
+        f"{held.in_words}: waiting for its end; "
+        f"if you know that it is gone: opsctl unlock {held.stack}"
+    )
+    yield from follow(Wait(kind, held, now), subject=f"waiting for {held.holder}")
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """For the end of a lock, or for the operation that its holder begins."""
+
+    kind: Kind
+    held: Lock
+    last: Snapshot
+
+    @property
+    def look(self) -> Look:
+        return Look(frozenset({"stacks", "locks"}), (self.kind,))
+
+    @property
+    def over(self) -> bool:
+        state, newest = self.last.stacks.get(self.kind), self.last.locks.get(self.kind)
+        if newest is None or newest.number != self.held.number or not newest.held(self.last.at):
+            return True
+        return state is not None and state.in_progress
+
+    def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
+        return replace(self, last=now), ()
+
+
+def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) -> Procedure[R]:
+    """The procedure under the stack's lock, once whoever holds it has ended."""
+    while True:
+        try:
+            held = yield from lock.take(clients, kind, stack)
+        except Busy as overtaken:
+            yield Notice(overtaken.message)
+            yield from free(clients, kind, good=False)
+        else:
+            break
+    with held:
+        return (yield from held.renewed(procedure))
+
+
+def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
+    """Follow an operation to its end."""
+    undo = Undo(clients, operation)
+    subject = f"`{operation.stack}` is being changed"
+    ended = yield from follow(operation, subject=subject, cancel=undo if undo.possible else None)
+    return replace(ended, cancelled=undo.done)
+
+
+@contextmanager
+def quicker(stack: str) -> Iterator[None]:
+    """Raises Busy for every error of AWS that means: somebody else has changed this stack."""
+    try:
+        yield
+    except Exception as error:
+        if aws.code(error) in _CODES or (aws.code(error) and _WORDS.search(aws.message(error))):
+            raise overtaken(stack) from error
+        raise
+
+
+def overtaken(stack: str) -> Busy:
+    return Busy(
+        f"somebody else is changing `{stack}`",
+        hint="run the same command again: it joins what is running",
+    )
+
+
+def _join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
+    ended = yield from run(clients, Operation.of(state))
+    return ended.outcome
+
+
+class Undo:
+    """Cancels an operation: an update is rolled back, a creation of ours is removed again."""
+
+    def __init__(self, clients: "Clients", operation: Operation) -> None:
+        self._cloudformation = clients.cloudformation
+        self._id = operation.id
+        self._creating = operation.expected == "CREATE_COMPLETE" and not operation.joined
+        self.possible = self._creating or operation.expected == "UPDATE_COMPLETE"
+        self.done = False
+
+    def __call__(self) -> Procedure[None]:
+        self.done = True
+        try:
+            if self._creating:
+                self._cloudformation.delete_stack(StackName=self._id)
+            else:
+                self._cloudformation.cancel_update_stack(StackName=self._id)
+        except self._cloudformation.exceptions.ClientError as error:
+            # Refused once the operation has ended, which its events say by themselves.
+            yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
+            return
+        what = "what was made is removed" if self._creating else "the update is rolled back"
+        yield Notice(f"cancelling: {what}")

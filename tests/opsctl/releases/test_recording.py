@@ -1,0 +1,182 @@
+"""What a release writes down, when it is locked, and which images it keeps."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from opsctl.procedure import Driver, Notice, Question, Waiting
+from opsctl.releases.difference import Difference
+from opsctl.snapshot import releases
+from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.snapshot import Unread
+from opsctl.stacks import lock
+from tests.opsctl.releases.world import DIGEST, URI, World, kinds, result
+from tests.opsctl.snapshots import (
+    OLD_IMAGE,
+    START,
+    Driven,
+)
+from tests.opsctl.ssm import Writer
+from tests.opsctl.stacks.fake import refusal
+
+
+def test_a_release_is_written_before_its_change_and_closed_with_its_end(root: Path) -> None:
+    world = World(root, held=True, image=DIGEST)
+    seen: list[tuple[str, bool]] = []
+    execute = world.aws.execute_change_set
+
+    def executing(**parameters: Any) -> None:
+        [open_one] = world.history()
+        seen.append((open_one.outcome, world.locked()))
+        execute(**parameters)
+
+    world.aws.execute_change_set = executing  # type: ignore[method-assign]  # our fake
+    driven = world.run(True)
+    assert seen == [("running", True)]
+    [release] = world.history()
+    assert (release.outcome, release.image) == ("deployed", f"{URI}@{DIGEST}")
+    assert (release.before, release.before_deployment) == (OLD_IMAGE, "d1")
+    assert (release.commit, release.definition) == ("c0ffee", "web:2")
+    assert result(driven).number == 1 and not world.locked()
+
+
+def test_a_roll_that_fails_is_closed_as_that(root: Path) -> None:
+    world = World(root, held=True, image=DIGEST)
+    world.run(True, end="UPDATE_ROLLBACK_COMPLETE")
+    [release] = world.history()
+    assert release.outcome == "rolled-back" and not release.good
+
+
+def test_what_is_declined_or_only_tried_is_no_release(root: Path) -> None:
+    for answer in (True, False):
+        world = World(root)
+        if answer:
+            world.preview()
+        else:
+            world.run(False)
+        assert world.history() == () and not world.locked() and world.ssm.values == {}
+
+
+def test_a_roll_that_is_left_running_stays_open_for_whoever_looks_next(root: Path) -> None:
+    world = World(root, held=True, image=DIGEST)
+    driver = Driver(world.release().run(), look=world._look("x"), sleep=lambda _: None)
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(True)
+        if isinstance(item, Waiting) and item.subject:
+            driver.detach()
+            break
+    list(driver)
+    [release] = world.history()
+    assert release.running and not world.locked()
+
+
+def test_the_lock_is_held_while_an_image_is_built(root: Path) -> None:
+    world = World(root)
+    held: list[bool] = []
+    build = world.engine.build
+
+    def building(context: Any, request: Any) -> Any:
+        held.append(world.locked())
+        return build(context, request)
+
+    world.engine.build = building  # type: ignore[method-assign]  # our fake
+    world.run(True)
+    assert held == [True] and not world.locked()
+
+
+def test_somebody_who_has_the_lock_is_waited_for_before_anything_is_built(root: Path) -> None:
+    world = World(root)
+    bob = cast(Any, Writer(world.ssm, "bob"))
+    held = Driven(lock.take(bob, "ecs", "web-ecs", now=world.ssm.now)).result
+    driver = Driver(
+        world.release().run(), look=world._look("UPDATE_COMPLETE"), sleep=lambda _: None
+    )
+    waited = 0
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(True)
+        if isinstance(item, Waiting) and "waiting for bob" in item.subject:
+            waited += 1
+            assert world.engine.done == []
+            if waited == 3:
+                held.__exit__()
+    assert waited >= 3 and driver.result.kind == "deployed"
+
+
+def test_a_roll_that_aws_refuses_is_closed_as_failed(root: Path) -> None:
+    world = World(root, held=True, image=DIGEST)
+    denied = refusal("ExecuteChangeSet", "AccessDenied", "not you")
+    world.aws.fails["ExecuteChangeSet"] = denied
+    with pytest.raises(ClientError):
+        world.run(True)
+    [release] = world.history()
+    assert release.outcome == "failed" and "not you" in release.reason and not world.locked()
+
+
+def test_what_changed_is_named_before_the_question_and_kept(root: Path) -> None:
+    driven = World(root).run(True)
+    steps = kinds(driven, Difference, Question)
+    assert steps[:2] == [Difference, Question]
+    world = World(root)
+    world.run(True)
+    assert world.history()[0].changed == ("image",)
+
+
+def test_a_secret_with_a_new_version_starts_new_tasks_of_the_same_image(root: Path) -> None:
+    world = World(root, image="old")
+    world.ecr.tags["old"] = OLD_IMAGE.rpartition("@")[2]
+    known = releases.Release(
+        1, START, image=OLD_IMAGE, outcome="deployed", secrets={"ssm:/token": "7"}
+    )
+    versions = (SecretVersion("ssm:/token", "8", START),)
+    world.parts = {"releases": (known,), "secret_versions": versions}
+    driven = world.preview()
+    [found] = driven.of(Difference)
+    assert "ssm:/token: version 7 -> version 8" in [one.text for one in found.changes]
+    assert found.reasons == ("image", "secrets: ssm:/token: version 7 -> version 8")
+
+
+def test_images_are_kept_when_not_all_that_use_them_is_known(root: Path) -> None:
+    world = World(root)
+    world.parts = {"unread": (Unread("image_users", "ListClusters is denied"),)}
+    driven = world.run(True)
+    assert driven.result.kind == "deployed"
+    assert "old images are kept" in driven.of(Notice)[-1].text
+    assert "ListClusters is denied" in driven.of(Notice)[-1].text
+
+
+def test_images_are_kept_when_the_ledger_does_not_hold_the_release(root: Path) -> None:
+    world = World(root)
+    world.ssm.limit = 0
+    driven = world.run(True)
+    assert driven.result.kind == "deployed"
+    assert "old images are kept" in driven.of(Notice)[-1].text
+
+
+def test_rebuilt_content_is_found_again_by_the_release_that_rolled_it(root: Path) -> None:
+    first = World(root)
+    first.run(True)
+    rebuilt = f"sha256:{'3' * 64}"
+    again = World(root)
+    again.ecr.tags = {**first.ecr.tags, "rebuilt": rebuilt}
+    [before] = first.history()
+    newer = replace(before, number=2, image=f"{URI}@{rebuilt}")
+    again.parts = {"releases": (before, newer)}
+    assert result(again.run(True)).image.reference == f"{URI}@{rebuilt}"
+    gone = World(root)
+    gone.ecr.tags = dict(first.ecr.tags)
+    gone.parts = {"releases": (before, newer)}
+    assert result(gone.run(True)).image.reference == f"{URI}@{DIGEST}"
+
+
+def test_a_rebuild_builds_what_the_registry_holds(root: Path) -> None:
+    first = World(root)
+    first.run(True)
+    again = World(root, rebuild=True)
+    again.ecr.tags = dict(first.ecr.tags)
+    again.run(True)
+    assert "build" in again.engine.done

@@ -1,0 +1,85 @@
+"""More or fewer tasks by hand, looked at before and followed to the end."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.rollout import scale
+from opsctl.rollout.scale import ScalePlan
+from opsctl.rollout.watch import Counts
+from opsctl.snapshot.snapshot import Snapshot
+from tests.opsctl.rollout.test_plan import INSTANCES
+from tests.opsctl.rollout.test_roll import Ecs
+from tests.opsctl.snapshots import OLD, Driven, config, deployment, service, snapshot
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+CONFIG = config("ecs.desired_count=2")
+TWO = snapshot(deployment("d1", OLD), instances=INSTANCES)
+
+
+def of(count: int, running: int, states: str, seconds: float = 0) -> Snapshot:
+    one = deployment("d1", OLD, desired=count, running=running)
+    return snapshot(
+        service=service(one, desired=count), states=states, instances=INSTANCES, seconds=seconds
+    )
+
+
+class World:
+    def __init__(self, count: int, *snapshots: Snapshot, answer: bool = True, **more: Any) -> None:
+        self.ecs = Ecs()
+        clients = cast(Any, Clients(CloudFormation(), ecs=self.ecs))
+        procedure = scale.scale(
+            clients, more.get("config", CONFIG), count, timeout=timedelta(minutes=5)
+        )
+        self.driven = Driven(procedure, snapshots, [answer])
+
+
+def test_more_tasks_are_followed_until_they_serve() -> None:
+    growing = of(3, 2, "healthy healthy initial")
+    world = World(3, TWO, growing, of(3, 3, "healthy healthy healthy"))
+    assert world.driven.result.kind == "done"
+    [update] = world.ecs.updates
+    assert update["desiredCount"] == 3 and "forceNewDeployment" not in update
+    assert [one.new_running for one in world.driven.of(Counts)] == [2, 3]
+
+
+def test_the_plan_has_the_room_and_without_it_nothing_is_asked() -> None:
+    with pytest.raises(OpsError, match="28 more tasks need room, and the instances have room"):
+        World(30, TWO)
+    driven = Driven(scale.preview(CONFIG, 4), [TWO])
+    assert driven.result is True
+    [plan] = driven.of(ScalePlan)
+    assert (plan.before, plan.after, plan.room) == (2, 4, 2)
+
+
+def test_none_at_all_needs_the_services_name() -> None:
+    world = World(0, TWO, of(0, 0, ""))
+    [question] = world.driven.questions
+    assert question.name == "web" and world.driven.result.kind == "done"
+
+
+def test_as_many_as_run_is_no_change_and_a_no_changes_nothing() -> None:
+    assert World(2, TWO).driven.result.kind == "no-changes"
+    declined = World(3, TWO, answer=False)
+    assert declined.driven.result.kind == "cancelled" and declined.ecs.updates == []
+
+
+def test_tasks_that_do_not_come_up_are_told_when_the_time_is_over() -> None:
+    late = of(3, 2, "healthy healthy", seconds=400)
+    outcome = World(3, TWO, late).driven.result
+    assert outcome.kind == "timed-out"
+    assert outcome.reason == "2 of 3 tasks run, 2 targets are healthy"
+
+
+def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
+    scaling = config("ecs.scaling={minimum: 2, maximum: 8, cpu_percent: 60}")
+    with pytest.raises(OpsError, match="keeps between 2 and 8 tasks by itself"):
+        World(3, TWO, config=scaling)
+
+
+def test_before_the_first_release_there_is_nothing_to_scale() -> None:
+    with pytest.raises(OpsError, match="no release yet") as caught:
+        World(3, snapshot())
+    assert caught.value.hint == "opsctl update-tasks"

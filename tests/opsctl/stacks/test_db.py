@@ -1,0 +1,132 @@
+"""The cache: what a new one begins with, whether it became what was asked for, its snapshots."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.procedure import Notice
+from opsctl.snapshot.cache import Backup, Cache, CacheNode
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import db
+from opsctl.stacks.changes import Plan
+from tests.opsctl.snapshots import NAMES, START, Driven, config, event, stack
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+CONFIG = config()
+CACHE = Cache(
+    "web-redis",
+    "cluster",
+    "available",
+    version="7.1.0",
+    node_type="cache.t4g.micro",
+    nodes=(CacheNode("web-redis"),),
+)
+LIVE = stack("db", "UPDATE_COMPLETE", outputs={"CacheClusterId": "web-redis"})
+
+
+class ElastiCache:
+    def __init__(self) -> None:
+        self.made: list[dict[str, str]] = []
+
+    def create_snapshot(self, **given: str) -> None:
+        self.made.append(given)
+
+
+class World:
+    def __init__(self, *, cache: Cache | None = CACHE, state: StackState | None = LIVE) -> None:
+        self.cache, self.state = cache, state
+        self.elasticache = ElastiCache()
+        self.backups: list[tuple[Backup, ...]] = [()]
+
+    def look(self, look: Look) -> Snapshot:
+        backups: tuple[Backup, ...] = ()
+        if "backups" in look.parts:
+            backups = self.backups.pop(0) if len(self.backups) > 1 else self.backups[0]
+        return Snapshot(
+            START,
+            NAMES,
+            stacks={"db": self.state} if self.state else {},
+            cache=self.cache,
+            events=(event("e1", "UPDATE_COMPLETE"),) if "events" in look.parts else (),
+            backups=backups,
+        )
+
+    def up(self, **more: Any) -> Driven:
+        clients = cast(Any, Clients(CloudFormation()))
+        return Driven(db.up(clients, CONFIG, **more), self.look, [True])
+
+    def take(self, name: str | None = None, *, answer: bool = True) -> Driven:
+        clients = cast(Any, Clients(CloudFormation(), elasticache=self.elasticache))
+        return Driven(db.take_snapshot(clients, CONFIG, name), self.look, [answer])
+
+
+def test_a_cache_that_became_what_was_asked_for_is_not_spoken_of() -> None:
+    driven = World().up()
+    assert driven.result.kind == "done" and driven.of(Notice) == []
+
+
+@pytest.mark.parametrize(
+    ("cache", "sentence"),
+    [
+        (replace(CACHE, node_type="cache.m7g.large"), "has node_type cache.m7g.large, not"),
+        (replace(CACHE, version="6.2.6"), "has engine_version 6.2.6, not 7.1"),
+        (replace(CACHE, nodes=CACHE.nodes * 2), "has nodes 2, not 1"),
+        (replace(CACHE, pending=("CacheNodeType",)), "in its next maintenance window: CacheNode"),
+    ],
+)
+def test_what_cloudformation_calls_complete_is_compared_with_the_live_cache(
+    cache: Cache, sentence: str
+) -> None:
+    [notice] = World(cache=cache).up().of(Notice)
+    assert sentence in notice.text
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "told"),
+    [
+        (LIVE, None, ""),
+        (replace(LIVE, parameters={"Snapshot": "old"}), None, None),
+        (LIVE, "mine", "mine"),
+        # Another cache than the stack's: the snapshot of before is not for this one.
+        (
+            replace(LIVE, outputs={"CacheClusterId": "other"}, parameters={"Snapshot": "old"}),
+            None,
+            "",
+        ),
+        (None, "mine", "mine"),
+    ],
+)
+def test_what_a_cache_begins_with(
+    state: StackState | None, asked: str | None, told: str | None
+) -> None:
+    [plan] = World(state=state).up(snapshot=asked).of(Plan)
+    assert plan.stack.parameters == {"Snapshot": told}
+
+
+def test_a_snapshot_is_followed_until_it_can_be_used() -> None:
+    world = World()
+    making = Backup("web-redis-20261126-120000", "creating")
+    world.backups = [(), (making,), (replace(making, status="available"),)]
+    driven = world.take()
+    assert driven.result.kind == "done"
+    assert world.elasticache.made == [
+        {"CacheClusterId": "web-redis", "SnapshotName": "web-redis-20261126-120000"}
+    ]
+    assert [one.status for one in driven.of(Backup)] == ["creating", "available"]
+
+
+@pytest.mark.parametrize("after", [(), (Backup("mine", "failed"),)])
+def test_a_snapshot_that_does_not_become_available_has_failed(after: Any) -> None:
+    world = World()
+    world.backups = [(Backup("mine", "creating"),), after]
+    assert world.take("mine").result.kind == "failed"
+
+
+def test_without_an_answer_or_a_cache_no_snapshot_is_made() -> None:
+    world = World()
+    assert world.take(answer=False).result.kind == "cancelled" and world.elasticache.made == []
+    with pytest.raises(OpsError, match="there is no cache `web-redis`"):
+        World(cache=None).take()
