@@ -92,7 +92,7 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(
                 f"`alarms.roll_back_on` names no alarm of this system: `{name}`",
-                hint=f"write {near[0] if near else known[0]}; opsctl alarms plan lists them",
+                hint=f"write {near[0] if near else known[0]}; for all names: opsctl alarms status",
             )
     return [f"{prefix}{name.removeprefix(prefix)}" for name in names]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOOKS = 10
-_REASON = "opsctl alarms test: nothing is wrong"
+_REASON = "a test by opsctl: nothing is wrong"
 
 
 @dataclass(frozen=True, slots=True)
