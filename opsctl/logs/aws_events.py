@@ -5,11 +5,11 @@ alarm that changes its state, a release: each is an event whose source is its ki
 stream is what it happened to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
 
 from opsctl.logs.events import LogEvent
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -17,24 +17,7 @@ KINDS = ("service", "task", "target", "stack", "alarm", "release")
 BAD = "✗ "  # before what is bad: nothing is said by colour alone
 
 
-class Release(Protocol):
-    """What the ledger says of a release."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def begun(self) -> datetime: ...
-    @property
-    def ended(self) -> datetime | None: ...
-    @property
-    def image(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-
-
-def happenings(
-    before: Snapshot | None, now: Snapshot, releases: Sequence[Release] = ()
-) -> list[LogEvent]:
+def aws_events(before: Snapshot | None, now: Snapshot) -> list[LogEvent]:
     """All that `now` tells, in order of time; ids say what was told before.
 
     Health has no history in AWS: a target is told when it differs from the snapshot `before`.
@@ -45,7 +28,7 @@ def happenings(
         *(_targets(before, now) if before else ()),
         *_stacks(now),
         *_alarms(now),
-        *(event for release in releases for event in _release(release)),
+        *(event for release in now.releases for event in _release(release)),
     ]
     return sorted(events)
 
@@ -108,8 +91,10 @@ def _alarms(now: Snapshot) -> Iterator[LogEvent]:
 
 def _release(release: Release) -> Iterator[LogEvent]:
     subject = str(release.number)
-    image = release.image.rpartition("@")[2] or release.image
-    yield event("release", subject, release.begun, f"began, image {image[:19]}")
+    image = (release.digest or release.image)[:19]
+    by = f" by {release.name}" if release.name else ""
+    yield event("release", subject, release.begun, f"began{by}, image {image}")
     if release.ended is not None:
-        bad = "" if release.outcome in ("deployed", "no-changes") else BAD
-        yield event("release", subject, release.ended, f"{bad}{release.outcome}")
+        reason = f": {release.reason}" if release.reason else ""
+        bad = "" if release.good else BAD
+        yield event("release", subject, release.ended, f"{bad}{release.outcome}{reason}")

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from opsctl import aws
-from opsctl.logs import timeline
+from opsctl.logs import aws_events
 from opsctl.logs.events import LogEvent, Notice
-from opsctl.logs.timeline import Release
 from opsctl.snapshot.snapshot import Look, Part, Snapshot
 
 EVERY = 5.0  # seconds between two looks
@@ -17,12 +16,12 @@ _OVERLAP = timedelta(minutes=3)
 # More than AWS tells at once: 100 service events, the tasks of an hour.
 _MOST_TOLD = 20_000
 _PARTS: frozenset[Part] = frozenset(
-    ("service", "tasks", "targets", "stack_events", "alarm_changes")
+    ("service", "tasks", "targets", "stack_events", "alarm_changes", "releases")
 )
 
 
-class Happenings:
-    """`look` takes a snapshot and may wait for minutes; `releases` asks the ledger."""
+class AwsEvents:
+    """A feed; `look` takes a snapshot, and names in it what it could not read."""
 
     lag = int(EVERY * 1000) + 2000
     pushes = False
@@ -30,12 +29,10 @@ class Happenings:
     def __init__(
         self,
         look: Callable[[Look], Snapshot],
-        releases: Callable[[], Sequence[Release]] = tuple,
         *,
         every: float = EVERY,
     ) -> None:
         self._look = look
-        self._releases = releases
         self._every = every
         self._came: deque[LogEvent | Notice] = deque()
         self._over = threading.Event()
@@ -46,7 +43,7 @@ class Happenings:
 
     @property
     def past(self) -> bool:
-        return self._past and not self._came
+        return self._past
 
     def begin(self, since: int, until: int | None) -> None:
         span = (since, until)
@@ -67,7 +64,7 @@ class Happenings:
         while not self._over.is_set():
             try:
                 now = self._look(Look(_PARTS, since=start))
-                told = timeline.happenings(before, now, self._releases())
+                told = aws_events.aws_events(before, now)
             except Exception as error:
                 # Whatever it is: the lines go on without the events, and the next look may do.
                 if not self._silent:

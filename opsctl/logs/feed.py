@@ -24,7 +24,7 @@ class Feed(Protocol):
 
     @property
     def past(self) -> bool:
-        """Whether all of the past has been given, or nothing more can be."""
+        """Whether all of the past can be taken, or nothing more can be."""
 
     def end(self) -> None:
         """Nothing more is needed."""

@@ -1,15 +1,18 @@
 """Where a stream's task or instance runs: availability zones, by the names of streams."""
 
 import re
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
-from opsctl import aws
-from opsctl.logs.pace import in_thread
+from opsctl.logs.pace import Call, in_thread
 from opsctl.snapshot.snapshot import Look, Snapshot
 
 _LOOK = Look(frozenset(("tasks", "instances")))
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}$")
 _INSTANCE = re.compile(r"i-[0-9a-f]+$")
+_AGAIN = 30.0  # seconds between two looks for streams that are not known
 _SHORT = 8  # characters of an id that tell tasks apart
 
 
@@ -34,23 +37,35 @@ def zones(now: Snapshot) -> Mapping[str, str]:
 
 
 class Zones:
-    """Asked for once, in the background; '' until AWS has answered, and where it did not."""
+    """Read in the background; '' while AWS has not answered, and where it does not know.
 
-    def __init__(self, look: Callable[[Look], Snapshot]) -> None:
+    An unknown stream may be of a task that began since: it is looked for again, now and then.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Look], Snapshot],
+        *,
+        now: Callable[[], float] = time.monotonic,
+        start: Callable[[Call], "Future[Any]"] = in_thread,
+    ) -> None:
+        self._look, self._now, self._start = look, now, start
         self._known: Mapping[str, str] = {}
-        self._reading = in_thread(lambda: zones(look(_LOOK)))
+        self._reading: Future[Any] | None = None
+        self._read_at = -_AGAIN
 
     def __call__(self, stream: str) -> str:
-        return self._known.get(short_id(stream), "")
+        id = short_id(stream)
+        if id not in self._known:
+            self._refresh()
+        return self._known.get(id, "")
 
-    def arrived(self) -> bool:
-        """True once, when there is an answer."""
-        if self._known or not self._reading.done():
-            return False
-        error = self._reading.exception()
-        if error is not None:
-            if aws.fault(error) is None:
-                raise error
-            return False
-        self._known = self._reading.result()
-        return bool(self._known)
+    def _refresh(self) -> None:
+        if self._reading is not None and self._reading.done():
+            reading, self._reading = self._reading, None
+            # What cannot be read is not worth a word: the lines themselves are there.
+            if reading.exception() is None:
+                self._known = reading.result()
+        if self._reading is None and self._now() >= self._read_at + _AGAIN:
+            self._read_at = self._now()
+            self._reading = self._start(lambda: zones(self._look(_LOOK)))

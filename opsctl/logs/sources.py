@@ -116,6 +116,17 @@ def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
     )
 
 
+def arns(logs: "CloudWatchLogsClient", groups: Sequence[LogGroup]) -> dict[str, str]:
+    """The ARN of each group that exists, by its name; as Live Tail wants it, without `:*`."""
+    found: dict[str, str] = {}
+    for group in groups:
+        for one in logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]:
+            if one["logGroupName"] == group.name:
+                arn = one.get("logGroupArn") or one.get("arn", "")
+                found[group.name] = arn.removesuffix(":*")
+    return found
+
+
 def newest_streams(
     logs: "CloudWatchLogsClient", group: str, count: int
 ) -> list[tuple[str, datetime | None]]:

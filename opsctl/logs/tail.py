@@ -26,6 +26,7 @@ LOOK_BACK = timedelta(minutes=15)
 _TICK = 0.5  # seconds between looks at what is held back
 _PUSHED = 20.0  # seconds between two sweeps while the lines are pushed
 _LONGEST_HOLD = 10_000
+_PATIENCE = 15.0  # seconds that lines wait for the past of the other feeds
 _PROGRESS = 10.0  # seconds of reading without a line, until a word is said
 
 
@@ -71,7 +72,7 @@ class Tail:
         self._held = Holdback()
         self._followers: list[Follower] = []
         self._caught_up = False
-        self._spoke = self._pace.now()
+        self._spoke = self._began = self._pace.now()
 
     def run(self) -> Iterator[Sequence[LogEvent] | Notice]:
         """Releases in order, each to be written and flushed at once, and notices in between."""
@@ -186,11 +187,15 @@ class Tail:
             self._held.add(sorted(events), self._calls.now)
 
     def _out(self, *, everything: bool = False) -> Iterator[Sequence[LogEvent] | Notice]:
+        # Before they are taken: what comes between the two is taken the next time.
+        past = all(feed.past for feed in self._feeds)
         self._take_feeds()
         now = self._calls.now
         reading = [f for f in self._followers if f.state == "reading"]
         behind = [f.progress - 1 for f in reading if f.catching_up]
         upto = 1 << 62 if everything else min([now - self._hold(reading), *behind])
+        if not past and not everything and self._pace.now() - self._began < _PATIENCE:
+            upto = -1
         released = self._held.release(upto)
         self.totals.events += len(released)
         self.totals.late += sum([event.late for event in released])
@@ -204,7 +209,7 @@ class Tail:
             yield released
             for follower in self._followers:
                 follower.forget(oldest)
-        if not self._caught_up and not behind and all(feed.past for feed in self._feeds):
+        if not self._caught_up and not behind and past:
             self._caught_up = True
             yield Notice("caught-up", None, "")
         elif behind and self._pace.now() - self._spoke > _PROGRESS:
@@ -214,6 +219,7 @@ class Tail:
     def _end(self) -> Iterator[Sequence[LogEvent] | Notice]:
         while not self._pace.stopped() and not all(feed.past for feed in self._feeds):
             self._pace.sleep(_TICK)
+            yield from self._out()
         yield from self._out(everything=True)
 
     def _progress(self, read: int) -> Notice:

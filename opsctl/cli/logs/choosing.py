@@ -14,10 +14,12 @@ from opsctl.cli.options import Invocation
 from opsctl.config.duration import parse_duration
 from opsctl.config.model import LogSelection
 from opsctl.config.sources import NAMES
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, OpsError
 from opsctl.logs import sources
 from opsctl.logs.choice import Choice
 from opsctl.logs.events import LogGroup
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Look
 
 Sources = Annotated[
     list[str] | None,
@@ -31,6 +33,10 @@ Groups = Annotated[
 ]
 Since = Annotated[
     str | None, Option(help="How far back: 10m, 2h, yesterday, 13:10, 2026-11-23T10:00.")
+]
+SinceRelease = Annotated[
+    int | None,
+    Option("--since-release", metavar="N", help="From when release N began; 0 is the newest."),
 ]
 Until = Annotated[str | None, Option(help="Read up to then and end.")]
 Pattern = Annotated[str, Option("--filter", help="CloudWatch's own filter pattern.")]
@@ -67,6 +73,24 @@ def complete(choice: Choice, invocation: Invocation) -> Choice:
         raise ConfigError(f"one selection at a time: {', '.join(names)}")
     said = replace(choice, sources=others)
     return said.over(_saved(saved[names[0]])) if names else said
+
+
+def release(invocation: Invocation, number: int) -> Release:
+    """The release of this number, 0 for the newest. Raises OpsError where there is none."""
+    look = Look(frozenset({"releases"}), (), releases=1, numbers=(number,) if number else ())
+    found = invocation.reader(look).require("releases").releases
+    named = [one for one in found if one.number == number or not number]
+    if not named:
+        what = f"release {number}" if number else "any release"
+        raise OpsError(f"the ledger does not hold {what}", hint="opsctl history")
+    return named[-1]
+
+
+def of_release(choice: Choice, invocation: Invocation, number: int) -> Choice:
+    """From when the release began. Raises ConfigError for a second beginning."""
+    if choice.since:
+        raise ConfigError("--since and --since-release both say where to begin; leave one out")
+    return replace(choice, since=release(invocation, number).begun.isoformat())
 
 
 def groups(choice: Choice, invocation: Invocation) -> list[LogGroup]:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from opsctl.cli.screens.console import JSON_VERSION
 from opsctl.errors import ConfigError
 from opsctl.logs import message
+from opsctl.logs.aws_events import BAD
 from opsctl.logs.events import LogEvent
 from opsctl.logs.identity import short_id
 from opsctl.logs.message import read
@@ -61,7 +62,6 @@ class Lines:
         self._zones = zones
         self._width = width  # of the sources
         self._seconds: dict[int, str] = {}
-        self._of_streams: list[dict[tuple[str, str, str], str]] = []
         self._columns = [self._column(names) for names in _together(fields)]
 
     def line(self, event: LogEvent) -> str:
@@ -71,11 +71,6 @@ class Lines:
     def more(self, event: LogEvent) -> str:
         """A line that goes on what its stream said in the one above."""
         return f"    {self._message(event, message.read(event.message))}"
-
-    def forget(self) -> None:
-        """What is worked out once must be worked out again: more is known of the streams."""
-        for known in self._of_streams:
-            known.clear()
 
     def _column(self, names: Sequence[str]) -> Column:
         if names[0] in _OF_STREAM:
@@ -93,7 +88,6 @@ class Lines:
     def _of_stream(self, names: Sequence[str]) -> Column:
         """The columns that are the same for all events of a stream and level."""
         known: dict[tuple[str, str, str], str] = {}
-        self._of_streams.append(known)
         columns: Mapping[str, Callable[[LogEvent, str], str]] = {
             "source": lambda event, _: f"{_visible(event.source):<{self._width}}",
             "stream": lambda event, _: _visible(event.stream),
@@ -108,7 +102,9 @@ class Lines:
             if text is None:
                 if len(known) > _MOST_KNOWN:
                     known.clear()
-                text = known[key] = " ".join([columns[name](event, said[0]) for name in names])
+                text = " ".join([columns[name](event, said[0]) for name in names])
+                if "zone" not in names or self._zones(event.stream):
+                    known[key] = text
             return text
 
         return column
@@ -184,7 +180,8 @@ def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
                 "time": _iso(event.timestamp),
                 "kind": event.source,
                 "subject": event.stream,
-                "text": event.message,
+                "text": event.message.removeprefix(BAD),
+                "bad": event.message.startswith(BAD),
                 "late": event.late,
             }
         )
