@@ -29,6 +29,8 @@ _BUSY = 90.0
 _MANY_CONNECTIONS = 50_000  # a node takes 65,000
 _SLOW = 5_000  # microseconds of a command inside Redis; tens are usual
 _MOST_MEMBERS = 40  # nodes of a cache that are watched: a template holds 500 resources
+_OF_HOSTS = ("healthy-hosts", "unhealthy-hosts")  # one for each zone without cross-zone
+_OF_RUNNING = ("running-tasks", "healthy-hosts")  # not made for a service of no task
 _ECS, _CACHE, _BALANCER = "AWS/ECS", "AWS/ElastiCache", "AWS/NetworkELB"
 
 
@@ -84,17 +86,24 @@ def catalogue(config: Config, zones: Sequence[str] = ()) -> list[Alarm]:
 
 
 def full_names(config: Config, names: Sequence[str]) -> list[str]:
-    """Names of the catalogue as CloudWatch has them. Raises ConfigError for one it lacks."""
-    known = [alarm.name for alarm in catalogue(config)]
-    prefix = f"{config.system}-"
+    """Names of the catalogue as CloudWatch has them; without those that a count of 0 leaves out.
+
+    Raises ConfigError for a name that the catalogue lacks.
+    """
+    made, prefix = [alarm.name for alarm in catalogue(config)], f"{config.system}-"
+    zonal = () if config.load_balancer.cross_zone else _OF_HOSTS
+    found = []
     for name in names:
-        if name.removeprefix(prefix) not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        short = name.removeprefix(prefix)
+        if short in made or short.startswith(tuple(f"{one}-" for one in zonal)):
+            found.append(f"{prefix}{short}")
+        elif short not in _OF_RUNNING:
+            near = difflib.get_close_matches(short, made, n=1)
             raise ConfigError(
                 f"`alarms.roll_back_on` names no alarm of this system: `{name}`",
-                hint=f"write {near[0] if near else known[0]}; for all names: opsctl alarms status",
+                hint=f"write {near[0] if near else made[0]}; for all names: opsctl alarms status",
             )
-    return [f"{prefix}{name.removeprefix(prefix)}" for name in names]
+    return found
 
 
 def _ecs(config: Config) -> Iterator[Alarm]:

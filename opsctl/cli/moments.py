@@ -80,8 +80,11 @@ def span(
 
 
 def duration(text: str, option: str) -> timedelta:
-    """Raises ConfigError that names the option."""
+    """Raises ConfigError that names the option, also for no time at all."""
     try:
-        return parse_duration(text)
+        length = parse_duration(text)
     except ValueError as error:
         raise ConfigError(f"{option}: {error}", hint=f"for instance: {option} 20m") from error
+    if not length:
+        raise ConfigError(f"{option}: `{text}` is no time at all")
+    return length

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated
 
 import typer
@@ -11,7 +11,6 @@ from typer import Option
 
 from opsctl.cli.moments import Local
 from opsctl.cli.options import Invocation
-from opsctl.config.duration import parse_duration
 from opsctl.config.model import LogSelection
 from opsctl.config.sources import NAMES
 from opsctl.errors import ConfigError, OpsError
@@ -111,16 +110,6 @@ def zone(local: bool) -> tzinfo:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def duration(text: str, option: str) -> timedelta:
-    try:
-        length = parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from error
-    if not length:
-        raise ConfigError(f"{option}: `{text}` is no time at all")
-    return length
 
 
 def names_of(groups: Sequence[LogGroup]) -> str:

@@ -88,7 +88,7 @@ def tail(
     first, last = moments.span(choice.since or "10m", until, now=now, zone=zone)
     columns = log_lines.parse_fields(choice.fields or ",".join(log_lines.DEFAULT))
     selection, admits = choice.selection, _with_aws_events(choice.admits)
-    late = choosing.duration(look_back, "--look-back")
+    late = moments.duration(look_back, "--look-back")
     groups = choosing.groups(choice, invocation)
     formats = log_lines.Lines(
         fields=columns,

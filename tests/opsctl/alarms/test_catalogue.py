@@ -117,3 +117,14 @@ def test_a_name_that_rolls_back_and_is_unknown_is_refused_with_the_nearest() -> 
 def test_every_alarm_says_why_a_gap_means_what_it_is_taken_for_and_what_to_run() -> None:
     for alarm in alarms.catalogue(config()):
         assert alarm.because and alarm.then.startswith("opsctl "), alarm.name
+
+
+def test_names_that_a_count_of_0_leaves_out_are_no_typo() -> None:
+    names = ["healthy-hosts", "service-cpu"]
+    full = alarms.full_names(config("ecs.desired_count=0"), names)
+    assert full == ["example-service-cpu"]
+
+
+def test_without_cross_zone_an_alarm_of_a_zone_may_roll_back() -> None:
+    full = alarms.full_names(config("load_balancer.cross_zone=false"), ["healthy-hosts-us-east-1a"])
+    assert full == ["example-healthy-hosts-us-east-1a"]
