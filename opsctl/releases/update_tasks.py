@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
+from opsctl.alarms import actions
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import prune, registry, revision
@@ -121,6 +122,7 @@ class Release:
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
             if outcome.good:
+                yield from self._switch_alarms_on()
                 yield from self._prune()
         return outcome
 
@@ -347,6 +349,11 @@ class Release:
             renew=own and "secrets" in topics,
             early_stop=options.early_stop,
         )
+
+    def _switch_alarms_on(self) -> Procedure[None]:
+        release = self._record.release
+        if release is not None and not release.before:
+            yield from actions.switch_on(self._clients, self._config)
 
     def _prune(self) -> Procedure[None]:
         """Remove old images; the release stands whether or not this caller may do so."""
