@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from opsctl import docker
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
-from opsctl.images import prune, registry, revision
+from opsctl.images import registry, revision
 from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
-from opsctl.releases import closing, difference, facts, make
+from opsctl.releases import clean, closing, difference, facts, make
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.make import Build, Caddyfile, Connect, Promotion, ReleaseImage
 from opsctl.releases.record import Record
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Order, Strategy
 from opsctl.snapshot import releases
-from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
 from opsctl.stacks.lock import Held
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Making: TypeAlias = Build | Promotion | None
-_ALL = 10_000  # as many parameters as an account may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,8 @@ class Release:
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
             if outcome.good:
-                yield from self._prune()
+                image, kept = self._image.reference, self._record.release
+                yield from clean.clean(self._clients, self._config, image, kept)
         return outcome
 
     def preview(self) -> Procedure[bool]:
@@ -347,28 +347,6 @@ class Release:
             renew=own and "secrets" in topics,
             early_stop=options.early_stop,
         )
-
-    def _prune(self) -> Procedure[None]:
-        """Remove old images; the release stands whether or not this caller may do so."""
-        config, ecr = self._config.image, self._clients.ecr
-        look = Look(frozenset({"image_users", "releases"}), (), releases=_ALL)
-        now = yield from look_at(look)
-        release = self._record.release
-        if now.unread or (release is not None and not release.number):
-            why = now.unread[0].reason if now.unread else "the ledger does not hold this release"
-            yield Notice(f"old images are kept, because not all that may use them is known: {why}")
-            return
-        good = (one for one in now.releases if one.good or one.running)
-        names = {name for one in good for name in (one.image, one.digest, one.before)}
-        used = prune.Used(frozenset({*now.image_users, *names, self._image.reference} - {""}))
-        try:
-            repository = registry.repository(ecr, config.repository)
-            removed = prune.prune(ecr, repository, keep=config.keep, used=used)
-        except ecr.exceptions.ClientError as error:
-            yield Notice(f"old images were not removed: {error}", warning=True)
-            return
-        if removed:
-            yield Notice(f"removed {removed} old images, beyond `image.keep`")
 
 
 def _last(items: Iterator[Any]) -> Procedure[Any]:
