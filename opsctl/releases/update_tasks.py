@@ -39,7 +39,8 @@ Making: TypeAlias = Build | Promotion | None
 class Options:
     """The options of the command; `image` is a reference to roll instead of building one.
 
-    `back_to` is the release that a rollback brings back: its image, and nothing of this directory.
+    `back_to` is the release that a rollback brings back, and `restart` starts what runs anew:
+    an image that exists, and nothing of this directory.
     """
 
     image: str | None = None
@@ -50,6 +51,12 @@ class Options:
     timeout: timedelta = timedelta(minutes=20)
     back_to: releases.Release | None = None
     early_stop: bool = True
+    restart: bool = False
+
+    @property
+    def of_directory(self) -> bool:
+        """Whether what this directory holds is released."""
+        return self.back_to is None and not self.restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class Release:
             seconds = round(self._now() - began, 1)
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
-            if outcome.good:
+            if outcome.good and not self._options.restart:
                 image, kept = self._image.reference, self._record.release
                 yield from clean.clean(self._clients, self._config, image, kept)
         return outcome
@@ -178,6 +185,11 @@ class Release:
                 )
             except Busy as overtaken:
                 yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+                if self._options.restart:
+                    yield from self._settled()
+                    plan = yield from self._planned(write=True)
+                    self._image = plan.image
+                    release = replace(plan.release, image=plan.image.reference)
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
         """After the answer and before the change. Raises Busy when somebody has the lock."""
@@ -221,8 +233,9 @@ class Release:
         release = facts.planned(self._config, now)
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
         making: Making = None
-        if self._options.image is not None:
-            named = registry.resolve(self._clients.ecr, repository, self._options.image)
+        wanted = facts.released_image(now) if self._options.restart else self._options.image
+        if wanted is not None:
+            named = registry.resolve(self._clients.ecr, repository, wanted)
             image, making = self._named(repository, named)
             release = facts.of_image(release, image.reference or image.target, known)
             if not release.commit:
@@ -230,17 +243,19 @@ class Release:
         else:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
+        if not self._options.of_directory:
+            # What runs keeps its environment.
+            kept = replace(live, number=0, secrets=release.secrets, environment=release.environment)
+            release = facts.of_image(kept, image.reference, known)
         back = self._options.back_to
         if back is not None:
-            # Of this directory nothing is released: what runs keeps its environment.
-            kept = replace(live, number=0, secrets=release.secrets, config=live.config)
-            release = facts.of_image(kept, image.reference, known)
             release = replace(release, back_to=back.number, environment=back.environment)
         found = self._difference(now, live, release)
         if not quiet:
             yield found
             yield image
-        return Plan(replace(release, changed=found.reasons), image, making, found, now)
+        changed = (*(["restart"] if self._options.restart else ()), *found.reasons)
+        return Plan(replace(release, changed=changed), image, making, found, now)
 
     def _difference(
         self, now: Snapshot, live: releases.Release, release: releases.Release
@@ -249,10 +264,12 @@ class Release:
         commits = revision.commits(directory, live.commit, release.commit)
         unread = [one for one in now.unread if one.part in ("releases", "secret_versions")]
         more = [Changed("unread", one.reason, rolls=False) for one in unread]
-        back = self._options.back_to
-        if back is None and (names := facts.changed_references(self._config, now)):
+        own, back = self._options.of_directory, self._options.back_to
+        if own and (names := facts.changed_references(self._config, now)):
             more.append(Changed("environment", f"{', '.join(names)}: another secret"))
         after = "this image" if self._options.image else "this directory"
+        if self._options.restart:
+            after = "new tasks of it"
         if back is not None:
             name = f"release {back.number}" if back.number else f"the image of {back.definition}"
             after = f"{name} again"
@@ -335,17 +352,18 @@ class Release:
     def _order(self, plan: Plan, image: str) -> Order:
         options = self._options
         topics = {one.topic for one in plan.difference.changes if one.rolls}
-        own = options.back_to is None
+        own = options.of_directory
         return Order(
             image,
             options.strategy,
             options.timeout,
-            options.force,
+            options.force or options.restart,
             template=definition.ecs(self._config).template
             if own and topics & {"environment", "stack"}
             else "",
             renew=own and "secrets" in topics,
             early_stop=options.early_stop,
+            verb="restart" if options.restart else "roll",
         )
 
 

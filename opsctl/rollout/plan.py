@@ -29,7 +29,7 @@ class Order:
 
     `template` is the ecs stack's, when the task definition must change with it. `renew` starts new
     tasks of the same task definition, because it refers to something that changed: a secret.
-    `early_stop` ends a roll that can only fail.
+    `early_stop` ends a roll that can only fail. `verb` is what the question calls it.
     """
 
     image: str
@@ -39,6 +39,7 @@ class Order:
     template: str = ""
     renew: bool = False
     early_stop: bool = True
+    verb: Literal["roll", "restart"] = "roll"
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def roll(
         watch = yield from _begin(order, state)
     if watch is None:
         # Also when the stack asks for this already, and the service has something else.
-        if not agreed and not (yield from _agree(config)):
+        if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
         watch = yield from _begin(order, state, begin, forced=True)
         _force(clients, config, state, plan)
@@ -152,7 +152,7 @@ def _change(
             return None
         yield planned.plan
         _refuse_more(planned.plan)
-        if not agreed and not (yield from _agree(config)):
+        if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
         # The tasks of the old definition have the same image: only the deployment tells.
         same = bool(stack.template) and "Image" not in plan.parameters
@@ -188,8 +188,8 @@ def _is_good(both: StackRoll) -> bool:
     return both.operation.over and both.operation.outcome.good
 
 
-def _agree(config: Config) -> Procedure[bool]:
-    return (yield from ask(f"roll `{config.ecs.service_name}`?"))
+def _agree(config: Config, order: Order) -> Procedure[bool]:
+    return (yield from ask(f"{order.verb} `{config.ecs.service_name}`?"))
 
 
 def _changed(state: StackState) -> Procedure[StackState]:
