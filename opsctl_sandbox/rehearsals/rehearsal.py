@@ -4,6 +4,7 @@ Each is a file of data in `scenarios/`; running one starts a sandbox of its own,
 to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
+import subprocess
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,7 +17,7 @@ from opsctl_sandbox.faults import in_the_simulation, on_the_wire
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Settings, Tasks
 from opsctl_sandbox.rehearsals import why
-from opsctl_sandbox.rehearsals.workspace import Object, Workspace
+from opsctl_sandbox.rehearsals.workspace import Object, Start, Workspace
 
 FOLDER = Path(__file__).parent / "scenarios"
 Setup = Literal["nothing", "db", "ecs", "released"]
@@ -155,7 +156,12 @@ def _refuse(unknown: Collection[str]) -> None:
 
 
 def run(
-    rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str], *, json: bool = False
+    rehearsal: Rehearsal,
+    directory: Path,
+    environ: Mapping[str, str],
+    *,
+    json: bool = False,
+    start: Start = subprocess.Popen,
 ) -> Generator[RehearsalEvent]:
     """Run it in an empty directory. Raises SandboxError when the preparation itself fails.
 
@@ -176,6 +182,7 @@ def run(
         environ,
         repository=str(config["name"]),
         images=rehearsal.images,
+        start=start,
     )
     try:
         yield from _prepare(rehearsal, workspace)
@@ -210,6 +217,7 @@ def _perform(rehearsal: Rehearsal, workspace: Workspace, *, json: bool) -> Itera
             yield from _meanwhile(step, workspace)
     waiting = [step for step in rehearsal.meanwhile if step.when]
     yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
+    earlier = why.recordings(workspace)
     command = workspace.opsctl(rehearsal.command, json=json)
     screen, answers = list[str](), list[why.Answer]()
     for line in command.screen():
@@ -222,7 +230,7 @@ def _perform(rehearsal: Rehearsal, workspace: Workspace, *, json: bool) -> Itera
             waiting.remove(step)
             yield from _meanwhile(step, workspace)
     code, data = command.end()
-    for answer in why.afterwards(workspace):
+    for answer in why.afterwards(workspace, earlier):
         answers.append(answer)
         yield _answered(answer)
     otherwise = [f"the screen never showed `{step.when}`" for step in waiting]

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,15 +45,21 @@ def during(workspace: Workspace) -> Answer:
     return _ask(workspace, "during", workspace.directory)
 
 
-def afterwards(workspace: Workspace) -> Iterator[Answer]:
-    """From the live system; then from its files, where there is neither a config nor AWS."""
+def recordings(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.directory / ".opsctl" / "recordings").glob("*.jsonl"))
+
+
+def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answer]:
+    """From the live system; then from its files, where there is neither a config nor AWS.
+
+    A command that changes nothing leaves no recording beside the `earlier` ones.
+    """
     with tempfile.TemporaryDirectory(prefix="opsctl-elsewhere-") as folder:
         elsewhere = Path(folder)
         bundle = elsewhere / "bundle.jsonl"
         yield _ask(workspace, "after", workspace.directory, "--save", str(bundle))
-        recordings = workspace.directory / ".opsctl" / "recordings"
-        if kept := sorted(recordings.glob("*.jsonl")):
-            yield _ask(workspace, "recording", elsewhere, "--from", str(kept[-1]))
+        if new := [path for path in recordings(workspace) if path not in earlier]:
+            yield _ask(workspace, "recording", elsewhere, "--from", str(new[-1]))
         yield _ask(workspace, "bundle", elsewhere, "--from", bundle.name)
 
 

@@ -21,18 +21,26 @@ ROOT = Path(__file__).parents[2]
 _WITHIN = 100.0
 _LOOK = 0.05
 Object = Mapping[str, Any]
+# As `subprocess.Popen`, of `python -m opsctl …`.
+Start = Callable[..., Any]
 
 
 class Command:
     """`opsctl` under way: its screen while it runs; its exit code and JSON when it has ended."""
 
     def __init__(
-        self, words: Sequence[str], *, directory: Path, environ: Mapping[str, str], json: bool
+        self,
+        words: Sequence[str],
+        *,
+        directory: Path,
+        environ: Mapping[str, str],
+        json: bool,
+        start: Start,
     ) -> None:
         self._json = json
         # Read at the end, so a file: a pipe that nobody reads would stop the command.
         self._data = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the command
-        self._process = subprocess.Popen(
+        self._process = start(
             [sys.executable, "-m", "opsctl", *(["--json"] if json else []), *words],
             cwd=directory,
             env=environ,
@@ -84,12 +92,14 @@ class Workspace:
         repository: str,
         images: Mapping[str, str],
         sleep: Callable[[float], None] = time.sleep,
+        start: Start = subprocess.Popen,
     ) -> None:
         self._sandbox = sandbox
         self.directory = directory
         self._repository = repository
         self._caddyfiles = images
         self._sleep = sleep
+        self._start = start
         path = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH", ""))))
         kept = {k: v for k, v in environ.items() if not k.startswith(("AWS_", "OPSCTL_"))}
         self._bare = {**kept, "PYTHONPATH": path, "NO_COLOR": "1"}
@@ -107,6 +117,7 @@ class Workspace:
             directory=elsewhere or self.directory,
             environ=self._bare if elsewhere else self._environ,
             json=json,
+            start=self._start,
         )
         self._commands.append(command)
         return command

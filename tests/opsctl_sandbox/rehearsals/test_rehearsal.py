@@ -11,6 +11,7 @@ import pytest
 from opsctl_sandbox.errors import UsageError
 from opsctl_sandbox.rehearsals import rehearsal
 from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
+from tests.warm import Warm
 
 DOCUMENTED = re.findall(
     r"^\| `(\w+)` \|", (Path(__file__).parents[3] / "docs" / "json.md").read_text(), re.MULTILINE
@@ -32,9 +33,10 @@ def played(
     )
 
     def play(name: str, folder: Path) -> list[RehearsalEvent]:
-        return list(rehearsal.run(rehearsal.load(name), folder, os.environ, json=True))
+        one = rehearsal.load(name)
+        return list(rehearsal.run(one, folder, os.environ, json=True, start=warm.popen))
 
-    with ThreadPoolExecutor(2) as pool:
+    with Warm() as warm, ThreadPoolExecutor(2) as pool:
         playing: dict[str, Future[list[RehearsalEvent]]] = {
             name: pool.submit(play, name, tmp_path_factory.mktemp(name)) for name in selected
         }
