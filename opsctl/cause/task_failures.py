@@ -74,8 +74,9 @@ _PULL = (
 _SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
 # What running tasks write, too, so that it must name both: who, and what is the matter.
 REDIS = (
-    r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable|unavailable"
-    r"|connect(?!ed\b)|no route|reset|name or service)|the store cannot be reached|\bstore\b.*unreachable"
+    r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable"
+    r"|unavailable|connect(?!ed\b)|no route|reset|name or service)"
+    r"|the store cannot be reached|\bstore\b.*unreachable"
     r"|(?:connect(?!ed\b)\w*|ECONN\w+|dial tcp|timeout|timed out).*(?::6379\b|\bredis\b)"
     r"|\b(?:WRONGPASS|NOAUTH)\b|MaxRetryError.*6379"
 )
