@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
     "metrics": "Show metrics with sparklines; a gap is a gap",
+    "completion": "Print the completion script of a shell",
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
@@ -114,11 +115,13 @@ def _write_no_more() -> None:
 
 
 def _main(argv: Sequence[str]) -> int:
-    # Completion asks for the whole tree, everything else for one branch of it.
-    if "_OPSCTL_COMPLETE" in os.environ:
-        from opsctl.cli.completion import complete
+    if shell := os.environ.get("_OPSCTL_COMPLETE"):
+        from opsctl.cli.complete import complete
 
-        return complete()
+        lines, code = complete(shell, argv, os.environ)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        return code
     words = [word for word in argv if not word.startswith("-")]
     if not words and ("--version" in argv):
         sys.stdout.write(f"opsctl {version()}\n")
