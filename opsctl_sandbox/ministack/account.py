@@ -15,11 +15,15 @@ ECS_IMAGES = {
         ("amazon-linux-2", "ami-0ec52018000000001"),
     )
 }
+# What the example config refers to, so that its first release starts without another step.
+EXAMPLE_SECRET = "/example/refresh_token"
 
 
 def seed(*, cache_port: int, registry: str) -> None:
     """`registry` (HOST:PORT) is where images are pushed to: this server, which answers `/v2/`."""
     ssm._PUBLIC_AMI_PARAMETERS.update(ECS_IMAGES)
+    value = {"Name": EXAMPLE_SECRET, "Type": "SecureString", "Value": "sandbox-refresh-token"}
+    ssm._put_parameter(value)
     elasticache.REDIS_DEFAULT_HOST = "127.0.0.1"
     elasticache.REDIS_DEFAULT_PORT = cache_port
     # A name under amazonaws.com would lead an engine to the real ECR; 127/8 needs no TLS.

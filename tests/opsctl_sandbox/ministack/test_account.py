@@ -46,3 +46,10 @@ def test_a_repository_is_pushed_to_where_the_sandbox_answers(
     made = connect("ecr").create_repository(repositoryName=unique)["repository"]
 
     assert made["repositoryUri"] == f"127.0.0.1:{sandbox.port}/{unique}"
+
+
+def test_the_secret_of_the_example_config_is_there(connect: Connect) -> None:
+    answer = connect("ssm").get_parameter(Name="/example/refresh_token", WithDecryption=True)
+
+    assert answer["Parameter"]["Type"] == "SecureString"
+    assert answer["Parameter"]["Value"]
