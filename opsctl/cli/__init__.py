@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # command -> what it does; the module is `opsctl.cli.<command>` with `_` for `-`.
 COMMANDS: Mapping[str, str] = {
+    "init": "Write the directory of a new system",
     "config": "Check, show or describe opsctl.yaml",
     "render": "Print what would be sent; needs no network",
     "db": "Plan, apply, remove and read the database stack",

@@ -59,7 +59,7 @@ def read(path: FilePath) -> Document:
     except FileNotFoundError:
         raise ConfigError(
             f"there is no `{path}`",
-            hint="copy opsctl.example.yaml here, or name another with --config FILE",
+            hint="for a new system: opsctl init; for another file: --config FILE",
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"`{path}` is not UTF-8 (byte {error.start})") from None
@@ -79,7 +79,7 @@ def parse(text: str, file: str) -> Document:
     except yaml.YAMLError as error:
         raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
     if root is None:
-        raise ConfigError(f"`{file}` is empty", hint="copy opsctl.example.yaml over it")
+        raise ConfigError(f"`{file}` is empty", hint="remove it, then run: opsctl init")
     reader = _Reader(file)
     data = reader.read(root, ())
     if not isinstance(data, dict) and not reader.findings:

@@ -19,7 +19,7 @@ from pydantic import (
     create_model,
 )
 
-from opsctl.config import sources
+from opsctl.config import names, sources
 from opsctl.config.document import written
 from opsctl.config.duration import format_duration, parse_duration
 
@@ -351,7 +351,7 @@ class Alarms(Section):
 class Config(Section):
     """The merged file. Only `cli` holds the whole; functions take the section they need."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=20)]
+    name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
     tags: dict[TagKey, Annotated[Text, Field(max_length=256)]] = {}
     aws: Aws = Aws()

@@ -1,11 +1,12 @@
 """What every AWS account has and ministack's lacks, put into its stores before the first call.
 
-The default VPC with a subnet in three AZs is ministack's own. Public parameters cannot be written
-over HTTP, and the cache endpoint is fixed at import, hence the reach into its modules (version
-pinned; tests/opsctl_sandbox/ministack/test_account.py fails when a name moves).
+The default VPC with a subnet in three AZs is ministack's own, but for its way out. Public
+parameters cannot be written over HTTP, and the cache endpoint is fixed at import, hence the reach
+into its modules (version pinned; tests/opsctl_sandbox/ministack/test_account.py fails when a name
+moves).
 """
 
-from ministack.services import ecr, elasticache, ssm
+from ministack.services import ec2, ecr, elasticache, ssm
 
 ECS_IMAGES = {
     f"/aws/service/ecs/optimized-ami/{image}/recommended/image_id": image_id
@@ -24,6 +25,8 @@ def seed(*, cache_port: int, registry: str) -> None:
     ssm._PUBLIC_AMI_PARAMETERS.update(ECS_IMAGES)
     value = {"Name": EXAMPLE_SECRET, "Type": "SecureString", "Value": "sandbox-refresh-token"}
     ssm._put_parameter(value)
+    way_out = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-00000001", "State": "active"}
+    ec2._route_tables["rtb-00000001"]["Routes"].append({**way_out, "Origin": "CreateRoute"})
     elasticache.REDIS_DEFAULT_HOST = "127.0.0.1"
     elasticache.REDIS_DEFAULT_PORT = cache_port
     # A name under amazonaws.com would lead an engine to the real ECR; 127/8 needs no TLS.

@@ -25,7 +25,7 @@ _ASCII = str.maketrans(
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
 )
 # A command of ours in a hint, and the words that name a command of its own system.
-_COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b)")
+_COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")
 
 
 class Console:

@@ -40,6 +40,12 @@ def test_the_default_vpc_has_subnets_in_two_zones(connect: Connect) -> None:
     assert len({subnet["AvailabilityZone"] for subnet in subnets}) >= 2
 
 
+def test_the_default_vpc_has_a_way_out(connect: Connect) -> None:
+    [table] = connect("ec2").describe_route_tables()["RouteTables"]
+
+    assert {route["GatewayId"] for route in table["Routes"]} == {"local", "igw-00000001"}
+
+
 def test_a_repository_is_pushed_to_where_the_sandbox_answers(
     connect: Connect, sandbox: Sandbox, unique: str
 ) -> None:
