@@ -53,9 +53,11 @@ def _node(command: Any, path: str) -> dict[str, Any]:
         "arguments": [],
     }
     for parameter in command.params:
+        if parameter.hidden:
+            continue
         if parameter.param_type_name == "argument":
             node["arguments"].append({**_read(parameter, path), "many": parameter.nargs == -1})
-        elif not parameter.hidden:
+        else:
             node["options"].append(_read(parameter, path))
     if commands := getattr(command, "commands", {}):
         node["commands"] = {name: _node(one, f"{path} {name}") for name, one in commands.items()}

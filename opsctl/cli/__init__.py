@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, str] = {
     "init": "Write the directory of a new system",
     "config": "Check, show or describe opsctl.yaml",
+    "secrets": "List, check and set the secrets that the config refers to",
     "render": "Print what would be sent; needs no network",
     "db": "Plan, apply, remove and read the database stack",
     "ecs": "Plan, apply, remove and read the service stack",

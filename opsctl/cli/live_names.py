@@ -26,6 +26,8 @@ def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, 
     try:
         if parameter == "environment":
             return _environments(config)
+        if parameter == "secrets set name":
+            return _secrets(config)
         if parameter == "logs tail names":
             return _sources()
         if parameter == "rehearse name":
@@ -50,6 +52,14 @@ def _environments(config: Path) -> Names:
 
     overlays = document.read(config).data.get("environments")
     return [(name, "") for name in overlays] if isinstance(overlays, dict) else ()
+
+
+def _secrets(config: Path) -> Names:
+    from opsctl.config import document
+
+    data = document.read(config).data
+    sections = [data.get("secrets", {}).get("values", {}), data.get("ecs", {}).get("secrets", {})]
+    return [(name, reference) for section in sections for name, reference in section.items()]
 
 
 def _sources() -> Names:

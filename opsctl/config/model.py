@@ -370,3 +370,10 @@ class Config(Section):
     def system(self) -> str:
         """`name`, or `name-environment`: the prefix of every derived name and stack."""
         return f"{self.name}-{self.environment}" if self.environment else self.name
+
+    @property
+    def secret_references(self) -> dict[str, str]:
+        """Every reference to a secret, by its dotted key."""
+        references = {f"secrets.values.{name}": one for name, one in self.secrets.values.items()}
+        references |= {f"ecs.secrets.{name}": one for name, one in self.ecs.secrets.items()}
+        return references | ({"db.password": self.db.password} if self.db.password else {})

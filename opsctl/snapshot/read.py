@@ -22,6 +22,7 @@ from opsctl.snapshot import (
     parameters,
     releases,
     secret_versions,
+    secrets,
     service,
     stacks,
     subnets,
@@ -36,6 +37,7 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
@@ -105,6 +107,7 @@ class _Reading:
             "revisions": ((), self._revisions),
             "secret_versions": ((), self._secret_versions),
             "image_users": ((), self._image_users),
+            "secrets": ((), self._secrets),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -201,6 +204,9 @@ class _Reading:
 
     def _image_users(self) -> frozenset[str]:
         return image_users.read(self.clients.ecs)
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        return secrets.read(self.clients, self.names.secrets)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

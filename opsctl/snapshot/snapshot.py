@@ -13,6 +13,7 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
@@ -24,7 +25,7 @@ from opsctl.snapshot.tasks import Task
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener", "instances",
     "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups", "locks",
-    "releases", "revisions", "secret_versions", "image_users",
+    "releases", "revisions", "secret_versions", "image_users", "secrets",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -35,6 +36,7 @@ class Names:
     """What one system is called in AWS: all of it follows from the config.
 
     `image_parameter` names the newest image for the instances, unless the config names one itself.
+    `secrets` are references.
     """
 
     system: str
@@ -66,9 +68,7 @@ class Names:
             alarms=f"{config.system}-",
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
-            secrets=tuple(
-                dict.fromkeys([*config.ecs.secrets.values(), *config.secrets.values.values()])
-            ),
+            secrets=tuple(dict.fromkeys(config.secret_references.values())),
         )
 
 
@@ -151,6 +151,7 @@ class Snapshot:
     revisions: tuple[TaskDefinition, ...] = ()
     secret_versions: tuple[SecretVersion, ...] = ()
     image_users: frozenset[str] = frozenset()
+    secrets: tuple[Secret, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

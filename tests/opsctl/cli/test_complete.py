@@ -67,6 +67,12 @@ def test_the_environments_are_those_of_the_config_on_the_line(tmp_path: Path) ->
     assert offered("--env", "", environ={"OPSCTL_CONFIG": str(config)}) == ["staging", "production"]
 
 
+def test_the_secrets_are_those_of_the_config(tmp_path: Path) -> None:
+    config = tmp_path / "opsctl.yaml"
+    config.write_text("secrets: {values: {token: 'ssm:/a'}}\necs: {secrets: {API: 'ssm:/b'}}\n")
+    assert offered("--config", str(config), "secrets", "set", "") == ["token", "API"]
+
+
 @pytest.mark.parametrize("text", [None, "a: [", "\x00", "[" * 5000])
 def test_a_config_that_cannot_be_read_offers_nothing(tmp_path: Path, text: str | None) -> None:
     config = tmp_path / "opsctl.yaml"
