@@ -5,14 +5,16 @@ does not name, and may be told to `debug` by its name.
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from opsctl.aws.caller import Caller
-from opsctl.aws.faults import NotAws, fault
+from opsctl.aws.faults import NotAws, fault, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
 
@@ -152,6 +154,8 @@ class Clients:
                     read_timeout=60,
                 ),
             )
+        except (OSError, ValueError) as error:
+            raise unreadable(error) or error from error
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
 
@@ -208,6 +212,9 @@ def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: 
     """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
     try:
         answer = make(client, operation, parameters)
+    except OSError as error:
+        # Credentials that were to be renewed from a file or by a program.
+        raise unreadable(error) or error from error
     except (KeyError, AttributeError, UnicodeDecodeError) as error:
         # botocore's parsers looked for a part that every answer of AWS has.
         raise NotAws(client.meta.endpoint_url) from error
@@ -230,7 +237,9 @@ def connect(
     try:
         region = aws.region or _open(aws).region_name
     except BotoCoreError as error:
-        raise AwsError(str(error), hint="aws configure list-profiles") from error
+        refusal = translate(error)
+        assert refusal is not None  # every BotoCoreError has a sentence
+        raise refusal from error
     if region is None:
         raise AwsError(
             "no AWS Region is set",
@@ -255,6 +264,7 @@ def _open(aws: "Aws") -> "Session":
     # botocore knows the second name only; every other SDK, and our sandbox, the first too.
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
+    _ask_for_mfa_on_terminals_only(session)
     _parse_log_events_fast(session)
     if aws.assume_role:
         _assume(session, aws)
@@ -289,6 +299,29 @@ def _assume(session: "BotocoreSession", aws: "Aws") -> None:
 
     resolver = credentials.CredentialResolver([Role()])
     session.register_component("credential_provider", resolver)
+
+
+def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
+    """And share what an answer is worth with the aws CLI, so that one code lasts for an hour."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.utils import JSONFileCache
+
+    try:
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+    except BotoCoreError:
+        return  # a profile that is not there; the first call says so
+    ask = provider._prompter
+
+    def answer(prompt: str) -> str:
+        if not sys.stdin.isatty():
+            raise AwsError(
+                "the profile's role wants an MFA code, and there is no terminal to ask on",
+                hint="run it once on a terminal, and this one within the hour",
+            )
+        return str(ask(prompt))
+
+    provider._prompter = answer
+    provider.cache = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
 
 
 def _parse_log_events_fast(session: "BotocoreSession") -> None:
