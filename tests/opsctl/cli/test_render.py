@@ -55,3 +55,14 @@ def test_a_missing_caddyfile_template_is_one_sentence(
     assert main(["render", "caddyfile", "-c", str(tmp_path / "opsctl.yaml")]) == 2
 
     assert "Caddyfile_template` cannot be read" in capsys.readouterr().err
+
+
+def test_a_template_that_is_not_utf8_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "opsctl.yaml").write_bytes((ROOT / "opsctl.example.yaml").read_bytes())
+    (tmp_path / "Caddyfile_template").write_bytes(b"# one\n# caf\xe9\n")
+
+    assert main(["render", "caddyfile", "-c", str(tmp_path / "opsctl.yaml")]) == 2
+
+    assert "Caddyfile_template:2: the text is not UTF-8" in capsys.readouterr().err
