@@ -80,6 +80,7 @@ class Clients:
         *,
         account: str | None = None,
         caller: Caller | None = None,
+        role: str | None = None,
         patience: Patience | None = None,
         debug: Callable[[str], None] | None = None,
     ) -> None:
@@ -88,6 +89,7 @@ class Clients:
         self._open_session = open_session
         self._session = open_session()
         self._account = account
+        self._role = role
         self._patience = patience or Patience()
         self._debug = debug
         self._checked = account is None
@@ -145,7 +147,7 @@ class Clients:
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
         try:
             make: Any = session.client  # the stubs know names, not `str`
-            return make(
+            client = make(
                 service,
                 region_name=self.region,
                 config=Config(
@@ -154,6 +156,9 @@ class Clients:
                     read_timeout=60,
                 ),
             )
+            if service == "cloudformation" and self._role:
+                _give_role(client, self._role)
+            return client
         except (OSError, ValueError) as error:
             raise unreadable(error) or error from error
         finally:
@@ -208,6 +213,16 @@ def _calls_through(
     return CallsThrough
 
 
+def _give_role(cloudformation: Any, role: str) -> None:
+    """Have CloudFormation do its work with this role, in every operation that takes one."""
+
+    def add(params: dict[str, Any], model: Any, **_: object) -> None:
+        if "RoleARN" in model.input_shape.members:
+            params["RoleARN"] = role
+
+    cloudformation.meta.events.register("before-parameter-build.cloudformation.*", add)
+
+
 def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
     """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
     try:
@@ -251,6 +266,7 @@ def connect(
         region,
         account=aws.account,
         caller=caller,
+        role=aws.cloudformation_role,
         patience=patience,
         debug=debug,
     )

@@ -101,6 +101,9 @@ class Aws(Section):
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
     ) = None
     external_id: Text | None = None
+    cloudformation_role: (
+        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
+    ) = None
     permissions_boundary: (
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$")] | None
     ) = None

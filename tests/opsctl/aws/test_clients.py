@@ -1,6 +1,7 @@
 """A real server on loopback that answers as AWS does, as a proxy does, or not at all."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,12 +39,14 @@ class Server(BaseHTTPRequestHandler):
 
     script: list[tuple[int, str, str]] = []
     seen: list[str] = []
+    bodies: list[str] = []
     keys: list[str] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         operation = self.headers.get("X-Amz-Target", body).rpartition(".")[2]
         self.seen.append(operation)
+        self.bodies.append(body)
         self.keys.append(
             self.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
         )
@@ -78,6 +81,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         Server.script, Server.seen, Server.keys = [GOOD], [], []
+        Server.bodies = []
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         yield Server
@@ -255,3 +259,26 @@ def test_a_config_file_that_is_broken_is_one_sentence(
 ) -> None:
     refusal = refused(lambda: profile(tmp_path, monkeypatch, "garbage [[[\n"))
     assert "parse" in refusal.message and "AWS_CONFIG_FILE" in str(refusal.hint)
+
+
+def test_cloudformation_works_with_its_role_where_an_operation_takes_one(
+    server: type[Server],
+) -> None:
+    role = "arn:aws:iam::123456789012:role/stacks"
+    clients = aws.connect(Aws(cloudformation_role=role))
+    results = ("CreateChangeSet", "ContinueUpdateRollback", "DescribeStacks")
+    answer = "".join(f"<{name}Result/>" for name in results)
+    server.script = [(200, "text/xml", f"<x>{answer}</x>")]
+    clients.cloudformation.create_change_set(StackName="s", ChangeSetName="c")
+    clients.cloudformation.delete_stack(StackName="s")
+    clients.cloudformation.continue_update_rollback(StackName="s")
+    clients.cloudformation.cancel_update_stack(StackName="s")
+    clients.cloudformation.describe_stacks(StackName="s")
+    given = {
+        re.search(r"Action=(\w+)", body)[1]: "RoleARN=arn" in body  # type: ignore[index]
+        for body in server.bodies
+    }
+    assert given == {
+        "CreateChangeSet": True, "DeleteStack": True, "ContinueUpdateRollback": True,
+        "CancelUpdateStack": False, "DescribeStacks": False,
+    }  # fmt: skip
