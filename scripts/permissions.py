@@ -38,7 +38,7 @@ def text() -> str:
     }
     actions |= {action for call in own if (action := ours.action(call))} | set(ours.DOCKER)
     made = {
-        "calls": own,
+        "calls": {call: ours.action(call) for call in own},
         "templates": templates,
         "resources": {action: _resources(action) for action in sorted(actions)},
     }

@@ -29,6 +29,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "ecs StopTask": "deploy",
     "ecs UpdateContainerInstancesState": "operator",
     "ecs UpdateService": "deploy",
+    "elasticache CreateSnapshot": "operator",
     "s3 CreateBucket": "operator",
     "s3 PutObject": "operator",
     "s3 PutPublicAccessBlock": "operator",
