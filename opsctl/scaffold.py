@@ -19,7 +19,7 @@ _HEADER = """\
 # opsctl.yaml: every key, and what it does. Delete what you do not change: a file with `name` and
 # `network` alone describes a whole system; `opsctl config show` prints what it comes to."""
 _IGNORED = """\
-# Made by opsctl from Caddyfile_template, new at each release.
+# What a release makes from Caddyfile_template.
 /Caddyfile
 # Secrets and what was recorded of failures stay here.
 .secrets.yml

@@ -90,7 +90,7 @@ class _Scan:
 def _name(node: ast.expr) -> str:
     """The last word before the method: `clients.ecs.update_service` has `ecs`."""
     if isinstance(node, ast.Attribute):
-        return node.attr.removesuffix("_once")
+        return node.attr.removesuffix("_once").replace("_", "-")
     return node.id if isinstance(node, ast.Name) else ""
 
 

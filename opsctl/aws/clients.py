@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -21,6 +22,7 @@ from opsctl.errors import AwsError
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.session import Session as BotocoreSession
+    from mypy_boto3_acm.client import ACMClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_service_quotas.client import ServiceQuotasClient
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_sts.client import STSClient
 
@@ -56,6 +59,7 @@ class _Service(Generic[Client]):
 class Clients:
     """`patience` is for every call but those of `logs_once`."""
 
+    acm: "_Service[ACMClient]" = _Service("acm")
     autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
     cloudformation: "_Service[CloudFormationClient]" = _Service("cloudformation")
     cloudwatch: "_Service[CloudWatchClient]" = _Service("cloudwatch")
@@ -70,6 +74,7 @@ class Clients:
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
+    service_quotas: "_Service[ServiceQuotasClient]" = _Service("service-quotas")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -117,6 +122,13 @@ class Clients:
         with self._making:
             self._session = self._open_session()
             self._made.clear()
+
+    def credentials_end(self) -> datetime | None:
+        """When credentials end that botocore cannot renew; None for any others."""
+        credentials: Any = self._session.get_credentials()
+        method = getattr(credentials, "method", "")
+        end = getattr(credentials, "_expiry_time", None)
+        return end if method in ("env", "custom-process") and isinstance(end, datetime) else None
 
     def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
         """Make one call in our manner; what each client does with every operation."""

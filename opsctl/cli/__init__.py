@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
     "metrics": "Show metrics with sparklines; a gap is a gap",
+    "doctor": "Look for what would go wrong, and say what to do",
     "iam-policy": "Print the least IAM policy of an operator, a pipeline or a reader",
     "completion": "Print the completion script of a shell",
     "sandbox": "Run an AWS on this machine",

@@ -30,6 +30,8 @@ _AUDIENCES: Mapping[str, Audience] = {
     "ecs UpdateContainerInstancesState": "operator",
     "ecs UpdateService": "deploy",
     "elasticache CreateSnapshot": "operator",
+    # It asks what somebody may do, and tries nothing.
+    "iam SimulatePrincipalPolicy": "read",
     "s3 CreateBucket": "operator",
     "s3 PutObject": "operator",
     "s3 PutPublicAccessBlock": "operator",
@@ -37,7 +39,9 @@ _AUDIENCES: Mapping[str, Audience] = {
     "secretsmanager GetSecretValue": "operator",
     "secretsmanager PutSecretValue": "operator",
     "secretsmanager RestoreSecret": "operator",
-    "ssm PutParameter": "operator",
+    "ssm DeleteParameters": "deploy",
+    # Locks and releases; secrets are the operator's, which policy.py adds.
+    "ssm PutParameter": "deploy",
 }
 # What the Docker engine asks of the registry, with the token that opsctl gives it.
 DOCKER: Mapping[str, Audience] = {
@@ -50,7 +54,7 @@ DOCKER: Mapping[str, Audience] = {
     "ecr:UploadLayerPart": "deploy",
 }
 # boto3's word for a service -> IAM's, where it is another.
-_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 # S3's actions are named for what they act on. AWS asks nobody's permission for the last two:
 # the first is free for all, the second is a right of the role that is assumed.
 _ACTIONS = {

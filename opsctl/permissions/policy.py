@@ -44,6 +44,11 @@ class Grant:
     resources: tuple[str, ...] = ("*",)
     condition: str = ""
 
+    def conditions(self) -> list[tuple[str, list[str]]]:
+        """The keys of the condition, whatever its operator, and their values."""
+        tests = json.loads(self.condition) if self.condition else {}
+        return [pair for keys in tests.values() for pair in keys.items()]
+
 
 def policy(config: Config, audience: For) -> dict[str, Any]:
     """The policy document; statements of the same resources are one."""
@@ -77,10 +82,14 @@ def _own(config: Config, audience: Audience) -> Iterator[Grant]:
             continue
         if action.startswith("secretsmanager:") and not named["secretsmanager:secret"]:
             continue
+        if action.startswith("acm:") and not config.load_balancer.certificate:
+            continue
         resources = _resources(action, named)
+        if action == "iam:SimulatePrincipalPolicy":  # of the caller, whoever that is
+            resources = tuple(place.everywhere("iam", f"{kind}/*") for kind in ("role", "user"))
         if action == "ssm:PutParameter" and audience == "operator":
             resources += tuple(secrets(place, known, SSM))
-        yield Grant(*_of_cluster(action, named) or (action, resources))
+        yield _of_cluster(action, named) or Grant(action, resources)
     for action, least in calls.DOCKER.items():
         if least in allowed:
             yield Grant(action, _resources(action, named))
@@ -88,14 +97,12 @@ def _own(config: Config, audience: Audience) -> Iterator[Grant]:
         yield Grant("s3:GetObject", named["s3:object"])  # CloudFormation, with the caller's rights
 
 
-def _of_cluster(
-    action: str, named: Mapping[str, tuple[str, ...]]
-) -> tuple[str, tuple[str, ...], str] | None:
+def _of_cluster(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant | None:
     """A list of a cluster's tasks has no resource of its own, but a condition."""
     if action != "ecs:ListTasks":
         return None
     cluster = {"ArnEquals": {"ecs:cluster": list(named["ecs:cluster"])}}
-    return action, ("*",), json.dumps(cluster)
+    return Grant(action, condition=json.dumps(cluster))
 
 
 def _of_cloudformation(config: Config, types: Iterable[str]) -> Iterator[Grant]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from opsctl.config.model import Config
+from opsctl.snapshot.quotas import CODES
 from opsctl.snapshot.secrets import SECRETS_MANAGER, SSM, without_key
 
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
@@ -52,6 +53,7 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
             f"log-group:{name}{end}" for name in config.logs.groups.values() for end in ("", ":*")
         ],
         "logs:log-stream": [f"log-group:{name}:*" for name in config.logs.groups.values()],
+        "servicequotas:quota": [f"{service}/{code}" for service, code in CODES.values()],
         "sns:topic": [f"{system}-alarms"],
     }
     arns = {
@@ -113,7 +115,9 @@ def _elsewhere(config: Config, place: Place) -> dict[str, tuple[str, ...]]:
     if config.ecs.service_role.create:
         roles.append(f"role/{config.ecs.service_role.name}")
     profile = f"instance-profile/{config.compute.instance_profile_name}"
+    certificate = config.load_balancer.certificate
     return {
+        "acm:certificate": (certificate,) if certificate else (),
         "cloudwatch:dashboard": (place.everywhere("cloudwatch", f"dashboard/{system}"),),
         "iam:role": tuple(place.everywhere("iam", one) for one in roles),
         "iam:instance-profile": (place.everywhere("iam", profile),),

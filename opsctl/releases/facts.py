@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from opsctl.config.model import Config
+from opsctl.errors import OpsError
 from opsctl.releases import closing, difference
 from opsctl.releases.make import Build, Caddyfile
 from opsctl.snapshot.releases import Release
@@ -120,6 +121,22 @@ def begun(release: Release, now: Snapshot, *, operation: str = "") -> Release:
 
 def versions(now: Snapshot) -> dict[str, str]:
     return {one.reference: one.version for one in now.secret_versions}
+
+
+def require_secrets(config: Config, now: Snapshot) -> None:
+    """Raises OpsError when the tasks would not start: a secret that they read is not there."""
+    absent = {one.reference for one in now.secret_versions if not one.version}
+    lacking = [
+        (key, reference)
+        for key, reference in config.secret_references.items()
+        if reference in absent and not key.startswith("db.")  # the cache's own
+    ]
+    if lacking:
+        listed = "; ".join(f"`{key}` refers to {reference}" for key, reference in lacking)
+        raise OpsError(
+            f"no task would start: {listed}, which does not exist or has no value",
+            hint=f"opsctl secrets set {lacking[0][0]}",
+        )
 
 
 def late_secrets(now: Snapshot) -> tuple[str, ...]:

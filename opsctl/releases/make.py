@@ -170,7 +170,7 @@ def look_at_base(
     if not dockerfile.is_file():
         yield Base(known)  # which the build will say
         return
-    images = base.references(read_text(dockerfile), config.image.build_args)
+    images = base.references(caddyfile.read(dockerfile), config.image.build_args)
     try:
         engine = connect()
     except DockerError:

@@ -58,6 +58,11 @@ def of_template(template: str) -> tuple[Named, ...]:
     return tuple(named)
 
 
+def key(one: Named) -> str:
+    """The config key that sets the name; '' where none does."""
+    return _KEYS.get(one.logical_id, "")
+
+
 def require_possible(plan: Plan) -> None:
     """Raises OpsError for a replacement that CloudFormation refuses while it is under way.
 
