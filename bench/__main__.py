@@ -8,7 +8,10 @@ from pathlib import Path
 
 # The peers live in a virtual environment of their own: awscli pins botocore.
 PEERS = ["awscli==1.46.3", "awslogs==0.15.0", "setuptools<80"]
-MEASUREMENTS = ["start_up", "logs_tail", "stack_up", "service", "service_parts", "service_stalls"]
+MEASUREMENTS = [
+    *("start_up", "status", "logs_tail", "stack_up"),
+    *("service", "service_parts", "service_stalls"),
+]
 
 
 def peers() -> Path:

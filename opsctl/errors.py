@@ -17,14 +17,18 @@ from collections.abc import Sequence
 
 
 class OpsError(Exception):
-    """One sentence for the user and the exact next command."""
+    """One sentence for the user and the exact next command.
+
+    `cause` is the id of the cause that it names (docs/explain.md), where its class does not tell.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, cause: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.cause = cause
 
 
 class ConfigError(OpsError):
@@ -33,9 +37,14 @@ class ConfigError(OpsError):
     exit_code = 2
 
     def __init__(
-        self, message: str, *, hint: str | None = None, findings: Sequence[str] = ()
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        cause: str = "",
+        findings: Sequence[str] = (),
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, cause=cause)
         self.findings = tuple(findings)
 
 
@@ -49,9 +58,15 @@ class AwsError(OpsError):
     exit_code = 3
 
     def __init__(
-        self, message: str, *, hint: str | None = None, operation: str = "", code: str = ""
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        cause: str = "",
+        operation: str = "",
+        code: str = "",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, cause=cause)
         self.operation = operation
         self.code = code
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from opsctl.errors import Detached
+from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look, Snapshot
 
 R = TypeVar("R")
@@ -38,10 +39,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Answered with True or False. `name` must be typed when data would be lost."""
+    """Answered with True or False. `name` must be typed when data would be lost.
+
+    One that has an answer `unasked` takes that where nobody is there to be asked, and where
+    nobody answers for a while: what it is about does not wait.
+    """
 
     text: str
     name: str = ""
+    unasked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,23 @@ class Notice:
 
     text: str
     warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joining(Notice):
+    """Somebody else's operation runs, and is followed before anything of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken(Notice):
+    """Somebody else was quicker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A bad outcome. Answered with the same one, its reason and hint told by what was recorded."""
+
+    outcome: Outcome
 
 
 class Cancel(Exception):
@@ -75,9 +98,17 @@ def look_at(look: Look) -> Procedure[Snapshot]:
     return now
 
 
-def ask(text: str, *, name: str = "") -> Procedure[bool]:
-    answer = yield Question(text, name)
+def ask(text: str, *, name: str = "", unasked: bool | None = None) -> Procedure[bool]:
+    answer = yield Question(text, name, unasked)
     return bool(answer)
+
+
+def explained(outcome: Outcome) -> Procedure[Outcome]:
+    """The outcome with its cause, where whoever drives the procedure knows it."""
+    if outcome.good:
+        return outcome
+    answer = yield Failed(outcome)
+    return answer if isinstance(answer, Outcome) else outcome
 
 
 def follow(
@@ -86,10 +117,12 @@ def follow(
     subject: str,
     cancel: Callable[[], Procedure[None]] | None = None,
     act: Callable[[W, Snapshot], Iterable[object]] = lambda watch, now: (),
+    decide: Callable[[W, Snapshot], Procedure[None]] | None = None,
 ) -> Procedure[W]:
     """The one loop: look, tell what is new, until the watch is over.
 
-    `act` may help after each look. `cancel` undoes what goes on; it is followed all the same.
+    `act` may help after each look, `decide` may ask and end what goes on. `cancel` undoes it.
+    Whatever they do, it is followed to its end all the same.
     """
     pause, began = 0.0, None
     while True:
@@ -107,6 +140,8 @@ def follow(
         yield from acted
         if watch.over:
             return watch
+        if decide is not None:
+            yield from decide(watch, now)
         slowest = _SLOW if now.at - began < _QUICK_FOR else _SLOWEST
         pause = _QUICKEST if news or acted else min(max(pause, _QUICKEST) * _SLOWER, slowest)
 
@@ -146,9 +181,9 @@ class Driver(Iterator[object]):
             self.waiting = item
         return item
 
-    def answer(self, yes: bool) -> None:
-        """To the Question that was the last item."""
-        self._answer = yes
+    def answer(self, answer: object) -> None:
+        """To the Question, or the bad outcome, that was the last item."""
+        self._answer = answer
 
     def cancel(self) -> None:
         self._throw(Cancel())

@@ -2,12 +2,15 @@
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect
+from opsctl.aws.failed_calls import FailedCall, FailedCalls
 from opsctl.aws.faults import code, fault, message, transient, translate
 from opsctl.aws.patience import Patience
 
 __all__ = [
     "Caller",
     "Clients",
+    "FailedCall",
+    "FailedCalls",
     "Patience",
     "code",
     "connect",

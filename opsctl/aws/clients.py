@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from opsctl.aws.caller import Caller
+from opsctl.aws.failed_calls import READS, FailedCalls
 from opsctl.aws.faults import NotAws, fault, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from opsctl.config.model import Aws
 
 Client = TypeVar("Client")
-# The beginnings of operations that change nothing.
-_READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
 
 
 class _Service(Generic[Client]):
@@ -57,7 +56,7 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """`patience` is for every call but those of `logs_once`."""
+    """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed."""
 
     acm: "_Service[ACMClient]" = _Service("acm")
     autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
@@ -99,6 +98,7 @@ class Clients:
         self._debug = debug
         self._checked = account is None
         self._who = ""
+        self.failed = FailedCalls()
         # Neither making a client nor a cached_property is safe in several threads.
         self._making = threading.RLock()
         self._made: dict[tuple[str, bool], Any] = {}
@@ -135,9 +135,17 @@ class Clients:
         if self._debug is not None:
             # The operation's name only: parameters may hold what must not be printed.
             self._debug(f"{service} {operation}")
-        if not operation.startswith(_READS):
+        if not operation.startswith(READS):
             self.check_account()
-        return self._patience(call) if patient else call()
+        attempt = partial(self._attempt, service, operation, call)
+        return self._patience(attempt) if patient else attempt()
+
+    def _attempt(self, service: str, operation: str, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except Exception as error:
+            self.failed.add(service, operation, error)
+            raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:
         with self._making:
@@ -194,6 +202,7 @@ class Clients:
                 f"these credentials belong to account {account}, "
                 f"but `aws.account` in the config is {self._account}",
                 hint="choose the right credentials, for instance with AWS_PROFILE",
+                cause="wrong-account",
             )
         self._checked = True
 

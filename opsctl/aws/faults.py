@@ -41,7 +41,9 @@ class NotAws(AwsError):
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(
-            f"what answers at {endpoint} is not AWS (a proxy or a captive portal?)", hint=_NETWORK
+            f"what answers at {endpoint} is not AWS (a proxy or a captive portal?)",
+            hint=_NETWORK,
+            cause="not-aws",
         )
 
 
@@ -99,9 +101,12 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(
             "there are no AWS credentials",
             hint='set AWS_PROFILE, or try without an account: eval "$(opsctl sandbox env)"',
+            cause="credentials-refused",
         )
     if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
-        return AwsError("the SSO session has expired", hint="aws sso login")
+        return AwsError(
+            "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
+        )
     if isinstance(error, exceptions.ProfileNotFound):
         return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
@@ -109,7 +114,7 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
-        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK)
+        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None
@@ -137,6 +142,7 @@ def _nobody(endpoint: str) -> AwsError:
         f"nothing answers at {endpoint}",
         # A sandbox that was started again has another port; one that is not running says so.
         hint='eval "$(opsctl sandbox env)"' if local else "check the network and AWS_ENDPOINT_URL",
+        cause="network",
     )
 
 

@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
     "render": "Print what would be sent; needs no network",
     "db": "Plan, apply, remove and read the database stack",
     "ecs": "Plan, apply, remove and read the service stack",
+    "status": "Show the whole system on one screen, and what is wrong",
+    "why": "Rank the causes of what is wrong, with evidence and a command",
     "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
     "history": "Show the releases: who, when, what changed, how it ended",
     "rollback": "Bring back the last good release, or one that is named",
@@ -43,6 +45,7 @@ COMMANDS: Mapping[str, str] = {
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
+_USAGE = "usage"
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
@@ -146,16 +149,22 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
+    """Run the command; whatever ends it is recorded, if the command is."""
+    from opsctl.cli import recording
+
+    invocation.words = rest
+    ending = "interrupted"
     try:
-        return _run(invocation, rest)
+        code = _run(invocation, rest)
+        ending = "done" if code == 0 else "failed"
+        return code
     except OpsError as error:
-        if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
-            error.exit_code = 64  # 2 says there that something would change
-        invocation.console.error(error)
-        return error.exit_code
+        ending = "failed"
+        return _refused(invocation, error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        ending = "failed"
         if "botocore" not in sys.modules:
             raise
         from opsctl import aws
@@ -163,8 +172,25 @@ def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
         translated = aws.translate(error)
         if translated is None:
             raise
-        invocation.console.error(translated)
-        return translated.exit_code
+        return _refused(invocation, translated)
+    finally:
+        recording.end(invocation, ending)
+
+
+def _refused(invocation: "Invocation", error: OpsError) -> int:
+    """The exit code of an error that was told, with what shows its cause before it."""
+    from opsctl.cli import recording
+
+    if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
+        error.exit_code = 64  # 2 says there that something would change
+    # A command line that means nothing began nothing.
+    recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
+    if recorder is not None and not recorder.explained:
+        from opsctl.cli.screens import causes
+
+        causes.show_failure(invocation.console, recorder.causes())
+    invocation.console.error(error)
+    return error.exit_code
 
 
 def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
@@ -207,7 +233,7 @@ def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
     if context is not None and context.command.name == "plan":
         invocation.planning = True
     path = context.command_path if context is not None else f"opsctl {name}"
-    raise ConfigError(_lower(message), hint=f"{path} --help")
+    raise ConfigError(_lower(message), hint=f"{path} --help", cause=_USAGE)
 
 
 def _lower(sentence: str) -> str:

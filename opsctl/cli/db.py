@@ -88,5 +88,5 @@ def snapshots(context: typer.Context) -> int:
 
 @app.command()
 def status(context: typer.Context) -> int:
-    """Show the stack's state and outputs."""
-    return stack.status(opened(context), "db")
+    """Show the stack's state and outputs, and the cache."""
+    return stack.status(opened(context), "db", rows=("cache",))

@@ -113,4 +113,5 @@ def scale(
 @app.command()
 def status(context: typer.Context) -> int:
     """Show the state and outputs of the repository and the service."""
-    return stack.status(opened(context), "ecr", "ecs")
+    rows = ("service", "tasks", "targets", "instances", "release")
+    return stack.status(opened(context), "ecr", "ecs", rows=rows)

@@ -11,9 +11,10 @@ from opsctl.cli.screens.console import Console
 from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from opsctl.aws import Clients
+    from opsctl.aws import Clients, FailedCall
     from opsctl.config.load import Loaded
     from opsctl.config.model import Config
+    from opsctl.recorder import Recorder
     from opsctl.snapshot.read import Reader
 
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
@@ -49,6 +50,9 @@ class Invocation:
         self.overrides = tuple(overrides)
         self.why = why
         self.debug = debug
+        # The command line without its global options, and what records it while it runs.
+        self.words: Sequence[str] = ()
+        self.recorder: Recorder | None = None
         # Whether exit code 2 says that something would change, and so not that the config is bad.
         self.planning = False
         plain = plain or "NO_COLOR" in environ or environ.get("TERM") == "dumb"
@@ -133,6 +137,24 @@ class Invocation:
         from opsctl.snapshot.snapshot import Names
 
         return Reader(self.clients, Names.of(self.config))
+
+    @cached_property
+    def quick_reader(self) -> "Reader":
+        """For a look that nobody wants to wait for: what does not answer at once is named."""
+        from opsctl import aws
+        from opsctl.snapshot.read import Reader
+        from opsctl.snapshot.snapshot import Names
+
+        clients = aws.connect(
+            self.config.aws,
+            patience=aws.Patience(0),
+            debug=self.console.debug if self.debug else None,
+        )
+        return Reader(clients, Names.of(self.config), patient=False)
+
+    def failed_calls(self) -> "tuple[FailedCall, ...]":
+        """Since the last look; none when AWS was never called."""
+        return self.clients.failed.take() if "clients" in self.__dict__ else ()
 
     def _tell_silence(self, error: BaseException) -> None:
         from opsctl import aws

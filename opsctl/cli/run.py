@@ -6,10 +6,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from opsctl import aws
+from opsctl.cause.looks import EVERYTHING
+from opsctl.cli import recording
 from opsctl.cli.interrupt import Choice, ask
+from opsctl.cli.screens import causes
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
-from opsctl.procedure import Driver, Notice, Procedure, Question
+from opsctl.outcome import Outcome
+from opsctl.procedure import Driver, Failed, Notice, Procedure, Question
 
 if TYPE_CHECKING:
     from opsctl.cli.options import Invocation
@@ -23,6 +28,11 @@ class Answers:
     confirm: Sequence[str] = ()
 
     def to(self, question: Question, console: Console) -> bool:
+        if question.unasked is not None:
+            # `--yes` agrees to what was planned, and this was not.
+            if self.yes or not console.interactive:
+                return question.unasked
+            return console.confirm_soon(question.text, otherwise=question.unasked)
         if question.name:
             return console.confirm_name(question.text, question.name, confirmed=self.confirm)
         return console.confirm(question.text, yes=self.yes)
@@ -34,25 +44,40 @@ def run(
     *screens: Screen,
     answers: Answers | None = None,
 ) -> Any:
-    """The procedure's result. Whatever ends this, the procedure cleans up after itself."""
-    console = invocation.console
+    """The procedure's result. Whatever ends this, the procedure cleans up after itself.
+
+    What changes something (it has `answers`) is recorded, and explained when it fails.
+    """
+    if answers is not None:
+        recording.begin(invocation)
     driver = Driver(procedure, look=invocation.reader, sleep=time.sleep)
     with closing(driver):
         try:
-            while not _ended(driver, console, screens, answers or Answers()):
+            while not _ended(invocation, driver, screens, answers or Answers()):
                 pass
         finally:
             _pause(screens)
     return driver.result
 
 
-def _ended(driver: Driver, console: Console, screens: Sequence[Screen], answers: Answers) -> bool:
+def _ended(
+    invocation: "Invocation", driver: Driver, screens: Sequence[Screen], answers: Answers
+) -> bool:
     """Show items to the end, or until Ctrl-C was answered in a way that goes on."""
+    console, recorder = invocation.console, invocation.recorder
     try:
         for item in driver:
+            if recorder is not None:
+                recorder.take(item)
             if isinstance(item, Question):
                 _pause(screens)
-                driver.answer(answers.to(item, console))
+                answer = answers.to(item, console)
+                driver.answer(answer)
+                if recorder is not None:
+                    recorder.answered(item.text, answer)
+            elif isinstance(item, Failed):
+                _pause(screens)
+                driver.answer(_explained(invocation, item.outcome))
             elif isinstance(item, Notice):
                 (console.warn if item.warning else console.say)(console.hint(item.text))
             else:
@@ -74,6 +99,23 @@ def _ended(driver: Driver, console: Console, screens: Sequence[Screen], answers:
             console.warn(f"{subject}, and this continues in AWS: the same command joins it again")
         raise
     return True
+
+
+def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
+    """The outcome as `why` tells it of this command's own recording, its causes shown."""
+    recorder = invocation.recorder
+    if recorder is None:
+        return outcome
+    try:
+        with invocation.clients.briefly():
+            recorder.take(invocation.reader(EVERYTHING))
+    except Exception as error:
+        # What was seen so far has to do.
+        if aws.fault(error) is None:
+            raise
+    told = recorder.explain(outcome)
+    causes.show_failure(invocation.console, recorder.causes())
+    return told
 
 
 def _pause(screens: Sequence[Screen]) -> None:

@@ -1,5 +1,7 @@
 """What `db`, `ecs` and every other stack command share: a plan, a change, the status."""
 
+from collections.abc import Sequence
+
 from opsctl.cli.options import Invocation
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.instances import InstancesScreen
@@ -30,8 +32,8 @@ def change(
     return 0
 
 
-def status(invocation: Invocation, *kinds: Kind) -> int:
-    """The state and outputs of each stack, or that there is none."""
+def status(invocation: Invocation, *kinds: Kind, rows: Sequence[str] = ()) -> int:
+    """The state and outputs of each stack, or that there is none; these rows of `opsctl status`."""
     console, screen = invocation.console, StackScreen(invocation.console)
     now = invocation.reader(Look(frozenset({"stacks"}), kinds)).require("stacks")
     for kind in kinds:
@@ -41,4 +43,8 @@ def status(invocation: Invocation, *kinds: Kind) -> int:
             console.say(f"`{name}` does not exist")
         else:
             screen.show(state)
+    if rows and any(now.stack(kind) for kind in kinds) and not console.json:
+        from opsctl.cli import status as whole
+
+        whole.show_part(invocation, rows)
     return 0

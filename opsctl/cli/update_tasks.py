@@ -7,6 +7,7 @@ import typer
 
 from opsctl.cli.options import DryRun, Invocation, Yes, group, opened
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.board import BoardScreen
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.releases import SAME, ReleasesScreen
@@ -44,17 +45,23 @@ def update_tasks(
     ] = Strategy.ROLLING,
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
     timeout: Timeout = "20m",
+    no_early_stop: Annotated[
+        bool, typer.Option("--no-early-stop", help="Wait, even for what can only fail.")
+    ] = False,
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
     invocation, console = opened(context), opened(context).console
     if rebuild and (no_build or image is not None):
         raise ConfigError("--rebuild builds an image", hint="leave out --image and --no-build")
-    options = Options(image, no_build, rebuild, force, strategy, duration(timeout))
+    options = Options(
+        image, no_build, rebuild, force, strategy, duration(timeout), early_stop=not no_early_stop
+    )
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (
+        BoardScreen(console),
         ReleasesScreen(console),
         ImageScreen(console),
-        StackScreen(console),
+        StackScreen(console, tree=False),
         RolloutScreen(console),
     )
     if dry_run:

@@ -22,9 +22,12 @@ _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """`cause` is an id of docs/explain.md, where the finding is one of those."""
+
     path: Path
     text: str
     refuses: bool = True
+    cause: str = ""
 
 
 def check(config: Config) -> list[Finding]:
@@ -165,6 +168,7 @@ def _sizes(config: Config) -> Iterator[Finding]:
             ("ecs", "cpu" if kind.cpu < config.ecs.cpu else "memory"),
             f"no `{kind.name}` can hold a task of {config.ecs.cpu} CPU and "
             f"{config.ecs.memory} MiB: it has {kind.cpu} CPU and about {kind.memory} MiB",
+            cause="no-room",
         )
     else:
         yield from _room(config, kind)
@@ -185,6 +189,7 @@ def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
         yield Finding(
             ("ecs", "scaling" if ecs.scaling else "desired_count"),
             f"{arithmetic}; choose larger instances, more of them, fewer or smaller tasks",
+            cause="no-room",
         )
     elif tasks and fewest >= tasks and min(most, room) <= tasks:
         yield Finding(
@@ -192,6 +197,7 @@ def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:
             f"{arithmetic}, so no task can ever be replaced; choose "
             f"minimum_healthy_percent {100 * (tasks - 1) // tasks} or less, a larger "
             "maximum_percent and room for one more task",
+            cause="no-room",
         )
 
 

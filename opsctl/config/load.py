@@ -68,7 +68,8 @@ def link(
         _line(stack, finding.path, finding.text) for finding in checked if not finding.refuses
     )
     if refusals := {finding.path: finding.text for finding in checked if finding.refuses}:
-        raise _refused(stack, refusals, warnings)
+        causes = [finding.cause for finding in checked if finding.refuses]
+        raise _refused(stack, refusals, warnings, cause=causes[0])
     return Loaded(config, _origins(config, stack, derived), warnings)
 
 
@@ -131,7 +132,11 @@ def _names(data: Mapping[str, Any], refused: set[Path]) -> dict[Path, str]:
 
 
 def _refused(
-    stack: Sequence[Layer], errors: Mapping[Path, str], warnings: Sequence[str] = ()
+    stack: Sequence[Layer],
+    errors: Mapping[Path, str],
+    warnings: Sequence[str] = (),
+    *,
+    cause: str = "",
 ) -> ConfigError:
     """Warnings are told, too, and counted apart."""
     lines = sorted((_line(stack, path, text) for path, text in errors.items()), key=_file_order)
@@ -140,6 +145,7 @@ def _refused(
         f"the config has {count}",
         hint="fix it, then run: opsctl config check; every key and what it allows: "
         "opsctl config schema",
+        cause=cause,
         findings=[*lines, *(f"warning: {warning}" for warning in warnings)],
     )
 

@@ -189,6 +189,8 @@ def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
     ignore = directory / ".dockerignore"
     lines = ignore.read_text().splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    # What opsctl itself leaves there decides no image: a recording would be a reason to build.
+    patterns.append(".opsctl")
     return tuple(sorted(exclude_paths(str(directory), patterns, dockerfile=dockerfile)))
 
 

@@ -86,6 +86,7 @@ def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
         raise DockerError(
             f"`{holder.name}` holds no image `{wanted.version}`",
             hint="the images of earlier releases: opsctl history",
+            cause="image-not-found",
         )
     return Held(holder, found)
 

@@ -26,6 +26,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "ecr BatchDeleteImage": "deploy",
     # Gives the right to pull and push whatever else is allowed there.
     "ecr GetAuthorizationToken": "deploy",
+    "ecs StopServiceDeployment": "deploy",
     "ecs StopTask": "deploy",
     "ecs UpdateContainerInstancesState": "operator",
     "ecs UpdateService": "deploy",

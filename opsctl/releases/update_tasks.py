@@ -16,7 +16,7 @@ from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import prune, registry, revision
 from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, look_at
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
 from opsctl.releases import closing, difference, facts, make
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.make import Build, Caddyfile, Connect, Promotion, ReleaseImage
@@ -50,6 +50,7 @@ class Options:
     strategy: Strategy = Strategy.ROLLING
     timeout: timedelta = timedelta(minutes=20)
     back_to: releases.Release | None = None
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Release:
             try:
                 released = self._record.kept(self._release())
                 outcome = yield from lock.watched(released, self._renew)
+                outcome = yield from explained(outcome)
             except Detached as left:
                 outcome = Outcome("detached", left.message, left.hint)
             seconds = round(self._now() - began, 1)
@@ -175,7 +177,7 @@ class Release:
                     )
                 )
             except Busy as overtaken:
-                yield Notice(f"{overtaken.message}, who was quicker; looking again")
+                yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
         """After the answer and before the change. Raises Busy when somebody has the lock."""
@@ -347,6 +349,7 @@ class Release:
             if own and topics & {"environment", "stack"}
             else "",
             renew=own and "secrets" in topics,
+            early_stop=options.early_stop,
         )
 
     def _prune(self) -> Procedure[None]:

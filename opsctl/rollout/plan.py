@@ -29,6 +29,7 @@ class Order:
 
     `template` is the ecs stack's, when the task definition must change with it. `renew` starts new
     tasks of the same task definition, because it refers to something that changed: a secret.
+    `early_stop` ends a roll that can only fail.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Order:
     force: bool = False
     template: str = ""
     renew: bool = False
+    early_stop: bool = True
 
 
 @dataclass(frozen=True, slots=True)

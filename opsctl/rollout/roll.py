@@ -13,6 +13,7 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
 from opsctl.rollout import reach, room, stop
+from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, Watch, Wave
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-_BEFORE = LOOK | Look(frozenset({"instances"}), ())
+# Service and stack in one look: what was changed by hand is seen in no other way.
+_BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 # A rollout may change these and nothing else; anything more is the work of `ecs up`.
 _OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
@@ -96,10 +98,13 @@ def roll(
         if isinstance(change, Outcome):
             return change
         if change is not None:
-            both = yield from _follow_stack(clients, change, act)
+            early = _early(clients, config, order, change.watch, change.operation)
+            both = yield from _follow_stack(clients, change, act, early)
             watch = both.watch
             if both.late or not _is_good(both):
                 return (yield from _failed(both))
+            if early is not None and early.done:
+                return (yield from early.put_right(state, sleep))
     elif plan.way == "follow":
         watch = yield from _begin(order)
     if watch is None:
@@ -108,7 +113,18 @@ def roll(
             return _DECLINED
         watch = yield from _begin(order, begin, forced=True)
         _force(clients, config, state, plan)
-    return (yield from _verify(watch, act, sleep))
+    early = _early(clients, config, order, watch)
+    return (yield from _verify(watch, act, sleep, early))
+
+
+def _early(
+    clients: "Clients",
+    config: Config,
+    order: Order,
+    watch: Watch,
+    operation: Operation | None = None,
+) -> EarlyStop | None:
+    return EarlyStop(clients, config, watch.last, operation) if order.early_stop else None
 
 
 def _change(
@@ -172,7 +188,7 @@ def _begin(
     order: Order, begin: Begin | None = None, change_set: str = "", *, forced: bool = False
 ) -> Procedure[Watch]:
     """The last look before the change: what is there now is no news."""
-    now = yield from look_at(LOOK)
+    now = yield from look_at(_BEFORE)
     if begin is not None:
         yield from begin(now, change_set)
     goal = Goal.from_now(order.image, now, forced=forced)
@@ -183,6 +199,7 @@ def _follow_stack(
     clients: "Clients",
     both: StackRoll,
     act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    early: EarlyStop | None = None,
 ) -> Procedure[StackRoll]:
     undo = joining.Undo(clients, both.operation)
     both = yield from follow(
@@ -190,6 +207,7 @@ def _follow_stack(
         subject=f"`{both.operation.stack}` is being changed",
         cancel=undo,
         act=lambda both, now: act(both.watch, now),
+        decide=(lambda both, now: early(both.watch.goal, now)) if early else None,
     )
     return replace(both, operation=replace(both.operation, cancelled=undo.done))
 
@@ -224,9 +242,17 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
 
 
 def _verify(
-    watch: Watch, act: Callable[[Watch, Snapshot], Iterable[Wave]], sleep: Sleep
+    watch: Watch,
+    act: Callable[[Watch, Snapshot], Iterable[Wave]],
+    sleep: Sleep,
+    early: EarlyStop | None = None,
 ) -> Procedure[Outcome]:
-    watch = yield from follow(watch, subject="the tasks are being rolled", act=act)
+    watch = yield from follow(
+        watch,
+        subject="the tasks are being rolled",
+        act=act,
+        decide=(lambda watch, now: early(watch.goal, now)) if early else None,
+    )
     outcome = watch.outcome
     assert outcome is not None
     if outcome.kind != "deployed":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, follow, look_at
+from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
@@ -56,7 +56,7 @@ def roll_instances(
         try:
             return (yield from _roll(clients, config, everything, agreed))
         except Busy as overtaken:
-            yield Notice(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
 
 
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
@@ -167,5 +167,6 @@ def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) ->
                 }
             ]
         )
+    outcome = yield from explained(outcome)
     yield StackResult(state.name, outcome)
     return outcome

@@ -269,15 +269,20 @@ def require(forecast: Forecast, need: Requirement, now: Snapshot) -> None:
     if forecast.can_roll:
         return
     if forecast.lack == "instances":
-        why = "none has joined the cluster"
+        why, cause = "none has joined the cluster", "instance-never-joined"
         if now.instances:
+            cause = "agent-disconnected"
             why = f"{len(now.instances)} are registered, none of them ACTIVE with a connected agent"
         raise OpsError(
-            f"cannot start: no instance takes tasks: {why}", hint="opsctl logs tail ecs agent"
+            f"cannot start: no instance takes tasks: {why}",
+            hint="opsctl logs tail ecs agent --since 1h --no-follow",
+            cause=cause,
         )
     started = sum(forecast.waves)
     what = f"only {started} of {need.desired} tasks fit" if started else "not one task fits"
     choices = "; ".join(forecast.choices) or "a larger `compute.instance_type`"
     raise OpsError(
-        f"cannot start: {what} (not enough {forecast.lack})", hint=f"choose one: {choices}"
+        f"cannot start: {what} (not enough {forecast.lack})",
+        hint=f"choose one: {choices}",
+        cause="no-room",
     )

@@ -40,7 +40,7 @@ class Identity:
 
 def read(clients: "Clients") -> Identity:
     described = clients.sts.get_caller_identity()
-    date = described["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    date = described.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     return Identity(
         described["Account"],
         described["Arn"],

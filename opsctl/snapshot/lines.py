@@ -1,29 +1,61 @@
-"""The last lines that a task wrote, from the log streams that its task definition names."""
+"""What tasks wrote lately, from the log streams that their task definition names."""
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from opsctl.snapshot.task_definitions import TaskDefinition
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 LINES = 5
+_ERRORS = 40  # events of the service's own error log
+# A terminal's colours, which programs write although nobody sees them.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def last(
-    logs: "CloudWatchLogsClient", definition: TaskDefinition, task: str, *, limit: int = LINES
+    logs: "CloudWatchLogsClient",
+    definition: TaskDefinition,
+    task: str,
+    *,
+    first: Sequence[str] = (),
+    since: "datetime | None" = None,
+    limit: int = LINES,
 ) -> tuple[str, ...]:
-    """Up to `limit` lines, oldest first; none when the task wrote nothing that is there yet."""
-    for stream in definition.logs:
+    """Up to `limit` lines, oldest first; none when the task wrote nothing that is there yet.
+
+    They are of one container: of those named in `first` if one wrote, else of any other.
+    """
+    for stream in sorted(definition.logs, key=lambda one: one.container not in first):
         try:
             events = logs.get_log_events(
                 logGroupName=stream.group,
                 logStreamName=stream.name(task),
                 startFromHead=False,
                 limit=limit,
+                **({"startTime": int(since.timestamp() * 1000)} if since else {}),  # type: ignore[arg-type]  # one optional key
             )["events"]
         except logs.exceptions.ResourceNotFoundException:
             continue
         if events:
-            return tuple(event.get("message", "").strip() for event in events)
+            return tuple(_COLOURS.sub("", event.get("message", "")).strip() for event in events)
     return ()
+
+
+def errors(
+    logs: "CloudWatchLogsClient", group: str, now: "datetime", over: "timedelta"
+) -> tuple[str, ...]:
+    """What the service logged in this time, as far as one page holds it."""
+    try:
+        events = logs.filter_log_events(
+            logGroupName=group,
+            startTime=int((now - over).timestamp() * 1000),
+            limit=_ERRORS,
+        )["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return ()
+    return tuple(event.get("message", "").strip() for event in events)

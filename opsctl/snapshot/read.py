@@ -5,7 +5,7 @@ chain of calls that need each other.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,24 @@ from opsctl.errors import AwsError
 from opsctl.snapshot import (
     alarms,
     cache,
+    cache_use,
+    identity,
     image_users,
     instances,
     lines,
     locks,
+    log_groups,
+    machine_images,
     parameters,
+    registry_images,
     releases,
     secret_versions,
     secrets,
+    security_groups,
     service,
+    service_deployments,
     stacks,
+    start_logs,
     subnets,
     taken,
     targets,
@@ -33,17 +41,24 @@ from opsctl.snapshot import (
 )
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Backup, Cache
+from opsctl.snapshot.cache_use import CacheUse
+from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.log_groups import LogGroup
+from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.secrets import Secret
+from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Service
+from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
-from opsctl.snapshot.targets import Listener, Target
+from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
 from opsctl.snapshot.together import run, together
@@ -51,7 +66,15 @@ from opsctl.snapshot.together import run, together
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-_LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read
+_LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read in one look
+_RECENT_OF = 3  # the running tasks, newest first, whose last lines are read
+_RECENT_LINES = 30
+# The outputs that name the groups between the instances and the cache.
+_SECURITY_GROUPS: tuple[tuple[Kind, str], ...] = (
+    ("db", "SecurityGroup"),
+    ("ecs", "InstanceSecurityGroup"),
+)
+_RECENT = timedelta(minutes=15)
 _TRIES = 10  # looks at a task's log stream, before it is taken to have written nothing
 
 
@@ -113,13 +136,28 @@ class _Reading:
             "targets": (("service",), self._targets),
             "listener": (("service",), self._listener),
             "lines": (("tasks", "task_definitions"), self._last_lines),
+            **self._for_causes(),
         }
-        needed = set(look.parts)
-        for part in reversed(self.reads):
-            if part in needed:
-                needed.update(self.reads[part][0])
+        needed = _with_needs(self.reads, look.parts)
         self.futures: dict[Part, Future[Any]] = {
             part: Future() for part in self.reads if part in needed
+        }
+
+    def _for_causes(self) -> Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]]:
+        """What tells why, rather than what."""
+        return {
+            "identity": ((), self._identity),
+            "service_deployments": ((), self._service_deployments),
+            "app_errors": ((), self._app_errors),
+            "cache_use": (("cache",), self._cache_use),
+            "failures": (("stacks",), self._failures),
+            "security_groups": (("stacks",), self._security_groups),
+            "target_groups": (("service",), self._target_groups),
+            "start_logs": (("group", "instances"), self._start_logs),
+            "machine_images": (("instances",), self._machine_images),
+            "registry_images": (("task_definitions",), self._registry_images),
+            "log_groups": (("task_definitions",), self._log_groups),
+            "recent_lines": (("tasks", "task_definitions"), self._recent_lines),
         }
 
     def run(self) -> Snapshot:
@@ -135,7 +173,10 @@ class _Reading:
                 if fault is None or (self.reader.patient and fault != "refused"):
                     raise
                 unread.append(_unread(part, error))
-        return Snapshot(at, self.names, self.look, **values, unread=tuple(unread))
+        failed = self.clients.failed.take()
+        return Snapshot(
+            at, self.names, self.look, **values, failed_calls=failed, unread=tuple(unread)
+        )
 
     def _read(self, part: Part) -> None:
         needs, read = self.reads[part]
@@ -214,6 +255,9 @@ class _Reading:
     def _group(self, states: Mapping[Kind, StackState]) -> Group | None:
         ecs = states.get("ecs")
         name = ecs.outputs.get("AutoScalingGroupName", "") if ecs else ""
+        if ecs is not None and not name:
+            # While it is created, and after it was rolled back, it has no outputs.
+            name = stacks.physical_id(self.clients.cloudformation, ecs.id, "AutoScalingGroup")
         return instances.group(self.clients.autoscaling, name) if name else None
 
     def _task_definitions(
@@ -244,18 +288,101 @@ class _Reading:
         """Kept once there are some: a stopped task writes no more, but its lines come late."""
         by_arn = {one.arn: one for one in definitions}
         known, tries = self.reader.lines, self.reader.tries
-        new = [one for one in _ended(tasks) if one.id not in known and tries[one.id] < _TRIES]
+        new = [
+            task
+            for task in _ended(tasks)
+            if task.id not in known and tries[task.id] < _TRIES and task.task_definition in by_arn
+        ][:_LINES_OF]
         tries.update(task.id for task in new)
         last = partial(lines.last, self.clients.logs)
-        read = together([partial(last, by_arn[one.task_definition], one.id) for one in new])
+        read = together(
+            [partial(last, by_arn[one.task_definition], one.id, first=one.culprits) for one in new]
+        )
         known.update({task.id: written for task, written in zip(new, read, strict=True) if written})
         return dict(known)
 
+    def _recent_lines(
+        self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        by_arn = {one.arn: one for one in definitions}
+        running = [task for task in tasks if task.running and task.task_definition in by_arn]
+        chosen = sorted(running, key=_started_at, reverse=True)[:_RECENT_OF]
+        since = self.reader.now() - _RECENT
+        last = partial(lines.last, self.clients.logs, limit=_RECENT_LINES, since=since)
+        read = together([partial(last, by_arn[one.task_definition], one.id) for one in chosen])
+        return {task.id: written for task, written in zip(chosen, read, strict=True) if written}
+
+    def _app_errors(self) -> tuple[str, ...]:
+        group = self.names.log_groups.get("app", "")
+        now = self.reader.now()
+        return lines.errors(self.clients.logs, group, now, _RECENT) if group else ()
+
+    def _identity(self) -> Identity:
+        return identity.read(self.clients)
+
+    def _service_deployments(self) -> tuple[ServiceDeployment, ...]:
+        return service_deployments.read(self.clients.ecs, self.names.cluster, self.names.service)
+
+    def _cache_use(self, cache: Cache | None) -> CacheUse | None:
+        if cache is None or not cache.nodes:
+            return None
+        return cache_use.read(self.clients.cloudwatch, cache.nodes[0].id, self.reader.now())
+
+    def _failures(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
+        read = partial(stacks.failures, self.clients.cloudformation)
+        troubled = [state.id for state in states.values() if state.troubled]
+        return tuple(chain(*together([partial(read, id) for id in troubled])))
+
+    def _security_groups(self, states: Mapping[Kind, StackState]) -> tuple[SecurityGroup, ...]:
+        ids = [
+            states[kind].outputs.get(output, "")
+            for kind, output in _SECURITY_GROUPS
+            if kind in states
+        ]
+        return security_groups.read(self.clients.ec2, ids)
+
+    def _target_groups(self, service: Service | None) -> tuple[TargetGroup, ...]:
+        return targets.groups(self.clients.elbv2, service.target_groups if service else ())
+
+    def _start_logs(
+        self, group: Group | None, joined: tuple[ContainerInstance, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        return start_logs.read(self.clients.ec2, start_logs.absent(group, joined))
+
+    def _machine_images(self, joined: tuple[ContainerInstance, ...]) -> tuple[MachineImage, ...]:
+        return machine_images.read(self.clients.ec2, (one.image for one in joined))
+
+    def _registry_images(
+        self, definitions: tuple[TaskDefinition, ...]
+    ) -> tuple[RegistryImage, ...]:
+        references = (image for one in definitions for image in one.images)
+        return registry_images.read(self.clients.ecr, references)
+
+    def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
+        names = (stream.group for one in definitions for stream in one.logs)
+        return log_groups.read(self.clients.logs, names)
+
+
+def _with_needs(
+    reads: Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]], parts: Iterable[Part]
+) -> set[Part]:
+    needed, waiting = set[Part](), list(parts)
+    while waiting:
+        part = waiting.pop()
+        if part not in needed:
+            needed.add(part)
+            waiting += reads[part][0]
+    return needed
+
 
 def _ended(tasks: Iterable[Task]) -> list[Task]:
-    """The newest tasks that ended by themselves, and so may have written why."""
-    ran = sorted((task for task in tasks if task.exited), key=_stopped_at, reverse=True)
-    return ran[:_LINES_OF]
+    """The tasks that failed after they had run, newest first: each may have written why."""
+    ran = (task for task in tasks if task.exited or (task.failed and task.started))
+    return sorted(ran, key=_stopped_at, reverse=True)
+
+
+def _started_at(task: Task) -> float:
+    return task.started.timestamp() if task.started else 0.0
 
 
 def _stopped_at(task: Task) -> float:

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from opsctl.snapshot.redact import redacted
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Names, Snapshot
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,6 +19,13 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
 def from_json(value: dict[str, Any]) -> Snapshot:
     """Raises ValueError for what is not a snapshot. Unknown fields of a newer opsctl are left."""
     return _adapter().validate_python(value)
+
+
+def names(value: dict[str, Any]) -> Names:
+    """Raises ValueError for anything else."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Names).validate_python(value)
 
 
 @cache

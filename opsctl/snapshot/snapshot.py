@@ -5,27 +5,39 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Self
 
+from opsctl.aws import FailedCall
 from opsctl.config.model import Config
+from opsctl.config.sources import NAMES as SOURCES
 from opsctl.errors import AwsError
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.cache import Backup, Cache
+from opsctl.snapshot.cache_use import CacheUse
+from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.log_groups import LogGroup
+from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.secrets import Secret
+from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Deployment, Service
+from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
-from opsctl.snapshot.targets import Listener, Target
+from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task
 
 Part = Literal[
-    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener", "instances",
-    "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups", "locks",
-    "releases", "revisions", "secret_versions", "image_users", "secrets",
+    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
+    "identity", "security_groups", "registry_images", "log_groups", "start_logs", "cache_use",
+    "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
+    "machine_images",
+    "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
+    "locks", "releases", "revisions", "secret_versions", "image_users", "secrets",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -36,7 +48,8 @@ class Names:
     """What one system is called in AWS: all of it follows from the config.
 
     `image_parameter` names the newest image for the instances, unless the config names one itself.
-    `secrets` are references.
+    `secrets` are references; `log_groups` are by source. `region` and `account` are the config's,
+    '' where it names none. `scales` tells that the count of tasks moves by itself.
     """
 
     system: str
@@ -51,6 +64,10 @@ class Names:
     subnets: tuple[str, ...] = ()
     image_parameter: str = ""
     secrets: tuple[str, ...] = ()
+    log_groups: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""
+    account: str = ""
+    scales: bool = False
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -69,6 +86,10 @@ class Names:
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
             secrets=tuple(dict.fromkeys(config.secret_references.values())),
+            log_groups={source: config.logs.group(source) for source in SOURCES},
+            region=config.aws.region or "",
+            account=config.aws.account or "",
+            scales=config.ecs.scaling is not None,
         )
 
 
@@ -121,8 +142,11 @@ class Unread:
 class Snapshot:
     """What was looked at. A part that is not in `look` is empty, and says nothing.
 
-    `events` are those newer than the look asked for, oldest first. `lines` holds the last lines
-    of stopped tasks that ended by themselves, by task id, oldest line first. `locks` holds the
+    `events` are those newer than the look asked for, oldest first. `failures` are events of stacks
+    whose last operation failed, or fails just now. `lines` holds the last lines of stopped tasks
+    that ended by themselves, `recent_lines` those of running tasks, by task id, oldest line first;
+    `app_errors` what the service logged as errors lately; `start_logs` the consoles of instances
+    that have not joined, by id. `failed_calls` are those since the look before. `locks` holds the
     newest of each stack, closed or not; `releases` are oldest first, `revisions` newest first.
     `image_users` are the images that anything in the account's ECS names.
     """
@@ -145,6 +169,19 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
+    identity: Identity | None = None
+    security_groups: tuple[SecurityGroup, ...] = ()
+    registry_images: tuple[RegistryImage, ...] = ()
+    log_groups: tuple[LogGroup, ...] = ()
+    start_logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cache_use: CacheUse | None = None
+    service_deployments: tuple[ServiceDeployment, ...] = ()
+    target_groups: tuple[TargetGroup, ...] = ()
+    recent_lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    app_errors: tuple[str, ...] = ()
+    failures: tuple[StackEvent, ...] = ()
+    machine_images: tuple[MachineImage, ...] = ()
+    failed_calls: tuple[FailedCall, ...] = ()
     backups: tuple[Backup, ...] = ()
     locks: Mapping[Kind, Lock] = field(default_factory=dict)
     releases: tuple[Release, ...] = ()
@@ -170,6 +207,13 @@ class Snapshot:
         """One output of a stack; '' where it is not there."""
         state = self.stack(kind)
         return state.outputs.get(name, "") if state else ""
+
+    def unread_part(self, part: Part) -> Unread | None:
+        return next((one for one in self.unread if one.part == part), None)
+
+    def holds(self, *parts: Part) -> bool:
+        """Whether all of these were looked at, and answered."""
+        return all(part in self.look.parts and not self.unread_part(part) for part in parts)
 
     @property
     def primary(self) -> Deployment | None:

@@ -47,6 +47,11 @@ class StackState:
         return self.resolved.get(parameter) or self.parameters.get(parameter, "")
 
     @property
+    def troubled(self) -> bool:
+        """Whether its last operation failed, or one runs that may be failing."""
+        return self.in_progress or "ROLLBACK" in self.status or self.status.endswith("_FAILED")
+
+    @property
     def ours(self) -> bool:
         return "opsctl:name" in self.tags
 
@@ -126,6 +131,18 @@ def events(
         paging = {"NextToken": page["NextToken"]}
 
 
+def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
+    """What failed in the operation that runs or ran last, oldest first; none for a stack that has
+    gone meanwhile.
+    """
+    try:
+        return tuple(one for one in events(cloudformation, stack, None) if one.failed)
+    except cloudformation.exceptions.ClientError as error:
+        if missing(error):
+            return ()
+        raise
+
+
 def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:
     """The id after which events belong to the next operation; None when there is no stack."""
     try:
@@ -156,6 +173,19 @@ def template(cloudformation: "CloudFormationClient", stack: str) -> str:
     """The template that the stack was last changed with, as it was sent."""
     # botocore gives a JSON template as a dict; ours are YAML.
     return str(cloudformation.get_template(StackName=stack)["TemplateBody"])
+
+
+def physical_id(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> str:
+    """What a resource is called in its own service; '' while, or where, it is not there."""
+    try:
+        described = cloudformation.describe_stack_resource(
+            StackName=stack, LogicalResourceId=logical_id
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if missing(error):
+            return ""
+        raise
+    return described["StackResourceDetail"].get("PhysicalResourceId", "")
 
 
 def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What the Network Load Balancer says of its targets, and where it listens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,21 @@ class Target:
     def in_words(self) -> str:
         """`unhealthy (Target.Timeout)`"""
         return f"{self.state} ({self.reason})" if self.reason else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """How targets are checked: `check_port` is a number or `traffic-port`, `path` for HTTP only."""
+
+    arn: str
+    protocol: str = ""
+    check_protocol: str = ""
+    check_port: str = ""
+    path: str = ""
+    codes: str = ""
+    interval: int = 0
+    healthy_threshold: int = 0
+    security_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,38 @@ def protected(elbv2: "ElasticLoadBalancingv2Client", load_balancer: str) -> bool
     described = elbv2.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)
     attributes = {one.get("Key"): one.get("Value") for one in described["Attributes"]}
     return attributes.get("deletion_protection.enabled") == "true"
+
+
+def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[TargetGroup, ...]:
+    """Each with the security groups of its load balancer."""
+    if not arns:
+        return ()
+    described = elbv2.describe_target_groups(TargetGroupArns=list(arns))["TargetGroups"]
+    balancers = sorted({one for group in described for one in group.get("LoadBalancerArns", ())})
+    admitted: dict[str, tuple[str, ...]] = {}
+    if balancers:
+        answer = elbv2.describe_load_balancers(LoadBalancerArns=balancers)["LoadBalancers"]
+        admitted = {
+            one.get("LoadBalancerArn", ""): tuple(one.get("SecurityGroups", ())) for one in answer
+        }
+    return tuple(
+        TargetGroup(
+            arn=group.get("TargetGroupArn", ""),
+            protocol=group.get("Protocol", ""),
+            check_protocol=group.get("HealthCheckProtocol", ""),
+            check_port=group.get("HealthCheckPort", ""),
+            path=group.get("HealthCheckPath", ""),
+            codes=group.get("Matcher", {}).get("HttpCode", ""),
+            interval=group.get("HealthCheckIntervalSeconds", 0),
+            healthy_threshold=group.get("HealthyThresholdCount", 0),
+            security_groups=tuple(
+                one
+                for balancer in group.get("LoadBalancerArns", ())
+                for one in admitted.get(balancer, ())
+            ),
+        )
+        for group in described
+    )
 
 
 def listener(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> Listener | None:

@@ -19,13 +19,14 @@ _HEALTH_CHECKS = "Task failed ELB health checks"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`exit_code` is None while it runs, or when it never did."""
+    """`exit_code` is None while it runs, or when it never did. `ports` are those of its host."""
 
     name: str
     exit_code: int | None = None
     reason: str = ""
     health: str = ""
     digest: str = ""
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ class Task:
         """Of the first container that ended badly, else of the first that ended."""
         codes = [one.exit_code for one in self.containers if one.exit_code is not None]
         return next((code for code in codes if code), codes[0] if codes else None)
+
+    @property
+    def culprits(self) -> tuple[str, ...]:
+        """The containers that ended badly, or for a reason: theirs are the lines to read."""
+        return tuple(one.name for one in self.containers if one.exit_code or one.reason)
 
     @property
     def why(self) -> str:
@@ -140,6 +146,11 @@ def _task(task: "TaskTypeDef") -> Task:
                 reason=container.get("reason", ""),
                 health=container.get("healthStatus", ""),
                 digest=container.get("imageDigest", ""),
+                ports=tuple(
+                    binding["hostPort"]
+                    for binding in container.get("networkBindings", ())
+                    if binding.get("hostPort")
+                ),
             )
             for container in task.get("containers", ())
         ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, look_at
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look
@@ -67,9 +67,10 @@ def up(
         except Busy as overtaken:
             if not left:
                 raise
-            yield Notice(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
         else:
             break
+    outcome = yield from explained(outcome)
     yield StackResult(stack.name, outcome)
     return outcome
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 from opsctl import aws
 from opsctl.errors import Busy
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, follow, look_at
+from opsctl.procedure import Joining, Notice, Procedure, explained, follow, look_at
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look, Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -65,9 +65,10 @@ def free(
             states.require_ours(state)
         if state is not None and state.in_progress:
             by = f" ({held.in_words})" if held is not None and held.held(now.at) else ""
-            yield Notice(f"`{state.name}` is {state.status}{by}: joining what is running")
+            yield Joining(f"`{state.name}` is {state.status}{by}: joining what is running")
             outcome = yield from (join or _join)(clients, state)
             if good:
+                outcome = yield from explained(outcome)
                 outcome.require()
             continue
         if (yield from _unlocked(clients, kind, held, now)):

@@ -83,6 +83,7 @@ def require_possible(plan: Plan) -> None:
             f"{one.logical_id} would be replaced because of {', '.join(sorted(causes))}, "
             f"and CloudFormation does not replace what keeps its name (`{one.name}`)",
             hint=f"set another `{key}` in opsctl.yaml, or take that change back",
+            cause="replacement-refused",
         )
 
 
@@ -100,4 +101,6 @@ def require_free(taken: Iterable[Named], stack: str, command: str) -> None:
             f"set {', '.join(f'`{key}`' for key in keys if key)} in opsctl.yaml, "
             "or remove them yourself"
         )
-    raise OpsError(f"`{stack}` cannot make what exists already: {things}", hint=hint)
+    raise OpsError(
+        f"`{stack}` cannot make what exists already: {things}", hint=hint, cause="name-exists"
+    )

@@ -1,12 +1,12 @@
 """One operation of a stack, as far as its events were seen. Pure: each look gives a new value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from opsctl.outcome import Outcome
-from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.snapshot import Look, Part, Snapshot
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.stacks.states import EXPECTED
 
@@ -27,6 +27,7 @@ class Operation:
     `after` is the id of the newest event that was seen; None stands for the beginning of the
     operation that runs. `expected` is the status in which it should end. `refusal` is what EC2
     answered to the Auto Scaling group: the stack's event only says that no instance signalled.
+    `fleet` is the group while its instances are launched and join: they are looked at with it.
     `joined` is somebody else's.
     """
 
@@ -38,6 +39,8 @@ class Operation:
     ended: StackEvent | None = None
     group: str = ""
     refusal: str = ""
+    fleet: str = ""
+    seen: "Fleet | None" = None
     joined: bool = False
     cancelled: bool = False
 
@@ -50,7 +53,10 @@ class Operation:
     def look(self) -> Look:
         if self.ended is not None:
             return Look(frozenset({"group"}), (), group=self.group)
-        return Look(frozenset({"events"}), (), events_of=self.id, after=self.after)
+        parts: frozenset[Part] = frozenset({"events"})
+        if self.fleet:
+            parts |= {"group", "instances"}
+        return Look(parts, (), events_of=self.id, after=self.after, group=self.fleet)
 
     @property
     def over(self) -> bool:
@@ -89,15 +95,19 @@ class Operation:
         events = now.events[: now.events.index(ended) + 1] if ended else now.events
         cause = self.cause or next((event for event in events if event.is_cause), None)
         of_group = cause is not None and cause.resource_type == _GROUP
+        fleet = Fleet.of(now) if self.fleet and not ended else None
+        news = (*events, fleet) if fleet and fleet != self.seen else events
         return (
             replace(
                 self,
+                fleet=_fleet(self.fleet, events),
+                seen=fleet or self.seen,
                 after=events[-1].id if events else self.after,
                 cause=cause,
                 ended=ended,
                 group=cause.physical_id if cause and of_group and ended else "",
             ),
-            events,
+            news,
         )
 
     @property
@@ -106,6 +116,39 @@ class Operation:
         wrapped = _ENVELOPE.fullmatch(self.cause.reason)
         sentence = wrapped[1] if wrapped else self.cause.reason
         return f"{sentence}: {self.refusal}" if self.refusal else sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """How far the instances of a group are; `refusal` is why EC2 launches no more."""
+
+    desired: int
+    launched: int
+    joined: int
+    refusal: str = ""
+
+    @classmethod
+    def of(cls, now: Snapshot) -> Self | None:
+        group = now.group
+        if group is None:
+            return None
+        known = {one.id for one in now.instances if one.takes_tasks}
+        joined = sum(one.id in known for one in group.instances)
+        return cls(group.desired, len(group.instances), joined, group.refusal)
+
+    @property
+    def text(self) -> str:
+        words = f"{self.launched} of {self.desired} instances launched, {self.joined} joined"
+        return f"{words}: {self.refusal}" if self.refusal else words
+
+
+def _fleet(fleet: str, events: Iterable[StackEvent]) -> str:
+    """The group's name from the event that makes it to the one that ends that."""
+    for event in events:
+        if event.resource_type == _GROUP:
+            going = event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+            fleet = event.physical_id if going else ""
+    return fleet
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, ask, follow
+from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, follow
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackResource, StackState
@@ -53,9 +53,10 @@ def down(
         except Busy as overtaken:
             if not left:
                 raise
-            yield Notice(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
         else:
             break
+    outcome = yield from explained(outcome)
     yield StackResult(name, outcome)
     return outcome
 
@@ -105,7 +106,8 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
     held = yield from _locked(clients, state)
     with held:
         ended = yield from held.renewed(_delete(clients, state, keep))
-    ended.outcome.require()
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
@@ -127,7 +129,8 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
         operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
         subject = f"`{state.name}` is being rolled back"
         ended = yield from held.renewed(follow(operation, subject=subject))
-    ended.outcome.require()
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
 
 
 def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
@@ -155,12 +158,14 @@ def _require_removable(clients: "Clients", state: StackState, users: str) -> Non
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
             hint="switch it off in the CloudFormation console, then run the same command again",
+            cause="delete-blocked",
         )
     exports = [f"{state.name}-{output}" for output in state.outputs]
     if using := stacks.importers(clients.cloudformation, exports):
         raise OpsError(
             f"`{state.name}` cannot go while {', '.join(f'`{user}`' for user in using)} uses it",
             hint="opsctl ecs down" if users in using else "remove that stack first",
+            cause="delete-blocked",
         )
 
 

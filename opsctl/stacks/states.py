@@ -42,4 +42,5 @@ def require_ours(state: StackState) -> None:
         raise OpsError(
             f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",
             hint="choose another `name` in opsctl.yaml, or remove that stack yourself",
+            cause="not-ours",
         )

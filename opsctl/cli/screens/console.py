@@ -7,6 +7,7 @@ terminal's encoding lacks is written in ASCII.
 
 import json as jsonlib
 import re
+import select
 import shlex
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,16 @@ class Console:
         self._needs_terminal("--yes")
         return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
+    def confirm_soon(self, question: str, *, otherwise: bool, seconds: float = 60.0) -> bool:
+        """Ask what cannot wait long: without an answer in time, `otherwise` holds."""
+        _write(sys.stderr, f"{question} [{'Y/n' if otherwise else 'y/N'}] ")
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        if not ready:
+            self.say()
+            return otherwise
+        answer = sys.stdin.readline().strip().lower()
+        return answer in ("y", "yes") if answer else otherwise
+
     def confirm_name(self, question: str, name: str, *, confirmed: Sequence[str]) -> bool:
         """Have `name` typed; `confirmed` are the names that `--confirm` gave already."""
         if name in confirmed:
@@ -101,6 +112,7 @@ class Console:
             raise ConfigError(
                 "this needs an answer, and there is no terminal to ask on",
                 hint=f"add {flag} when you are sure",
+                cause="needs-confirmation",
             )
 
     def ask(self, prompt: str) -> str:

@@ -6,6 +6,7 @@ from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
 from opsctl.releases.update_tasks import ReleaseResult
+from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan
 from opsctl.rollout.reach import Answer
 from opsctl.rollout.room import Forecast
@@ -36,6 +37,8 @@ class RolloutScreen(Screen):
         elif isinstance(item, Answer):
             self._console.emit("reached", url=item.url, status=item.status, answer=item.text)
             self._console.say(f"through the load balancer: {item.sentence}")
+        elif isinstance(item, CertainFailure):
+            self._certain(item)
         elif isinstance(item, ReleaseResult):
             self._result(item)
         else:
@@ -92,6 +95,18 @@ class RolloutScreen(Screen):
             self._console.emit("rollout", kind=event.kind, bad=event.failed, **_named(event, one))
         mark = self._console.style("bad", "! ") if event.failed else "  "
         self._console.say(f"{mark}{event.text}")
+
+    def _certain(self, failure: CertainFailure) -> None:
+        doom = failure.doom
+        self._console.emit(
+            "certain_failure",
+            cause=doom.cause.id,
+            sentence=doom.sentence,
+            times=doom.times,
+            waiting_costs_seconds=round(doom.costs.total_seconds()),
+            stops=failure.stops,
+        )
+        self._console.warn(doom.sentence)
 
     def _result(self, result: ReleaseResult) -> None:
         outcome, image = result.outcome, result.image

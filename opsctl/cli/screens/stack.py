@@ -9,7 +9,7 @@ from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
 from opsctl.snapshot.stacks import StackEvent, StackState
-from opsctl.stacks.operation import StackResult
+from opsctl.stacks.operation import Fleet, StackResult
 from opsctl.stacks.remove import Removal
 from opsctl.stacks.states import MEANING
 
@@ -28,8 +28,13 @@ def mark(status: str) -> tuple[str, str]:
 
 
 class StackScreen(Screen):
-    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
+    """With `tree`, a live one on a terminal; without, lines, where something else is drawn."""
+
+    def __init__(
+        self, console: Console, *, tree: bool = True, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
+        self._draws = tree
         self._now = now
         self._started = 0.0
         # The newest event of each resource, and when its first and its newest one came.
@@ -39,6 +44,8 @@ class StackScreen(Screen):
     def show(self, item: object) -> bool:
         if isinstance(item, StackEvent):
             self._event(item)
+        elif isinstance(item, Fleet):
+            self._fleet(item)
         elif isinstance(item, StackState):
             self._state(item)
         elif isinstance(item, Removal):
@@ -60,6 +67,17 @@ class StackScreen(Screen):
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _fleet(self, fleet: Fleet) -> None:
+        self._console.emit(
+            "fleet",
+            desired=fleet.desired,
+            launched=fleet.launched,
+            joined=fleet.joined,
+            refusal=fleet.refusal,
+        )
+        mark = self._console.style("bad", "! ") if fleet.refusal else "  "
+        self._console.say(f"{mark}{fleet.text}")
 
     def _state(self, state: StackState) -> None:
         self._console.emit(
@@ -103,7 +121,7 @@ class StackScreen(Screen):
             status=event.status,
             reason=event.reason,
         )
-        if self._live is None:
+        if self._live is None and self._draws:
             self._live = live.start(self._console, self._tree, per_second=4)
         if self._live is not None:
             if event.is_cause:

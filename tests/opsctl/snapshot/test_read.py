@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from opsctl.aws import FailedCalls
 from opsctl.errors import AwsError
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Look
@@ -71,6 +72,7 @@ class Aws:
 
     fails: dict[str, Exception] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    failed: FailedCalls = field(default_factory=FailedCalls)
     meet: Callable[[], object] = lambda: None
 
     def __getattr__(self, service: str) -> Any:

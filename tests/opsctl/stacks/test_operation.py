@@ -3,10 +3,10 @@
 import pytest
 
 from opsctl.procedure import follow
-from opsctl.snapshot.instances import Activity, Group
+from opsctl.snapshot.instances import Activity, Group, GroupInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
-from opsctl.stacks.operation import Operation
+from opsctl.stacks.operation import Fleet, Operation
 from tests.opsctl.snapshots import Driven, event, happened, stack
 
 CREATING = Operation("web-db", "arn:web-db", "CREATE_COMPLETE", "e0")
@@ -122,3 +122,23 @@ def test_who_may_not_ask_about_the_group_is_told_the_rest() -> None:
 def test_an_operation_that_is_joined_should_end_as_it_began(status: str, end: str) -> None:
     joined = Operation.of(stack("db", status))
     assert followed(happened(event("e1", end)), operation=joined).outcome.kind == "done"
+
+
+def test_while_the_group_is_made_its_instances_are_looked_at_and_counted() -> None:
+    making = event("e1", "CREATE_IN_PROGRESS", of="AutoScalingGroup", type=GROUP)
+    operation, _ = Operation("web-ecs", "arn", "CREATE_COMPLETE").see(happened(making))
+    assert {"group", "instances"} <= operation.look.parts
+    assert operation.look.group == "physical"
+
+    one = GroupInstance("i-1")
+    refused = Activity("a", "Failed", message="no capacity")
+    now = happened(group=Group("g", desired=2, instances=(one,), activities=(refused,)))
+    operation, news = operation.see(now)
+    [fleet] = news
+    assert isinstance(fleet, Fleet)
+    assert fleet.text == "1 of 2 instances launched, 0 joined: no capacity"
+    assert operation.see(now)[1] == ()  # said once
+
+    made = event("e2", "CREATE_COMPLETE", of="AutoScalingGroup", type=GROUP)
+    operation, _ = operation.see(happened(made))
+    assert operation.look.parts == {"events"}

@@ -1,6 +1,5 @@
 """Every rehearsal ends as its file says: the exit code, what is read, and the JSON."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,40 +9,39 @@ import pytest
 
 from opsctl_sandbox.errors import UsageError
 from opsctl_sandbox.rehearsals import rehearsal
-from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
+from tests.opsctl_sandbox.rehearsals.why import Played, play
 
 DOCUMENTED = re.findall(
     r"^\| `(\w+)` \|", (Path(__file__).parents[3] / "docs" / "json.md").read_text(), re.MULTILINE
 )
 
 
-def play(name: str, folder: Path) -> list[RehearsalEvent]:
-    return list(rehearsal.run(rehearsal.load(name), folder, os.environ, json=True))
+Play = Callable[[str], Played]
 
 
 @pytest.fixture(scope="module")
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], list[RehearsalEvent]]]:
-    """Those that were selected, two at a time: most of a rehearsal is waiting."""
-    selected = [
+) -> Iterator[Play]:
+    """Those that were selected, each once, two at a time: most of a rehearsal is waiting."""
+    selected = dict.fromkeys(
         str(item.callspec.params["name"])
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == TEST.__name__
-    ]
+        if isinstance(item, pytest.Function) and item.originalname in (END, WHY)
+    )
+    make = tmp_path_factory.mktemp
     with ThreadPoolExecutor(2) as pool:
-        playing: dict[str, Future[list[RehearsalEvent]]] = {
-            name: pool.submit(play, name, tmp_path_factory.mktemp(name)) for name in selected
+        playing: dict[str, Future[Played]] = {
+            name: pool.submit(play, rehearsal.load(name), make(name), make(f"{name}-elsewhere"))
+            for name in selected
         }
         yield lambda name: playing[name].result()
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("name", [one.name for one in rehearsal.every()])
-def test_the_real_command_ends_as_the_file_says(
-    played: Callable[[str], list[RehearsalEvent]], name: str
-) -> None:
-    *before, result = played(name)
+def test_the_real_command_ends_as_the_file_says(played: Play, name: str) -> None:
+    *before, result = played(name).events
     screen = "\n".join(event.text for event in before if event.kind == "screen")
 
     assert not result.otherwise, f"{result.otherwise}\n{screen}"
@@ -53,7 +51,17 @@ def test_the_real_command_ends_as_the_file_says(
         assert "deployed: " not in screen
 
 
-TEST = test_the_real_command_ends_as_the_file_says
+@pytest.mark.parametrize("name", [one.name for one in rehearsal.every()])
+def test_why_puts_its_cause_first_now_and_from_what_was_kept(played: Play, name: str) -> None:
+    cause, seen = rehearsal.load(name).cause, played(name)
+    assert {"after", "recording", "bundle"} <= set(seen.causes)
+    expected = [] if cause == "none" else [cause]
+    for moment, causes in seen.causes.items():
+        assert causes[:1] == expected, f"{moment}: {causes}\n{seen.screens.get(moment)}"
+
+
+END = test_the_real_command_ends_as_the_file_says.__name__
+WHY = test_why_puts_its_cause_first_now_and_from_what_was_kept.__name__
 
 
 def test_an_unknown_rehearsal_says_how_to_list_them() -> None:

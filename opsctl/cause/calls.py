@@ -1,0 +1,233 @@
+"""What AWS, or the way to it, does to our calls."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER, FailedCall
+from opsctl.cause import telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+
+_SKEW = re.compile(
+    r"Signature expired|not yet current|still later than|RequestTimeTooSkewed|"
+    r"difference between the request time|clock",
+    re.IGNORECASE,
+)
+_TIMES = re.compile(
+    r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z)"
+)
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_CHECK = "aws sts get-caller-identity"
+
+
+def clock_wrong(history: History) -> Iterator[Cause]:
+    calls = [one for one in _calls(history) if _SKEW.search(f"{one.code} {one.message}")]
+    if calls:
+        yield _cause(
+            history,
+            "clock-wrong",
+            calls,
+            f"this machine's clock is {_skew(calls[0].message)}: AWS refuses its signatures",
+            "set the clock, for instance: timedatectl set-ntp true",
+            explains=frozenset({"credentials-refused", "permission-missing"}),
+        )
+
+
+def credentials_expired(history: History) -> Iterator[Cause]:
+    calls = [
+        one
+        for one in _calls(history)
+        if (one.fault == "expired" or "expired" in one.message.lower())
+        and not _SKEW.search(f"{one.code} {one.message}")
+        and one.fault != "throttled"
+    ]
+    if calls:
+        yield _cause(
+            history,
+            "credentials-expired",
+            calls,
+            f"the credentials have expired: {telling.quoted(calls[0].message)}",
+            "renew the credentials, for instance: aws sso login",
+            explains=frozenset({"credentials-refused"}),
+        )
+
+
+def credentials_refused(history: History) -> Iterator[Cause]:
+    calls = [
+        one
+        for one in _calls(history)
+        if one.code in UNKNOWN_CALLER and not _SKEW.search(f"{one.code} {one.message}")
+    ]
+    if calls:
+        yield _cause(
+            history,
+            "credentials-refused",
+            calls,
+            f"AWS does not know these credentials: {telling.quoted(calls[0].message)}",
+            f"check the credentials: {_CHECK}",
+        )
+
+
+def permission_missing(history: History) -> Iterator[Cause]:
+    calls = [one for one in _calls(history) if one.code in DENIED and one.fault == "refused"]
+    if not calls:
+        return
+    ended = _ended(history, calls)
+    first = ended[0] if ended else calls[0]
+    match = _ACTION.search(first.message)
+    action = match["action"] if match else first.operation
+    on = f" on {match['resource'].rstrip('.')}" if match and match["resource"] else ""
+    others = len({one.operation for one in calls}) - 1
+    more = f" (and {telling.counted(others, 'other action')})" if others else ""
+    yield _cause(
+        history,
+        "permission-missing",
+        [first, *(one for one in calls if one is not first)],
+        f"this caller lacks {action}{on}{more}: {telling.quoted(first.message)}",
+        f"allow this caller `{action}`, then check: {_CHECK}",
+    )
+
+
+def throttled(history: History) -> Iterator[Cause]:
+    calls = [one for one in _calls(history) if one.fault == "throttled"]
+    if calls:
+        times = sum(one.times for one in calls)
+        yield _cause(
+            history,
+            "throttled",
+            calls,
+            f"AWS throttled {telling.counted(times, 'call')} of this account",
+            "it passes by itself; if it does not, ask for a higher quota: opsctl status",
+        )
+
+
+def not_aws(history: History) -> Iterator[Cause]:
+    calls = [one for one in _calls(history) if "is not AWS" in one.message]
+    if calls:
+        yield _cause(
+            history,
+            "not-aws",
+            calls,
+            calls[0].message,
+            "check the network and AWS_ENDPOINT_URL: opsctl status",
+            explains=frozenset({"network"}),
+        )
+
+
+def network(history: History) -> Iterator[Cause]:
+    """Broken connections, broken answers, errors of AWS's own servers."""
+    calls = [
+        one
+        for one in _calls(history)
+        if one.fault in ("unreachable", "nobody") and "is not AWS" not in one.message
+    ]
+    if not calls:
+        return
+    times = sum(one.times for one in calls)
+    nobody = [one for one in calls if one.fault == "nobody"]
+    what = "nothing answers" if nobody else f"{telling.counted(times, 'call')} got no answer"
+    yield _cause(
+        history,
+        "network",
+        nobody or calls,
+        f"the way to AWS is unreliable: {what}: {telling.quoted((nobody or calls)[0].message)}",
+        "check the network and AWS_ENDPOINT_URL: opsctl status",
+    )
+
+
+def _cause(
+    history: History,
+    id: str,
+    calls: Sequence[FailedCall],
+    sentence: str,
+    next: str,
+    *,
+    explains: frozenset[str] = frozenset(),
+) -> Cause:
+    """It stops something only where a command ended by it, or hardly anything could be read."""
+    ended = _ended(history, calls)
+    stops = bool(ended) or _blind(history)
+    return Cause(
+        id,
+        _own_words(history, ended) or sentence,
+        "certain" if stops or len(calls) > 1 or calls[0].fault == "refused" else "likely",
+        tuple(
+            Evidence(
+                one.operation,
+                f"{one.code or one.fault}: {telling.quoted(one.message)}"
+                + (f" ({one.times} times)" if one.times > 1 else ""),
+                one.at,
+            )
+            for one in calls[:3]
+        ),
+        next,
+        hinders=stops,
+        count=sum(one.times for one in calls),
+        explains=explains,
+    )
+
+
+def _calls(history: History) -> list[FailedCall]:
+    """Counted ones, and the error that ended a command if it was not counted."""
+    counted = list(history.failed_calls.values())
+    known = {one.code for one in counted}
+    for failure in history.failures:
+        if failure.code and failure.code not in known:
+            at, expired = failure.time or history.now.at, "xpired" in failure.code
+            counted.append(
+                FailedCall(
+                    failure.operation,
+                    "expired" if expired else "refused",
+                    failure.code,
+                    failure.message,
+                    1,
+                    at,
+                )
+            )
+    return counted
+
+
+def _ended(history: History, calls: Sequence[FailedCall]) -> list[FailedCall]:
+    """Those by which a command ended."""
+    ends = {(one.operation, one.code) for one in history.failures if one.kind == "AwsError"}
+    silent = any(operation == "" for operation, _ in ends)
+    return [
+        one
+        for one in calls
+        if (one.operation.rpartition(":")[2], one.code) in ends
+        or (silent and one.fault in ("nobody", "unreachable"))
+    ]
+
+
+def _own_words(history: History, ended: Sequence[FailedCall]) -> str:
+    """The sentence with which the command ended: it stays the same here."""
+    codes = {one.code for one in ended}
+    own = [one.message for one in history.failures if one.kind == "AwsError" and one.code in codes]
+    return own[-1] if own else ""
+
+
+def _blind(history: History) -> bool:
+    """Hardly a part could be read."""
+    looked, unread = len(history.now.look.parts), len(history.now.unread)
+    return looked > 0 and unread * 2 > looked
+
+
+def _skew(message: str) -> str:
+    match = _TIMES.search(message)
+    if match is None:
+        return "wrong"
+    ours, theirs = (datetime.strptime(text, "%Y%m%dT%H%M%SZ") for text in match.groups())
+    minutes = round(abs(theirs - ours) / timedelta(minutes=1))
+    return f"{telling.counted(minutes, 'minute')} {'slow' if ours < theirs else 'fast'}"
+
+
+RULES = (
+    clock_wrong,
+    credentials_expired,
+    credentials_refused,
+    permission_missing,
+    not_aws,
+    network,
+    throttled,
+)

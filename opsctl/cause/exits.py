@@ -1,0 +1,97 @@
+"""Tasks that start, and end by themselves."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from opsctl.cause import task_failures, telling
+from opsctl.cause.cause import Cause
+from opsctl.cause.history import History
+from opsctl.cause.task_failures import TaskFailure
+
+LOGS = "opsctl logs tail stdout --since 15m --no-follow"
+# What a program says that a signal ended: 128 and the signal's number.
+_SIGNALS = {
+    132: "illegal instruction",
+    134: "it aborted",
+    135: "bus error",
+    136: "arithmetic error",
+    139: "segmentation fault",
+    143: "it was asked to end",
+}
+_CODES = {
+    0: "it ended, although it should run on",
+    125: "Docker itself failed",
+    126: "the command cannot be executed",
+    127: "the command was not found",
+}
+
+
+def out_of_memory(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "out-of-memory").values():
+        limit = telling.limits(history, failures[0])
+        said = any("memory" in one.text.lower() for one in failures)
+        yield telling.told(
+            history,
+            "out-of-memory",
+            failures,
+            f"container `{_container(failures[0])}` needs more memory than it has"
+            + (f" ({limit} MiB)" if limit else "")
+            + f": exited {failures[0].task.exit_code}",
+            next="raise `ecs.memory`, then run: opsctl ecs up",
+            confidence="certain" if said else "likely",
+        )
+
+
+def caddyfile_refused(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "caddyfile-refused").values():
+        yield telling.told(
+            history,
+            "caddyfile-refused",
+            failures,
+            f"the service refuses its Caddyfile: {_line(failures, task_failures.CADDYFILE)}",
+            next="correct the Caddyfile_template, then run: opsctl update-tasks",
+            lasting=True,
+        )
+
+
+def container_exited(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "container-exited").values():
+        first = _loudest(failures)
+        code = first.task.exit_code
+        meaning = _SIGNALS.get(code or 0) if code else None
+        meaning = meaning or (_CODES.get(code) if code is not None else None)
+        sentence = f"container `{_container(first)}` exited {'' if code is None else code}".rstrip()
+        sentence += f" ({meaning})" if meaning else ""
+        if first.lines:
+            sentence += f", and last said: {telling.quoted(first.lines[-1])}"
+        elif (reason := _own(first)) != "":
+            sentence += f": {reason}"
+        yield telling.told(history, "container-exited", failures, sentence, next=LOGS)
+
+
+def _loudest(failures: Sequence[TaskFailure]) -> TaskFailure:
+    """The commonest way to end, and of those one that wrote something."""
+    codes = Counter(one.task.exit_code for one in failures)
+    most = [one for one in failures if one.task.exit_code == codes.most_common(1)[0][0]]
+    return next((one for one in most if one.lines), most[0])
+
+
+def _own(failure: TaskFailure) -> str:
+    reasons = [one.reason for one in failure.task.containers if one.reason]
+    return telling.brief(reasons[0]) if reasons else ""
+
+
+def _container(failure: TaskFailure) -> str:
+    containers = failure.task.containers
+    names = [*failure.task.culprits, *(one.name for one in containers)]
+    return names[0] if names else "?"
+
+
+def _line(failures: Sequence[TaskFailure], pattern: str) -> str:
+    """The newest line that says it."""
+    fits = task_failures.says(pattern)
+    lines = (line for one in failures for line in reversed(one.lines) if fits(line))
+    return telling.quoted(next(lines, failures[0].reason))
+
+
+RULES = (out_of_memory, caddyfile_refused, container_exited)

@@ -1,0 +1,281 @@
+"""Instances that are not there, or take no tasks."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from opsctl.cause import telling
+from opsctl.cause.cause import Cause, Confidence, Evidence
+from opsctl.cause.history import History
+from opsctl.snapshot.instances import Activity
+from opsctl.snapshot.stacks import StackEvent
+
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+_SIGNAL = re.compile(
+    r"Failed to receive \d+ resource signal|FAILURE signal|signal\(?s?\)? .*(?:timed? ?out|expired)"
+    r"|Received \d+ .*signal",
+    re.IGNORECASE,
+)
+# A word of EC2's refusal -> what it means.
+_REFUSALS = (
+    (r"InsufficientInstanceCapacity|sufficient .* capacity", "EC2 has no capacity for the type"),
+    (
+        r"VcpuLimitExceeded|vCPU|InstanceLimitExceeded|quota|limit",
+        "a quota of the account is used up",
+    ),
+    (r"InvalidAMIID|image id|\bAMI\b|ami-\w+", "the image of the launch template is not there"),
+    (r"InvalidKeyPair|key pair", "the key pair is not there"),
+    (r"instance profile|iamInstanceProfile|PassRole", "the instance profile cannot be used"),
+    (r"InsufficientFreeAddresses|free addresses|enough free", "a subnet has no free address"),
+    (r"security group|InvalidGroup", "a security group is not there"),
+    (r"subnet", "a subnet cannot be used"),
+    (r"Unsupported|not supported", "the type is not offered in this zone"),
+    (r"not authorized|UnauthorizedOperation|AccessDenied|encoded authorization", "EC2 refuses it"),
+    (r"KMS|encrypt|ClientInternalError|Client\.InternalError", "the volume's key cannot be used"),
+    (r"MaxSpot|Spot", "no Spot capacity at this price"),
+)
+_FIRST_MINUTES = timedelta(minutes=3)
+# A stack event of the group that names EC2's refusal itself.
+_LAUNCH = re.compile(
+    r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
+    r"did not stabilize|limit",
+    re.IGNORECASE,
+)
+_AFTER_A_LAUNCH = frozenset(
+    {
+        *(
+            "instance-never-joined",
+            "signal-missing",
+            "no-instance",
+            "no-room",
+            "agent-disconnected",
+        ),
+        *("resource-failed", "breaker-tripped", "no-progress", "service-limit"),
+    }
+)
+_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
+
+
+def cannot_launch(history: History) -> Iterator[Cause]:
+    """From the group's activities, or from the stack's event alone."""
+    refused = [one for one in history.activities.values() if _refused(one)]
+    refused = [one for one in refused if not _later_success(history, one)]
+    events = [event for event in _of_group(history) if not _SIGNAL.search(event.reason)]
+    events = [event for event in events if _LAUNCH.search(event.reason)]
+    quote = _newest(refused).message if refused else (events[-1].reason if events else "")
+    if not quote:
+        return
+    evidence = [
+        Evidence("autoscaling DescribeScalingActivities", telling.quoted(one.message), one.time)
+        for one in sorted(refused, key=_when)[-2:]
+    ]
+    evidence += [_event(event) for event in events[-1:]]
+    group = history.now.group
+    short = group is not None and len(group.instances) < group.desired
+    yield Cause(
+        "asg-cannot-launch",
+        f"the Auto Scaling group cannot launch an instance: {_meaning(quote)}: "
+        f"{telling.quoted(quote)}",
+        "certain" if short or events or history.ended_badly or group is None else "likely",
+        tuple(evidence),
+        "another `compute.instance_type` or zone, or a raised quota; then run: opsctl ecs up",
+        count=max(len(refused), 1),
+        explains=_AFTER_A_LAUNCH,
+    )
+
+
+def never_joined(history: History) -> Iterator[Cause]:
+    """Instances of the group that the cluster has never heard of."""
+    absent = sorted(history.absent - set(history.instances))
+    now_absent = [one for one in _present(history) if one in absent]
+    if not absent or not (now_absent or history.ended_badly):
+        return
+    some = bool([one for one in history.now.instances if one.takes_tasks])
+    yield Cause(
+        "instance-never-joined",
+        f"{telling.counted(len(absent), 'instance')} of the group never joined the cluster "
+        f"`{history.now.names.cluster}`: {', '.join(absent[:3])}",
+        _sure_of_absence(history, some=some),
+        (
+            Evidence(
+                "autoscaling DescribeAutoScalingGroups", f"in the group: {', '.join(absent[:3])}"
+            ),
+            Evidence(
+                "ecs ListContainerInstances",
+                f"{telling.counted(len(history.now.instances), 'instance')} registered",
+                history.now.at,
+            ),
+            *_start_logs(history, absent),
+        ),
+        _JOIN_LOGS,
+        count=len(absent),
+        explains=frozenset(
+            {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
+            if not some
+            else {"resource-failed"}
+        ),
+    )
+
+
+def signal_missing(history: History) -> Iterator[Cause]:
+    events = [event for event in _of_group(history) if _SIGNAL.search(event.reason)]
+    if not events:
+        return
+    failed = "FAILURE" in events[0].reason
+    ids = sorted(history.now.start_logs)
+    logs = _start_logs(history, ids)
+    last = f", and its console last said: {logs[0].quote}" if logs else ""
+    what = (
+        "an instance says that its start failed"
+        if failed
+        else ("no instance signalled in time that it had started")
+    )
+    yield Cause(
+        "signal-missing",
+        f"{what}{last} ({telling.brief(events[0].reason)})",
+        "certain",
+        (*map(_event, events[:2]), *logs),
+        "correct what its start needs, then run: opsctl ecs up",
+        explains=frozenset({"resource-failed", "no-instance", "stack-stuck"}),
+    )
+
+
+def disconnected(history: History) -> Iterator[Cause]:
+    silent = [one for one in history.now.instances if not one.connected]
+    if not silent:
+        return
+    ids = [one.id for one in silent]
+    every = len(silent) == len(history.now.instances)
+    number = "all" if every else f"{len(silent)} of {len(history.now.instances)}"
+    yield Cause(
+        "agent-disconnected",
+        f"the ECS agent of {number} instances is disconnected: {', '.join(ids[:3])}: their tasks "
+        "run on, and nothing can be started or stopped there",
+        "certain" if every or history.looks > 1 else "likely",
+        tuple(
+            Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
+            for one in silent[:3]
+        ),
+        _JOIN_LOGS,
+        count=len(silent),
+        explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
+    )
+
+
+def no_instance(history: History) -> Iterator[Cause]:
+    """A service that wants tasks, and a cluster without an instance."""
+    now = history.now
+    if not now.holds("instances", "service") or now.service is None or now.instances:
+        return
+    if now.service.desired == 0 or (state := now.stack("ecs")) is None or state.in_progress:
+        return
+    group = now.group
+    zero = group is not None and group.desired == 0
+    yield Cause(
+        "no-instance",
+        "the cluster has no instance"
+        + (f": the group `{group.name}` is set to 0" if zero and group else ""),
+        "certain",
+        (Evidence("ecs ListContainerInstances", "0 registered", now.at),),
+        "opsctl ecs up",
+        explains=frozenset({"no-room", "no-progress", "target-unhealthy", "tasks-missing"}),
+    )
+
+
+def draining(history: History) -> Iterator[Cause]:
+    """Instances that take no new task because somebody drains them."""
+    gone = [one for one in history.now.instances if one.status == "DRAINING"]
+    takers = [one for one in history.now.instances if one.takes_tasks]
+    if gone and not takers:
+        yield Cause(
+            "instances-draining",
+            f"all {telling.counted(len(gone), 'instance')} are draining: no task can be placed",
+            "certain",
+            tuple(Evidence(f"instance {one.id}", "DRAINING", history.now.at) for one in gone[:3]),
+            "opsctl ecs up",
+            explains=frozenset({"no-room", "no-progress", "no-instance"}),
+        )
+
+
+def _present(history: History) -> tuple[str, ...]:
+    group = history.now.group
+    return tuple(one.id for one in group.instances) if group else ()
+
+
+def _sure_of_absence(history: History, *, some: bool) -> Confidence:
+    """An instance that has just been launched is on its way."""
+    state = history.now.stack("ecs")
+    if state is not None and state.in_progress and not history.ended_badly:
+        return "possible"
+    launched = telling.newest(
+        [one.time for one in history.activities.values() if one.description.startswith("Launching")]
+    )
+    young = launched is not None and history.now.at - launched < _FIRST_MINUTES
+    if history.ended_badly and not some:
+        return "certain"
+    if young:
+        return "possible" if some else "likely"
+    return "likely" if some else "certain"
+
+
+def _refused(activity: Activity) -> bool:
+    return activity.status in ("Failed", "Cancelled") and bool(activity.message)
+
+
+def _later_success(history: History, refused: Activity) -> bool:
+    """A launch that succeeded after it: that refusal is over."""
+    times = [
+        one.time
+        for one in history.activities.values()
+        if one.status == "Successful" and one.description.startswith("Launching")
+    ]
+    return any(time and refused.time and time > refused.time for time in times)
+
+
+def _of_group(history: History) -> list[StackEvent]:
+    return [
+        event
+        for event in history.stack_events.values()
+        if event.is_cause and event.resource_type == _GROUP
+    ]
+
+
+def _newest(activities: Sequence[Activity]) -> Activity:
+    return max(activities, key=_when)
+
+
+def _when(activity: Activity) -> float:
+    return activity.time.timestamp() if activity.time else 0.0
+
+
+def _event(event: StackEvent) -> Evidence:
+    return Evidence(
+        "cloudformation DescribeStackEvents",
+        f"{event.logical_id} {event.status}: {telling.quoted(event.reason)}",
+        event.time,
+    )
+
+
+def _meaning(text: str) -> str:
+    found = (words for pattern, words in _REFUSALS if re.search(pattern, text, re.IGNORECASE))
+    return next(found, "EC2 refuses")
+
+
+def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
+    logs = history.now.start_logs
+    return [
+        Evidence(f"console of {one}", telling.quoted(_worst(logs[one])))
+        for one in ids
+        if logs.get(one)
+    ][:2]
+
+
+def _worst(lines: Sequence[str]) -> str:
+    """The last line that speaks of an error, else the last one."""
+    spoken = [
+        line for line in lines if re.search(r"error|fail|cannot|could not|denied", line, re.I)
+    ]
+    return spoken[-1] if spoken else lines[-1]
+
+
+RULES = (cannot_launch, never_joined, signal_missing, disconnected, no_instance, draining)

@@ -1,0 +1,264 @@
+"""What is known of an incident: many snapshots, and what a command met, as one value.
+
+AWS forgets: a rollback deletes a service, ECS a stopped task after an hour, and it does not repeat
+a sentence for hours. So everything that was ever seen is kept here beside how it is now.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Self
+
+from opsctl.aws import FailedCall
+from opsctl.snapshot.instances import Activity, ContainerInstance
+from opsctl.snapshot.service import Deployment, Service, ServiceEvent
+from opsctl.snapshot.service_deployments import ServiceDeployment
+from opsctl.snapshot.snapshot import Kind, Names, Part, Snapshot
+from opsctl.snapshot.stacks import StackEvent, StackState
+from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Task
+
+# Parts that only tell what is new, or that grow: they are added, never replaced.
+_ADDED = {
+    *("events", "failures", "lines", "recent_lines", "start_logs", "stacks"),
+    "task_definitions",
+}
+_SERVING = {"InService", ""}
+_DEFAULTS: Mapping[str, Any] = {
+    one.name: {} if one.default is MISSING else one.default
+    for one in fields(Snapshot)
+    if one.name not in ("at", "names", "look")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a command ended with: `kind` is the error's class or the outcome's kind.
+
+    `cause` is the id that the error itself names, '' where it names none.
+    """
+
+    kind: str
+    message: str
+    hint: str = ""
+    cause: str = ""
+    operation: str = ""
+    code: str = ""
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Anything else that a command said, by the name of its class."""
+
+    kind: str
+    fields: Mapping[str, Any]
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`now` is the newest of every part; the other members are all that was ever seen.
+
+    `primaries` are the ids of the primary deployments, in their order. `statuses` are each
+    stack's, in their order. `command` is the one that was recorded, '' for a look from outside.
+    `absent` are instances that ran, in some look, without being in the cluster. `counts` and
+    `definitions` are what the service had beside what its settled stack asks for, wherever one
+    look saw both: (when, has, asked for).
+    """
+
+    now: Snapshot
+    looks: int = 0
+    command: str = ""
+    began: datetime | None = None
+    outcome: str = ""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    primaries: tuple[str, ...] = ()
+    service_deployments: Mapping[str, ServiceDeployment] = field(default_factory=dict)
+    stack_events: Mapping[str, StackEvent] = field(default_factory=dict)
+    service_events: Mapping[str, ServiceEvent] = field(default_factory=dict)
+    unhealthy: Mapping[str, tuple[datetime, Target]] = field(default_factory=dict)
+    activities: Mapping[str, Activity] = field(default_factory=dict)
+    instances: Mapping[str, ContainerInstance] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    statuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    states: Mapping[Kind, tuple[StackState, ...]] = field(default_factory=dict)
+    counts: tuple[tuple[datetime, int, int], ...] = ()
+    definitions: tuple[tuple[datetime, str, str], ...] = ()
+    failed_calls: Mapping[tuple[str, str], FailedCall] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def empty(cls, names: Names, at: datetime) -> Self:
+        return cls(Snapshot(at, names))
+
+    @classmethod
+    def of(cls, snapshots: Iterable[Snapshot], **more: Any) -> Self:
+        """Of at least one snapshot, oldest first."""
+        first, *rest = snapshots
+        history = replace(cls.empty(first.names, first.at), **more).plus(first)
+        for snapshot in rest:
+            history = history.plus(snapshot)
+        return history
+
+    def plus(self, now: Snapshot) -> Self:
+        """With one more look."""
+        service, group = now.service, now.group
+        primary = now.primary
+        return replace(
+            self,
+            now=_merged(self.now, now),
+            looks=self.looks + 1,
+            tasks=_added(self.tasks, ((task.id, task) for task in now.tasks)),
+            deployments=_added(
+                self.deployments, ((one.id, one) for one in service.deployments) if service else ()
+            ),
+            primaries=_followed(self.primaries, primary.id if primary else ""),
+            service_deployments=_added(
+                self.service_deployments, ((one.id, one) for one in now.service_deployments)
+            ),
+            stack_events=_added(
+                self.stack_events, ((one.id, one) for one in (*now.events, *now.failures))
+            ),
+            service_events=_added(
+                self.service_events, ((one.id, one) for one in service.events) if service else ()
+            ),
+            unhealthy=_added(
+                self.unhealthy,
+                ((one.id, (now.at, one)) for one in now.targets if one.state == "unhealthy"),
+            ),
+            activities=_added(
+                self.activities, ((one.id, one) for one in group.activities) if group else ()
+            ),
+            instances=_added(self.instances, ((one.id, one) for one in now.instances)),
+            absent=self.absent | _absent(now),
+            statuses=self._statuses(now),
+            states=self._states(now),
+            counts=(*self.counts, *_counts(now)),
+            definitions=(*self.definitions, *_definitions(now)),
+            failed_calls=_summed(self.failed_calls, now.failed_calls),
+        )
+
+    def met(self, failure: Failure) -> Self:
+        return replace(self, failures=(*self.failures, failure))
+
+    def noted(self, note: Note) -> Self:
+        return replace(self, notes=(*self.notes, note))
+
+    def failed(self, calls: Iterable[FailedCall]) -> Self:
+        return replace(self, failed_calls=_summed(self.failed_calls, calls))
+
+    def noted_as(self, kind: str) -> tuple[Note, ...]:
+        return tuple(note for note in self.notes if note.kind == kind)
+
+    @property
+    def ended_badly(self) -> bool:
+        return bool(self.failures)
+
+    def _statuses(self, now: Snapshot) -> dict[str, tuple[str, ...]]:
+        seen = dict(self.statuses)
+        for state in now.stacks.values():
+            seen[state.name] = _followed(seen.get(state.name, ()), state.status)
+        for event in now.events:
+            if event.is_stack:
+                seen[event.stack] = _followed(seen.get(event.stack, ()), event.status)
+        return seen
+
+    def _states(self, now: Snapshot) -> dict[Kind, tuple[StackState, ...]]:
+        seen = dict(self.states)
+        for kind, state in now.stacks.items():
+            earlier = seen.get(kind, ())
+            if not earlier or earlier[-1].status != state.status or earlier[-1].id != state.id:
+                seen[kind] = (*earlier, state)
+        return seen
+
+
+def _absent(now: Snapshot) -> set[str]:
+    """Instances in service that the cluster does not know, where one look saw both."""
+    if now.group is None or not now.holds("group", "instances"):
+        return set()
+    known = {one.id for one in now.instances}
+    return {one.id for one in now.group.instances if one.lifecycle in _SERVING} - known
+
+
+def _settled(now: Snapshot) -> tuple[Service, StackState] | None:
+    """The service and its stack, when this one look saw both, and no operation runs."""
+    state = now.stacks.get("ecs")
+    if now.service is None or state is None or not state.exists or state.in_progress:
+        return None
+    return now.service, state
+
+
+def _counts(now: Snapshot) -> Iterable[tuple[datetime, int, int]]:
+    both = _settled(now)
+    asked = both[1].parameters.get("DesiredCount", "") if both else ""
+    if now.names.scales and both and both[0].desired:
+        return
+    if both and asked.isdigit() and both[0].desired != int(asked):
+        yield now.at, both[0].desired, int(asked)
+
+
+def _definitions(now: Snapshot) -> Iterable[tuple[datetime, str, str]]:
+    both = _settled(now)
+    own = both[1].outputs.get("TaskDefinitionArn", "") if both else ""
+    primary = now.primary
+    if primary is not None and own and primary.task_definition != own:
+        yield now.at, primary.revision, own.rpartition("/")[2]
+
+
+def _added(known: Mapping[Any, Any], pairs: Iterable[tuple[Any, Any]]) -> Mapping[Any, Any]:
+    new = dict(pairs)
+    return {**known, **new} if new else known
+
+
+def _followed(seen: tuple[str, ...], word: str) -> tuple[str, ...]:
+    return seen if not word or seen[-1:] == (word,) else (*seen, word)
+
+
+def _summed(
+    known: Mapping[tuple[str, str], FailedCall], calls: Iterable[FailedCall]
+) -> Mapping[tuple[str, str], FailedCall]:
+    summed = dict(known)
+    for call in calls:
+        key = (call.operation, call.code or call.fault)
+        earlier = summed.get(key)
+        summed[key] = replace(call, times=earlier.times + call.times) if earlier else call
+    return summed
+
+
+def _merged(before: Snapshot, now: Snapshot) -> Snapshot:
+    """The newest of every part; one that could not be read stays as it was, and is named."""
+    refused = {one.part for one in now.unread}
+    read = {
+        name
+        for name, default in _DEFAULTS.items()
+        if name not in refused and (name in now.look.parts or getattr(now, name) != default)
+    } - {"unread", "failed_calls"}
+    values: dict[str, Any] = {name: getattr(now, name) for name in read - _ADDED}
+    for name in ("lines", "recent_lines", "start_logs"):
+        values[name] = {**getattr(before, name), **getattr(now, name)}
+    kept = {kind: state for kind, state in before.stacks.items() if kind not in now.look.stacks}
+    if "stacks" in now.look.parts and "stacks" not in refused:
+        values["stacks"] = {**kept, **now.stacks}
+    else:
+        values["stacks"] = {**before.stacks, **now.stacks}
+    known = {one.arn: one for one in (*before.task_definitions, *now.task_definitions)}
+    values["task_definitions"] = tuple(known.values())
+    if "failures" in now.look.parts and "failures" not in refused:
+        values["failures"] = now.failures
+    unread = tuple(one for one in before.unread if one.part not in read) + now.unread
+    return replace(
+        before,
+        at=now.at,
+        look=before.look | now.look,
+        unread=tuple({one.part: one for one in unread}.values()),
+        **values,
+    )
+
+
+def parts(history: History) -> frozenset[Part]:
+    """What was looked at and answered, in any look."""
+    refused = {one.part for one in history.now.unread}
+    return frozenset(part for part in history.now.look.parts if part not in refused)

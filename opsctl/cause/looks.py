@@ -1,0 +1,16 @@
+"""What to look at to tell why."""
+
+from opsctl.snapshot.snapshot import Look
+
+# All but what only a plan asks for.
+EVERYTHING = Look(
+    frozenset(
+        {
+            *("stacks", "failures", "service", "service_deployments", "tasks", "task_definitions"),
+            *("targets", "target_groups", "instances", "group", "cache", "alarms", "lines"),
+            *("recent_lines", "app_errors", "start_logs", "security_groups", "registry_images"),
+            *("log_groups", "identity"),
+        }
+    )
+)
+STATUS = EVERYTHING | Look(frozenset({"cache_use", "machine_images", "newest_image"}))

@@ -1,0 +1,120 @@
+"""Tasks whose image cannot be had."""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.cause import task_failures, telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.cause.task_failures import TaskFailure
+
+_ACTION = re.compile(r"(?:perform|action)s?:? (\w+:\w+)|allows the (\w+:\w+) action")
+
+
+def image_not_found(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "image-not-found").values():
+        name = _name(history, failures[0])
+        yield telling.told(
+            history,
+            "image-not-found",
+            failures,
+            f"the registry does not hold the image {name}".rstrip()
+            + f": {telling.brief(failures[0].reason)}",
+            next="to build and push it again: opsctl update-tasks",
+            evidence=_registry(history),
+            lasting=True,
+        )
+
+
+def image_gone(history: History) -> Iterator[Cause]:
+    """Seen in the registry: what runs, or should, could not be started once more."""
+    if not any(one.held is False for one in history.now.registry_images):
+        return
+    wanted = {
+        image
+        for one in history.now.task_definitions
+        if history.now.primary and one.arn == history.now.primary.task_definition
+        for image in one.images
+    }
+    for one in history.now.registry_images:
+        if not one.held and one.reference in wanted:
+            yield Cause(
+                "image-not-found",
+                f"the registry does not hold the image {telling.short_image(one.reference)}, which "
+                "the service asks for: a task that stops cannot be replaced",
+                "certain",
+                (Evidence("ecr DescribeImages", f"{one.reference}: not found", history.now.at),),
+                "to build and push it again: opsctl update-tasks",
+                lasting=True,
+            )
+
+
+def pull_denied(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "pull-denied").values():
+        match = _ACTION.search(failures[0].reason)
+        action = next(filter(None, match.groups()), "") if match else ""
+        yield telling.told(
+            history,
+            "pull-denied",
+            failures,
+            f"the instances may not pull the image {_name(history, failures[0])}".rstrip()
+            + (f" ({action} is missing)" if action else "")
+            + f": {telling.brief(failures[0].reason)}",
+            next="to see what differs from the roles of the stack: opsctl ecs plan",
+        )
+
+
+def pull_limited(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "pull-limited").values():
+        yield telling.told(
+            history,
+            "pull-limited",
+            failures,
+            f"the registry limits the pulls: {telling.brief(failures[0].reason)}",
+            next="the copy in your own repository has no such limit: opsctl update-tasks",
+        )
+
+
+def registry_unreachable(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "registry-unreachable").values():
+        yield telling.told(
+            history,
+            "registry-unreachable",
+            failures,
+            f"the instances cannot reach the registry: {telling.brief(failures[0].reason)}",
+            next="routes and groups as the stack wants them: opsctl ecs plan",
+        )
+
+
+def disk_full(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "disk-full").values():
+        yield telling.told(
+            history,
+            "disk-full",
+            failures,
+            f"an instance has no space left on its disk: {telling.brief(failures[0].reason)}",
+            next="to see what the agent removes: opsctl logs tail agent --since 1h --no-follow",
+        )
+
+
+def _name(history: History, failure: TaskFailure) -> str:
+    reference = telling.image(history, failure)
+    return f"`{telling.short_image(reference)}`" if reference else ""
+
+
+def _registry(history: History) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence("ecr DescribeImages", f"{one.reference}: not found", history.now.at)
+        for one in history.now.registry_images
+        if not one.held
+    )
+
+
+RULES = (
+    image_not_found,
+    image_gone,
+    pull_denied,
+    pull_limited,
+    registry_unreachable,
+    disk_full,
+)

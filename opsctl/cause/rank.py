@@ -1,0 +1,86 @@
+"""All rules over one history, and which cause comes first."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from opsctl.cause import (
+    calls,
+    commands,
+    exits,
+    fleet,
+    health,
+    pull,
+    rollouts,
+    room,
+    stacks,
+    starts,
+    stores,
+)
+from opsctl.cause.cause import Cause
+from opsctl.cause.commands import UNEXPLAINED
+from opsctl.cause.history import History
+
+Rule = Callable[[History], Iterable[Cause]]
+RULES: tuple[Rule, ...] = (
+    *commands.RULES,
+    *pull.RULES,
+    *starts.RULES,
+    *exits.RULES,
+    *stores.RULES,
+    *health.RULES,
+    *fleet.RULES,
+    *room.RULES,
+    *rollouts.RULES,
+    *stacks.RULES,
+    *calls.RULES,
+)
+_SURE = {"certain": 0, "likely": 1, "possible": 2}
+_QUOTES = 5
+# What only repeats that something failed: nobody needs it beside the cause.
+_ECHOES = {
+    *("breaker-tripped", "resource-failed", "no-progress", "logging-failed"),
+    *(UNEXPLAINED, "deployment-running"),
+}
+
+
+def rank(history: History) -> tuple[Cause, ...]:
+    """Every cause once, the one to act on first.
+
+    What is over comes last, what stops nothing before it; what another cause explains comes
+    after it; the certain before the likely; the newest deployment before older ones; what
+    happened most often before the rest.
+    """
+    found = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
+    present = [cause for _, cause in found if not cause.over]
+    sure = [cause for cause in present if cause.confidence != "possible"]
+    explained = {id for cause in sure for id in cause.explains}
+    if any(cause.hinders for cause in sure):
+        explained |= {UNEXPLAINED, "deployment-running"}
+    found = [one for one in found if one[1].id not in explained & _ECHOES]
+
+    def place(numbered: tuple[int, Cause]) -> tuple[object, ...]:
+        index, cause = numbered
+        return (
+            cause.over,
+            not cause.hinders,
+            cause.id in explained,
+            _SURE[cause.confidence],
+            -cause.deployment,
+            -cause.count,
+            index,
+        )
+
+    return _once([cause for _, cause in sorted(found, key=place)])
+
+
+def _once(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+    """The first of each id, with what the others of it show."""
+    by_id: dict[str, Cause] = {}
+    for cause in causes:
+        first = by_id.get(cause.id)
+        if first is None:
+            by_id[cause.id] = cause
+        elif cause.over == first.over:
+            evidence = tuple(dict.fromkeys((*first.evidence, *cause.evidence)))[:_QUOTES]
+            by_id[cause.id] = replace(first, evidence=evidence)
+    return tuple(by_id.values())

@@ -1,0 +1,270 @@
+"""Deployments: changed by hand, superseded, stopped by the breaker or an alarm, under way."""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.cause import telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.snapshot.service import Deployment
+
+_BREAKER = re.compile(r"circuit breaker", re.IGNORECASE)
+_ALARM = re.compile(r"\balarm", re.IGNORECASE)
+_FOLLOW = "to join it and follow it to its end: opsctl update-tasks"
+
+
+def scaled_by_hand(history: History) -> Iterator[Cause]:
+    for at, has, asked in history.counts[-1:]:
+        now = history.now.service
+        to = f"to {has} tasks" if has else "to 0 tasks, so nothing serves"
+        yield Cause(
+            "scaled-by-hand",
+            f"the service was set {to} past its stack, which asks for {asked}",
+            "certain",
+            (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {asked}", at),),
+            "opsctl update-tasks" if has == 0 else "opsctl ecs plan",
+            hinders=has == 0,
+            over=now is not None and now.desired == asked,
+            explains=frozenset({"no-progress", "tasks-missing", "target-unhealthy"}),
+        )
+
+
+def changed_by_hand(history: History) -> Iterator[Cause]:
+    for at, has, own in history.definitions[-1:]:
+        primary = history.now.primary
+        yield Cause(
+            "changed-by-hand",
+            f"the service runs {has}, not {own} of its stack: somebody changed it by other means",
+            "certain",
+            (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
+            "to put it right: opsctl update-tasks",
+            over=primary is not None and primary.revision != has,
+            explains=frozenset({"deployment-running", "superseded"}),
+        )
+
+
+def superseded(history: History) -> Iterator[Cause]:
+    """A newer deployment began before this one was done, and it was no rollback."""
+    told = [one for one in history.failures if one.kind == "superseded"]
+    passed = [one for one in _passed_over(history) if one is not None]
+    if not told and not passed:
+        return
+    primary = history.now.primary
+    newer = f"{primary.revision} ({primary.id})" if primary else "another one"
+    evidence = [
+        Evidence(
+            "ecs DescribeServices",
+            f"{one.revision} ({one.id}): {one.status}, {one.state or 'never completed'}",
+            one.created,
+        )
+        for one in passed[-2:]
+    ]
+    sentence = f"a newer deployment took over before this one was done: {newer}"
+    yield Cause(
+        "superseded",
+        told[-1].message.removeprefix("superseded: ") if told else sentence,
+        "certain" if told else "likely",
+        tuple(evidence),
+        "opsctl ecs status; to replace it, run the same command again",
+        hinders=bool(told),
+        over=not told and telling.steady(history.now),
+        explains=frozenset({"deployment-running", "breaker-tripped"}),
+    )
+
+
+def breaker_tripped(history: History) -> Iterator[Cause]:
+    """The breaker only says that tasks failed; what failed them ranks before it."""
+    evidence = [
+        Evidence("ecs DescribeServices", telling.quoted(one.reason), one.created)
+        for one in history.deployments.values()
+        if _BREAKER.search(one.reason)
+    ]
+    evidence += [
+        Evidence(
+            "ecs DescribeServiceDeployments",
+            f"{one.failures} of {one.threshold} failures: {one.breaker}",
+            one.finished,
+        )
+        for one in history.service_deployments.values()
+        if one.breaker == "TRIGGERED"
+    ]
+    evidence += [
+        Evidence("cloudformation DescribeStackEvents", telling.quoted(event.reason), event.time)
+        for event in history.stack_events.values()
+        if event.is_cause and _BREAKER.search(event.reason)
+    ]
+    if evidence:
+        yield Cause(
+            "breaker-tripped",
+            "the deployment circuit breaker stopped the deployment: its tasks failed to start or "
+            "to become healthy",
+            "likely",
+            tuple(evidence[:3]),
+            "opsctl logs tail stdout --since 1h --no-follow",
+            over=telling.steady(history.now) and not history.ended_badly and not _back(history),
+            explains=frozenset({"resource-failed", "no-progress"}),
+        )
+
+
+def alarm_rolled_back(history: History) -> Iterator[Cause]:
+    rang = {name: one for one in history.service_deployments.values() for name in one.alarms}
+    said = [one for one in history.deployments.values() if _ALARM.search(one.reason)]
+    said_by_ecs = [one for one in history.service_events.values() if _rolled(one.text)]
+    if not rang and not said and not said_by_ecs:
+        return
+    names = list(rang) or [one.name for one in history.now.alarms if one.rings]
+    evidence = [
+        Evidence("ecs DescribeServiceDeployments", f"triggered: {name}", one.finished)
+        for name, one in rang.items()
+    ]
+    evidence += [
+        Evidence("ecs DescribeServices", telling.quoted(one.reason), one.created) for one in said
+    ]
+    evidence += [
+        Evidence("ecs service event", telling.quoted(one.text), one.time) for one in said_by_ecs
+    ]
+    evidence += [
+        Evidence("cloudwatch DescribeAlarms", f"{one.name}: {one.reason}", one.since)
+        for one in history.now.alarms
+        if one.name in names and one.reason
+    ]
+    yield Cause(
+        "alarm-rolled-back",
+        f"an alarm stopped the deployment: {', '.join(names[:3]) or 'its name is not known'}",
+        "certain",
+        tuple(evidence[:4]),
+        "opsctl metrics --since 1h",
+        explains=frozenset({"breaker-tripped", "resource-failed", "no-progress"}),
+    )
+
+
+def someone_else(history: History) -> Iterator[Cause]:
+    """Another command or hand changes the stack, now or when this command came."""
+    notes = [*history.noted_as("Joining"), *history.noted_as("Overtaken")]
+    running = [state for state in history.now.stacks.values() if state.in_progress]
+    if notes:
+        yield Cause(
+            "someone-else-is-deploying",
+            f"somebody else is changing the system: {notes[-1].fields.get('text', '')}",
+            "certain",
+            tuple(
+                Evidence("this command", str(one.fields.get("text", "")), one.time)
+                for one in notes[-2:]
+            ),
+            _FOLLOW,
+            hinders=False,
+            over=not running,
+        )
+    elif running and not history.command:
+        state = running[0]
+        since = f" since {state.changed:%H:%M:%S} UTC" if state.changed else ""
+        yield Cause(
+            "someone-else-is-deploying",
+            f"`{state.name}` is {state.status}{since}: an operation runs",
+            "possible",
+            (Evidence("cloudformation DescribeStacks", state.status, history.now.at),),
+            _FOLLOW,
+            hinders=False,
+        )
+
+
+def under_way(history: History) -> Iterator[Cause]:
+    """Not wrong, and worth knowing: a deployment has not completed yet."""
+    service, primary = history.now.service, history.now.primary
+    if service is None or primary is None or primary.state != "IN_PROGRESS":
+        return
+    yield Cause(
+        "deployment-running",
+        f"a deployment is under way: {primary.running} of {primary.desired} tasks of "
+        f"{primary.revision} run, {primary.pending} start",
+        "possible",
+        (Evidence("ecs DescribeServices", f"{primary.id} IN_PROGRESS", primary.created),),
+        _FOLLOW,
+        hinders=False,
+    )
+
+
+def tasks_missing(history: History) -> Iterator[Cause]:
+    """Fewer tasks than asked for, and nothing that tells why."""
+    service, primary = history.now.service, history.now.primary
+    if service is None or primary is None or service.desired == 0:
+        return
+    missing = service.desired - service.running
+    if missing > 0 and primary.state != "IN_PROGRESS":
+        yield Cause(
+            "tasks-missing",
+            f"{service.running} of {service.desired} tasks run",
+            "likely",
+            (Evidence("ecs DescribeServices", f"runningCount {service.running}", history.now.at),),
+            "opsctl status",
+        )
+
+
+def stopped_by_hand(history: History) -> Iterator[Cause]:
+    stopped = [task for task in history.tasks.values() if task.stop_code == "UserInitiated"]
+    ours = [task for task in stopped if task.reason.startswith("opsctl")]
+    foreign = [task for task in stopped if task not in ours]
+    if foreign:
+        yield Cause(
+            "stopped-by-hand",
+            f"{telling.counted(len(foreign), 'task')} stopped by hand",
+            "certain",
+            tuple(
+                Evidence(f"task {one.id[:8]}", telling.brief(one.reason), one.stopped)
+                for one in foreign[:3]
+            ),
+            "opsctl status",
+            hinders=False,
+            over=telling.steady(history.now),
+            count=len(foreign),
+        )
+
+
+def _rolled(text: str) -> bool:
+    return bool(_ALARM.search(text) and re.search(r"fail|roll|back|stop", text, re.IGNORECASE))
+
+
+def _back(history: History) -> bool:
+    """Whether the newest stack operation was rolled back."""
+    state = history.now.stack("ecs")
+    return state is not None and "ROLLBACK" in state.status
+
+
+def _passed_over(history: History) -> list[Deployment]:
+    """Deployments that another one followed before they had completed, but for a rollback."""
+    primary = history.now.primary
+    if primary is None:
+        return []
+    known = history.deployments
+    followed = [known[id] for id in history.primaries[:-1] if id in known]
+    followed += [
+        one
+        for one in (history.now.service.deployments if history.now.service else ())
+        if one.status == "ACTIVE"
+    ]
+    before = known.get(history.primaries[0]) if history.primaries else None
+    return [
+        one
+        for one in dict.fromkeys(followed)
+        if one.state == "IN_PROGRESS"
+        and one.id != primary.id
+        and not _BREAKER.search(primary.reason)
+        and not (
+            before is not None
+            and before.id != one.id
+            and primary.task_definition == before.task_definition != one.task_definition
+        )
+    ]
+
+
+RULES = (
+    scaled_by_hand,
+    changed_by_hand,
+    superseded,
+    alarm_rolled_back,
+    breaker_tripped,
+    someone_else,
+    under_way,
+    tasks_missing,
+    stopped_by_hand,
+)

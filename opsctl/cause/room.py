@@ -1,0 +1,139 @@
+"""Tasks for which there is no place."""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.cause import telling
+from opsctl.cause.cause import Cause, Confidence, Evidence
+from opsctl.cause.history import History
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.task_definitions import TaskDefinition
+
+_UNPLACED = re.compile(r"unable to place|cannot place|no container instance met", re.IGNORECASE)
+# What ECS says stands in the way on the closest match -> the word for it.
+_LACKS = (
+    (re.compile(r"insufficient CPU|RESOURCE:CPU", re.IGNORECASE), "CPU"),
+    (re.compile(r"insufficient memory|RESOURCE:MEMORY", re.IGNORECASE), "memory"),
+    (re.compile(r"port required|RESOURCE:PORTS?", re.IGNORECASE), "ports"),
+    (re.compile(r"ATTRIBUTE|missing an attribute", re.IGNORECASE), "attributes"),
+    (re.compile(r"constraint|MemberOf|DistinctInstance", re.IGNORECASE), "placement constraints"),
+)
+_ELSEWHERE = re.compile(r'"AGENT"|No Container Instances', re.IGNORECASE)
+EXPLAINS = frozenset({"breaker-tripped", "resource-failed", "no-progress", "scaled-by-hand"})
+
+
+def no_room(history: History) -> Iterator[Cause]:
+    """By the scheduler's own words, or by arithmetic; not where no instance takes tasks at all."""
+    said = _said(history)
+    lacks = lacking(history.now)
+    unplaced = _unplaced(history.now)
+    if not unplaced or not (said or lacks):
+        return
+    word = _word(said.quote) if said else ""
+    what = word or (lacks[0][1] if lacks else "")
+    size = _size(history.now)
+    yield Cause(
+        "no-room",
+        f"not one more task fits on the instances: not enough {what or 'room'}{size}",
+        _sure(said, lacks, history),
+        (*([said] if said else []), *_instances(history.now, lacks)),
+        "more or larger instances, or smaller tasks: opsctl config show --origin; "
+        "then run: opsctl ecs up",
+        count=unplaced,
+        deployment=telling.age(history, history.primaries[-1]) if history.primaries else 0,
+        lasting=bool(lacks) and _at_maximum(history.now),
+        explains=EXPLAINS,
+    )
+
+
+def lacking(now: Snapshot) -> list[tuple[ContainerInstance, str]]:
+    """Each instance that takes tasks with what it lacks for one more; none when one fits, or
+    when nothing is known of the task's size.
+    """
+    definition = _definition(now)
+    takers = [one for one in now.instances if one.takes_tasks]
+    if definition is None or not takers:
+        return []
+    lacks = [(one, _lack(one, definition)) for one in takers]
+    return [] if any(not lack for _, lack in lacks) else lacks
+
+
+def _lack(instance: ContainerInstance, task: TaskDefinition) -> str:
+    missing = []
+    if instance.cpu < task.cpu:
+        missing.append("CPU")
+    if instance.memory < task.memory:
+        missing.append("memory")
+    if instance.ports & task.host_ports:
+        missing.append("ports")
+    return " and ".join(missing)
+
+
+def _unplaced(now: Snapshot) -> int:
+    """Tasks of the newest deployment that neither run nor start."""
+    service, primary = now.service, now.primary
+    if service is None or primary is None or not any(one.takes_tasks for one in now.instances):
+        return 0
+    desired = max(primary.desired, service.desired)
+    return max(desired - primary.running - primary.pending, 0)
+
+
+def _said(history: History) -> Evidence | None:
+    """The newest such event, unless a task was started after it."""
+    events = [one for one in history.service_events.values() if _UNPLACED.search(one.text)]
+    if not events:
+        return None
+    newest = max(events, key=lambda one: one.time.timestamp() if one.time else 0.0)
+    if _ELSEWHERE.search(newest.text) and not _word(newest.text):
+        return None
+    started = telling.newest([task.created for task in history.tasks.values()])
+    if newest.time and started and started > newest.time:
+        return None
+    return Evidence("ecs service event", telling.quoted(newest.text), newest.time)
+
+
+def _word(text: str) -> str:
+    return next((word for pattern, word in _LACKS if pattern.search(text)), "")
+
+
+def _sure(
+    said: Evidence | None, lacks: list[tuple[ContainerInstance, str]], history: History
+) -> Confidence:
+    """A rollout in waves has no room between two waves: that alone is nothing."""
+    primary = history.now.primary
+    if said and lacks:
+        return "certain"
+    if said or (primary is not None and primary.running == 0 and primary.pending == 0):
+        return "likely"
+    return "possible"
+
+
+def _size(now: Snapshot) -> str:
+    definition = _definition(now)
+    return (
+        f" (a task takes {definition.cpu} CPU units, {definition.memory} MiB)" if definition else ""
+    )
+
+
+def _definition(now: Snapshot) -> TaskDefinition | None:
+    return now.definition(now.primary.task_definition) if now.primary else None
+
+
+def _instances(now: Snapshot, lacks: list[tuple[ContainerInstance, str]]) -> list[Evidence]:
+    return [
+        Evidence(
+            f"instance {one.id}",
+            f"lacks {lack}: {one.cpu} CPU units, {one.memory} MiB remain",
+            now.at,
+        )
+        for one, lack in lacks[:3]
+    ]
+
+
+def _at_maximum(now: Snapshot) -> bool:
+    group = now.group
+    return group is not None and len(group.instances) >= group.maximum > 0
+
+
+RULES = (no_room,)

@@ -1,0 +1,186 @@
+"""What CloudFormation could not make, change or remove."""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.cause import telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.snapshot.snapshot import Kind
+from opsctl.snapshot.stacks import StackEvent
+
+_ENVELOPE = re.compile(
+    r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
+    re.DOTALL,
+)
+_COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+# What a reason shares -> the cause's id, and how its sentence begins. The first that fits is it.
+_KINDS = (
+    (
+        re.compile(r"not authorized|AccessDenied|Access Denied|UnauthorizedOp|unauthorized", re.I),
+        "permission-missing",
+        "CloudFormation may not do this for the caller",
+    ),
+    (
+        re.compile(r"requires capabilities|InsufficientCapabilities|CAPABILITY_", re.I),
+        "capability-missing",
+        "CloudFormation was not allowed to make IAM resources",
+    ),
+    (
+        re.compile(
+            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack",
+            re.I,
+        ),
+        "name-exists",
+        "the name is taken",
+    ),
+    (
+        re.compile(
+            r"quota|limit ?exceeded|LimitExceeded|exceed|maximum (?:number|limit)|too many|"
+            r"\blimits?\b.*\b(?:reached|hit)|reached .*\blimit",
+            re.I,
+        ),
+        "service-limit",
+        "a limit of the account is reached",
+    ),
+)
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+
+
+def failed(history: History) -> Iterator[Cause]:
+    """Each stack's first resource that failed by itself, in its last operation."""
+    for stack in dict.fromkeys(event.stack for event in history.stack_events.values()):
+        events = [event for event in history.stack_events.values() if event.stack == stack]
+        causes = [event for event in _last_operation(events) if event.is_cause]
+        told = [event for event in causes if not _elsewhere(event)]
+        if told:
+            yield _cause(history, stack, told)
+
+
+def seen_failed(history: History) -> Iterator[Cause]:
+    """A stack that was found failed, and whose events are not known."""
+    for kind, states in history.states.items():
+        bad = [one for one in states if _bad(one.status)]
+        if not bad or any(
+            event.stack == bad[-1].name and event.is_cause
+            for event in history.stack_events.values()
+        ):
+            continue
+        state = bad[-1]
+        id, words = by_reason(state.reason)
+        stuck = state.status.endswith("_FAILED")
+        yield Cause(
+            "delete-blocked" if state.status == "DELETE_FAILED" else id,
+            f"`{state.name}` is {state.status}: {telling.brief(state.reason) or words}",
+            "certain" if state.reason else "likely",
+            (
+                Evidence(
+                    "cloudformation DescribeStacks",
+                    f"{state.status} {telling.quoted(state.reason)}".strip(),
+                    state.changed,
+                ),
+            ),
+            _next(kind, state.status),
+            hinders=stuck or state.status == "ROLLBACK_COMPLETE" or history.ended_badly,
+            over=_good(states[-1].status) and not history.ended_badly,
+        )
+
+
+def stuck(history: History) -> Iterator[Cause]:
+    """A stack that takes no change before its rollback is brought to an end."""
+    for kind, state in history.now.stacks.items():
+        if state.status not in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED"):
+            continue
+        yield Cause(
+            "stack-stuck",
+            f"`{state.name}` is {state.status}: it takes no change before that is put right",
+            "certain",
+            (Evidence("cloudformation DescribeStacks", state.status, state.changed),),
+            _next(kind, state.status),
+        )
+
+
+def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
+    first = causes[0]
+    reason = _reason(first)
+    id, words = by_reason(reason)
+    if first.status == "DELETE_FAILED":
+        id, words = "delete-blocked", "it cannot be deleted"
+    if id == "permission-missing" and (match := _ACTION.search(reason)):
+        on = f" on {match['resource'].rstrip('.')}" if match["resource"] else ""
+        words = f"the caller lacks {match['action']}{on}"
+    kind = _kind_of(history, stack)
+    status = history.statuses.get(stack, ("",))[-1]
+    return Cause(
+        id,
+        f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
+        "certain",
+        tuple(
+            Evidence(
+                "cloudformation DescribeStackEvents",
+                f"{event.logical_id} {event.status}: {telling.quoted(_reason(event))}",
+                event.time,
+            )
+            for event in causes[:3]
+        ),
+        _next(kind, status, deleting=first.status == "DELETE_FAILED"),
+        over=_good(status) and not history.ended_badly,
+        count=len(causes),
+        explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),
+    )
+
+
+def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
+    """From the last event on that begins an operation of the stack itself."""
+    begins = [
+        index
+        for index, event in enumerate(events)
+        if event.is_stack
+        and event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    ]
+    return events[begins[-1] :] if begins else events
+
+
+def _elsewhere(event: StackEvent) -> bool:
+    """What tasks or instances explain better, and rules of their own."""
+    if event.resource_type == "AWS::ECS::Service":
+        return "ircuit Breaker" in event.reason or "ROLLBACK" in event.status
+    return event.resource_type == _GROUP and bool(
+        re.search(r"signal|launch|did not stabilize|capacity", event.reason, re.I)
+    )
+
+
+def _reason(event: StackEvent) -> str:
+    wrapped = _ENVELOPE.fullmatch(event.reason)
+    return wrapped[1] if wrapped else event.reason
+
+
+def by_reason(reason: str) -> tuple[str, str]:
+    found = ((id, words) for pattern, id, words in _KINDS if pattern.search(reason))
+    return next(found, ("resource-failed", ""))
+
+
+def _kind_of(history: History, stack: str) -> Kind | None:
+    names = history.now.names.stacks
+    return next((kind for kind, name in names.items() if name == stack), None)
+
+
+def _bad(status: str) -> bool:
+    return status.endswith("_FAILED") or "ROLLBACK" in status
+
+
+def _good(status: str) -> bool:
+    return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+
+
+def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
+    command = _COMMANDS.get(kind or "", "opsctl status")
+    if deleting or status == "DELETE_FAILED":
+        return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return f"to continue the rollback: {command}"
+    return f"correct that, then run: {command}"
+
+
+RULES = (failed, seen_failed, stuck)

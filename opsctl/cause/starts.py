@@ -1,0 +1,176 @@
+"""Tasks that cannot start: processor, secrets, permissions, logging, ports."""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.cause import task_failures, telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.cause.task_failures import TaskFailure
+
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_REFERENCE = re.compile(
+    r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
+)
+_LOGS = "opsctl logs tail stdout --since 15m --no-follow"
+
+
+def wrong_architecture(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "wrong-architecture").values():
+        yield telling.told(
+            history,
+            "wrong-architecture",
+            failures,
+            f"the image is for another processor than the instances: {_last(failures[0])}",
+            next="build it for `compute.architecture`: opsctl update-tasks",
+            lasting=True,
+        )
+
+
+def secret_missing(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "secret-missing").values():
+        match = _REFERENCE.search(failures[0].text)
+        what = f"the secret {match['name'].rstrip('.:')}" if match else "a secret of the task"
+        yield telling.told(
+            history,
+            "secret-missing",
+            failures,
+            f"{what} cannot be read: {_last(failures[0])}",
+            next="make it under that name, then run: opsctl update-tasks",
+            evidence=_secrets(history),
+        )
+
+
+def secret_empty(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "secret-empty").values():
+        yield telling.told(
+            history,
+            "secret-empty",
+            failures,
+            f"a secret is there, but empty: {_last(failures[0])}",
+            next="give it a value, then run: opsctl update-tasks",
+        )
+
+
+def permission_missing(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "permission-missing").values():
+        match = _ACTION.search(failures[0].text)
+        on = f" on {match['resource'].rstrip('.')}" if match and match["resource"] else ""
+        what = f"the task's roles lack {match['action']}{on}" if match else "a role may not do this"
+        yield telling.told(
+            history,
+            "permission-missing",
+            failures,
+            f"{what}: {_last(failures[0])}",
+            next="to see what differs from the roles of the stack: opsctl ecs plan",
+        )
+
+
+def log_group_missing(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "log-group-missing").values():
+        missing = [one.name for one in history.now.log_groups if not one.exists]
+        which = f"the log group {missing[0]}" if missing else "a log group of the task"
+        yield telling.told(
+            history,
+            "log-group-missing",
+            failures,
+            f"{which} does not exist: {_last(failures[0])}",
+            next="to see which are there: opsctl logs sources",
+            evidence=[
+                Evidence("logs DescribeLogGroups", f"{name}: not found", history.now.at)
+                for name in missing
+            ],
+        )
+
+
+def log_group_gone(history: History) -> Iterator[Cause]:
+    """Seen before a task fails for it."""
+    for one in history.now.log_groups:
+        if not one.exists:
+            yield Cause(
+                "log-group-missing",
+                f"the log group {one.name} does not exist: no new task can start",
+                "certain",
+                (Evidence("logs DescribeLogGroups", f"{one.name}: not found", history.now.at),),
+                "to see which are there: opsctl logs sources",
+                explains=frozenset({"breaker-tripped", "resource-failed", "logging-failed"}),
+            )
+
+
+def logging_failed(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "logging-failed").values():
+        yield telling.told(
+            history,
+            "logging-failed",
+            failures,
+            f"the log driver cannot start: {_last(failures[0])}",
+            next="to see which log groups are there: opsctl logs sources",
+        )
+
+
+def port_taken(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "port-taken").values():
+        yield telling.told(
+            history,
+            "port-taken",
+            failures,
+            f"something else has the port already: {_last(failures[0])}",
+            next="`ecs.host_ports: dynamic` takes free ones; to see: opsctl config show --origin",
+        )
+
+
+def container_cannot_start(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "container-cannot-start", "task-failed").values():
+        yield telling.told(
+            history,
+            "container-cannot-start",
+            failures,
+            f"the container cannot be started: {_last(failures[0])}",
+            next=_LOGS,
+            confidence="certain" if failures[0].reason else "likely",
+        )
+
+
+def instance_lost(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "instance-lost").values():
+        yield telling.told(
+            history,
+            "instance-lost",
+            failures,
+            f"tasks went with their instance: {_last(failures[0])}",
+            next="opsctl logs tail ecs agent --since 1h --no-follow",
+        )
+
+
+def _last(failure: TaskFailure) -> str:
+    """What says it: the reason, or the last line where the reason only says that it ended."""
+    task = failure.task
+    if failure.lines and (task.exited or not failure.reason):
+        return telling.quoted(failure.lines[-1])
+    return telling.brief(failure.reason) or "no reason given"
+
+
+def _secrets(history: History) -> tuple[Evidence, ...]:
+    """The references of the newest task definition, by name."""
+    primary = history.now.primary
+    definition = history.now.definition(primary.task_definition) if primary else None
+    names = (
+        ", ".join(f"{name}={reference}" for name, reference in definition.secrets)
+        if (definition)
+        else ""
+    )
+    return (Evidence("ecs DescribeTaskDefinition", f"secrets: {names}"),) if names else ()
+
+
+RULES = (
+    wrong_architecture,
+    secret_missing,
+    secret_empty,
+    permission_missing,
+    log_group_missing,
+    log_group_gone,
+    logging_failed,
+    port_taken,
+    container_cannot_start,
+    instance_lost,
+)

@@ -1,0 +1,191 @@
+"""What the tasks need and cannot reach: Redis, the auth server."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from opsctl.cause import task_failures, telling
+from opsctl.cause.cause import Cause, Confidence, Evidence
+from opsctl.cause.history import History, Note
+
+_ADDRESS = re.compile(
+    r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
+)
+_REFUSED = re.compile(r"\b(?:WRONGPASS|NOAUTH|invalid (?:username-)?password)\b", re.IGNORECASE)
+_STORE = re.compile(task_failures.REDIS, re.IGNORECASE)
+_AUTH = re.compile(task_failures.AUTH, re.IGNORECASE)
+_BACK = re.compile(r"\bredis\b.*\b(?:is back|connected|is up)\b", re.IGNORECASE)
+_AWAY = {"deleting", "deleted", "create-failed", "restore-failed", "incompatible-network"}
+
+
+def redis_unreachable(history: History) -> Iterator[Cause]:
+    """From failed tasks' lines, from running ones', from an answer through the load balancer."""
+    causes = _causes(history)
+    for failures in task_failures.of(history, "redis-unreachable").values():
+        line = _matching(_STORE, [line for one in failures for line in one.lines])
+        yield telling.told(
+            history,
+            "redis-unreachable",
+            failures,
+            _sentence(line, history),
+            next=_next(causes),
+            evidence=causes,
+        )
+    quotes = _quotes(history, _STORE)
+    if quotes:
+        named = next((one for one in quotes if _ADDRESS.search(one.quote)), quotes[0])
+        yield Cause(
+            "redis-unreachable",
+            _sentence(named.quote, history),
+            _sure(history, quotes, causes),
+            (*causes, *quotes[:3]),
+            _next(causes),
+            count=len(quotes),
+            explains=_EXPLAINS,
+        )
+
+
+def redis_shut(history: History) -> Iterator[Cause]:
+    """The cache's security group shuts the instances out, whatever the tasks say yet."""
+    shut = _shut_out(history)
+    if shut is not None:
+        yield Cause(
+            "redis-unreachable",
+            f"Redis refuses connections from the tasks: {shut.quote}",
+            "likely",
+            (shut,),
+            _next([shut]),
+            explains=_EXPLAINS,
+        )
+
+
+def cache_gone(history: History) -> Iterator[Cause]:
+    cache, looked = history.now.cache, history.now.holds("cache")
+    state = history.now.stack("db")
+    if looked and cache is None and state is not None and not state.troubled:
+        yield Cause(
+            "cache-gone",
+            f"there is no cache `{history.now.names.cache}`, although the stack `{state.name}` "
+            "made one: somebody deleted it",
+            "certain",
+            (Evidence("elasticache Describe", "not found", history.now.at),),
+            "to see what is left of the stack: opsctl db plan",
+            explains=_EXPLAINS,
+        )
+    elif cache is not None and cache.status in _AWAY:
+        yield Cause(
+            "cache-gone",
+            f"the cache `{cache.id}` is {cache.status}",
+            "certain",
+            (Evidence("elasticache Describe", f"status {cache.status}", history.now.at),),
+            "opsctl db status",
+            explains=_EXPLAINS,
+        )
+
+
+def auth_unreachable(history: History) -> Iterator[Cause]:
+    for failures in task_failures.of(history, "auth-unreachable").values():
+        line = _matching(_AUTH, [line for one in failures for line in one.lines])
+        yield telling.told(history, "auth-unreachable", failures, _of_auth(line), next=_AUTH_NEXT)
+    if quotes := _quotes(history, _AUTH):
+        yield Cause(
+            "auth-unreachable",
+            _of_auth(quotes[0].quote),
+            "certain" if len(quotes) > 1 else "likely",
+            tuple(quotes[:3]),
+            _AUTH_NEXT,
+            count=len(quotes),
+        )
+
+
+_EXPLAINS = frozenset(
+    {"target-unhealthy", "breaker-tripped", "resource-failed", "auth-unreachable"}
+)
+_AUTH_NEXT = "opsctl logs tail app --since 15m --no-follow"
+
+
+def _of_auth(line: str) -> str:
+    return f"the tasks cannot reach the auth server: {telling.quoted(line)}"
+
+
+def _sentence(line: str, history: History) -> str:
+    cache = history.now.cache
+    match = _ADDRESS.search(line)
+    where = match[1] if match else (cache.endpoint if cache else "")
+    if _REFUSED.search(line):
+        return f"Redis refuses the password of the tasks: {telling.quoted(line)}"
+    at = f" at {where}" if where else ""
+    return f"the tasks cannot reach Redis{at}: {telling.quoted(line)}"
+
+
+def _sure(history: History, quotes: Sequence[Evidence], causes: Sequence[Evidence]) -> Confidence:
+    """A warning of long ago may have passed; a 503 or a shut door has not."""
+    answered = any(one.source.startswith("http") for one in quotes)
+    return "certain" if answered or causes or len(quotes) > 1 else "likely"
+
+
+def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
+    """What running tasks wrote last about it, unless they wrote later that it is back."""
+    quotes = [*_answers(history, pattern)]
+    for task, lines in history.now.recent_lines.items():
+        alive = history.tasks.get(task)
+        if alive is None or not alive.running:
+            continue
+        told = [index for index, line in enumerate(lines) if pattern.search(line)]
+        back = [index for index, line in enumerate(lines) if _BACK.search(line)]
+        if told and max(back, default=-1) < told[-1]:
+            quotes.append(Evidence(f"task {task[:8]}", telling.quoted(lines[told[-1]])))
+    errors = [line for line in history.now.app_errors if pattern.search(line)]
+    quotes += [Evidence("log group app", telling.quoted(line)) for line in errors[-2:]]
+    return quotes
+
+
+def _answers(history: History, pattern: re.Pattern[str]) -> Iterator[Evidence]:
+    """What the service answered through the load balancer, to the last request."""
+    notes: tuple[Note, ...] = history.noted_as("Answer")[-1:]
+    for note in notes:
+        text, status = str(note.fields.get("text", "")), note.fields.get("status")
+        if isinstance(status, int) and status >= 500 and pattern.search(text):
+            yield Evidence(str(note.fields.get("url", "")), telling.quoted(text), note.time)
+
+
+def _causes(history: History) -> list[Evidence]:
+    shut = _shut_out(history)
+    evidence = [shut] if shut else []
+    cache = history.now.cache
+    if cache is not None and cache.status:
+        evidence.append(
+            Evidence("elasticache Describe", f"{cache.id} is {cache.status}", history.now.at)
+        )
+    return evidence if shut else []
+
+
+def _shut_out(history: History) -> Evidence | None:
+    now = history.now
+    cache = now.output("db", "SecurityGroup")
+    instances = now.output("ecs", "InstanceSecurityGroup")
+    state = now.stack("ecs")
+    group = next((one for one in now.security_groups if one.id == cache), None)
+    if group is None or not instances or state is None or state.in_progress:
+        return None
+    # By whom, and not at which port: an endpoint other than AWS gives the cache a port of its own.
+    if {instances, "0.0.0.0/0"} & set(group.admitted):
+        return None
+    return Evidence(
+        "ec2 DescribeSecurityGroups",
+        f"security group {group.id} of the cache admits {', '.join(group.admitted) or 'nobody'}, "
+        f"the instances have {instances}",
+        now.at,
+    )
+
+
+def _next(causes: Sequence[Evidence]) -> str:
+    if causes:
+        return "to see what was changed by hand: opsctl ecs plan"
+    return "address and state of the cache: opsctl db status"
+
+
+def _matching(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
+    return next((line for line in reversed(lines) if pattern.search(line)), "")
+
+
+RULES = (redis_unreachable, redis_shut, cache_gone, auth_unreachable)

@@ -1,0 +1,236 @@
+"""Which kind of failure a task's end was: by its codes, its reasons and its last lines.
+
+ECS, Docker and containerd word the same thing in many ways, and each new agent adds one; so a
+kind is known by what the sentences share. The order matters: the first kind that fits is it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from opsctl.cause.history import History
+from opsctl.snapshot.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """A task that failed. `lines` are its own last ones; `kind` is the id of the cause."""
+
+    task: Task
+    reason: str
+    lines: tuple[str, ...]
+    kind: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join([self.reason, *self.lines])
+
+
+# What ECS says of every task of that end, and so of none.
+GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)\.?")
+Fits = Callable[[TaskFailure], bool]
+
+
+def _says(pattern: str, *, flags: int = re.IGNORECASE) -> Fits:
+    """The reason or the lines say so."""
+    compiled = re.compile(pattern, flags)
+    return lambda failure: bool(compiled.search(failure.text))
+
+
+def _reason(pattern: str) -> Fits:
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda failure: bool(compiled.search(failure.reason))
+
+
+def _wrote(pattern: str) -> Fits:
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda failure: any(compiled.search(line) for line in failure.lines)
+
+
+def _ended_with(pattern: str) -> Fits:
+    """Of its last lines: what it wrote before may be a trouble that it lived with."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda failure: any(compiled.search(line) for line in failure.lines[-2:])
+
+
+def _both(first: Fits, second: Fits) -> Fits:
+    return lambda failure: first(failure) and second(failure)
+
+
+def _killed(failure: TaskFailure) -> bool:
+    """SIGKILL that ECS did not send: nearly always the kernel, for its memory."""
+    return failure.task.exited and failure.task.exit_code == 137
+
+
+DENIED = (
+    r"AccessDenied|not authorized|UnauthorizedOperation|unauthorized|forbidden|"
+    r"access denied|\bdenied\b|no basic auth credentials|authorization token has expired|"
+    r"unable to assume the (?:execution )?role|403\b"
+)
+_PULL = (
+    r"CannotPull|pull (?:access|image|command)|ImageManifest|ecr registry auth|failed to pull"
+    r"|docker pull"
+)
+_SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
+REDIS = (
+    r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out|unreachable|unavailable|connect"
+    r"|no route|reset|name or service)|the store cannot be reached|\bstore\b.*unreachable"
+    r"|(?:connect\w*|ECONN\w+|dial tcp|timeout|timed out).*(?::6379\b|\bredis\b)"
+    r"|\b(?:WRONGPASS|NOAUTH)\b|MaxRetryError.*6379"
+)
+AUTH = (
+    r"auth(?:entication|orization)? server.*"
+    r"(?:cannot be (?:asked|reached)|timed? ?out|unreachable|refused|unavailable|does not answer"
+    r"|no answer|connect)"
+    r"|(?:cannot|could not|failed to|unable to) (?:reach|connect to|ask) the auth\w* server"
+)
+CADDYFILE = (
+    r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
+    r"error during parsing|parsing caddyfile"
+)
+KINDS: Sequence[tuple[str, Fits]] = (
+    (
+        "wrong-architecture",
+        _says(
+            r"exec format error|no matching manifest for|matching platform|"
+            r"image platform .* does not match|cannot execute binary file"
+        ),
+    ),
+    ("pull-denied", _both(_reason(_PULL), _reason(DENIED))),
+    (
+        "pull-limited",
+        _both(_reason(_PULL), _reason(r"toomanyrequests|rate limit|too many requests|429")),
+    ),
+    ("disk-full", _says(r"no space left on device|disk quota exceeded|not enough disk")),
+    (
+        "image-not-found",
+        _reason(
+            r"manifest unknown|manifest for .* not found|no such image|image not found|"
+            r"Requested image not found|repository .* (?:does not exist|not found)|name unknown|"
+            r"ImageNotFound|RepositoryNotFound|CannotPull.*(?:not found|404|does not exist)|"
+            r"failed to resolve ref\w*.*not found"
+        ),
+    ),
+    (
+        "registry-unreachable",
+        _both(
+            _reason(_PULL),
+            _reason(
+                r"timeout|timed out|deadline exceeded|dial tcp|no route|handshake|"
+                r"connection re(?:fused|set)|no such host|request canceled|unreachable|EOF"
+            ),
+        ),
+    ),
+    (
+        "secret-empty",
+        _says(
+            rf"(?:{_SECRET}|variable).*\b(?:is|was) (?:there but |present but )?empty"
+            r"|empty (?:secret|value for)|no value for stage|has no (?:current )?value"
+        ),
+    ),
+    (
+        "permission-missing",
+        _both(_reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"), _reason(DENIED)),
+    ),
+    ("permission-missing", _ended_with(r"AccessDenied\w*|is not authorized to perform")),
+    (
+        "log-group-missing",
+        _says(
+            r"specified log (?:group|stream) does not exist|log group \S+ does not exist|"
+            r"(?:log\w* driver|logger args|log stream).*(?:ResourceNotFound|does not exist)"
+        ),
+    ),
+    ("logging-failed", _reason(r"initialize logging driver|validate logger args")),
+    (
+        "secret-missing",
+        _both(
+            _says(_SECRET + r"|`(?:ssm|secretsmanager):\S+` cannot be resolved"),
+            _says(
+                r"invalid (?:ssm )?parameters?|can't find the specified secret|ResourceNotFound|"
+                r"ParameterNotFound|ParameterVersionNotFound|did not contain json key|not found|"
+                r"does not exist|cannot be resolved|no text named|has no `secrets`|is not set|"
+                r"unable to (?:pull|retrieve|fetch) secrets?|Fetching secret data|"
+                r"marked (?:for )?delet"
+            ),
+        ),
+    ),
+    (
+        "port-taken",
+        _says(
+            r"port is already allocated|address already in use|EADDRINUSE|"
+            r"bind for \S+ failed|port \d+ (?:is )?(?:already )?in use|cannot listen on"
+        ),
+    ),
+    (
+        "out-of-memory",
+        _says(
+            r"OutOfMemory|out of memory|oom[- ]?kill|killed due to memory|heap out of memory|"
+            r"cannot allocate memory|MemoryError|memory limit exceeded"
+        ),
+    ),
+    ("caddyfile-refused", _wrote(CADDYFILE)),
+    ("redis-unreachable", _ended_with(REDIS)),
+    ("auth-unreachable", _ended_with(AUTH)),
+    ("out-of-memory", _killed),
+    ("container-unhealthy", _reason(r"container health check|failed container health|HEALTHCHECK")),
+    ("target-unhealthy", lambda failure: failure.task.failed_health_checks),
+    (
+        "instance-lost",
+        lambda failure: (
+            failure.task.stop_code in ("TerminationNotice", "SpotInterruption")
+            or bool(re.search(r"Host EC2|instance (?:was )?terminated", failure.reason))
+        ),
+    ),
+    ("container-cannot-start", lambda failure: failure.task.stop_code == "TaskFailedToStart"),
+    ("container-exited", lambda failure: failure.task.exited),
+    ("task-failed", lambda failure: True),
+)
+# The stop codes of what somebody or the scheduler wanted.
+_WANTED = {"ServiceSchedulerInitiated", "UserInitiated"}
+
+
+def failures(history: History) -> tuple[TaskFailure, ...]:
+    """Every task that was seen to fail, newest first, with its kind."""
+    read = [_failure(history, task) for task in history.tasks.values() if _failed(task)]
+    return tuple(sorted(filter(None, read), key=lambda one: _when(one.task), reverse=True))
+
+
+def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:
+    """The failures of these kinds, by the deployment that had started the task."""
+    grouped: dict[str, tuple[TaskFailure, ...]] = {}
+    for failure in failures(history):
+        if failure.kind in kinds:
+            mine = grouped.get(failure.task.deployment, ())
+            grouped[failure.task.deployment] = (*mine, failure)
+    return grouped
+
+
+def _failed(task: Task) -> bool:
+    if not task.is_stopped:
+        return False
+    lost = task.stop_code in ("TerminationNotice", "SpotInterruption")
+    unhealthy = "health check" in task.reason.lower()
+    return task.failed or lost or unhealthy or (bool(task.exit_code) and not _wanted(task))
+
+
+def _wanted(task: Task) -> bool:
+    return task.stop_code in _WANTED or task.reason.startswith("Scaling activity")
+
+
+def _failure(history: History, task: Task) -> TaskFailure | None:
+    own = [one.reason for one in task.containers if one.reason]
+    # On EC2 the task's own reason is often only that it failed.
+    reasons = own if own and GENERIC.fullmatch(task.reason) else [task.reason, *own]
+    lines = history.now.lines.get(task.id, ())
+    bare = TaskFailure(task, "; ".join(dict.fromkeys(filter(None, reasons))), lines)
+    kind = next(name for name, fits in KINDS if fits(bare))
+    return TaskFailure(task, bare.reason, lines, kind)
+
+
+def _when(task: Task) -> float:
+    return task.stopped.timestamp() if task.stopped else 0.0
+
+
+def says(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda line: bool(compiled.search(line))

@@ -1,0 +1,167 @@
+"""What the rules share: evidence from tasks, which deployment is the newest, what has passed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from opsctl.cause.cause import Cause, Confidence, Evidence
+from opsctl.cause.history import History
+from opsctl.cause.task_failures import GENERIC, TaskFailure
+from opsctl.snapshot.service import Service
+from opsctl.snapshot.snapshot import Snapshot
+
+_QUOTES = 3  # pieces of evidence of one kind
+_LONGEST = 300  # characters of a quote
+_FAMILY = re.compile(r"/([^/:]+):(\d+)$")
+_NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 task`, `3 tasks`"""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def quoted(text: str) -> str:
+    """On one line, not without end."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def brief(reason: str) -> str:
+    """A sentence of AWS without its envelope."""
+    return quoted(_NOISE.sub("", reason)).rstrip(".")
+
+
+def of_tasks(failures: Sequence[TaskFailure]) -> tuple[Evidence, ...]:
+    """Of the newest ones: reason and last line of each."""
+    evidence: list[Evidence] = []
+    told: set[str] = set()
+    for failure in failures:
+        task = failure.task
+        said = _said(failure)
+        if said in told:
+            continue
+        told.add(said)
+        evidence.append(Evidence(f"task {task.id[:8]}", said, task.stopped))
+        if len(evidence) == _QUOTES:
+            break
+    if len(failures) > len(evidence) == 1:
+        evidence[0] = replace(evidence[0], quote=f"{evidence[0].quote} (and {_others(failures)})")
+    return tuple(evidence)
+
+
+def _others(failures: Sequence[TaskFailure]) -> str:
+    rest = len(failures) - 1
+    return f"{rest} more {'task' if rest == 1 else 'tasks'} the same"
+
+
+def _said(failure: TaskFailure) -> str:
+    code = failure.task.exit_code
+    exited = f"exited {code}" if code is not None else ""
+    reason = brief(failure.reason)
+    parts = [
+        exited,
+        "" if GENERIC.fullmatch(reason) else reason,
+        f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def told(
+    history: History,
+    id: str,
+    failures: Sequence[TaskFailure],
+    sentence: str,
+    *,
+    next: str,
+    confidence: Confidence = "certain",
+    evidence: Sequence[Evidence] = (),
+    lasting: bool = False,
+) -> Cause:
+    """A cause that tasks of one deployment show."""
+    deployment = failures[0].task.deployment
+    return Cause(
+        id,
+        sentence,
+        confidence,
+        (*of_tasks(failures), *evidence),
+        next,
+        over=passed(history, failures),
+        lasting=lasting,
+        count=len(failures),
+        deployment=age(history, deployment),
+        explains=frozenset({"breaker-tripped", "resource-failed", "stack-stuck", "no-progress"}),
+    )
+
+
+def age(history: History, deployment: str) -> int:
+    """Greater for a newer deployment, as seconds of the time it began."""
+    known = history.deployments.get(deployment)
+    if known is not None and known.created is not None:
+        return int(known.created.timestamp())
+    times = [
+        task.created.timestamp()
+        for task in history.tasks.values()
+        if task.deployment == deployment and task.created
+    ]
+    return int(min(times, default=0.0))
+
+
+def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
+    """Whether the service has come through all the same: whole, and not rolled back."""
+    primary = history.now.primary
+    if history.ended_badly or primary is None or not steady(history.now):
+        return False
+    state = history.now.stack("ecs")
+    if state is not None and state.troubled:
+        return False
+    task = failures[0].task
+    if task.deployment == primary.id:
+        return True
+    return _revision(primary.task_definition) >= _revision(task.task_definition)
+
+
+def _revision(arn: str) -> int:
+    match = _FAMILY.search(arn)
+    return int(match[2]) if match else 0
+
+
+def steady(now: Snapshot) -> bool:
+    """As many tasks of the primary deployment as desired run and are healthy."""
+    service, primary = now.service, now.primary
+    if service is None or primary is None:
+        return False
+    serving = [target for target in now.targets if target.healthy]
+    return (
+        primary.running >= primary.desired == service.desired
+        and primary.pending == 0
+        and primary.state in ("COMPLETED", "")
+        and (not service.target_groups or len(serving) >= service.desired)
+    )
+
+
+def limits(history: History, failure: TaskFailure) -> int:
+    """The memory that the task may take, in MiB; 0 where its definition was not read."""
+    definition = history.now.definition(failure.task.task_definition)
+    return definition.memory if definition else 0
+
+
+def image(history: History, failure: TaskFailure) -> str:
+    """What it was to run; '' where its definition was not read."""
+    definition = history.now.definition(failure.task.task_definition)
+    return definition.images[0] if definition and definition.images else ""
+
+
+def short_image(reference: str) -> str:
+    """Without the registry, and with the beginning of its digest: `web@sha256:86e1…`"""
+    name, _, digest = reference.rpartition("/")[2].partition("@")
+    return f"{name}@{digest[:15]}…" if digest else name
+
+
+def newest(times: "Sequence[datetime | None]") -> datetime | None:
+    return max((time for time in times if time), default=None)
+
+
+def short_of(service: Service) -> int:
+    return max(service.desired - service.running, 0)

@@ -1,0 +1,169 @@
+"""An incident as one value: a recording, the live system, metrics; collected, saved, read."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl.cause.cause import Cause
+from opsctl.cause.history import History
+from opsctl.cli import recording as recordings
+from opsctl.errors import ConfigError, OpsError
+from opsctl.recording import Begun, RecordedSeries, Recording
+from opsctl.snapshot.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from opsctl.cli.options import Invocation
+
+_BEFORE = timedelta(hours=1)  # metrics before the command began: what was usual
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What `why` explains. `now` is None for one that is read from a file."""
+
+    history: History
+    recording: Recording | None
+    at: datetime
+    now: Snapshot | None = None
+    series: tuple[RecordedSeries, ...] = ()
+
+
+def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
+    """The live system and the newest recording of it. Nobody waits minutes for an answer here."""
+    from opsctl.cause.looks import EVERYTHING
+    from opsctl.snapshot.snapshot import Look
+
+    try:
+        config = invocation.config
+    except ConfigError as error:
+        return _refused(error)
+    look = EVERYTHING | Look(frozenset({"subnets"})) if metrics else EVERYTHING
+    now = invocation.quick_reader(look)
+    recording = recordings.newest(recordings.folder(invocation), config.system)
+    incident = Incident(recordings.with_now(recording, now), recording, now.at, now)
+    return replace(incident, series=_metrics(invocation, incident)) if metrics else incident
+
+
+def read(path: Path) -> Incident:
+    recording = recordings.read(path)
+    at = recording.ended or recording.at
+    return Incident(recording.history, recording, at, series=recording.series)
+
+
+def save(incident: Incident, path: Path) -> None:
+    """One redacted file, for its owner only, that `why --from` reads anywhere."""
+    from opsctl.recorder import line_of, snapshot_line
+
+    recording, now = incident.recording, incident.now
+    lines: list[str] = []
+    if recording is not None and recording.path is not None:
+        lines = recording.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):
+            del lines[-1]  # cut off when the command was killed
+    elif now is not None:
+        begun = {**asdict(Begun("", now.names.system, now.names.environment, versions()))}
+        lines.append(
+            line_of(
+                {"type": "recording", "v": 1, "at": now.at, **begun, "names": asdict(now.names)}
+            )
+        )
+    if now is not None:
+        lines.append(snapshot_line(now))
+    if recording is None:
+        lines += [line_of({"type": "failure", **asdict(one)}) for one in incident.history.failures]
+    if recording is None or not recording.series:
+        lines += [line_of({"type": "metric", **asdict(one)}) for one in incident.series]
+    lines.append(line_of({"type": "versions", "text": versions()}))
+    write(path, "".join(lines))
+
+
+def write_page(incident: Incident, causes: Sequence[Cause], path: Path) -> None:
+    from opsctl.cli.screens import causes as causing
+    from opsctl.cli.screens import incident_page
+    from opsctl.timeline import moments
+
+    names = incident.history.now.names
+    words = [one for one in incident.history.command.split() if not one.startswith("-")]
+    command = " ".join(words[:2] if words[:1] != ["update-tasks"] else words[:1])
+    title = " · ".join(filter(None, (names.system, names.environment, command)))
+    page = incident_page.page(
+        title=title or "incident",
+        at=incident.at,
+        causes=causes,
+        moments=moments(incident.history, incident.recording),
+        series=incident.series,
+        looked_at=causing.looked_at(incident.history),
+        versions=versions(),
+    )
+    write(path, page)
+
+
+def write(path: Path, text: str) -> None:
+    """For its owner only: what others wrote may say more than it should."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(file, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace") as out:
+            out.write(text)
+    except OSError as error:
+        raise OpsError(
+            f"`{path}` cannot be written: {error.strerror}", hint="choose another file"
+        ) from error
+
+
+def versions() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from opsctl.cli import version as own
+
+    try:
+        boto3 = version("boto3")
+    except PackageNotFoundError:
+        boto3 = "unknown"
+    return f"opsctl {own()}, boto3 {boto3}, Python {platform.python_version()}"
+
+
+def _refused(error: ConfigError) -> Incident:
+    """A config that no command takes is the cause by itself; AWS cannot be asked about it."""
+    from opsctl.recorder import failure_of
+    from opsctl.recording import NOBODY
+
+    at = datetime.now(UTC)
+    history = History.empty(NOBODY, at).met(failure_of(error, at))
+    return Incident(history, None, at, history.now)
+
+
+def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeries, ...]:
+    """Of the window, as far as CloudWatch answers."""
+    from opsctl import aws
+    from opsctl.metrics import catalogue
+    from opsctl.metrics.fetch import fetch
+    from opsctl.metrics.series import window
+    from opsctl.metrics.targets import targets
+
+    now = incident.now
+    assert now is not None
+    began = incident.history.began or now.at
+    queries = list(catalogue.queries(catalogue.chosen([]), targets(now, invocation.config)))
+    over = window(min(began, now.at) - _BEFORE, now.at + timedelta(minutes=1))
+    try:
+        found = fetch(invocation.quick_reader.clients.cloudwatch, queries, over)
+    except Exception as error:
+        if aws.fault(error) is None:
+            raise
+        return ()
+    return tuple(
+        RecordedSeries(
+            " ".join(filter(None, (one.query.metric.name, one.query.about))),
+            one.query.metric.unit,
+            over.start,
+            over.period,
+            tuple(one.points),
+        )
+        for one in found
+        if any(point is not None for point in one.points)
+    )

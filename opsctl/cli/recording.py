@@ -1,0 +1,138 @@
+"""Which commands are recorded, where, and which recording a later `why` looks into."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opsctl.errors import OpsError
+
+if TYPE_CHECKING:
+    from opsctl.cause.history import History
+    from opsctl.cli.options import Invocation
+    from opsctl.recorder import Recorder
+    from opsctl.recording import Recording
+    from opsctl.snapshot.snapshot import Snapshot
+
+# The commands that change something, by their first words.
+CHANGING = {
+    *(("db", "up"), ("db", "down"), ("ecs", "up"), ("ecs", "down"), ("alarms", "up")),
+    *(("alarms", "down"), ("ecs", "roll-instances"), ("update-tasks",), ("rollback",)),
+    *(("scale",), ("restart",)),
+}
+_RECENT = timedelta(hours=12)  # for a command that failed
+_JUST_NOW = timedelta(hours=1)  # for one that did not
+
+
+def folder(invocation: "Invocation") -> Path:
+    """Beside the config, whatever the working directory is."""
+    return invocation.path.parent / ".opsctl" / "recordings"
+
+
+def begin(invocation: "Invocation") -> "Recorder | None":
+    """The recorder of this command line, made when first asked for; None for one that reads."""
+    if invocation.recorder is None and changes(invocation):
+        from opsctl.cli import version
+        from opsctl.recorder import Recorder
+        from opsctl.recording import Begun
+        from opsctl.snapshot.snapshot import Names
+
+        try:
+            names = Names.of(invocation.config)
+        except OpsError:
+            names = None
+        begun = Begun(
+            " ".join(invocation.words),
+            names.system if names else "",
+            names.environment if names else "",
+            version(),
+        )
+        invocation.recorder = Recorder(folder(invocation), begun, names)
+        if invocation.recorder.trouble:
+            invocation.console.warn(f"this is not recorded: {invocation.recorder.trouble}")
+    return invocation.recorder
+
+
+def changes(invocation: "Invocation") -> bool:
+    words = tuple(word for word in invocation.words if not word.startswith("-"))
+    return not invocation.planning and (words[:2] in CHANGING or words[:1] in CHANGING)
+
+
+def failed(invocation: "Invocation", error: OpsError) -> "Recorder | None":
+    """What the command ends with; its recorder, if it has one."""
+    recorder = begin(invocation)
+    if recorder is not None:
+        recorder.error(error)
+    return recorder
+
+
+def end(invocation: "Invocation", outcome: str) -> None:
+    recorder, invocation.recorder = invocation.recorder, None
+    if recorder is not None:
+        recorder.close(outcome, invocation.failed_calls())
+
+
+def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Recording | None":
+    """The last recording of this system, while it still tells something about now."""
+    now = now or datetime.now(UTC)
+    for path in _paths(folder):
+        recording = _read(path)
+        if recording is None or recording.begun.system not in ("", system):
+            continue
+        ended = recording.ended or _written(path)
+        limit = _RECENT if recording.failures or recording.ended is None else _JUST_NOW
+        return recording if now - ended < limit else None
+    return None
+
+
+def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
+    """What was recorded and what is now, as one history.
+
+    A failure is history only while nothing newer has come and is well.
+    """
+    from opsctl.cause.history import History
+    from opsctl.cause.telling import steady
+
+    if recording is None:
+        return History.of([now])
+    history = recording.history
+    primary = now.primary
+    newer = (
+        primary is not None
+        and primary.id not in history.deployments
+        and primary.created is not None
+        and primary.created > (recording.ended or recording.at)
+    )
+    return History.of([now]) if newer and steady(now) else history.plus(now)
+
+
+def read(path: Path) -> "Recording":
+    """Raises OpsError for a file that cannot be read, or is none of ours."""
+    from opsctl.recording import Recording
+
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return Recording.read(lines, path=path)
+    except OSError as error:
+        raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error
+
+
+def _paths(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("*.jsonl"), key=lambda path: path.name, reverse=True)
+
+
+def _read(path: Path) -> "Recording | None":
+    try:
+        return read(path)
+    except OpsError:
+        return None
+
+
+def _written(path: Path) -> datetime:
+    return datetime.fromtimestamp(os.stat(path).st_mtime, UTC)
+
+
+def names(folder: Path) -> Iterator[str]:
+    """For the shell's completion: newest first."""
+    return (str(path) for path in _paths(folder))

@@ -1,0 +1,151 @@
+"""A roll while it runs: tasks and targets in one table that stands still below the events.
+
+Pure but for the live drawing: a snapshot gives lines, at any size from 60 x 10.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from opsctl.cli.screens import live
+from opsctl.cli.screens.console import Console, printable
+from opsctl.cli.screens.screen import Screen
+from opsctl.cli.screens.status_tables import table
+from opsctl.cli.screens.words import age, counted, fitted, zone_word
+from opsctl.outcome import Outcome
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_HEAD = ("TASK", "ZONE", "REVISION", "STATE", "TARGET", "AGE")
+_SPARE = 4  # lines above the table that stay for the events
+_MARKS = {"healthy": "●", "unhealthy": "✗"}
+
+
+class BoardScreen(Screen):
+    """Draws on a terminal only; anywhere else the lines of the events say it all."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._now: Snapshot | None = None
+        self._began: datetime | None = None
+        # container instance ARN -> EC2 id, from the look that read them
+        self._ids: dict[str, str] = {}
+        self._live: Any = None
+
+    def show(self, item: object) -> bool:
+        """Sees every snapshot, and takes none from the other screens."""
+        if isinstance(item, Snapshot):
+            self._ids.update({one.arn: one.id for one in item.instances})
+            if "tasks" in item.look.parts:
+                self._see(item)
+        elif isinstance(getattr(item, "outcome", None), Outcome):
+            self.pause()
+        return False
+
+    def pause(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _see(self, now: Snapshot) -> None:
+        self._began = self._began or now.at
+        self._now = now
+        # The first look is before the question; the second one is of the roll.
+        if self._live is None and now.at != self._began:
+            self._live = live.start(self._console, self._drawn, per_second=4, transient=True)
+
+    def _drawn(self) -> "Text":
+        from rich.text import Text
+
+        if self._now is None:
+            return Text("")
+        size = shutil.get_terminal_size()
+        rows = lines(
+            self._now, self._ids, began=self._began, width=size.columns, height=size.lines - _SPARE
+        )
+        return Text(printable("\n".join(rows)))
+
+
+def lines(
+    now: Snapshot,
+    ids: Mapping[str, str],
+    *,
+    began: datetime | None,
+    width: int,
+    height: int,
+) -> list[str]:
+    """Newest and running first, what failed on top; the last line says how far it is."""
+    room = max(height - 2, 1)
+    # A code says more than a state only where something is wrong.
+    health = {
+        one.id: one.in_words if one.state == "unhealthy" else one.state for one in now.targets
+    }
+    tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
+    tasks = [task for task in tasks if not task.is_stopped or task.failed]
+    shown = tasks if len(tasks) <= room else tasks[: room - 1]
+    rows = table(_HEAD, [_row(task, now, ids, health) for task in shown], width)
+    if rest := tasks[len(shown) :]:
+        running = sum(task.running for task in rest)
+        alike = ", all running" if running == len(rest) else f", {running} running"
+        rows.append(fitted(f"…{counted(len(rest), 'more task')}{alike}", width))
+    return [*rows, fitted(summary(now, began), width)]
+
+
+def summary(now: Snapshot, began: datetime | None) -> str:
+    """`◐ 2 of 8 of web:42 run, 3 start, 0 healthy · 3 failed · 2 m 40 s`"""
+    service, primary = now.service, now.primary
+    if service is None or primary is None:
+        return "○ no service yet"
+    new = [task for task in now.tasks if task.deployment == primary.id]
+    failed = sum(task.is_stopped and task.failed for task in new)
+    done = primary.running == primary.desired and primary.state in ("COMPLETED", "")
+    parts = [
+        f"{primary.running} of {primary.desired} of {primary.revision} run, "
+        f"{primary.pending} start, {now.healthy} healthy"
+    ]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [age(now.at, began)] if began else []
+    return f"{'●' if done else '◐'} {' · '.join(parts)}"
+
+
+def _row(
+    task: Task, now: Snapshot, ids: Mapping[str, str], health: Mapping[str, str]
+) -> Sequence[str]:
+    return (
+        task.id[:8],
+        zone_word(task.zone) or "–",
+        task.task_definition.rpartition("/")[2],
+        _state(task),
+        _target(task, ids, health),
+        age(now.at, task.stopped or task.started or task.created),
+    )
+
+
+def _state(task: Task) -> str:
+    if not task.is_stopped:
+        return task.status.lower()
+    return f"✗ exited {task.exit_code}" if task.exit_code is not None else "✗ could not start"
+
+
+def _target(task: Task, ids: Mapping[str, str], health: Mapping[str, str]) -> str:
+    instance = ids.get(task.instance, "")
+    keys = [f"{instance}:{port}" for one in task.containers for port in one.ports]
+    state = next((health[key] for key in keys if key in health), "")
+    return f"{_MARKS.get(state.partition(' ')[0], '◐')} {state}" if state else "–"
+
+
+def _order(task: Task, now: Snapshot) -> int:
+    """Failed ones, the new deployment's, all others."""
+    if task.is_stopped:
+        return 0
+    primary = now.primary
+    return 1 if primary is not None and task.deployment == primary.id else 2
+
+
+def _time(task: Task) -> float:
+    moment = task.stopped or task.created or task.started
+    return moment.timestamp() if moment else 0.0

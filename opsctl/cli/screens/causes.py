@@ -1,0 +1,107 @@
+"""Causes on the screen: what is wrong, what shows it, what to do. The same for every command."""
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.cli.screens.console import Console
+
+_INDENT = 13
+_SURE = {"certain": "bad", "likely": "warn", "possible": "faint"}
+_AT_FAILURE = 3  # causes that a failed command shows; `why` shows all
+_ENDLESS = 2000
+
+
+def show_failure(console: Console, causes: Sequence[Cause]) -> None:
+    """Before the error of a command that failed. Nothing when it could only repeat the error."""
+    present = [cause for cause in causes if not cause.over and cause.hinders][:_AT_FAILURE]
+    if not any(_shows_more(cause) for cause in present):
+        return
+    for number, cause in enumerate(present, 1):
+        emit(console, cause, number)
+        for line in block(console, cause, number):
+            console.say(line)
+
+
+def emit(console: Console, cause: Cause, number: int) -> None:
+    console.emit(
+        "cause",
+        rank=number,
+        id=cause.id,
+        sentence=cause.sentence,
+        confidence=cause.confidence,
+        hinders=cause.hinders,
+        over=cause.over,
+        count=cause.count,
+        evidence=[
+            {"time": one.time, "source": one.source, "quote": one.quote} for one in cause.evidence
+        ],
+        next=console.hint(cause.next) if cause.next else None,
+    )
+
+
+def block(console: Console, cause: Cause, number: int) -> Iterator[str]:
+    """A number, how sure it is, the sentence; its evidence; the next command."""
+    sure = "over" if cause.over else cause.confidence
+    head = f"{number:<2} {console.style(_SURE[cause.confidence], f'{sure:<9}')} "
+    first, *rest = _wrapped(cause.sentence)
+    yield f"{head}{console.style('strong', first)}"
+    yield from (f"{'':{_INDENT}}{line}" for line in rest)
+    for one in cause.evidence:
+        yield from _evidence(one)
+    if cause.next:
+        lines = _wrapped(f"→ {console.hint(cause.next)}")
+        yield from (f"{'':{_INDENT}}{line}" for line in lines)
+
+
+def looked_at(history: History) -> str:
+    """`looked at: 4 stacks, 11 tasks, 2 instances · not readable: alarms`"""
+    now = history.now
+    counts = [
+        (len(now.stacks), "stack"),
+        (len(history.tasks), "task"),
+        (len(now.targets), "target"),
+        (len(now.instances), "instance"),
+        (len(now.alarms), "alarm"),
+        (sum(map(len, now.lines.values())) + sum(map(len, now.recent_lines.values())), "log line"),
+        (len(history.stack_events), "stack event"),
+    ]
+    seen = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    unread = ", ".join(sorted({one.part.replace("_", " ") for one in now.unread}))
+    return f"looked at: {seen or 'nothing'}" + (f" · not readable: {unread}" if unread else "")
+
+
+def width() -> int:
+    """Of the terminal; a file or a pipe takes whole sentences."""
+    if not (sys.stdout.isatty() or sys.stderr.isatty()) and "COLUMNS" not in os.environ:
+        return _ENDLESS
+    return max(shutil.get_terminal_size((80, 24)).columns, 60)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, width() - _INDENT, break_on_hyphens=False) or [""]
+
+
+def _evidence(one: Evidence) -> Iterator[str]:
+    time = _time(one.time)
+    lead = f"{time:<8}  {one.source}  " if time else f"{one.source}  "
+    lines = textwrap.wrap(
+        f"{lead}{one.quote}",
+        width() - _INDENT,
+        subsequent_indent=" " * min(len(time) + 2 if time else 2, 10),
+        break_on_hyphens=False,
+    )
+    yield from (f"{'':{_INDENT}}{line}" for line in lines)
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time:%H:%M:%S}" if time else ""
+
+
+def _shows_more(cause: Cause) -> bool:
+    return any(one.source != "this command" for one in cause.evidence)

@@ -1,0 +1,204 @@
+"""The whole system on one screen: at most 40 lines of 80 columns, the answer first.
+
+Pure: a snapshot and its causes give lines. A part that was refused says so in its own line.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from opsctl.cause.cause import Cause
+from opsctl.cause.telling import steady
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
+from opsctl.cli.screens.status_tables import instance_rows, task_rows
+from opsctl.cli.screens.words import counted, fitted
+from opsctl.snapshot.snapshot import Snapshot
+
+_STYLE = {"●": "good", "◐": "warn", "✗": "bad", "○": "faint"}
+WIDTH, LINES = 80, 40
+_LABEL = 11
+
+
+def screen(
+    now: Snapshot, causes: Sequence[Cause], console: Console, *, width: int, lines: int = LINES
+) -> list[str]:
+    """Every line, styled where the console is a terminal, none wider than `width`."""
+    rows = [head(now, width), "", *verdict(now, causes, console, width), ""]
+    if nothing(now):
+        return [*rows, *_refused(now, console, width)]
+    for row in ROWS:
+        rows.append(_line(row, now, console, width))
+    tables = [*_table(task_rows(now, width), lines - len(rows) - 6, "tasks")]
+    tables += _table(instance_rows(now, width), lines - len(rows) - len(tables), "instances")
+    return [*rows, *tables][:lines]
+
+
+def part(now: Snapshot, labels: Sequence[str], console: Console, *, width: int) -> list[str]:
+    """Some rows of the screen, for the commands that are about them."""
+    return [_line(row, now, console, width) for row in ROWS if row.label in labels]
+
+
+def head(now: Snapshot, width: int) -> str:
+    names, who = now.names, now.identity
+    account = who.account if who else "account unknown"
+    region = who.region if who else names.region or "Region unknown"
+    left = " · ".join(filter(None, (names.system, names.environment, account, region)))
+    time = f"{now.at:%H:%M:%S} UTC"
+    return f"{fitted(left, width - len(time) - 1):<{width - len(time)}}{time}"
+
+
+def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int) -> Iterator[str]:
+    """The first cause in one sentence with its command, or that nothing is wrong."""
+    if wrong := elsewhere(now):
+        yield from _told("✗", "wrong account:", wrong, console, width)
+        return
+    if nothing(now):
+        yield from _told("○", "nothing here:", absence(now), console, width)
+        yield f"  {console.hint('to begin: opsctl db up')}"
+        return
+    present = [cause for cause in causes if not cause.over]
+    first = present[0] if present else None
+    if first is None:
+        unread = ", ".join(one.part.replace("_", " ") for one in now.unread)
+        tail = f" · not readable: {unread}" if unread else ""
+        yield fitted(
+            f"{console.style('good', '●')} nothing wrong that can be seen{tail}", width + 9
+        )
+        return
+    mark, words = _weight(now, first)
+    yield from _told(mark, words, first.sentence, console, width)
+    more = len(present) - 1
+    also = f" · {counted(more, 'more cause')}" if more else ""
+    yield fitted(f"  → {console.hint(first.next or 'opsctl why')}{also} · opsctl why", width)
+
+
+def _weight(now: Snapshot, cause: Cause) -> tuple[Mark, str]:
+    if not cause.hinders:
+        return "○", "worth knowing:"
+    if cause.confidence == "possible":
+        return "◐", "perhaps wrong:"
+    if steady(now) and cause.deployment:
+        return "◐", "the last deployment failed:"
+    return "✗", "wrong now:"
+
+
+def elsewhere(now: Snapshot) -> str:
+    """These credentials are of another account than the config names."""
+    who, expected = now.identity, now.names.account
+    if who is None or not expected or who.account == expected:
+        return ""
+    return f"these credentials are of {who.account}, the config says {expected}"
+
+
+def nothing(now: Snapshot) -> bool:
+    """No stack, no service: certain only where the stacks could be read."""
+    return now.holds("stacks") and not any(now.stack(kind) for kind in now.stacks)
+
+
+def absence(now: Snapshot) -> str:
+    who, names = now.identity, now.names
+    here = f" ({who.account}, {who.region})" if who else ""
+    there = ", ".join(filter(None, (names.account, names.region)))
+    config = f"; according to the config it is in {there}" if there else ""
+    return f"no system called `{names.system}` here{here}{config}"
+
+
+def _told(mark: Mark, words: str, text: str, console: Console, width: int) -> Iterator[str]:
+    """Two lines at most."""
+    lead = f"{mark} {words} "
+    whole = fitted(text, 2 * width - len(lead) - 4)
+    cut = width - len(lead)
+    if len(whole) > cut:
+        cut = whole.rfind(" ", 0, cut) + 1 or cut
+    yield f"{console.style(_STYLE[mark], lead.rstrip())} {whole[:cut].rstrip()}"
+    if rest := whole[cut:].strip():
+        yield fitted(f"  {rest}", width)
+
+
+def _line(row: Row, now: Snapshot, console: Console, width: int) -> str:
+    refused = [now.unread_part(part) for part in row.parts]
+    first = next(filter(None, refused), None)
+    if first is not None and refused[0] is not None:
+        items = [Item("○", f"not readable: {first.reason}")]
+    else:
+        items = list(row.items(now)) or [Item("○", "none")]
+        if first is not None:
+            items.append(Item("○", f"not readable: {first.part.replace('_', ' ')}"))
+    return _joined(row.label, items, console, width)
+
+
+def _joined(label: str, items: Sequence[Item], console: Console, width: int) -> str:
+    """The items one after another; the last one that does not fit any more is cut."""
+    line, room = f"{label:<{_LABEL}}", width - _LABEL
+    for index, item in enumerate(items):
+        gap = "  " if index else ""
+        text = fitted(f"{item.mark} {item.text}", max(room - len(gap), 0))
+        if not text.strip("… "):
+            break
+        room -= len(gap) + len(text)
+        line += f"{gap}{console.style(_STYLE[item.mark], text[:1])}{text[1:]}"
+    return line
+
+
+def _refused(now: Snapshot, console: Console, width: int) -> Iterator[str]:
+    for one in now.unread:
+        yield fitted(f"{one.part.replace('_', ' ')}: {one.reason}", width)
+
+
+def _table(rows: Sequence[str], room: int, what: str) -> Iterator[str]:
+    """A blank line, the head, as many rows as there is room for, and how many more there are."""
+    if len(rows) < 2 or room < 4:
+        return
+    yield ""
+    whole = rows if len(rows) <= room - 1 else rows[: room - 2]
+    yield from whole
+    if rest := len(rows) - len(whole):
+        yield f"…{rest} more {what}"
+
+
+EXITS = {"healthy": 0, "degraded": 10, "unknown": 11}
+
+
+def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
+    """`healthy`, `degraded` or `unknown`, and why in one sentence.
+
+    A deployment that failed and was rolled back leaves a healthy service.
+    """
+    if wrong := elsewhere(now):
+        return "unknown", wrong
+    if nothing(now):
+        return "unknown", absence(now)
+    blind = [part for part in ("stacks", "service", "targets") if now.unread_part(part)]
+    if blind:
+        return "unknown", f"not readable: {', '.join(blind)}"
+    service = now.service
+    troubles = list(_troubles(now))
+    first = next((cause for cause in causes if not cause.over and cause.hinders), None)
+    if service is None:
+        return "degraded", "there is no service"
+    if troubles:
+        why = f": {first.sentence}" if first and first.confidence != "possible" else ""
+        return "degraded", f"{', '.join(troubles)}{why}"
+    if first is not None and first.confidence == "certain" and not first.deployment:
+        return "degraded", first.sentence
+    words = f"{service.running} of {service.desired} tasks run, {now.healthy} targets are healthy"
+    return "healthy", words
+
+
+def _troubles(now: Snapshot) -> Iterator[str]:
+    service = now.service
+    if service is not None:
+        if service.desired == 0:
+            yield "the service is set to 0 tasks"
+        if service.running < service.desired:
+            yield f"{service.running} of {service.desired} tasks run"
+        if service.target_groups and now.healthy < service.desired:
+            yield f"{now.healthy} of {service.desired} targets are healthy"
+    if silent := [one for one in now.instances if not one.connected]:
+        yield f"{counted(len(silent), 'agent')} disconnected"
+    if now.holds("cache") and (now.cache is None or now.cache.status != "available"):
+        yield f"the cache is {now.cache.status if now.cache else 'not there'}"
+    if ringing := [one for one in now.alarms if one.rings]:
+        yield f"{counted(len(ringing), 'alarm')} ring{'s' if len(ringing) == 1 else ''}"
+    for state in now.stacks.values():
+        if state.status.endswith("_FAILED") or state.status == "ROLLBACK_COMPLETE":
+            yield f"`{state.name}` is {state.status}"

@@ -1,0 +1,98 @@
+"""The tables of tasks and of instances: in the order in which one would act on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from opsctl.cli.screens.words import age, fitted, zone_word
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
+
+_TASKS = ("TASK", "ZONE", "INSTANCE", "REVISION", "STATE", "AGE")
+_INSTANCES = ("INSTANCE", "ZONE", "AGENT", "TASKS", "CPU LEFT", "MEMORY LEFT", "STATE")
+
+
+def task_rows(now: Snapshot, width: int) -> list[str]:
+    """Head and rows: what failed lately and what starts before what runs, newest first."""
+    ids = {one.arn: one.id for one in now.instances}
+    tasks = sorted(now.tasks, key=lambda task: (_order(task), -_time(task)))
+    rows = [
+        (
+            task.id[:8],
+            zone_word(task.zone),
+            ids.get(task.instance, task.instance.rpartition("/")[2])[:10] or "–",
+            _revision(task),
+            _state(task),
+            age(now.at, task.stopped or task.started or task.created),
+        )
+        for task in tasks
+        if not task.is_stopped or task.failed
+    ]
+    return table(_TASKS, rows, width)
+
+
+def instance_rows(now: Snapshot, width: int) -> list[str]:
+    rows = [
+        (
+            one.id[:19],
+            zone_word(one.zone),
+            "connected" if one.connected else "✗ silent",
+            str(one.running),
+            f"{one.cpu}/{one.whole_cpu}",
+            f"{one.memory}/{one.whole_memory}",
+            one.status.lower(),
+        )
+        for one in sorted(now.instances, key=_worth)
+    ]
+    known = {one.id for one in now.instances}
+    absent = [one for one in (now.group.instances if now.group else ()) if one.id not in known]
+    rows += [
+        (one.id[:19], zone_word(one.zone), "✗ not joined", "–", "–", "–", one.lifecycle.lower())
+        for one in absent
+    ]
+    return table(_INSTANCES, rows, width)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Aligned; the widest column gives way first. No rows, no head."""
+    if not rows:
+        return []
+    cells = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = widths.index(max(widths))
+        widths[widest] -= 1
+    return [
+        "  ".join(
+            f"{fitted(cell, size):<{size}}" for cell, size in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _order(task: Task) -> int:
+    if task.is_stopped:
+        return 0
+    return 2 if task.running else 1
+
+
+def _time(task: Task) -> float:
+    moment: datetime | None = task.stopped or task.created
+    return moment.timestamp() if moment else 0.0
+
+
+def _revision(task: Task) -> str:
+    return task.task_definition.rpartition("/")[2]
+
+
+def _state(task: Task) -> str:
+    if task.is_stopped:
+        code = task.exit_code
+        return f"✗ exited {code}" if code is not None else "✗ could not start"
+    if task.health == "UNHEALTHY":
+        return "✗ unhealthy"
+    return f"● {task.status.lower()}" if task.running else f"◐ {task.status.lower()}"
+
+
+def _worth(one: ContainerInstance) -> tuple[bool, str]:
+    return (one.takes_tasks, one.id)

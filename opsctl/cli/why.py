@@ -1,0 +1,70 @@
+"""`opsctl why`: what is wrong now, or was in a recording, ranked, with evidence and a command."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opsctl.cli import bundle
+from opsctl.cli.options import opened
+from opsctl.cli.screens import causes as screen
+
+if TYPE_CHECKING:
+    from opsctl.cause.cause import Cause
+    from opsctl.cli.screens.console import Console
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Explain this recording or bundle instead."),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Pack all that is known into one file."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write one page: time line, causes, charts."),
+    ] = None,
+) -> None:
+    """Rank the causes of what is wrong, now or in a recording, with evidence and a command.
+
+    Without --from: the live system, and the last recording of a command that changed it.
+    """
+    invocation = opened(context)
+    console = invocation.console
+    incident = (
+        bundle.read(source) if source else bundle.collect(invocation, metrics=bool(save or html))
+    )
+    from opsctl.cause import rank
+
+    found = rank.rank(incident.history)
+    if save is not None:
+        bundle.save(incident, save)
+        console.say(f"wrote {save}; to read it anywhere: opsctl why --from {save}")
+    if html is not None:
+        bundle.write_page(incident, found, html)
+        console.say(f"wrote {html}")
+    _show(console, incident, found)
+
+
+def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:
+    looked = screen.looked_at(incident.history)
+    for number, cause in enumerate(found, 1):
+        screen.emit(console, cause, number)
+    console.emit("why", causes=[cause.id for cause in found], looked_at=looked, at=incident.at)
+    if console.json:
+        return
+    for number, cause in enumerate(found, 1):
+        for line in screen.block(console, cause, number):
+            console.data(line)
+        console.data("")
+    if all(cause.over for cause in found):
+        console.data("nothing wrong that can be seen")
+    console.data(looked)

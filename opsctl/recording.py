@@ -1,0 +1,177 @@
+"""A recording as it was read: what a command saw and said, and how it ended."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from opsctl.aws import FailedCall
+from opsctl.cause.history import Failure, History, Note
+from opsctl.errors import OpsError
+from opsctl.snapshot import record
+from opsctl.snapshot.snapshot import Names, Snapshot
+
+NOBODY = Names("", "", {}, "", "", "", "", False, "")
+EMPTY = Snapshot(datetime.min.replace(tzinfo=UTC), NOBODY)
+# The items, by their class, that causes are found in.
+NOTED = {"Joining", "Overtaken", "Answer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Whose recording it is."""
+
+    command: str
+    system: str = ""
+    environment: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedItem:
+    kind: str
+    fields: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSeries:
+    """A metric over a window, as it was saved; None is a gap."""
+
+    name: str
+    unit: str
+    start: datetime
+    period: int
+    points: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording as it was read. `outcome` is '' where the command was killed, or still runs."""
+
+    begun: Begun
+    at: datetime
+    ended: datetime | None = None
+    outcome: str = ""
+    snapshots: tuple[Snapshot, ...] = ()
+    items: tuple[RecordedItem, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    calls: tuple[FailedCall, ...] = ()
+    names: Names = NOBODY
+    path: Path | None = None
+    series: tuple[RecordedSeries, ...] = ()
+
+    @property
+    def history(self) -> History:
+        history = replace(
+            History.empty(self.names, self.at),
+            command=self.begun.command,
+            began=self.at,
+            outcome=self.outcome,
+        )
+        for snapshot in self.snapshots:
+            history = history.plus(snapshot)
+        for item in self.items:
+            if item.kind in NOTED:
+                history = history.noted(Note(item.kind, item.fields, item.at))
+        for failure in self.failures:
+            history = history.met(failure)
+        return history.failed(self.calls)
+
+    @classmethod
+    def read(cls, lines: Iterable[str], *, path: Path | None = None) -> Self:
+        """Raises OpsError for what is not a recording. A line that is cut off ends it."""
+        reading = _Reading()
+        for line in lines:
+            try:
+                content = json.loads(line)
+            except ValueError:
+                break
+            if not isinstance(content, dict):
+                break
+            try:
+                reading.take(content)
+            except (KeyError, TypeError, ValueError) as error:
+                raise OpsError(
+                    f"this is not a recording of opsctl: {error!r}"[:200],
+                    hint="opsctl why --help",
+                ) from error
+        if reading.begun is None:
+            raise OpsError("this is not a recording of opsctl", hint="opsctl why --help")
+        return cls(
+            reading.begun,
+            reading.at,
+            reading.ended,
+            reading.outcome,
+            tuple(reading.snapshots),
+            tuple(reading.items),
+            tuple(reading.failures),
+            tuple(reading.calls),
+            reading.names,
+            path,
+            tuple(reading.series),
+        )
+
+
+class _Reading:
+    """Lines as they come; parts that did not change are carried from snapshot to snapshot."""
+
+    def __init__(self) -> None:
+        self.begun: Begun | None = None
+        self.at = EMPTY.at
+        self.names = NOBODY
+        self.ended: datetime | None = None
+        self.outcome = ""
+        self.snapshots: list[Snapshot] = []
+        self.items: list[RecordedItem] = []
+        self.failures: list[Failure] = []
+        self.calls: list[FailedCall] = []
+        self.series: list[RecordedSeries] = []
+        self._carried: dict[str, Any] = {}
+
+    def take(self, line: dict[str, Any]) -> None:
+        kind = line.pop("type", "")
+        if kind == "recording":
+            self.at = datetime.fromisoformat(line["at"])
+            self.names = record.names(line["names"])
+            self.begun = Begun(**{one.name: str(line.get(one.name, "")) for one in fields(Begun)})
+        elif kind == "snapshot":
+            self._snapshot(line)
+        elif kind == "item":
+            at = datetime.fromisoformat(line["at"])
+            self.items.append(RecordedItem(line["kind"], line["fields"], at))
+        elif kind == "failure":
+            time = line.pop("time", None)
+            known = {one.name: str(line.get(one.name, "")) for one in fields(Failure)}
+            known.pop("time")
+            self.failures.append(
+                Failure(**known, time=datetime.fromisoformat(time) if time else None)
+            )
+        elif kind == "metric":
+            start = datetime.fromisoformat(line["start"])
+            self.series.append(
+                RecordedSeries(
+                    line["name"], line["unit"], start, line["period"], tuple(line["points"])
+                )
+            )
+        elif kind == "end":
+            self.ended = datetime.fromisoformat(line["at"])
+            self.outcome = line["outcome"]
+            self.calls += [
+                FailedCall(**{**call, "at": datetime.fromisoformat(call["at"])})
+                for call in line.get("failed_calls", ())
+            ]
+
+    def _snapshot(self, line: dict[str, Any]) -> None:
+        changed = set(line.pop("changed"))
+        read = record.from_json(line)
+        for part in changed:
+            self._carried[part] = getattr(read, part)
+        kept = {
+            part: self._carried[part]
+            for part in read.look.parts
+            if part not in changed and part in self._carried
+        }
+        self.snapshots.append(replace(read, **kept))

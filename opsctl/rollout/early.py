@@ -1,0 +1,116 @@
+"""When a rollout can only fail: said once, with the time that waiting would cost. Pure.
+
+Certain is what no retry changes: an image that is gone, or for another processor, or whose
+Caddyfile is refused, when every new task ended so. What merely happened again and again is worth
+a question. Neither holds once a new task has been healthy.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from opsctl.cause import rank
+from opsctl.cause.cause import Cause
+from opsctl.cause.history import History
+from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
+
+REPEATED = 3  # failures of one cause, and of no other
+# What the same image meets again on every instance.
+_OF_THE_IMAGE = {"image-not-found", "wrong-architecture", "caddyfile-refused"}
+_OF_TASKS = _OF_THE_IMAGE | {
+    *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
+    *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
+}
+_THREE_HOURS = timedelta(hours=3)  # CloudFormation waits so long for a steady service
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """`certain` when no retry can change it. `costs` is what waiting for the end would take."""
+
+    cause: Cause
+    certain: bool
+    times: int
+    costs: timedelta
+
+    @property
+    def sentence(self) -> str:
+        how = "it cannot succeed" if self.certain else f"it will fail: the same {self.times} times"
+        return f"{how}, and no new task was healthy: {self.cause.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of the new tasks. `proved` are those that were healthy once; `ids` the EC2
+    ids of the container instances that were there at the beginning.
+    """
+
+    began: datetime
+    breaker: bool
+    history: History
+    ids: Mapping[str, str] = field(default_factory=dict)
+    proved: frozenset[str] = frozenset()
+    failed: int = 0
+    doom: Doom | None = field(default=None)
+
+    @classmethod
+    def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
+        ids = {one.arn: one.id for one in now.instances}
+        return cls(now.at, breaker, History.empty(now.names, now.at), ids)
+
+    def see(self, now: Snapshot, goal: Goal) -> Self:
+        history = self.history.plus(now)
+        mine = [task for task in history.tasks.values() if goal.started(task)]
+        failed = sum(task.is_stopped and task.failed for task in mine)
+        proved = self.proved | {task.id for task in mine if _healthy(task, now, self.ids)}
+        seen = replace(self, history=history, proved=proved, failed=failed)
+        if proved or failed < REPEATED:
+            return replace(seen, doom=None)
+        return replace(seen, doom=seen._doom(mine))
+
+    def _doom(self, mine: Collection[Task]) -> Doom | None:
+        deployments = {task.deployment for task in mine}
+        others = {id: task for id, task in self.history.tasks.items()
+                  if task.deployment in deployments}  # fmt: skip
+        causes = rank.rank(replace(self.history, tasks=others))
+        first = next((one for one in causes if one.id in _OF_TASKS and not one.over), None)
+        if first is None or first.confidence != "certain":
+            return None
+        # Another kind of end among them means that it is not the same each time.
+        if first.count < max(REPEATED, self.failed):
+            return None
+        alive = any(task.running for task in mine)
+        certain = first.id in _OF_THE_IMAGE and not alive
+        return Doom(first, certain, first.count, self._costs())
+
+    def _costs(self) -> timedelta:
+        """At the rate of the failures so far, until the breaker trips; else CloudFormation's."""
+        service = self.history.now.service
+        if not self.breaker or service is None:
+            return _THREE_HOURS - (self.history.now.at - self.began)
+        threshold = min(max(-(-service.desired // 2), 3), 200)
+        each = (self.history.now.at - self.began) / max(self.failed, 1)
+        return max(each * max(threshold - self.failed, 0), timedelta())
+
+
+def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
+    """Its target is healthy; without targets, it runs.
+
+    On an instance that is not known, a target of the same port counts for it: a task that may have
+    been healthy is not to be given up.
+    """
+    if not task.running:
+        return False
+    ports = {str(port) for one in task.containers for port in one.ports}
+    if not ports or now.service is None or not now.service.target_groups:
+        return True
+    instance = ids.get(task.instance)
+    return any(
+        target.healthy
+        and target.id.rpartition(":")[2] in ports
+        and instance in (None, target.instance)
+        for target in now.targets
+    )

@@ -1,0 +1,80 @@
+"""ECS's own record of a service's deployments (since November 2024): status, breaker, alarms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_ecs.type_defs import ServiceDeploymentTypeDef
+
+_NEWEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDeployment:
+    """`status` is ECS's: IN_PROGRESS, SUCCESSFUL, STOPPED, ROLLBACK_FAILED…
+
+    `failures` of `threshold` trip the circuit breaker; `alarms` are those that rang.
+    """
+
+    arn: str
+    status: str
+    reason: str = ""
+    created: datetime | None = None
+    finished: datetime | None = None
+    breaker: str = ""
+    failures: int = 0
+    threshold: int = 0
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """As the deployments of DescribeServices are called: `ecs-svc/123`."""
+        return f"ecs-svc/{self.arn.rpartition('/')[2]}"
+
+
+def known(ecs: Any) -> bool:
+    """Whether the installed botocore has the operations."""
+    return "ListServiceDeployments" in ecs.meta.service_model.operation_names
+
+
+def read(ecs: "ECSClient", cluster: str, service: str) -> tuple[ServiceDeployment, ...]:
+    """The newest ones, newest first; none where neither botocore nor the endpoint knows them."""
+    if not known(ecs):
+        return ()
+    try:
+        listed = ecs.list_service_deployments(cluster=cluster, service=service, maxResults=_NEWEST)
+    except ecs.exceptions.ClientError as error:
+        if aws.code(error) in _ABSENT:
+            return ()
+        raise
+    arns = [one["serviceDeploymentArn"] for one in listed["serviceDeployments"]]
+    if not arns:
+        return ()
+    described = ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"]
+    by_arn = {one["serviceDeploymentArn"]: one for one in described}
+    return tuple(_deployment(by_arn[arn]) for arn in arns if arn in by_arn)
+
+
+_ABSENT = {
+    *("ClusterNotFoundException", "ServiceNotFoundException", "UnsupportedFeatureException"),
+    *("UnknownOperationException", "InvalidAction", "ServiceNotActiveException"),
+}
+
+
+def _deployment(described: "ServiceDeploymentTypeDef") -> ServiceDeployment:
+    breaker = described.get("deploymentCircuitBreaker", {})
+    return ServiceDeployment(
+        arn=described.get("serviceDeploymentArn", ""),
+        status=described.get("status", ""),
+        reason=described.get("statusReason", ""),
+        created=described.get("createdAt"),
+        finished=described.get("finishedAt"),
+        breaker=breaker.get("status", ""),
+        failures=breaker.get("failureCount", 0),
+        threshold=breaker.get("threshold", 0),
+        alarms=tuple(described.get("alarms", {}).get("triggeredAlarmNames", ())),
+    )

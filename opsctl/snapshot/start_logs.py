@@ -1,0 +1,65 @@
+"""The last lines of instances that did not come up, from their consoles.
+
+EC2 keeps a console for at least an hour after the instance has gone.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from opsctl import aws
+from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+
+LINES = 15
+_MOST = 4  # instances whose consoles are read
+_INSTANCE = re.compile(r"\bi-[0-9a-f]{8,17}\b")
+
+
+def absent(group: Group | None, joined: Sequence[ContainerInstance]) -> tuple[str, ...]:
+    """The ids of the group's instances, present and launched lately, that are not in the cluster,
+    newest first.
+    """
+    if group is None:
+        return ()
+    launched = [
+        found[0]
+        for activity in group.activities
+        if activity.description.startswith("Launching")
+        and (found := _INSTANCE.search(f"{activity.description} {activity.message}"))
+    ]
+    known = {one.id for one in joined}
+    candidates = dict.fromkeys([*launched, *(one.id for one in group.instances)])
+    return tuple(one for one in candidates if one not in known)
+
+
+def read(ec2: "EC2Client", ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Only of those that wrote something."""
+    chosen = list(ids)[:_MOST]
+    tails = together([partial(_tail, ec2, one) for one in chosen])
+    return {one: tail for one, tail in zip(chosen, tails, strict=True) if tail}
+
+
+def _tail(ec2: "EC2Client", instance: str) -> tuple[str, ...]:
+    try:
+        output = ec2.get_console_output(InstanceId=instance).get("Output", "")
+    except ec2.exceptions.ClientError as error:
+        if aws.code(error).startswith("InvalidInstanceID"):
+            return ()
+        raise
+    return tuple(decoded(output).splitlines()[-LINES:])
+
+
+def decoded(output: str) -> str:
+    """botocore decodes the answer of AWS; an endpoint other than AWS may leave it as it is."""
+    try:
+        return base64.b64decode(output, validate=True).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        return output

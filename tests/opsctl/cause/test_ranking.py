@@ -1,0 +1,195 @@
+"""Several things wrong at once: what explains the others comes first, what is over comes last."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from opsctl.aws import FailedCall
+from opsctl.cause.history import Failure, Note
+from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.service import ServiceEvent
+from opsctl.snapshot.service_deployments import ServiceDeployment
+from opsctl.snapshot.snapshot import Look
+from opsctl.snapshot.targets import Target
+from tests.opsctl.cause.histories import first, history, ids, later, ranked, rolled, task
+from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, snapshot, stack
+
+STEADY = snapshot(deployment("d1", OLD))
+FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, whole_cpu=4096)
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+ROLLED_BACK = Failure("rolled-back", "the deployment failed")
+
+
+def test_nothing_wrong_is_no_cause() -> None:
+    assert ranked(STEADY) == ()
+
+
+def test_the_breaker_is_only_the_echo_of_what_failed_the_tasks() -> None:
+    tripped = ServiceDeployment("x/2", "STOPPED", breaker="TRIGGERED", failures=4, threshold=4)
+    assert ids(rolled(task(code=1), service_deployments=(tripped,))) == ["container-exited"]
+
+
+def test_without_any_task_left_the_breaker_is_said_at_least() -> None:
+    tripped = ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", breaker="TRIGGERED")
+    now = replace(STEADY, service_deployments=(tripped,))
+    assert ids(now, failures=(ROLLED_BACK,)) == ["breaker-tripped"]
+
+
+def test_no_room_comes_before_the_slow_deployment() -> None:
+    words = "(service web) was unable to place a task. has insufficient CPU units available"
+    rolling = deployment("d2", NEW, running=0, state="IN_PROGRESS")
+    now = snapshot(service=replace(service(rolling), events=(ServiceEvent("1", words, START),)))
+    now = replace(now, instances=(FULL,))
+    causes = ranked(now)
+    assert [cause.id for cause in causes] == ["no-room"]
+    assert "not enough CPU" in causes[0].sentence and "i-1" in causes[0].evidence[1].source
+
+
+def test_between_two_waves_of_a_rollout_there_is_no_room_and_nothing_is_wrong() -> None:
+    rolling = deployment("d2", NEW, running=1, state="IN_PROGRESS")
+    now = replace(snapshot(rolling, deployment("d1", OLD, primary=False)), instances=(FULL,))
+    assert all(one.confidence == "possible" for one in ranked(now))
+
+
+def test_instances_that_cannot_be_launched_explain_the_missing_signal() -> None:
+    reason = "Failed to receive 2 resource signal(s) within the specified duration"
+    missing = event(
+        "e", "CREATE_FAILED", reason, of="Group", type="AWS::AutoScaling::AutoScalingGroup"
+    )
+    refused = Activity(
+        "a", "Failed", "Launching a new EC2 instance", "VcpuLimitExceeded: quota", START
+    )
+    now = snapshot(failures=(missing,), group=Group("g", desired=2, activities=(refused,)))
+    assert ids(now)[:2] == ["asg-cannot-launch", "signal-missing"]
+
+
+def test_instances_that_run_and_never_joined_explain_it_too() -> None:
+    reason = "Failed to receive 2 resource signal(s) within the specified duration"
+    missing = event(
+        "e", "CREATE_FAILED", reason, of="Group", type="AWS::AutoScaling::AutoScalingGroup"
+    )
+    group = Group("g", desired=1, instances=(GroupInstance("i-1", lifecycle="InService"),))
+    now = snapshot(failures=(missing,), group=group, seconds=900)
+    now = replace(now, look=Look(frozenset({"instances", "group", "failures"})))
+    assert ids(now, failures=(ROLLED_BACK,))[:2] == ["instance-never-joined", "signal-missing"]
+
+
+def test_the_newest_deployment_comes_before_an_older_one() -> None:
+    older = task("t1", code=3, deployment="d0")
+    newer = task("t2", own="CannotStartContainerError: port is already allocated")
+    deployments = {
+        "d0": replace(deployment("d0", OLD, primary=False), created=START),
+        "d2": replace(deployment("d2", NEW, running=0, state="IN_PROGRESS"), created=later(60)),
+    }
+    now = snapshot(*deployments.values(), tasks=(older, newer))
+    assert ids(now)[:2] == ["port-taken", "container-exited"]
+
+
+def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:
+    died = task("t1", code=1, deployment="d1", definition=OLD)
+    [cause] = ranked(replace(STEADY, tasks=(died,)))
+    assert cause.over
+
+
+def test_a_release_that_was_rolled_back_is_not_over_while_nothing_newer_came() -> None:
+    back = stack("ecs", "UPDATE_ROLLBACK_COMPLETE")
+    now = replace(STEADY, tasks=(task("t1", code=1),), stacks={"ecs": back})
+    assert [cause.over for cause in ranked(now)][:1] == [False]
+
+
+def test_the_error_of_a_command_names_its_cause_before_the_live_system_does() -> None:
+    error = Failure("OpsError", "cannot start: not one task fits", cause="no-room", hint="x")
+    found = first(STEADY, failures=(error,))
+    assert (found.id, found.sentence, found.next) == ("no-room", error.message, "x")
+
+
+def test_a_throttled_call_stops_nothing_and_so_comes_last() -> None:
+    call = FailedCall("ecs:DescribeTasks", "throttled", "ThrottlingException", "slow", 3, START)
+    assert ids(rolled(task(code=1), failed_calls=(call,))) == ["container-exited", "throttled"]
+
+
+def test_a_part_that_may_not_be_read_is_worth_a_word_only() -> None:
+    denied = FailedCall("cloudwatch:DescribeAlarms", "refused", "AccessDenied", "no", 1, START)
+    causes = ranked(rolled(task(code=1), failed_calls=(denied,)))
+    assert [cause.hinders for cause in causes] == [True, False]
+    assert causes[1].id == "permission-missing"
+
+
+def test_the_call_by_which_a_command_ended_is_its_cause_in_the_same_words() -> None:
+    denied = FailedCall("cloudformation:CreateChangeSet", "refused", "AccessDenied", "no", 1, START)
+    error = Failure("AwsError", "AWS refused CreateChangeSet: no", operation="CreateChangeSet",
+                    code="AccessDenied")  # fmt: skip
+    found = first(snapshot(failed_calls=(denied,)), failures=(error,))
+    assert (found.id, found.hinders, found.sentence) == ("permission-missing", True, error.message)
+
+
+def test_a_clock_that_is_wrong_says_by_how_much() -> None:
+    text = (
+        "Signature expired: 20261126T080000Z is now earlier than 20261126T085500Z "
+        "(20261126T090000Z - 5 min.)"
+    )
+    call = FailedCall("sts:GetCallerIdentity", "refused", "SignatureDoesNotMatch", text, 1, START)
+    found = first(snapshot(failed_calls=(call,)))
+    assert found.id == "clock-wrong" and "60 minutes slow" in found.sentence
+
+
+def test_unhealthy_targets_are_told_by_their_code() -> None:
+    for code, words in (
+        ("Target.Timeout", "not answered in time"),
+        ("Target.ResponseCodeMismatch", "another status"),
+        ("Target.FailedHealthChecks", "refused or broken off"),
+        ("Target.NotInUse", "belongs to no listener"),
+    ):
+        targets = (Target("i-1:80", "unhealthy", code, "Health checks failed"),)
+        found = first(replace(STEADY, targets=targets))
+        assert found.id == "target-unhealthy" and words in found.sentence
+
+
+def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack() -> None:
+    state = stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": "8"},
+                  outputs={"TaskDefinitionArn": NEW})  # fmt: skip
+    zero = snapshot(service=service(deployment("d1", OLD, desired=0, running=0), desired=0))
+    assert ids(replace(zero, stacks={"ecs": state}))[:2] == ["scaled-by-hand", "changed-by-hand"]
+
+
+def test_two_operators_are_told_apart_from_an_own_deployment() -> None:
+    running = stack("ecs", "UPDATE_IN_PROGRESS")
+    now = replace(STEADY, stacks={"ecs": running})
+    assert ids(now) == ["someone-else-is-deploying"]
+    assert ids(now, command="update-tasks") == []
+    joined = history(now, command="update-tasks").noted(Note("Joining", {"text": "joining"}))
+    from opsctl.cause import rank
+
+    assert [one.id for one in rank.rank(joined)] == ["someone-else-is-deploying"]
+
+
+def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
+    looks = [
+        snapshot(deployment("d1", OLD)),
+        snapshot(deployment("d2", NEW, running=1, state="IN_PROGRESS")),
+        snapshot(deployment("d3", NEW, running=1, state="IN_PROGRESS")),
+    ]
+    assert "superseded" in ids(*looks)
+    looks[2] = snapshot(deployment("d1", OLD))
+    assert "superseded" not in ids(*looks)
+
+
+def test_an_agent_without_connection_explains_the_missing_room() -> None:
+    silent = replace(FULL, connected=False)
+    words = "(service web) was unable to place a task"
+    rolling = replace(service(deployment("d2", NEW, running=0, state="IN_PROGRESS")),
+                      events=(ServiceEvent("1", words, START),))  # fmt: skip
+    now = snapshot(service=rolling)
+    assert ids(replace(now, instances=(silent,)))[0] == "agent-disconnected"
+
+
+def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
+    launched = Activity("a", "Successful", "Launching a new EC2 instance: i-2", "", START)
+    group = Group("g", desired=2, activities=(launched,),
+                  instances=(GroupInstance("i-1"), GroupInstance("i-2")))  # fmt: skip
+    joined = ContainerInstance("arn:1", "i-1", "ACTIVE", True, 4096, 8000)
+    both = Look(frozenset({"group", "instances"}))
+    young = replace(STEADY, group=group, instances=(joined,), look=both, at=later(30))
+    [cause] = ranked(young)
+    assert (cause.id, cause.confidence) == ("instance-never-joined", "possible")
+    old = replace(young, at=START + timedelta(minutes=20))
+    assert ranked(old)[0].confidence == "likely"

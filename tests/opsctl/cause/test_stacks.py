@@ -1,0 +1,111 @@
+"""What CloudFormation says, in its many words; its echoes never rank."""
+
+from dataclasses import replace
+
+import pytest
+
+from opsctl.snapshot.security_groups import Ingress, SecurityGroup
+from tests.opsctl.cause.histories import first, ids, ranked
+from tests.opsctl.snapshots import event, snapshot, stack
+
+WRAPPED = 'Resource handler returned message: "{}" (RequestToken: 1-2, HandlerErrorCode: X)'
+REASONS = [
+    ("service-limit", "The number of nodes would exceed the quota of this account"),
+    ("service-limit", "The maximum number of VPCs has been reached. (VpcLimitExceeded)"),
+    ("name-exists", "web-redis already exists"),
+    (
+        "name-exists",
+        "Resource of type 'AWS::Logs::LogGroup' with identifier '/web/app' already exists",
+    ),
+    ("name-exists", "[AWS::EarlyValidation::ResourceExistenceCheck]"),
+    (
+        "permission-missing",
+        "User: arn:x is not authorized to perform: iam:CreateRole on resource: r",
+    ),
+    (
+        "permission-missing",
+        "API: ec2:RunInstances You are not authorized to perform this operation.",
+    ),
+    ("capability-missing", "Requires capabilities : [CAPABILITY_NAMED_IAM]"),
+    ("resource-failed", "Invalid parameter: Subnet subnet-1 does not exist"),
+]
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+LAUNCHES = [
+    "You have requested more vCPU capacity than your current vCPU limit of 4 allows",
+    "Group did not stabilize. {current/minSize/desired} instances = {0/0/2}",
+    "We currently do not have sufficient t3.xlarge capacity. Launching EC2 instance failed.",
+    "The key pair 'ops' does not exist. Launching EC2 instance failed.",
+    "Invalid IAM Instance Profile name. Launching EC2 instance failed.",
+]
+
+
+@pytest.mark.parametrize(("cause", "reason"), REASONS)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_resource_that_failed_is_told_by_its_reason(
+    cause: str, reason: str, wrapped: bool
+) -> None:
+    text = WRAPPED.format(reason) if wrapped else reason
+    failed = event("e1", "CREATE_FAILED", text, of="Thing")
+    found = first(snapshot(failures=(failed,)))
+    assert found.id == cause
+    assert "RequestToken" not in found.sentence and "Thing of `web-db`" in found.sentence
+
+
+def test_a_deletion_that_failed_is_blocked_whatever_it_says() -> None:
+    failed = event("e1", "DELETE_FAILED", "resource sg-1 has a dependent object", of="Group")
+    found = first(snapshot(failures=(failed,)))
+    assert found.id == "delete-blocked" and found.next.endswith("opsctl db down")
+
+
+def test_echoes_never_rank() -> None:
+    echo = event("e1", "CREATE_FAILED", "Resource creation cancelled", of="Other")
+    own = event("e2", "CREATE_FAILED", "no such subnet", of="Thing")
+    [found] = ranked(snapshot(failures=(echo, own)))
+    assert "Thing" in found.sentence
+
+
+@pytest.mark.parametrize("reason", LAUNCHES)
+def test_a_launch_that_is_refused_is_known_from_the_stacks_event_alone(reason: str) -> None:
+    failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
+    assert ids(snapshot(failures=(failed,))) == ["asg-cannot-launch"]
+
+
+def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
+    reason = "Received 1 FAILURE signal(s) out of 2. Unable to satisfy 100% requirement"
+    failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
+    logs = {"i-1": ("+ dnf install", "Error: Failed to download metadata for repo", "opsctl: bye")}
+    found = first(snapshot(failures=(failed,), start_logs=logs))
+    assert found.id == "signal-missing"
+    assert "Failed to download metadata" in found.sentence
+
+
+def test_a_stack_that_was_found_failed_is_told_by_its_own_reason() -> None:
+    state = stack(
+        "db", "ROLLBACK_COMPLETE", reason="The following resource(s) failed to create: [X]."
+    )
+    assert ids(snapshot(stacks={"db": state})) == ["resource-failed"]
+
+
+def test_a_failed_stack_that_was_made_anew_is_over() -> None:
+    dead = stack("db", "ROLLBACK_COMPLETE", reason="[X] failed")
+    made = stack("db", "CREATE_COMPLETE")
+    causes = ranked(snapshot(stacks={"db": dead}), snapshot(stacks={"db": made}, seconds=9))
+    assert [(cause.id, cause.over) for cause in causes] == [("resource-failed", True)]
+
+
+def test_a_rollback_that_failed_is_named_with_the_command_that_continues_it() -> None:
+    state = stack("ecs", "UPDATE_ROLLBACK_FAILED")
+    found = first(snapshot(stacks={"ecs": state}))
+    assert found.id == "stack-stuck" or found.next == "to continue the rollback: opsctl ecs up"
+
+
+def test_a_security_group_that_shuts_the_instances_out_is_seen_in_its_rules() -> None:
+    db = stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg-1", "RedisPort": "6379"})
+    ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
+    shut = SecurityGroup("sg-1", ingress=(Ingress(6379, 6379, ("sg-2",)),))
+    now = snapshot(stacks={"db": db, "ecs": ecs}, security_groups=(shut,), states="healthy")
+    found = first(now)
+    assert found.id == "redis-unreachable"
+    assert "sg-1 of the cache admits sg-2, the instances have sg-3" in found.sentence
+    open_ = replace(shut, ingress=(Ingress(6379, 6379, ("sg-3",)),))
+    assert ids(replace(now, security_groups=(open_,))) == []

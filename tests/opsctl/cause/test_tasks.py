@@ -1,0 +1,176 @@
+"""Tasks that failed: which cause their codes, reasons and last lines mean, in many wordings."""
+
+import pytest
+
+from opsctl.snapshot.tasks import Container
+from tests.opsctl.cause.histories import first, ids, rolled, task
+
+DAEMON = "Error response from daemon: "
+PULL = f"CannotPullContainerError: {DAEMON}"
+STARTING = f"CannotStartContainerError: {DAEMON}"
+# The reason of a container that never ran -> the cause.
+NEVER_RAN = [
+    ("image-not-found", f"{PULL}manifest for web@sha256:1 not found: manifest unknown"),
+    ("image-not-found", f"{PULL}manifest unknown: Requested image not found"),
+    ("image-not-found", "CannotPullImageManifestError: failed to resolve ref x/web:1: not found"),
+    ("image-not-found", f"{PULL}name unknown: The repository with name 'web' does not exist"),
+    ("image-not-found", "CannotPullECRContainerError: RepositoryNotFoundException: no such"),
+    ("pull-denied", f"{PULL}pull access denied for web, repository does not exist or may require"),
+    ("pull-denied", f"{PULL}no basic auth credentials"),
+    (
+        "pull-denied",
+        "CannotPullECRContainerError: AccessDeniedException: not authorized to perform",
+    ),
+    ("pull-denied", f"{PULL}unexpected status from HEAD request: 403 Forbidden"),
+    ("pull-limited", f"{PULL}toomanyrequests: You have reached your pull rate limit"),
+    ("registry-unreachable", f"{PULL}Get https://x/v2/: dial tcp 10.0.0.1:443: i/o timeout"),
+    ("registry-unreachable", f"{PULL}net/http: request canceled while waiting for connection"),
+    ("wrong-architecture", f"{PULL}no matching manifest for linux/amd64 in the manifest list"),
+    (
+        "wrong-architecture",
+        "CannotPullContainerError: image Manifest does not contain descriptor matching platform "
+        "'linux/arm64'",
+    ),
+    ("disk-full", f"{PULL}failed to register layer: write /x: no space left on device"),
+    (
+        "log-group-missing",
+        f"{STARTING}failed to initialize logging driver: failed to create Cloudwatch log stream: "
+        "ResourceNotFoundException: The specified log group does not exist.",
+    ),
+    (
+        "log-group-missing",
+        "ResourceInitializationError: failed to validate logger args: create stream has been "
+        "retried 1 times: ResourceNotFoundException: The specified log group does not exist",
+    ),
+    (
+        "permission-missing",
+        f"{STARTING}failed to initialize logging driver: AccessDeniedException: User x is not "
+        "authorized to perform: logs:CreateLogStream on resource: arn:aws:logs:x",
+    ),
+    ("port-taken", f"{STARTING}Bind for 0.0.0.0:8082 failed: port is already allocated"),
+    ("port-taken", f"{STARTING}listen tcp 0.0.0.0:80: bind: address already in use"),
+    (
+        "container-cannot-start",
+        f'{STARTING}OCI runtime create failed: exec: "caddy": executable file not found in $PATH',
+    ),
+    ("wrong-architecture", f"{STARTING}exec /bin/caddy: exec format error"),
+]
+# The reason of the task itself -> the cause.
+OF_THE_TASK = [
+    (
+        "secret-missing",
+        "Fetching secret data from SSM Parameter Store in x: invalid parameters: /a",
+    ),
+    (
+        "secret-missing",
+        "Fetching secret data from AWS Secrets Manager in region x: secret s: "
+        "ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+    ),
+    (
+        "secret-missing",
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource "
+        "retrieval failed: unable to retrieve secret from asm: ResourceNotFoundException",
+    ),
+    ("secret-missing", "retrieved secret from Secrets Manager did not contain json key token"),
+    (
+        "permission-missing",
+        "Fetching secret data from SSM Parameter Store in x: AccessDeniedException: User: arn:x is "
+        "not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:x:parameter/a",
+    ),
+    ("permission-missing", "ECS was unable to assume the role 'arn:aws:iam::1:role/x'"),
+]
+# Exit code and last line of a container that ran -> the cause.
+RAN = [
+    ("container-exited", 1, "out of file descriptors"),
+    ("container-exited", 0, "bye"),
+    ("container-exited", 139, ""),
+    ("container-exited", 2, "usage: service run"),
+    ("out-of-memory", 137, ""),
+    ("out-of-memory", 1, "java.lang.OutOfMemoryError: Java heap space"),
+    ("out-of-memory", 134, "FATAL ERROR: JavaScript heap out of memory"),
+    ("wrong-architecture", 255, "exec /usr/local/bin/python: exec format error"),
+    ("caddyfile-refused", 1, "Caddyfile:21 - Unknown directive 'rediss'"),
+    ("caddyfile-refused", 1, "2026/11/26 Caddyfile:3 - Error during parsing: unexpected token"),
+    ("redis-unreachable", 1, "redis web.x.cache.amazonaws.com:6379 cannot be reached: timed out"),
+    (
+        "redis-unreachable",
+        1,
+        "redis.exceptions.ConnectionError: Error 111 connecting to 10.0.0.1:6379",
+    ),
+    ("redis-unreachable", 2, "dial tcp 10.0.3.7:6379: i/o timeout"),
+    ("auth-unreachable", 1, "the auth server cannot be asked: connection refused"),
+    ("secret-missing", 1, "`ssm:/web/token` cannot be resolved: ParameterNotFound"),
+    ("secret-empty", 1, "redis: the secret password is there but empty"),
+    ("permission-missing", 1, "`ssm:/web/token` cannot be resolved: AccessDeniedException"),
+    (
+        "log-group-missing",
+        1,
+        "log group /web/app does not exist: create it, or correct awscloudwatch",
+    ),
+    ("port-taken", 1, "cannot listen on 0.0.0.0:80: Address already in use"),
+]
+
+
+@pytest.mark.parametrize(("cause", "reason"), NEVER_RAN)
+def test_a_container_that_never_ran_is_explained_by_its_reason(cause: str, reason: str) -> None:
+    found = first(rolled(task(own=reason, reason="Task failed to start")))
+    assert found.id == cause and found.confidence == "certain"
+    assert found.next and found.evidence
+
+
+@pytest.mark.parametrize(("cause", "reason"), OF_THE_TASK)
+def test_a_task_that_was_refused_is_explained_by_its_own_reason(cause: str, reason: str) -> None:
+    assert first(rolled(task(reason=reason))).id == cause
+
+
+@pytest.mark.parametrize(("cause", "code", "line"), RAN)
+def test_a_container_that_ran_is_explained_by_its_code_and_last_line(
+    cause: str, code: int, line: str
+) -> None:
+    now = rolled(
+        task(code=code, reason="Essential container in task exited"),
+        lines={"t1": ("starting", line)} if line else {},
+    )
+    found = first(now)
+    assert found.id == cause
+    assert not line or line in f"{found.sentence} {found.evidence}"
+
+
+def test_of_several_containers_the_one_that_ended_badly_is_named() -> None:
+    containers = (Container("sidecar", 0), Container("web", 3))
+    found = first(rolled(task(code=3, containers=containers)))
+    assert found.sentence == "container `web` exited 3"
+
+
+def test_of_several_containers_the_one_that_could_not_start_is_the_cause() -> None:
+    containers = (Container("sidecar"), Container("web", None, f"{PULL}manifest unknown"))
+    assert first(rolled(task(containers=containers))).id == "image-not-found"
+
+
+def test_the_memory_limit_is_named() -> None:
+    own = "OutOfMemoryError: Container killed due to memory usage"
+    found = first(rolled(task(code=137, own=own)))
+    assert "needs more memory than it has (400 MiB)" in found.sentence
+
+
+def test_the_last_lines_are_those_of_any_failed_task_that_wrote_some() -> None:
+    tasks = [task(f"t{n}", code=1) for n in range(4)]
+    found = first(rolled(*tasks, lines={"t3": ("no such file",)}))
+    assert found.sentence == "container `web` exited 1, and last said: no such file"
+    assert found.count == 4
+
+
+def test_a_trouble_that_the_task_lived_with_is_not_its_end() -> None:
+    lines = ("redis x:6379 cannot be reached: refused", "serving", "tick", "no such file")
+    assert first(rolled(task(code=1), lines={"t1": lines})).id == "container-exited"
+
+
+def test_what_somebody_or_the_scheduler_stopped_is_no_failure() -> None:
+    stopped = task(code=143, stop="ServiceSchedulerInitiated", reason="Scaling activity initiated")
+    assert "container-exited" not in ids(rolled(stopped))
+
+
+def test_what_happened_more_often_ranks_first() -> None:
+    tasks = [task(f"t{n}", code=3) for n in range(3)]
+    odd = task("t9", own=f"{STARTING}port is already allocated")
+    assert ids(rolled(*tasks, odd))[:2] == ["container-exited", "port-taken"]

@@ -1,0 +1,194 @@
+"""The status screen in every condition: it fits, it says what is, and never empties."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from opsctl.aws import FailedCall
+from opsctl.cause import rank
+from opsctl.cause.history import History
+from opsctl.cause.looks import STATUS
+from opsctl.cli.screens import status, status_rows
+from opsctl.cli.screens.console import Console
+from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.cache import Cache, CacheNode
+from opsctl.snapshot.cache_use import CacheUse
+from opsctl.snapshot.identity import Identity
+from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.snapshot import Names, Part, Snapshot, Unread
+from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Container, Task
+from tests.opsctl.snapshots import NEW, OLD, START, config, deployment, service, snapshot, stack
+
+INSTANCES = tuple(
+    ContainerInstance(f"arn:{n}", f"i-{n}", "ACTIVE", True, 2048, 6000, whole_cpu=4096,
+                      whole_memory=15000, zone=f"us-east-1{zone}", running=4)
+    for n, zone in enumerate("ab")
+)  # fmt: skip
+GROUP = Group("g", 0, 3, 2, tuple(GroupInstance(one.id) for one in INSTANCES))
+TASKS = tuple(
+    Task(f"{n}abcdef0123", "RUNNING", OLD, "d1", f"arn:{n % 2}", f"us-east-1{'ab'[n % 2]}",
+         started=START)
+    for n in range(8)
+)  # fmt: skip
+STACKS = {
+    "db": stack("db", "CREATE_COMPLETE", changed=START),
+    "ecs": stack("ecs", "UPDATE_COMPLETE", changed=START, parameters={"DesiredCount": "8"}),
+}
+CACHE = Cache("web-redis", "cluster", "available", "redis", "7.1", nodes=(CacheNode("web-redis"),))
+
+
+def healthy(**parts: Any) -> Snapshot:
+    whole = service(deployment("d1", OLD, desired=8, running=8), desired=8)
+    targets = tuple(Target(f"i-{n % 2}:{n}", "healthy", zone=f"us-east-1{'ab'[n % 2]}")
+                    for n in range(8))  # fmt: skip
+    values: dict[str, Any] = {
+        "service": whole,
+        "tasks": TASKS,
+        "targets": targets,
+        "instances": INSTANCES,
+        "group": GROUP,
+        "stacks": STACKS,
+        "cache": CACHE,
+        "cache_use": CacheUse(41.0, 212.0),
+        "alarms": (AlarmState("web-healthy-hosts", "OK"),),
+        "identity": Identity("123456789012", "arn:x", "eu-central-1"),
+        "look": STATUS,
+    }
+    return snapshot(**{**values, **parts}, seconds=600)
+
+
+def shown(now: Snapshot, width: int = 80, lines: int = 40) -> list[str]:
+    causes = rank.rank(History.of([now]))
+    return status.screen(now, causes, Console(plain=True), width=width, lines=lines)
+
+
+def row(now: Snapshot, label: str) -> str:
+    return next(line for line in shown(now) if line.startswith(label))
+
+
+def check(now: Snapshot) -> str:
+    return status.health(now, rank.rank(History.of([now])))[0]
+
+
+def test_a_healthy_system_is_said_first_and_fits() -> None:
+    screen = shown(healthy())
+    assert screen[0].startswith("web · 123456789012 · eu-central-1")
+    assert screen[0].endswith("12:10:00 UTC")
+    assert screen[2] == "● nothing wrong that can be seen"
+    assert len(screen) <= 40 and max(map(len, screen)) <= 80
+    assert row(healthy(), "targets") == "targets    ● 8 healthy (1a 4, 1b 4)"
+    assert "room for 8 more tasks" in row(healthy(), "instances")
+    assert row(healthy(), "cache").endswith("● 41 % memory  ● 212 connections")
+    assert check(healthy()) == "healthy"
+
+
+def test_nothing_deployed_names_where_it_was_looked_for() -> None:
+    names = replace(Names.of(config("aws.account='999999999999'", "aws.region=us-west-2")))
+    identity = Identity("999999999999", "arn:x", "us-west-2")
+    now = Snapshot(START, names, STATUS, identity=identity)
+    screen = "\n".join(shown(now))
+    assert "no system called `web` here (999999999999, us-west-2)" in screen
+    assert "opsctl db up" in screen and check(now) == "unknown"
+
+
+def test_credentials_of_another_account_are_seen_at_once() -> None:
+    names = Names.of(config("aws.account='999999999999'"))
+    now = replace(healthy(), names=names)
+    assert "wrong account: these credentials are of 123456789012, the config says 999999999999" in (
+        " ".join(" ".join(shown(now)[2:4]).split())
+    )
+    assert check(now) == "unknown"
+
+
+def test_half_deployed_is_degraded_and_says_what_is_missing() -> None:
+    now = healthy(stacks={"db": STACKS["db"]}, service=None, tasks=(), targets=(), instances=(),
+                  group=None, alarms=())  # fmt: skip
+    assert "○ ecs missing (web-ecs)" in row(now, "stacks")
+    assert check(now) == "degraded"
+
+
+def test_a_roll_shows_how_far_it_is() -> None:
+    rolling = service(
+        deployment("d2", NEW, desired=8, running=4, pending=2, state="IN_PROGRESS"),
+        deployment("d1", OLD, primary=False, running=4),
+        desired=8,
+    )
+    now = healthy(service=rolling)
+    assert "◐ web:2 4 of 8 new" in row(now, "service")
+    assert check(now) == "healthy"
+
+
+def test_a_deployment_that_was_rolled_back_leaves_a_healthy_service() -> None:
+    died = Task("dead", "STOPPED", NEW, "d2", stop_code="EssentialContainerExited",
+                containers=(Container("web", 3),), stopped=START + timedelta(minutes=9),
+                created=START)  # fmt: skip
+    back = {**STACKS, "ecs": stack("ecs", "UPDATE_ROLLBACK_COMPLETE", changed=START)}
+    now = healthy(tasks=(*TASKS, died), stacks=back)
+    assert "the last deployment failed: container `web` exited 3" in shown(now)[2]
+    assert "✗ 1 stopped in 10 m (1 exited 3)" in row(now, "tasks")
+    assert check(now) == "healthy"
+
+
+def test_instances_that_are_gone_are_missed() -> None:
+    now = healthy(instances=(replace(INSTANCES[0], connected=False),))
+    assert row(now, "instances").startswith("instances  ✗ 0 of 2 joined  ✗ 1 disconnected")
+    assert check(now) == "degraded"
+
+
+def test_a_cache_that_is_gone_is_wrong_now() -> None:
+    now = healthy(cache=None)
+    assert row(now, "cache") == "cache      ✗ no cache"
+    assert "wrong now: there is no cache" in shown(now)[2]
+    assert check(now) == "degraded"
+
+
+def test_an_alarm_that_rings_says_since_when() -> None:
+    ringing = AlarmState("web-healthy-hosts", "ALARM", "below 8", START)
+    now = healthy(alarms=(ringing,))
+    assert row(now, "alarms") == "alarms     ✗ healthy-hosts rings for 10 m  ● 0 quiet"
+    assert check(now) == "degraded"
+
+
+SHOWN: tuple[Part, ...] = tuple(
+    part for row in status_rows.ROWS for part in row.parts if part in get_args(Part)
+)
+
+
+@pytest.mark.parametrize("part", sorted(set(SHOWN)))
+def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(part: Part) -> None:
+    refused = Unread(part, "AWS refused Describe (AccessDenied)", None, "Describe", "AccessDenied")
+    denied = FailedCall("x:Describe", "refused", "AccessDenied", "no", 1, START)
+    empty = Snapshot(START, healthy().names)
+    now = replace(healthy(), **{part: getattr(empty, part)}, unread=(refused,),
+                  failed_calls=(denied,))  # fmt: skip
+    screen = shown(now)
+    assert sum("not readable" in line for line in screen) >= 1
+    labels = {line.split()[0] for line in screen if line}
+    assert {row.label for row in status_rows.ROWS} <= labels
+    assert max(map(len, screen)) <= 80 and len(screen) <= 40
+    unknown = part in ("stacks", "service", "targets")
+    assert check(now) == ("unknown" if unknown else check(now))
+
+
+def test_five_hundred_tasks_fit_newest_and_failed_first() -> None:
+    many = tuple(
+        Task(f"{n:08x}", "RUNNING", OLD, "d1", "arn:0", "us-east-1a",
+             started=START, created=START + timedelta(seconds=n))
+        for n in range(500)
+    )  # fmt: skip
+    died = Task("deadbeef", "STOPPED", NEW, "d2", stop_code="TaskFailedToStart", stopped=START)
+    screen = shown(healthy(tasks=(*many, died)))
+    assert len(screen) <= 40
+    table = screen[[line.startswith("TASK") for line in screen].index(True) :]
+    assert table[1].startswith("deadbeef") and "could not start" in table[1]
+    assert table[2].startswith("000001f3")
+    assert any(line.startswith("…") and "more tasks" in line for line in screen)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(60, 10), (60, 40), (120, 24), (80, 12)])
+def test_it_fits_every_terminal(width: int, lines: int) -> None:
+    screen = shown(healthy(), width, lines)
+    assert len(screen) <= lines and max(map(len, screen)) <= width

@@ -1,0 +1,90 @@
+"""`opsctl why` of a file: anywhere, without a config, in the same words as the command's screen."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from opsctl import cli
+from opsctl.cli import recording as recordings
+from opsctl.outcome import Outcome
+from opsctl.recorder import Recorder
+from opsctl.recording import Begun
+from opsctl.snapshot.snapshot import Look
+from tests.opsctl.cause.histories import rolled, task
+from tests.opsctl.snapshots import NAMES, OLD, START, deployment, snapshot
+
+LOOK = Look(frozenset({"service", "tasks", "task_definitions", "targets", "lines"}))
+ROLLED = replace(rolled(task(code=3), lines={"t1": ("no such file",)}), look=LOOK)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A failed update-tasks, in a directory without a config."""
+    monkeypatch.chdir(tmp_path)
+    made = Recorder(tmp_path / "kept", Begun("update-tasks --yes", "web"), NAMES)
+    made.take(ROLLED)
+    made.explain(Outcome("rolled-back", "the deployment failed"))
+    made.close("failed")
+    assert made.path is not None
+    return made.path
+
+
+def test_a_recording_is_explained_without_config_and_network(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["why", "--from", str(recorded)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("1  certain   container `web` exited 3, and last said: no such file")
+    assert "→ opsctl logs tail stdout" in out
+    assert "looked at: 1 task" in out
+
+
+def test_hints_carry_the_options_of_the_command_line(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["-e", "staging", "why", "--from", str(recorded)]) == 0
+    assert "→ opsctl --env staging logs tail stdout" in capsys.readouterr().out
+
+
+def test_what_is_saved_says_the_same_and_has_a_page(
+    recorded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["--json", "why", "--from", str(recorded), "--save", "b", "--html", "p"]) == 0
+    first = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert cli.main(["--json", "why", "--from", "b"]) == 0
+    second = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["id"] for one in first if one["type"] == "cause"] == ["container-exited"]
+    assert first[:-1] == second[:-1]
+    assert "exited 3" in (tmp_path / "p").read_text()
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "no JSON", "{}", "\x00\xff"])
+def test_any_other_file_is_refused_in_a_sentence(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    other.write_text(content)
+    assert cli.main(["why", "--from", str(other)]) == 1
+    assert "error: this is not a recording of opsctl" in capsys.readouterr().err
+    assert cli.main(["why", "--from", str(tmp_path / "absent")]) == 1
+
+
+def test_a_failure_is_history_only_while_nothing_newer_is_well(recorded: Path) -> None:
+    recording = recordings.read(recorded)
+    assert recordings.with_now(recording, snapshot(deployment("d1", OLD))).failures
+    newer = replace(deployment("d9", OLD), created=(recording.ended or START) + timedelta(hours=1))
+    now = replace(snapshot(newer), look=Look(frozenset({"service", "targets"})))
+    assert not recordings.with_now(recording, now).failures
+
+
+def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_path: Path) -> None:
+    for system, command in (("web", "ecs up"), ("other", "db up")):
+        made = Recorder(tmp_path, Begun(command, system), NAMES)
+        made.close("done")
+    found = recordings.newest(tmp_path, "web")
+    assert found is not None and found.begun.command == "ecs up"
+    assert recordings.newest(tmp_path, "nobody") is None

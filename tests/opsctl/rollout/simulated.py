@@ -1,0 +1,149 @@
+"""Snapshots of a service in the sandbox's simulation, without a server or a clock."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.service import Deployment, Service
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.targets import Target
+from opsctl.snapshot.task_definitions import TaskDefinition
+from opsctl.snapshot.tasks import Container, Task
+from opsctl_sandbox.cluster import values
+from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.failures import Failure
+from opsctl_sandbox.cluster.values import GroupSpec, LoadBalancer, ServiceSpec, WriteLog
+from tests.opsctl.snapshots import NAMES, START
+
+_READY = 900.0  # simulated seconds until the first deployment is whole
+
+
+class Simulated:
+    """A service of eight tasks that serves, and can be rolled to a second revision."""
+
+    def __init__(self, seed: int, *failures: Failure, maximum: int = 200, desired: int = 8) -> None:
+        self._engine = engine = Engine(seed, failures=failures)
+        engine.world.clusters["web"] = {}
+        zones = ("us-east-1a", "us-east-1b")
+        engine.create_group(GroupSpec("asg", "web", 4, 0, 10, zones, instance_type="t3.xlarge"))
+        spec = ServiceSpec("web", "web", self._revision("web@1"), desired, 100, maximum)
+        balancer = LoadBalancer("tg", "web", 8082, deregistration_delay=30.0)
+        spec = replace(spec, breaker=True, rollback=True, load_balancers=(balancer,))
+        self._service = engine.create_service(spec)
+        self._lines: dict[str, tuple[str, ...]] = {}
+        self._now = _READY
+        engine.advance(_READY)
+
+    def roll(self) -> None:
+        spec = replace(self._service.spec, task_definition=self._revision("web@2"))
+        self._engine.update_service(spec)
+
+    def goal(self) -> Goal:
+        return Goal.from_now("web@2", self.look())
+
+    def looks(self, *, every: float, until: float) -> Iterator[Snapshot]:
+        end = self._now + until
+        while self._now < end:
+            self._now += every
+            self._engine.advance(self._now)
+            yield self.look()
+
+    @property
+    def deployed(self) -> bool:
+        """The second revision is the primary, and completed."""
+        primary = self._service.primary
+        return primary.rollout == "COMPLETED" and primary.task_definition.endswith(":2")
+
+    def look(self) -> Snapshot:
+        world = self._engine.world
+        for intent in self._engine.intents():
+            if isinstance(intent, WriteLog) and intent.subject in world.tasks:
+                self._lines[world.tasks[intent.subject].id] = intent.lines
+        tasks = [one for one in world.tasks.values() if one.service == "web"]
+        deployments = tuple(_deployment(one, tasks) for one in self._service.deployments)
+        service = Service(
+            "web",
+            "web",
+            self._service.spec.desired,
+            sum(one.running for one in deployments),
+            sum(one.pending for one in deployments),
+            self._service.primary.task_definition,
+            deployments,
+            target_groups=("tg",),
+        )
+        return Snapshot(
+            START + timedelta(seconds=world.now),
+            NAMES,
+            service=service,
+            tasks=tuple(map(_task, tasks)),
+            task_definitions=tuple(
+                TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
+                for one in world.definitions.values()
+            ),
+            targets=tuple(
+                Target(f"{one.instance}:{one.port}", one.state, one.reason, one.description)
+                for one in world.targets.values()
+            ),
+            lines=dict(self._lines),
+            instances=tuple(
+                ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
+                for one in world.instances.values()
+            ),
+        )
+
+    def _revision(self, image: str) -> str:
+        container = {
+            "name": "web",
+            "image": image,
+            "cpu": 512,
+            "memory": 400,
+            "portMappings": [{"containerPort": 8082, "hostPort": 0}],
+        }
+        document = {"family": "web", "containerDefinitions": [container]}
+        return self._engine.register(document).arn
+
+
+def _deployment(one: values.Deployment, tasks: list[values.Task]) -> Deployment:
+    mine = [task for task in tasks if task.deployment == one.id]
+    return Deployment(
+        one.id,
+        one.status,
+        one.task_definition,
+        one.desired,
+        sum(task.status == "RUNNING" for task in mine),
+        sum(task.status in ("PROVISIONING", "PENDING", "ACTIVATING") for task in mine),
+        one.failed_tasks,
+        one.rollout,
+        one.rollout_reason,
+        START + timedelta(seconds=one.created),
+    )
+
+
+def _task(one: values.Task) -> Task:
+    return Task(
+        one.id,
+        one.status,
+        one.definition.arn,
+        one.deployment,
+        one.instance,
+        stop_code=one.stop_code,
+        reason=one.stopped_reason,
+        containers=tuple(
+            Container(
+                container.name,
+                container.exit_code,
+                container.reason,
+                ports=tuple(host for _, host in container.host_ports),
+            )
+            for container in one.containers
+        ),
+        created=START + timedelta(seconds=one.created),
+        started=_moment(one.started),
+        stopped=_moment(one.stopped),
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else START + timedelta(seconds=seconds)
