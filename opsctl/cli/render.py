@@ -21,7 +21,7 @@ FILES = {
 }
 
 
-@app.callback(invoke_without_command=True, no_args_is_help=False)
+@app.command()
 def render(
     context: typer.Context,
     what: Annotated[

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.cli import main
+from opsctl.cli.render import FILES
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ["-c", str(ROOT / "opsctl.example.yaml")]
@@ -18,7 +19,8 @@ def test_a_template_goes_to_stdout_as_it_would_be_sent(capsys: pytest.CaptureFix
 
 
 def test_everything_can_be_written_into_a_directory(tmp_path: Path) -> None:
-    assert main(["render", "--out", str(tmp_path / "new"), *CONFIG]) == 0
+    # The option stands behind the names, too.
+    assert main(["render", *FILES, "--out", str(tmp_path / "new"), *CONFIG]) == 0
 
     names = {path.name for path in (tmp_path / "new").iterdir()}
     templates = {"db.yaml", "ecr.yaml", "ecs.yaml", "alarms.yaml"}
