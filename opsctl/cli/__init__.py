@@ -175,6 +175,19 @@ def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
         return _refused(invocation, translated)
     finally:
         recording.end(invocation, ending)
+        _tell_pipeline(invocation)
+
+
+def _tell_pipeline(invocation: "Invocation") -> None:
+    pipeline = invocation.console.pipeline
+    if pipeline is None:
+        return
+    real = "AWS_ENDPOINT_URL" not in invocation.environ
+    region = invocation.clients.region if real and "clients" in vars(invocation) else ""
+    try:
+        pipeline.end(invocation.line, region)
+    except OSError as error:
+        invocation.console.say(f"the step summary cannot be written: {error.strerror}")
 
 
 def _refused(invocation: "Invocation", error: OpsError) -> int:
