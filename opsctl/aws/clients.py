@@ -176,6 +176,7 @@ class Clients:
                     read_timeout=60,
                 ),
             )
+            client.meta.events.register(f"after-call.{service}", _refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
             return client
@@ -232,6 +233,21 @@ def _calls_through(
             return make(renewed(), operation, parameters)
 
     return CallsThrough
+
+
+def _refuse_half(http_response: Any, model: Any, **_: object) -> None:
+    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer."""
+    from botocore.parsers import ResponseParserError
+
+    body = http_response.content
+    whole = not isinstance(body, bytes) or not body or body.rstrip().endswith(b"}")
+    if http_response.status_code == 200 and not whole and _speaks_json(http_response, model):
+        raise ResponseParserError(f"the answer to {model.name} was cut off")
+
+
+def _speaks_json(http_response: Any, model: Any) -> bool:
+    kind = http_response.headers.get("content-type", "")
+    return model.service_model.metadata.get("protocol") == "json" and "html" not in kind
 
 
 def _give_role(cloudformation: Any, role: str) -> None:

@@ -145,10 +145,10 @@ def _main(argv: Sequence[str]) -> int:
     except OpsError as error:
         sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
         return error.exit_code
-    return _guard(invocation, rest)
+    return run_command(invocation, rest)
 
 
-def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
+def run_command(invocation: "Invocation", rest: Sequence[str]) -> int:
     """Run the command; whatever ends it is recorded, if the command is."""
     from opsctl.cli import recording
 

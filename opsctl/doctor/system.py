@@ -40,13 +40,20 @@ def wanted(config: Config, now: Snapshot) -> tuple[Named, ...]:
 
 
 def taken(exist: Iterable[Named]) -> Iterator[Finding]:
-    """`exist` are those of the wanted names that belong to something already."""
+    """`exist` are those of the wanted names that belong to something already, or may."""
+    doubtful = []
     for one in exist:
+        if not one.certain:
+            doubtful.append(one.name)
+            continue
         text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}` of nobody's stack"
         fix = f"set `{names.key(one)}` to another name, or remove it"
         if one.type in names.IMPORTABLE:
             fix = "opsctl ecs up --import"
         yield Finding("names", "blocking", text, fix)
+    if doubtful:
+        text = f"whether these names are free cannot be known: {', '.join(doubtful)}"
+        yield Finding("names", "unknown", text)
 
 
 def secrets(config: Config, now: Snapshot) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "cloudformation DeleteChangeSet": "deploy",
     "cloudformation DeleteStack": "operator",
     "cloudformation ExecuteChangeSet": "deploy",
+    "cloudformation RollbackStack": "deploy",
     "ecr BatchDeleteImage": "deploy",
     # Gives the right to pull and push whatever else is allowed there.
     "ecr GetAuthorizationToken": "deploy",

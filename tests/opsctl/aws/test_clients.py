@@ -99,6 +99,14 @@ def test_a_broken_answer_is_asked_for_again(server: type[Server]) -> None:
     assert len(server.seen) == 3
 
 
+def test_half_an_answer_is_asked_for_again_and_never_taken_for_an_empty_one(
+    server: type[Server],
+) -> None:
+    server.script = [(200, JSON, '{"clusterArns": ["a'), GOOD]
+    assert connect().ecs.list_clusters()["clusterArns"] == ["a"]
+    assert len(server.seen) == 2
+
+
 def test_paginators_are_as_patient_as_plain_calls(server: type[Server]) -> None:
     server.script = [(503, JSON, "{}"), GOOD]
     pages = connect().ecs.get_paginator("list_clusters").paginate()

@@ -82,3 +82,8 @@ def test_a_certificate_must_be_issued(certificate: Certificate, level: str) -> N
     [one] = system.certificate(chosen, Preflight(certificate=certificate), START)
     assert one.level == level and bool(one.fix) == (level != "ok")
     assert list(system.certificate(config(), Preflight(), START)) == []
+
+
+def test_a_name_that_this_caller_may_not_look_for_stops_nothing() -> None:
+    [one] = system.taken([Named("Repository", "AWS::ECR::Repository", "web", certain=False)])
+    assert (one.level, "web" in one.text) == ("unknown", True)
