@@ -20,7 +20,7 @@ from tests.hostile.conftest import CANARIES
 from tests.hostile.faults import KINDS, LASTING, Fault
 from tests.hostile.flows import Ended, calls_of, run
 
-RUNS = int(os.environ.get("HOSTILE_RUNS", "48"))
+RUNS = int(os.environ.get("HOSTILE_RUNS", "34"))
 SEED = os.environ.get("HOSTILE_SEED", f"{datetime.now(UTC):%Y-%m-%d}")
 FLOWS = (
     "db plan", "db status", "ecs plan", "ecs status", "status", "status --check", "why",
