@@ -137,6 +137,22 @@ def versions(now: Snapshot) -> dict[str, str]:
     return {one.reference: one.version for one in now.secret_versions}
 
 
+def require_secrets(config: Config, now: Snapshot) -> None:
+    """Raises OpsError when the tasks would not start: a secret that they read is not there."""
+    absent = {one.reference for one in now.secret_versions if not one.version}
+    lacking = [
+        (key, reference)
+        for key, reference in config.secret_references.items()
+        if reference in absent and not key.startswith("db.")  # the cache's own
+    ]
+    if lacking:
+        listed = "; ".join(f"`{key}` refers to {reference}" for key, reference in lacking)
+        raise OpsError(
+            f"no task would start: {listed}, which does not exist or has no value",
+            hint=f"opsctl secrets set {lacking[0][0]}",
+        )
+
+
 def late_secrets(now: Snapshot) -> tuple[str, ...]:
     """References whose newest version came after the oldest running task: it does not know it."""
     starts = [task.created or task.started for task in now.running]

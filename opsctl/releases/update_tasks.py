@@ -231,6 +231,8 @@ class Release:
     def _planned(self, *, write: bool, quiet: bool = False) -> Procedure[Plan]:
         """What would be released, and what that changes; nothing is built or rolled yet."""
         now = yield from look_at(facts.LOOK)
+        if self._options.back_to is None:
+            facts.require_secrets(self._config, now)
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         live = facts.live(now, known)
         release = facts.planned(self._config, now)
