@@ -27,7 +27,7 @@ from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
-from opsctl_sandbox.ministack.repairs import alarms, change_sets
+from opsctl_sandbox.ministack.repairs import alarms, change_sets, templates
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import elasticache
@@ -63,6 +63,7 @@ class Assembly:
         types = _resource_types(self.simulation)
         change_sets.install()
         alarms.install()
+        templates.install()
         traffic, images = Traffic(), MachineImages()
         repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {
