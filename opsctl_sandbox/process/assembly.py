@@ -22,7 +22,13 @@ from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Launcher
 from opsctl_sandbox.host.stand_in import StandIn
 from opsctl_sandbox.images import Registry
-from opsctl_sandbox.ministack import account, credentials, records, security_group_rules
+from opsctl_sandbox.ministack import (
+    account,
+    credentials,
+    permissions,
+    records,
+    security_group_rules,
+)
 from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
@@ -101,7 +107,13 @@ class Assembly:
             operations,
             faults=faults,
             control=ControlPages(faults, pages),
-            access=Access(keys, sandbox.port, issued=credentials.key, skew=faults.skew),
+            access=Access(
+                keys,
+                sandbox.port,
+                issued=credentials.key,
+                forbidden=permissions.refusal,
+                skew=faults.skew,
+            ),
             account=settings.account,
         )
 
