@@ -74,12 +74,12 @@ class Stores(RuleBasedStateMachine):
         return results[0][0]
 
     def read(self, entity: Entity) -> None:
-        told = []
+        replies = []
         for store in (self.memory, self.redis):
             reply, _ = self.loop.run(_outcome(store, Read((entity,))))
             assert not isinstance(reply, bool | None)
-            told.append(document.entity(entity, reply[0]) if reply[0] else None)
-        assert told[0] == told[1]
+            replies.append(document.entity(entity, reply[0]) if reply[0] else None)
+        assert replies[0] == replies[1]
 
     @rule(entity=KEYS, given=st.dictionaries(NAMES, VALUES, max_size=3), at=TIMES)
     def replace(self, entity: Entity, given: dict[bytes, str], at: bytes) -> None:
