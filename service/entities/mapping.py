@@ -28,6 +28,7 @@ from service.errors import FilterError
 
 # Of one request; docs/service.md lists them, and a test compares.
 ATTRIBUTES_LIMIT = 1_000
+NAME_LENGTH = 256  # characters of an attribute's name, whatever the Caddyfile's pattern allows
 ITEMS_LIMIT = 10_000  # of all lists together
 FIELDS_LIMIT = 1_000
 VALUES_LIMIT = 10_000  # keys × fields of a batch
@@ -136,6 +137,8 @@ class Mapper:
         body = request.body
         if request.query_string or not 0 < len(body) <= _LONGEST_PLAIN:
             return
+        if body.translate(None, _PLAIN):
+            return  # its like would not be looked up
         raw = tuple([pair.partition(b"=")[0] for pair in body.split(b"&")])
         if len(raw) == len(names) <= _MOST_OF_SHAPE:
             if len(self.shapes) >= _MOST_SHAPES:
@@ -195,7 +198,7 @@ class Mapper:
         return as_json
 
     def _name(self, name: str) -> bytes:
-        if not self.attribute.fullmatch(name):
+        if len(name) > NAME_LENGTH or not self.attribute.fullmatch(name):
             raise FilterError(400, "an attribute's name is not of the allowed form")
         return orjson.dumps(name)
 
