@@ -17,11 +17,12 @@ def request(write: Write) -> Mapping[str, str]:
     match write:
         case Delete():
             return {"method": "DELETE", **key}
-        case Replace():
+        case Replace(members=members):
+            pairs = zip(members[::2], members[1::2], strict=True)
             sent = {
                 "method": "PUT",
                 **key,
-                "form": _form((n, _value(v)) for n, v in write.attributes),
+                "form": _form((n, _value(v)) for n, v in pairs),
             }
         case Update():
             sent = {

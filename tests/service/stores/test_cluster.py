@@ -103,7 +103,7 @@ def test_every_command_finds_its_node(cluster: Cluster) -> None:
             entities = tuple(Entity(b"batch:%d" % n) for n in range(100))
             for number, entity in enumerate(entities[:-1]):
                 value = b'"%d"' % number
-                assert await store.execute(Replace(entity, ((b'"n"', value),), b'"t"')) is False
+                assert await store.execute(Replace(entity, (b'"n"', value), b'"t"')) is False
             replies = await store.execute(Read(entities, batch=True))
             assert isinstance(replies, list)
             assert [reply[3] for reply in replies[:-1]] == [b'"%d"' % n for n in range(99)]

@@ -98,7 +98,7 @@ class Away:
 
 
 def put(entity: Entity, value: bytes) -> Replace:
-    return Replace(entity, ((b'"x"', value),), b'"1"')
+    return Replace(entity, (b'"x"', value), b'"1"')
 
 
 def test_after_an_outage_no_value_comes_back_that_redis_has_lost_since() -> None:

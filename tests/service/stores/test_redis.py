@@ -17,7 +17,7 @@ from service.stores.store import Unavailable
 from tests.service.redis_server import Redis, ask
 
 ENTITY = Entity(b"test_redis")
-WRITE = Replace(ENTITY, ((b'"a"', b'"1"'),), b'"1"')
+WRITE = Replace(ENTITY, (b'"a"', b'"1"'), b'"1"')
 StartRedis = Callable[..., Redis]
 
 
