@@ -151,7 +151,7 @@ class Clients:
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
         try:
             make: Any = session.client  # the stubs know names, not `str`
-            return make(
+            made = make(
                 service,
                 region_name=self.region,
                 config=Config(
@@ -162,6 +162,10 @@ class Clients:
             )
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
+        if ".amazonaws." not in made.meta.endpoint_url:
+            # Live Tail has a host of its own, `stream-…`, which no endpoint but AWS's has.
+            made.meta.config.inject_host_prefix = False
+        return made
 
     def _renewed(self, service: str) -> Any:
         """The same client with the credentials as they are now."""
@@ -311,7 +315,10 @@ def _parse_log_events_fast(session: "BotocoreSession") -> None:
     class LogEventsParser(parsers.JSONParser):
         def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
             if shape is not None and shape.name == "FilterLogEventsResponse":
-                return json.loads(raw_body)
+                answer = json.loads(raw_body)
+                if isinstance(answer, dict) and isinstance(answer.get("events") or [], list):
+                    return answer
+                raise parsers.ResponseParserError("the answer is not one of CloudWatch Logs")
             return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
 
     class Factory(parsers.ResponseParserFactory):

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "Compare two releases, or what runs with this directory",
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
+    "alarms": "Make the alarms, read, explain, test and back-test them",
     "metrics": "Show metrics with sparklines; a gap is a gap",
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",

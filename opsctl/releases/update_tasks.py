@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
+from opsctl.alarms import actions
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry, revision
@@ -127,6 +128,7 @@ class Release:
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
             if outcome.good and not self._options.restart:
+                yield from self._switch_alarms_on()
                 image, kept = self._image.reference, self._record.release
                 yield from clean.clean(self._clients, self._config, image, kept)
         return outcome
@@ -365,6 +367,11 @@ class Release:
             early_stop=options.early_stop,
             verb="restart" if options.restart else "roll",
         )
+
+    def _switch_alarms_on(self) -> Procedure[None]:
+        release = self._record.release
+        if release is not None and not release.before:
+            yield from actions.switch_on(self._clients, self._config)
 
 
 def _last(items: Iterator[Any]) -> Procedure[Any]:
