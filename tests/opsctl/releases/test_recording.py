@@ -14,11 +14,7 @@ from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.snapshot import Unread
 from opsctl.stacks import lock
 from tests.opsctl.releases.world import DIGEST, URI, World, kinds, result
-from tests.opsctl.snapshots import (
-    OLD_IMAGE,
-    START,
-    Driven,
-)
+from tests.opsctl.snapshots import OLD, OLD_IMAGE, START, Driven, deployment, service
 from tests.opsctl.ssm import Writer
 from tests.opsctl.stacks.fake import refusal
 
@@ -180,3 +176,12 @@ def test_a_rebuild_builds_what_the_registry_holds(root: Path) -> None:
     again.ecr.tags = dict(first.ecr.tags)
     again.run(True)
     assert "build" in again.engine.done
+
+
+def test_a_count_by_hand_that_stays_is_no_change(root: Path) -> None:
+    # "desired count 3 -> 2", it said, and left 3 there.
+    world = World(root, held=True, image=DIGEST)
+    three = service(deployment("d1", OLD, desired=3, running=3), desired=3)
+    world.parts = {"service": three}
+    [found] = world.preview().of(Difference)
+    assert [one.topic for one in found.changes] == ["commits", "image"]
