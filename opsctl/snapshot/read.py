@@ -27,6 +27,7 @@ from opsctl.snapshot import (
     registry_images,
     releases,
     secret_versions,
+    secrets,
     security_groups,
     service,
     service_deployments,
@@ -49,6 +50,7 @@ from opsctl.snapshot.machine_images import MachineImage
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.service_deployments import ServiceDeployment
@@ -130,6 +132,7 @@ class _Reading:
             "revisions": ((), self._revisions),
             "secret_versions": ((), self._secret_versions),
             "image_users": ((), self._image_users),
+            "secrets": ((), self._secrets),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -254,6 +257,9 @@ class _Reading:
 
     def _image_users(self) -> frozenset[str]:
         return image_users.read(self.clients.ecs)
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        return secrets.read(self.clients, self.names.secrets)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

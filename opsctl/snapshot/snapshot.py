@@ -20,6 +20,7 @@ from opsctl.snapshot.machine_images import MachineImage
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Deployment, Service
 from opsctl.snapshot.service_deployments import ServiceDeployment
@@ -37,7 +38,7 @@ Part = Literal[
     "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
     "machine_images",
     "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
-    "locks", "releases", "revisions", "secret_versions", "image_users",
+    "locks", "releases", "revisions", "secret_versions", "image_users", "secrets",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -48,8 +49,8 @@ class Names:
     """What one system is called in AWS: all of it follows from the config.
 
     `image_parameter` names the newest image for the instances, unless the config names one itself.
-    `log_groups` are by source. `region` and `account` are the config's, '' where it names none.
-    `scales` tells that the count of tasks moves by itself.
+    `secrets` are references; `log_groups` are by source. `region` and `account` are the config's,
+    '' where it names none. `scales` tells that the count of tasks moves by itself.
     """
 
     system: str
@@ -85,9 +86,7 @@ class Names:
             alarms=f"{config.system}-",
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
-            secrets=tuple(
-                dict.fromkeys([*config.ecs.secrets.values(), *config.secrets.values.values()])
-            ),
+            secrets=tuple(dict.fromkeys(config.secret_references.values())),
             log_groups={source: config.logs.group(source) for source in SOURCES},
             region=config.aws.region or "",
             account=config.aws.account or "",
@@ -195,6 +194,7 @@ class Snapshot:
     revisions: tuple[TaskDefinition, ...] = ()
     secret_versions: tuple[SecretVersion, ...] = ()
     image_users: frozenset[str] = frozenset()
+    secrets: tuple[Secret, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:
