@@ -56,7 +56,11 @@ class Answers:
         }  # fmt: skip
 
 
-GOOD: dict[str, float | None] = {"CPUUtilization": 2.0, "HealthyHostCount": 2.0, "IncomingLogEvents": 5.0}
+GOOD: dict[str, float | None] = {
+    "CPUUtilization": 2.0,
+    "HealthyHostCount": 2.0,
+    "IncomingLogEvents": 5.0,
+}
 
 
 @pytest.mark.parametrize(
