@@ -177,7 +177,7 @@ def no_instance(history: History) -> Iterator[Cause]:
         + (f": the group `{group.name}` is set to 0" if zero and group else ""),
         "certain",
         (Evidence("ecs ListContainerInstances", "0 registered", now.at),),
-        "opsctl ecs up",
+        "opsctl ecs up --revert-drift" if zero else "opsctl ecs up",
         explains=frozenset({"no-room", "no-progress", "target-unhealthy", "tasks-missing"}),
     )
 

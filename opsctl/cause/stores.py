@@ -72,7 +72,7 @@ def cache_gone(history: History) -> Iterator[Cause]:
             "made one: somebody deleted it",
             "certain",
             (Evidence("elasticache Describe", "not found", history.now.at),),
-            "to see what is left of the stack: opsctl db plan",
+            "to make it anew, empty: opsctl db up --revert-drift",
             explains=_EXPLAINS,
         )
     elif cache is not None and cache.status in _AWAY:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import stack
-from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
+from opsctl.cli.options import Confirm, DryRun, RevertDrift, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.backups import BackupsScreen
 from opsctl.outcome import Outcome
@@ -21,10 +21,13 @@ FromSnapshot = Annotated[
 
 
 @app.command()
-def plan(context: typer.Context, from_snapshot: FromSnapshot = None) -> int:
+def plan(
+    context: typer.Context, from_snapshot: FromSnapshot = None, revert_drift: RevertDrift = False
+) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    procedure = db.preview(invocation.clients, invocation.config, snapshot=from_snapshot)
+    clients, config = invocation.clients, invocation.config
+    procedure = db.preview(clients, config, snapshot=from_snapshot, reverts_drift=revert_drift)
     return stack.plan(invocation, procedure)
 
 
@@ -35,13 +38,15 @@ def up(
     dry_run: DryRun = False,
     confirm: Confirm = None,
     from_snapshot: FromSnapshot = None,
+    revert_drift: RevertDrift = False,
 ) -> int:
     """Create or update the stack, and follow it to its end."""
     if dry_run:
-        return plan(context, from_snapshot)
+        return plan(context, from_snapshot, revert_drift)
     invocation = opened(context)
     invocation.warn()
-    procedure = db.up(invocation.clients, invocation.config, snapshot=from_snapshot)
+    clients, config = invocation.clients, invocation.config
+    procedure = db.up(clients, config, snapshot=from_snapshot, reverts_drift=revert_drift)
     stack.change(invocation, procedure, Answers(yes, confirm or ()))
     return stack.status(invocation, "db")
 

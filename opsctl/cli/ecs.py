@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli import moments, stack
-from opsctl.cli.options import Confirm, DryRun, Yes, group, opened, plan_only
+from opsctl.cli.options import Confirm, DryRun, RevertDrift, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
@@ -13,6 +13,7 @@ from opsctl.outcome import Outcome
 from opsctl.releases import ecs as releasing
 from opsctl.rollout import ecs, roll_instances
 from opsctl.rollout import scale as scaling
+from opsctl.rollout.ecs import Wishes
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
@@ -24,12 +25,16 @@ Imports = Annotated[
 
 
 @app.command()
-def plan(context: typer.Context, new_ami: NewAmi = False, imports: Imports = False) -> int:
+def plan(
+    context: typer.Context,
+    new_ami: NewAmi = False,
+    imports: Imports = False,
+    revert_drift: RevertDrift = False,
+) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    procedure = ecs.preview(
-        invocation.clients, invocation.config, new_image=new_ami, imports=imports
-    )
+    wishes = Wishes(new_ami, imports, revert_drift)
+    procedure = ecs.preview(invocation.clients, invocation.config, wishes)
     return stack.plan(invocation, procedure)
 
 
@@ -41,14 +46,15 @@ def up(
     confirm: Confirm = None,
     new_ami: NewAmi = False,
     imports: Imports = False,
+    revert_drift: RevertDrift = False,
 ) -> int:
     """Create or update the repository and the service, and follow them to their end."""
     if dry_run:
-        return plan(context, new_ami, imports)
+        return plan(context, new_ami, imports, revert_drift)
     invocation = opened(context)
     invocation.warn()
     clients, config = invocation.clients, invocation.config
-    procedure = releasing.up(clients, config, new_image=new_ami, imports=imports)
+    procedure = releasing.up(clients, config, Wishes(new_ami, imports, revert_drift))
     releases = ReleasesScreen(invocation.console)
     stack.change(invocation, procedure, Answers(yes, confirm or ()), releases)
     return stack.status(invocation, "ecs")

@@ -21,6 +21,9 @@ _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
 
+RevertDrift = Annotated[
+    bool, typer.Option("--revert-drift", help="Put back what was changed by other means.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Confirm = Annotated[
     list[str] | None,

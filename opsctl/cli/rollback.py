@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import moments
 from opsctl.cli.options import DryRun, Yes, group, opened
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.image import ImageScreen
@@ -11,7 +12,7 @@ from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.stack import StackScreen
-from opsctl.cli.update_tasks import Timeout, duration, preview
+from opsctl.cli.update_tasks import Timeout, preview
 from opsctl.outcome import Outcome
 from opsctl.releases.rollback import Rollback
 from opsctl.rollout.plan import Strategy
@@ -41,7 +42,7 @@ def rollback(
         invocation.path.parent,
         number=number,
         strategy=strategy,
-        timeout=duration(timeout),
+        timeout=moments.duration(timeout, "--timeout"),
     )
     screens = (
         ReleasesScreen(console),

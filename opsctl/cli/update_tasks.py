@@ -1,10 +1,10 @@
 """`opsctl update-tasks`: from a commit to healthy tasks, and the truth about how it ended."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from opsctl.cli import moments
 from opsctl.cli.options import DryRun, Invocation, Yes, group, opened
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.board import BoardScreen
@@ -14,7 +14,6 @@ from opsctl.cli.screens.releases import SAME, ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
-from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure
@@ -53,8 +52,9 @@ def update_tasks(
     invocation, console = opened(context), opened(context).console
     if rebuild and (no_build or image is not None):
         raise ConfigError("--rebuild builds an image", hint="leave out --image and --no-build")
+    patience = moments.duration(timeout, "--timeout")
     options = Options(
-        image, no_build, rebuild, force, strategy, duration(timeout), early_stop=not no_early_stop
+        image, no_build, rebuild, force, strategy, patience, early_stop=not no_early_stop
     )
     release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (
@@ -79,10 +79,3 @@ def preview(invocation: Invocation, procedure: Procedure[bool], *screens: Screen
         return 2
     invocation.console.say(f"nothing to roll; {SAME}")
     return 0
-
-
-def duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(str(error), hint="for instance: --timeout 20m") from error

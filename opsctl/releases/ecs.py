@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 
-def up(
-    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
-) -> Procedure[Outcome]:
+def up(clients: "Clients", config: Config, wishes: ecs.Wishes = ecs.NONE) -> Procedure[Outcome]:
     told = _Told(clients, config)
-    procedure = ecs.up(clients, config, new_image=new_image, imports=imports, told=told)
+    procedure = ecs.up(clients, config, wishes, told=told)
     return (yield from told.record.kept(procedure))
 
 

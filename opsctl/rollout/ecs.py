@@ -1,5 +1,6 @@
 """The service and all it runs on: the repository, the stack, and then the instances."""
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
@@ -16,17 +17,31 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
-_LOOK = Look(frozenset({"stacks", "service", "newest_image"}), ("db", "ecr", "ecs"))
+_LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
 
 
-def preview(
-    clients: "Clients", config: Config, *, new_image: bool = False, imports: bool = False
-) -> Procedure[bool]:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is wanted beyond the config.
+
+    `new_image` takes the newest image for the instances; `imports` takes over log groups and a
+    repository that exist already; `reverts_drift` puts back what was changed by other means.
+    """
+
+    new_image: bool = False
+    imports: bool = False
+    reverts_drift: bool = False
+
+
+NONE = Wishes()
+
+
+def preview(clients: "Clients", config: Config, wishes: Wishes = NONE) -> Procedure[bool]:
     """Yield both plans and the instances that would go; True when something would change."""
     bucket = config.aws.bucket
-    desired = yield from _repository(clients, config, imports=imports)
+    desired = yield from _repository(clients, config, wishes)
     repository = yield from change.preview(clients, desired, bucket=bucket)
-    service = yield from _service(clients, config, new_image=new_image, imports=imports)
+    service = yield from _service(clients, config, wishes)
     changes = yield from change.preview(clients, service, bucket=bucket)
     replaces = yield from _replaces(config, service)
     return repository or changes or replaces
@@ -35,26 +50,24 @@ def preview(
 def up(
     clients: "Clients",
     config: Config,
+    wishes: Wishes = NONE,
     *,
-    new_image: bool = False,
-    imports: bool = False,
     told: change.Told | None = None,
 ) -> Procedure[Outcome]:
     """Bring both stacks to their desired state, and the instances after them.
 
-    `new_image` takes the newest image for the instances; `imports` takes over log groups and a
-    repository that exist already; `told` hears of the service stack's change. Raises OpsError
-    without the db stack: the service stack imports the cache's security group.
+    `told` hears of the service stack's change. Raises OpsError without the db stack: the service
+    stack imports the cache's security group.
     """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
     if now.require("stacks").stack("db") is None:
         raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
-    repository = yield from _repository(clients, config, imports=imports)
+    repository = yield from _repository(clients, config, wishes)
     outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(clients, config, new_image=new_image, imports=imports)
+    service = yield from _service(clients, config, wishes)
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
     outcome = yield from change.up(clients, service, bucket=bucket, told=told)
@@ -105,23 +118,47 @@ def _require_removable(clients: "Clients") -> Procedure[None]:
             )
 
 
-def _repository(clients: "Clients", config: Config, *, imports: bool) -> Procedure[Stack]:
+def _repository(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
     stack = definition.ecr(config)
-    if not imports:
-        return stack
-    return definition.ecr(config, (yield from change.existing(clients, stack)))
+    if wishes.imports:
+        stack = definition.ecr(config, (yield from change.existing(clients, stack)))
+    return replace(stack, reverts_drift=wishes.reverts_drift)
 
 
-def _service(
-    clients: "Clients", config: Config, *, new_image: bool, imports: bool
-) -> Procedure[Stack]:
+def _service(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
     now = (yield from look_at(_LOOK)).require("stacks", "service")
     stack = definition.ecs(config)
-    if imports:
+    if wishes.imports:
         stack = definition.ecs(config, (yield from change.existing(clients, stack)))
-    desired = definition.live(stack, config, now, new_image=new_image)
+    desired = definition.live(stack, config, now, new_image=wishes.new_image)
+    if wishes.reverts_drift and not config.ecs.scaling:
+        count = {"DesiredCount": str(config.ecs.desired_count)}
+        desired = replace(desired, parameters={**desired.parameters, **count})
     yield from _differences(config, now, desired)
-    return desired
+    if not wishes.reverts_drift:
+        yield from _drift(config, now)
+    return replace(desired, reverts_drift=wishes.reverts_drift)
+
+
+def _drift(config: Config, now: Snapshot) -> Procedure[None]:
+    """What somebody changed by other means, and an update of the stack does not see."""
+    state, group, compute = now.stack("ecs"), now.group, config.compute
+    if state is None:
+        return
+    if now.service is None and definition.release(state):
+        yield Notice(
+            f"somebody deleted the service `{config.ecs.service_name}`; "
+            "to make it anew: opsctl ecs up --revert-drift",
+            warning=True,
+        )
+    sizes = (compute.minimum, compute.maximum)
+    if group is None or (group.minimum, group.maximum) == sizes or not group.instances:
+        return
+    yield Notice(
+        f"`{group.name}` has {group.minimum} to {group.maximum} instances, set by hand, not "
+        f"{sizes[0]} to {sizes[1]}; to put that back: opsctl ecs up --revert-drift",
+        warning=True,
+    )
 
 
 def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:

@@ -1,11 +1,12 @@
 """Which names that a template asks for belong to something in the account already."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
+from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
@@ -14,29 +15,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A resource by the name that its template gives it; `vpc` where names are the VPC's."""
+    """A resource by the name that its template gives it; `vpc` where names are the VPC's.
+
+    Without `certain` it may exist: this caller may not know.
+    """
 
     logical_id: str
     type: str
     name: str
     vpc: str = ""
+    certain: bool = True
 
 
 def read(clients: "Clients", wanted: Iterable[Named]) -> tuple[Named, ...]:
-    """Those of them that exist."""
-    asked = [one for one in wanted if one.type in _EXISTS]
-    there = together([partial(_there, clients, one) for one in asked])
-    return tuple(one for one, exists in zip(asked, there, strict=True) if exists)
+    """Those of them that exist, or may exist."""
+    there = together([partial(_there, clients, one) for one in wanted])
+    return tuple(one for one in there if one is not None)
 
 
-def _there(clients: "Clients", one: Named) -> bool:
+def _there(clients: "Clients", one: Named) -> Named | None:
+    if one.type not in _EXISTS:
+        return replace(one, certain=False)
     try:
-        return bool(_EXISTS[one.type](clients, one))
+        return one if _EXISTS[one.type](clients, one) else None
     except Exception as error:
+        if aws.fault(error) != "refused":
+            raise
         # It is not there; or this caller may not know, and CloudFormation will tell.
-        if aws.fault(error) == "refused":
-            return False
-        raise
+        denied = aws.code(error) in DENIED | UNKNOWN_CALLER
+        return replace(one, certain=False) if denied else None
 
 
 def _log_group(clients: "Clients", one: Named) -> bool:

@@ -46,7 +46,7 @@ def preview(
         )
     if state is not None and state.exists:
         states.require_ours(state)
-    yield from _require_free(stack, state)
+    yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
     return not planning.plan.is_empty
@@ -79,7 +79,7 @@ def _up(
     clients: "Clients", stack: Stack, bucket: str | None, told: Told | None, sleep: Sleep
 ) -> Procedure[Outcome]:
     state = yield from settle(clients, stack.kind)
-    yield from _require_free(stack, state)
+    yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
         if planning.plan.is_empty:
@@ -114,6 +114,8 @@ def settle(
             yield from remove.clear(clients, state)
         elif state.status == "UPDATE_ROLLBACK_FAILED":
             yield from remove.continue_rollback(clients, state)
+        elif state.status == "UPDATE_FAILED":
+            yield from remove.roll_back(clients, state)
         else:
             return state
 
@@ -121,20 +123,30 @@ def settle(
 def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
     """The logical ids of what exists already outside the stack, and which it may take over."""
     state = yield from join.describe(stack.kind)
-    held: set[str] = set()
-    if state is not None and state.exists:
-        held = {one.physical_id for one in stacks.resources(clients.cloudformation, state.id)}
+    held = set(_held(clients, state).values())
     named = names.of_template(stack.template)
     wanted = [one for one in named if one.type in names.IMPORTABLE and one.name not in held]
     taken = yield from _taken(wanted)
-    return frozenset(one.logical_id for one in taken)
+    return frozenset(one.logical_id for one in taken if one.certain)
 
 
-def _require_free(stack: Stack, state: StackState | None) -> Procedure[None]:
-    """Raises OpsError, before anybody is asked, for a new stack whose names exist already."""
-    if state is not None and state.exists:
-        return
+def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
+    """The physical id of each resource of the stack, by its logical id."""
+    if state is None or not state.exists:
+        return {}
+    listed = stacks.resources(clients.cloudformation, state.id)
+    return {one.logical_id: one.physical_id for one in listed}
+
+
+def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -> Procedure[None]:
+    """Before anybody is asked: what a new stack cannot make, because it exists already (raises
+    OpsError); what an old one has lost, because somebody deleted it by other means.
+    """
     named = names.of_template(stack.template)
+    if state is not None and state.exists:
+        if named and not stack.reverts_drift:
+            yield from _tell_deleted(stack, names.made(named, _held(clients, state)))
+        return
     taken = yield from _taken([one for one in named if one.logical_id not in stack.imports])
     if taken:
         # Somebody may be making this very stack, since we looked.
@@ -142,6 +154,17 @@ def _require_free(stack: Stack, state: StackState | None) -> Procedure[None]:
         if made is not None and made.exists:
             raise join.overtaken(stack.name)
     names.require_free(taken, stack.name, stack.command)
+
+
+def _tell_deleted(stack: Stack, made: Sequence[Named]) -> Procedure[None]:
+    there = {one.logical_id for one in (yield from _taken(made))} if made else set()
+    for one in made:
+        if one.logical_id not in there:
+            yield Notice(
+                f"{one.logical_id}: somebody deleted the {one.type} `{one.name}`, which an update "
+                f"does not see; to make it anew: opsctl {stack.command} up --revert-drift",
+                warning=True,
+            )
 
 
 def _taken(wanted: Sequence[Named]) -> Procedure[tuple[Named, ...]]:

@@ -31,6 +31,8 @@ _LOSSES: Mapping[str, str] = {
     "AWS::ECS::Service": "every task stops",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "clients lose its DNS name",
 }
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+_DRIFTED = {"MODIFIED": "changed by other means", "DELETED": "deleted by other means"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,18 @@ class PropertyChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`replacement` is the API's own word: True, False, Conditional, or '' for Add and Remove."""
+    """`replacement` is the API's own word: True, False, Conditional, or '' for Add and Remove.
+
+    `drift` is what became of the resource by other means: MODIFIED, DELETED, or '' where
+    CloudFormation was not asked.
+    """
 
     action: str
     logical_id: str
     resource_type: str
     replacement: str = ""
     properties: tuple[PropertyChange, ...] = ()
+    drift: str = ""
 
     @property
     def replaces(self) -> bool:
@@ -71,6 +78,12 @@ class Change:
 
     @property
     def effect(self) -> str:
+        return "; ".join(filter(None, (_DRIFTED.get(self.drift, ""), self._effect)))
+
+    @property
+    def _effect(self) -> str:
+        if self.action == "SyncWithActual":
+            return "the stack takes note of it, and nothing changes"
         lost = f"; {self.loss}" if self.loss else ""
         if self.action == "Remove":
             return f"removed{lost}"
@@ -152,4 +165,5 @@ def _change(change: Any) -> Change:
         resource_type=change["ResourceType"],
         replacement=change.get("Replacement", ""),
         properties=tuple(properties.values()),
+        drift=change.get("ResourceDriftStatus", ""),
     )

@@ -22,18 +22,31 @@ _CACHE = Look(frozenset({"cache"}), ())
 _BACKUPS = Look(frozenset({"backups"}), ())
 
 
-def preview(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Procedure[bool]:
+def preview(
+    clients: "Clients",
+    config: Config,
+    *,
+    snapshot: str | None = None,
+    reverts_drift: bool = False,
+) -> Procedure[bool]:
     """Yield the plan; True when it changes something."""
-    desired = yield from _desired(config, snapshot)
+    desired = yield from _desired(config, snapshot, reverts_drift)
     return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
 
 
-def up(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Procedure[Outcome]:
+def up(
+    clients: "Clients",
+    config: Config,
+    *,
+    snapshot: str | None = None,
+    reverts_drift: bool = False,
+) -> Procedure[Outcome]:
     """Bring the stack to its desired state; a new cache begins with `snapshot`, if one is named.
 
-    CloudFormation has called updates complete that did not happen, so the live cache is compared.
+    With `reverts_drift` what was changed by other means is put back, too. CloudFormation has called
+    updates complete that did not happen, so the live cache is compared.
     """
-    desired = yield from _desired(config, snapshot)
+    desired = yield from _desired(config, snapshot, reverts_drift)
     outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
     if outcome.good:
         now = (yield from look_at(_CACHE)).require("cache")
@@ -41,11 +54,11 @@ def up(clients: "Clients", config: Config, *, snapshot: str | None = None) -> Pr
     return outcome
 
 
-def _desired(config: Config, snapshot: str | None) -> Procedure[Stack]:
+def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Procedure[Stack]:
     state = yield from join.describe("db")
     if snapshot is None and _is_new(config.db, state):
         snapshot = ""  # the one that the cache before it began with is not this one's
-    return definition.db(config, snapshot)
+    return replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
 
 
 def _is_new(db: Db, state: StackState | None) -> bool:

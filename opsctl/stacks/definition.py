@@ -30,7 +30,8 @@ class Stack:
     """`kind` is the config's word (`db`); a parameter that is None keeps the stack's own value.
 
     An empty template keeps the one that the stack has. `imports` are the logical ids of what
-    exists already and is taken over.
+    exists already and is taken over. With `reverts_drift` CloudFormation compares the template with
+    what is really there, and puts back what was changed by other means.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stack:
     capabilities: tuple[Capability, ...]
     tags: Mapping[str, str]
     imports: frozenset[str] = frozenset()
+    reverts_drift: bool = False
 
     @property
     def command(self) -> str:

@@ -58,6 +58,18 @@ def of_template(template: str) -> tuple[Named, ...]:
     return tuple(named)
 
 
+def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
+    """Those that the stack has made under these names. `held` is the physical by the logical id.
+
+    A physical id is the name, an ARN with the name in it, or the id of a security group.
+    """
+    return tuple(
+        one
+        for one in named
+        if one.name in (id := held.get(one.logical_id, "")) or id.startswith("sg-")
+    )
+
+
 def require_possible(plan: Plan) -> None:
     """Raises OpsError for a replacement that CloudFormation refuses while it is under way.
 
@@ -84,7 +96,7 @@ def require_possible(plan: Plan) -> None:
 
 def require_free(taken: Iterable[Named], stack: str, command: str) -> None:
     """Raises OpsError that lists what exists already under the names of a template."""
-    there = tuple(taken)
+    there = tuple(one for one in taken if one.certain)
     if not there:
         return
     things = "; ".join(f"{one.type} `{one.name}`" for one in there)

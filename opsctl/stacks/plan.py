@@ -86,6 +86,8 @@ class Planning:
         """Have CloudFormation make a change set, and read it."""
         cloudformation, stack = self._clients.cloudformation, self._stack
         body = _body(self._clients, stack, self._bucket)
+        if stack.reverts_drift and self._kind == "UPDATE":
+            body["DeploymentMode"] = "REVERT_DRIFT"
         self._change_set = token = f"opsctl-{uuid.uuid4().hex}"
         try:
             created = cloudformation.create_change_set(

@@ -133,6 +133,30 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     outcome.require()
 
 
+def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
+    """Bring a stack whose update failed, and was left as it was, back to its old state.
+
+    Such an update was made by other means, with its rollback switched off; opsctl's own updates,
+    which roll back when they fail, are refused until then.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+    """
+    left = stacks.resources(clients.cloudformation, state.id)
+    failed = tuple(one for one in left if one.status.endswith("FAILED"))
+    yield Removal(state.name, failed, states.in_words(state))
+    if not (yield from ask(f"roll `{state.name}` back?")):
+        raise Detached(f"nothing was done to `{state.name}`")
+    held = yield from _locked(clients, state)
+    with held:
+        after = stacks.newest_event(clients.cloudformation, state.id)
+        with join.quicker(state.name):
+            clients.cloudformation.rollback_stack(StackName=state.id, ClientRequestToken=_token())
+        operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
+        subject = f"`{state.name}` is being rolled back"
+        ended = yield from held.renewed(follow(operation, subject=subject))
+    outcome = yield from explained(ended.outcome)
+    outcome.require()
+
+
 def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
     [kind] = [kind for kind in KINDS if state.name.endswith(f"-{kind}")]
     return (yield from lock.take(clients, kind, state.name))

@@ -4,7 +4,7 @@ from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.stacks.changes import Change, Plan
 
-_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "Dynamic": "?"}
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "SyncWithActual": "="}
 
 
 class PlanScreen(Screen):
@@ -50,5 +50,6 @@ def _fields(change: Change) -> dict[str, object]:
         "replacement": change.replacement,
         "effect": change.effect,
         "loss": change.loss or None,
+        "drift": change.drift or None,
         "properties": [one.name for one in change.properties],
     }

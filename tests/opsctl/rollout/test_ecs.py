@@ -31,6 +31,7 @@ class World:
         self.cloudformation = CloudFormation(changes=changes)
         self.newest = "ami-1"
         self.taken: set[str] = set()
+        self.deleted = False
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
         outputs = {"ConfiguredCount": "4"}
         self.ecs: StackState | None = stack(
@@ -49,13 +50,14 @@ class World:
         there = {kind: state for kind, state in states.items() if state is not None}
         events = (event("e1", "UPDATE_COMPLETE"),) if "events" in look.parts else ()
         taken = tuple(one for one in look.wanted if one.name in self.taken)
+        now = replace(now, service=None) if self.deleted else now
         return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
 
     def up(self, *answers: bool, **more: Any) -> Driven:
-        return Driven(ecs.up(self.clients, CONFIG, **more), self.look, answers)
+        return Driven(ecs.up(self.clients, CONFIG, ecs.Wishes(**more)), self.look, answers)
 
     def preview(self, **more: Any) -> Driven:
-        return Driven(ecs.preview(self.clients, CONFIG, **more), self.look)
+        return Driven(ecs.preview(self.clients, CONFIG, ecs.Wishes(**more)), self.look)
 
 
 def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
@@ -99,7 +101,7 @@ def test_a_newer_image_that_was_asked_for_changes_the_stack_and_then_the_instanc
     world = World()
     world.newest = "ami-2"
     world.fleet.machine = NEWER
-    driven = Driven(ecs.preview(world.clients, CONFIG, new_image=True), world.look)
+    driven = world.preview(new_image=True)
     assert driven.result is True
     assert {one.why for one in driven.of(InstancePlan)[0].replacements} == {
         "its image is ami-1, not ami-2"
@@ -158,3 +160,27 @@ def test_after_a_no_no_instance_is_touched() -> None:
     world = World(old=replace(NOW, type="t3.large"))
     assert world.up(False).result.kind == "cancelled"
     assert world.fleet.calls == []
+
+
+def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() -> None:
+    # A3: `ecs up` said "no changes", `update-tasks` said `opsctl ecs up`, and so in a circle.
+    world = World()
+    world.deleted = True
+    texts = [one.text for one in world.up().of(Notice)]
+    assert any("deleted the service `web`" in text and "--revert-drift" in text for text in texts)
+
+
+def test_a_group_that_was_resized_by_hand_is_told() -> None:
+    world = World()
+    world.fleet.maximum = 7
+    [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
+    assert "to 7 instances" in notice.text and notice.text.endswith("ecs up --revert-drift")
+
+
+def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_is_there() -> None:
+    world = World()
+    world.fleet.wanted = 6
+    driven = world.preview(reverts_drift=True)
+    [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
+    assert plan.stack.reverts_drift and plan.stack.parameters["DesiredCount"] == "4"
+    assert driven.of(Notice) == []

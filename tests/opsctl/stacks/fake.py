@@ -141,6 +141,9 @@ class CloudFormation:
     def cancel_update_stack(self, *, StackName: str) -> None:
         self._call("CancelUpdateStack")
 
+    def rollback_stack(self, *, StackName: str, ClientRequestToken: str) -> None:
+        self._call("RollbackStack")
+
     def continue_update_rollback(self, **parameters: Any) -> None:
         self._call("ContinueUpdateRollback")
         self.skipped = parameters["ResourcesToSkip"]

@@ -220,6 +220,23 @@ def test_a_rollback_that_failed_is_continued_without_what_failed() -> None:
     assert aws.skipped == ["Service"] and "skipping Service" in driven.questions[0].text
 
 
+def test_an_update_that_was_left_half_way_is_rolled_back_before_another_one() -> None:
+    # Only an update made by other means, with its rollback switched off, ends like that.
+    aws = CloudFormation(changes=())
+    left = stacks(stack("db", "UPDATE_FAILED"))
+    back = happened(event("e1", "UPDATE_ROLLBACK_COMPLETE"))
+    driven = up(aws, left, back, EXISTS)
+    assert "RollbackStack" in aws.calls and driven.result.kind == "no-changes"
+    assert driven.questions[0].text == "roll `web-db` back?"
+
+
+def test_after_a_no_a_half_update_stays_as_it_is() -> None:
+    aws = CloudFormation()
+    with pytest.raises(Detached):
+        up(aws, stacks(stack("db", "UPDATE_FAILED")), answers=(False,))
+    assert "RollbackStack" not in aws.calls and aws.change_sets == {}
+
+
 def test_a_stack_that_is_not_ours_is_never_touched() -> None:
     aws = CloudFormation()
     foreign = stacks(stack("db", "CREATE_COMPLETE", tags={}))

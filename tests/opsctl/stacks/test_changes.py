@@ -41,6 +41,16 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
 @pytest.mark.parametrize(
     ("change", "effect", "loss"),
     [
+        (
+            Change("SyncWithActual", "Group", "AWS::AutoScaling::AutoScalingGroup"),
+            "the stack takes note of it, and nothing changes",
+            "",
+        ),
+        (
+            Change("Modify", "Service", "AWS::ECS::Service", drift="MODIFIED"),
+            "changed by other means",
+            "",
+        ),
         (Change("Add", "Cache", "AWS::ElastiCache::CacheCluster"), "", ""),
         (
             Change("Remove", "Cache", "AWS::ElastiCache::CacheCluster"),
