@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from opsctl.cause.telling import short_image, steady
+from opsctl.cli.screens.releases import OUTCOMES
 from opsctl.cli.screens.words import age, counted, zone_word
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Part, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.targets import Target
@@ -191,7 +193,10 @@ def _alarms(now: Snapshot) -> Iterator[Item]:
 
 
 def _release(now: Snapshot) -> Iterator[Item]:
-    """What runs, by ECS; the ledger's number and author belong here once there is a ledger."""
+    """The newest one of the ledger; without one, what runs by ECS."""
+    if now.releases:
+        yield _newest(now.releases[-1], now)
+        return
     primary = now.primary
     definition = now.definition(primary.task_definition) if primary else None
     if primary is None or definition is None or not definition.images:
@@ -206,6 +211,19 @@ def _release(now: Snapshot) -> Iterator[Item]:
     yield Item("✗" if gone else "●", words + (": not in the registry" if gone else pushed))
 
 
+def _newest(release: Release, now: Snapshot) -> Item:
+    """`42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
+    mark: Mark = "◐" if release.running else "●" if release.good else "✗"
+    who = f" by {release.name}" if release.name else ""
+    what = release.commit[:7] or short_image(release.image)
+    why = f" “{release.why}”" if release.why else ""
+    word = OUTCOMES.get(release.outcome, release.outcome)
+    since = "since" if release.running else ""
+    ago = age(now.at, release.ended or release.begun)
+    when = " ".join(filter(None, (word, since or ago, ago if since else "ago")))
+    return Item(mark, " · ".join(filter(None, (f"{release.number}{who}", when, f"{what}{why}"))))
+
+
 ROWS: tuple[Row, ...] = (
     Row("stacks", ("stacks",), _stacks),
     Row("service", ("service", "task_definitions"), _service),
@@ -214,5 +232,5 @@ ROWS: tuple[Row, ...] = (
     Row("instances", ("instances", "group", "machine_images", "newest_image"), _instances),
     Row("cache", ("cache", "cache_use"), _cache),
     Row("alarms", ("alarms",), _alarms),
-    Row("release", ("service", "task_definitions", "registry_images"), _release),
+    Row("release", ("releases", "service", "task_definitions", "registry_images"), _release),
 )

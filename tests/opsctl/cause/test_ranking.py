@@ -173,6 +173,16 @@ def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
     assert "superseded" not in ids(*looks)
 
 
+def test_a_command_that_was_overtaken_says_so_first_and_then_by_what() -> None:
+    state = stack("ecs", "UPDATE_COMPLETE", outputs={"TaskDefinitionArn": NEW})
+    foreign = replace(snapshot(deployment("d3", OLD)), stacks={"ecs": state})
+    assert ids(foreign)[0] == "changed-by-hand"
+    assert ids(foreign, failures=(Failure("superseded", "superseded: by web:1"),))[:2] == [
+        "superseded",
+        "changed-by-hand",
+    ]
+
+
 def test_an_agent_without_connection_explains_the_missing_room() -> None:
     silent = replace(FULL, connected=False)
     words = "(service web) was unable to place a task"
