@@ -74,8 +74,10 @@ def test_an_image_of_our_own_repository_is_looked_up_whatever_its_registry_is_ca
 ) -> None:
     ecr, stubber = stub("ecr")
     stubber.add_response(
-        "describe_images", {"imageDetails": []}, {"repositoryName": "web", "imageIds": [{"imageTag": "1"}]}
-    )  # fmt: skip
+        "describe_images",
+        {"imageDetails": []},
+        {"repositoryName": "web", "imageIds": [{"imageTag": "1"}]},
+    )
     own = "127.0.0.1:4566/web"
     [read] = registry_images.read(ecr, [f"{own}:1", "127.0.0.1:4566/webs:1"], own=own)
     assert not read.held
