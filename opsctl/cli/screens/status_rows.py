@@ -13,6 +13,7 @@ from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Part, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Task
 
 Mark = Literal["●", "◐", "✗", "○"]
 _STOPPED_IN = timedelta(minutes=10)
@@ -65,7 +66,8 @@ def _service(now: Snapshot) -> Iterator[Item]:
     if service is None:
         yield Item("○", "no service yet" if now.stack("ecs") else "no service")
         return
-    mark: Mark = "●" if steady(now) else "◐" if service.running else "✗"
+    blind = now.unread_part("targets") is not None and service.running >= service.desired
+    mark: Mark = "●" if steady(now) or blind else "◐" if service.running else "✗"
     if service.desired == 0:
         mark = "✗"
     yield Item(mark, f"{service.running} of {service.desired} tasks")
@@ -88,17 +90,21 @@ def _tasks(now: Snapshot) -> Iterator[Item]:
     for state, number in sorted(states.items()):
         yield Item("◐", f"{number} {state.lower()}")
     recent = [task for task in now.stopped if task.stopped and now.at - task.stopped < _STOPPED_IN]
-    reasons = Counter(_why(task.exit_code, failed=task.failed) for task in recent)
+    reasons = Counter(map(_why, recent))
     if recent:
         why = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common(3))
-        bad = any(task.failed for task in recent)
+        bad = any(task.failed or task.lost for task in recent)
         yield Item("✗" if bad else "○", f"{len(recent)} stopped in 10 m ({why})")
 
 
-def _why(code: int | None, *, failed: bool) -> str:
-    if not failed:
+def _why(task: Task) -> str:
+    if task.lost:
+        return "with their instance"
+    if task.failed_health_checks:
+        return "unhealthy"
+    if not task.failed:
         return "by scaling"
-    return f"exited {code}" if code is not None else "could not start"
+    return f"exited {task.exit_code}" if task.exit_code is not None else "could not start"
 
 
 def _targets(now: Snapshot) -> Iterator[Item]:
@@ -232,5 +238,5 @@ ROWS: tuple[Row, ...] = (
     Row("instances", ("instances", "group", "machine_images", "newest_image"), _instances),
     Row("cache", ("cache", "cache_use"), _cache),
     Row("alarms", ("alarms",), _alarms),
-    Row("release", ("releases", "service", "task_definitions", "registry_images"), _release),
+    Row("release", ("releases",), _release),
 )

@@ -88,3 +88,11 @@ def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_pat
     found = recordings.newest(tmp_path, "web")
     assert found is not None and found.begun.command == "ecs up"
     assert recordings.newest(tmp_path, "nobody") is None
+
+
+@pytest.mark.parametrize("words", sorted(recordings.CHANGING))
+def test_each_command_that_is_recorded_exists(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*words, "--help"]) == 0
+    assert f"opsctl {' '.join(words)} [OPTIONS]" in capsys.readouterr().out

@@ -108,7 +108,22 @@ def test_half_deployed_is_degraded_and_says_what_is_missing() -> None:
     now = healthy(stacks={"db": STACKS["db"]}, service=None, tasks=(), targets=(), instances=(),
                   group=None, alarms=())  # fmt: skip
     assert "○ ecs missing (web-ecs)" in row(now, "stacks")
+    assert shown(now)[2:4] == ["◐ not whole: there is no service", "  → opsctl ecs up"]
     assert check(now) == "degraded"
+
+
+def test_without_a_look_at_the_targets_the_tasks_alone_count() -> None:
+    now = healthy(targets=(), unread=(Unread("targets", "AWS refused DescribeTargetHealth"),))
+    assert "● 8 of 8 tasks" in row(now, "service")
+
+
+def test_the_next_command_is_never_cut_off() -> None:
+    refused = FailedCall(
+        "ecs:ListContainerInstances", "refused", "AccessDeniedException", "no", 1, START
+    )
+    lines = shown(healthy(failed_calls=(refused,)))
+    assert "check: aws sts get-caller-identity" in " ".join(" ".join(lines[2:6]).split())
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_roll_shows_how_far_it_is() -> None:
