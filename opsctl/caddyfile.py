@@ -8,6 +8,7 @@ name, and neither is a word of ORDINARY. Any other name that has no value is an 
 import difflib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from opsctl.config.findings import nearest
 from opsctl.config.model import Config
@@ -32,6 +33,22 @@ FILLED = (
     "SERVICE_NAME",
     "SERVICE_PORT",
 )
+
+
+def read(path: Path) -> str:
+    """A file as UTF-8. Raises TemplateError with file and line for anything else."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise TemplateError(
+            f"`{path}` cannot be read: {error.strerror}",
+            hint="set `caddyfile.template` in opsctl.yaml to where the template is",
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TemplateError(
+            f"{path}:{line}: the text is not UTF-8", hint="save the file as UTF-8"
+        ) from error
 
 
 def variables(config: Config, outputs: Mapping[str, str]) -> dict[str, str]:

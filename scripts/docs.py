@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Write docs/cli.md and the JSON Schema from the code; `--check` only says whether they agree."""
+"""Write what is made from the code: docs/cli.md, the JSON Schema, completion's table, pictures.
+
+`--check` only says whether they agree.
+"""
 
 import io
 import json
@@ -11,7 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from opsctl import cli  # noqa: E402
+from opsctl.cli import complete  # noqa: E402
 from opsctl.config import schema  # noqa: E402
+from scripts import commands, permissions, pictures  # noqa: E402
 
 
 def helped(words: list[str]) -> str:
@@ -48,6 +53,9 @@ def block(title: str, text: str) -> str:
 def generated() -> dict[Path, str]:
     return {
         ROOT / "docs" / "cli.md": reference(),
+        permissions.FILE: permissions.text(),
+        **pictures.pictures(),
+        complete.TABLE: json.dumps(commands.table(), indent=1) + "\n",
         ROOT / "docs" / "opsctl.schema.json": json.dumps(schema.schema(), indent=2) + "\n",
     }
 
@@ -60,6 +68,7 @@ def main() -> int:
             sys.stderr.write(f"{path.relative_to(ROOT)} is stale: make docs\n")
         return 1 if stale else 0
     for path in stale:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(made[path])
     return 0
 

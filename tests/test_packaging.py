@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -79,3 +80,21 @@ def test_no_extra_asks_an_index_for_this_project_by_name() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for requirements in project["optional-dependencies"].values():
         assert not [line for line in requirements if line.startswith(("opsctl", project["name"]))]
+
+
+def test_the_wheel_of_the_sdist_holds_the_same(wheel: Path, tmp_path: Path) -> None:
+    def built(kind: str, source: Path) -> Path:
+        code = f"import hatchling.build as b; print(b.build_{kind}({str(tmp_path)!r}))"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=source, check=True, capture_output=True, text=True, timeout=100,
+        )  # fmt: skip
+        return tmp_path / done.stdout.split()[-1]
+
+    with tarfile.open(built("sdist", ROOT)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [source] = [one for one in tmp_path.iterdir() if one.is_dir()]
+    with zipfile.ZipFile(wheel) as ours, zipfile.ZipFile(built("wheel", source)) as theirs:
+        assert {one.filename: one.CRC for one in theirs.infolist()} == {
+            one.filename: one.CRC for one in ours.infolist()
+        }

@@ -5,21 +5,25 @@ does not name, and may be told to `debug` by its name.
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.failed_calls import READS, FailedCalls
-from opsctl.aws.faults import NotAws, fault
+from opsctl.aws.faults import NotAws, fault, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
 
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.session import Session as BotocoreSession
+    from mypy_boto3_acm.client import ACMClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
+    from mypy_boto3_service_quotas.client import ServiceQuotasClient
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_sts.client import STSClient
 
@@ -53,6 +58,7 @@ class _Service(Generic[Client]):
 class Clients:
     """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed."""
 
+    acm: "_Service[ACMClient]" = _Service("acm")
     autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
     cloudformation: "_Service[CloudFormationClient]" = _Service("cloudformation")
     cloudwatch: "_Service[CloudWatchClient]" = _Service("cloudwatch")
@@ -67,6 +73,7 @@ class Clients:
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
+    service_quotas: "_Service[ServiceQuotasClient]" = _Service("service-quotas")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -77,6 +84,7 @@ class Clients:
         *,
         account: str | None = None,
         caller: Caller | None = None,
+        role: str | None = None,
         patience: Patience | None = None,
         debug: Callable[[str], None] | None = None,
     ) -> None:
@@ -85,6 +93,7 @@ class Clients:
         self._open_session = open_session
         self._session = open_session()
         self._account = account
+        self._role = role
         self._patience = patience or Patience()
         self._debug = debug
         self._checked = account is None
@@ -113,6 +122,13 @@ class Clients:
         with self._making:
             self._session = self._open_session()
             self._made.clear()
+
+    def credentials_end(self) -> datetime | None:
+        """When credentials end that botocore cannot renew; None for any others."""
+        credentials: Any = self._session.get_credentials()
+        method = getattr(credentials, "method", "")
+        end = getattr(credentials, "_expiry_time", None)
+        return end if method in ("env", "custom-process") and isinstance(end, datetime) else None
 
     def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
         """Make one call in our manner; what each client does with every operation."""
@@ -151,7 +167,7 @@ class Clients:
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
         try:
             make: Any = session.client  # the stubs know names, not `str`
-            return make(
+            client = make(
                 service,
                 region_name=self.region,
                 config=Config(
@@ -160,6 +176,15 @@ class Clients:
                     read_timeout=60,
                 ),
             )
+            client.meta.events.register(f"after-call.{service}", _refuse_half)
+            if service == "cloudformation" and self._role:
+                _give_role(client, self._role)
+            if ".amazonaws." not in client.meta.endpoint_url:
+                # Live Tail has a host of its own, `stream-…`, which no endpoint but AWS's has.
+                client.meta.config.inject_host_prefix = False
+            return client
+        except (OSError, ValueError) as error:
+            raise unreadable(error) or error from error
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
 
@@ -213,10 +238,38 @@ def _calls_through(
     return CallsThrough
 
 
+def _refuse_half(http_response: Any, model: Any, **_: object) -> None:
+    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer."""
+    from botocore.parsers import ResponseParserError
+
+    body = http_response.content
+    whole = not isinstance(body, bytes) or not body or body.rstrip().endswith(b"}")
+    if http_response.status_code == 200 and not whole and _speaks_json(http_response, model):
+        raise ResponseParserError(f"the answer to {model.name} was cut off")
+
+
+def _speaks_json(http_response: Any, model: Any) -> bool:
+    kind = http_response.headers.get("content-type", "")
+    return model.service_model.metadata.get("protocol") == "json" and "html" not in kind
+
+
+def _give_role(cloudformation: Any, role: str) -> None:
+    """Have CloudFormation do its work with this role, in every operation that takes one."""
+
+    def add(params: dict[str, Any], model: Any, **_: object) -> None:
+        if "RoleARN" in model.input_shape.members:
+            params["RoleARN"] = role
+
+    cloudformation.meta.events.register("before-parameter-build.cloudformation.*", add)
+
+
 def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
     """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
     try:
         answer = make(client, operation, parameters)
+    except OSError as error:
+        # Credentials that were to be renewed from a file or by a program.
+        raise unreadable(error) or error from error
     except (KeyError, AttributeError, UnicodeDecodeError) as error:
         # botocore's parsers looked for a part that every answer of AWS has.
         raise NotAws(client.meta.endpoint_url) from error
@@ -239,7 +292,9 @@ def connect(
     try:
         region = aws.region or _open(aws).region_name
     except BotoCoreError as error:
-        raise AwsError(str(error), hint="aws configure list-profiles") from error
+        refusal = translate(error)
+        assert refusal is not None  # every BotoCoreError has a sentence
+        raise refusal from error
     if region is None:
         raise AwsError(
             "no AWS Region is set",
@@ -251,6 +306,7 @@ def connect(
         region,
         account=aws.account,
         caller=caller,
+        role=aws.cloudformation_role,
         patience=patience,
         debug=debug,
     )
@@ -264,6 +320,7 @@ def _open(aws: "Aws") -> "Session":
     # botocore knows the second name only; every other SDK, and our sandbox, the first too.
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
+    _ask_for_mfa_on_terminals_only(session)
     _parse_log_events_fast(session)
     if aws.assume_role:
         _assume(session, aws)
@@ -300,6 +357,29 @@ def _assume(session: "BotocoreSession", aws: "Aws") -> None:
     session.register_component("credential_provider", resolver)
 
 
+def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
+    """And share what an answer is worth with the aws CLI, so that one code lasts for an hour."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.utils import JSONFileCache
+
+    try:
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+    except BotoCoreError:
+        return  # a profile that is not there; the first call says so
+    ask = provider._prompter
+
+    def answer(prompt: str) -> str:
+        if not sys.stdin.isatty():
+            raise AwsError(
+                "the profile's role wants an MFA code, and there is no terminal to ask on",
+                hint="run it once on a terminal, and this one within the hour",
+            )
+        return str(ask(prompt))
+
+    provider._prompter = answer
+    provider.cache = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
+
+
 def _parse_log_events_fast(session: "BotocoreSession") -> None:
     """Leave FilterLogEvents answers as json.loads gives them.
 
@@ -311,7 +391,10 @@ def _parse_log_events_fast(session: "BotocoreSession") -> None:
     class LogEventsParser(parsers.JSONParser):
         def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
             if shape is not None and shape.name == "FilterLogEventsResponse":
-                return json.loads(raw_body)
+                answer = json.loads(raw_body)
+                if isinstance(answer, dict) and isinstance(answer.get("events") or [], list):
+                    return answer
+                raise parsers.ResponseParserError("the answer is not one of CloudWatch Logs")
             return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
 
     class Factory(parsers.ResponseParserFactory):

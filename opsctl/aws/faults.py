@@ -1,7 +1,9 @@
 """What went wrong between us and AWS: whether repeating the call helps, and one sentence for it."""
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from opsctl.errors import AwsError, OpsError
@@ -27,6 +29,10 @@ _HINTS = {
     "Throttling": "AWS throttles this account; try again in a minute",
     "ThrottlingException": "AWS throttles this account; try again in a minute",
 }
+# Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
+# Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
+_SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
+_CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
@@ -102,7 +108,9 @@ def translate(error: BaseException) -> OpsError | None:
             "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
         )
     if isinstance(error, exceptions.ProfileNotFound):
-        return AwsError(str(error), hint="aws configure list-profiles")
+        return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
+    if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
+        return AwsError(str(error), hint="correct that file, or name another: AWS_CONFIG_FILE")
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
@@ -112,19 +120,42 @@ def translate(error: BaseException) -> OpsError | None:
     return None
 
 
+def unreadable(error: OSError | ValueError) -> AwsError | None:
+    """For what botocore lets through raw: files, programs, addresses. None for its own errors."""
+    from botocore.exceptions import BotoCoreError
+
+    if isinstance(error, BotoCoreError):  # some of them are OSErrors, too
+        return None
+    if isinstance(error, OSError):
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        text = f"the credentials cannot be read: {what}"
+    elif isinstance(error, json.JSONDecodeError):
+        text = "the profile's credential_process did not write JSON"
+    else:
+        return AwsError(str(error), hint="correct AWS_ENDPOINT_URL, or unset it")
+    return AwsError(text, hint="correct the profile in ~/.aws/config, or choose another")
+
+
 def _nobody(endpoint: str) -> AwsError:
     local = "127.0.0.1" in endpoint or "localhost" in endpoint
     return AwsError(
         f"nothing answers at {endpoint}",
-        hint='opsctl sandbox up; eval "$(opsctl sandbox env)"'
-        if local
-        else "check the network and AWS_ENDPOINT_URL",
+        # A sandbox that was started again has another port; one that is not running says so.
+        hint='eval "$(opsctl sandbox env)"' if local else "check the network and AWS_ENDPOINT_URL",
         cause="network",
     )
 
 
 def _refusal(error: Any) -> AwsError:
     name, operation = code(error), error.operation_name
+    if minutes := _clock(message(error)):
+        way = "slow" if minutes > 0 else "fast"
+        return AwsError(
+            f"this machine's clock is {abs(minutes)} minutes {way}, so AWS refused {operation}",
+            hint=_CLOCK,
+            operation=operation,
+            code=name,
+        )
     hint = f"allow this caller `{operation}`" if name in _DENIED else _HINTS.get(name)
     return AwsError(
         f"AWS refused {operation}: {message(error)} ({name})",
@@ -132,3 +163,12 @@ def _refusal(error: Any) -> AwsError:
         operation=operation,
         code=name,
     )
+
+
+def _clock(text: str) -> int:
+    """Minutes that this machine's clock is slow, by what AWS says of a signature; 0 if fine."""
+    match = _SIGNED_AT.search(text)
+    if match is None:
+        return 0
+    signed, now = (datetime.strptime(time, "%Y%m%dT%H%M%S") for time in match.groups())
+    return round((now - signed).total_seconds() / 60)

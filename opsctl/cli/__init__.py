@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 # command -> what it does; the module is `opsctl.cli.<command>` with `_` for `-`.
 COMMANDS: Mapping[str, str] = {
+    "init": "Write the directory of a new system",
     "config": "Check, show or describe opsctl.yaml",
+    "secrets": "List, check and set the secrets that the config refers to",
     "render": "Print what would be sent; needs no network",
     "db": "Plan, apply, remove and read the database stack",
     "ecs": "Plan, apply, remove and read the service stack",
@@ -36,7 +38,11 @@ COMMANDS: Mapping[str, str] = {
     "diff": "Compare two releases, or what runs with this directory",
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
+    "alarms": "Make the alarms, read, explain, test and back-test them",
     "metrics": "Show metrics with sparklines; a gap is a gap",
+    "doctor": "Look for what would go wrong, and say what to do",
+    "iam-policy": "Print the least IAM policy of an operator, a pipeline or a reader",
+    "completion": "Print the completion script of a shell",
     "sandbox": "Run an AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
@@ -117,11 +123,13 @@ def _write_no_more() -> None:
 
 
 def _main(argv: Sequence[str]) -> int:
-    # Completion asks for the whole tree, everything else for one branch of it.
-    if "_OPSCTL_COMPLETE" in os.environ:
-        from opsctl.cli.completion import complete
+    if shell := os.environ.get("_OPSCTL_COMPLETE"):
+        from opsctl.cli.complete import complete
 
-        return complete()
+        lines, code = complete(shell, argv, os.environ)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        return code
     words = [word for word in argv if not word.startswith("-")]
     if not words and ("--version" in argv):
         sys.stdout.write(f"opsctl {version()}\n")
@@ -138,10 +146,10 @@ def _main(argv: Sequence[str]) -> int:
     except OpsError as error:
         sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
         return error.exit_code
-    return _guard(invocation, rest)
+    return run_command(invocation, rest)
 
 
-def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
+def run_command(invocation: "Invocation", rest: Sequence[str]) -> int:
     """Run the command; whatever ends it is recorded, if the command is."""
     from opsctl.cli import recording
 
@@ -168,6 +176,19 @@ def _guard(invocation: "Invocation", rest: Sequence[str]) -> int:
         return _refused(invocation, translated)
     finally:
         recording.end(invocation, ending)
+        _tell_pipeline(invocation)
+
+
+def _tell_pipeline(invocation: "Invocation") -> None:
+    pipeline = invocation.console.pipeline
+    if pipeline is None:
+        return
+    real = "AWS_ENDPOINT_URL" not in invocation.environ
+    region = invocation.clients.region if real and "clients" in vars(invocation) else ""
+    try:
+        pipeline.end(invocation.line, region)
+    except OSError as error:
+        invocation.console.say(f"the step summary cannot be written: {error.strerror}")
 
 
 def _refused(invocation: "Invocation", error: OpsError) -> int:

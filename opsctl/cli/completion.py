@@ -1,16 +1,65 @@
-"""Shell completion: the whole tree of commands, built only when a shell asks for it."""
+"""`opsctl completion`: the script that a shell needs, printed or put where the shell looks."""
 
-from importlib import import_module
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from opsctl.cli.options import group, opened
+from opsctl.errors import OpsError
 
-def complete() -> int:
-    from opsctl.cli import COMMANDS
+app = group("Print the completion script of a shell.")
 
-    root = typer.Typer(add_completion=False, rich_markup_mode=None)
-    for name, about in COMMANDS.items():
-        module = import_module(f"opsctl.cli.{name.replace('-', '_')}")
-        root.add_typer(module.app, name=name, help=about)
-    typer.main.get_command(root).main(args=[], prog_name="opsctl", standalone_mode=False)
-    return 0
+
+class Shell(StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+_SCRIPTS = Path(__file__).parent / "shells"
+# shell -> the variable of the folder, its default under the home directory, the file in it
+_PLACES = {
+    Shell.BASH: ("XDG_DATA_HOME", ".local/share", "bash-completion/completions/opsctl"),
+    Shell.ZSH: ("XDG_DATA_HOME", ".local/share", "zsh/site-functions/_opsctl"),
+    Shell.FISH: ("XDG_CONFIG_HOME", ".config", "fish/completions/opsctl.fish"),
+}
+_ONCE = {
+    Shell.BASH: "bash-completion reads it in every new shell; "
+    'without that package, add to ~/.bashrc: eval "$(opsctl completion bash)"',
+    Shell.ZSH: "before `compinit`, ~/.zshrc needs: fpath+=({folder})",
+    Shell.FISH: "fish reads it in every new shell",
+}
+
+
+@app.command()
+def completion(
+    context: typer.Context,
+    shell: Annotated[Shell, typer.Argument(help="For which shell.")],
+    install: Annotated[
+        bool, typer.Option("--install", help="Write it where the shell looks for it.")
+    ] = False,
+) -> None:
+    """Print the script: `eval "$(opsctl completion bash)"`.
+
+    It completes commands, options and live names: environments, log sources, tasks, instances.
+    """
+    console = opened(context).console
+    script = (_SCRIPTS / f"opsctl.{shell}").read_text(encoding="utf-8")
+    if not install:
+        console.data(script.rstrip("\n"))
+        return
+    variable, default, name = _PLACES[shell]
+    file = Path(os.environ.get(variable) or Path.home() / default) / name
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(script, encoding="utf-8")
+    except OSError as error:
+        raise OpsError(
+            f"`{file}` cannot be written: {error.strerror}",
+            hint=f'eval "$(opsctl completion {shell})"',
+        ) from error
+    console.emit("completion", shell=str(shell), path=str(file))
+    console.say(f"wrote {file}; {_ONCE[shell].format(folder=file.parent)}")

@@ -1,5 +1,6 @@
 """What every command shares: the global options, the opened config and the AWS clients."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients, FailedCall
+    from opsctl.cli.screens.pipeline import Pipeline
     from opsctl.config.load import Loaded
     from opsctl.config.model import Config
     from opsctl.recorder import Recorder
@@ -59,7 +61,9 @@ class Invocation:
         # Whether exit code 2 says that something would change, and so not that the config is bad.
         self.planning = False
         plain = plain or "NO_COLOR" in environ or environ.get("TERM") == "dumb"
-        self.console = Console(json=json, plain=plain, options=self._repeated())
+        self.console = Console(
+            json=json, plain=plain, options=self._repeated(), pipeline=_pipeline(environ)
+        )
 
     @classmethod
     def parse(cls, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Self, list[str]]:
@@ -90,6 +94,11 @@ class Invocation:
             **flags,
         )
         return invocation, rest
+
+    @property
+    def line(self) -> str:
+        """The command as it would be given again."""
+        return shlex.join(["opsctl", *self._repeated(), *self.words])
 
     def _repeated(self) -> list[str]:
         """The global options that a command of a hint must carry to mean this very system."""
@@ -167,6 +176,14 @@ class Invocation:
             f"AWS does not answer ({reason.message if reason else error}); "
             "what runs there continues; retrying for up to 3 minutes"
         )
+
+
+def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":
+    if not {"GITHUB_ACTIONS", "GITLAB_CI"} & environ.keys():
+        return None
+    from opsctl.cli.screens import pipeline
+
+    return pipeline.of(environ)
 
 
 def _following(words: Iterator[str], name: str) -> str:

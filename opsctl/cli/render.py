@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from opsctl.cli.options import Invocation, group, opened
-from opsctl.errors import ConfigError, OpsError, TemplateError
+from opsctl.errors import ConfigError, OpsError
 
 app = group("Print what would be sent; needs no network.")
 # what -> the file that --out writes
@@ -21,7 +21,7 @@ FILES = {
 }
 
 
-@app.callback(invoke_without_command=True, no_args_is_help=False)
+@app.command()
 def render(
     context: typer.Context,
     what: Annotated[
@@ -65,13 +65,7 @@ def _caddyfile(invocation: Invocation) -> str:
 
     config = invocation.config
     path = invocation.path.parent / config.caddyfile.template
-    try:
-        template = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(
-            f"`{path}` cannot be read: {error}",
-            hint="set `caddyfile.template` in opsctl.yaml to where it is",
-        ) from error
+    template = caddyfile.read(path)
     # The endpoint is known once the stack exists; a name that says so stands in its place.
     endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
     invocation.console.say(f"`{endpoint}` stands for the address that `opsctl db up` gives")

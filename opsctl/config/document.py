@@ -17,6 +17,7 @@ Path = tuple[str | int, ...]
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NODES = 10_000  # aliases can make a small file huge
+_SIZE, _DEPTH = 1_000_000, 32  # characters; the config itself has five levels
 _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -55,22 +56,29 @@ class Document:
 def read(path: FilePath) -> Document:
     """Raise ConfigError for a file that is missing, unreadable, broken, empty or no mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"there is no `{path}`",
-            hint="copy opsctl.example.yaml here, or name another with --config FILE",
+            hint="for a new system: opsctl init; for another file: --config FILE",
         ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"`{path}` is not UTF-8 (byte {error.start})") from None
     except OSError as error:
-        raise ConfigError(f"`{path}` cannot be read: {error.strerror}") from error
-    return parse(text, path.name)
+        raise ConfigError(
+            f"`{path}` cannot be read: {error.strerror}", hint="name another with --config FILE"
+        ) from error
+    try:
+        return parse(content.decode("utf-8-sig"), path.name)
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise ConfigError(
+            f"{path}:{line}:{column} is not UTF-8", hint="save the file as UTF-8"
+        ) from None
 
 
 def parse(text: str, file: str) -> Document:
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root = _compose(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(file, mark) if mark else file
@@ -79,7 +87,7 @@ def parse(text: str, file: str) -> Document:
     except yaml.YAMLError as error:
         raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
     if root is None:
-        raise ConfigError(f"`{file}` is empty", hint="copy opsctl.example.yaml over it")
+        raise ConfigError(f"`{file}` is empty", hint="remove it, then run: opsctl init")
     reader = _Reader(file)
     data = reader.read(root, ())
     if not isinstance(data, dict) and not reader.findings:
@@ -91,8 +99,22 @@ def parse(text: str, file: str) -> Document:
 
 def value(text: str) -> Any:
     """One value in one line, for `--set`; raises yaml.YAMLError or ConfigError."""
-    node = yaml.compose(text, Loader=_LOADER)
+    node = _compose(text, "the value")
     return None if node is None else _Reader("the value").read(node, ())
+
+
+def _compose(text: str, file: str) -> Any:
+    """The tree of nodes. Composing recurses without a bound, in C, so depth is looked at first."""
+    if len(text) > _SIZE:
+        raise _broken(file, [f"{file} is too long: {len(text):,} characters of {_SIZE:,}"])
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEPTH:
+            place = _place(file, event.start_mark)
+            raise _broken(file, [f"{place} is nested deeper than {_DEPTH} levels"])
+    return yaml.compose(text, Loader=_LOADER)
 
 
 def scalar(text: str) -> Any:

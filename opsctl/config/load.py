@@ -143,7 +143,7 @@ def _refused(
     count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
     return ConfigError(
         f"the config has {count}",
-        hint="for every key and what it allows, see opsctl.example.yaml, or run: "
+        hint="fix it, then run: opsctl config check; every key and what it allows: "
         "opsctl config schema",
         cause=cause,
         findings=[*lines, *(f"warning: {warning}" for warning in warnings)],

@@ -19,7 +19,7 @@ from pydantic import (
     create_model,
 )
 
-from opsctl.config import sources
+from opsctl.config import names, sources
 from opsctl.config.document import written
 from opsctl.config.duration import format_duration, parse_duration
 
@@ -101,6 +101,9 @@ class Aws(Section):
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
     ) = None
     external_id: Text | None = None
+    cloudformation_role: (
+        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
+    ) = None
     permissions_boundary: (
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$")] | None
     ) = None
@@ -301,6 +304,27 @@ class Image(Section):
     keep: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
+_SELECTION = r"^[a-z](-?[a-z0-9])*$"
+
+
+class LogSelection(Section):
+    """A saved choice of `logs tail`: its options, by their names."""
+
+    sources: list[Text] = []
+    groups: list[Text] = []
+    filter: Text = ""
+    grep: Text = ""
+    exclude: Text = ""
+    highlight: Text = ""
+    level: Text = ""
+    task: Text = ""
+    instance: Text = ""
+    stream: Text = ""
+    where: list[Text] = []
+    since: Text = ""
+    fields: Text = ""
+
+
 if TYPE_CHECKING:
     _LogGroups = Section
 else:
@@ -316,6 +340,7 @@ class Logs(_LogGroups):
     kms_key: Text | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
     max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"
+    selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
 
     def group(self, source: str) -> str:
         """The log group of a source, by its name."""
@@ -351,7 +376,7 @@ class Alarms(Section):
 class Config(Section):
     """The merged file. Only `cli` holds the whole; functions take the section they need."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z](-?[a-z0-9])*$", max_length=20)]
+    name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
     tags: dict[TagKey, Annotated[Text, Field(max_length=256)]] = {}
     aws: Aws = Aws()
@@ -370,3 +395,10 @@ class Config(Section):
     def system(self) -> str:
         """`name`, or `name-environment`: the prefix of every derived name and stack."""
         return f"{self.name}-{self.environment}" if self.environment else self.name
+
+    @property
+    def secret_references(self) -> dict[str, str]:
+        """Every reference to a secret, by its dotted key."""
+        references = {f"secrets.values.{name}": one for name, one in self.secrets.values.items()}
+        references |= {f"ecs.secrets.{name}": one for name, one in self.ecs.secrets.items()}
+        return references | ({"db.password": self.db.password} if self.db.password else {})

@@ -27,6 +27,9 @@ DERIVED: Mapping[tuple[str, ...], str] = {
     ("logs", "stream_name_root"): "{system}-",
 }
 
+NAME = r"^[a-z](-?[a-z0-9])*$"
+NAME_LENGTH = 20
+NAME_WORDS = "up to 20 lower-case letters, digits and single -, from a letter on"
 # With `name`'s 20 and a hyphen no derived name is over the load balancer's 32.
 ENVIRONMENT = re.compile(r"(?=.{1,11}$)[a-z](-?[a-z0-9])*")
 ENVIRONMENT_WORDS = "up to 11 lower-case letters, digits and single -, from a letter on"

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from opsctl.config.model import Config
+from opsctl.errors import OpsError
 from opsctl.releases import closing, difference
 from opsctl.releases.make import Build, Caddyfile
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import hashed
-from opsctl.stacks import references
+from opsctl.stacks import definition, references
 
 # What it takes to compare; `releases` is how far back the one that runs may be.
 LOOK = closing.LOOK | Look(
@@ -41,6 +42,20 @@ def live(now: Snapshot, releases: Sequence[Release]) -> Release:
         definition=primary.revision,
         deployment=primary.id,
     )
+
+
+def released_image(now: Snapshot) -> str:
+    """The image that the stack asks for, of a service that has tasks. Raises OpsError without."""
+    image = definition.release(now.stack("ecs"))
+    if not image:
+        raise OpsError("no release yet, so no task runs", hint="opsctl update-tasks")
+    if now.service is not None and now.service.desired == 0:
+        count = now.require("stacks").stacks["ecs"].parameters.get("DesiredCount", "")
+        raise OpsError(
+            f"`{now.service.name}` is set to 0 tasks, so there is none to restart",
+            hint=f"opsctl ecs scale {count if count.isdigit() and int(count) else 1}",
+        )
+    return image
 
 
 def planned(config: Config, now: Snapshot) -> Release:
@@ -120,6 +135,22 @@ def begun(release: Release, now: Snapshot, *, operation: str = "") -> Release:
 
 def versions(now: Snapshot) -> dict[str, str]:
     return {one.reference: one.version for one in now.secret_versions}
+
+
+def require_secrets(config: Config, now: Snapshot) -> None:
+    """Raises OpsError when the tasks would not start: a secret that they read is not there."""
+    absent = {one.reference for one in now.secret_versions if not one.version}
+    lacking = [
+        (key, reference)
+        for key, reference in config.secret_references.items()
+        if reference in absent and not key.startswith("db.")  # the cache's own
+    ]
+    if lacking:
+        listed = "; ".join(f"`{key}` refers to {reference}" for key, reference in lacking)
+        raise OpsError(
+            f"no task would start: {listed}, which does not exist or has no value",
+            hint=f"opsctl secrets set {lacking[0][0]}",
+        )
 
 
 def late_secrets(now: Snapshot) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
     target = root / config.caddyfile.output
     source = config.caddyfile.template
     variables = caddyfile.variables(config, outputs)
-    text = caddyfile.fill(read_text(template), variables, file=source)
+    text = caddyfile.fill(caddyfile.read(template), variables, file=source)
     stated = check.read(text, directory=target.parent, name=target.name, source=source)
     sentences = check.disagreements(
         stated,
@@ -128,7 +128,7 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
             "the image build checks it again",
             warning=True,
         )
-    yield Caddyfile(target, text, read_text(target) if target.is_file() else "")
+    yield Caddyfile(target, text, caddyfile.read(target) if target.is_file() else "")
 
 
 def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
@@ -149,22 +149,6 @@ def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
         else:
             yield item
     return _generated(config, filled)
-
-
-def read_text(path: Path) -> str:
-    """A file as UTF-8. Raises TemplateError with file and line for anything else."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise TemplateError(
-            f"{path} cannot be read: {error.strerror}",
-            hint="set `caddyfile.template` in opsctl.yaml to where the template is",
-        ) from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise TemplateError(
-            f"{path}:{line}: the text is not UTF-8", hint="save the file as UTF-8"
-        ) from error
 
 
 def prepare(
@@ -207,7 +191,7 @@ def look_at_base(
     if not dockerfile.is_file():
         yield Base(known)  # which the build will say
         return
-    images = base.references(read_text(dockerfile), config.image.build_args)
+    images = base.references(caddyfile.read(dockerfile), config.image.build_args)
     try:
         engine = connect()
     except DockerError:

@@ -27,6 +27,7 @@ from opsctl.snapshot import (
     registry_images,
     releases,
     secret_versions,
+    secrets,
     security_groups,
     service,
     service_deployments,
@@ -38,7 +39,7 @@ from opsctl.snapshot import (
     task_definitions,
     tasks,
 )
-from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
@@ -49,6 +50,7 @@ from opsctl.snapshot.machine_images import MachineImage
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
+from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.service_deployments import ServiceDeployment
@@ -122,12 +124,15 @@ class _Reading:
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
+            "alarm_changes": ((), self._alarm_changes),
+            "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
             "locks": ((), self._locks),
             "releases": ((), self._releases),
             "revisions": ((), self._revisions),
             "secret_versions": ((), self._secret_versions),
             "image_users": ((), self._image_users),
+            "secrets": ((), self._secrets),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
             "targets": (("service",), self._targets),
@@ -210,6 +215,16 @@ class _Reading:
     def _alarms(self) -> tuple[AlarmState, ...]:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
 
+    def _alarm_changes(self) -> tuple[AlarmChange, ...]:
+        since = self.look.since or self.reader.now()
+        return alarms.changes(self.clients.cloudwatch, self.names.alarms, since)
+
+    def _stack_events(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
+        since = self.look.since or self.reader.now()
+        read = partial(stacks.events_since, self.clients.cloudformation, since=since)
+        events = chain(*together([partial(read, state.id) for state in states.values()]))
+        return tuple(sorted(events, key=lambda event: event.time))
+
     def _subnets(self) -> tuple[Subnet, ...]:
         return subnets.read(self.clients.ec2, self.names.subnets)
 
@@ -242,6 +257,9 @@ class _Reading:
 
     def _image_users(self) -> frozenset[str]:
         return image_users.read(self.clients.ecs)
+
+    def _secrets(self) -> tuple[Secret, ...]:
+        return secrets.read(self.clients, self.names.secrets)
 
     def _named_group(self) -> Group:
         return instances.group(self.clients.autoscaling, self.look.group)

@@ -58,6 +58,11 @@ def of_template(template: str) -> tuple[Named, ...]:
     return tuple(named)
 
 
+def key(one: Named) -> str:
+    """The config key that sets the name; '' where none does."""
+    return _KEYS.get(one.logical_id, "")
+
+
 def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
     """Those that the stack has made under these names. `held` is the physical by the logical id.
 

@@ -63,7 +63,7 @@ def test_sandbox_not_running(tmp_path: Path) -> None:
     code, said = refused(tmp_path, "db", "status", env=NOWHERE)
 
     assert code == 3
-    assert "hint: opsctl sandbox up" in said
+    assert 'hint: eval "$(opsctl sandbox env)"' in said
 
 
 def test_no_credentials(tmp_path: Path) -> None:

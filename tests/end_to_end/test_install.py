@@ -1,4 +1,4 @@
-"""The wheel in a fresh environment, used from a directory that holds a config and a template.
+"""The wheel in a fresh environment, from an empty directory to a release, as in a pipeline.
 
 D3: the documented install could not pass the first step of `update-tasks`.
 """
@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.end_to_end.place import ROOT, Place
 from tests.end_to_end.test_update_tasks import push_for
@@ -45,58 +45,85 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv/bin/opsctl"
 
 
-@pytest.fixture(scope="module")
-def run(
-    installed: Path, system: Callable[[str], Place]
-) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    place = system("installed")
-    config = place.folder / "opsctl.yaml"
-    config.write_text(config.read_text().replace("desired_count: 8", "desired_count: 2", 1))
-    environ = {key: value for key, value in place.environ.items() if key != "PYTHONPATH"}
+class Stranger:
+    """Somebody with the installed `opsctl` and an empty directory; nothing of the checkout."""
 
-    def opsctl(*words: str) -> "subprocess.CompletedProcess[str]":
+    def __init__(self, opsctl: Path, sandbox: Place) -> None:
+        self.home = sandbox.folder / "stranger"
+        self.home.mkdir()
+        kept = {name: value for name, value in sandbox.environ.items() if name != "PYTHONPATH"}
+        self.environ = {
+            **kept,
+            "HOME": str(self.home),
+            "PATH": f"{opsctl.parent}:{kept['PATH']}",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_STEP_SUMMARY": str(self.home / "summary.md"),
+            **{f"GITHUB_{name}": "x" for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")},
+        }
+        self.folder = self.home
+
+    def types(self, line: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [installed, *words],
-            cwd=place.folder,
-            env=environ,
+            ["bash", "-e", "-o", "pipefail", "-c", line],
+            cwd=self.folder,
+            env=self.environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
         )
 
-    return opsctl
+
+@pytest.fixture(scope="module")
+def stranger(installed: Path, sandbox: Place) -> Stranger:
+    return Stranger(installed, sandbox)
+
+
+def of_the_workflow() -> list[str]:
+    """What the workflow in the documents runs, in its order; the installing is done."""
+    workflow = yaml.safe_load((ROOT / "docs/examples/github-deploy.yml").read_text())
+    jobs = [workflow["jobs"][name] for name in ("plan", "deploy")]
+    lines = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    return [line for line in lines if not line.startswith("pipx ")]
+
+
+def test_the_workflow_holds_what_it_is_for() -> None:
+    commands = " ".join(of_the_workflow())
+    for words in ("ecs plan", "update-tasks --dry-run", "doctor", "update-tasks --yes", "why"):
+        assert f"opsctl {words}" in commands
 
 
 @pytest.mark.parametrize(
-    "words",
+    "line",
     [
-        ("--version",),
-        ("config", "check"),
-        ("render", "db", "ecs", "ecr", "alarms", "caddyfile", "task-definition"),
-        ("db", "up", "--yes"),
-        ("ecs", "up", "--yes"),
-        ("update-tasks", "--yes"),
-        ("logs", "sources"),
-        ("metrics", "--since", "10m"),
+        "opsctl --version",
+        "opsctl init stranger",
+        "opsctl render db ecs ecr alarms caddyfile task-definition --out rendered",
+        "opsctl --set ecs.desired_count=2 db up --yes",
+        "opsctl --set ecs.desired_count=2 ecs up --yes",
+        *of_the_workflow(),
+        "opsctl why --from incident.jsonl",
+        "opsctl logs sources",
+        "opsctl metrics --since 10m",
     ],
 )
-def test_every_command_works_from_there(
-    run: Callable[..., "subprocess.CompletedProcess[str]"], sandbox: Place, words: tuple[str, ...]
-) -> None:
-    if words[0] == "update-tasks":
-        # The Caddyfile is checked by the service that the wheel holds; an engine need not answer.
-        checked = run("update-tasks", "--dry-run")
-        assert checked.returncode == 2 and "Caddyfile: new" in checked.stderr, checked.stderr
-        words = (*words, "--image", push_for(sandbox, "installed", "first"))
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
+def test_every_command_works_from_there(stranger: Stranger, sandbox: Place, line: str) -> None:
+    if "update-tasks --yes" in line:  # here nothing can be built
+        image = push_for(sandbox, "stranger", "first")
+        line = line.replace("--yes", f"--yes --set ecs.desired_count=2 --image {image}")
+    done = stranger.types(line)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    if "init" in line:
+        stranger.folder = stranger.home / "stranger"
 
 
-def test_the_sandbox_says_how_to_install_it(
-    run: Callable[..., "subprocess.CompletedProcess[str]"],
-) -> None:
-    done = run("sandbox", "up")
+def test_the_pipeline_has_its_summary(stranger: Stranger) -> None:
+    text = (stranger.home / "summary.md").read_text()
+    assert "| Add | CacheCluster |" in text and "**deployed**" in text
+
+
+def test_the_sandbox_says_how_to_install_it(stranger: Stranger) -> None:
+    done = stranger.types("opsctl sandbox up")
     assert done.returncode == 1
     assert "hint: pipx install '.[sandbox]'" in done.stderr

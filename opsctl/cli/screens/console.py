@@ -12,9 +12,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from opsctl.errors import ConfigError, OpsError
+
+if TYPE_CHECKING:
+    from opsctl.cli.screens.pipeline import Pipeline
 
 # Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
 JSON_VERSION = 2
@@ -26,15 +29,24 @@ _ASCII = str.maketrans(
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
 )
 # A command of ours in a hint, and the words that name a command of its own system.
-_COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b)")
+_COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")
 
 
 class Console:
-    """`options` are the global options of this command line, for hints that lead back here."""
+    """`options` are the global options of this command line, for hints that lead back here.
+
+    `pipeline` is where this command runs, when that shows more than a log.
+    """
 
     def __init__(
-        self, *, json: bool = False, plain: bool = False, options: Sequence[str] = ()
+        self,
+        *,
+        json: bool = False,
+        plain: bool = False,
+        options: Sequence[str] = (),
+        pipeline: "Pipeline | None" = None,
     ) -> None:
+        self.pipeline = pipeline
         self.json = json
         self.plain = plain or json
         self.terminal = sys.stderr.isatty() and not self.plain
@@ -43,21 +55,25 @@ class Console:
 
     def data(self, text: str) -> None:
         """Print what was asked for; flushed, so that a pipe sees it now."""
-        _write(sys.stdout, text + "\n")
+        self._write(sys.stdout, text + "\n")
 
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
+        if self.pipeline is not None:
+            self.pipeline.take(kind, fields)
         if self.json:
             self.data(jsonlib.dumps({"v": JSON_VERSION, "type": kind, **fields}, default=_plain))
 
     def say(self, text: str = "") -> None:
-        _write(sys.stderr, text + "\n")
+        self._write(sys.stderr, text + "\n")
 
     def debug(self, text: str) -> None:
         self.say(self.style("faint", f"debug: {text}"))
 
     def warn(self, text: str) -> None:
         self.say(f"{self.style('warn', 'warning:')} {text}")
+        if self.pipeline is not None:
+            self.pipeline.annotate("warning", text)
 
     def error(self, error: OpsError) -> None:
         findings = error.findings if isinstance(error, ConfigError) else ()
@@ -70,6 +86,10 @@ class Console:
             findings=list(findings),
             exit_code=error.exit_code,
         )
+        if self.pipeline is not None:
+            self.pipeline.unfold()
+            for text in findings or [error.message]:
+                self.pipeline.annotate("error", text)
         for finding in findings:
             self.say(f"  {finding}")
         self.say(f"{self.style('bad', 'error:')} {error.message}")
@@ -92,7 +112,7 @@ class Console:
 
     def confirm_soon(self, question: str, *, otherwise: bool, seconds: float = 60.0) -> bool:
         """Ask what cannot wait long: without an answer in time, `otherwise` holds."""
-        _write(sys.stderr, f"{question} [{'Y/n' if otherwise else 'y/N'}] ")
+        self._write(sys.stderr, f"{question} [{'Y/n' if otherwise else 'y/N'}] ")
         ready, _, _ = select.select([sys.stdin], [], [], seconds)
         if not ready:
             self.say()
@@ -116,7 +136,7 @@ class Console:
             )
 
     def ask(self, prompt: str) -> str:
-        _write(sys.stderr, prompt)
+        self._write(sys.stderr, prompt)
         return sys.stdin.readline()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -125,6 +145,21 @@ class Console:
         for row in (header, *rows):
             line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.data(line.rstrip())
+
+    def fold(self, title: str) -> None:
+        """In a pipeline, what follows is long and may be folded away; `unfold` ends that."""
+        if self.pipeline is not None:
+            self.pipeline.fold(title)
+
+    def unfold(self) -> None:
+        if self.pipeline is not None:
+            self.pipeline.unfold()
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        if self.pipeline is not None:
+            as_json = self.json and stream is sys.stdout
+            text = self.pipeline.harmless(text, json=as_json)
+        _write(stream, text)
 
 
 def printable(text: str) -> str:
@@ -137,14 +172,23 @@ def _shown(match: re.Match[str]) -> str:
     return text if len(text) > 1 else f"\\x{ord(text):02x}"
 
 
-def _write(stream: TextIO, text: str) -> None:
-    text = printable(text)
+def encodable(text: str, stream: TextIO) -> str:
+    """The text with what the stream's encoding lacks in ASCII."""
     encoding = stream.encoding or "ascii"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
-    stream.write(text)
+        return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def holds_everything(stream: TextIO) -> bool:
+    """Whether every character of Unicode can be written there."""
+    return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(encodable(printable(text), stream))
     stream.flush()
 
 

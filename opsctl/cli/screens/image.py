@@ -38,6 +38,7 @@ class ImageScreen(Screen):
         return True
 
     def pause(self) -> None:
+        self._console.unfold()
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -80,6 +81,7 @@ class ImageScreen(Screen):
         if event.phase != self._phase:
             self.pause()
             self._phase, self._layers, self._lines = event.phase, {}, []
+            self._console.fold(f"image: {event.phase}")
             self._live = live.start(self._console, self._screen, per_second=6, transient=True)
         before = self._layers.get(progress.layer)
         if progress.layer:

@@ -1,16 +1,18 @@
 """A real server on loopback that answers as AWS does, as a proxy does, or not at all."""
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from opsctl import aws
 from opsctl.aws.faults import NotAws
 from opsctl.config.model import Aws
-from opsctl.errors import AwsError
+from opsctl.errors import AwsError, OpsError
 
 ACCOUNT = "123456789012"
 IDENTITY = (
@@ -37,12 +39,14 @@ class Server(BaseHTTPRequestHandler):
 
     script: list[tuple[int, str, str]] = []
     seen: list[str] = []
+    bodies: list[str] = []
     keys: list[str] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         operation = self.headers.get("X-Amz-Target", body).rpartition(".")[2]
         self.seen.append(operation)
+        self.bodies.append(body)
         self.keys.append(
             self.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
         )
@@ -77,6 +81,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         Server.script, Server.seen, Server.keys = [GOOD], [], []
+        Server.bodies = []
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         yield Server
@@ -92,6 +97,14 @@ def test_a_broken_answer_is_asked_for_again(server: type[Server]) -> None:
     server.script = [(500, JSON, "{}"), (400, JSON, '{"__type": "ThrottlingException"}'), GOOD]
     assert connect().ecs.list_clusters()["clusterArns"] == ["a"]
     assert len(server.seen) == 3
+
+
+def test_half_an_answer_is_asked_for_again_and_never_taken_for_an_empty_one(
+    server: type[Server],
+) -> None:
+    server.script = [(200, JSON, '{"clusterArns": ["a'), GOOD]
+    assert connect().ecs.list_clusters()["clusterArns"] == ["a"]
+    assert len(server.seen) == 2
 
 
 def test_paginators_are_as_patient_as_plain_calls(server: type[Server]) -> None:
@@ -183,3 +196,97 @@ def test_a_role_that_may_not_be_assumed_is_told(server: type[Server]) -> None:
         connect(assume_role=f"{ROLE}forbidden").ecs.list_clusters()
     told = aws.translate(caught.value)
     assert told is not None and told.hint == "allow this caller `AssumeRole`"
+
+
+def profile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, endpoint: str = ""
+) -> "aws.Clients":
+    """Clients by the profile `p` of a config file with this text."""
+    file = folder / "config"
+    file.write_text(text)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+    monkeypatch.setenv("HOME", str(folder))
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    return aws.connect(Aws(profile="p", region="us-east-1"))
+
+
+def refused(connect: Callable[[], "aws.Clients"]) -> OpsError:
+    """What a command would say at its first call."""
+    try:
+        connect().ecs.list_clusters()
+    except Exception as error:
+        translated = aws.translate(error)
+        assert translated is not None, repr(error)
+        return translated
+    raise AssertionError("nothing was refused")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("credential_process = /nope", "/nope: No such file or directory"),
+        ("credential_process = /bin/echo hello", "did not write JSON"),
+        ("credential_process = /bin/false", "cannot be read"),
+        ("role_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /nope", "/nope"),
+    ],
+)
+def test_credentials_that_cannot_be_had_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: type[Server], text: str, said: str
+) -> None:
+    refusal = refused(lambda: profile(tmp_path, monkeypatch, f"[profile p]\n{text}\n"))
+    assert said in refusal.message and refusal.hint
+
+
+def test_an_mfa_code_is_asked_for_on_a_terminal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: type[Server]
+) -> None:
+    text = (
+        "[profile p]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = base\n"
+        "mfa_serial = arn:aws:iam::1:mfa/x\n"
+        "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    clients = profile(tmp_path, monkeypatch, text)
+    with pytest.raises(AwsError, match="wants an MFA code"):
+        clients.ecs.list_clusters()
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "http://[::1"])
+def test_an_address_that_is_none_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    text = "[profile p]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    assert refused(lambda: profile(tmp_path, monkeypatch, text, endpoint)).hint
+
+
+def test_a_config_file_that_is_broken_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = refused(lambda: profile(tmp_path, monkeypatch, "garbage [[[\n"))
+    assert "parse" in refusal.message and "AWS_CONFIG_FILE" in str(refusal.hint)
+
+
+def test_cloudformation_works_with_its_role_where_an_operation_takes_one(
+    server: type[Server],
+) -> None:
+    role = "arn:aws:iam::123456789012:role/stacks"
+    clients = aws.connect(Aws(cloudformation_role=role))
+    results = ("CreateChangeSet", "ContinueUpdateRollback", "DescribeStacks")
+    answer = "".join(f"<{name}Result/>" for name in results)
+    server.script = [(200, "text/xml", f"<x>{answer}</x>")]
+    clients.cloudformation.create_change_set(StackName="s", ChangeSetName="c")
+    clients.cloudformation.delete_stack(StackName="s")
+    clients.cloudformation.continue_update_rollback(StackName="s")
+    clients.cloudformation.cancel_update_stack(StackName="s")
+    clients.cloudformation.describe_stacks(StackName="s")
+    given = {
+        re.search(r"Action=(\w+)", body)[1]: "RoleARN=arn" in body  # type: ignore[index]
+        for body in server.bodies
+    }
+    assert given == {
+        "CreateChangeSet": True, "DeleteStack": True, "ContinueUpdateRollback": True,
+        "CancelUpdateStack": False, "DescribeStacks": False,
+    }  # fmt: skip

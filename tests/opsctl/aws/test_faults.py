@@ -26,9 +26,9 @@ def client_error(code: str, status: int = 400, message: str = "no") -> exception
         (
             exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9"),
             "nothing answers at http://127.0.0.1:9",
-            "opsctl sandbox up",
+            'eval "$(opsctl sandbox env)"',
         ),
-        (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "list-profiles"),
+        (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "AWS_PROFILE"),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
             "no answer from AWS: Connection was closed",
@@ -44,6 +44,30 @@ def test_each_refusal_is_a_sentence_with_a_next_command(
     assert isinstance(translated, AwsError)
     assert said in translated.message
     assert hint in str(translated.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Signature expired: 20261126T120000Z is now earlier than 20261126T120500Z "
+            "(20261126T122000Z - 15 min.)",
+            "clock is 20 minutes slow",
+        ),
+        (
+            "Signature not yet current: 20261126T123000Z is still later than 20261126T122500Z "
+            "(20261126T121000Z + 15 min.)",
+            "clock is 20 minutes fast",
+        ),
+        ("The request signature we calculated does not match", "does not match"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_named(text: str, said: str) -> None:
+    translated = aws.translate(client_error("SignatureDoesNotMatch", 403, text))
+
+    assert isinstance(translated, AwsError)
+    assert said in translated.message
+    assert ("timedatectl" in str(translated.hint)) is ("clock" in said)
 
 
 def test_what_is_not_of_aws_is_left_alone() -> None:

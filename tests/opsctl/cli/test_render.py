@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.cli import main
+from opsctl.cli.render import FILES
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ["-c", str(ROOT / "opsctl.example.yaml")]
@@ -18,7 +19,8 @@ def test_a_template_goes_to_stdout_as_it_would_be_sent(capsys: pytest.CaptureFix
 
 
 def test_everything_can_be_written_into_a_directory(tmp_path: Path) -> None:
-    assert main(["render", "--out", str(tmp_path / "new"), *CONFIG]) == 0
+    # The option stands behind the names, too.
+    assert main(["render", *FILES, "--out", str(tmp_path / "new"), *CONFIG]) == 0
 
     names = {path.name for path in (tmp_path / "new").iterdir()}
     templates = {"db.yaml", "ecr.yaml", "ecs.yaml", "alarms.yaml"}
@@ -55,3 +57,14 @@ def test_a_missing_caddyfile_template_is_one_sentence(
     assert main(["render", "caddyfile", "-c", str(tmp_path / "opsctl.yaml")]) == 2
 
     assert "Caddyfile_template` cannot be read" in capsys.readouterr().err
+
+
+def test_a_template_that_is_not_utf8_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "opsctl.yaml").write_bytes((ROOT / "opsctl.example.yaml").read_bytes())
+    (tmp_path / "Caddyfile_template").write_bytes(b"# one\n# caf\xe9\n")
+
+    assert main(["render", "caddyfile", "-c", str(tmp_path / "opsctl.yaml")]) == 2
+
+    assert "Caddyfile_template:2: the text is not UTF-8" in capsys.readouterr().err

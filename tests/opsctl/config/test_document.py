@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +67,40 @@ def test_any_text_is_a_document_or_a_config_error(text: str) -> None:
         document.parse(text, "f")
     except ConfigError as error:
         assert error.message.startswith("`f` ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 60_000,
+        "a: " + "[" * 5_000 + "]" * 5_000,
+        "a: " + "{a: " * 5_000 + "}" * 5_000,
+        "- " * 5_000 + "x",
+        "\n".join(" " * depth + "a:" for depth in range(500)),
+    ],
+)
+def test_what_is_nested_deep_is_refused_before_it_is_read(text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        document.parse(text, "opsctl.yaml")
+    assert "nested deeper than 32 levels" in raised.value.findings[0]
+    with pytest.raises(ConfigError):
+        document.value(text)
+
+
+def test_what_is_too_long_is_refused() -> None:
+    with pytest.raises(ConfigError) as raised:
+        document.parse("# x\n" * 300_000, "opsctl.yaml")
+    assert "is too long: 1,200,000 characters" in raised.value.findings[0]
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "opsctl.yaml"
+    file.write_bytes(b"name: x\n# caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"opsctl\.yaml:2:6 is not UTF-8"):
+        document.read(file)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "opsctl.yaml"
+    file.write_bytes(b"\xef\xbb\xbfname: x\n")
+    assert document.read(file).data == {"name": "x"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opsctl.errors import OpsError
 from opsctl.releases import difference, facts
 from opsctl.releases.difference import Changed, Difference
 from opsctl.snapshot.releases import Release
@@ -162,3 +163,13 @@ def test_an_image_that_was_released_before_is_known_again() -> None:
     again = facts.of_image(Release(0, START), BEFORE.image, (BEFORE,))
     assert (again.commit, again.caddyfile_text) == (BEFORE.commit, BEFORE.caddyfile_text)
     assert facts.of_image(Release(0, START), "web@sha256:9", (BEFORE,)).commit == ""
+
+
+def test_a_release_whose_secret_is_not_there_is_refused_with_the_command_that_sets_it() -> None:
+    wanted = config("secrets.values={token: 'ssm:/token'}", "ecs.secrets={API: 'ssm:/api'}")
+    with pytest.raises(OpsError, match=r"`ecs.secrets.API` refers to ssm:/api, which") as caught:
+        facts.require_secrets(
+            wanted, now(SecretVersion("ssm:/token", "8"), SecretVersion("ssm:/api"))
+        )
+    assert caught.value.hint == "opsctl secrets set ecs.secrets.API"
+    facts.require_secrets(wanted, now(SecretVersion("ssm:/token", "8")))  # the other is unread

@@ -30,7 +30,9 @@ def test_the_caller_is_named_with_account_and_region(stub: Stub) -> None:
     stubber.add_response(
         "get_caller_identity", {"Account": "1", "Arn": "arn:aws:iam::1:user/ann", "UserId": "u"}
     )
-    clients = cast(Any, SimpleNamespace(sts=sts, region="eu-central-1"))
+    clients = cast(
+        Any, SimpleNamespace(sts=sts, region="eu-central-1", credentials_end=lambda: None)
+    )
     assert identity.read(clients) == identity.Identity(
         "1", "arn:aws:iam::1:user/ann", "eu-central-1"
     )

@@ -1,0 +1,138 @@
+"""Questions with more answers than yes and no, for `init`."""
+
+from collections.abc import Callable, Sequence
+
+from opsctl import scaffold
+from opsctl.cli.screens.console import Console
+from opsctl.errors import ConfigError, Detached, OpsError
+from opsctl.snapshot.network import Network, Vpc
+from opsctl.snapshot.subnets import Subnet
+
+_WAYS = {
+    "internet": "to the internet",
+    "nat": "to the internet through NAT",
+    "other": "through another gateway",
+    "": "no way out",
+}
+
+
+def text(console: Console, question: str, *, default: str) -> str:
+    return _answer(console, f"{question} [{default}] ") or default
+
+
+def yes(console: Console, question: str) -> bool:
+    return _answer(console, f"{question} [Y/n] ").lower() in ("", "y", "yes")
+
+
+def _answer(console: Console, prompt: str) -> str:
+    """Raises Detached when there will be no answer: Ctrl-D."""
+    line = console.ask(prompt)
+    if not line:
+        raise Detached("no answer, so nothing was written")
+    return line.strip()
+
+
+def place(
+    console: Console, network: Network, where: str, vpc: str | None, subnets: Sequence[str]
+) -> tuple[Subnet, ...]:
+    """Subnets in at least two zones. Raises OpsError where the account has none that fit."""
+    chosen = _vpc(console, network, where, vpc, subnets)
+    known = network.of(chosen.id)
+    suggested = scaffold.suggested(network, chosen.id)
+    if subnets:
+        place = _named(known, subnets, chosen)
+    elif console.interactive:
+        rows = [_row(network, subnet) for subnet in known]
+        default = [known.index(one) for one in suggested]
+        numbers = _numbers(
+            console, f"subnets of {chosen.id}", "which subnets?", rows, default, _two_zones(known)
+        )
+        place = tuple(known[number] for number in numbers)
+    else:
+        place = suggested
+    if len({one.zone for one in place}) < 2:
+        raise OpsError(
+            f"{chosen.id} has no subnets in two zones from which instances reach AWS",
+            hint="choose another VPC or subnets with --vpc and --subnet, or give these "
+            "a public address or a NAT gateway",
+        )
+    return place
+
+
+def _vpc(
+    console: Console, network: Network, where: str, vpc: str | None, subnets: Sequence[str]
+) -> Vpc:
+    if not network.vpcs:
+        raise OpsError(f"{where} has no VPC", hint="aws ec2 create-default-vpc")
+    by_subnet = {one.id: one.vpc for one in network.subnets}
+    wanted = vpc or next((by_subnet[one] for one in subnets if one in by_subnet), None)
+    if wanted is not None:
+        for one in network.vpcs:
+            if one.id == wanted:
+                return one
+        known = ", ".join(one.id for one in network.vpcs)
+        raise ConfigError(f"{where} has no VPC `{wanted}`", hint=f"it has: {known}")
+    if console.interactive and len(network.vpcs) > 1:
+        rows = [(one.id, one.cidr, one.name or "default" * one.is_default) for one in network.vpcs]
+        [number] = _numbers(console, f"VPCs of {where}", "which VPC?", rows, [0], _one)
+        return network.vpcs[number]
+    first = network.vpcs[0]
+    if not first.is_default and len(network.vpcs) > 1:
+        known = ", ".join(one.id for one in network.vpcs)
+        raise ConfigError(f"{where} has no default VPC", hint=f"choose with --vpc: {known}")
+    return first
+
+
+def _named(known: Sequence[Subnet], subnets: Sequence[str], vpc: Vpc) -> tuple[Subnet, ...]:
+    by_id = {one.id: one for one in known}
+    if unknown := [id for id in subnets if id not in by_id]:
+        raise ConfigError(
+            f"{vpc.id} has no subnet `{unknown[0]}`", hint=f"it has: {', '.join(by_id)}"
+        )
+    return tuple(by_id[id] for id in subnets)
+
+
+def _row(network: Network, subnet: Subnet) -> tuple[str, ...]:
+    way = _WAYS[network.routes.get(subnet.id, "")]
+    if network.routes.get(subnet.id) == "internet" and not subnet.public:
+        way = "no way out: no public addresses"
+    return subnet.id, subnet.zone, f"{subnet.free_addresses} free", way, subnet.name
+
+
+def _numbers(
+    console: Console,
+    title: str,
+    question: str,
+    rows: Sequence[Sequence[str]],
+    default: Sequence[int],
+    refused: Callable[[Sequence[int]], str],
+) -> list[int]:
+    """The chosen rows; asked again until the answer fits."""
+    console.say(f"{title}:")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows, 1):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.say(f"  {number:>2}  {cells}".rstrip())
+    shown = ",".join(str(number + 1) for number in default)
+    while True:
+        answer = text(console, question, default=shown)
+        words = answer.replace(",", " ").split()
+        if all(word.isdigit() and 0 < int(word) <= len(rows) for word in words) and words:
+            numbers = [int(word) - 1 for word in dict.fromkeys(words)]
+            if not (why := refused(numbers)):
+                return numbers
+            console.say(why)
+        else:
+            console.say(f"numbers from 1 to {len(rows)}, with commas between several")
+
+
+def _one(numbers: Sequence[int]) -> str:
+    return "" if len(numbers) == 1 else "one of them"
+
+
+def _two_zones(known: Sequence[Subnet]) -> Callable[[Sequence[int]], str]:
+    def refused(numbers: Sequence[int]) -> str:
+        zones = {known[number].zone for number in numbers}
+        return "" if len(zones) > 1 else "the load balancer needs subnets in at least two zones"
+
+    return refused

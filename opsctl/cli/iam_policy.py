@@ -1,0 +1,60 @@
+"""`opsctl iam-policy`: the least that somebody must be allowed."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import group, opened
+from opsctl.errors import OpsError
+from opsctl.permissions import policy
+
+app = group("Print the least IAM policy of an operator, a pipeline or a reader.")
+
+
+class For(StrEnum):
+    OPERATOR = "operator"
+    DEPLOY = "deploy"
+    READ = "read"
+    CLOUDFORMATION = "cloudformation"
+
+
+@app.command()
+def iam_policy(
+    context: typer.Context,
+    audience: Annotated[
+        For,
+        typer.Option("--for", help="Who: everything, releases, looking on, or the stacks' role."),
+    ] = For.OPERATOR,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write it there, in files that IAM takes.")
+    ] = None,
+) -> None:
+    """Print the policy of this config's system, made from the calls that opsctl makes.
+
+    It holds what CloudFormation does with the caller's rights, unless the config names
+    `aws.cloudformation_role`.
+    """
+    invocation, console = opened(context), opened(context).console
+    document = policy.policy(invocation.config, audience.value)
+    parts = policy.parts(document)
+    console.emit("iam_policy", audience=audience.value, policy=document, parts=parts)
+    if out is None:
+        if not console.json:
+            console.data(json.dumps(document, indent=2))
+        if len(parts) > 1:
+            console.say(
+                f"this has {policy.size(document):,} characters, and a managed policy takes "
+                f"{policy.LONGEST:,}: --out DIR writes it in {len(parts)} parts"
+            )
+        return
+    for number, part in enumerate(parts, 1):
+        name = f"{audience}-{number}.json" if len(parts) > 1 else f"{audience}.json"
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(json.dumps(part, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OpsError(f"`{out / name}` cannot be written: {error.strerror}") from error
+        console.say(f"wrote {out / name}")

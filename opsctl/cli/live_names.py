@@ -1,0 +1,131 @@
+"""Names that only the config, the sandbox or AWS knows, for completion.
+
+What is on this machine is read at once. AWS is asked briefly, and what it said is kept for a
+minute: one Tab may wait for a network, the next may not.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from opsctl.snapshot.snapshot import Part, Snapshot
+
+Names: TypeAlias = Sequence[tuple[str, str]]  # a name and what it is
+_MINUTE, _DAY = 60.0, 86_400.0
+_PATIENCE = 3.0  # seconds, for the first answer of AWS
+
+
+def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, str]) -> Names:
+    """The names for a parameter of a command (`logs tail task`); none where they cannot be had."""
+    try:
+        if parameter == "environment":
+            return _environments(config)
+        if parameter == "secrets set name":
+            return _secrets(config)
+        if parameter == "logs tail names":
+            return _sources()
+        if parameter == "rehearse name":
+            return _kept(parameter, environ, _DAY, lambda: _rehearsals(environ))
+        if parameter in _IN_AWS:
+            account = [environ.get(name, "") for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL")]
+            key = json.dumps([parameter, str(config.resolve()), environment, *account])
+            part, names = _IN_AWS[parameter]
+            return _kept(
+                key,
+                environ,
+                _MINUTE,
+                lambda: _briefly(lambda: names(_look(part, config, environment, environ))),
+            )
+    except Exception:  # whatever is wrong: a Tab is silent, and the command itself will say it
+        return ()
+    return ()
+
+
+def _environments(config: Path) -> Names:
+    from opsctl.config import document
+
+    overlays = document.read(config).data.get("environments")
+    return [(name, "") for name in overlays] if isinstance(overlays, dict) else ()
+
+
+def _secrets(config: Path) -> Names:
+    from opsctl.config import document
+
+    data = document.read(config).data
+    sections = [data.get("secrets", {}).get("values", {}), data.get("ecs", {}).get("secrets", {})]
+    return [(name, reference) for section in sections for name, reference in section.items()]
+
+
+def _sources() -> Names:
+    from opsctl.config.sources import SOURCES
+
+    return [(source.name, source.tells) for source in SOURCES]
+
+
+def _rehearsals(environ: Mapping[str, str]) -> Names:
+    from opsctl.cli import sandbox_process
+
+    listed = sandbox_process.run(["rehearsals"], environ)
+    return [(one["name"], one["tells"]) for one in listed]
+
+
+def _tasks(now: "Snapshot") -> Names:
+    return [(task.id, task.status) for task in now.tasks]
+
+
+def _instances(now: "Snapshot") -> Names:
+    return [(one.id, one.zone) for one in now.instances]
+
+
+# parameter -> the part of a snapshot that it needs, and its names there
+_IN_AWS: "Mapping[str, tuple[Part, Callable[[Snapshot], Names]]]" = {
+    "logs tail task": ("tasks", _tasks),
+    "logs tail instance": ("instances", _instances),
+}
+
+
+def _look(part: "Part", config: Path, environment: str, environ: Mapping[str, str]) -> "Snapshot":
+    from opsctl import aws
+    from opsctl.config import load
+    from opsctl.snapshot.read import Reader
+    from opsctl.snapshot.snapshot import Look
+    from opsctl.snapshot.snapshot import Names as SystemNames
+
+    loaded = load.load(config, environment=environment or None, environ=environ)
+    clients = aws.connect(loaded.config.aws, patience=aws.Patience(0))
+    reader = Reader(clients, SystemNames.of(loaded.config), patient=False)
+    return reader(Look(frozenset({part}))).require(part)
+
+
+def _briefly(ask: Callable[[], Names]) -> Names:
+    """Raises TimeoutError when the answer takes longer than a person waits at a prompt."""
+    answers: list[Names] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if not answers:
+        raise TimeoutError
+    return answers[0]
+
+
+def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[], Names]) -> Names:
+    """The names from a file of the user's cache, unless it is older than `seconds`."""
+    home = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    file = Path(home, "opsctl", f"names-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json")
+    try:
+        if 0 <= time.time() - file.stat().st_mtime < seconds:
+            return [(name, about) for name, about in json.loads(file.read_text("utf-8"))]
+    except (OSError, ValueError):
+        pass
+    names = ask()
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(list(names)), encoding="utf-8")
+    new.replace(file)  # at once, so that two shells never read half a file
+    return names

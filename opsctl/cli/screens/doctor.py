@@ -1,0 +1,45 @@
+"""Findings on the screen: a line for each, its fix below, and what they come to."""
+
+from collections import Counter
+
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.screen import Screen
+from opsctl.doctor.finding import Finding, Level
+
+_STYLES: dict[Level, str] = {
+    "ok": "good", "unknown": "faint", "warning": "warn", "blocking": "bad",
+}  # fmt: skip
+_WARNED = 10  # the exit code
+
+
+class DoctorScreen(Screen):
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._counts = Counter[Level]()
+
+    def show(self, item: object) -> bool:
+        if not isinstance(item, Finding):
+            return False
+        self._counts[item.level] += 1
+        console = self._console
+        fix = console.hint(item.fix)
+        console.emit("finding", area=item.area, level=item.level, text=item.text, fix=fix or None)
+        if not console.json:
+            word = console.style(_STYLES[item.level], f"{item.level:<8}")
+            first, *rest = item.text.splitlines()
+            console.data(f"{word}  {item.area:<11}  {first}")
+            for line in [*rest, *([f"fix: {fix}"] if fix else [])]:
+                console.data(f"{'':23}{line}")
+        return True
+
+    def end(self) -> int:
+        """Say how it stands; the exit code."""
+        counts = self._counts
+        self._console.emit("doctor", **{level: counts[level] for level in _STYLES})
+        unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
+        warnings = f"{counts['warning']} warning{'s' if counts['warning'] != 1 else ''}"
+        if counts["blocking"]:
+            self._console.say(f"{counts['blocking']} would stop a release, {warnings}{unknown}")
+            return 1
+        self._console.say(f"nothing would stop a release, {warnings}{unknown}")
+        return _WARNED if counts["warning"] else 0

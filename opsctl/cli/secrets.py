@@ -1,0 +1,94 @@
+"""`opsctl secrets`: the secrets that the config refers to."""
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from opsctl.cli.options import Yes, group, opened
+from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.secrets import SecretsScreen
+from opsctl.errors import ConfigError, Detached, OpsError
+from opsctl.secrets import put, uses
+from opsctl.secrets.put import Value
+from opsctl.snapshot.snapshot import Look
+
+app = group("The secrets that the config refers to: list, check and set them.")
+
+
+@app.command("list")
+def list_secrets(context: typer.Context) -> None:
+    """List the references of the config and who reads each; asks nobody."""
+    invocation = opened(context)
+    SecretsScreen(invocation.console).list(uses.uses(invocation.config))
+
+
+@app.command()
+def check(context: typer.Context) -> None:
+    """Look whether each secret exists, has a value and is in a form that its reader takes."""
+    invocation = opened(context)
+    now = invocation.reader(Look(frozenset({"secrets"}))).require("secrets")
+    found = list(uses.findings(invocation.config, {one.reference: one for one in now.secrets}))
+    SecretsScreen(invocation.console).findings(found)
+    wrong = [one for one in found if one.problem and not one.doubt]
+    if wrong:
+        raise OpsError(
+            f"{len(wrong)} of {len(found)} secrets would stop a release",
+            hint=wrong[0].hint or None,
+        )
+
+
+@app.command("set", context_settings={"allow_extra_args": True})
+def set_secret(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in the config.")],
+    yes: Yes = False,
+) -> int:
+    """Write a value: typed without echo, or from stdin. Never an argument: others could read it."""
+    invocation = opened(context)
+    if context.args:
+        # typer's own refusal would print it once more.
+        raise ConfigError(
+            "a secret is never an argument: the shell keeps it, and others can read it",
+            hint=f"choose another value, then: opsctl secrets set {name}",
+        )
+    use = uses.chosen(invocation.config, name)
+    if use.local:
+        put.require(invocation.config, use, Value(""))
+    value = _value(invocation.console, use.reference)
+    screen = SecretsScreen(invocation.console)
+    stored = run(
+        invocation,
+        put.put(invocation.clients, invocation.config, use, value),
+        screen,
+        answers=Answers(yes),
+    )
+    if stored is None:
+        raise Detached("nothing was written")
+    return 0
+
+
+def _typed(reference: str) -> Value:
+    try:
+        text = getpass.getpass(f"value of {reference}: ")
+        again = getpass.getpass("the same again: ")
+    except EOFError:
+        raise Detached("no answer, so nothing was written") from None
+    if again != text:
+        raise ConfigError("the two values differ, so nothing was written")
+    return Value(text)
+
+
+def _value(console: Console, reference: str) -> Value:
+    if console.interactive:
+        return _typed(reference)
+    if sys.stdin.isatty():
+        raise ConfigError("the value cannot be asked for here", hint="send it on stdin")
+    try:
+        text = sys.stdin.buffer.read(1_000_000).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("the value on stdin is not UTF-8") from None
+    # The line end that `echo` and editors add belongs to nobody's secret.
+    return Value(text.removesuffix("\n").removesuffix("\r"))

@@ -1,0 +1,1 @@
+"""What would go wrong, before it does: findings, each with its fix."""

@@ -1,0 +1,152 @@
+"""The account: who calls, what the caller may do, how much there may be. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from opsctl.config.model import Config
+from opsctl.doctor.finding import Finding
+from opsctl.permissions import policy
+from opsctl.permissions.calls import Audience
+from opsctl.permissions.policy import Grant
+from opsctl.snapshot.identity import Identity
+from opsctl.snapshot.preflight import Preflight
+from opsctl.snapshot.quotas import Quota, QuotaName, vcpus
+from opsctl.snapshot.rights import Attempt
+from opsctl.snapshot.snapshot import Snapshot
+
+# AWS takes a signature that is five minutes old, or fifteen in most services.
+_CLOCK = timedelta(minutes=1)
+_LONGEST_ROLL = timedelta(minutes=30)
+_SHOWN = 6  # actions in one line
+
+
+def identity(config: Config, caller: Identity, now: datetime) -> Iterator[Finding]:
+    if config.aws.account and config.aws.account != caller.account:
+        yield Finding(
+            "account",
+            "blocking",
+            f"these credentials belong to account {caller.account}, and `aws.account` is "
+            f"{config.aws.account}",
+            "choose the right credentials, for instance with AWS_PROFILE",
+        )
+    else:
+        where = f"account {caller.account}, {caller.region}, as {caller.arn}"
+        yield Finding("account", "ok", where)
+    if caller.emulated:
+        return  # whoever calls is the root user of an account that is nobody's
+    if not config.aws.account:
+        yield Finding(
+            "account",
+            "warning",
+            "`aws.account` is not set, so a command may change whichever account the shell has",
+            f'write in opsctl.yaml: aws: {{account: "{caller.account}"}}',
+        )
+    if caller.is_root:
+        yield Finding(
+            "account",
+            "warning",
+            "this is the root user, who may do everything and cannot be narrowed",
+            "use a role or a user, with the policy that this prints: opsctl iam-policy",
+        )
+    if abs(caller.slow) > _CLOCK:
+        way = "slow" if caller.slow > timedelta() else "fast"
+        yield Finding(
+            "account",
+            "warning" if abs(caller.slow) < timedelta(minutes=5) else "blocking",
+            f"this machine's clock is {round(abs(caller.slow).total_seconds() / 60, 1)} minutes "
+            f"{way}, and AWS refuses signatures that are off by five",
+            "sudo timedatectl set-ntp true",
+        )
+    if caller.expires and caller.expires - now < _LONGEST_ROLL:
+        minutes = max(round((caller.expires - now).total_seconds() / 60), 0)
+        yield Finding(
+            "account",
+            "warning",
+            f"the credentials end in {minutes} minutes, and a release may take longer",
+            "renew them first, for instance: aws sso login",
+        )
+
+
+def attempts(config: Config, caller: Identity) -> Iterator[Attempt]:
+    """What the operator's policy grants, in the caller's own account and Region."""
+    own = config.model_copy(
+        update={
+            "aws": config.aws.model_copy(
+                update={"account": caller.account, "region": caller.region}
+            )
+        }
+    )
+    together: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[str]] = {}
+    for grant in policy.grants(own, "operator"):
+        if "*" not in grant.action:  # a pattern cannot be simulated
+            together.setdefault((grant.resources, _context(grant)), []).append(grant.action)
+    for (resources, context), actions in together.items():
+        yield Attempt(tuple(actions), resources, context)
+
+
+def rights(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]:
+    if facts.identity is None or facts.identity.is_root:
+        return
+    if reason := facts.unread.get("refused"):
+        text = f"whether this caller may do what is needed cannot be known ({reason})"
+        yield Finding("permissions", "unknown", text, "allow it iam:SimulatePrincipalPolicy")
+        return
+    # Without a service there is nothing to release, and the stacks come first.
+    needed: Audience = "deploy" if now.stack("ecs") else "operator"
+    lacking = [one for one in policy.actions(config, needed) if one in facts.refused]
+    fix = "opsctl iam-policy --for deploy"
+    if needed == "operator":
+        fix = "opsctl iam-policy --for operator"
+    if lacking:
+        yield Finding("permissions", "blocking", f"this caller lacks {_named(lacking)}", fix)
+    elif facts.refused:
+        others = sorted(facts.refused)
+        text = f"this caller may release, but not change the stacks: it lacks {_named(others)}"
+        yield Finding("permissions", "warning", text, "opsctl iam-policy --for operator")
+    else:
+        yield Finding("permissions", "ok", "this caller may do all that is needed")
+
+
+def quotas(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]:
+    if reason := facts.unread.get("quotas"):
+        yield Finding("quotas", "unknown", f"the quotas are not known ({reason})")
+        return
+    needs = _needs(config, now)
+    for quota in facts.quotas:
+        need = needs.get(quota.name, 0)
+        text = f"{quota.name}: {quota.used} of {quota.limit} are used, and {need} more are needed"
+        if need <= quota.free:
+            yield Finding("quotas", "ok", text)
+        else:
+            yield Finding("quotas", "blocking", text, _more(quota, need))
+
+
+def _needs(config: Config, now: Snapshot) -> dict[QuotaName, int]:
+    """What the stacks that are not there yet will have."""
+    needs: dict[QuotaName, int] = {}
+    if now.stack("ecs") is None:
+        needs["vCPUs"] = vcpus(config.compute.instance_type) * config.compute.desired
+        needs["network load balancers"] = 1
+        needs["security groups"] = 2
+    if now.stack("db") is None:
+        needs["security groups"] = needs.get("security groups", 0) + 1
+        needs["cache nodes"] = config.db.nodes
+    return needs
+
+
+def _more(quota: Quota, need: int) -> str:
+    return (
+        f"ask for {quota.used + need} or more in the Service Quotas console, or remove what is "
+        "not used"
+    )
+
+
+def _context(grant: Grant) -> tuple[tuple[str, str], ...]:
+    """The first value of each condition key: what the real call would carry."""
+    return tuple((key, values[0]) for key, values in grant.conditions())
+
+
+def _named(actions: Iterable[str]) -> str:
+    listed = list(actions)
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more

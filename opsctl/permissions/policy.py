@@ -1,0 +1,226 @@
+"""The least policy for somebody who operates one system. Pure.
+
+It holds the calls that opsctl makes itself, and what CloudFormation does with the caller's rights
+for the resources of this config's stacks; the second is a role's where `aws.cloudformation_role`
+names one.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from opsctl.config.model import Config
+from opsctl.permissions import calls
+from opsctl.permissions.calls import AUDIENCES, Audience
+from opsctl.permissions.scopes import Place, scopes, secrets
+from opsctl.snapshot.secrets import SSM
+from opsctl.stacks import definition, references, template
+from opsctl.stacks.plan import MAXIMUM_BODY
+
+# `cloudformation` is the role that does what CloudFormation does.
+For: TypeAlias = Literal["read", "deploy", "operator", "cloudformation"]
+# IAM counts no white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+LONGEST = 6144
+_FILE = Path(__file__).parent / "actions.json"
+# What a release changes.
+_RELEASED = ("AWS::ECS::TaskDefinition", "AWS::ECS::Service")
+# The services that CloudFormation hands the stack's roles to.
+_PASSED_TO = (
+    *("ecs-tasks.amazonaws.com", "ec2.amazonaws.com", "ecs.amazonaws.com"),
+    *("autoscaling.amazonaws.com", "application-autoscaling.amazonaws.com"),
+)
+_KEYS_OF = ("ecr", "elasticache", "logs", "secretsmanager", "ssm", "sns")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One action on these resources; `condition` is IAM's own, as JSON."""
+
+    action: str
+    resources: tuple[str, ...] = ("*",)
+    condition: str = ""
+
+    def conditions(self) -> list[tuple[str, list[str]]]:
+        """The keys of the condition, whatever its operator, and their values."""
+        tests = json.loads(self.condition) if self.condition else {}
+        return [pair for keys in tests.values() for pair in keys.items()]
+
+
+def policy(config: Config, audience: For) -> dict[str, Any]:
+    """The policy document; statements of the same resources are one."""
+    return {"Version": "2012-10-17", "Statement": list(_statements(grants(config, audience)))}
+
+
+def grants(config: Config, audience: For) -> list[Grant]:
+    """Every action once for the same resources, in the order of its name."""
+    if audience == "cloudformation":
+        return sorted(set(_of_cloudformation(config, _types(config))), key=_order)
+    found = set(_own(config, audience))
+    role = config.aws.cloudformation_role
+    if audience != "read" and role:
+        found.add(Grant("iam:PassRole", (role,), _passed_to("cloudformation.amazonaws.com")))
+    elif audience != "read":
+        types = _types(config) if audience == "operator" else _RELEASED
+        found |= set(_of_cloudformation(config, types))
+    return sorted(found, key=_order)
+
+
+def _own(config: Config, audience: Audience) -> Iterator[Grant]:
+    """The calls that opsctl makes itself."""
+    named = scopes(config)
+    allowed = AUDIENCES[: AUDIENCES.index(audience) + 1]
+    place, known = Place.of(config), config.secret_references.values()
+    for call in data()["calls"]:
+        action = calls.action(call)
+        if not action or calls.audience(call) not in allowed:
+            continue
+        if action.startswith("s3:") and not _in_bucket(config):
+            continue
+        if action.startswith("secretsmanager:") and not named["secretsmanager:secret"]:
+            continue
+        if action.startswith("acm:") and not config.load_balancer.certificate:
+            continue
+        resources = _resources(action, named)
+        if action == "iam:SimulatePrincipalPolicy":  # of the caller, whoever that is
+            resources = tuple(place.everywhere("iam", f"{kind}/*") for kind in ("role", "user"))
+        if action == "ssm:PutParameter" and audience == "operator":
+            resources += tuple(secrets(place, known, SSM))
+        yield _of_cluster(action, named) or Grant(action, resources)
+    for action, least in calls.DOCKER.items():
+        if least in allowed:
+            yield Grant(action, _resources(action, named))
+    if audience == "operator" and _in_bucket(config):
+        yield Grant("s3:GetObject", named["s3:object"])  # CloudFormation, with the caller's rights
+
+
+def _of_cluster(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant | None:
+    """A list of a cluster's tasks has no resource of its own, but a condition."""
+    if action != "ecs:ListTasks":
+        return None
+    cluster = {"ArnEquals": {"ecs:cluster": list(named["ecs:cluster"])}}
+    return Grant(action, condition=json.dumps(cluster))
+
+
+def _of_cloudformation(config: Config, types: Iterable[str]) -> Iterator[Grant]:
+    """What CloudFormation does for these types of resources."""
+    named = scopes(config)
+    for name in types:
+        for handler in data()["templates"][name].values():
+            for action in handler:
+                yield _granted(action, named)
+    if config.db.password:
+        yield from _reading(config, config.db.password)
+
+
+def _granted(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant:
+    if action == "iam:PassRole":
+        return Grant(action, named["iam:role"], _passed_to(*_PASSED_TO))
+    if action == "iam:CreateServiceLinkedRole":
+        linked = named["iam:role"][0].partition(":role/")[0] + ":role/aws-service-role/*"
+        return Grant(action, (linked,))
+    if action.startswith("kms:"):
+        through = {"kms:ViaService": [f"{service}.*.amazonaws.com" for service in _KEYS_OF]}
+        return Grant(action, named["kms:key"], json.dumps({"StringLike": through}))
+    return Grant(action, _resources(action, named))
+
+
+def _reading(config: Config, reference: str) -> Iterator[Grant]:
+    """What a dynamic reference of a template takes."""
+    for action, resources in references.statements([reference]).items():
+        place = Place.of(config)
+        arns = (
+            one.replace("${AWS::Partition}", place.partition)
+            .replace("${AWS::Region}", place.region)
+            .replace("${AWS::AccountId}", place.account)
+            for one in resources
+        )
+        yield Grant(action, tuple(arns))
+
+
+def _resources(action: str, named: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The ARNs that the action can be narrowed to; `*` where IAM or the ids do not allow that."""
+    service = action.partition(":")[0]
+    types = data()["resources"].get(action, ())
+    arns = [arn for one in types for arn in named.get(f"{service}:{one}", ())]
+    return tuple(dict.fromkeys(arns)) or ("*",)
+
+
+def _types(config: Config) -> list[str]:
+    """The types of the resources in this config's stacks."""
+    builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
+    resources = [template.read(build(config).template)["Resources"] for build in builders]
+    return sorted({one["Type"] for each in resources for one in each.values()})
+
+
+def _in_bucket(config: Config) -> bool:
+    """Whether a template is too long to be sent with the call."""
+    builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
+    return any(len(build(config).template.encode()) > MAXIMUM_BODY for build in builders)
+
+
+def _passed_to(*services: str) -> str:
+    return json.dumps({"StringEquals": {"iam:PassedToService": list(services)}})
+
+
+def _order(grant: Grant) -> tuple[object, ...]:
+    return grant.action, grant.resources, grant.condition
+
+
+def _statements(granted: Iterable[Grant]) -> Iterator[dict[str, Any]]:
+    """One statement for the same resources and condition, without what a pattern takes in."""
+    together: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for one in granted:
+        together.setdefault((one.resources, one.condition), []).append(one.action)
+    for (resources, condition), names in sorted(together.items()):
+        patterns = [name for name in names if "*" in name]
+        kept = [
+            name
+            for name in names
+            if not any(name != one and fnmatchcase(name, one) for one in patterns)
+        ]
+        statement: dict[str, Any] = {"Effect": "Allow", "Action": kept, "Resource": list(resources)}
+        yield {**statement, **({"Condition": json.loads(condition)} if condition else {})}
+
+
+def size(document: Mapping[str, Any]) -> int:
+    """The characters that IAM counts."""
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def parts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The document as one, or as several that IAM takes as managed policies."""
+    made: list[dict[str, Any]] = []
+    for statement in document["Statement"]:
+        for piece in _pieces(statement):
+            last = made[-1]["Statement"] if made else []
+            grown = {"Version": document["Version"], "Statement": [*last, piece]}
+            if made and size(grown) <= LONGEST:
+                made[-1] = grown
+            else:
+                made.append({"Version": document["Version"], "Statement": [piece]})
+    return made
+
+
+def _pieces(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Halves of a statement that is too long alone."""
+    if size({"Version": "2012-10-17", "Statement": [statement]}) <= LONGEST:
+        yield statement
+        return
+    actions = statement["Action"]
+    for half in (actions[: len(actions) // 2], actions[len(actions) // 2 :]):
+        yield from _pieces({**statement, "Action": half})
+
+
+@cache
+def data() -> Mapping[str, Any]:
+    read: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return read
+
+
+def actions(config: Config, audience: For) -> list[str]:
+    """Every action of the policy, for whoever asks IAM whether it is allowed."""
+    return sorted({one.action for one in grants(config, audience)})

@@ -1,0 +1,168 @@
+"""Write the value of a secret where the config's reference says. The value is shown nowhere."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opsctl.config.model import Config
+from opsctl.errors import ConfigError, OpsError
+from opsctl.procedure import Procedure, ask, look_at
+from opsctl.secrets.uses import Use
+from opsctl.snapshot.secrets import SECRETS_MANAGER, SSM, Secret, without_key
+from opsctl.snapshot.snapshot import Look
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+# Bytes that a standard parameter, and a secret, may have.
+_PARAMETER, _SECRET = 4096, 65_536
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html
+_AUTH_TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A secret's value; no repr, so that no message and no traceback can hold it."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was written; `next` is the command that makes its readers take it."""
+
+    use: Use
+    replaced: bool
+    next: str
+
+
+def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure[Stored | None]:
+    """Create or, when agreed, replace. The last item is Stored; None when it was not agreed."""
+    require(config, use, value)
+    clients.check_account()
+    now = yield from look_at(Look(frozenset({"secrets"})))
+    wanted = without_key(use.reference)
+    secret = next((one for one in now.require("secrets").secrets if one.reference == wanted), None)
+    if secret is None or secret.state == "denied":
+        raise OpsError(f"this caller may not look at `{use.reference}`", hint=_allow(use))
+    if secret.kind in ("String", "StringList"):
+        raise OpsError(
+            f"`{use.reference}` is a {secret.kind}, which is stored in clear, and SSM does not "
+            "change that",
+            hint="delete it, or refer to another name in the config",
+        )
+    replaces = secret.exists and (not use.key or use.key in (secret.keys or ()))
+    if (replaces or secret.state == "deleted") and not (yield from ask(_question(use, secret))):
+        return None
+    if wanted.startswith(SSM):
+        _parameter(clients, config, wanted.removeprefix(SSM), secret, value)
+    else:
+        _secret(clients, config, use, secret, value)
+    stored = Stored(use, replaces, _next(use))
+    yield stored
+    return stored
+
+
+def require(config: Config, use: Use, value: Value) -> None:
+    """Raises ConfigError for a value that its reader would refuse. No message holds the value."""
+    if use.local:
+        variable = use.reference.partition(":")[2]
+        raise ConfigError(
+            f"`{use.reference}` is read from the environment of the process",
+            hint=f"export {variable}=… on your own machine; in AWS take ssm: or secretsmanager:",
+        )
+    if not value.text:
+        raise ConfigError("the value is empty", hint="type it, or send it on stdin")
+    size, longest = len(value.text.encode()), _SECRET
+    if use.reference.startswith(SSM):
+        longest = _PARAMETER
+    if size > longest:
+        raise ConfigError(
+            f"the value has {size:,} bytes, and {longest:,} are allowed there",
+            hint="a secretsmanager: reference takes up to 65,536 bytes",
+        )
+    token = use.path == "db.password" and config.db.user is None
+    if token and not _AUTH_TOKEN.fullmatch(value.text):
+        raise ConfigError(
+            "ElastiCache would refuse this password",
+            hint="16 to 128 letters, digits and any of ! & # $ ^ < > -",
+        )
+
+
+def _question(use: Use, secret: Secret) -> str:
+    if secret.state == "deleted":
+        return f"`{use.reference}` is marked for deletion: restore it, with this value?"
+    when = f", last changed {secret.changed:%Y-%m-%d %H:%M} UTC" if secret.changed else ""
+    return f"replace the value of `{use.reference}`{when}?"
+
+
+def _parameter(clients: "Clients", config: Config, name: str, secret: Secret, value: Value) -> None:
+    request: dict[str, Any] = {"Name": name, "Value": value.text, "Type": "SecureString"}
+    if key := (secret.kms_key if secret.exists else config.secrets.kms_key):
+        request["KeyId"] = key
+    if secret.exists:
+        request["Overwrite"] = True
+    else:
+        request["Tags"] = _tags(config)
+    try:
+        clients.ssm.put_parameter(**request)
+    except clients.ssm.exceptions.ParameterAlreadyExists as error:
+        raise OpsError(
+            f"`{name}` was made just now, by somebody else or by this very call",
+            hint="opsctl secrets check",
+        ) from error
+
+
+def _secret(clients: "Clients", config: Config, use: Use, secret: Secret, value: Value) -> None:
+    manager = clients.secretsmanager
+    name = without_key(use.reference).removeprefix(SECRETS_MANAGER)
+    text = value.text
+    if use.key:
+        text = json.dumps({**_members(clients, use, name, secret), use.key: value.text})
+    if secret.state == "deleted":
+        manager.restore_secret(SecretId=name)
+    # By the token Secrets Manager knows a repeated call again.
+    token = str(uuid.uuid4())
+    if secret.state != "missing":
+        manager.put_secret_value(SecretId=name, SecretString=text, ClientRequestToken=token)
+        return
+    if name.startswith("arn:"):
+        raise OpsError(
+            f"there is no secret {name}", hint="refer to it by name, and this command makes it"
+        )
+    more: dict[str, Any] = {"KmsKeyId": config.secrets.kms_key} if config.secrets.kms_key else {}
+    manager.create_secret(
+        Name=name, SecretString=text, ClientRequestToken=token, Tags=_tags(config), **more
+    )
+
+
+def _members(clients: "Clients", use: Use, name: str, secret: Secret) -> dict[str, Any]:
+    """What the JSON of the secret holds already."""
+    if secret.state != "there":
+        return {}  # a value marked for deletion is nobody's any more
+    text = clients.secretsmanager.get_secret_value(SecretId=name).get("SecretString", "")
+    try:
+        members = json.loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        raise OpsError(
+            f"`{name}` does not hold a JSON object, so it has no key `{use.key}`",
+            hint="leave `#…` out of the reference, or refer to another secret",
+        )
+    return members
+
+
+def _tags(config: Config) -> list[Any]:
+    return [{"Key": "opsctl:name", "Value": config.name}]
+
+
+def _next(use: Use) -> str:
+    return "opsctl db up" if use.read_by == "CloudFormation" else "opsctl update-tasks --force"
+
+
+def _allow(use: Use) -> str:
+    ssm = use.reference.startswith(SSM)
+    return f"allow it {'ssm:DescribeParameters' if ssm else 'secretsmanager:DescribeSecret'}"

@@ -1,0 +1,53 @@
+"""What IAM says that this caller may do. It is asked, nothing is tried."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opsctl.snapshot.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.client import IAMClient
+
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Actions on the same resources; `context` are condition keys and their values."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ("*",)
+    context: tuple[tuple[str, str], ...] = ()
+
+
+def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> frozenset[str]:
+    """The actions that `principal` (the ARN of a user or role) may not do, on any one resource."""
+    calls = [
+        partial(_refused, iam, principal, attempt, attempt.actions[start : start + _AT_ONCE])
+        for attempt in attempts
+        for start in range(0, len(attempt.actions), _AT_ONCE)
+    ]
+    return frozenset().union(*together(calls))
+
+
+def _refused(
+    iam: "IAMClient", principal: str, attempt: Attempt, actions: Sequence[str]
+) -> frozenset[str]:
+    context: list[Any] = [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for key, value in attempt.context
+    ]
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(actions),
+        ResourceArns=list(attempt.resources),
+        ContextEntries=context,
+    )
+    results: Iterable[Mapping[str, Any]] = (
+        result for page in pages for result in page.get("EvaluationResults", ())
+    )
+    return frozenset(
+        result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"
+    )

@@ -1,0 +1,142 @@
+"""What AWS, or what is between us and AWS, can do to one call, put into botocore's own way."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from botocore import exceptions
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.httpsession import URLLib3Session
+
+Kind: TypeAlias = Literal[
+    "throttle", "500", "delay", "reset", "lost", "truncate", "foreign", "expired", "denied"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# A repetition cannot help against this one.
+LASTING: frozenset[Kind] = frozenset({"denied"})
+_CODES: Mapping[str, tuple[int, str]] = {
+    "throttle": (400, "ThrottlingException"),
+    "500": (500, "InternalFailure"),
+    "expired": (400, "ExpiredTokenException"),
+    "denied": (403, "AccessDeniedException"),
+}
+_CBOR = "application/cbor"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """At the `at`-th call of an operation (`ecs DescribeServices`), once or from then on."""
+
+    call: str
+    at: int
+    kind: Kind
+    ever: bool
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.at} {self.kind}{' for ever' if self.ever else ''}"
+
+
+class Wire:
+    """Between the clients and AWS. `calls` counts what was called; `struck` what the fault hit."""
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.fault = fault
+        self.calls = Counter[str]()
+        self.struck = 0
+        self._lock = threading.Lock()
+        self._http = URLLib3Session(timeout=20)
+
+    def register(self, session: Any) -> None:
+        session.events.register("before-send", self._send)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _send(self, request: AWSPreparedRequest, event_name: str = "", **_: Any) -> Any:
+        service, operation = event_name.split(".")[1:]
+        name = f"{service} {operation}"
+        with self._lock:
+            self.calls[name] += 1
+            number, fault = self.calls[name], self.fault
+            if fault is None or name != fault.call or not _hits(fault, number):
+                return None
+            self.struck += 1
+        return self._strike(fault.kind, request)
+
+    def _strike(self, kind: Kind, request: AWSPreparedRequest) -> Any:
+        if kind == "delay":
+            time.sleep(0.05)
+            return None
+        if kind == "reset":
+            raise exceptions.ConnectionClosedError(endpoint_url=request.url)
+        if kind == "lost":
+            # AWS did it, and nobody heard of it.
+            self._http.send(request)
+            raise exceptions.ConnectionClosedError(endpoint_url=request.url)
+        if kind == "truncate":
+            answer = self._http.send(request)
+            return _answer(request, answer.status_code, dict(answer.headers), answer.content[:-9])
+        if kind == "foreign":
+            page = b"<html><body>Please log in.</body></html>"
+            return _answer(request, 200, {"content-type": "text/html"}, page)
+        status, code = _CODES[kind]
+        return _answer(request, status, *_refusal(request, code))
+
+
+def _hits(fault: Fault, number: int) -> bool:
+    return number >= fault.at if fault.ever else number == fault.at
+
+
+def _answer(
+    request: AWSPreparedRequest, status: int, headers: Mapping[str, str], body: bytes
+) -> AWSResponse:
+    kept: Any = HeadersDict()  # the stubs want another class
+    for name, value in headers.items():
+        if name.lower() != "content-length":
+            kept[name] = value
+    return AWSResponse(request.url, status, kept, _Raw(body))
+
+
+class _Raw:
+    """What urllib3 gives, as far as botocore reads it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> Any:
+        yield self._body
+
+
+def _refusal(request: AWSPreparedRequest, code: str) -> tuple[dict[str, str], bytes]:
+    """In the manner of the request's own protocol."""
+    kind = _text(request.headers.get("Content-Type", ""))
+    text = "injected by a test"
+    if _text(request.headers.get("smithy-protocol", "")) == "rpc-v2-cbor":
+        fields = {"__type": code, "message": text}
+        body = bytes([0xA0 + len(fields)]) + b"".join(
+            _cbor(word) for pair in fields.items() for word in pair
+        )
+        return {"content-type": _CBOR, "smithy-protocol": "rpc-v2-cbor"}, body
+    if "json" in kind:
+        headers = {"content-type": kind}
+        return headers, json.dumps({"__type": code, "message": text}).encode()
+    short = code.removesuffix("Exception")
+    error = f"<Error><Type>Sender</Type><Code>{short}</Code><Message>{text}</Message></Error>"
+    if "Action=" not in _text(request.body or b"")[:4000] or ".ec2." in request.url:
+        return {"content-type": "text/xml"}, error.encode()
+    whole = f"<ErrorResponse>{error}<RequestId>x</RequestId></ErrorResponse>"
+    return {"content-type": "text/xml"}, whole.encode()
+
+
+def _cbor(text: str) -> bytes:
+    data = text.encode()
+    assert len(data) < 256
+    return (bytes([0x60 + len(data)]) if len(data) < 24 else bytes([0x78, len(data)])) + data
+
+
+def _text(value: str | bytes | Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
