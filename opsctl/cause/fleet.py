@@ -178,7 +178,9 @@ def no_instance(history: History) -> Iterator[Cause]:
         "certain",
         (Evidence("ecs ListContainerInstances", "0 registered", now.at),),
         "opsctl ecs up --revert-drift" if zero else "opsctl ecs up",
-        explains=frozenset({"no-room", "no-progress", "target-unhealthy", "tasks-missing"}),
+        explains=frozenset(
+            {"no-room", "no-progress", "target-unhealthy", "tasks-missing", "instance-lost"}
+        ),
     )
 
 

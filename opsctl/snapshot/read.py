@@ -157,7 +157,7 @@ class _Reading:
             "target_groups": (("service",), self._target_groups),
             "start_logs": (("group", "instances"), self._start_logs),
             "machine_images": (("instances",), self._machine_images),
-            "registry_images": (("task_definitions",), self._registry_images),
+            "registry_images": (("task_definitions", "stacks"), self._registry_images),
             "log_groups": (("task_definitions",), self._log_groups),
             "recent_lines": (("tasks", "task_definitions"), self._recent_lines),
         }
@@ -365,10 +365,11 @@ class _Reading:
         return machine_images.read(self.clients.ec2, (one.image for one in joined))
 
     def _registry_images(
-        self, definitions: tuple[TaskDefinition, ...]
+        self, definitions: tuple[TaskDefinition, ...], states: Mapping[Kind, StackState]
     ) -> tuple[RegistryImage, ...]:
         references = (image for one in definitions for image in one.images)
-        return registry_images.read(self.clients.ecr, references)
+        own = states["ecr"].outputs.get("RepositoryUri", "") if "ecr" in states else ""
+        return registry_images.read(self.clients.ecr, references, own=own)
 
     def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
         names = (stream.group for one in definitions for stream in one.logs)

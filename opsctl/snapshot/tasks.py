@@ -1,5 +1,6 @@
 """What ECS says of a service's tasks. It forgets a stopped one after an hour."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 BATCH = 100  # the most that DescribeTasks and DescribeContainerInstances take in one call
 # ECS has no stop code for a task that it stops for its health checks.
+_GONE = re.compile(r"Host EC2|instance (?:was )?terminated", re.IGNORECASE)
 _HEALTH_CHECKS = "Task failed ELB health checks"
 
 
@@ -58,6 +60,12 @@ class Task:
     @property
     def failed_health_checks(self) -> bool:
         return self.reason.startswith(_HEALTH_CHECKS)
+
+    @property
+    def lost(self) -> bool:
+        """It went with its instance."""
+        notice = self.stop_code in ("TerminationNotice", "SpotInterruption")
+        return notice or bool(_GONE.search(self.reason))
 
     @property
     def exited(self) -> bool:
