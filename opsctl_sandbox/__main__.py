@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from opsctl_sandbox import images
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process import environment, lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
@@ -54,6 +55,19 @@ def status(options: argparse.Namespace) -> Iterator[Object]:
 def env(options: argparse.Namespace) -> Iterator[Object]:
     values = environment.variables(lifecycle.running(_home(options)))
     yield {"type": "environment", "values": values, "exports": environment.exports(values)}
+
+
+def image(options: argparse.Namespace) -> Iterator[Object]:
+    """The service of the directory, else the one that was installed with this package."""
+    sandbox = lifecycle.running(_home(options))
+    given = Path(options.service)
+    service = given if given.is_dir() else images.service_sources()
+    caddyfile, secrets = Path(options.caddyfile), Path(options.secrets)
+    packed = images.pack(service, caddyfile.read_text(), secrets=secrets.read_bytes())
+    registry = images.Registry(sandbox.endpoint, sandbox.keys.registry)
+    tag = options.tag or packed.digest[7:19]
+    reference = registry.push(options.repository, packed, tag=tag)
+    yield {"type": "packed_image", "reference": reference, "tag": tag}
 
 
 def rehearsals(options: argparse.Namespace) -> Iterator[Object]:
@@ -100,12 +114,15 @@ def _interrupt_once(number: int, frame: FrameType | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m opsctl_sandbox")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for run in (up, down, status, env):
+    for run in (up, down, status, env, image):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
         command.add_argument("--name", default=_DEFAULTS.name)
         if run is up:
             _add_settings(command)
+        if run is image:
+            for option in ("repository", "service", "caddyfile", "secrets", "tag"):
+                command.add_argument(f"--{option}", required=True)
     commands.add_parser("rehearsals").set_defaults(run=rehearsals)
     command = commands.add_parser("rehearse")
     command.set_defaults(run=rehearse)

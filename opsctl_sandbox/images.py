@@ -12,7 +12,7 @@ import platform
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 _ACCEPT = ", ".join((_MANIFEST, _INDEX, _DOCKER_MANIFEST, _DOCKER_LIST))
+# Loopback is reached without the proxies of the environment.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -88,53 +90,88 @@ def pack(service: Path, caddyfile: str, *, secrets: bytes | None = None) -> Imag
     return Image(layer, config, manifest)
 
 
-def push(endpoint: str, repository: str, image: Image, *, tag: str) -> str:
-    """Push to the registry at `endpoint`; returns `HOST:PORT/REPOSITORY@sha256:…`."""
-    base = f"{endpoint}/v2/{repository}"
-    for blob in (image.layer, image.config):
-        _send(
-            "POST",
-            f"{base}/blobs/uploads/?digest={_digest(blob)}",
-            blob,
-            "application/octet-stream",
-        )
-    _send("PUT", f"{base}/manifests/{tag}", image.manifest, _MANIFEST)
-    return f"{endpoint.removeprefix('http://')}/{repository}@{image.digest}"
+@dataclass(frozen=True)
+class Registry:
+    """The sandbox's registry: `endpoint` is its URL, `authorization` the header of a login."""
+
+    endpoint: str
+    authorization: str
+
+    def push(self, repository: str, image: Image, *, tag: str) -> str:
+        """Push the image; returns `HOST:PORT/REPOSITORY@sha256:…`."""
+        base = f"v2/{repository}"
+        for blob in (image.layer, image.config):
+            self._send(
+                "POST",
+                f"{base}/blobs/uploads/?digest={_digest(blob)}",
+                blob,
+                "application/octet-stream",
+            )
+        self._send("PUT", f"{base}/manifests/{tag}", image.manifest, _MANIFEST)
+        return f"{self.endpoint.removeprefix('http://')}/{repository}@{image.digest}"
+
+    def unpack(self, reference: str, into: Path) -> None:
+        """Write the image's `/app` under `into`; `reference` may name any host, this registry
+        answers.
+
+        Raises SandboxError in ECS's own words when the image is not there.
+        """
+        repository, version = _split(reference)
+        base = f"v2/{repository}"
+        try:
+            for layer in self._layers(base, version):
+                blob = io.BytesIO(self._get(f"{base}/blobs/{layer}"))
+                with tarfile.open(fileobj=blob, mode="r:*") as archive:
+                    _extract(archive, into)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise SandboxError(
+                f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
+                f"failed to resolve ref {reference}: {reference}: not found"
+            ) from error
+
+    def _layers(self, base: str, version: str) -> Iterator[str]:
+        manifest = json.loads(self._get(f"{base}/manifests/{version}"))
+        if "manifests" in manifest:
+            # buildx adds attestations of platform `unknown`.
+            real = [one for one in manifest["manifests"] if one["platform"]["os"] != "unknown"]
+            manifest = json.loads(self._get(f"{base}/manifests/{real[0]['digest']}"))
+        for layer in manifest["layers"]:
+            yield layer["digest"]
+
+    def _get(self, path: str) -> bytes:
+        with _OPENER.open(self._request(path, headers={"Accept": _ACCEPT}), timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def _send(self, method: str, path: str, body: bytes, kind: str) -> None:
+        request = self._request(path, body, headers={"Content-Type": kind}, method=method)
+        try:
+            with _OPENER.open(request, timeout=30):
+                pass
+        except urllib.error.HTTPError as error:
+            with error:
+                answer = error.read().decode(errors="replace")
+            raise SandboxError(
+                f"the registry refused {method} {request.full_url}: {error.code} {answer}"
+            ) from error
+
+    def _request(
+        self,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str],
+        method: str = "GET",
+    ) -> urllib.request.Request:
+        headers = {**headers, "Authorization": self.authorization}
+        return urllib.request.Request(f"{self.endpoint}/{path}", body, headers, method=method)
 
 
 def at(registry: str, reference: str) -> str:
     """The reference in the registry at HOST:PORT, whatever host it names."""
     repository, version = _split(reference)
     return f"{registry}/{repository}{'@' if version.startswith('sha256:') else ':'}{version}"
-
-
-def unpack(endpoint: str, reference: str, into: Path) -> None:
-    """Write the image's `/app` under `into`; `reference` may name any host, this registry answers.
-
-    Raises SandboxError in ECS's own words when the image is not there.
-    """
-    repository, version = _split(reference)
-    base = f"{endpoint}/v2/{repository}"
-    try:
-        for layer in _layers(base, version):
-            with tarfile.open(fileobj=io.BytesIO(_get(f"{base}/blobs/{layer}")), mode="r:*") as tar:
-                _extract(tar, into)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise SandboxError(
-            f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
-            f"failed to resolve ref {reference}: {reference}: not found"
-        ) from error
-
-
-def _layers(base: str, version: str) -> Iterator[str]:
-    manifest = json.loads(_get(f"{base}/manifests/{version}"))
-    if "manifests" in manifest:
-        # buildx adds attestations of platform `unknown`.
-        real = [one for one in manifest["manifests"] if one["platform"]["os"] != "unknown"]
-        manifest = json.loads(_get(f"{base}/manifests/{real[0]['digest']}"))
-    for layer in manifest["layers"]:
-        yield layer["digest"]
 
 
 def _extract(archive: tarfile.TarFile, into: Path) -> None:
@@ -177,21 +214,3 @@ def _json(content: Any) -> bytes:
 
 def _digest(blob: bytes) -> str:
     return f"sha256:{hashlib.sha256(blob).hexdigest()}"
-
-
-def _get(url: str) -> bytes:
-    request = urllib.request.Request(url, headers={"Accept": _ACCEPT})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        content: bytes = answer.read()
-        return content
-
-
-def _send(method: str, url: str, body: bytes, kind: str) -> None:
-    request = urllib.request.Request(url, body, {"Content-Type": kind}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30):
-            pass
-    except urllib.error.HTTPError as error:
-        with error:
-            answer = error.read().decode(errors="replace")
-        raise SandboxError(f"the registry refused {method} {url}: {error.code} {answer}") from error

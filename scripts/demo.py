@@ -66,23 +66,23 @@ class Demo:
             self.opsctl("update-tasks", "--yes")
             return
         say("no Docker engine to use, so the sandbox packs service/ and the Caddyfile itself")
-        self.opsctl("update-tasks", "--yes", "--image", self.pack())
+        self.opsctl("update-tasks", "--yes", "--image", self.ask("sandbox", "image").strip())
 
     def containers(self) -> bool:
         """Whether the sandbox found an engine that runs its tasks."""
         return bool(json.loads(self.ask("sandbox", "status", "--json"))["tasks"] == "docker")
 
-    def pack(self, more: str = "") -> str:
-        """Push a one-layer image of the service and the filled Caddyfile; returns repo@digest."""
+    def pack(self, more: str) -> str:
+        """Push an image whose Caddyfile has `more` at its end; returns repo@digest."""
         config = load.load(self.folder / "opsctl.yaml", environment=None, environ={}).config
         known = caddyfile.variables(config, self.outputs("db"))
         filled = caddyfile.fill((self.folder / "Caddyfile_template").read_text(), known)
         secrets = "refresh_token: ssm:/demo/refresh-token\n"
         packed = images.pack(self.folder / "service", filled + more, secrets=secrets.encode())
-        reference = images.push(
-            self.env["AWS_ENDPOINT_URL"], config.image.repository, packed, tag=packed.digest[7:19]
-        )
-        return reference
+        ecr = boto3.client("ecr", endpoint_url=self.env["AWS_ENDPOINT_URL"], **self.credentials())
+        login = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        registry = images.Registry(self.env["AWS_ENDPOINT_URL"], f"Basic {login}")
+        return registry.push(config.image.repository, packed, tag=packed.digest[7:19])
 
     def put_secret(self, name: str) -> None:
         """What an operator does once, with any tool: the config holds the reference only."""

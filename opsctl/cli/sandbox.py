@@ -1,11 +1,15 @@
 """`opsctl sandbox`: an AWS on this machine."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from opsctl.cli import sandbox_process
 from opsctl.cli.options import group, opened
+from opsctl.cli.run import run
+from opsctl.errors import ConfigError
 
 app = group("Run an AWS on this machine.")
 
@@ -75,6 +79,39 @@ def env(context: typer.Context, name: Name = "default") -> None:
     invocation.console.emit("environment", **item["values"])
     if not invocation.console.json:
         invocation.console.data(item["exports"])
+
+
+@app.command()
+def image(
+    context: typer.Context,
+    name: Name = "default",
+    tag: Annotated[str, typer.Option(help="Its tag; by default a part of its digest.")] = "",
+) -> None:
+    """Pack the service and the filled Caddyfile without an engine, push, print the reference."""
+    from opsctl.releases import make
+
+    invocation = opened(context)
+    [found] = sandbox_process.run(["status", f"--name={name}"], invocation.environ)
+    if invocation.environ.get("AWS_ENDPOINT_URL") != found["endpoint"]:
+        raise ConfigError(
+            f"this shell does not lead to the sandbox `{name}`", hint='eval "$(opsctl sandbox env)"'
+        )
+    config, root = invocation.config, invocation.path.parent
+    files = run(invocation, make.files(config, root))
+    with TemporaryDirectory(prefix="opsctl-image-") as folder:
+        words = ["image", f"--name={name}", f"--repository={config.image.repository}"]
+        words += [f"--tag={tag}", f"--service={root / config.image.context / 'service'}"]
+        for option, path in (
+            ("caddyfile", config.caddyfile.output),
+            ("secrets", config.secrets.file),
+        ):
+            file = Path(folder) / option
+            file.write_bytes(files[path])
+            words.append(f"--{option}={file}")
+        [item] = sandbox_process.run(words, invocation.environ)
+    invocation.console.emit("packed_image", **_members(item))
+    if not invocation.console.json:
+        invocation.console.data(item["reference"])
 
 
 def _members(item: dict[str, Any]) -> dict[str, Any]:

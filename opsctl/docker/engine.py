@@ -141,7 +141,8 @@ def connect() -> Engine:
     client = reach(
         address(os.environ),
         timeout=10,
-        hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF",
+        hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF; "
+        "the sandbox packs one: opsctl sandbox image",
     )
     client.timeout = _SILENCE
     return Engine(client, buildx.find())

@@ -91,7 +91,7 @@ CATALOGUE: Sequence[Metric] = (
     Metric("cache", "AWS/ElastiCache", "CacheHitRate", "Average", _CACHE, "%", "lost entries"),
     Metric("cache", "AWS/ElastiCache", "Evictions", "Sum", _CACHE, "count", "lost entries"),
     Metric(
-        "cache", "AWS/ElastiCache", "StringBasedCmdsLatency", "Average", _CACHE, "µs",
+        "cache", "AWS/ElastiCache", "HashBasedCmdsLatency", "Average", _CACHE, "µs",
         "slow commands",
     ),
     Metric(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from opsctl import caddyfile, docker
 from opsctl.config.model import Config
-from opsctl.errors import DockerError, TemplateError
+from opsctl.errors import DockerError, OpsError, TemplateError
 from opsctl.images import base, check, context, make, registry, revision, transfer
 from opsctl.images.base import Base
 from opsctl.images.context import Context
 from opsctl.images.registry import Held, Repository
 from opsctl.images.revision import Revision
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Procedure, look_at
+from opsctl.snapshot.snapshot import Look, Snapshot
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -128,6 +129,26 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
             warning=True,
         )
     yield Caddyfile(target, text, caddyfile.read(target) if target.is_file() else "")
+
+
+def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
+    """Those of the db stack. Raises OpsError when there is none."""
+    db = now.require("stacks").stack("db")
+    if db is None:
+        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+    return db.outputs
+
+
+def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
+    """What enters an image beside the code, by path, from the stacks as they are now."""
+    now = yield from look_at(Look(frozenset({"stacks"}), ("db",)))
+    filled = ""
+    for item in fill(config, root, outputs(config, now)):
+        if isinstance(item, Caddyfile):
+            filled = item.text
+        else:
+            yield item
+    return _generated(config, filled)
 
 
 def prepare(

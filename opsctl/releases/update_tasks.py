@@ -317,10 +317,8 @@ class Release:
         return replace(image, reference=f"{repository.uri}@{newest.digest}")
 
     def _filled(self, now: Snapshot, *, write: bool) -> Procedure[Caddyfile]:
-        db = now.require("stacks").stack("db")
-        if db is None:
-            raise OpsError(f"there is no stack `{self._config.system}-db`", hint="opsctl db up")
-        filled: Caddyfile = yield from _last(make.fill(self._config, self._root, db.outputs))
+        outputs = make.outputs(self._config, now)
+        filled: Caddyfile = yield from _last(make.fill(self._config, self._root, outputs))
         yield filled
         if write:
             filled.write()

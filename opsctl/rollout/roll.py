@@ -33,7 +33,13 @@ Sleep: TypeAlias = Callable[[float], None]
 # Service and stack in one look: what was changed by hand is seen in no other way.
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 # A rollout may change these and nothing else; anything more is the work of `ecs up`.
-_OURS = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
+# What comes and goes with the condition `Released`: the first release makes all of it.
+_OURS = {
+    "AWS::ECS::TaskDefinition",
+    "AWS::ECS::Service",
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
 _NEVER = datetime.max
 _DECLINED = Outcome("cancelled", "nothing was rolled")

@@ -116,7 +116,8 @@ class StackOperation:
         stacks.add_event(request, request.name, stacks.STACK, status, reason, request.id)
 
     async def _make(self, name: str, kind: str, definition: Document) -> None:
-        request, before = self._request, self._before.get(name)
+        request, drift = self._request, self._request.drift.get(name, "")
+        before = self._before.get(name) if drift != "DELETED" else None
         properties, dynamic = stacks.resolve(
             request, self._conditions, self._progress.resources, definition, before or {}
         )
@@ -129,7 +130,10 @@ class StackOperation:
         else:
             tags = (request.previous or {}).get("Tags")
             old = stacks.tagged(request, kind, name, before["Properties"], tags)
-            if old == tagged:
+            if drift == "MODIFIED":
+                # Every property is sent: what the stack had is not what is there.
+                old = {}
+            elif old == tagged:
                 return
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
         self._progress.working[name] = physical_id

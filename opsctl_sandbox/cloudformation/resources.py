@@ -91,6 +91,11 @@ class Resources:
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
     ) -> Made:
         request = to_api("UpdateService", new)
+        forced = new.get("ForceNewDeployment") or {}
+        # The nonce is what makes one update force a deployment and the next one not.
+        request["forceNewDeployment"] = forced != old.get("ForceNewDeployment") and (
+            str(forced.get("EnableForceNewDeployment")).lower() == "true"
+        )
         _, cluster, name = identifier.rsplit("/", 2)
         service = services.update_service(
             self._simulation, {**request, "cluster": cluster, "service": name}
@@ -107,7 +112,8 @@ class Resources:
     def create_group(self, logical_id: str, properties: Properties, stack: str) -> Made:
         name, attributes = self._plain["create"](logical_id, properties, stack)
         self._simulation.world()
-        self._simulation.engine.create_group(autoscaling.specification(name, stacks.region()))
+        specification = autoscaling.specification(name, stacks.region())
+        self._simulation.engine.create_group(specification).metrics = _metrics(properties)
         return name, attributes
 
     def update_group(
@@ -123,9 +129,18 @@ class Resources:
                 # An unchanged property is not sent: what scaling did since then stays.
                 specification = replace(specification, desired=group.desired)
             self._simulation.engine.update_group(specification)
+        self._simulation.world().groups[name].metrics = _metrics(new)
         return name, attributes
 
     def delete_group(self, identifier: str, properties: Properties) -> None:
         if identifier in self._simulation.world().groups:
             self._simulation.engine.delete_group(identifier)
         self._plain["delete"](identifier, properties)
+
+
+def _metrics(properties: Properties) -> frozenset[str]:
+    """The group metrics that a template asks for: all of them when it names none."""
+    collections = properties.get("MetricsCollection") or ()
+    return frozenset().union(
+        *(one.get("Metrics") or autoscaling.GROUP_METRICS for one in collections)
+    )

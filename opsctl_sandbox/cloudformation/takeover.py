@@ -4,6 +4,7 @@ from opsctl_sandbox.cloudformation.capacity_providers import CapacityProviders
 from opsctl_sandbox.cloudformation.operation import StackOperation
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.resources import Resources
+from opsctl_sandbox.cloudformation.scaling import Scaling
 from opsctl_sandbox.ministack import stacks
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.ministack.stacks import Request
@@ -18,6 +19,6 @@ def install(simulation: Simulation, types: ResourceTypes) -> None:
         await StackOperation(request, pace).run()
 
     stacks.take_over(run, pace)
-    resources = Resources(simulation, types).handlers()
-    for resource_type, handler in (resources | CapacityProviders(simulation).handlers()).items():
-        types.replace(resource_type, handler)
+    for kinds in (Resources(simulation, types), CapacityProviders(simulation), Scaling(simulation)):
+        for resource_type, handler in kinds.handlers().items():
+            types.replace(resource_type, handler)

@@ -1,7 +1,7 @@
 """Capacity providers: managed scaling moves the desired capacity of a provider's Auto Scaling group
 towards the instances that its services need."""
 
-from opsctl_sandbox.cluster import instances, placement
+from opsctl_sandbox.cluster import instance_types, instances, placement
 from opsctl_sandbox.cluster.values import CapacityProvider, Group, Instance, Service
 from opsctl_sandbox.cluster.world import World
 
@@ -34,7 +34,7 @@ def needed(world: World, provider: CapacityProvider, group: Group) -> int:
     for service in world.services.values():
         if service.short and of_service(world, service) is provider:
             definition = world.definitions[service.primary.task_definition]
-            cpu, memory = instances.size(group.spec.instance_type)
+            cpu, memory = instance_types.size(group.spec.instance_type)
             per_instance = min(cpu // max(1, definition.cpu), memory // max(1, definition.memory))
             more += -(-service.short // per_instance) if per_instance else 0
     return len(busy) + max(more, len(coming) if more else 0)
@@ -60,4 +60,4 @@ def _scale(world: World, provider: CapacityProvider, group: Group) -> None:
     for instance in instances.of_group(world, group.spec.name):
         if group.desired > desired and instance.joined and not _busy(world, instance):
             group.desired -= 1
-            instances.terminate(world, instance, "a user request, scaling in its capacity provider")
+            instances.leave(world, instance, "a user request, scaling in its capacity provider")

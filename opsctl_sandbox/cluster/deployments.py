@@ -1,16 +1,25 @@
-"""Deployments of a service: their beginning, the circuit breaker, rollback and completion."""
+"""Deployments of a service: their beginning, what makes them fail, rollback and completion."""
+
+from dataclasses import replace
 
 from opsctl_sandbox.cluster import tasks
 from opsctl_sandbox.cluster.service_events import say
-from opsctl_sandbox.cluster.values import Deployment, Service, Task
+from opsctl_sandbox.cluster.values import Deployment, Service, ServiceSpec, Task
 from opsctl_sandbox.cluster.world import World
 
+GOING_ON = ("IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 BREAKER = "ECS deployment circuit breaker: "
+_ALARMS = "ECS deployment CloudWatch alarms: "
+BY_USER = "Service deployment stopped by the user: "
 
 
-def threshold(desired: int) -> int:
-    """Failures in a row that trip the breaker: half the desired count, from 3 to 200."""
-    return min(200, max(3, -(-desired // 2)))
+def threshold(spec: ServiceSpec) -> int:
+    """Failures that trip the breaker: by default half the desired count, from 3 to 200."""
+    kind, value = spec.threshold
+    if kind == "COUNT":
+        return value
+    share = -(-spec.desired * value // 100)
+    return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, share))
 
 
 def begin(world: World, service: Service, definition: str, *, rolls_back: str = "") -> Deployment:
@@ -18,6 +27,9 @@ def begin(world: World, service: Service, definition: str, *, rolls_back: str = 
     for earlier in service.deployments:
         earlier.status = "ACTIVE"
         earlier.updated = world.now
+    for earlier in service.history if not rolls_back else ():
+        if earlier.verdict in GOING_ON:
+            _judge(world, earlier, "STOPPED", "Superseded by a newer service deployment.")
     identifier = f"ecs-svc/{world.random.randrange(10**18, 10**19)}"
     reason = f"ECS deployment {identifier} in progress."
     if rolls_back:
@@ -32,6 +44,9 @@ def begin(world: World, service: Service, definition: str, *, rolls_back: str = 
         rollout_reason=reason,
         rolls_back=rolls_back,
         digests=_pinned(world, service, definition),
+        sources=tuple(earlier.revision for earlier in service.deployments),
+        revision=rolls_back or identifier,
+        ignored_alarms=frozenset(ringing(world, service.spec)),
     )
     service.deployments.insert(0, deployment)
     service.history.insert(0, deployment)
@@ -62,7 +77,8 @@ def judge(world: World, service: Service) -> None:
     the scheduler itself had no more use for it. A healthy task ends the row of failures."""
     for deployment in service.deployments:
         for task in of(world, service, deployment):
-            if task.was_healthy and task.desired == "RUNNING":
+            healthy = task.was_healthy and task.desired == "RUNNING"
+            if healthy and service.spec.reset_on_healthy:
                 deployment.consecutive_failures = 0
             if task.judged or task.desired == "RUNNING":
                 continue
@@ -84,20 +100,41 @@ def count_failure(world: World, service: Service, deployment: Deployment) -> Non
     say(world, service, "is unable to consistently start tasks successfully.")
 
 
-def break_circuit(world: World, service: Service) -> None:
-    """Fail the PRIMARY at its threshold and, with `rollback`, go back to the last completed one."""
-    primary = service.primary
-    if not service.spec.breaker or primary.rollout != "IN_PROGRESS":
+def ringing(world: World, spec: ServiceSpec) -> list[str]:
+    """The service's deployment alarms that are in ALARM now; names that do not exist are not."""
+    return [name for name in spec.alarms if world.alarms.get(name) == "ALARM"]
+
+
+def detect_failure(world: World, service: Service) -> None:
+    """Fail the PRIMARY at the breaker's threshold, or when one of its alarms begins to ring; with
+    `rollback`, go back to the last completed one."""
+    primary, spec = service.primary, service.spec
+    if primary.verdict == "ROLLBACK_REQUESTED":
+        _give_up(world, service, f"{BY_USER}rolling back.", back=True)
+    if primary.rollout != "IN_PROGRESS":
         return
-    if primary.consecutive_failures < threshold(service.spec.desired):
-        return
-    say(world, service, f"(deployment {primary.id}) deployment failed: tasks failed to start.")
-    _give_up(world, service, f"{BREAKER}tasks failed to start.", back=service.spec.rollback)
+    primary.triggered = tuple(a for a in ringing(world, spec) if a not in primary.ignored_alarms)
+    if spec.breaker and primary.consecutive_failures >= threshold(spec):
+        say(world, service, f"(deployment {primary.id}) deployment failed: tasks failed to start.")
+        _give_up(world, service, f"{BREAKER}tasks failed to start.", back=spec.rollback)
+    elif primary.triggered and not primary.rolls_back:
+        say(world, service, f"(deployment {primary.id}) deployment failed: alarm detected.")
+        _give_up(world, service, f"{_ALARMS}alarm detected.", back=spec.alarm_rollback)
 
 
 def stop(world: World, service: Service) -> None:
-    """End the PRIMARY on its owner's wish and go back to the last completed one."""
-    _give_up(world, service, "Service deployment stopped by the user.", back=True)
+    """Ask for the end of the PRIMARY; the scheduler's next round goes back to the last completed
+    deployment."""
+    service.primary.verdict = "ROLLBACK_REQUESTED"
+    service.primary.updated = world.now
+
+
+def _judge(world: World, deployment: Deployment, verdict: str, reason: str = "") -> None:
+    deployment.verdict = verdict  # type: ignore[assignment]  # one of Verdict's words
+    deployment.verdict_reason = reason or deployment.verdict_reason
+    deployment.updated = world.now
+    if verdict != "ROLLBACK_IN_PROGRESS":
+        deployment.finished = world.now
 
 
 def _give_up(world: World, service: Service, reason: str, *, back: bool) -> None:
@@ -105,18 +142,30 @@ def _give_up(world: World, service: Service, reason: str, *, back: bool) -> None
     primary.rollout = "FAILED"
     primary.rollout_reason = reason
     primary.updated = primary.finished = world.now
+    if primary.rolls_back:
+        _judge(world, failed_before(service) or primary, "ROLLBACK_FAILED", reason)
     good = next((d for d in service.history if d.rollout == "COMPLETED"), None)
     if back and not primary.rolls_back and good:
         say(world, service, f"rolling back to deployment {good.id}.")
+        _judge(world, primary, "ROLLBACK_IN_PROGRESS", reason)
+        primary.back_to, primary.back_since = good.revision, world.now
         _return_to(world, service, good)
         return
+    if not primary.rolls_back:
+        _judge(world, primary, "STOPPED", reason)
     primary.desired = 0
+
+
+def failed_before(service: Service) -> Deployment | None:
+    """The deployment that the rollback under way is for."""
+    return next((d for d in service.history if d.verdict == "ROLLBACK_IN_PROGRESS"), None)
 
 
 def _return_to(world: World, service: Service, good: Deployment) -> None:
     """Make the good deployment PRIMARY again with the tasks it still has, or begin its like."""
+    service.spec = replace(service.spec, task_definition=good.task_definition)
     if good not in service.deployments:
-        begin(world, service, good.task_definition, rolls_back=good.id)
+        begin(world, service, good.task_definition, rolls_back=good.revision)
         return
     service.deployments.remove(good)
     for other in service.deployments:
@@ -130,19 +179,35 @@ def _return_to(world: World, service: Service, good: Deployment) -> None:
 
 
 def settle(world: World, service: Service, steady: bool) -> None:
-    """Retire deployments without tasks; complete the PRIMARY when the service is steady."""
+    """Retire deployments without tasks; complete the PRIMARY when the service is steady, and its
+    alarms have been watched for a while longer."""
     for earlier in service.deployments[1:]:
         if all(t.status == "STOPPED" for t in of(world, service, earlier)):
             earlier.status = "INACTIVE"
             earlier.finished = earlier.finished or world.now
             service.deployments.remove(earlier)
-    if not steady or len(service.deployments) > 1:
-        return
     primary = service.primary
+    if not steady or len(service.deployments) > 1:
+        primary.steady_since = None
+        return
+    if primary.steady_since is None:
+        primary.steady_since = world.now
+    bakes = service.spec.alarms and not primary.rolls_back and primary.rollout == "IN_PROGRESS"
+    if bakes and world.now - primary.steady_since < world.timings.bake:
+        return
     if primary.rollout == "IN_PROGRESS":
-        primary.rollout = "COMPLETED"
-        primary.rolls_back = ""
-        primary.rollout_reason = f"ECS deployment {primary.id} completed."
-        primary.updated = primary.finished = world.now
-        say(world, service, f"(deployment {primary.id}) deployment completed.")
+        _complete(world, service, primary)
     say(world, service, "has reached a steady state.")
+
+
+def _complete(world: World, service: Service, primary: Deployment) -> None:
+    rolled_back = failed_before(service) if primary.rolls_back else None
+    if rolled_back is not None:
+        _judge(world, rolled_back, "ROLLBACK_SUCCESSFUL")
+    if primary.verdict == "IN_PROGRESS":
+        _judge(world, primary, "SUCCESSFUL")
+    primary.rollout = "COMPLETED"
+    primary.rolls_back = ""
+    primary.rollout_reason = f"ECS deployment {primary.id} completed."
+    primary.updated = primary.finished = world.now
+    say(world, service, f"(deployment {primary.id}) deployment completed.")

@@ -15,11 +15,13 @@ from opsctl_sandbox.cluster import (
     instances,
     placement,
     replacement,
+    scaling,
     services,
     targets,
     tasks,
 )
 from opsctl_sandbox.cluster.failures import Failure, Failures
+from opsctl_sandbox.cluster.intents import Intent
 from opsctl_sandbox.cluster.replacement import Policy, Replacement
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import (
@@ -27,9 +29,10 @@ from opsctl_sandbox.cluster.values import (
     Document,
     Group,
     GroupSpec,
+    Hook,
     Instance,
-    Intent,
     LoadBalancer,
+    ScalableTarget,
     Service,
     ServiceSpec,
     Target,
@@ -37,6 +40,8 @@ from opsctl_sandbox.cluster.values import (
     TaskDefinition,
 )
 from opsctl_sandbox.cluster.world import World
+
+_TWO_DAYS = 48 * 3600.0
 
 
 class Engine:
@@ -181,6 +186,11 @@ class Engine:
         deployments.stop(self.world, service)
         return service
 
+    def scale_service(self, target: ScalableTarget) -> None:
+        """Let the metrics of `utilization` move the service's desired count from now on."""
+        self.world.scalable[target.cluster, target.service] = target
+        self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
+
     # -- instances -------------------------------------------------------------------------------
 
     def create_group(self, spec: GroupSpec) -> Group:
@@ -192,6 +202,7 @@ class Engine:
         group = Group(arn, spec, spec.desired, self.world.now)
         self.world.groups[spec.name] = group
         instances.balance(self.world, group)
+        self.world.after(self.world.timings.even_out, instances.even_out, self.world, group)
         return group
 
     def update_group(self, spec: GroupSpec) -> Group:
@@ -207,13 +218,15 @@ class Engine:
         progress."""
         return replacement.begin(self.world, self.world.groups[name], policy)
 
-    def delete_group(self, name: str) -> None:
-        """Terminate its instances and, once they are gone, forget the group."""
+    def delete_group(self, name: str, *, force: bool = False) -> None:
+        """End its instances, and forget the group once they are gone; `force` waits for no hook."""
         group = self.world.groups[name]
+        if force:
+            group.hooks.clear()
         group.deleting, group.desired = True, 0
         doomed = instances.of_group(self.world, name)
         for instance in doomed:
-            instances.terminate(self.world, instance, "a user request, deleting the group")
+            instances.leave(self.world, instance, "a user request, deleting the group")
         if not any(i.group == name and i.state != "terminated" for i in self._instances()):
             self.world.deleted_groups[name] = self.world.groups.pop(name)
 
@@ -221,18 +234,58 @@ class Engine:
         return list(self.world.instances.values())
 
     def create_provider(
-        self, name: str, group: str, *, managed: bool, target: int, document: Document
+        self,
+        name: str,
+        group: str,
+        *,
+        managed: bool,
+        target: int,
+        draining: bool,
+        document: Document,
     ) -> CapacityProvider:
-        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`."""
+        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`; with
+        `draining` the group's instances wait until ECS has moved their tasks."""
         arn = self.world.arn("ecs", f"capacity-provider/{name}")
         provider = CapacityProvider(name, arn, group, managed, target, document=document)
         self.world.providers[name] = provider
+        if draining:
+            self.put_hook(group, Hook(instances.MANAGED_DRAINING, timeout=_TWO_DAYS))
         self.world.after(self.world.timings.manage_capacity, capacity.tick, self.world, provider)
         return provider
 
+    def delete_provider(self, name: str) -> CapacityProvider:
+        """Its group stays, without the hook for managed draining. Raises KeyError."""
+        provider = self.world.providers.pop(name)
+        if not any(p.group == provider.group for p in self.world.providers.values()):
+            self.delete_hook(provider.group, instances.MANAGED_DRAINING)
+        return provider
+
+    def put_hook(self, group: str, hook: Hook) -> None:
+        """Instances that the group ends from now on wait for it."""
+        self.world.groups[group].hooks[hook.name] = hook
+
+    def delete_hook(self, group: str, name: str) -> None:
+        """What waits for it goes on."""
+        known = self.world.groups.get(group)
+        if known:
+            known.hooks.pop(name, None)
+        for instance in self._instances():
+            if instance.group == group:
+                instances.proceed(self.world, instance, name)
+
+    def complete_hook(self, instance: str, name: str) -> None:
+        instances.proceed(self.world, self.world.instances[instance], name)
+
     def terminate_instance(self, instance: str) -> None:
-        """Terminate one instance; its group starts another."""
+        """Terminate one instance at once, as EC2 does; its group starts another."""
         instances.terminate(self.world, self.world.instances[instance], "a user request")
+
+    def end_instance(self, instance: str) -> None:
+        """Let its group end the instance, after its lifecycle hooks, and launch another."""
+        gone = self.world.instances[instance]
+        instances.leave(self.world, gone, "a user request")
+        if group := self.world.groups.get(gone.group):
+            instances.balance(self.world, group)
 
     def drain_instance(self, instance: str, draining: bool = True) -> None:
         """Set a container instance DRAINING (its service tasks are replaced) or ACTIVE."""

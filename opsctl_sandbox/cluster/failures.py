@@ -25,9 +25,11 @@ Kind = Literal[
     "launch-refused",
     "instance-never-joins",
     "agent-disconnected",
+    "start-script-cannot-download",
     "signal-missing",
     "signal-failure",
     # stacks
+    "stopped-counts-as-done",
     "resource-fails",
     "update-rollback-fails",
     "delete-fails",

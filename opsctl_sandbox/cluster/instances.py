@@ -1,46 +1,17 @@
-"""Auto Scaling groups and their instances: launch, boot, join, signal, terminate."""
+"""Auto Scaling groups and their instances: how many, in which zones, launched and ended."""
 
-from opsctl_sandbox.cluster import placement, tasks
-from opsctl_sandbox.cluster.values import Activity, Group, Instance, WriteLog
+from opsctl_sandbox.cluster import instance_types, placement, start, tasks
+from opsctl_sandbox.cluster.values import Activity, Group, Instance
 from opsctl_sandbox.cluster.world import World
 
-# Nominal (vCPU, MiB); the agent registers 1024 units a vCPU and a little less memory than nominal.
-SIZES = {
-    "t2.micro": (1, 1024),
-    "t2.small": (1, 2048),
-    "t2.medium": (2, 4096),
-    "t3.micro": (2, 1024),
-    "t3.small": (2, 2048),
-    "t3.medium": (2, 4096),
-    "t3.large": (2, 8192),
-    "t3.xlarge": (4, 16384),
-    "m5.large": (2, 8192),
-    "m5.xlarge": (4, 16384),
-    "c5.large": (2, 4096),
-    "c5.xlarge": (4, 8192),
-    "r5.large": (2, 16384),
-}
-_REGISTERED = 0.94
 _NO_CAPACITY = (
     "We currently do not have sufficient {kind} capacity in the Availability Zone you requested "
     "({zone}). Our system will be working on provisioning additional capacity. "
     "Launching EC2 instance failed."
 )
-# What ecs-init writes to its own log while it starts the agent.
-_ECS_INIT = (
-    'level=info msg="pre-start"',
-    'level=info msg="start"',
-    'level=info msg="Starting Amazon Elastic Container Service Agent"',
-)
-
-
-def size(instance_type: str) -> tuple[int, int]:
-    """Registered CPU units and MiB. Graviton and newer generations are as large as their
-    older namesakes; an unknown size counts as a large."""
-    family, _, suffix = instance_type.partition(".")
-    known = SIZES.get(instance_type) or SIZES.get(f"{family[0]}5.{suffix}")
-    vcpu, memory = known or SIZES.get(f"t3.{suffix}") or SIZES["t3.large"]
-    return vcpu * 1024, int(memory * _REGISTERED)
+_TO_BALANCE = "an instance was launched to aid in balancing the group's zones."
+# The hook that ECS adds to the group of a capacity provider with managed draining.
+MANAGED_DRAINING = "ecs-managed-draining-termination-hook"
 
 
 def of_group(world: World, group: str) -> list[Instance]:
@@ -48,7 +19,7 @@ def of_group(world: World, group: str) -> list[Instance]:
     return [
         i
         for i in world.instances.values()
-        if i.group == group and i.state in ("pending", "running")
+        if i.group == group and i.state in ("pending", "running") and not i.leaving
     ]
 
 
@@ -57,17 +28,30 @@ def balance(world: World, group: Group) -> None:
     present = of_group(world, group.spec.name)
     for _ in range(group.desired - len(present)):
         _launch(world, group)
-    for instance in _surplus(present, len(present) - group.desired):
-        terminate(world, instance, "a difference between desired and actual capacity")
+    if group.balancing:
+        return
+    for instance in _surplus(group, present, len(present) - group.desired):
+        leave(world, instance, "a difference between desired and actual capacity")
 
 
-def _surplus(present: list[Instance], number: int) -> list[Instance]:
-    """The oldest instances of the fullest zones go first."""
+def _surplus(group: Group, present: list[Instance], number: int) -> list[Instance]:
+    """The default termination policy: of the fullest zone, there what an earlier template
+    launched, and there the oldest."""
     chosen: list[Instance] = []
     for _ in range(number):
         rest = [i for i in present if i not in chosen]
         zones = [i.zone for i in rest]
-        chosen.append(min(rest, key=lambda i: (-zones.count(i.zone), i.launched, i.id)))
+        chosen.append(
+            min(
+                rest,
+                key=lambda i: (
+                    -zones.count(i.zone),
+                    i.launch == group.spec.launch,
+                    i.launched,
+                    i.id,
+                ),
+            )
+        )
     return chosen
 
 
@@ -81,12 +65,12 @@ def _finish(world: World, activity: Activity) -> None:
     activity.status, activity.progress, activity.end = "Successful", 100, world.now
 
 
-def _launch(world: World, group: Group) -> None:
+def _launch(world: World, group: Group, because: str = "") -> None:
     spec = group.spec
     here = [i.zone for i in of_group(world, spec.name)]
     index = min(range(len(spec.zones)), key=lambda n: (here.count(spec.zones[n]), n))
     zone = spec.zones[index]
-    cause = (
+    cause = because or (
         "an instance was started in response to a difference between desired and actual "
         f"capacity, increasing the capacity from {len(here)} to {len(here) + 1}."
     )
@@ -97,7 +81,7 @@ def _launch(world: World, group: Group) -> None:
         activity.message = failure.reason or _NO_CAPACITY.format(kind=spec.instance_type, zone=zone)
         world.after(world.timings.retry_launch, _retry, world, group)
         return
-    cpu, memory = size(spec.instance_type)
+    cpu, memory = instance_types.size(spec.instance_type)
     identifier = f"i-{world.identifier(17)}"
     instance = Instance(
         identifier,
@@ -112,14 +96,13 @@ def _launch(world: World, group: Group) -> None:
         cpu,
         memory,
         spec.launch,
+        spec.image,
+        spec.script,
     )
     world.instances[identifier] = instance
     activity = _record(world, group, f"Launching a new EC2 instance: {identifier}", cause)
     activity.status, activity.progress = "PreInService", 30
-    instance.console.append("[    0.000000] Linux version 6.1 (Amazon Linux 2023)")
     world.after(world.about(world.timings.launch_instance), _boot, world, instance, activity)
-    world.after(world.about(world.timings.join_cluster), _join, world, instance)
-    world.after(world.about(world.timings.signal), _signal, world, instance)
 
 
 def _retry(world: World, group: Group) -> None:
@@ -129,79 +112,106 @@ def _retry(world: World, group: Group) -> None:
 
 def _boot(world: World, instance: Instance, activity: Activity) -> None:
     if instance.state == "pending":
-        instance.state = "running"
-        instance.console.append("cloud-init: running modules for config")
-        world.emit(WriteLog("ecs", instance.id, _ECS_INIT))
+        start.boot(world, instance)
         _finish(world, activity)
     elif activity.end is None:
         activity.status, activity.end = "Cancelled", world.now
 
 
-def _log(world: World, instance: Instance, line: str) -> None:
-    world.emit(WriteLog("agent", instance.id, (line,)))
-
-
-def _join(world: World, instance: Instance) -> None:
-    if instance.state != "running":
+def leave(world: World, instance: Instance, why: str) -> None:
+    """The group gives the instance up: once its lifecycle hooks agree, it is terminated."""
+    if instance.leaving or instance.state in ("shutting-down", "terminated"):
         return
-    subject = f"{instance.group} {instance.id}"
-    failure = world.failures.take(("instance-never-joins",), subject, world.now)
-    if failure:
-        line = failure.reason or (
-            'level=error msg="Unable to register as a container instance with ECS: '
-            'RequestCanceled: request context canceled"'
-        )
-        instance.console.extend(failure.log_lines or (line,))
-        _log(world, instance, line)
+    group = world.groups.get(instance.group)
+    instance.leaving = True
+    if group is None or not group.hooks or instance.state != "running":
+        terminate(world, instance, why)
         return
-    instance.joined = instance.agent_connected = True
-    instance.joined_at = world.now
-    line = (
-        f'level=info msg="Registered container instance with cluster! cluster={instance.cluster}"'
-    )
-    instance.console.append("ecs-init: the Amazon ECS agent was started")
-    _log(world, instance, line)
-    lost = world.failures.take(("agent-disconnected",), subject, world.now)
-    if lost:
-        world.after(lost.after, connect_agent, world, instance, False)
+    activity = _going(world, group, instance, why)
+    activity.status, activity.progress = "MidTerminatingLifecycleAction", 60
+    for hook in group.hooks.values():
+        instance.waits_for[hook.name] = world.now + hook.timeout
+        world.after(hook.timeout, _time_out, world, instance, hook.name)
+    world.after(world.timings.schedule, _move_tasks, world, instance)
 
 
-def connect_agent(world: World, instance: Instance, connected: bool) -> None:
-    """Cut or mend the agent's connection; running tasks go on either way."""
-    if instance.joined and instance.state == "running":
-        instance.agent_connected = connected
-        word = "Connected to" if connected else "Disconnected from"
-        _log(world, instance, f'level=info msg="{word} ACS endpoint"')
+def _time_out(world: World, instance: Instance, hook: str) -> None:
+    """A heartbeat may have moved the end."""
+    end = instance.waits_for.get(hook)
+    if end is not None and end <= world.now:
+        proceed(world, instance, hook)
+    elif end is not None:
+        world.after(end - world.now, _time_out, world, instance, hook)
 
 
-def _signal(world: World, instance: Instance) -> None:
-    if instance.state != "running":
+def proceed(world: World, instance: Instance, hook: str) -> None:
+    """One lifecycle action is complete; without any other the instance is terminated."""
+    if instance.waits_for.pop(hook, None) is not None and not instance.waits_for:
+        terminate(world, instance, "")
+
+
+def _move_tasks(world: World, instance: Instance) -> None:
+    """Managed draining: ECS sets the instance DRAINING and lets it go when its tasks have moved."""
+    if MANAGED_DRAINING not in instance.waits_for:
         return
-    subject = f"{instance.group} {instance.id}"
-    if world.failures.take(("signal-missing",), subject, world.now):
-        instance.console.append("cloud-init: Failed to run module scripts-user")
-        return
-    failure = world.failures.take(("signal-failure",), subject, world.now)
-    instance.signalled = failure is None
-    instance.console.extend(failure.log_lines if failure else ("cfn-signal: signalled success",))
+    instance.draining = True
+    if instance.joined and placement.occupants(world, instance.id):
+        world.after(world.timings.schedule, _move_tasks, world, instance)
+    else:
+        proceed(world, instance, MANAGED_DRAINING)
+
+
+def _going(world: World, group: Group, instance: Instance, why: str) -> Activity:
+    cause = f"an instance was taken out of service in response to {why}."
+    activity = _record(world, group, f"Terminating EC2 instance: {instance.id}", cause)
+    activity.progress = 50
+    return activity
 
 
 def terminate(world: World, instance: Instance, why: str) -> None:
-    """Terminate the instance; what ran on it is lost with it."""
+    """Terminate the instance at once; what ran on it is lost with it."""
     if instance.state in ("shutting-down", "terminated"):
         return
-    instance.state = "shutting-down"
-    instance.agent_connected = False
+    instance.state, instance.ended = "shutting-down", world.now
+    instance.leaving, instance.agent_connected = True, False
+    instance.waits_for.clear()
     group = world.groups.get(instance.group)
-    cause = f"an instance was taken out of service in response to {why}."
     activity = None
     if group:
-        activity = _record(world, group, f"Terminating EC2 instance: {instance.id}", cause)
-        activity.progress = 50
+        description = f"Terminating EC2 instance: {instance.id}"
+        under_way = [a for a in group.activities if a.description == description and a.end is None]
+        activity = under_way[0] if under_way else _going(world, group, instance, why)
+        activity.status = "InProgress"
     for task in placement.occupants(world, instance.id):
         tasks.lose(world, task, f"Host EC2 (instance {instance.id}) terminated.")
     wait = world.about(world.timings.terminate_instance)
     world.after(wait, _terminated, world, instance, activity)
+
+
+def even_out(world: World, group: Group) -> None:
+    """One minute's look at the zones: where one has two instances more than another, a new one is
+    launched first, and then one of the fuller zone goes."""
+    if world.groups.get(group.spec.name) is not group:
+        return
+    if not group.deleting and not group.replacing:
+        _even_out(world, group)
+    world.after(world.timings.even_out, even_out, world, group)
+
+
+def _even_out(world: World, group: Group) -> None:
+    present = of_group(world, group.spec.name)
+    if group.balancing:
+        extra = world.instances.get(group.balancing)
+        if extra is None or extra.state == "running" or extra.leaving:
+            group.balancing = ""
+            balance(world, group)
+        return
+    counts = [sum(i.zone == zone for i in present) for zone in group.spec.zones]
+    settled = len(present) == group.desired and all(i.state == "running" for i in present)
+    if settled and counts and max(counts) - min(counts) > 1:
+        before = set(world.instances)
+        _launch(world, group, _TO_BALANCE)
+        group.balancing = next(iter(set(world.instances) - before), "")
 
 
 def _terminated(world: World, instance: Instance, activity: Activity | None) -> None:

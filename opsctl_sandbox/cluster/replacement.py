@@ -133,7 +133,9 @@ def _replace_some(world: World, update: Replacement, old: list[Instance], servin
         f"Terminating instance(s) [{names}]; replacing with {number} new instance(s)."
     )
     for instance in doomed:
-        instances.terminate(world, instance, "a user request, rolling update")
+        instances.leave(world, instance, "a user request, rolling update")
+    # Whatever lifecycle hooks still wait for: CloudFormation does not.
+    instances.balance(world, world.groups[update.group])
     progress = 100 * (update.total - len(old) + number) // update.total
     update.messages.append(f"Successfully terminated instance(s) [{names}] (Progress {progress}%).")
     update.since = world.now

@@ -37,7 +37,7 @@ def tick(world: World, service: Service) -> None:
     if service.status == "DRAINING":
         _drain_away(world, service)
     else:
-        deployments.break_circuit(world, service)
+        deployments.detect_failure(world, service)
         _stop_unhealthy(world, service)
         short = _start(world, service)
         _stop_surplus(world, service, short)

@@ -4,7 +4,7 @@ instances and signals, the time a resource takes. Reasons are CloudFormation's o
 import re
 from dataclasses import dataclass
 
-from opsctl_sandbox.cluster import instances, services
+from opsctl_sandbox.cluster import deployments, instances, services
 from opsctl_sandbox.cluster.replacement import Policy
 from opsctl_sandbox.cluster.values import Deployment, Group, Service
 from opsctl_sandbox.cluster.world import World
@@ -73,11 +73,19 @@ def _handler(message: str, code: str, token: str) -> str:
 
 
 def service_done(world: World, service: Service, begun: Deployment, since: float) -> Done | None:
-    """None while the service is on its way to a steady state with this deployment."""
+    """None while the service is on its way to a steady state with this deployment.
+
+    A deployment that failed is known only after its rollback: ECS tells CloudFormation then.
+    """
+    if begun.verdict in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
+        return None
+    current = service.primary
     if begun.rollout == "FAILED":
+        stopped = begun.verdict_reason.startswith(deployments.BY_USER)
+        if stopped and world.failures.take(("stopped-counts-as-done",), service.arn, world.now):
+            return Done()
         message = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
         return Done(_handler(message, "GeneralServiceException", world.uuid()))
-    current = service.primary
     if current.rollout == "COMPLETED" and services.steady(world, service):
         return Done()
     if world.now - since > world.timings.service_wait:

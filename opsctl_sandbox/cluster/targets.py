@@ -1,11 +1,9 @@
 """Targets of a network load balancer: registration, health by thresholds, draining."""
 
+from opsctl_sandbox.cluster.intents import DeregisterTarget, RegisterTarget, TargetHealthy
 from opsctl_sandbox.cluster.values import (
-    DeregisterTarget,
     LoadBalancer,
-    RegisterTarget,
     Target,
-    TargetHealthy,
     Task,
 )
 from opsctl_sandbox.cluster.world import World

@@ -7,16 +7,14 @@ import re
 
 from opsctl_sandbox.cluster import placement, targets
 from opsctl_sandbox.cluster.failures import Failure
+from opsctl_sandbox.cluster.intents import StartTask, StopTask, WriteLog
 from opsctl_sandbox.cluster.values import (
     Container,
     Deployment,
     Instance,
     Service,
-    StartTask,
-    StopTask,
     Task,
     TaskDefinition,
-    WriteLog,
 )
 from opsctl_sandbox.cluster.world import World
 

@@ -21,18 +21,26 @@ class Timings:
     # the service scheduler
     schedule: float = 5.0
     prove: float = 30.0
+    bake: float = 120.0
     event_silence: float = 6 * 3600.0
     backoff_start: float = 10.0
     backoff_limit: float = 900.0
     # instances
     launch_instance: float = 20.0
-    join_cluster: float = 60.0
-    signal: float = 75.0
+    start_script: float = 40.0
+    join_cluster: float = 15.0
+    signal: float = 5.0
+    acs_session: float = 1800.0
+    acs_gap: float = 4.0
     terminate_instance: float = 40.0
     retry_launch: float = 60.0
+    even_out: float = 60.0
+    console_post: float = 240.0
     # capacity providers
     manage_capacity: float = 60.0
     scale_in: float = 900.0
+    # Application Auto Scaling
+    scaling_cooldown: float = 300.0
     jitter: float = 0.2
     # the network load balancer
     register_target: float = 150.0

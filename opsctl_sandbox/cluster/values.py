@@ -1,5 +1,7 @@
-"""The nouns of the simulation: specifications that go in, living things inside, intents that
-come out. Times are simulated seconds since the engine's start; nothing here knows wall time."""
+"""The nouns of the simulation: specifications that go in, living things inside.
+
+Times are simulated seconds since the engine's start; nothing here knows wall time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,15 @@ TaskStatus = Literal[
 ]
 TargetState = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
+Verdict = Literal[
+    "IN_PROGRESS",
+    "SUCCESSFUL",
+    "STOPPED",
+    "ROLLBACK_REQUESTED",
+    "ROLLBACK_IN_PROGRESS",
+    "ROLLBACK_SUCCESSFUL",
+    "ROLLBACK_FAILED",
+]
 
 Document = Mapping[str, Any]
 """A request or resource as the AWS API words it (camelCase keys)."""
@@ -80,13 +91,34 @@ class ServiceSpec:
     spread: tuple[str, ...] = ("attribute:ecs.availability-zone", "instanceId")
     breaker: bool = False
     rollback: bool = False
+    threshold: tuple[str, int] = ("BOUNDED_PERCENT", 50)
+    """How many failures trip the breaker: a type of ThresholdConfiguration and its value."""
+    reset_on_healthy: bool = True
+    """Whether a healthy task ends a row of failures."""
+    alarms: tuple[str, ...] = ()
+    alarm_rollback: bool = False
     grace: float = 0.0
     document: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class StartScript:
+    """What an instance's user data makes it do.
+
+    `signal` is when it signals success to CloudFormation: at the end of the script itself, which
+    is before the agent starts; when the agent has joined; or never. It waits for the agent for
+    `patience` seconds. When it fails, it writes `last_words` to the console.
+    """
+
+    attributes: tuple[tuple[str, str], ...] = ()
+    signal: Literal["script", "joined", "never"] = "script"
+    patience: float = 600.0
+    last_words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSpec:
-    """An Auto Scaling group whose instances join `cluster`; `signals` counts expected signals."""
+    """An Auto Scaling group whose instances join `cluster`."""
 
     name: str
     cluster: str
@@ -98,12 +130,27 @@ class GroupSpec:
     instance_type: str = "t3.small"
     launch: str = ""
     """What new instances are launched from: a launch template's version or a configuration."""
+    image: str = ""
+    script: StartScript = StartScript()
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A lifecycle hook of a group: an instance that it ends waits for it, at most `timeout`
+    seconds."""
+
+    name: str
+    timeout: float = 3600.0
     document: Document = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Instance:
-    """A simulated EC2 instance and, once joined, its container instance."""
+    """A simulated EC2 instance and, once joined, its container instance.
+
+    `waits_for` are the lifecycle hooks that keep it from being terminated, each with the second
+    at which it gives up.
+    """
 
     id: str
     arn: str
@@ -117,13 +164,20 @@ class Instance:
     cpu: int
     memory: int
     launch: str = ""
+    image: str = ""
+    script: StartScript = StartScript()
     state: Literal["pending", "running", "shutting-down", "terminated"] = "pending"
     joined: bool = False
     agent_connected: bool = False
     draining: bool = False
     signalled: bool | None = None
     joined_at: float | None = None
-    console: list[str] = field(default_factory=list)
+    console: list[tuple[float, str]] = field(default_factory=list)
+    booted: float | None = None
+    ended: float | None = None
+    waits_for: dict[str, float] = field(default_factory=dict)
+    leaving: bool = False
+    """Whether its group has given it up."""
 
 
 @dataclass(slots=True)
@@ -206,6 +260,24 @@ class Deployment:
     rolls_back: str = ""
     digests: dict[str, str] = field(default_factory=dict)
     """Image to digest, pinned when the deployment began (versionConsistency)."""
+    verdict: Verdict = "IN_PROGRESS"
+    """The status of the service deployment; a rollback belongs to the one that failed."""
+    verdict_reason: str = ""
+    sources: tuple[str, ...] = ()
+    """The deployments that ran when it began."""
+    revision: str = ""
+    """Of a rollback it is the revision that it returns to."""
+    back_to: str = ""
+    back_since: float | None = None
+    ignored_alarms: frozenset[str] = frozenset()
+    """Those that rang already when it began: they say nothing about it."""
+    triggered: tuple[str, ...] = ()
+    steady_since: float | None = None
+
+    @property
+    def only_rolls_back(self) -> bool:
+        """Whether it is no service deployment of its own."""
+        return self.revision != self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +334,13 @@ class Group:
     desired: int
     created: float
     activities: list[Activity] = field(default_factory=list)
+    hooks: dict[str, Hook] = field(default_factory=dict)
     deleting: bool = False
     replacing: bool = False
+    metrics: frozenset[str] = frozenset()
+    """The group metrics that were asked for; AWS sends none by itself."""
+    balancing: str = ""
+    """The instance that was launched to even out the zones, until an old one makes room."""
 
 
 @dataclass(slots=True)
@@ -275,71 +352,31 @@ class CapacityProvider:
     group: str
     managed: bool
     target: int
+    draining: bool = True
+    """Whether ECS moves the tasks of an instance that the group ends."""
     idle_since: float | None = None
     document: Document = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class StartTask:
-    """Start the task's containers; answer with `Engine.task_started` or `task_exited`."""
+@dataclass(slots=True)
+class TrackingPolicy:
+    """Keep a metric of a service near `target`, in percent; minutes above and below it so far."""
 
-    task: str
-    instance: str
-    definition: TaskDefinition
-    host_ports: tuple[tuple[str, int, int], ...]
-    """(container name, container port, host port); the host port may be changed by the answer."""
-    images: tuple[tuple[str, str], ...] = ()
-    """(container name, the image to pull, by digest where the deployment pinned one)."""
+    metric: str
+    target: float
+    value: float | None = None
+    above: int = 0
+    below: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StopTask:
-    """Send TERM, after `timeout` KILL; answer with `Engine.task_exited`."""
+@dataclass(slots=True)
+class ScalableTarget:
+    """A service whose desired count Application Auto Scaling moves, by its policies' names."""
 
-    task: str
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterTarget:
-    """Check the target and report with `Engine.target_health`."""
-
-    target_group: str
-    instance: str
-    port: int
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeregisterTarget:
-    """Drain the target for `delay` seconds, then forget it."""
-
-    target_group: str
-    instance: str
-    port: int
-    task: str
-    delay: float
-
-
-@dataclass(frozen=True, slots=True)
-class TargetHealthy:
-    """The target's state became healthy (True: route to it) or unhealthy."""
-
-    target_group: str
-    instance: str
-    port: int
-    task: str
-    healthy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WriteLog:
-    """Lines that a simulated process or agent wrote; `source` names the log group's role."""
-
-    source: Literal["task", "agent", "ecs"]
-    subject: str
-    """The task's ARN, or the instance's id."""
-    lines: tuple[str, ...]
-
-
-Intent = StartTask | StopTask | RegisterTarget | DeregisterTarget | TargetHealthy | WriteLog
+    cluster: str
+    service: str
+    minimum: int
+    maximum: int
+    policies: dict[str, TrackingPolicy] = field(default_factory=dict)
+    out_again: float = 0.0
+    in_again: float = 0.0

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opsctl_sandbox.cluster.failures import Failures
+from opsctl_sandbox.cluster.intents import Intent
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import (
     CapacityProvider,
     Document,
     Group,
     Instance,
-    Intent,
+    ScalableTarget,
     Service,
     Target,
     Task,
@@ -51,6 +52,12 @@ class World:
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")
     """What an image reference means in the registry now: its digest, empty when nobody knows,
     None when there is no such image."""
+    scalable: dict[Key, ScalableTarget] = field(default_factory=dict)
+    """By (cluster name, service name)."""
+    utilization: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """Percent, by (cluster name, service name, metric): what the tasks use now."""
+    alarms: dict[str, str] = field(default_factory=dict)
+    """The state of every CloudWatch alarm, by name."""
     outbox: list[Intent] = field(default_factory=list)
     _agenda: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = field(
         default_factory=list

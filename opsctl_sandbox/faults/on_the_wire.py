@@ -19,7 +19,7 @@ from opsctl_sandbox.wire.http import Answer
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["throttle", "error", "delay", "reset", "truncate", "expired", "denied"]
+Kind = Literal["throttle", "error", "delay", "reset", "truncate", "expired", "denied", "clock"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ def _amount(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
+def _seconds(value: Any) -> bool:
+    """A clock may be behind; a delay below nothing is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -75,7 +80,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "times": ("a whole number or null", lambda v: v is None or (_whole(v) and v >= 0)),
     "skip": ("a whole number", lambda v: _whole(v) and v >= 0),
     "probability": ("a number from 0 to 1", lambda v: _amount(v) and v <= 1),
-    "seconds": ("a number of seconds", _amount),
+    "seconds": ("a number of seconds", _seconds),
     "code": ("a text", _text),
     "message": ("a text", _text),
     "status": ("an HTTP status of 400 or more", lambda v: _whole(v) and 400 <= v <= 599),
@@ -139,6 +144,8 @@ class Faults:
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
                 continue
+            if fault.kind == "clock":
+                continue
             if fault.kind == "reset" or fault.kind == "truncate":
                 raise Dropped(halfway=fault.kind == "truncate")
             raise refusals.refusal(
@@ -148,6 +155,12 @@ class Faults:
                 message=fault.message,
                 status=fault.status,
             )
+
+    def skew(self, name: str) -> float:
+        """By how many seconds AWS's clock is ahead of this machine's, for `service:Operation`."""
+        self._refresh()
+        clocks = [r.fault for r in self._rules if r.fault.kind == "clock"]
+        return sum(fault.seconds for fault in clocks if fault.matches(name))
 
     def _strikes(self, rule: _Rule) -> bool:
         fault = rule.fault

@@ -42,9 +42,10 @@ class ContainerEngine:
         with self._worded("the Docker engine"):
             return cast("Mapping[str, Any]", self._client.info())
 
-    def pull(self, reference: str) -> None:
+    def pull(self, reference: str, password: str) -> None:
+        login = {"username": "AWS", "password": password}
         with self._worded("CannotPullContainerError"):
-            for item in self._client.pull(reference, stream=True, decode=True):
+            for item in self._client.pull(reference, stream=True, decode=True, auth_config=login):
                 if "error" in item:
                     raise SandboxError(
                         f"CannotPullContainerError: Error response from daemon: {item['error']}"

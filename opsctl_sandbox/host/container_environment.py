@@ -4,24 +4,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from opsctl_sandbox.cluster.values import StartTask, Task
+from opsctl_sandbox.cluster.intents import StartTask
+from opsctl_sandbox.cluster.values import Task
 from opsctl_sandbox.wire.calls import Refused
 from opsctl_sandbox.wire.local_client import LocalClient
 
 
 async def environment(
-    intent: StartTask, inside: LocalClient, variables: Mapping[str, str]
+    intent: StartTask, inside: LocalClient, variables: Mapping[str, str], *, metadata: str
 ) -> dict[str, str]:
-    """`variables` point at the sandbox, as the task's role would point at AWS."""
+    """`variables` point at the sandbox, as the task's role would point at AWS; below `metadata`
+    each task finds its own document."""
     container = intent.definition.containers[0]
     env = dict(variables)
     env |= {one["name"]: str(one["value"]) for one in container.get("environment") or ()}
     for secret in container.get("secrets") or ():
         env[secret["name"]] = await _secret(inside, str(secret["valueFrom"]))
     task = intent.task.rsplit("/", 1)[-1]
-    env["ECS_CONTAINER_METADATA_URI_V4"] = (
-        f"{variables['AWS_ENDPOINT_URL']}/_sandbox/metadata/{task}"
-    )
+    env["ECS_CONTAINER_METADATA_URI_V4"] = f"{metadata}/{task}"
     return env
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl_sandbox import images
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import container_options
 from opsctl_sandbox.host.runner import Usage
@@ -33,7 +33,8 @@ def label(home: Path) -> tuple[str, str]:
 
 
 class Containers:
-    """Launches containers; `registry` is HOST:PORT of this sandbox, where images are pulled from.
+    """Launches containers; `registry` is HOST:PORT of this sandbox, where images are pulled from
+    with the `password` of a login.
 
     `prefix` begins the containers' names; it must be another one for each life of each sandbox.
     """
@@ -45,12 +46,14 @@ class Containers:
         home: Path,
         prefix: str,
         registry: str,
+        password: str,
         environment: Callable[[StartTask], Awaitable[Mapping[str, str]]],
     ) -> None:
         self._engine = engine
         self._label = label(home)
         self._prefix = prefix
         self._registry = registry
+        self._password = password
         self._environment = environment
         self._pulled: set[str] = set()
         self._launched: set[Container] = set()
@@ -59,7 +62,7 @@ class Containers:
         definition = intent.definition.containers[0]
         image = dict(intent.images).get(definition["name"], str(definition["image"]))
         reference = images.at(self._registry, image)
-        await asyncio.to_thread(self._engine.pull, reference)
+        await asyncio.to_thread(self._engine.pull, reference, self._password)
         self._pulled.add(reference)
         listen = ",".join(f"{inside}=127.0.0.1:{port}" for inside, port in ports.items())
         variables = await self._environment(intent)

@@ -5,7 +5,8 @@ start and stop tasks, check and route to targets, write down what was said.
 import asyncio
 import logging
 
-from opsctl_sandbox.cluster.values import (
+from opsctl_sandbox.cluster import user_data
+from opsctl_sandbox.cluster.intents import (
     DeregisterTarget,
     Intent,
     RegisterTarget,
@@ -14,6 +15,7 @@ from opsctl_sandbox.cluster.values import (
     TargetHealthy,
     WriteLog,
 )
+from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.host import journal, prober
 from opsctl_sandbox.host.balancer import Address, Balancer, Key, Routes
 from opsctl_sandbox.host.journal import Journal, Place
@@ -22,6 +24,7 @@ from opsctl_sandbox.host.prober import Check
 from opsctl_sandbox.host.runner import Launcher, Outcome, Runner
 from opsctl_sandbox.host.stand_in import StandIn
 from opsctl_sandbox.ministack import load_balancers, records
+from opsctl_sandbox.ministack.repairs import alarms
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.local_client import LocalClient
 
@@ -76,6 +79,7 @@ class Host:
                 for intent in self._engine.intents():
                     self._act(intent)
                 ticks += 1
+                self._engine.world.alarms = alarms.states()
                 if ticks % _FLUSH_EVERY == 0:
                     await self._journal.flush()
                 if ticks % _SAMPLE_EVERY == 0 and (sampling is None or sampling.done()):
@@ -173,9 +177,14 @@ class Host:
         place = self._place(intent.subject) if intent.source == "task" else None
         instance = self._engine.world.instances.get(intent.subject)
         if instance is not None:
-            place = records.instance_log(instance, intent.source)
+            place = self._collected(instance, intent.source)
         for line in intent.lines:
             self._journal.write(place, line)
+
+    def _collected(self, instance: Instance, source: str) -> Place | None:
+        """Where the CloudWatch agent of the instance sends what this source writes."""
+        text = records.launch(records.group(instance.group) or {}).user_data
+        return user_data.place(text, source, instance.id)
 
     def _place(self, arn: str) -> Place | None:
         task = self._engine.world.tasks.get(arn)

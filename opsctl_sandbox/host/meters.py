@@ -125,13 +125,22 @@ class Meters:
             uses = [used[one.arn] for one in tasks if one.arn in used]
             yield _percent("CPUUtilization", name, sum(one[0] for one in uses), cpu)
             yield _percent("MemoryUtilization", name, sum(one[1] for one in uses), memory)
+            shares: dict[tuple[str, str, str], list[float]] = {}
             for task in tasks:
                 if task.arn in used and task.service:
                     both = (*name, ("ServiceName", task.service))
                     units, megabytes = used[task.arn]
                     size = task.definition
-                    yield _percent("CPUUtilization", both, units, size.cpu, task.id)
-                    yield _percent("MemoryUtilization", both, megabytes, size.memory, task.id)
+                    for point in (
+                        _percent("CPUUtilization", both, units, size.cpu, task.id),
+                        _percent("MemoryUtilization", both, megabytes, size.memory, task.id),
+                    ):
+                        shares.setdefault((cluster, task.service, point.name), []).append(
+                            point.value
+                        )
+                        yield point
+            for key, values in shares.items():
+                self._world.utilization[key] = sum(values) / len(values)
 
     async def _used(self) -> dict[str, tuple[float, float]]:
         """CPU units and MiB of each task, by what its copy used since the last look."""
@@ -179,8 +188,12 @@ class Meters:
                 for one in self._world.instances.values()
                 if one.group == name and one.state == "running"
             ]
-            yield Point("AWS/AutoScaling", "GroupDesiredCapacity", mine, group.desired)
-            yield Point("AWS/AutoScaling", "GroupInServiceInstances", mine, len(running))
+            for metric, value in (
+                ("GroupDesiredCapacity", group.desired),
+                ("GroupInServiceInstances", len(running)),
+            ):
+                if metric in group.metrics:
+                    yield Point("AWS/AutoScaling", metric, mine, value)
 
     async def _cache(self) -> list[Point]:
         clusters = records.cache_clusters()

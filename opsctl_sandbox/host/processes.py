@@ -8,11 +8,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
-from opsctl_sandbox import images
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host import children
 from opsctl_sandbox.host.runner import Usage
+from opsctl_sandbox.images import Registry
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -25,7 +25,7 @@ class Processes:
         self,
         directory: Path,
         *,
-        registry: str,
+        registry: Registry,
         environ: Mapping[str, str],
         environment: Callable[[StartTask], Awaitable[Mapping[str, str]]],
     ) -> None:
@@ -62,7 +62,7 @@ class Processes:
         directory = self._directory / name[-80:]
         if not (directory / "Caddyfile").exists() or "@" not in reference:
             directory.mkdir(parents=True, exist_ok=True)
-            images.unpack(self._registry, reference, directory)
+            self._registry.unpack(reference, directory)
         if not (directory / "Caddyfile").exists():
             raise SandboxError(f"the image {reference} holds no /app/Caddyfile")
         return directory

@@ -12,6 +12,11 @@ from typing import Self
 from opsctl_sandbox.host import children
 
 _ATTEMPTS = 5
+# ElastiCache has none of these; here they would let another user of this machine write files.
+_RESTRICTED = (
+    *("ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC"),
+    *("REPLICAOF", "SAVE", "SHUTDOWN", "SLAVEOF", "SYNC"),
+)
 
 
 class RedisServer:
@@ -53,6 +58,8 @@ class RedisServer:
         port = _free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        for command in _RESTRICTED:
+            quiet += ["--rename-command", command, ""]
         with (directory / "redis.log").open("ab") as log:
             child = children.spawn(
                 [binary, *options, *quiet], environ=environ, directory=directory, output=log

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.errors import SandboxError
 
 log = logging.getLogger(__name__)

@@ -1,28 +1,18 @@
 """What every AWS account has and ministack's lacks, put into its stores before the first call.
 
-The default VPC with a subnet in three AZs is ministack's own, but for its way out. Public
-parameters cannot be written over HTTP, and the cache endpoint is fixed at import, hence the reach
-into its modules (version pinned; tests/opsctl_sandbox/ministack/test_account.py fails when a name
-moves).
+The default VPC with a subnet in three AZs is ministack's own, but for its way out; the images of
+ECS are in `machine_images`. The cache endpoint is fixed at import, hence the reach into its modules
+(version pinned; tests/opsctl_sandbox/ministack/test_account.py fails when a name moves).
 """
 
 from ministack.services import ec2, ecr, elasticache, ssm
 
-ECS_IMAGES = {
-    f"/aws/service/ecs/optimized-ami/{image}/recommended/image_id": image_id
-    for image, image_id in (
-        ("amazon-linux-2023", "ami-0ec52023000000001"),
-        ("amazon-linux-2023/arm64", "ami-0ec52023000000002"),
-        ("amazon-linux-2", "ami-0ec52018000000001"),
-    )
-}
 # What the example config refers to, so that its first release starts without another step.
 EXAMPLE_SECRET = "/example/refresh_token"
 
 
 def seed(*, cache_port: int, registry: str) -> None:
     """`registry` (HOST:PORT) is where images are pushed to: this server, which answers `/v2/`."""
-    ssm._PUBLIC_AMI_PARAMETERS.update(ECS_IMAGES)
     value = {"Name": EXAMPLE_SECRET, "Type": "SecureString", "Value": "sandbox-refresh-token"}
     ssm._put_parameter(value)
     way_out = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-00000001", "State": "active"}

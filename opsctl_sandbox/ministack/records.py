@@ -4,17 +4,15 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ministack.services import autoscaling, ec2, ecr, elasticache
-
-from opsctl_sandbox.cluster.values import Instance
 
 Record = Mapping[str, Any]
 _IMAGE = re.compile(
     r"\d{12}\.dkr\.ecr\.[^/]+/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
-_COLLECTED = re.compile(r'"log_group_name":\s*"([^"]+)",\s*"log_stream_name":\s*"([^"]+)"')
 
 
 def find(store: Any, key: str) -> Any:
@@ -41,32 +39,54 @@ def group(name: str) -> dict[str, Any] | None:
     return record
 
 
-def launch(group: Record) -> Record:
-    """The launch template's (or configuration's) data behind a group: InstanceType, UserData…"""
-    template = group.get("LaunchTemplate") or {}
-    identifier = template.get("LaunchTemplateId")
-    if not identifier:
-        return find(autoscaling._launch_configs, group.get("LaunchConfigurationName", "")) or {}
-    record = find(ec2._launch_templates, identifier)
-    if not record:
-        return {}
-    number = str(template.get("Version", "$Default"))
-    versions = record["Versions"]
-    exact = [version for version in versions if str(version["VersionNumber"]) == number]
-    data: Record = (exact or versions[-1:])[0].get("LaunchTemplateData", {})
-    return data
+@dataclass(frozen=True)
+class Launch:
+    """What a group launches new instances from now: a template's version, or a configuration.
 
-
-def instance_log(instance: Instance, source: str) -> tuple[str, str] | None:
-    """The log group and stream that the instance's user data sends this source to.
-
-    The agent's stream has the cluster before the instance, the one of ECS has not.
+    `data` is InstanceType, ImageId, UserData and so on.
     """
-    user_data = decoded(str(launch(group(instance.group) or {}).get("UserData", "")))
-    for log_group, stream in _COLLECTED.findall(user_data):
-        if ("/" in stream) == (source == "agent"):
-            return log_group, stream.replace("{instance_id}", instance.id)
+
+    name: str
+    version: str
+    data: Record
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}:{self.version}" if self.version else self.name
+
+    @property
+    def user_data(self) -> str:
+        return decoded(str(self.data.get("UserData", "")))
+
+
+def launch(group: Record) -> Launch:
+    """`$Latest` and `$Default` mean what they mean at this moment."""
+    asked = group.get("LaunchTemplate") or {}
+    record = _template(asked)
+    if record is None:
+        name = str(group.get("LaunchConfigurationName", ""))
+        return Launch(name, "", find(autoscaling._launch_configs, name) or {})
+    version = _version(record, str(asked.get("Version") or "$Default"))
+    data: Record = version.get("LaunchTemplateData", {})
+    return Launch(str(record["LaunchTemplateId"]), str(version["VersionNumber"]), data)
+
+
+def _template(asked: Record) -> Record | None:
+    """By id or by name; ministack records either as both."""
+    names = {asked.get("LaunchTemplateId"), asked.get("LaunchTemplateName")} - {None, ""}
+    for record in list(ec2._launch_templates._data.values()):
+        if names.intersection((record["LaunchTemplateId"], record["LaunchTemplateName"])):
+            known: Record = record
+            return known
     return None
+
+
+def _version(record: Record, number: str) -> Record:
+    if number == "$Default":
+        number = str(record.get("DefaultVersionNumber", 1))
+    versions: list[Record] = record["Versions"]
+    exact = [one for one in versions if str(one["VersionNumber"]) == number]
+    return (exact or versions[-1:])[0]
 
 
 def decoded(user_data: str) -> str:

@@ -9,11 +9,12 @@ pinned exactly, and `take_over` fails loudly when one is missing.
 import copy
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ministack.core.responses import get_region, now_iso
 from ministack.services.cloudformation import (
+    _change_sets,
     _exports,
     _stacks,
     changesets,
@@ -23,6 +24,7 @@ from ministack.services.cloudformation import (
     stacks,
 )
 
+from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.resource_types import Made
 
 Document = dict[str, Any]
@@ -43,6 +45,8 @@ class Request:
     previous: Document | None = None
     """The stack as it was, for an update."""
     retain_except_on_create: bool = False
+    drift: Document = field(default_factory=dict)
+    """Logical ids of what is to be made again (DELETED) or set back (MODIFIED)."""
 
     @property
     def verb(self) -> str:
@@ -103,6 +107,7 @@ def _deployer(
             arguments["disable_rollback"],
             (arguments["previous_stack"] or {}) if arguments["is_update"] else None,
             arguments["retain_except_on_create"],
+            stack.pop("_drift", {}),
         )
         await run(request)
 
@@ -127,6 +132,25 @@ def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
 def _replace(module: Any, name: str, value: Any) -> None:
     getattr(module, name)
     setattr(module, name, value)
+
+
+def change_set(identifier: str) -> Document:
+    """ministack's own record, by its ARN."""
+    record: Document = find(_change_sets, identifier)
+    return record
+
+
+def resources(stack: str) -> Document:
+    """What the stack of this name has made, by logical id."""
+    made: Document = _stacks[stack].get("_resources", {})
+    return made
+
+
+def keep_drift(change_set: str, stack: str) -> None:
+    """Hand what a change set found to the operation that is about to begin."""
+    _, found = changesets._find_change_set(change_set, stack)
+    if found and found.get("_drift") and found["StackName"] in _stacks:
+        _stacks[found["StackName"]]["_drift"] = found["_drift"]
 
 
 def region() -> str:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from opsctl_sandbox.cluster import instances
+from opsctl_sandbox.cluster import instances, user_data
 from opsctl_sandbox.cluster.values import Activity, Group, GroupSpec, Instance
 from opsctl_sandbox.ministack import records
-from opsctl_sandbox.operations import user_data
+from opsctl_sandbox.operations import lifecycle_hooks
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
@@ -18,29 +18,45 @@ def specification(name: str, region: str) -> GroupSpec:
     """The group as ministack recorded it; its user data says which cluster its instances join."""
     record = records.group(name) or {}
     launch = records.launch(record)
+    text = launch.user_data
     subnets = tuple(s for s in str(record.get("VPCZoneIdentifier", "")).split(",") if s)
     zones = tuple(records.zone(s) or f"{region}a" for s in subnets)
     return GroupSpec(
         name=name,
-        cluster=user_data.cluster(records.decoded(str(launch.get("UserData", "")))),
+        cluster=user_data.cluster(text),
         desired=int(record.get("DesiredCapacity", 0)),
         minimum=int(record.get("MinSize", 0)),
         maximum=int(record.get("MaxSize", 0)),
         zones=zones or tuple(record.get("AvailabilityZones") or (f"{region}a",)),
         subnets=subnets,
-        instance_type=str(launch.get("InstanceType", "t3.small")),
-        launch=_launch(record),
+        instance_type=str(launch.data.get("InstanceType", "t3.small")),
+        launch=launch.key,
+        image=str(launch.data.get("ImageId", "")),
+        script=user_data.read(text),
     )
 
 
-def _launch(record: Answer) -> str:
-    template = record.get("LaunchTemplate") or {}
-    if template.get("LaunchTemplateId"):
-        return f"{template['LaunchTemplateId']}:{template.get('Version', '$Default')}"
-    return str(record.get("LaunchConfigurationName", ""))
+# Those that EnableMetricsCollection means when it names none.
+GROUP_METRICS = frozenset(
+    f"Group{name}"
+    for name in (
+        *("MinSize", "MaxSize", "DesiredCapacity", "InServiceInstances", "PendingInstances"),
+        *("StandbyInstances", "TerminatingInstances", "TotalInstances"),
+    )
+)
+
+
+def launch_anew(simulation: Simulation, region: str) -> None:
+    """Groups that name a template's newest or default version launch from another one now."""
+    for group in simulation.world().groups.values():
+        now = specification(group.spec.name, region)
+        if now.launch != group.spec.launch:
+            simulation.engine.update_group(replace(now, desired=group.desired))
 
 
 def _state(instance: Instance) -> str:
+    if instance.waits_for:
+        return "Terminating:Wait"
     return {"pending": "Pending", "running": "InService", "shutting-down": "Terminating"}[
         instance.state
     ]
@@ -56,10 +72,10 @@ def _instance(instance: Instance, record: Answer) -> Answer:
         "ProtectedFromScaleIn": False,
     }
     identifier, _, version = instance.launch.partition(":")
-    if record.get("LaunchTemplate"):
+    if version:
         # An instance keeps the version it was launched from.
         answer["LaunchTemplate"] = {
-            **record["LaunchTemplate"],
+            **(record.get("LaunchTemplate") or {}),
             "LaunchTemplateId": identifier,
             "Version": version,
         }
@@ -90,7 +106,9 @@ def _group(simulation: Simulation, record: Answer) -> Answer:
         if i.group == group.spec.name and i.state != "terminated"
     ]
     status = {"Status": "Delete in progress"} if group.deleting else {}
-    return {**record, "DesiredCapacity": group.desired, "Instances": mine, **status}
+    metrics = [{"Metric": name, "Granularity": "1Minute"} for name in sorted(group.metrics)]
+    living = {"DesiredCapacity": group.desired, "Instances": mine, "EnabledMetrics": metrics}
+    return {**record, **living, **status}
 
 
 def _tagged(record: Answer, tag_filter: Structure) -> bool:
@@ -145,18 +163,12 @@ async def describe_activities(simulation: Simulation, call: Call, forward: Forwa
         if request.get("IncludeDeletedGroups"):
             known = {**world.deleted_groups, **known}
         if name and name not in known:
-            raise _no_group(name)
+            raise lifecycle_hooks.no_group(name)
         groups = [known[name]] if name else list(known.values())
         everything = [a for g in groups for a in g.activities if not ids or a.id in ids]
         return {"Activities": [_activity(simulation, a) for a in everything]}
 
     return await paged(size=100, code="InvalidNextToken", whole=whole)(call, forward)
-
-
-def _no_group(name: str) -> Refused:
-    return Refused(
-        "ValidationError", f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
-    )
 
 
 def _scale(simulation: Simulation, group: Group, desired: int) -> None:
@@ -232,7 +244,7 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
                 "You cannot delete an AutoScalingGroup while there are instances or pending "
                 "Spot instance request(s) still in the group.",
             )
-        simulation.engine.delete_group(name)
+        simulation.engine.delete_group(name, force=bool(request.get("ForceDelete")))
     return await forward(request)
 
 
@@ -255,8 +267,30 @@ async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Str
                 "set shouldDecrementDesiredCapacity flag to false or lower group's min size.",
             )
         group.desired -= 1
-    simulation.engine.terminate_instance(instance.id)
-    return {"Activity": _activity(simulation, group.activities[0])}
+    simulation.engine.end_instance(instance.id)
+    ending = f"Terminating EC2 instance: {instance.id}"
+    [activity, *_] = [a for a in group.activities if a.description == ending]
+    return {"Activity": _activity(simulation, activity)}
+
+
+async def enable_metrics(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    group, names = _measured(simulation, call)
+    group.metrics |= names
+    return {}
+
+
+async def disable_metrics(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    group, names = _measured(simulation, call)
+    group.metrics -= names
+    return {}
+
+
+def _measured(simulation: Simulation, call: Call) -> tuple[Group, frozenset[str]]:
+    name = call.parameters["AutoScalingGroupName"]
+    group = simulation.world().groups.get(name)
+    if group is None:
+        raise lifecycle_hooks.no_group(name)
+    return group, frozenset(call.parameters.get("Metrics") or GROUP_METRICS)
 
 
 async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
@@ -265,6 +299,7 @@ async def not_simulated(simulation: Simulation, call: Call, forward: Forward) ->
 
 
 OPERATIONS = {
+    **lifecycle_hooks.OPERATIONS,
     "DescribeAutoScalingGroups": describe_groups,
     "DescribeAutoScalingInstances": describe_instances,
     "DescribeScalingActivities": describe_activities,
@@ -273,10 +308,11 @@ OPERATIONS = {
     "UpdateAutoScalingGroup": update_group,
     "DeleteAutoScalingGroup": delete_group,
     "TerminateInstanceInAutoScalingGroup": terminate,
+    "EnableMetricsCollection": enable_metrics,
+    "DisableMetricsCollection": disable_metrics,
     "StartInstanceRefresh": not_simulated,
     "AttachInstances": not_simulated,
     "EnterStandby": not_simulated,
     "ExitStandby": not_simulated,
-    "PutLifecycleHook": not_simulated,
     "PutWarmPool": not_simulated,
 }

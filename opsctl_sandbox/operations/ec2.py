@@ -4,20 +4,23 @@ import base64
 import fnmatch
 from typing import Any
 
+from opsctl_sandbox.cluster import instance_types
 from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.ministack import records
+from opsctl_sandbox.operations import autoscaling
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
 Answer = dict[str, Any]
+_CONSOLE = 64 * 1024  # bytes that EC2 keeps
 _CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
 
 
 def _instance(simulation: Simulation, value: Instance) -> Answer:
     answer: Answer = {
         "InstanceId": value.id,
-        "ImageId": "ami-0ec5ecs0sandbox00",
+        "ImageId": value.image,
         "InstanceType": value.instance_type,
         "State": {"Code": _CODES[value.state], "Name": value.state},
         "LaunchTime": simulation.wall(value.launched),
@@ -26,7 +29,7 @@ def _instance(simulation: Simulation, value: Instance) -> Answer:
         "PrivateDnsName": f"ip-{value.private_ip.replace('.', '-')}.ec2.internal",
         "SubnetId": value.subnet,
         "VpcId": records.network(value.subnet) or "",
-        "Architecture": "x86_64",
+        "Architecture": instance_types.architecture(value.instance_type),
         "RootDeviceName": "/dev/xvda",
         "Tags": _tags(value),
     }
@@ -140,12 +143,38 @@ async def get_console_output(simulation: Simulation, call: Call, forward: Forwar
     instance = world.instances.get(request["InstanceId"])
     if instance is None:
         raise _no_instance(request["InstanceId"])
-    text = "\n".join(instance.console) + "\n"
+    latest = bool(request.get("Latest"))
+    if latest and not instance_types.is_nitro(instance.instance_type):
+        raise Refused(
+            "UnsupportedOperation",
+            "This instance type does not support retrieving the latest console logs. You can "
+            "retrieve the latest console logs only for Nitro-based instances.",
+        )
+    at = world.now if latest else _posted(instance, world.now, world.timings.console_post)
+    text = "".join(f"{line}\n" for written, line in instance.console if written <= at)
     return {
         "InstanceId": instance.id,
-        "Output": base64.b64encode(text.encode()).decode(),
-        "Timestamp": simulation.wall(world.now),
+        "Output": base64.b64encode(text.encode()[-_CONSOLE:]).decode(),
+        "Timestamp": simulation.wall(max(at, 0.0)),
     }
+
+
+def _posted(instance: Instance, now: float, after: float) -> float:
+    """Up to when the buffered console is: it is posted some minutes after the boot, and at the
+    end; before that there is nothing."""
+    if instance.ended is not None:
+        return instance.ended
+    if instance.booted is None or now < instance.booted + after:
+        return -1.0
+    return instance.booted + after
+
+
+async def launch_template_changed(
+    simulation: Simulation, call: Call, forward: Forward
+) -> Structure:
+    answer = await forward(call.parameters)
+    autoscaling.launch_anew(simulation, call.region)
+    return answer
 
 
 async def terminate_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
@@ -165,6 +194,8 @@ async def terminate_instances(simulation: Simulation, call: Call, forward: Forwa
 OPERATIONS = {
     "DescribeInstances": describe_instances,
     "DescribeInstanceStatus": describe_status,
+    "CreateLaunchTemplateVersion": launch_template_changed,
     "GetConsoleOutput": get_console_output,
+    "ModifyLaunchTemplate": launch_template_changed,
     "TerminateInstances": terminate_instances,
 }

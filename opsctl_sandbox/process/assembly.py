@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl_sandbox.cloudformation import takeover
+from opsctl_sandbox.cloudformation.drift import Drift
 from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
-from opsctl_sandbox.cluster.values import StartTask
 from opsctl_sandbox.faults import in_the_simulation
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Faults
@@ -19,14 +20,17 @@ from opsctl_sandbox.host.meters import Traffic
 from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Launcher
 from opsctl_sandbox.host.stand_in import StandIn
-from opsctl_sandbox.ministack import account, records, security_group_rules
+from opsctl_sandbox.images import Registry
+from opsctl_sandbox.ministack import account, credentials, records, security_group_rules
 from opsctl_sandbox.ministack.application import application as ministack
+from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
-from opsctl_sandbox.ministack.repairs import change_sets
+from opsctl_sandbox.ministack.repairs import alarms, change_sets
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import table as simulated
 from opsctl_sandbox.process import environment
+from opsctl_sandbox.process.access import METADATA, Access
 from opsctl_sandbox.process.front import Front
 from opsctl_sandbox.process.home import Sandbox, Settings
 from opsctl_sandbox.simulation import Simulation, real_time
@@ -48,14 +52,18 @@ class Assembly:
     ) -> None:
         """With an engine the tasks are its containers, without one they are processes."""
         settings = sandbox.settings
-        registry = f"127.0.0.1:{sandbox.port}"
+        registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(cache_port=sandbox.cache_port, registry=registry)
         self.simulation = _simulation(settings)
         types = _resource_types(self.simulation)
         change_sets.install()
-        traffic = Traffic()
+        alarms.install()
+        traffic, images = Traffic(), MachineImages()
+        repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {
-            **repaired.operations(registry, traffic.count),
+            **repairs,
+            **Drift(self.simulation, repairs).operations(),
+            **images.operations(),
             **simulated.operations(self.simulation),
         }
         client = LocalClient(
@@ -75,12 +83,18 @@ class Assembly:
             types, listen=self.dns_names.listen, close=self.dns_names.close
         ).operations()
         faults = Faults(home / "faults.json", seed=settings.seed)
-        pages = {"/_sandbox/metadata/": self._metadata, **in_the_simulation.pages(self.simulation)}
+        metadata = f"{METADATA}{keys.metadata}/"
+        pages = {
+            metadata: self._metadata,
+            "/_sandbox/images": images.page,
+            **in_the_simulation.pages(self.simulation),
+        }
         self.front = Front(
             ministack,
             operations,
             faults=faults,
             control=ControlPages(faults, pages),
+            access=Access(keys, sandbox.port, issued=credentials.key, skew=faults.skew),
             account=settings.account,
         )
 
@@ -120,19 +134,23 @@ def _launcher(
     environ: Mapping[str, str],
     engine: "ContainerEngine | None",
 ) -> Launcher:
-    variables = environment.variables(sandbox)
+    keys = sandbox.keys
+    variables = environment.variables(sandbox, keys.task)
+    metadata = f"{sandbox.endpoint}{METADATA}{keys.metadata}"
+    registry = Registry(sandbox.endpoint, keys.registry)
 
     async def variables_of(intent: StartTask) -> Mapping[str, str]:
-        return await container_environment.environment(intent, client, variables)
+        return await container_environment.environment(intent, client, variables, metadata=metadata)
 
     if engine is None:
         return Processes(
-            home / "images", registry=sandbox.endpoint, environ=environ, environment=variables_of
+            home / "images", registry=registry, environ=environ, environment=variables_of
         )
     return Containers(
         engine,
         home=home,
         prefix=f"opsctl-{sandbox.settings.name}-{sandbox.pid}",
         registry=f"127.0.0.1:{sandbox.port}",
+        password=keys.registry_password,
         environment=variables_of,
     )

@@ -4,13 +4,27 @@ import shlex
 from collections.abc import Mapping
 
 from opsctl_sandbox.process.home import Sandbox
+from opsctl_sandbox.wire.signature import Key
+
+# Variables under which a client would not ask the sandbox, or not with its keys.
+LEADING_AWAY = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
 
 
-def variables(sandbox: Sandbox) -> dict[str, str]:
+def variables(sandbox: Sandbox, key: Key | None = None) -> dict[str, str]:
+    """With the operator's key unless there is another."""
+    key = key or sandbox.keys.operator
     return {
         "AWS_ENDPOINT_URL": sandbox.endpoint,
-        "AWS_ACCESS_KEY_ID": "sandbox",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_REGION": sandbox.settings.region,
         "AWS_DEFAULT_REGION": sandbox.settings.region,
         "AWS_ACCOUNT_ID": sandbox.settings.account,
@@ -20,7 +34,10 @@ def variables(sandbox: Sandbox) -> dict[str, str]:
 def exports(values: Mapping[str, str]) -> str:
     """Lines for `eval "$(opsctl sandbox env)"`.
 
-    A profile or session of the real account would win over these keys, or be sent with them.
+    A profile or session of the real account would win over these keys, or be sent with them;
+    other variables would lead past the endpoint, or to it through a proxy.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN"])
+    unset = " ".join(LEADING_AWAY)
+    loopback = 'export NO_PROXY="127.0.0.1${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1"'
+    return "\n".join([*lines, f"unset {unset}", loopback])

@@ -1,7 +1,7 @@
 """The ASGI layer in front of ministack: it names each call, lets planned faults strike, answers
 what is ours, passes the rest on.
 
-Registry traffic (`/v2/`) and whatever else is not an AWS call streams through untouched.
+Registry traffic (`/v2/`) streams through untouched. Nothing is answered before `Access` agreed.
 """
 
 import logging
@@ -9,6 +9,7 @@ import re
 
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
+from opsctl_sandbox.process.access import Access, without_cors
 from opsctl_sandbox.wire import codec, http, models
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
 from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
@@ -27,12 +28,14 @@ class Front:
         *,
         faults: Faults,
         control: ControlPages,
+        access: Access,
         account: str,
     ) -> None:
         self._ministack = ministack
         self._operations = operations
         self._faults = faults
         self._control = control
+        self._access = access
         self._account = account
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +43,7 @@ class Front:
             await self._ministack(scope, receive, send)
             return
         try:
-            await self._http(scope, receive, send)
+            await self._http(scope, receive, without_cors(send))
         except Dropped as dropped:
             if dropped.answer is None:
                 http.reset(receive)
@@ -48,11 +51,19 @@ class Front:
                 await http.write_half(send, dropped.answer)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        if path.startswith("/_sandbox/"):
-            await http.write(send, self._control.answer(await http.read(scope, receive)))
-        elif path.startswith("/v2/"):
-            await self._registry(scope, receive, send)
+        head = http.head(scope)
+        if refusal := self._access.stranger(head):
+            await http.write(send, refusal)
+        elif head.path.startswith("/_sandbox/"):
+            answer = self._access.page(head)
+            if answer is None:
+                answer = self._control.answer(await http.read(scope, receive))
+            await http.write(send, answer)
+        elif head.path.startswith("/v2/"):
+            if refusal := self._access.registry(head):
+                await http.write(send, refusal)
+            else:
+                await self._registry(scope, receive, send)
         else:
             await self._call(scope, receive, send)
 
@@ -71,8 +82,13 @@ class Front:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await http.read(scope, receive)
-        named = None if PLAIN in request.headers else codec.name(request)
-        if named is None:
+        named = codec.name(request)
+        try:
+            self._access.caller(request, named)
+        except Refused as error:
+            await http.write(send, codec.refusal(named.protocol if named else "query", error))
+            return
+        if named is None or PLAIN in request.headers:
             await self._ministack(scope, http.replay(request.body, receive), send)
             return
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from opsctl_sandbox.errors import SandboxError, UsageError
+from opsctl_sandbox.process.keys import Keys
 
 Tasks = Literal["auto", "docker", "process", "none"]
 
@@ -37,6 +38,7 @@ class Sandbox:
     """A running sandbox; its `settings.tasks` is never `auto`, and `because` says why it is so.
 
     Without `redis` nothing listens on `cache_port`. `engine` is where its containers run, if any.
+    Whoever knows the `secret` may use it.
     """
 
     settings: Settings
@@ -45,12 +47,17 @@ class Sandbox:
     cache_port: int
     redis: bool
     started_at: str
+    secret: str
     because: str = ""
     engine: str = ""
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.secret, self.settings.account)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class Home:
 
     def lock(self) -> int:
         """Take the lock for this process's life; the descriptor must stay open."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         # Whoever asks whether one runs holds the lock, too, for a moment.
         deadline = time.monotonic() + _A_LOOK
@@ -117,9 +124,16 @@ class Home:
         os.write(descriptor, _mark(os.getpid()))
         return descriptor
 
+    def make(self) -> None:
+        """The directory, for its owner alone: it holds keys, and what runs is found there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+
     def write(self, sandbox: Sandbox) -> None:
         partial = self.path / "state.json.partial"
-        partial.write_text(json.dumps(asdict(sandbox), indent=2) + "\n")
+        partial.unlink(missing_ok=True)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(asdict(sandbox), indent=2) + "\n")
         partial.replace(self.path / "state.json")
 
     def forget(self) -> None:

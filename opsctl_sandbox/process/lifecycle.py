@@ -169,8 +169,10 @@ def _listen(port: int) -> socket.socket:
 def _prepare(home: Home) -> None:
     """The directory, and a word now when nothing can be written there."""
     try:
-        home.path.mkdir(parents=True, exist_ok=True)
+        home.make()
         (home.path / "tmp").mkdir(exist_ok=True)
+        home.log.touch()
+        home.log.chmod(0o600)
         home.log.write_bytes(b" " * _LEAST_ROOM)
         home.log.write_bytes(b"")
     except OSError as error:
@@ -199,6 +201,7 @@ def _spawn(
             env=_environment(home, settings, environ, listener.getsockname()[1]),
             pass_fds=(listener.fileno(), writer),
             start_new_session=True,
+            umask=0o077,
         )
     os.close(writer)
     return process, reader

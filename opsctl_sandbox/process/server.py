@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -82,6 +83,7 @@ def run(
             cache_port=cache.port,
             redis=cache.redis,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            secret=secrets.token_hex(20),
             because=choice.because,
             engine=choice.engine.where if choice.engine else "",
         )

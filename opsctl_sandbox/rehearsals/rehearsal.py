@@ -39,7 +39,8 @@ _PREPARING = 3000.0
 
 @dataclass(frozen=True)
 class Meanwhile:
-    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`.
+    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`; or what AWS itself
+    does, by a `page` of the sandbox's own.
 
     At the line of the command's screen that holds `when`; without it before the command, which
     begins once the other has said `until`.
@@ -48,12 +49,15 @@ class Meanwhile:
     opsctl: Sequence[str] = ()
     aws: str = ""
     call: str = ""
+    page: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     when: str = ""
     until: str = ""
 
     def __str__(self) -> str:
-        return f"opsctl {' '.join(self.opsctl)}" if self.opsctl else f"{self.aws}: {self.call}"
+        if self.opsctl:
+            return f"opsctl {' '.join(self.opsctl)}"
+        return f"{self.aws}: {self.call}" if self.call else f"{self.page}: {dict(self.parameters)}"
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,8 @@ def _meanwhile(step: Meanwhile, workspace: Workspace) -> Iterator[RehearsalEvent
     yield RehearsalEvent("step", f"meanwhile, somebody else: {step}")
     if step.opsctl:
         workspace.other(step.opsctl, step.until)
+    elif step.page:
+        workspace.post(step.page, step.parameters)
     else:
         workspace.call(step.aws, step.call, step.parameters)
 

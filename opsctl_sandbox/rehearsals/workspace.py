@@ -17,6 +17,8 @@ from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.home import Sandbox
 
 ROOT = Path(__file__).parents[2]
+# Loopback is reached without the proxies of the environment.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _WITHIN = 100.0
 _LOOK = 0.05
 Object = Mapping[str, Any]
@@ -137,12 +139,13 @@ class Workspace:
         # Here, because only a rehearsal with such a step needs it.
         from botocore.session import Session
 
+        key = self._sandbox.keys.operator
         client = Session().create_client(
             service,
             endpoint_url=self._sandbox.endpoint,
             region_name=self._sandbox.settings.region,
-            aws_access_key_id="sandbox",
-            aws_secret_access_key="sandbox",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
         )
         getattr(client, operation)(**parameters)
         client.close()
@@ -157,8 +160,9 @@ class Workspace:
 
     def post(self, page: str, content: Sequence[Object] | Object) -> None:
         url = f"{self._sandbox.endpoint}/_sandbox/{page}"
-        body = json.dumps(content).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10):
+        headers = {"Authorization": self._sandbox.keys.pages}
+        request = urllib.request.Request(url, json.dumps(content).encode(), headers)
+        with _OPENER.open(request, timeout=10):
             pass
 
     def _word(self, word: str) -> str:
@@ -168,9 +172,8 @@ class Workspace:
         if word not in self._images:
             caddyfile = self._caddyfiles.get(word, ":8082 {\n}\n")
             packed = images.pack(self._service(), f"# release {word}\n{caddyfile}")
-            self._images[word] = images.push(
-                self._sandbox.endpoint, self._repository, packed, tag=word.lower()
-            )
+            registry = images.Registry(self._sandbox.endpoint, self._sandbox.keys.registry)
+            self._images[word] = registry.push(self._repository, packed, tag=word.lower())
         return self._images[word]
 
     def _service(self) -> Path:

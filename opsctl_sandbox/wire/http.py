@@ -3,7 +3,7 @@
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 Scope = MutableMapping[str, Any]
@@ -31,6 +31,16 @@ class Answer:
     body: bytes
 
 
+def head(scope: Scope) -> Request:
+    """The request without its body."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    query = scope.get("query_string", b"").decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers)
+
+
 async def read(scope: Scope, receive: Receive) -> Request:
     chunks = []
     while True:
@@ -40,9 +50,7 @@ async def read(scope: Scope, receive: Receive) -> Request:
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
             break
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    query = scope.get("query_string", b"").decode("latin-1")
-    return Request(scope["method"], scope["path"], query, headers, b"".join(chunks))
+    return replace(head(scope), body=b"".join(chunks))
 
 
 async def write(send: Send, answer: Answer) -> None:

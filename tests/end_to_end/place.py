@@ -4,12 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import boto3
+
+from opsctl_sandbox.images import Image, Registry
 from tests.opsctl.cli import hints
 
 ROOT = Path(__file__).parent.parent.parent
@@ -78,6 +82,24 @@ def events(done: subprocess.CompletedProcess[str], kind: str) -> list[dict[str, 
 
 def post(place: Place, page: str, content: Any) -> None:
     """Plan faults or failures, or change the clock, on the sandbox's own pages."""
-    url = f"{place.env['AWS_ENDPOINT_URL']}/_sandbox/{page}"
-    with urlopen(Request(url, json.dumps(content).encode()), timeout=10):
+    env = place.env
+    keys = f"{env['AWS_ACCESS_KEY_ID']}:{env['AWS_SECRET_ACCESS_KEY']}"
+    headers = {"Authorization": f"Basic {b64encode(keys.encode()).decode()}"}
+    url = f"{env['AWS_ENDPOINT_URL']}/_sandbox/{page}"
+    with urlopen(Request(url, json.dumps(content).encode(), headers), timeout=10):
         pass
+
+
+def push(place: Place, repository: str, image: Image, *, tag: str) -> str:
+    """Push to the sandbox's registry, with a login of ECR; the reference by digest."""
+    env = place.env
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    ecr.close()
+    return Registry(env["AWS_ENDPOINT_URL"], f"Basic {token}").push(repository, image, tag=tag)

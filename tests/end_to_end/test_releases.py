@@ -9,14 +9,13 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from opsctl_sandbox import images
-from tests.end_to_end.place import ROOT, Place, events
+from tests.end_to_end.place import ROOT, Place, events, post, push
 from tests.end_to_end.test_update_tasks import CADDYFILE, Load
-from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.clients import client_of
 
 pytestmark = pytest.mark.timeout(300)
 BROKEN = ":80 {{\n    nonsense {0}\n}}\n"
@@ -30,8 +29,7 @@ class System:
 
     def push(self, tag: str, caddyfile: str = CADDYFILE, *, repository: str = "") -> str:
         packed = images.pack(ROOT / "service", caddyfile.format(tag))
-        endpoint = self.place.env["AWS_ENDPOINT_URL"]
-        return images.push(endpoint, repository or self.name, packed, tag=tag)
+        return push(self.place, repository or self.name, packed, tag=tag)
 
     def release(self, tag: str, caddyfile: str = CADDYFILE) -> str:
         reference = self.push(tag, caddyfile)
@@ -40,7 +38,7 @@ class System:
         return reference
 
     def aws(self, service: str) -> Any:
-        return closing(client(self.place.env["AWS_ENDPOINT_URL"], service))
+        return closing(client_of(self.place.env, service))
 
     def running(self) -> set[str]:
         """The images of the tasks that run."""
@@ -60,8 +58,7 @@ class System:
         return events(done, "history")
 
     def clock(self, speed: int) -> None:
-        url = f"{self.place.env['AWS_ENDPOINT_URL']}/_sandbox/clock"
-        urlopen(Request(url, json.dumps({"speed": speed}).encode()), timeout=10).close()
+        post(self.place, "clock", {"speed": speed})
 
     def forget(self) -> None:
         """Delete all that the ledger holds."""

@@ -9,8 +9,8 @@ from urllib.request import urlopen
 import pytest
 
 from opsctl_sandbox import images
-from tests.end_to_end.place import ROOT, Place, events
-from tests.opsctl_sandbox.clients import client
+from tests.end_to_end.place import ROOT, Place, events, push
+from tests.opsctl_sandbox.clients import client_of
 
 # Nobody is behind this Redis, so that each request is an error of the filter chain.
 CADDYFILE = """\
@@ -35,18 +35,16 @@ def place(system: Callable[[str], Place]) -> Place:
     """Two tasks that were asked and answered with an error, once more in each minute."""
     place = system("seen")
     place.stand_up(tasks=2)
-    endpoint = place.env["AWS_ENDPOINT_URL"]
     packed = images.pack(ROOT / "service", CADDYFILE)
-    done = place.opsctl(
-        "update-tasks", "--yes", "--image", images.push(endpoint, "seen", packed, tag="first")
-    )
+    reference = push(place, "seen", packed, tag="first")
+    done = place.opsctl("update-tasks", "--yes", "--image", reference)
     assert "deployed, but unhealthy" in done.stderr
     return place
 
 
 def fail(place: Place) -> str:
     """The request id of one that went wrong behind the load balancer."""
-    with closing(client(place.env["AWS_ENDPOINT_URL"], "elbv2")) as elbv2:
+    with closing(client_of(place.env, "elbv2")) as elbv2:
         [balancer] = elbv2.describe_load_balancers(Names=["seen"])["LoadBalancers"]
     url = f"http://{balancer['DNSName']}/v1/cids/1/entity_types/t/domains/d/keys/k"
     with pytest.raises(HTTPError) as caught:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.end_to_end.place import Place
 from tests.end_to_end.test_releases import System, spawn
-from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.clients import client_of
 
 ROUNDS = int(os.environ.get("ROUNDS", "2"))
 pytestmark = pytest.mark.timeout(120 + 60 * ROUNDS)
@@ -43,7 +43,7 @@ def require_true(ends: list[tuple[int, str]]) -> None:
 
 
 def status(place: Place, stack: str) -> str:
-    with closing(client(place.env["AWS_ENDPOINT_URL"], "cloudformation")) as aws:
+    with closing(client_of(place.env, "cloudformation")) as aws:
         try:
             [found] = aws.describe_stacks(StackName=stack)["Stacks"]
         except aws.exceptions.ClientError:
@@ -53,7 +53,7 @@ def status(place: Place, stack: str) -> str:
 
 def locks(system: str, place: Place) -> list[str]:
     """The locks that are still held."""
-    with closing(client(place.env["AWS_ENDPOINT_URL"], "ssm")) as ssm:
+    with closing(client_of(place.env, "ssm")) as ssm:
         pages = ssm.get_paginator("get_parameters_by_path").paginate(
             Path=f"/opsctl/{system}/locks", Recursive=True
         )
@@ -167,7 +167,7 @@ def test_a_lock_of_another_machine_names_the_command_that_removes_it(shared: Sys
         "since": "2026-01-01T00:00:00+00:00",
         "until": "2026-01-01T00:10:00+00:00",
     }
-    with closing(client(shared.place.env["AWS_ENDPOINT_URL"], "ssm")) as ssm:
+    with closing(client_of(shared.place.env, "ssm")) as ssm:
         name = "/opsctl/shared/locks/shared-ecs/000900"
         ssm.put_parameter(Name=name, Value=json.dumps(old), Type="String")
     refused = shared.place.opsctl("update-tasks", "--yes", "--image", "first")

@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.place import Place, events, spawn
 from tests.end_to_end.test_terminal import exit_code, terminal
 from tests.end_to_end.test_update_tasks import push_for
-from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.clients import client_of
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def place(system: Callable[[str], Place]) -> Place:
 
 
 def cloudformation(place: Place) -> Any:
-    return closing(client(place.env["AWS_ENDPOINT_URL"], "cloudformation"))
+    return closing(client_of(place.env, "cloudformation"))
 
 
 def change_sets(place: Place, stack: str = "people-db") -> list[str]:
@@ -131,7 +131,7 @@ def test_images_stay_when_the_repository_is_not_confirmed(system: Callable[[str]
     push_for(place, "images", "kept")
     done = place.opsctl("ecs", "down", "--repository", "--confirm", "images-ecs")
     assert done.returncode == 2, done.stderr
-    with closing(client(place.env["AWS_ENDPOINT_URL"], "ecr")) as ecr:
+    with closing(client_of(place.env, "ecr")) as ecr:
         assert len(ecr.list_images(repositoryName="images")["imageIds"]) == 1
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from opsctl_sandbox import images
 from tests.end_to_end.place import ROOT, Place, events
-from tests.opsctl_sandbox.clients import client
+from tests.end_to_end.place import push as push_to
+from tests.opsctl_sandbox.clients import client_of
 
 CADDYFILE = """\
 :80 {{
@@ -52,7 +53,7 @@ def released(place: Place) -> str:
 def push_for(place: Place, repository: str, tag: str, caddyfile: str = CADDYFILE) -> str:
     """Pack the service with a Caddyfile of its own and push it; the reference by digest."""
     packed = images.pack(ROOT / "service", caddyfile.format(tag))
-    return images.push(place.env["AWS_ENDPOINT_URL"], repository, packed, tag=tag)
+    return push_to(place, repository, packed, tag=tag)
 
 
 def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
@@ -60,7 +61,7 @@ def push(place: Place, tag: str, caddyfile: str = CADDYFILE) -> str:
 
 
 def opened(place: Place, service: str) -> Any:
-    return closing(client(place.env["AWS_ENDPOINT_URL"], service))
+    return closing(client_of(place.env, service))
 
 
 def tasks(place: Place) -> set[str]:

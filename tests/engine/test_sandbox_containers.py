@@ -1,13 +1,11 @@
 """Tasks of a sandbox as containers: how they are made, how they end, and that none is left."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from docker import APIClient
@@ -18,7 +16,7 @@ from opsctl_sandbox.process import lifecycle, task_kind
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from tests.end_to_end.place import opsctl
 from tests.engine.engines import down, engine
-from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.clients import client, post, registry
 from tests.opsctl_sandbox.fleet import join, stopped, until
 
 # A stopped task is remembered for an hour, which is half a minute here.
@@ -43,7 +41,7 @@ class Box:
 
     def aws(self, service: str) -> Any:
         if service not in self._clients:
-            self._clients[service] = client(self.sandbox.endpoint, service)
+            self._clients[service] = client(self.sandbox, service)
         return self._clients[service]
 
     def close(self) -> None:
@@ -202,14 +200,13 @@ def test_an_image_whose_registry_fails_cannot_be_pulled(box: Box, tmp_path: Path
     package.mkdir()
     packed = images.pack(package, "")
     # An image that the engine does not know yet: it asks for no other.
-    reference = images.push(box.sandbox.endpoint, "web", packed, tag="packed")
+    reference = registry(box.sandbox).push("web", packed, tag="packed")
     rule = {"kind": "error", "operation": "registry:*", "status": 500}
-    faults = f"{box.sandbox.endpoint}/_sandbox/faults"
-    urlopen(Request(faults, json.dumps([rule]).encode())).close()
+    post(box.sandbox, "faults", [rule])
     try:
         task = box.stopped(box.run("python", image=reference))
     finally:
-        urlopen(Request(faults, b"[]")).close()
+        post(box.sandbox, "faults", [])
 
     assert task["stopCode"] == "TaskFailedToStart"
     reason = task["containers"][0]["reason"]

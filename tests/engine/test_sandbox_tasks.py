@@ -16,7 +16,7 @@ from docker import APIClient
 from opsctl_sandbox.host.containers import label
 from opsctl_sandbox.process.home import Home
 from tests.end_to_end.place import ROOT, Place, events, opsctl
-from tests.opsctl_sandbox.clients import client
+from tests.opsctl_sandbox.clients import client_of
 from tests.opsctl_sandbox.fleet import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -88,7 +88,7 @@ def aws(place: Place) -> Iterator[Callable[[str], Any]]:
     clients: list[Any] = []
 
     def connect(service: str) -> Any:
-        clients.append(client(place.env["AWS_ENDPOINT_URL"], service))
+        clients.append(client_of(place.env, service))
         return clients[-1]
 
     yield connect

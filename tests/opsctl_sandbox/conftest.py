@@ -27,7 +27,7 @@ def connect(sandbox: Sandbox) -> Iterator[Connect]:
     clients = []
 
     def make(service: str) -> Any:
-        clients.append(client(sandbox.endpoint, service))
+        clients.append(client(sandbox, service))
         return clients[-1]
 
     yield make

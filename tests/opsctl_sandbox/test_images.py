@@ -8,7 +8,7 @@ import pytest
 from opsctl_sandbox import images
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process.home import Sandbox
-from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.clients import Connect, registry
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def test_what_is_pushed_is_known_to_ecr_and_comes_out_again(
 ) -> None:
     ecr = connect("ecr")
     made = ecr.create_repository(repositoryName=unique)["repository"]
-    reference = images.push(sandbox.endpoint, unique, images.pack(service, "file"), tag="v1")
+    reference = registry(sandbox).push(unique, images.pack(service, "file"), tag="v1")
     found = ecr.describe_images(repositoryName=unique)["imageDetails"][0]
 
     assert reference == f"{made['repositoryUri']}@{found['imageDigest']}"
-    images.unpack(sandbox.endpoint, reference, tmp_path / "out")
+    registry(sandbox).unpack(reference, tmp_path / "out")
     assert (tmp_path / "out" / "Caddyfile").read_text() == "file"
     written = {
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
@@ -50,25 +50,27 @@ def test_a_tag_finds_the_image_too(
     sandbox: Sandbox, connect: Connect, service: Path, tmp_path: Path, unique: str
 ) -> None:
     connect("ecr").create_repository(repositoryName=unique)
-    images.push(sandbox.endpoint, unique, images.pack(service, "one"), tag="v1")
-    images.unpack(sandbox.endpoint, f"123.dkr.ecr.amazonaws.com/{unique}:v1", tmp_path / "out")
+    registry(sandbox).push(unique, images.pack(service, "one"), tag="v1")
+    registry(sandbox).unpack(f"123.dkr.ecr.amazonaws.com/{unique}:v1", tmp_path / "out")
 
     assert (tmp_path / "out" / "Caddyfile").read_text() == "one"
 
 
 def test_a_missing_image_is_an_error_in_the_words_of_ecs(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="CannotPullContainerError.*not found"):
-        images.unpack(sandbox.endpoint, "host/absent@sha256:" + "0" * 64, tmp_path)
+        registry(sandbox).unpack("host/absent@sha256:" + "0" * 64, tmp_path)
 
 
 def test_a_push_to_no_repository_is_refused(sandbox: Sandbox, service: Path) -> None:
     with pytest.raises(SandboxError, match="registry refused"):
-        images.push(sandbox.endpoint, "absent", images.pack(service, ""), tag="v1")
+        registry(sandbox).push("absent", images.pack(service, ""), tag="v1")
 
 
 def test_the_registry_answers_at_the_address_a_login_names(connect: Connect) -> None:
     login = connect("ecr").get_authorization_token()["authorizationData"][0]
-    with urllib.request.urlopen(f"{login['proxyEndpoint']}/v2/", timeout=5) as answer:
+    headers = {"Authorization": f"Basic {login['authorizationToken']}"}
+    request = urllib.request.Request(f"{login['proxyEndpoint']}/v2/", headers=headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
         assert answer.status == 200
 
 

@@ -1,7 +1,5 @@
 """One clock for simulated and wall time, at a speed that may change."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +8,7 @@ import pytest
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.simulation import Simulation
+from tests.opsctl_sandbox.clients import post
 
 BEGAN = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -39,6 +38,4 @@ def test_a_clock_does_not_stand_still_or_run_back(wall: list[datetime]) -> None:
 
 
 def test_the_speed_is_changed_over_http(sandbox: Sandbox) -> None:
-    body = json.dumps({"speed": 60}).encode()
-    with urllib.request.urlopen(f"{sandbox.endpoint}/_sandbox/clock", body, timeout=10) as answer:
-        assert json.load(answer)["speed"] == 60.0
+    assert post(sandbox, "clock", {"speed": 60})["speed"] == 60.0

@@ -6,18 +6,28 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent.parent
 
 
+@dataclass(frozen=True)
+class Cloud:
+    """Something that answers AWS calls, and a key to it."""
+
+    url: str
+    key: str = "test"
+    secret: str = "test"
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Its endpoint. It is started as a user does; the service knows nothing of it."""
+def running(folder: Path) -> Iterator[Cloud]:
+    """It is started as a user does; the service knows nothing of it."""
     _opsctl(folder, "up", "--tasks", "none")
     try:
-        endpoint: str = json.loads(_opsctl(folder, "env", "--json"))["AWS_ENDPOINT_URL"]
-        yield endpoint
+        env = json.loads(_opsctl(folder, "env", "--json"))
+        yield Cloud(env["AWS_ENDPOINT_URL"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
     finally:
         _opsctl(folder, "down")
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.service import auth_server as fake
 from tests.service.auth_server import CLIENT_TOKEN, REFRESH_TOKEN, Reply
-from tests.service.sandbox import running
+from tests.service.sandbox import Cloud, running
 
 CADDYFILE = """
 :80 {
@@ -134,14 +134,19 @@ STATUSES = [201, 200, 401, 401, 401, 403, 502, 502, 504, 200]
 
 def test_errors_reach_cloudwatch_and_no_secret_reaches_anything(tmp_path: Path) -> None:
     (tmp_path / "aws").mkdir()
-    with fake.serve() as auth, running(tmp_path / "aws") as url:
-        credentials = {**CREDENTIALS, "AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1"}
-        prepare(url)
+    with fake.serve() as auth, running(tmp_path / "aws") as cloud:
+        credentials = {
+            "AWS_ACCESS_KEY_ID": cloud.key,
+            "AWS_SECRET_ACCESS_KEY": cloud.secret,
+            "AWS_ENDPOINT_URL": cloud.url,
+            "AWS_REGION": "us-east-1",
+        }
+        prepare(cloud)
         with serving(tmp_path, auth.url, "warning", credentials) as service:
             assert misbehave(service, auth) == STATUSES
             _, status = service.read("GET", "/status", None, site=0)
             said = service.stop()
-        name, lines = logged(url)
+        name, lines = logged(cloud)
     assert name.startswith("development20")
     assert name.endswith(f"-{socket.gethostname()}-{service.process.pid}")
     assert [line["status"] for line in lines] == [each for each in STATUSES if each >= 401]
@@ -155,30 +160,31 @@ def test_errors_reach_cloudwatch_and_no_secret_reaches_anything(tmp_path: Path) 
     assert len(files) == 2
     assert b"canary" not in status + b"".join(files)
     assert "canary" not in said + json.dumps(lines)
+    assert cloud.secret not in said + json.dumps(lines)
 
 
-def prepare(url: str) -> None:
-    with_credentials(url, "logs").create_log_group(logGroupName="app")
-    with_credentials(url, "ssm").put_parameter(
+def prepare(cloud: Cloud) -> None:
+    with_credentials(cloud, "logs").create_log_group(logGroupName="app")
+    with_credentials(cloud, "ssm").put_parameter(
         Name="/app/refresh_token", Value=REFRESH_TOKEN, Type="SecureString"
     )
 
 
-def logged(url: str) -> tuple[str, list[dict[str, Any]]]:
-    logs = with_credentials(url, "logs")
+def logged(cloud: Cloud) -> tuple[str, list[dict[str, Any]]]:
+    logs = with_credentials(cloud, "logs")
     (stream,) = logs.describe_log_streams(logGroupName="app")["logStreams"]
     name = stream["logStreamName"]
     answer = logs.get_log_events(logGroupName="app", logStreamName=name, startFromHead=True)
     return name, [json.loads(event["message"]) for event in answer["events"]]
 
 
-def with_credentials(url: str, service: str) -> Any:
+def with_credentials(cloud: Cloud, service: str) -> Any:
     return boto3.client(
         service,  # type: ignore[call-overload]
-        endpoint_url=url,
+        endpoint_url=cloud.url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=cloud.key,
+        aws_secret_access_key=cloud.secret,
     )
 
 

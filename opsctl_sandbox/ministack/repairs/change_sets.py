@@ -9,6 +9,8 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers
 from ministack.services.cloudformation.engine import _evaluate_conditions
 
+from opsctl_sandbox.ministack.records import find
+from opsctl_sandbox.ministack.repairs import early_validation, parameters
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # The properties whose change replaces the resource ("Update requires: Replacement" on the type's
@@ -17,11 +19,12 @@ REPLACING: Mapping[str, frozenset[str]] = {
     "AWS::CloudWatch::Alarm": frozenset({"AlarmName"}),
     "AWS::EC2::SecurityGroup": frozenset({"GroupDescription", "GroupName", "VpcId"}),
     "AWS::ECS::Service": frozenset(
-        {"Cluster", "DeploymentController", "LaunchType", "Role", "SchedulingStrategy"}
-        | {"ServiceName"}
+        {"Cluster", "DeploymentController", "Role", "SchedulingStrategy", "ServiceName"}
     ),
     "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
 }
+# Whether the change replaces depends on the change: on what it goes to, or on what comes with it.
+_DEPENDS: Mapping[str, frozenset[str]] = {"AWS::ECS::Service": frozenset({"LaunchType"})}
 # Every property but the tags makes a new revision.
 _ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
 _UPDATABLE = frozenset(
@@ -36,22 +39,89 @@ def install() -> None:
     handlers._capabilities_enforced = lambda: True
 
 
+async def create_stack(call: Call, ministack: Forward) -> Structure:
+    stack = _stack(call, call.parameters["StackName"])
+    if stack.get("StackStatus") == "ROLLBACK_COMPLETE":
+        raise Refused("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
+    return await ministack(call.parameters)
+
+
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
+    answer = await _create_change_set(call, ministack)
+    early_validation.validate(call, answer["Id"])
+    return answer
+
+
+async def _create_change_set(call: Call, ministack: Forward) -> Structure:
     request = call.parameters
-    if request.get("ChangeSetType", "UPDATE") == "UPDATE":
-        stack = _stack(call, request["StackName"])
-        status = str(stack.get("StackStatus", "CREATE_COMPLETE"))
+    stack = _stack(call, request["StackName"])
+    status = str(stack.get("StackStatus", "DELETE_COMPLETE"))
+    if request.get("ChangeSetType", "UPDATE") != "CREATE":
         if status not in _UPDATABLE:
             raise Refused(
                 "ValidationError",
                 f"Stack:{stack['StackId']} is in {status} state and can not be updated.",
             )
+        return await ministack(request)
+    if status not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+        raise Refused(
+            "ValidationError",
+            f"Stack [{stack['StackName']}] already exists and cannot be created again with the "
+            f"changeSet [{request['ChangeSetName']}].",
+        )
+    if status == "DELETE_COMPLETE":
+        return await ministack(request)
+    return await _joining(stack, call, ministack)
+
+
+async def _joining(stack: dict[str, Any], call: Call, ministack: Forward) -> Structure:
+    """One more change set for a stack that is only reviewed: there is one such stack of a name,
+    with one id. ministack makes another in its place each time, or none when it refuses."""
+    name, identifier = stack["StackName"], stack["StackId"]
+    try:
+        answer = await ministack({**call.parameters, "StackName": name})
+    finally:
+        cloudformation._stacks._data[call.account, call.region, name] = stack
+    cloudformation._stack_events._data.pop((call.account, call.region, answer["StackId"]), None)
+    change_set = find(cloudformation._change_sets, answer["Id"])
+    change_set["StackId"] = identifier
+    return {**answer, "StackId": identifier}
+
+
+async def execute_change_set(call: Call, ministack: Forward) -> Structure:
+    """A change set is executed once, and only while it is valid."""
+    request = call.parameters
+    change_set = _change_set(request["ChangeSetName"], request.get("StackName", ""))
+    if change_set and change_set["Status"] != "CREATE_COMPLETE":
+        raise _not_executable(change_set, f"status of [{change_set['Status']}]")
+    if change_set and change_set["ExecutionStatus"] != "AVAILABLE":
+        status = change_set["ExecutionStatus"]
+        raise _not_executable(change_set, f"execution status of [{status}]")
     return await ministack(request)
+
+
+def _not_executable(change_set: Structure, status: str) -> Refused:
+    return Refused(
+        "InvalidChangeSetStatus",
+        f"ChangeSet [{change_set['ChangeSetId']}] cannot be executed in its current {status}",
+    )
+
+
+def _change_set(name: str, stack: str) -> dict[str, Any] | None:
+    """By its ARN, or its name and the stack's name or id."""
+    for value in cloudformation._change_sets._data.values():
+        if name == value["ChangeSetId"]:
+            return dict(value)
+        if name == value["ChangeSetName"] and stack in (value["StackName"], value["StackId"]):
+            return dict(value)
+    return None
 
 
 async def describe_change_set(call: Call, ministack: Forward) -> Structure:
     answer = await ministack(call.parameters)
-    absent = _absent(answer.get("ChangeSetId", ""))
+    change_set = find(cloudformation._change_sets, answer["ChangeSetId"]) or {}
+    answer = parameters.with_names(answer, change_set.get("_resolved_params", {}))
+    absent = _absent(change_set)
     kept = []
     for change in answer.get("Changes", ()):
         resource = change.get("ResourceChange", {})
@@ -84,6 +154,8 @@ def decided(resource: Structure) -> dict[str, Any]:
     details = [_with_word(kind, detail) for detail in resource.get("Details", ())]
     words = {detail["Target"].get("RequiresRecreation") for detail in details}
     replacement = "True" if "Always" in words else "False"
+    if replacement == "False" and "Conditionally" in words:
+        replacement = "Conditional"
     return {**resource, "Details": details, "Replacement": replacement}
 
 
@@ -93,15 +165,14 @@ def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
     if target.get("Attribute") != "Properties":
         return {**detail, "Target": {**target, "RequiresRecreation": "Never"}}
     replaces = name != "Tags" if kind in _ALWAYS else name in REPLACING[kind]
-    return {
-        **detail,
-        "Target": {**target, "RequiresRecreation": "Always" if replaces else "Never"},
-    }
+    word = "Always" if replaces else "Never"
+    if name in _DEPENDS.get(kind, ()):
+        word = "Conditionally"
+    return {**detail, "Target": {**target, "RequiresRecreation": word}}
 
 
-def _absent(change_set_id: str) -> set[str]:
+def _absent(change_set: Structure) -> set[str]:
     """The logical ids of the resources whose condition is false."""
-    change_set = _value(cloudformation._change_sets, change_set_id)
     if not change_set:
         return set()
     template = change_set["_template"]
@@ -117,17 +188,15 @@ def _stack(call: Call, name: str) -> dict[str, Any]:
     for stack in cloudformation._stacks._data.values():
         mine = f":{call.region}:{call.account}:" in stack["StackId"]
         if mine and name in (stack["StackName"], stack["StackId"]):
-            return dict(stack)
+            found: dict[str, Any] = stack
+            return found
     return {}
-
-
-def _value(store: Any, key: str) -> dict[str, Any] | None:
-    """By its last key, whatever account and Region it is filed under."""
-    return next((value for scoped, value in store._data.items() if scoped[-1] == key), None)
 
 
 OPERATIONS: Operations = {
     ("cloudformation", "CreateChangeSet"): create_change_set,
+    ("cloudformation", "CreateStack"): create_stack,
     ("cloudformation", "DescribeChangeSet"): describe_change_set,
+    ("cloudformation", "ExecuteChangeSet"): execute_change_set,
     ("cloudformation", "DescribeStackResources"): describe_stack_resources,
 }

@@ -3,18 +3,22 @@
 The addresses of repositories themselves are seeded by `account`.
 """
 
+import base64
+
 from ministack.services import ecr
 
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 
-def operations(registry: str) -> Operations:
-    """`registry` is the address that answers `/v2/`: `127.0.0.1:PORT`."""
+def operations(registry: str, password: str) -> Operations:
+    """`registry` is the address that answers `/v2/` to `password`: `127.0.0.1:PORT`."""
+    token = base64.b64encode(f"AWS:{password}".encode()).decode()
 
     async def get_authorization_token(call: Call, ministack: Forward) -> Structure:
         answer = await ministack(call.parameters)
         logins = [
-            {**one, "proxyEndpoint": f"http://{registry}"} for one in answer["authorizationData"]
+            {**one, "proxyEndpoint": f"http://{registry}", "authorizationToken": token}
+            for one in answer["authorizationData"]
         ]
         return {**answer, "authorizationData": logins}
 

@@ -1,15 +1,25 @@
 """Every repaired operation; `docs/sandbox.md` lists them, a test compares the two."""
 
-from opsctl_sandbox.ministack.repairs import change_sets, ecr, lists, logs, metrics
+from opsctl_sandbox.ministack.repairs import (
+    change_sets,
+    early_validation,
+    ecr,
+    lists,
+    logs,
+    metrics,
+    parameters,
+)
 from opsctl_sandbox.wire.calls import Operations
 
 
-def operations(registry: str, counted: logs.Counted) -> Operations:
-    """`registry` answers `/v2/`; `counted` is called for log events that came in."""
+def operations(registry: str, password: str, counted: logs.Counted) -> Operations:
+    """`registry` answers `/v2/` to `password`; `counted` is called for log events that came in."""
     return {
         **change_sets.OPERATIONS,
-        **ecr.operations(registry),
+        **early_validation.OPERATIONS,
+        **ecr.operations(registry, password),
         **lists.OPERATIONS,
         **logs.operations(counted),
         **metrics.OPERATIONS,
+        **parameters.OPERATIONS,
     }

@@ -3,7 +3,7 @@ container instances. Values in, structures out."""
 
 from typing import Any
 
-from opsctl_sandbox.cluster import deployments, placement, services
+from opsctl_sandbox.cluster import deployments, instance_types, placement, services
 from opsctl_sandbox.cluster.values import Container, Deployment, Instance, Service, Task
 from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.simulation import Simulation
@@ -76,12 +76,7 @@ def service(simulation: Simulation, value: Service) -> Answer:
         "runningCount": _running(living),
         "pendingCount": _pending(living),
         "taskDefinition": spec.task_definition,
-        "deploymentConfiguration": {
-            **document.get("deploymentConfiguration", {}),
-            "minimumHealthyPercent": spec.minimum_percent,
-            "maximumPercent": spec.maximum_percent,
-            "deploymentCircuitBreaker": {"enable": spec.breaker, "rollback": spec.rollback},
-        },
+        "deploymentConfiguration": deployment_configuration(value),
         "deployments": [deployment(simulation, value, d) for d in value.deployments],
         "events": [
             {"id": e.id, "createdAt": simulation.wall(e.at), "message": e.message}
@@ -94,6 +89,20 @@ def service(simulation: Simulation, value: Service) -> Answer:
         "enableECSManagedTags": False,
         "propagateTags": document.get("propagateTags", "NONE"),
         "healthCheckGracePeriodSeconds": int(spec.grace),
+    }
+
+
+def deployment_configuration(value: Service) -> Answer:
+    spec = value.spec
+    given = spec.document.get("deploymentConfiguration", {})
+    breaker = given.get("deploymentCircuitBreaker", {})
+    return {
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+        **given,
+        "minimumHealthyPercent": spec.minimum_percent,
+        "maximumPercent": spec.maximum_percent,
+        "deploymentCircuitBreaker": {**breaker, "enable": spec.breaker, "rollback": spec.rollback},
     }
 
 
@@ -238,18 +247,17 @@ def container_instance(simulation: Simulation, value: Instance) -> Answer:
             {"name": "ecs.availability-zone", "value": value.zone},
             {"name": "ecs.instance-type", "value": value.instance_type},
             {"name": "ecs.os-type", "value": "linux"},
-            {"name": "ecs.cpu-architecture", "value": _architecture(value.instance_type)},
-            {"name": "ecs.ami-id", "value": "ami-0ec5ecs0sandbox00"},
+            {
+                "name": "ecs.cpu-architecture",
+                "value": instance_types.architecture(value.instance_type),
+            },
+            {"name": "ecs.ami-id", "value": value.image},
             {"name": "ecs.subnet-id", "value": value.subnet},
+            *({"name": name, "value": text} for name, text in value.script.attributes),
         ],
         "attachments": [],
         "tags": [],
     }
-
-
-def _architecture(instance_type: str) -> str:
-    family = instance_type.partition(".")[0]
-    return "arm64" if family[-1:] == "g" or family[2:3] == "g" else "x86_64"
 
 
 def _resources(cpu: int, memory: int, ports: frozenset[int]) -> list[Answer]:

@@ -29,6 +29,7 @@ def create_capacity_provider(simulation: Simulation, request: Structure) -> Answ
         group,
         managed=scaling.get("status") == "ENABLED",
         target=int(scaling.get("targetCapacity") or 100),
+        draining=settings.get("managedDraining", "ENABLED") == "ENABLED",
         document=dict(request),
     )
     return {"capacityProvider": _described(provider)}
@@ -81,7 +82,7 @@ def delete_capacity_provider(simulation: Simulation, request: Structure) -> Answ
             "ResourceInUseException",
             "The specified capacity provider is in use and cannot be removed.",
         )
-    provider = world.providers.pop(name)
+    provider = simulation.engine.delete_provider(name)
     return {"capacityProvider": {**_described(provider), "status": "INACTIVE"}}
 
 

@@ -19,31 +19,30 @@ def _deployment_arn(service: Service, value: Deployment) -> str:
     return f"{arn}/{value.id.removeprefix('ecs-svc/')}"
 
 
-def _revision_arn(service: Service, value: Deployment) -> str:
-    return _deployment_arn(service, value).replace(":service-deployment/", ":service-revision/")
+def _revision_arn(service: Service, revision: str) -> str:
+    arn = service.arn.replace(":service/", ":service-revision/")
+    return f"{arn}/{revision.removeprefix('ecs-svc/')}"
 
 
-def _status(service: Service, value: Deployment) -> str:
-    if value.rollout == "COMPLETED":
-        return "SUCCESSFUL"
-    if value.rollout == "FAILED":
-        primary = service.primary
-        if not primary.rolls_back:
-            return "ROLLBACK_SUCCESSFUL" if primary.rollout == "COMPLETED" else "STOPPED"
-        return "ROLLBACK_IN_PROGRESS"
-    return "IN_PROGRESS" if value.status == "PRIMARY" else "STOPPED"
+def _own(service: Service) -> list[Deployment]:
+    """The service deployments, newest first: a rollback belongs to the one that failed."""
+    return [one for one in service.history if not one.only_rolls_back]
+
+
+def _summary(world: World, service: Service, revision: str) -> Answer:
+    of_revision = [one for one in service.history if one.revision == revision]
+    mine = [t for one in of_revision for t in deployments.of(world, service, one)]
+    wanted = service.spec.desired if service.primary.revision == revision else 0
+    return {
+        "arn": _revision_arn(service, revision),
+        "requestedTaskCount": wanted,
+        "runningTaskCount": sum(t.status in ("RUNNING", "DEACTIVATING") for t in mine),
+        "pendingTaskCount": sum(t.status in ("PENDING", "ACTIVATING") for t in mine),
+    }
 
 
 def _service_deployment(simulation: Simulation, service: Service, value: Deployment) -> Answer:
     world = simulation.world()
-    mine = deployments.of(world, service, value)
-    revision = {
-        "arn": _revision_arn(service, value),
-        "requestedTaskCount": value.desired,
-        "runningTaskCount": sum(t.status == "RUNNING" for t in mine),
-        "pendingTaskCount": sum(t.status in ("PENDING", "ACTIVATING") for t in mine),
-    }
-    failed = value.rollout == "FAILED"
     answer: Answer = {
         "serviceDeploymentArn": _deployment_arn(service, value),
         "serviceArn": service.arn,
@@ -51,24 +50,50 @@ def _service_deployment(simulation: Simulation, service: Service, value: Deploym
         "createdAt": simulation.wall(value.created),
         "startedAt": simulation.wall(value.created),
         "updatedAt": simulation.wall(value.updated),
-        "status": _status(service, value),
-        "targetServiceRevision": revision,
-        "deploymentConfiguration": answers.service(simulation, service)["deploymentConfiguration"],
-        "deploymentCircuitBreaker": {
-            "status": "TRIGGERED"
-            if failed
-            else "MONITORING"
-            if service.spec.breaker
-            else "DISABLED",
-            "failureCount": value.consecutive_failures,
-            "threshold": deployments.threshold(service.spec.desired),
-        },
+        "status": value.verdict,
+        "sourceServiceRevisions": [_summary(world, service, one) for one in value.sources],
+        "targetServiceRevision": _summary(world, service, value.revision),
+        "deploymentConfiguration": answers.deployment_configuration(service),
+        "deploymentCircuitBreaker": _breaker(service, value),
+        "alarms": _alarms(service, value),
     }
-    if value.rollout_reason:
-        answer["statusReason"] = value.rollout_reason
-    if value.finished is not None:
+    if value.verdict_reason:
+        answer["statusReason"] = value.verdict_reason
+    if value.back_since is not None:
+        answer["rollback"] = {
+            "reason": value.rollout_reason,
+            "startedAt": simulation.wall(value.back_since),
+            "serviceRevisionArn": _revision_arn(service, value.back_to),
+        }
+    if value.finished is not None and value.verdict not in deployments.GOING_ON:
         answer["finishedAt"] = simulation.wall(value.finished)
+        if value.verdict == "STOPPED":
+            answer["stoppedAt"] = answer["finishedAt"]
     return answer
+
+
+def _breaker(service: Service, value: Deployment) -> Answer:
+    limit = deployments.threshold(service.spec)
+    tripped = value.rollout == "FAILED" and value.rollout_reason.startswith(deployments.BREAKER)
+    return {
+        "status": _watch(service.spec.breaker, tripped, value),
+        "failureCount": value.consecutive_failures,
+        "threshold": limit,
+    }
+
+
+def _alarms(service: Service, value: Deployment) -> Answer:
+    status = _watch(bool(service.spec.alarms), bool(value.triggered), value)
+    names = {"alarmNames": list(service.spec.alarms), "triggeredAlarmNames": list(value.triggered)}
+    return {"status": status, **names}
+
+
+def _watch(enabled: bool, triggered: bool, value: Deployment) -> str:
+    if not enabled:
+        return "DISABLED"
+    if triggered:
+        return "TRIGGERED"
+    return "MONITORING" if value.verdict == "IN_PROGRESS" else "MONITORING_COMPLETE"
 
 
 _BRIEF = (
@@ -86,7 +111,7 @@ _BRIEF = (
 def list_service_deployments(simulation: Simulation, request: Structure) -> Answer:
     service = find_service(simulation.world(), request, active=False)
     statuses = request.get("status")
-    all_of_it = [_service_deployment(simulation, service, d) for d in service.history]
+    all_of_it = [_service_deployment(simulation, service, d) for d in _own(service)]
     brief = [
         {k: v for k, v in d.items() if k in _BRIEF}
         | {"targetServiceRevisionArn": d["targetServiceRevision"]["arn"]}
@@ -97,7 +122,7 @@ def list_service_deployments(simulation: Simulation, request: Structure) -> Answ
 
 
 def _known(world: World) -> dict[str, tuple[Service, Deployment]]:
-    return {_deployment_arn(s, d): (s, d) for s in world.services.values() for d in s.history}
+    return {_deployment_arn(s, d): (s, d) for s in world.services.values() for d in _own(s)}
 
 
 def describe_service_deployments(simulation: Simulation, request: Structure) -> Answer:
@@ -119,15 +144,17 @@ def stop_service_deployment(simulation: Simulation, request: Structure) -> Answe
     service, value = entry
     if request.get("stopType", "ROLLBACK") != "ROLLBACK":
         raise invalid("the sandbox stops a deployment only with ROLLBACK")
-    if value is not service.primary or value.rollout != "IN_PROGRESS":
+    if value.verdict not in deployments.GOING_ON:
         raise Refused("ConflictException", "The service deployment is not in progress.")
+    if value.verdict != "IN_PROGRESS":
+        return {"serviceDeploymentArn": arn}
     simulation.engine.stop_deployment(service.spec.cluster, service.spec.name)
     return {"serviceDeploymentArn": arn}
 
 
 def describe_service_revisions(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
-    known = {_revision_arn(s, d): (s, d) for s in world.services.values() for d in s.history}
+    known = {_revision_arn(s, d.revision): (s, d) for s in world.services.values() for d in _own(s)}
     arns = several(request, "serviceRevisionArns", "Service revisions", 20)
     return {
         "serviceRevisions": [_revision(simulation, a, *known[a]) for a in arns if a in known],

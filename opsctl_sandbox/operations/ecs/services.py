@@ -68,6 +68,9 @@ def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
         maximum_percent=int(configuration.get("maximumPercent", spec.maximum_percent)),
         breaker=bool(breaker.get("enable", spec.breaker)),
         rollback=bool(breaker.get("rollback", spec.rollback)),
+        threshold=_threshold(breaker.get("thresholdConfiguration"), spec.threshold),
+        reset_on_healthy=bool(breaker.get("resetOnHealthyTask", spec.reset_on_healthy)),
+        **_alarms(configuration.get("alarms")),
         grace=float(request.get("healthCheckGracePeriodSeconds", spec.grace)),
     )
     if spec.desired < 0:
@@ -82,6 +85,19 @@ def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
             "deployments."
         )
     return spec
+
+
+def _threshold(configuration: Structure | None, default: tuple[str, int]) -> tuple[str, int]:
+    if configuration is None:
+        return default
+    return str(configuration.get("type", "BOUNDED_PERCENT")), int(configuration.get("value", 50))
+
+
+def _alarms(alarms: Structure | None) -> Answer:
+    if alarms is None:
+        return {}
+    names = tuple(alarms.get("alarmNames") or ()) if alarms.get("enable") else ()
+    return {"alarms": names, "alarm_rollback": bool(alarms.get("rollback"))}
 
 
 def create_service(simulation: Simulation, request: Structure) -> Answer:
@@ -118,8 +134,15 @@ def update_service(simulation: Simulation, request: Structure) -> Answer:
     if request.get("placementStrategy") is not None:
         spec = replace(spec, spread=_spread(request))
     changed = {k: v for k, v in request.items() if k not in ("service", "forceNewDeployment")}
-    spec = replace(_configured(spec, request), document={**spec.document, **changed})
     force = bool(request.get("forceNewDeployment"))
+    asked = request.get("capacityProviderStrategy")
+    if asked is not None and asked != spec.document.get("capacityProviderStrategy") and not force:
+        raise invalid(
+            "When switching from launch type to capacity provider strategy on an existing "
+            "service, or making a change to a capacity provider strategy on a service that is "
+            "already using one, you must force a new deployment."
+        )
+    spec = replace(_configured(spec, request), document={**spec.document, **changed})
     return {
         "service": answers.service(simulation, simulation.engine.update_service(spec, force=force))
     }

@@ -42,7 +42,8 @@ class System:
         return make(
             service,
             endpoint_url=self.variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
-            aws_access_key_id="sandbox", aws_secret_access_key="sandbox",
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
         )  # fmt: skip
 
 

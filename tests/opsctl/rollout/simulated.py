@@ -14,7 +14,8 @@ from opsctl.snapshot.tasks import Container, Task
 from opsctl_sandbox.cluster import values
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.failures import Failure
-from opsctl_sandbox.cluster.values import GroupSpec, LoadBalancer, ServiceSpec, WriteLog
+from opsctl_sandbox.cluster.intents import WriteLog
+from opsctl_sandbox.cluster.values import GroupSpec, LoadBalancer, ServiceSpec
 from tests.opsctl.snapshots import NAMES, START
 
 _READY = 900.0  # simulated seconds until the first deployment is whole

@@ -163,6 +163,12 @@ def test_more_than_the_tasks_is_refused_before_the_question() -> None:
         World(STEADY, changes=("ECS::Service", "AutoScalingGroup"))
 
 
+def test_the_first_release_of_a_scaled_service_makes_its_scaling_too() -> None:
+    scaling = "ApplicationAutoScaling::"
+    kinds = ("ECS::Service", f"{scaling}ScalableTarget", f"{scaling}ScalingPolicy")
+    World(STEADY, changes=kinds, dry=True)
+
+
 def test_a_dry_run_shows_the_plan_and_executes_nothing() -> None:
     world = World(STEADY, dry=True)
     assert world.aws.executed == [] and world.aws.change_sets == {}

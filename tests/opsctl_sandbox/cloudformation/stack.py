@@ -6,7 +6,10 @@ _SPREAD = [
     {"Type": "spread", "Field": "attribute:ecs.availability-zone"},
     {"Type": "spread", "Field": "instanceId"},
 ]
-_USER_DATA = "#!/bin/bash\necho ECS_CLUSTER=${Cluster} >> /etc/ecs/ecs.config\n"
+_USER_DATA = """#!/bin/bash
+echo ECS_CLUSTER=${Cluster} >> /etc/ecs/ecs.config
+/opt/aws/bin/cfn-signal --exit-code 0 --stack ${AWS::StackName} --resource Group
+"""
 
 
 def template(name: str, *, desired: int = 4, signals: int = 2) -> dict[str, Any]:

@@ -3,17 +3,16 @@
 import json
 import os
 import time
-import urllib.request
+import urllib.error
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from tests.opsctl_sandbox.clients import client, post
 from tests.opsctl_sandbox.cloudformation.stack import template
 
 Clients = Callable[[str], Any]
@@ -32,21 +31,13 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 @pytest.fixture
 def aws(fast: Sandbox) -> Iterator[Clients]:
     made: dict[str, Any] = {}
-    make: Any = boto3.client
 
-    def client(service: str) -> Any:
+    def one_client(service: str) -> Any:
         if service not in made:
-            made[service] = make(
-                service,
-                endpoint_url=fast.endpoint,
-                region_name="us-east-1",
-                aws_access_key_id="sandbox",
-                aws_secret_access_key="sandbox",
-                config=Config(retries={"total_max_attempts": 1}),
-            )
+            made[service] = client(fast, service)
         return made[service]
 
-    yield client
+    yield one_client
     for one in made.values():
         one.close()
 
@@ -54,11 +45,7 @@ def aws(fast: Sandbox) -> Iterator[Clients]:
 @pytest.fixture
 def fail(fast: Sandbox) -> Iterator[Callable[..., None]]:
     def plan(*failures: dict[str, Any]) -> None:
-        request = urllib.request.Request(
-            f"{fast.endpoint}/_sandbox/failures", json.dumps(failures).encode(), method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 200
+        assert len(post(fast, "failures", failures)) == len(failures)
 
     yield plan
     plan()
@@ -163,7 +150,7 @@ def test_instances_targets_and_activities_agree(aws: Clients, name: str) -> None
         "Activities"
     ]
     assert [a["StatusCode"] for a in history] == ["Successful"] * 2
-    console = aws("ec2").get_console_output(InstanceId=min(ids))["Output"]
+    console = aws("ec2").get_console_output(InstanceId=min(ids), Latest=True)["Output"]
     assert "signalled success" in console
 
 
@@ -306,10 +293,7 @@ def test_instances_that_do_not_signal_bring_the_old_ones_back(
 
 
 def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
-    request = urllib.request.Request(
-        f"{fast.endpoint}/_sandbox/failures", b'[{"kind": "rain"}]', method="POST"
-    )
     with pytest.raises(urllib.error.HTTPError, match="400") as refused:
-        urllib.request.urlopen(request, timeout=10)
+        post(fast, "failures", [{"kind": "rain"}])
     assert "not a kind of failure" in refused.value.read().decode()
     refused.value.close()

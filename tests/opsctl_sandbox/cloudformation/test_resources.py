@@ -8,38 +8,101 @@ from tests.opsctl_sandbox.clients import Connect
 from tests.opsctl_sandbox.fleet import until
 
 
-def test_a_service_takes_its_count_from_a_number_parameter(connect: Connect, unique: str) -> None:
+def service_stack(name: str, **others: Any) -> dict[str, Any]:
+    """The resources of a service that wants no task, so that it is steady at once."""
     container = {"Name": "c", "Image": "i", "Memory": 64}
-    resources: dict[str, Any] = {
-        "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": unique}},
+    return {
+        "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": name}},
         "Task": {
             "Type": "AWS::ECS::TaskDefinition",
-            "Properties": {"Family": unique, "ContainerDefinitions": [container]},
+            "Properties": {"Family": name, "ContainerDefinitions": [container]},
         },
         "Service": {
             "Type": "AWS::ECS::Service",
             "Properties": {
-                "ServiceName": unique,
+                "ServiceName": name,
                 "Cluster": {"Ref": "Cluster"},
                 "TaskDefinition": {"Ref": "Task"},
-                "DesiredCount": {"Ref": "Count"},
+                "DesiredCount": 0,
+                **others,
             },
         },
     }
 
-    template = {"Parameters": {"Count": {"Type": "Number"}}, "Resources": resources}
+
+def deploy(connect: Connect, name: str, template: dict[str, Any], **given: Any) -> None:
+    """Create or update the stack, and wait until that is done."""
     cloudformation = connect("cloudformation")
-    cloudformation.create_stack(
-        StackName=unique,
-        TemplateBody=json.dumps(template),
-        Parameters=[{"ParameterKey": "Count", "ParameterValue": "0"}],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    known = [one["StackName"] for one in cloudformation.describe_stacks()["Stacks"]]
+    verb = "update" if name in known else "create"
+    act = getattr(cloudformation, f"{verb}_stack")
+    act(StackName=name, TemplateBody=json.dumps(template), **given)
+    cloudformation.get_waiter(f"stack_{verb}_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
     )
 
-    [service] = connect("ecs").describe_services(cluster=unique, services=[unique])["services"]
-    assert service["desiredCount"] == 0
+
+def described(connect: Connect, name: str) -> dict[str, Any]:
+    [service] = connect("ecs").describe_services(cluster=name, services=[name])["services"]
+    return dict(service)
+
+
+def test_a_service_takes_its_count_from_a_number_parameter(connect: Connect, unique: str) -> None:
+    resources = service_stack(unique, DesiredCount={"Ref": "Count"})
+    template = {"Parameters": {"Count": {"Type": "Number"}}, "Resources": resources}
+    zero = [{"ParameterKey": "Count", "ParameterValue": "0"}]
+    deploy(connect, unique, template, Parameters=zero)
+    assert described(connect, unique)["desiredCount"] == 0
+
+
+def test_a_scaled_service_keeps_its_count_when_the_template_has_none(
+    connect: Connect, unique: str
+) -> None:
+    resources = service_stack(unique)
+    resources["Target"] = {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ServiceNamespace": "ecs",
+            "ScalableDimension": "ecs:service:DesiredCount",
+            "ResourceId": {"Fn::Sub": "service/${Cluster}/${Service.Name}"},
+            "MinCapacity": 0,
+            "MaxCapacity": 4,
+        },
+    }
+    tracking = {
+        "TargetValue": 60,
+        "PredefinedMetricSpecification": {
+            "PredefinedMetricType": "ECSServiceAverageCPUUtilization"
+        },
+    }
+    resources["Policy"] = {
+        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Properties": {
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": {"Ref": "Target"},
+            "TargetTrackingScalingPolicyConfiguration": tracking,
+        },
+    }
+    deploy(connect, unique, {"Resources": resources})
+    del resources["Service"]["Properties"]["DesiredCount"]
+    resources["Target"]["Properties"]["MaxCapacity"] = 6
+    deploy(connect, unique, {"Resources": resources})
+    assert described(connect, unique)["desiredCount"] == 0, "a new service would have 1"
+
+
+def test_a_forced_deployment_moves_a_service_to_a_capacity_provider(
+    connect: Connect, unique: str
+) -> None:
+    deploy(connect, unique, {"Resources": service_stack(unique, LaunchType="EC2")})
+    before = described(connect, unique)
+    strategy = [{"CapacityProvider": unique, "Weight": 1}]
+    forced = {"EnableForceNewDeployment": True, "ForceNewDeploymentNonce": "once"}
+    moved = service_stack(unique, CapacityProviderStrategy=strategy, ForceNewDeployment=forced)
+    deploy(connect, unique, {"Resources": moved})
+    after = described(connect, unique)
+    assert after["capacityProviderStrategy"][0]["capacityProvider"] == unique
+    assert after["deployments"][0]["id"] != before["deployments"][0]["id"]
 
 
 def launch_configuration(cluster: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def provided(seed: int, desired: int, *, present: int, maximum: int) -> tuple[En
     engine = Engine(seed)
     definition = engine.register({"family": "web", "containerDefinitions": [container()]})
     engine.create_group(GroupSpec("asg", "c", present, 0, maximum, ZONES, instance_type="t3.large"))
-    engine.create_provider("cp", "asg", managed=True, target=100, document={})
+    engine.create_provider("cp", "asg", managed=True, target=100, draining=True, document={})
     strategy = [{"capacityProvider": "cp", "weight": 1}]
     engine.world.clusters["c"] = {"defaultCapacityProviderStrategy": strategy}
     return engine, engine.create_service(ServiceSpec("svc", "c", definition.arn, desired))

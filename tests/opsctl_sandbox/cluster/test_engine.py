@@ -150,7 +150,7 @@ def test_the_breaker_trips_exactly_at_its_threshold_and_rolls_back(desired: int)
         seen = bad.consecutive_failures
         engine.advance(engine.world.now + 0.5)
         assert engine.world.now < 4 * HOUR
-    threshold = deployments.threshold(desired)
+    threshold = deployments.threshold(service.spec)
     assert seen < threshold <= bad.consecutive_failures
     assert bad.rollout_reason == "ECS deployment circuit breaker: tasks failed to start."
     engine.advance(engine.world.now + HOUR)
@@ -158,8 +158,19 @@ def test_the_breaker_trips_exactly_at_its_threshold_and_rolls_back(desired: int)
     assert well(engine, service) == desired
 
 
+def wants(desired: int, kind: str = "BOUNDED_PERCENT", value: int = 50) -> ServiceSpec:
+    return ServiceSpec("s", "c", "d", desired, threshold=(kind, value))
+
+
+def test_another_threshold_is_a_count_or_a_share_with_or_without_bounds() -> None:
+    assert deployments.threshold(wants(100, "COUNT", 1)) == 1
+    assert deployments.threshold(wants(4, "BOUNDED_PERCENT", 25)) == 3
+    assert deployments.threshold(wants(4, "UNBOUNDED_PERCENT", 25)) == 1
+    assert deployments.threshold(wants(1000, "UNBOUNDED_PERCENT", 50)) == 500
+
+
 def test_the_threshold_is_half_the_desired_count_from_three_to_two_hundred() -> None:
-    assert [deployments.threshold(n) for n in (1, 6, 7, 8, 399, 400, 1000)] == [
+    assert [deployments.threshold(wants(n)) for n in (1, 6, 7, 8, 399, 400, 1000)] == [
         3,
         3,
         4,

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from opsctl_sandbox.cluster import instances, placement, services
+from opsctl_sandbox.cluster import instances, placement, services, start
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.failures import Failure, Kind
 from opsctl_sandbox.cluster.replacement import Policy
@@ -113,7 +113,7 @@ class Sequences(RuleBasedStateMachine):
             self.engine.terminate_instance(chosen)
         elif what in ("cut", "mend"):
             world = self.engine.world
-            instances.connect_agent(world, world.instances[chosen], what == "mend")
+            start.connect_agent(world, world.instances[chosen], what == "mend")
         else:
             self.engine.drain_instance(chosen, what == "drain")
 
@@ -168,7 +168,7 @@ class Sequences(RuleBasedStateMachine):
         engine, world = self.engine, self.engine.world
         engine.plan_failures(())
         for instance in list(world.instances.values()):
-            instances.connect_agent(engine.world, instance, True)
+            start.connect_agent(engine.world, instance, True)
             engine.drain_instance(instance.id, False)
             if not instance.joined:
                 engine.terminate_instance(instance.id)

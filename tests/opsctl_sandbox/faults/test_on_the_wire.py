@@ -26,6 +26,7 @@ from opsctl_sandbox.faults.on_the_wire import Faults
 from opsctl_sandbox.process.home import Home, Sandbox
 from opsctl_sandbox.wire import codec
 from opsctl_sandbox.wire.calls import Refused
+from tests.opsctl_sandbox import clients
 from tests.opsctl_sandbox.clients import Connect
 
 # One harmless call for each protocol: json, query, ec2, json that once was query, rest-xml.
@@ -39,11 +40,14 @@ CALLS = [
 
 
 def post(sandbox: Sandbox, content: Any) -> Any:
-    request = urllib.request.Request(
-        f"{sandbox.endpoint}/_sandbox/faults", json.dumps(content).encode(), method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return json.loads(answer.read())
+    return clients.post(sandbox, "faults", content)
+
+
+def get(sandbox: Sandbox, path: str) -> Any:
+    """Of the registry, after a login."""
+    headers = {"Authorization": sandbox.keys.registry}
+    request = urllib.request.Request(f"{sandbox.endpoint}/v2/{path}", headers=headers)
+    return urllib.request.urlopen(request, timeout=5)
 
 
 @pytest.fixture
@@ -92,13 +96,10 @@ def test_a_client_that_speaks_cbor_reads_it_too(
     sandbox: Sandbox, plan: Any, kind: str, code: str
 ) -> None:
     plan({"kind": kind, "operation": "monitoring:ListMetrics"})
-    request = urllib.request.Request(
-        f"{sandbox.endpoint}/service/GraniteServiceVersion20100801/operation/ListMetrics",
-        b"\xa0",  # an empty map
-        {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"},
-    )
+    path = "/service/GraniteServiceVersion20100801/operation/ListMetrics"
+    headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=5)
+        clients.signed(sandbox, "monitoring", path, b"\xa0", headers)  # an empty map
     with caught.value as answer:
         parser: Any = parsers.create_parser(codec.CBOR)
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -116,8 +117,8 @@ def test_a_throttled_call_is_one_that_boto3_tries_again(
         service,
         endpoint_url=sandbox.endpoint,
         region_name="us-east-1",
-        aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",
+        aws_access_key_id=sandbox.keys.operator.id,
+        aws_secret_access_key=sandbox.keys.operator.secret,
         config=Config(retries={"mode": "standard", "total_max_attempts": 2}),
     )
     answer = getattr(client, method)()
@@ -231,7 +232,7 @@ def test_an_error_of_the_registry_has_its_own_shape(
 ) -> None:
     plan({"kind": kind, "operation": "registry:GET"})
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{sandbox.endpoint}/v2/", timeout=5)
+        get(sandbox, "")
 
     with caught.value as answer:
         assert answer.code == status
@@ -244,15 +245,15 @@ def test_the_registry_cuts_connections_and_bodies(
     ecr = connect("ecr")
     ecr.create_repository(repositoryName=unique)
     ecr.put_image(repositoryName=unique, imageManifest='{"schemaVersion": 2}', imageTag="v1")
-    address = f"{sandbox.endpoint}/v2/{unique}/manifests/v1"
+    manifest = f"{unique}/manifests/v1"
     plan({"kind": "truncate", "operation": "registry:GET", "times": 1})
-    with pytest.raises(http.client.IncompleteRead), urllib.request.urlopen(address) as answer:
+    with pytest.raises(http.client.IncompleteRead), get(sandbox, manifest) as answer:
         answer.read()
     plan({"kind": "reset", "operation": "registry:GET", "times": 1})
     with pytest.raises(OSError):
-        urllib.request.urlopen(address)
+        get(sandbox, manifest)
 
-    with urllib.request.urlopen(address) as answer:
+    with get(sandbox, manifest) as answer:
         assert json.loads(answer.read()) == {"schemaVersion": 2}
 
 

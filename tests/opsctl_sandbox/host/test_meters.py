@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from opsctl_sandbox.cluster.failures import Failures
+from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
-from opsctl_sandbox.cluster.values import StartTask
+from opsctl_sandbox.cluster.values import Group, GroupSpec
 from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.host.balancer import Balancer, Flows, Routes
 from opsctl_sandbox.host.meters import Meters, Traffic
 from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Outcome, Runner
+from opsctl_sandbox.images import Registry
 from opsctl_sandbox.wire.calls import Call, Forward, Structure
 from opsctl_sandbox.wire.http import Receive, Scope, Send
 from opsctl_sandbox.wire.local_client import LocalClient
@@ -43,12 +45,14 @@ class Bench:
         outcome = Outcome(
             lambda task: None, lambda *_: None, lambda *_: None, lambda task, line: None
         )
-        world = World(random.Random(0), Timings(), Failures(), "1", "us-east-1", True)
+        self.world = World(random.Random(0), Timings(), Failures(), "1", "us-east-1", True)
         self.meters = Meters(
             inside,
-            world,
+            self.world,
             Runner(
-                Processes(Path("unused"), registry="", environ={}, environment=nothing),
+                Processes(
+                    Path("unused"), registry=Registry("", ""), environ={}, environment=nothing
+                ),
                 limit=2,
                 outcome=outcome,
             ),
@@ -99,6 +103,15 @@ def test_incoming_log_events_are_counted_by_group_and_then_forgotten() -> None:
     assert bench.sample() == {"IncomingLogEvents": 4, "IncomingBytes": 100}
     bench.now += 60
     assert bench.sample() == {}
+
+
+def test_a_group_sends_the_metrics_that_it_was_asked_for_and_no_other() -> None:
+    bench = Bench()
+    group = Group("arn", GroupSpec("web", "web", 2, 0, 3, ("us-east-1a",)), 2, 0.0)
+    bench.world.groups["web"] = group
+    assert bench.sample() == {}
+    group.metrics = frozenset({"GroupDesiredCapacity"})
+    assert bench.sample() == {"GroupDesiredCapacity": 2}
 
 
 def test_a_point_belongs_to_the_minute_that_is_over() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from opsctl_sandbox.cluster.values import StartTask, TaskDefinition
+from opsctl_sandbox.cluster.intents import StartTask
+from opsctl_sandbox.cluster.values import TaskDefinition
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.host.runner import Outcome, Runner, Usage
 

@@ -12,7 +12,7 @@ import pytest
 from opsctl_sandbox import images
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
-from tests.opsctl_sandbox.clients import client, start
+from tests.opsctl_sandbox.clients import client, registry, start
 from tests.opsctl_sandbox.fleet import join, stopped, until
 
 # What `python -m service` is in these tests: it says what it was given.
@@ -56,7 +56,7 @@ def aws(real: Sandbox) -> Iterator[Callable[[str], Any]]:
 
     def connect(service: str) -> Any:
         if service not in clients:
-            clients[service] = client(real.endpoint, service)
+            clients[service] = client(real, service)
         return clients[service]
 
     yield connect
@@ -92,6 +92,7 @@ def definition(aws: Callable[[str], Any], reference: str, **environment: str) ->
 def instances(aws: Callable[[str], Any]) -> None:
     """A cluster with two instances that joined."""
     join(aws, "web", 2)
+    aws("autoscaling").enable_metrics_collection(AutoScalingGroupName="web", Granularity="1Minute")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def service(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     folder = tmp_path_factory.mktemp("image")
-    reference = images.push(real.endpoint, "web", pack(folder, "one "), tag="v1")
+    reference = registry(real).push("web", pack(folder, "one "), tag="v1")
     aws("ecs").create_service(
         cluster="web",
         serviceName="web",
@@ -214,7 +215,7 @@ def test_a_rollout_under_load_loses_no_request(
     balancer: tuple[str, str],
     tmp_path: Path,
 ) -> None:
-    reference = images.push(real.endpoint, "web", pack(tmp_path, "two "), tag="v2")
+    reference = registry(real).push("web", pack(tmp_path, "two "), tag="v2")
     arn = definition(aws, reference, GREETING="hello")
     aws("ecs").update_service(cluster="web", service="web", taskDefinition=arn)
     answers = []
@@ -233,7 +234,7 @@ def test_a_rollout_under_load_loses_no_request(
 def test_a_task_that_ends_at_start_shows_its_exit_code_and_its_last_lines(
     real: Sandbox, aws: Callable[[str], Any], instances: None, tmp_path: Path
 ) -> None:
-    reference = images.push(real.endpoint, "web", pack(tmp_path, "bad"), tag="v3")
+    reference = registry(real).push("web", pack(tmp_path, "bad"), tag="v3")
     arn = definition(aws, reference, CRASH="1")
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
 
@@ -245,7 +246,7 @@ def test_a_task_that_ends_at_start_shows_its_exit_code_and_its_last_lines(
 def test_a_stopped_task_has_the_exit_code_of_its_process_at_any_speed(
     real: Sandbox, aws: Callable[[str], Any], instances: None, tmp_path: Path
 ) -> None:
-    reference = images.push(real.endpoint, "web", pack(tmp_path, "four"), tag="v4")
+    reference = registry(real).push("web", pack(tmp_path, "four"), tag="v4")
     arn = definition(aws, reference, GREETING="hello")
     made = aws("ecs").run_task(cluster="web", taskDefinition=arn)["tasks"][0]["taskArn"]
     parameters = {"logGroupName": "/app/stdout", "filterPattern": '"starting with four"'}

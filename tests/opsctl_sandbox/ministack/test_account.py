@@ -4,33 +4,6 @@ from opsctl_sandbox.process.home import Sandbox
 from tests.opsctl_sandbox.clients import Connect
 
 
-def test_the_image_parameter_of_ecs_is_there(connect: Connect) -> None:
-    name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-
-    assert connect("ssm").get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
-
-
-def test_a_template_can_take_its_image_from_the_parameter(connect: Connect, unique: str) -> None:
-    template = """
-Parameters:
-  Image:
-    Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>
-    Default: /aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id
-Resources:
-  Group: {Type: AWS::Logs::LogGroup}
-Outputs:
-  Image: {Value: !Ref Image}
-"""
-    cloudformation = connect("cloudformation")
-    cloudformation.create_stack(StackName=unique, TemplateBody=template)
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-    )
-    stack = cloudformation.describe_stacks(StackName=unique)["Stacks"][0]
-
-    assert stack["Outputs"][0]["OutputValue"].startswith("ami-")
-
-
 def test_the_default_vpc_has_subnets_in_two_zones(connect: Connect) -> None:
     ec2 = connect("ec2")
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]

@@ -78,6 +78,23 @@ def test_what_a_group_cannot_do_is_refused(
     assert code(getattr(autoscaling, operation), **parameters) == expected
 
 
+def test_group_metrics_are_asked_for(connect: Connect, unique: str) -> None:
+    autoscaling = connect("autoscaling")
+    groups(autoscaling, unique)
+    name = f"{unique}-0"
+
+    def enabled() -> list[str]:
+        found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        return [one["Metric"] for one in found["AutoScalingGroups"][0]["EnabledMetrics"]]
+
+    assert enabled() == []
+    autoscaling.enable_metrics_collection(AutoScalingGroupName=name, Granularity="1Minute")
+    assert len(enabled()) == 8
+    left = [one for one in enabled() if one != "GroupMinSize"]
+    autoscaling.disable_metrics_collection(AutoScalingGroupName=name, Metrics=left)
+    assert enabled() == ["GroupMinSize"]
+
+
 def test_instances_are_filtered_by_group_tag_and_status(connect: Connect, unique: str) -> None:
     instance(connect, unique)
     autoscaling, ec2 = connect("autoscaling"), connect("ec2")

@@ -44,7 +44,7 @@ def test_up_gives_a_sandbox_that_answers_and_down_ends_it(tmp_path: Path) -> Non
     sandbox = start(home, QUIET)
     try:
         assert home.running() == sandbox
-        sts = client(sandbox.endpoint, "sts")
+        sts = client(sandbox, "sts")
         assert sts.get_caller_identity()["Account"] == sandbox.settings.account
         sts.close()
     finally:
@@ -102,7 +102,7 @@ def test_two_sandboxes_live_side_by_side(tmp_path: Path) -> None:
     two = start(second, Settings(name="two", tasks="none"))
     try:
         assert one.port != two.port
-        ecr_one, ecr_two = client(one.endpoint, "ecr"), client(two.endpoint, "ecr")
+        ecr_one, ecr_two = client(one, "ecr"), client(two, "ecr")
         ecr_one.create_repository(repositoryName="only-here")
         assert ecr_two.describe_repositories()["repositories"] == []
         ecr_one.close()
@@ -161,7 +161,7 @@ def test_the_state_of_an_earlier_life_is_not_believed_while_the_next_begins(
 ) -> None:
     home = Home(tmp_path)
     home.path.mkdir(parents=True)
-    home.write(Sandbox(QUIET, pid=1, port=1, cache_port=1, redis=False, started_at=""))
+    home.write(Sandbox(QUIET, pid=1, port=1, cache_port=1, redis=False, started_at="", secret="s"))
     starting = threading.Thread(target=start, args=(home, QUIET))
     starting.start()
     seen = None
@@ -218,7 +218,7 @@ def test_the_cache_endpoint_of_a_cluster_is_a_real_redis(tmp_path: Path) -> None
     home = Home(tmp_path)
     sandbox = start(home, QUIET)
     try:
-        elasticache = client(sandbox.endpoint, "elasticache")
+        elasticache = client(sandbox, "elasticache")
         made = elasticache.create_cache_cluster(
             CacheClusterId="db", Engine="redis", NumCacheNodes=1, CacheNodeType="cache.t4g.micro"
         )

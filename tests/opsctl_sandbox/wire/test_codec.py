@@ -1,6 +1,5 @@
 """The wire: what a client of each protocol sends is read, and it can read what it gets."""
 
-import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.wire import codec, models
 from opsctl_sandbox.wire.calls import Refused
 from opsctl_sandbox.wire.http import Answer, Request
+from tests.opsctl_sandbox.clients import signed
 
 WHEN = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 CASES: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -111,9 +111,8 @@ def test_a_client_that_speaks_cbor_is_served(sandbox: Sandbox) -> None:
     model = models.operation("monitoring", "ListMetrics")
     assert model is not None
     made = serialize.create_serializer(codec.CBOR).serialize_to_request({"Namespace": "x"}, model)
-    url = f"{sandbox.endpoint}{made['url_path']}"
-    parameters = urllib.request.Request(url, made["body"], made["headers"], method="POST")
-    with urllib.request.urlopen(parameters, timeout=5) as found:
+    sent = signed(sandbox, "monitoring", made["url_path"], made["body"], made["headers"])
+    with sent as found:
         headers = {name.lower(): value for name, value in found.headers.items()}
         content = {"status_code": found.status, "headers": headers, "body": found.read()}
 

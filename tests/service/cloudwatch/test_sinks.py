@@ -20,7 +20,7 @@ from service.cloudwatch import sinks
 from service.cloudwatch.stream import LogEvent, LogStream, NotWritten, Rejected
 from service.errors import StartError
 from service.trust import aws
-from tests.service.sandbox import running
+from tests.service.sandbox import Cloud, running
 
 GROUP = "app"
 
@@ -28,8 +28,8 @@ GROUP = "app"
 class Loopback(aws.Session):
     """A session whose clients are real and talk to a server on the loopback."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
 
     def has_credentials(self) -> bool:
         return True
@@ -37,41 +37,41 @@ class Loopback(aws.Session):
     def client(self, service: str, *, attempts: int = 3) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
-            endpoint_url=self._url,
+            endpoint_url=self._cloud.url,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self._cloud.key,
+            aws_secret_access_key=self._cloud.secret,
             config=Config(
                 connect_timeout=2, read_timeout=2, retries={"total_max_attempts": attempts}
             ),
         )
 
 
-def sink(url: str, stream: str = "s") -> sinks.CloudWatch:
-    return sinks.CloudWatch(Loopback(url).client("logs", attempts=1), GROUP, stream)
+def sink(cloud: Cloud, stream: str = "s") -> sinks.CloudWatch:
+    return sinks.CloudWatch(Loopback(cloud).client("logs", attempts=1), GROUP, stream)
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("sandbox")) as url:
-        Loopback(url).client("logs").create_log_group(logGroupName=GROUP)
-        yield url
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running(tmp_path_factory.mktemp("sandbox")) as cloud:
+        Loopback(cloud).client("logs").create_log_group(logGroupName=GROUP)
+        yield cloud
 
 
-def stored(url: str, stream: str) -> list[dict[str, Any]]:
-    logs = Loopback(url).client("logs")
+def stored(cloud: Cloud, stream: str) -> list[dict[str, Any]]:
+    logs = Loopback(cloud).client("logs")
     answer = logs.get_log_events(logGroupName=GROUP, logStreamName=stream, startFromHead=True)
     events: list[dict[str, Any]] = answer["events"]
     return events
 
 
-def everything(url: str, stream: str) -> Iterator[dict[str, Any]]:
-    pages = Loopback(url).client("logs").get_paginator("filter_log_events")
+def everything(cloud: Cloud, stream: str) -> Iterator[dict[str, Any]]:
+    pages = Loopback(cloud).client("logs").get_paginator("filter_log_events")
     for page in pages.paginate(logGroupName=GROUP, logStreamNames=[stream]):
         yield from page["events"]
 
 
-def test_events_arrive_in_a_stream_of_their_own(sandbox: str) -> None:
+def test_events_arrive_in_a_stream_of_their_own(sandbox: Cloud) -> None:
     target = sinks.choose(
         GROUP,
         "development",
@@ -95,7 +95,7 @@ def test_events_arrive_in_a_stream_of_their_own(sandbox: str) -> None:
     assert {each["message"] for each in found} >= {f"event {n}" for n in range(1500, 2500)}
 
 
-def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: str) -> None:
+def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: Cloud) -> None:
     left: list[LogEvent] = []
     stream = LogStream(sink(sandbox, "many"), 100_000, last_resort=left.extend)
     stream.open()
@@ -111,7 +111,7 @@ def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: str) -> No
     assert [each["timestamp"] for each in found] == sorted(each["timestamp"] for each in found)
 
 
-def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: str) -> None:
+def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: Cloud) -> None:
     stream = LogStream(sink(sandbox, "odd"), 1000, last_resort=lambda left: None)
     stream.open()
     now, hour = int(time.time() * 1000), 3_600_000
@@ -129,18 +129,18 @@ def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: s
     assert sum("log events were rejected" in message for message in messages) >= 1
 
 
-def test_two_workers_may_open_one_stream(sandbox: str) -> None:
+def test_two_workers_may_open_one_stream(sandbox: Cloud) -> None:
     assert sink(sandbox, "shared").open() == "shared"
     assert sink(sandbox, "shared").open() == "shared"
 
 
-def test_a_group_that_does_not_exist_stops_the_start(sandbox: str) -> None:
+def test_a_group_that_does_not_exist_stops_the_start(sandbox: Cloud) -> None:
     missing = sinks.CloudWatch(Loopback(sandbox).client("logs"), "absent", "s")
     with pytest.raises(StartError, match="^log group absent does not exist"):
         missing.open()
 
 
-def test_a_stream_that_someone_removed_is_made_again(sandbox: str) -> None:
+def test_a_stream_that_someone_removed_is_made_again(sandbox: Cloud) -> None:
     target = sink(sandbox, "removed")
     target.open()
     Loopback(sandbox).client("logs").delete_log_stream(logGroupName=GROUP, logStreamName="removed")
@@ -152,7 +152,7 @@ class Busy:
     """A server that answers PutLogEvents by a script, and everything else with success."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.cloud = Cloud(url)
         self.script: list[tuple[int, dict[str, Any]]] = []
         self.on_create: tuple[int, dict[str, Any]] = (200, {})
         self.puts: list[dict[str, Any]] = []
@@ -213,7 +213,7 @@ def test_what_is_refused_for_now_and_what_for_good(
 ) -> None:
     busy.script = [answer]
     with pytest.raises(NotWritten, match=reason) as caught:
-        sink(busy.url).write(BATCH)
+        sink(busy.cloud).write(BATCH)
     assert caught.value.retry is retry
     assert len(busy.puts) == 1, "retries are the log stream's, not botocore's"
 
@@ -235,13 +235,13 @@ def test_rejected_events_are_counted(
     busy: Busy, info: dict[str, int], rejected: Rejected | None
 ) -> None:
     busy.script = [(200, {"rejectedLogEventsInfo": info})]
-    assert sink(busy.url).write(BATCH) == rejected
+    assert sink(busy.cloud).write(BATCH) == rejected
 
 
 def test_nothing_is_lost_while_cloudwatch_is_busy(busy: Busy) -> None:
     busy.script = [THROTTLED, error("InternalFailure", 500), THROTTLED]
     left: list[LogEvent] = []
-    stream = LogStream(sink(busy.url), 100, last_resort=left.extend, first_pause=0.02)
+    stream = LogStream(sink(busy.cloud), 100, last_resort=left.extend, first_pause=0.02)
     stream.open()
     for each in BATCH:
         stream.put(each)
@@ -256,7 +256,7 @@ def test_a_cloudwatch_that_is_away_at_the_start_does_not_stop_it(
 ) -> None:
     busy.on_create = error("ServiceUnavailableException", 503)
     busy.script = [error("ResourceNotFoundException")]
-    target = sink(busy.url)
+    target = sink(busy.cloud)
     assert target.open() == "s"
     assert "cannot be reached yet: ServiceUnavailableException" in caplog.text
     busy.on_create = (200, {})
@@ -267,14 +267,14 @@ def test_a_cloudwatch_that_is_away_at_the_start_does_not_stop_it(
 def test_a_permission_that_is_missing_at_the_start_stops_it(busy: Busy) -> None:
     busy.on_create = error("AccessDeniedException")
     with pytest.raises(StartError, match="no log stream in group app: AccessDeniedException"):
-        sink(busy.url).open()
+        sink(busy.cloud).open()
 
 
 def test_a_server_that_is_not_there_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(NotWritten, match="EndpointConnectionError") as caught:
-        sink(f"http://127.0.0.1:{port}").write(BATCH)
+        sink(Cloud(f"http://127.0.0.1:{port}")).write(BATCH)
     assert caught.value.retry
 
 

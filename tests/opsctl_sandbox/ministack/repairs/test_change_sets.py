@@ -2,15 +2,15 @@
 
 import json
 import time
-import urllib.request
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from ministack.services.cloudformation import handlers
 
+from opsctl_sandbox.ministack.repairs import change_sets
 from opsctl_sandbox.process.home import Sandbox
-from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.clients import Connect, post
 
 
 def template(image: str = "a", days: int = 7, cidr: str = "10.0.0.0/8") -> str:
@@ -38,9 +38,7 @@ def changes(cloudformation: Any, stack: str, name: str) -> dict[str, Any]:
 
 
 def plan(sandbox: Sandbox, failures: list[dict[str, str]]) -> None:
-    url = f"{sandbox.endpoint}/_sandbox/failures"
-    with urllib.request.urlopen(url, json.dumps(failures).encode(), timeout=5):
-        pass
+    post(sandbox, "failures", failures)
 
 
 def status(cloudformation: Any, stack: str) -> str:
@@ -99,6 +97,12 @@ def test_a_stack_in_rollback_complete_cannot_be_updated(
     plain("cloudformation").create_change_set(ChangeSetName="plain", **parameters)
     with pytest.raises(ClientError, match="ROLLBACK_COMPLETE state and can not be updated"):
         cloudformation.create_change_set(ChangeSetName="ours", **parameters)
+    parameters["ChangeSetType"] = "CREATE"
+    with pytest.raises(ClientError, match=r"already exists and cannot be created again with the"):
+        cloudformation.create_change_set(ChangeSetName="ours", **parameters)
+    with pytest.raises(ClientError, match=r"Stack \[\w+\] already exists"):
+        cloudformation.create_stack(StackName=unique, TemplateBody=template())
+    plain("cloudformation").create_stack(StackName=unique, TemplateBody=template())
 
 
 def test_a_template_with_iam_resources_needs_its_capability(connect: Connect, unique: str) -> None:
@@ -137,3 +141,105 @@ def test_a_stack_is_found_by_a_resource_of_it(
         plain("cloudformation").describe_stack_resources(**parameters)
     (found,) = connect("cloudformation").describe_stack_resources(**parameters)["StackResources"]
     assert (found["StackName"], found["LogicalResourceId"]) == (unique, "L")
+
+
+def reviewed(cloudformation: Any, stack: str, name: str, **others: Any) -> dict[str, Any]:
+    """A change set that creates the stack."""
+    parameters = {"ChangeSetType": "CREATE", "TemplateBody": template(), **others}
+    answer: dict[str, Any] = cloudformation.create_change_set(
+        StackName=stack, ChangeSetName=name, **parameters
+    )
+    return answer
+
+
+def test_a_stack_that_two_people_review_is_one_stack(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+    first, second = (reviewed(cloudformation, unique, name) for name in ("first", "second"))
+
+    assert first["StackId"] == second["StackId"]
+    with pytest.raises(ClientError):
+        reviewed(cloudformation, unique, "bad", TemplateBody="{")
+    [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+    assert (stack["StackId"], stack["StackStatus"]) == (first["StackId"], "REVIEW_IN_PROGRESS")
+    named = cloudformation.list_change_sets(StackName=unique)["Summaries"]
+    assert {one["ChangeSetName"] for one in named} == {"first", "second"}
+    assert {one["StackId"] for one in named} == {first["StackId"]}
+    described = cloudformation.describe_change_set(ChangeSetName=second["Id"])
+    assert described["StackId"] == first["StackId"]
+    assert reviewed(plain("cloudformation"), unique, "third")["StackId"] != first["StackId"]
+
+
+def test_executing_a_change_set_removes_the_others_and_no_second_one_is_executed(
+    connect: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+    first, second = (reviewed(cloudformation, unique, name) for name in ("first", "second"))
+    cloudformation.execute_change_set(ChangeSetName=first["Id"])
+    for name in (second["Id"], "second"):
+        with pytest.raises(ClientError, match="does not exist") as gone:
+            cloudformation.execute_change_set(ChangeSetName=name, StackName=unique)
+        assert gone.value.response["Error"]["Code"] == "ChangeSetNotFound"
+    with pytest.raises(ClientError, match=r"current execution status of \[EXECUTE_") as twice:
+        cloudformation.execute_change_set(ChangeSetName=first["Id"])
+    assert twice.value.response["Error"]["Code"] == "InvalidChangeSetStatus"
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+    assert stack["StackId"] == first["StackId"]
+
+
+def test_a_change_set_without_changes_cannot_be_executed(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    cloudformation.create_stack(StackName=unique, TemplateBody=template())
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    cloudformation.create_change_set(
+        StackName=unique, ChangeSetName="same", TemplateBody=template()
+    )
+    with pytest.raises(ClientError, match=r"cannot be executed in its current status of \[FAILED"):
+        cloudformation.execute_change_set(StackName=unique, ChangeSetName="same")
+
+
+def test_deleting_by_its_id_deletes_a_stack_that_lives(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    first = reviewed(cloudformation, unique, "first")
+    reviewed(cloudformation, unique, "second")
+    cloudformation.execute_change_set(ChangeSetName=first["Id"])
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    cloudformation.delete_stack(StackName=first["StackId"])
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=first["StackId"], WaiterConfig={"Delay": 1}
+    )
+
+
+def test_every_event_carries_the_token_of_its_operation(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    made = reviewed(cloudformation, unique, "first")
+    cloudformation.execute_change_set(ChangeSetName=made["Id"], ClientRequestToken="mine-1")
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+    events = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+    tokens = {e.get("ClientRequestToken") for e in events}
+    assert {e["ResourceStatus"] for e in events if "ClientRequestToken" not in e} == {
+        "REVIEW_IN_PROGRESS"
+    }
+    assert tokens == {"mine-1", None}
+
+
+def test_whether_a_new_launch_type_replaces_a_service_depends_on_what_comes_with_it() -> None:
+    target = {"Attribute": "Properties", "Name": "LaunchType"}
+    change = {
+        "ResourceType": "AWS::ECS::Service",
+        "Replacement": "Conditional",
+        "Details": [{"Target": target}],
+    }
+    changed = change_sets.decided(change)
+    assert changed["Replacement"] == "Conditional"
+    assert changed["Details"][0]["Target"]["RequiresRecreation"] == "Conditionally"

@@ -11,6 +11,6 @@ DOCUMENT = Path(__file__).parents[4] / "docs" / "sandbox.md"
 def test_every_repair_is_documented_and_nothing_else() -> None:
     rows = re.findall(r"^\| (`\w+:\w+`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
     listed = [name for row in rows for name in re.findall(r"`(\w+):(\w+)`", row)]
-    repaired = table.operations("127.0.0.1:1", lambda group, events, size: None)
+    repaired = table.operations("127.0.0.1:1", "password", lambda group, events, size: None)
 
     assert sorted(listed) == sorted(repaired)

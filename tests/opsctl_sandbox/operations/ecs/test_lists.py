@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.fleet import until
 from tests.opsctl_sandbox.operations.ecs.test_tasks import instance, phases, register
 
 
@@ -139,6 +140,11 @@ def test_container_instances_and_services_are_filtered(ecs: Any, system: str) ->
             },
             "InvalidParameterException",
         ),
+        (
+            "update_service",
+            {"service": "web", "capacityProviderStrategy": [{"capacityProvider": "p"}]},
+            "InvalidParameterException",
+        ),
         ("execute_command", {"task": "ghost", "command": "sh", "interactive": True},
          "UnknownOperationException"),
         ("start_task", {"taskDefinition": "x", "containerInstances": ["y"]},
@@ -188,15 +194,25 @@ def test_a_deployment_that_is_stopped_goes_back_to_the_last_good_one(ecs: Any, s
     )
     found = ecs.list_service_deployments(cluster=system, service="web")["serviceDeployments"]
     assert [one["status"] for one in found] == ["IN_PROGRESS", "SUCCESSFUL"]
-    ecs.stop_service_deployment(serviceDeploymentArn=found[0]["serviceDeploymentArn"])
+    stopped = found[0]["serviceDeploymentArn"]
 
+    def described() -> Any:
+        answer = ecs.describe_service_deployments(serviceDeploymentArns=[stopped])
+        return answer["serviceDeployments"][0]
+
+    [source] = described()["sourceServiceRevisions"]
+    ecs.stop_service_deployment(serviceDeploymentArn=stopped)
+    assert described()["status"] == "ROLLBACK_REQUESTED"
+    until(lambda: described()["status"] == "ROLLBACK_SUCCESSFUL")
+    assert described()["rollback"]["serviceRevisionArn"] == source["arn"]
+    assert described()["statusReason"].startswith("Service deployment stopped by the user")
     (service,) = ecs.describe_services(cluster=system, services=["web"])["services"]
+    assert service["taskDefinition"].endswith(":1")
     assert service["deployments"][0]["taskDefinition"].endswith(":1")
     assert service["deployments"][0]["status"] == "PRIMARY"
+    listed = ecs.list_service_deployments(cluster=system, service="web", status=["SUCCESSFUL"])
+    assert len(listed["serviceDeployments"]) == 1, "a rollback is no deployment of its own"
     revision = found[0]["targetServiceRevisionArn"]
-    (described,) = ecs.describe_service_revisions(serviceRevisionArns=[revision])[
-        "serviceRevisions"
-    ]
-    assert described["taskDefinition"].endswith(":2")
-    stopped = found[0]["serviceDeploymentArn"]
+    (known,) = ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"]
+    assert known["taskDefinition"].endswith(":2")
     assert code(ecs.stop_service_deployment, serviceDeploymentArn=stopped) == "ConflictException"

@@ -1,0 +1,131 @@
+"""Change sets that revert drift: CloudFormation compares the template with what is there, not with
+the template before.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack.repairs import names
+from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Structure
+
+_GROUP, _SERVICE = "AWS::AutoScaling::AutoScalingGroup", "AWS::ECS::Service"
+_SIZES = {"DesiredCapacity": "desired", "MinSize": "minimum", "MaxSize": "maximum"}
+Changed = dict[str, tuple[str, str]]
+"""By property: what the stack has, and what is there."""
+
+
+class Drift:
+    """Of named resources it is known whether they are there, of services and groups their size."""
+
+    def __init__(self, simulation: Simulation, operations: Operations) -> None:
+        self._simulation = simulation
+        self._before = operations
+
+    def operations(self) -> dict[tuple[str, str], Operation]:
+        return {
+            ("cloudformation", "CreateChangeSet"): self.create,
+            ("cloudformation", "DescribeChangeSet"): self.describe,
+            ("cloudformation", "ExecuteChangeSet"): self.execute,
+        }
+
+    async def create(self, call: Call, ministack: Forward) -> Structure:
+        answer = await self._before["cloudformation", "CreateChangeSet"](call, ministack)
+        if call.parameters.get("DeploymentMode") != "REVERT_DRIFT":
+            return answer
+        change_set = stacks.change_set(answer["Id"])
+        resources = stacks.resources(change_set["StackName"])
+        changes = {one["ResourceChange"]["LogicalResourceId"]: one for one in change_set["Changes"]}
+        for name, record in resources.items():
+            status, changed = self._drift(record)
+            change_set.setdefault("_drift", {})[name] = status
+            if status in ("DELETED", "MODIFIED") and name not in changes:
+                changes[name] = {"ResourceChange": _change(name, record, status, changed)}
+        change_set["Changes"] = list(changes.values())
+        if change_set["Changes"] and "didn't contain changes" in change_set["StatusReason"]:
+            change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE"}
+            change_set["StatusReason"] = ""
+        return answer
+
+    async def describe(self, call: Call, ministack: Forward) -> Structure:
+        answer = await self._before["cloudformation", "DescribeChangeSet"](call, ministack)
+        drift: Mapping[str, str] = stacks.change_set(answer["ChangeSetId"]).get("_drift", {})
+        if not drift:
+            return answer
+        changes = []
+        for change in answer.get("Changes", ()):
+            resource = dict(change["ResourceChange"])
+            resource["ResourceDriftStatus"] = drift.get(resource["LogicalResourceId"], "IN_SYNC")
+            changes.append({**change, "ResourceChange": resource})
+        return {**answer, "Changes": changes, "DeploymentMode": "REVERT_DRIFT"}
+
+    async def execute(self, call: Call, ministack: Forward) -> Structure:
+        name, stack = call.parameters["ChangeSetName"], call.parameters.get("StackName", "")
+        stacks.keep_drift(name, stack)
+        return await self._before["cloudformation", "ExecuteChangeSet"](call, ministack)
+
+    def _drift(self, record: Structure) -> tuple[str, Changed]:
+        kind, identifier = record["ResourceType"], record["PhysicalResourceId"]
+        properties = record["Properties"]
+        if kind == _GROUP:
+            return self._group(identifier, properties)
+        if kind == _SERVICE:
+            return self._service(identifier, properties)
+        if not names.property_of(kind):
+            return "UNSUPPORTED", {}
+        return ("IN_SYNC" if names.exists(kind, identifier) else "DELETED"), {}
+
+    def _group(self, name: str, properties: Structure) -> tuple[str, Changed]:
+        group = self._simulation.world().groups.get(name)
+        if group is None:
+            return "DELETED", {}
+        live = {"desired": group.desired, "minimum": group.spec.minimum}
+        live["maximum"] = group.spec.maximum
+        return _compared(properties, {key: live[member] for key, member in _SIZES.items()})
+
+    def _service(self, arn: str, properties: Structure) -> tuple[str, Changed]:
+        _, cluster, name = arn.rsplit("/", 2)
+        service = self._simulation.world().services.get((cluster, name))
+        if service is None or service.status != "ACTIVE":
+            return "DELETED", {}
+        spec = service.spec
+        return _compared(
+            properties, {"DesiredCount": spec.desired, "TaskDefinition": spec.task_definition}
+        )
+
+
+def _compared(properties: Structure, live: Structure) -> tuple[str, Changed]:
+    changed = {
+        key: (str(properties[key]), str(value))
+        for key, value in live.items()
+        if key in properties and str(properties[key]) != str(value)
+    }
+    return ("MODIFIED" if changed else "IN_SYNC"), changed
+
+
+def _change(name: str, record: Structure, status: str, changed: Changed) -> dict[str, Any]:
+    targets = [
+        {
+            "Attribute": "Properties",
+            "Name": key,
+            "RequiresRecreation": "Never",
+            "BeforeValue": actual,
+            "AfterValue": wanted,
+        }
+        for key, (wanted, actual) in changed.items()
+    ]
+    return {
+        "Action": "Add" if status == "DELETED" else "Modify",
+        "LogicalResourceId": name,
+        "PhysicalResourceId": record["PhysicalResourceId"],
+        "ResourceType": record["ResourceType"],
+        **({"Replacement": "False"} if status == "MODIFIED" else {}),
+        "Scope": ["Properties"] if targets else [],
+        "Details": [
+            {"Target": one, "Evaluation": "Static", "ChangeSource": "DirectModification"}
+            for one in targets
+        ],
+    }

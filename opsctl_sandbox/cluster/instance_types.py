@@ -1,0 +1,62 @@
+"""What an instance type registers with ECS, by its family and size.
+
+https://aws.amazon.com/ec2/instance-types/: a size is so many vCPU, a family so much memory for
+each of them. The burstable families and a few sizes are exceptions.
+"""
+
+import re
+
+# vCPU and MiB of the burstable sizes; the small ones of t2 have a single vCPU.
+_BURSTABLE = {
+    "nano": (2, 512),
+    "micro": (2, 1024),
+    "small": (2, 2048),
+    "medium": (2, 4096),
+    "large": (2, 8192),
+    "xlarge": (4, 16384),
+    "2xlarge": (8, 32768),
+}
+_SINGLE = ("nano", "micro", "small")
+_GIB_FOR_VCPU = {"a": 2, "c": 2, "m": 4, "r": 8, "x": 16, "z": 8, "i": 8, "d": 8, "h": 4, "g": 4}
+# `metal` has no number of its own: it is the whole machine.
+_METAL = {"m5": 96, "c5": 96, "r5": 96, "m6g": 64, "c6g": 64, "r6g": 64, "m7g": 64, "i3": 72}
+_WHOLE = 128
+# The kernel takes its part before the agent registers the rest.
+_REGISTERED = 0.94
+_GRAVITON = re.compile(r"^(a1|t4g|[a-z]+\d+g[a-z]*)$")
+# Without the Nitro hypervisor the console is only told some minutes after a change of state.
+_XEN = re.compile(r"^([cdgim][1-4]|[prx]1e?|r[34]|t[12])$")
+
+
+def size(instance_type: str) -> tuple[int, int]:
+    """Registered CPU units and MiB."""
+    vcpu, memory = nominal(instance_type)
+    return vcpu * 1024, int(memory * _REGISTERED)
+
+
+def nominal(instance_type: str) -> tuple[int, int]:
+    """vCPU and MiB, as EC2 sells them."""
+    family, _, word = instance_type.partition(".")
+    if family.startswith("t") and word in _BURSTABLE:
+        vcpu, memory = _BURSTABLE[word]
+        return (1 if family in ("t1", "t2") and word in _SINGLE else vcpu), memory
+    vcpu = _vcpu(family, word)
+    return vcpu, vcpu * 1024 * _GIB_FOR_VCPU.get(family[:1], 4)
+
+
+def _vcpu(family: str, word: str) -> int:
+    counted = re.fullmatch(r"(?:metal-)?(\d+)xl(?:arge)?", word)
+    if counted:
+        return 4 * int(counted.group(1))
+    if word == "metal":
+        return _METAL.get(family, _WHOLE)
+    return {"medium": 1, "large": 2, "xlarge": 4}.get(word, 2)
+
+
+def architecture(instance_type: str) -> str:
+    """`arm64` for Graviton, else `x86_64`."""
+    return "arm64" if _GRAVITON.match(instance_type.partition(".")[0]) else "x86_64"
+
+
+def is_nitro(instance_type: str) -> bool:
+    return not _XEN.match(instance_type.partition(".")[0])

@@ -1,0 +1,148 @@
+"""The images of Amazon for the instances of ECS: who makes instances of them reads their ids in
+public parameters, and about once a week there is a newer one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ministack.services import ssm
+
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
+
+# Parameter below /aws/service/ecs/optimized-ami/ -> architecture, first image, operating system.
+_FAMILIES: Mapping[str, tuple[str, str, str]] = {
+    "amazon-linux-2023": ("x86_64", "ami-0ec52023000000001", "Amazon Linux 2023"),
+    "amazon-linux-2023/arm64": ("arm64", "ami-0ec52023000000002", "Amazon Linux 2023"),
+    "amazon-linux-2": ("x86_64", "ami-0ec52018000000001", "Amazon Linux 2"),
+}
+_NAMES = {
+    "amazon-linux-2023": "al2023-ami-ecs-hvm-2023.0.{day:%Y%m%d}-kernel-6.1-x86_64",
+    "amazon-linux-2023/arm64": "al2023-ami-ecs-hvm-2023.0.{day:%Y%m%d}-kernel-6.1-arm64",
+    "amazon-linux-2": "amzn2-ami-ecs-hvm-2.0.{day:%Y%m%d}-x86_64-ebs",
+}
+_AMAZON = "591542846629"
+_AGENT = "1.108.3"
+
+
+@dataclass(frozen=True)
+class MachineImage:
+    id: str
+    name: str
+    architecture: str
+    created: datetime
+
+
+class MachineImages:
+    """The first image of each family is a week old."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, MachineImage] = {}
+        week = datetime.now(UTC) - timedelta(days=7)
+        for family, (_, identifier, _) in _FAMILIES.items():
+            self._add(family, identifier, week)
+
+    def publish(self, family: str = "amazon-linux-2023") -> MachineImage:
+        """One more image, which the family's parameter names from now on. Raises ValueError."""
+        if family not in _FAMILIES:
+            raise ValueError(f"no such family of images: {family}; there are {list(_FAMILIES)}")
+        first = _FAMILIES[family][1]
+        # Ids of one family differ in their last digits.
+        number = len(self.images) + 0x100
+        return self._add(family, f"{first[:-9]}{number:09x}", datetime.now(UTC))
+
+    def page(self, body: Any) -> Any:
+        """`{"publish": "amazon-linux-2023"}` publishes; the answer lists every image."""
+        if body is not None:
+            self.publish(str(body["publish"]))
+        return [
+            {"id": image.id, "name": image.name, "architecture": image.architecture}
+            for image in self.images.values()
+        ]
+
+    def operations(self) -> Operations:
+        return {("ec2", "DescribeImages"): self._describe}
+
+    def _add(self, family: str, identifier: str, created: datetime) -> MachineImage:
+        architecture, _, system = _FAMILIES[family]
+        image = MachineImage(identifier, _NAMES[family].format(day=created), architecture, created)
+        self.images[identifier] = image
+        top = f"/aws/service/ecs/optimized-ami/{family}/recommended"
+        everything = {
+            "ecs_agent_version": _AGENT,
+            "ecs_runtime_version": "Docker version 25.0.13",
+            "image_id": identifier,
+            "image_name": image.name,
+            "os": system,
+            "schema_version": 1,
+        }
+        ssm._PUBLIC_AMI_PARAMETERS |= {
+            f"{top}/image_id": identifier,
+            f"{top}/image_name": image.name,
+            top: json.dumps(everything),
+        }
+        return image
+
+    async def _describe(self, call: Call, ministack: Forward) -> Structure:
+        """Amazon's images of ECS and whatever ministack has; an unknown id is refused."""
+        request = call.parameters
+        wanted = list(request.get("ImageIds") or ())
+        foreign = [one for one in wanted if one not in self.images]
+        answer: dict[str, Any] = {"Images": []}
+        if foreign or not wanted:
+            passed = {**request, "ImageIds": foreign} if wanted else request
+            answer = await ministack(passed)
+        mine = [
+            _described(image, call.region)
+            for image in self.images.values()
+            if (not wanted or image.id in wanted) and _passes(image, request)
+        ]
+        return {**answer, "Images": [*answer.get("Images", ()), *mine]}
+
+
+def _passes(image: MachineImage, request: Structure) -> bool:
+    owners = request.get("Owners") or ()
+    if owners and not {"amazon", _AMAZON}.intersection(owners):
+        return False
+    fields = {
+        "image-id": image.id,
+        "name": image.name,
+        "architecture": image.architecture,
+        "owner-alias": "amazon",
+        "owner-id": _AMAZON,
+        "state": "available",
+        "image-type": "machine",
+        "virtualization-type": "hvm",
+        "root-device-type": "ebs",
+    }
+    return all(
+        any(fnmatchcase(fields.get(one["Name"], ""), value) for value in one.get("Values", ()))
+        for one in request.get("Filters") or ()
+    )
+
+
+def _described(image: MachineImage, region: str) -> dict[str, Any]:
+    return {
+        "ImageId": image.id,
+        "Name": image.name,
+        "Architecture": image.architecture,
+        "CreationDate": f"{image.created:%Y-%m-%dT%H:%M:%S}.000Z",
+        "Description": f"Amazon Linux AMI with the ECS agent {_AGENT}",
+        "ImageLocation": f"amazon/{image.name}",
+        "ImageOwnerAlias": "amazon",
+        "ImageType": "machine",
+        "OwnerId": _AMAZON,
+        "Public": True,
+        "RootDeviceName": "/dev/xvda",
+        "RootDeviceType": "ebs",
+        "State": "available",
+        "VirtualizationType": "hvm",
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/xvda",
+                "Ebs": {"VolumeSize": 30, "VolumeType": "gp3", "DeleteOnTermination": True},
+            }
+        ],
+    }

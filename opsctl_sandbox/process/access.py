@@ -1,0 +1,104 @@
+"""Who may use the sandbox: its owner's programs with its keys, and no web page.
+
+A page that a browser shows may send requests to 127.0.0.1, and a name of its own may lead there
+(DNS rebinding): the browser's headers give both away.
+"""
+
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from opsctl_sandbox.process.keys import Keys
+from opsctl_sandbox.wire import codec, signature
+from opsctl_sandbox.wire.calls import Refused
+from opsctl_sandbox.wire.codec import Named
+from opsctl_sandbox.wire.http import Answer, Message, Request, Send
+from opsctl_sandbox.wire.signature import Key
+
+METADATA = "/_sandbox/metadata/"
+_PAGE = "the sandbox answers programs on this machine, and no web page"
+_NO_KEY = 'this sandbox has keys of its own: eval "$(opsctl sandbox env)"'
+
+
+class Access:
+    def __init__(
+        self,
+        keys: Keys,
+        port: int,
+        *,
+        issued: Callable[[str], Key | None],
+        skew: Callable[[str], float],
+    ) -> None:
+        """`issued` knows the keys that IAM and STS gave out. `skew` is by how many seconds this
+        AWS's clock is ahead of the machine's, for the operation `service:Operation`."""
+        self._keys = keys
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._issued = issued
+        self._skew = skew
+
+    def stranger(self, request: Request) -> Answer | None:
+        """The refusal for a request that only a browser, or a name that is not ours, sends."""
+        headers = request.headers
+        page = "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
+        if page or headers.get("host", "").lower() not in self._hosts:
+            return _forbidden(403, _PAGE)
+        return None
+
+    def page(self, request: Request) -> Answer | None:
+        """The refusal for a page of the sandbox itself; None for its owner and its tasks."""
+        if request.path.startswith(f"{METADATA}{self._keys.metadata}/"):
+            return None
+        if _same(request.headers.get("authorization", ""), self._keys.pages):
+            return None
+        return _forbidden(401, _NO_KEY)
+
+    def registry(self, request: Request) -> Answer | None:
+        """The refusal for a call of the registry; None after a login."""
+        if _same(request.headers.get("authorization", ""), self._keys.registry):
+            return None
+        error = Refused("UNAUTHORIZED", "Not Authorized", status=401)
+        answer = codec.refusal("registry", error)
+        challenge = f'Basic realm="{request.headers["host"]}",service="ecr.amazonaws.com"'
+        return Answer(401, {**answer.headers, "www-authenticate": challenge}, answer.body)
+
+    def caller(self, request: Request, named: Named | None) -> Key:
+        """Whose key signed the call. Raises `Refused` as AWS does."""
+        dialect = codec.dialect(named) if named else "query"
+        signed = signature.read(request)
+        if signed is None:
+            raise signature.unsigned(dialect)
+        key = self._key(signed.access_key)
+        if key is None:
+            raise signature.unknown_key(dialect)
+        operation = f"{named.service}:{named.operation}" if named else ""
+        now = datetime.now(UTC) + timedelta(seconds=self._skew(operation))
+        signature.check(request, signed, key, now, dialect)
+        return key
+
+    def _key(self, access_key: str) -> Key | None:
+        ours = {key.id: key for key in (self._keys.operator, self._keys.task)}
+        return ours.get(access_key) or self._issued(access_key)
+
+
+def without_cors(send: Send) -> Send:
+    """ministack lets every web page read its answers; this does not."""
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [
+                (name, value)
+                for name, value in message["headers"]
+                if not name.lower().startswith(b"access-control-")
+            ]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return guarded
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _forbidden(status: int, sentence: str) -> Answer:
+    return Answer(status, {"content-type": "text/plain"}, f"{sentence}\n".encode())

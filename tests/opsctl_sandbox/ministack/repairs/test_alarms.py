@@ -1,0 +1,65 @@
+"""Alarms: their state by their periods, and what ministack alone makes of them."""
+
+import time
+from typing import Any
+
+import pytest
+
+from opsctl_sandbox.ministack.repairs import alarms
+from tests.opsctl_sandbox.clients import Connect
+
+ABOVE = {
+    "StateValue": "OK",
+    "ComparisonOperator": "GreaterThanThreshold",
+    "Threshold": 80,
+    "EvaluationPeriods": 3,
+    "DatapointsToAlarm": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "missing", "expected"),
+    [
+        ([90, 50, 90], "missing", "ALARM"),
+        ([90, 50, 50], "missing", "OK"),
+        ([80, 80, 80], "missing", "OK"),
+        ([None, None, None], "missing", "INSUFFICIENT_DATA"),
+        ([None, None, None], "breaching", "ALARM"),
+        ([None, None, None], "notBreaching", "OK"),
+        ([None, None, None], "ignore", "OK"),
+        ([None, 90, None], "breaching", "ALARM"),
+        ([None, 90, None], "notBreaching", "OK"),
+    ],
+)
+def test_so_many_of_the_last_periods_make_an_alarm(
+    values: list[float | None], missing: str, expected: str
+) -> None:
+    assert alarms.judge({**ABOVE, "TreatMissingData": missing}, values) == expected
+
+
+def test_only_the_series_of_the_alarms_own_dimensions_counts(connect: Connect, unique: str) -> None:
+    cloudwatch = connect("cloudwatch")
+    at = time.time() // 60 * 60 - 60
+    for zone, value in (("a", 10.0), ("b", 100.0)):
+        datum: dict[str, Any] = {
+            "MetricName": "Load",
+            "Dimensions": [{"Name": "Zone", "Value": zone}],
+            "Timestamp": at,
+            "Value": value,
+        }
+        cloudwatch.put_metric_data(Namespace=unique, MetricData=[datum])
+    for zone in "ab":
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"{unique}-{zone}",
+            Namespace=unique,
+            MetricName="Load",
+            Dimensions=[{"Name": "Zone", "Value": zone}],
+            Statistic="Maximum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=80,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    found = cloudwatch.describe_alarms(AlarmNamePrefix=unique)["MetricAlarms"]
+    states = {one["AlarmName"][-1]: one["StateValue"] for one in found}
+    assert states == {"a": "OK", "b": "ALARM"}, "ministack alone: ALARM for both"
