@@ -28,7 +28,8 @@ EXPOSE 80 8082
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['HEALTH_PORT']}/health.txt\", timeout=4)"]
-CMD ["python", "-m", "service", "run", "--config", "Caddyfile"]
+# Held back until the service hears it: the kernel drops what PID 1 of a container does not hear.
+CMD ["env", "--block-signal=TERM,INT", "python", "-m", "service", "run", "--config", "Caddyfile"]
 
 FROM python AS opsctl
 COPY pyproject.toml README.md LICENSE opsctl.example.yaml Caddyfile_template Dockerfile /src/

@@ -160,7 +160,7 @@ def _listed(one: Rehearsal) -> Object:
         "tells": one.tells,
         "cause": one.cause,
         "command": list(one.command),
-        "file": str(rehearsal.file(one.name)),
+        "file": str(one.file),
     }
 
 

@@ -1,32 +1,40 @@
-"""`python -m service adapt|check|run`: the only place of the service that prints or exits."""
+"""`python -m service adapt|check|run`: the only place of the service that prints or exits.
 
-import argparse
-import logging
+What takes time is imported where it is used: until `run` hears signals, only the kernel does.
+"""
+
 import os
-import signal
 import sys
 from collections.abc import Callable, Sized
-from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from service.errors import CaddyfileError, ServiceError
+from service.server.supervisor import Stopped, Supervisor, hear, is_ending
 
+TYPE_CHECKING = False  # as in `typing`, which takes time
 if TYPE_CHECKING:
+    import argparse
+
     from service.server.run import Run
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
+        if words[:1] == ["run"]:
+            hear()
+        arguments = _parser().parse_args(words)
         status: int = arguments.command(arguments)
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201 - talk goes to stderr
         return 1
+    except Stopped:
+        return 0
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> "argparse.ArgumentParser":
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="python -m service", description="Serve the sites of a Caddyfile."
     )
@@ -58,12 +66,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
+    from argparse import ArgumentTypeError
+
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+        raise ArgumentTypeError(f"'{text}' is not a number above 0")
     return int(text)
 
 
-def _adapt(arguments: argparse.Namespace) -> int:
+def _adapt(arguments: "argparse.Namespace") -> int:
     from service.caddyfile import parse
     from service.caddyfile.adapt import adapt
 
@@ -72,7 +82,7 @@ def _adapt(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(arguments: argparse.Namespace) -> int:
+def _check(arguments: "argparse.Namespace") -> int:
     from service import directives
     from service.caddyfile import parse
 
@@ -87,24 +97,12 @@ def _some_site(plans: Sized, file: str) -> None:
         raise CaddyfileError("there is no site", file=file, line=1)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from service.server.supervisor import Stopped, interrupt
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, interrupt)
-    try:
-        return _serve(arguments)
-    except Stopped:
-        return 0
-
-
-def _serve(arguments: argparse.Namespace) -> int:
+def _run(arguments: "argparse.Namespace") -> int:
     from service import directives
     from service.caddyfile import parse
     from service.front.mounts import Release
     from service.server import sockets
     from service.server.run import Run
-    from service.server.supervisor import Supervisor
 
     text = read(arguments.config)
     plans = directives.plan(parse(text, arguments.config, environment=os.environ))
@@ -142,6 +140,7 @@ def _once(text: str) -> Callable[[], None]:
 
 def _work(run: "Run", ready: Callable[[], None]) -> int:
     import asyncio
+    import logging
 
     import uvloop
 
@@ -150,9 +149,10 @@ def _work(run: "Run", ready: Callable[[], None]) -> int:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(run, ready))
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)  # it is ending already
+            try:
+                runner.run(serve(run, ready))
+            finally:
+                is_ending()
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as above
         return 1
@@ -160,6 +160,8 @@ def _work(run: "Run", ready: Callable[[], None]) -> int:
 
 
 def _version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("opsctl")
     except metadata.PackageNotFoundError:  # the image has the package without its metadata
@@ -168,6 +170,8 @@ def _version() -> str:
 
 def read(path: str) -> str:
     """The text of a Caddyfile. As in v1, a byte that is not UTF-8 reads as U+FFFD."""
+    from pathlib import Path
+
     from service.caddyfile.lexer import decode
 
     try:

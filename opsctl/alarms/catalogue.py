@@ -3,26 +3,45 @@
 Sources: CloudWatch's list of recommended alarms and the ECS, NLB and ElastiCache guides.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from opsctl.config import instances
 from opsctl.config.model import Config
+from opsctl.errors import ConfigError
 
-Dimension = tuple[str, str]
-_MINUTE = 60
+Dimension: TypeAlias = tuple[str, str]
+Comparison = Literal[">", "<", ">="]
+Missing = Literal["breaching", "notBreaching", "missing", "ignore"]
+# CloudWatch's own words for the signs
+OPERATORS: Mapping[Comparison, str] = {
+    ">": "GreaterThanThreshold",
+    "<": "LessThanThreshold",
+    ">=": "GreaterThanOrEqualToThreshold",
+}
 # An engine with fewer cores shares its one thread's core with the system.
 _CORES_OF_ITS_OWN = 4
 _BUSY = 90.0
 _MANY_CONNECTIONS = 50_000  # a node takes 65,000
+_SLOW = 5_000  # microseconds of a command inside Redis; tens are usual
+_MOST_MEMBERS = 40  # nodes of a cache that are watched: a template holds 500 resources
+_OF_HOSTS = ("healthy-hosts", "unhealthy-hosts")  # one for each zone without cross-zone
+_OF_RUNNING = ("running-tasks", "healthy-hosts")  # not made for a service of no task
 _ECS, _CACHE, _BALANCER = "AWS/ECS", "AWS/ElastiCache", "AWS/NetworkELB"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """`dimensions` are names and values; a value `import:OUTPUT` is one of the ecs stack's."""
+    """`dimensions` are names and values; a value `import:OUTPUT` is one of the ecs stack's.
+
+    It rings when `points` of the last `periods` are bad, each of `period` seconds. `because` says
+    why a gap is taken for `missing`, and `then` what to run when it rings. `of` tells apart alarms
+    of the same kind: a zone, or a node of the cache.
+    """
 
     id: str
     tells: str
@@ -30,21 +49,61 @@ class Alarm:
     metric: str
     dimensions: tuple[Dimension, ...]
     statistic: Literal["Average", "Minimum", "Maximum", "Sum", "SampleCount"]
-    comparison: Literal[">", "<", ">="]
+    comparison: Comparison
     threshold: float
-    missing: Literal["breaching", "notBreaching", "missing"] = "missing"
-    period: int = _MINUTE
+    missing: Missing
+    because: str
+    then: str
+    period: int = 60
     periods: int = 5
+    needs: int = 0  # 0: all of `periods`
+    of: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        return self.id + re.sub(r"[^A-Za-z0-9]", "", self.of.title())
 
     @property
     def name(self) -> str:
         """The part after the system's name: `service-cpu` of `ServiceCpu`."""
-        words = "".join(f"-{char.lower()}" if char.isupper() else char for char in self.id)
-        return words.removeprefix("-")
+        words = re.sub("(?=[A-Z])", "-", self.id).lower().removeprefix("-")
+        return f"{words}-{self.of}" if self.of else words
+
+    @property
+    def points(self) -> int:
+        return self.needs or self.periods
 
 
-def catalogue(config: Config) -> list[Alarm]:
-    return [*_ecs(config), *_load_balancer(config), *_cache(config), *_instances(), *_logs(config)]
+def catalogue(config: Config, zones: Sequence[str] = ()) -> list[Alarm]:
+    """`zones` are the load balancer's; they matter where each answers for its own hosts alone."""
+    return [
+        *_ecs(config),
+        *_load_balancer(config, () if config.load_balancer.cross_zone else zones),
+        *_cache(config),
+        *_instances(),
+        *_logs(config),
+    ]
+
+
+def full_names(config: Config, names: Sequence[str]) -> list[str]:
+    """Names of the catalogue as CloudWatch has them; without those that a count of 0 leaves out.
+
+    Raises ConfigError for a name that the catalogue lacks.
+    """
+    made, prefix = [alarm.name for alarm in catalogue(config)], f"{config.system}-"
+    zonal = () if config.load_balancer.cross_zone else _OF_HOSTS
+    found = []
+    for name in names:
+        short = name.removeprefix(prefix)
+        if short in made or short.startswith(tuple(f"{one}-" for one in zonal)):
+            found.append(f"{prefix}{short}")
+        elif short not in _OF_RUNNING:
+            near = difflib.get_close_matches(short, made, n=1)
+            raise ConfigError(
+                f"`alarms.roll_back_on` names no alarm of this system: `{name}`",
+                hint=f"write {near[0] if near else made[0]}; for all names: opsctl alarms status",
+            )
+    return found
 
 
 def _ecs(config: Config) -> Iterator[Alarm]:
@@ -53,102 +112,260 @@ def _ecs(config: Config) -> Iterator[Alarm]:
     limits = (("CPU", config.alarms.cpu_percent), ("Memory", config.alarms.memory_percent))
     for metric, limit in limits:
         word = metric.capitalize()
+        # ECS sends neither without an instance or a running task; other alarms tell of those.
         yield Alarm(
-            f"Cluster{word}Reservation",
-            f"new tasks may soon find no room ({metric})",
-            *(_ECS, f"{metric}Reservation", (cluster,), "Average", ">", limit, "breaching"),
+            id=f"Cluster{word}Reservation",
+            tells=f"an update may find no room for its tasks ({metric})",
+            namespace=_ECS,
+            metric=f"{metric}Reservation",
+            dimensions=(cluster,),
+            statistic="Average",
+            comparison=">",
+            threshold=limit,
+            missing="notBreaching",
+            because="without an instance nothing is reserved",
+            then="opsctl status",
         )
         yield Alarm(
-            f"Service{word}",
-            f"the tasks use nearly all they have ({metric})",
-            *(_ECS, f"{metric}Utilization", service, "Average", ">", limit, "breaching"),
+            id=f"Service{word}",
+            tells=f"the tasks use nearly all they have ({metric})",
+            namespace=_ECS,
+            metric=f"{metric}Utilization",
+            dimensions=service,
+            statistic="Average",
+            comparison=">",
+            threshold=limit,
+            missing="notBreaching",
+            because="without a task nothing is used; running-tasks tells of that",
+            then="opsctl metrics service",
         )
-    if config.ecs.desired_count:
-        # Each running task gives one sample a minute: a count without Container Insights.
-        yield Alarm(
-            "RunningTasks",
-            f"fewer than {config.ecs.desired_count} tasks have run for ten minutes",
-            *(_ECS, "CPUUtilization", service, "SampleCount", "<", config.ecs.desired_count),
-            *("breaching", _MINUTE, 10),
+    fewest, most = config.ecs.fewest_tasks, config.ecs.most_tasks
+    # Each running task gives one sample a minute: a count without Container Insights.
+    count = Alarm(
+        id="RunningTasks",
+        tells=f"fewer than {fewest} tasks have run for ten minutes",
+        namespace=_ECS,
+        metric="CPUUtilization",
+        dimensions=service,
+        statistic="SampleCount",
+        comparison="<",
+        threshold=fewest,
+        missing="breaching",
+        because="no sample means that no task runs",
+        then="opsctl why",
+        periods=10,
+    )
+    if fewest:
+        yield count
+    if config.ecs.scaling:
+        yield replace(
+            count,
+            id="ScaledOut",
+            tells=f"the service runs at its maximum of {most} tasks and cannot grow",
+            comparison=">=",
+            threshold=most,
+            missing="notBreaching",
+            because="no task is not the maximum",
+            then="opsctl metrics service",
+            periods=15,
         )
 
 
-def _load_balancer(config: Config) -> Iterator[Alarm]:
+def _load_balancer(config: Config, zones: Sequence[str]) -> Iterator[Alarm]:
     balancer: Dimension = ("LoadBalancer", "import:LoadBalancerFullName")
     targets = (("TargetGroup", "import:TargetGroupFullName"), balancer)
-    fewest = ceil(config.ecs.desired_count * config.ecs.minimum_healthy_percent / 100) or 1
-    yield Alarm(
-        "UnhealthyHosts",
-        "a task runs and does not answer",
-        *(_BALANCER, "UnHealthyHostCount", targets, "Minimum", ">", 0, "notBreaching"),
+    fewest = ceil(config.ecs.fewest_tasks * config.ecs.minimum_healthy_percent / 100) or 1
+    unhealthy = Alarm(
+        id="UnhealthyHosts",
+        tells="a task runs, but its Caddyfile's service did not come up or does not answer",
+        namespace=_BALANCER,
+        metric="UnHealthyHostCount",
+        dimensions=targets,
+        statistic="Minimum",
+        comparison=">",
+        threshold=0,
+        missing="notBreaching",
+        because="without a target none is unhealthy; healthy-hosts tells of that",
+        then="opsctl why",
     )
-    # Without any target there is no data, which is the worst of it.
-    yield Alarm(
-        "HealthyHosts",
-        f"fewer than {fewest} tasks answer",
-        *(_BALANCER, "HealthyHostCount", targets, "Maximum", "<", fewest, "breaching"),
+    healthy = replace(
+        unhealthy,
+        id="HealthyHosts",
+        tells=f"fewer than {fewest} tasks answer",
+        metric="HealthyHostCount",
+        statistic="Maximum",
+        comparison="<",
+        threshold=fewest,
+        missing="breaching",
+        because="without any target there is no data, which is an outage",
     )
-    yield Alarm(
-        "UnhealthyRouting",
-        "no target is healthy, so all of them get traffic",
-        *(_BALANCER, "UnhealthyRoutingFlowCount", (balancer,), "Sum", ">", 0, "notBreaching"),
-        *(_MINUTE, 3),
+    if not zones:
+        yield unhealthy
+    for zone in zones:
+        there = (*targets, ("AvailabilityZone", zone))
+        yield replace(unhealthy, dimensions=there, of=zone, tells=f"{unhealthy.tells}, in {zone}")
+    if config.ecs.fewest_tasks and not zones:
+        yield healthy
+    for zone in zones if config.ecs.fewest_tasks else ():
+        there = (*targets, ("AvailabilityZone", zone))
+        tells = f"no task answers in {zone}"
+        yield replace(healthy, dimensions=there, of=zone, tells=tells, threshold=1)
+    routing = replace(
+        unhealthy,
+        id="UnhealthyRouting",
+        tells="no target is healthy, so all of them get traffic",
+        metric="UnhealthyRoutingFlowCount",
+        dimensions=(balancer,),
+        statistic="Sum",
+        because="the load balancer sends it only while it is not zero",
+        periods=3,
     )
-    yield Alarm(
-        "PortAllocation",
-        "the load balancer has no ports left for connections",
-        *(_BALANCER, "PortAllocationErrorCount", (balancer,), "Sum", ">", 0, "notBreaching"),
-        *(_MINUTE, 1),
+    yield routing
+    yield replace(
+        routing,
+        id="PortAllocation",
+        tells="the load balancer has no ports left for connections",
+        metric="PortAllocationErrorCount",
+        then="opsctl metrics lb",
+        periods=1,
     )
 
 
 def _cache(config: Config) -> Iterator[Alarm]:
-    single = config.db.kind == "cluster"
-    node = (
-        ("CacheClusterId", config.db.name if single else f"{config.db.name}-001"),
-        ("CacheNodeId", "0001"),
-    )
+    members = _members(config)
+    for member, replica in members[:_MOST_MEMBERS]:
+        dimensions = (("CacheClusterId", member), ("CacheNodeId", "0001"))
+        of = member.removeprefix(f"{config.db.name}-") if len(members) > 1 else ""
+        for alarm in _of_node(config, replica):
+            yield replace(alarm, dimensions=dimensions, of=of)
+
+
+def _members(config: Config) -> list[tuple[str, bool]]:
+    """The names that ElastiCache gives, and whether each begins as a replica."""
+    if config.db.kind == "cluster":
+        return [(config.db.name, False)]
+    numbers = range(1, (config.db.shards or 0) + 1)
+    shards = [f"-{number:04}" for number in numbers] or [""]
+    return [
+        (f"{config.db.name}{shard}-{number:03}", number > 1)
+        for shard in shards
+        for number in range(1, config.db.nodes + 1)
+    ]
+
+
+def _of_node(config: Config, replica: bool) -> Iterator[Alarm]:
     kind = instances.find(config.db.node_type.removeprefix("cache."))
     cores = kind.cpu // 1024 if kind else 1
     own = cores >= _CORES_OF_ITS_OWN
-    yield Alarm(
-        "CacheCpu",
-        "Redis' one thread is nearly always busy",
-        *(_CACHE, "EngineCPUUtilization" if own else "CPUUtilization", node, "Average", ">"),
-        _BUSY if own else _BUSY / cores,
+    cpu = Alarm(
+        id="CacheCpu",
+        tells="Redis' one thread is nearly always busy",
+        namespace=_CACHE,
+        metric="EngineCPUUtilization" if own else "CPUUtilization",
+        dimensions=(),
+        statistic="Average",
+        comparison=">",
+        threshold=_BUSY if own else _BUSY / cores,
+        missing="missing",
+        because="ElastiCache always sends it: a gap says nothing about the cache",
+        then="opsctl metrics cache",
     )
-    yield Alarm(
-        "CacheMemory",
-        "the cache will soon evict what it holds",
-        *(_CACHE, "DatabaseMemoryUsagePercentage", node, "Average", ">"),
-        config.alarms.cache_memory_percent,
+    yield cpu
+    yield replace(
+        cpu,
+        id="CacheMemory",
+        tells="the cache will soon evict what it holds",
+        metric="DatabaseMemoryUsagePercentage",
+        threshold=config.alarms.cache_memory_percent,
     )
-    yield Alarm(
-        "CacheEvictions",
-        "the cache forgets entries for lack of memory",
-        *(_CACHE, "Evictions", node, "Sum", ">", 0),
+    evictions = replace(
+        cpu,
+        id="CacheEvictions",
+        tells="the cache forgets entries for lack of memory",
+        metric="Evictions",
+        statistic="Sum",
+        threshold=0,
     )
-    yield Alarm(
-        "CacheConnections",
-        "connections are not given back",
-        *(_CACHE, "CurrConnections", node, "Average", ">", _MANY_CONNECTIONS),
-        *("missing", _MINUTE, 10),
+    yield evictions
+    yield replace(
+        cpu,
+        id="CacheConnections",
+        tells="connections are not given back",
+        metric="CurrConnections",
+        threshold=_MANY_CONNECTIONS,
+        periods=10,
     )
+    yield replace(
+        cpu,
+        id="CacheLatency",
+        tells="commands are slow inside Redis: large hashes, or a busy node",
+        metric="HashBasedCmdsLatency",
+        threshold=_SLOW,
+        missing="notBreaching",
+        because="it is sent only for minutes with such commands",
+    )
+    for word, metric, tells in _NETWORK:
+        yield replace(
+            evictions,
+            id=f"Cache{word}",
+            tells=tells,
+            metric=metric,
+            missing="notBreaching",
+            because="not every node type sends it",
+        )
+    if replica:
+        yield replace(
+            cpu,
+            id="CacheReplicationLag",
+            tells="the replica is seconds behind its primary",
+            metric="ReplicationLag",
+            threshold=30,
+            missing="notBreaching",
+            because="a member that was promoted has no lag and sends none",
+            periods=15,
+        )
+
+
+# part of the id, metric, what a count above zero tells: causes of lag outside Redis
+_NETWORK = (
+    ("NetworkIn", "NetworkBandwidthInAllowanceExceeded", "the node's network is too small (in)"),
+    ("NetworkOut", "NetworkBandwidthOutAllowanceExceeded", "the node's network is too small (out)"),
+    ("Conntrack", "NetworkConntrackAllowanceExceeded", "the node tracks too many connections"),
+)
 
 
 def _instances() -> Iterator[Alarm]:
-    group: Dimension = ("AutoScalingGroupName", "import:AutoScalingGroupName")
     yield Alarm(
-        "InstanceStatus",
-        "an instance fails its status checks",
-        *("AWS/EC2", "StatusCheckFailed", (group,), "Maximum", ">=", 1, "missing", 300, 2),
+        id="InstanceStatus",
+        tells="an instance fails its status checks",
+        namespace="AWS/EC2",
+        metric="StatusCheckFailed",
+        dimensions=(("AutoScalingGroupName", "import:AutoScalingGroupName"),),
+        statistic="Maximum",
+        comparison=">=",
+        threshold=1,
+        missing="missing",
+        because="without an instance there is none to fail",
+        then="opsctl status",
+        period=300,
+        periods=2,
     )
 
 
 def _logs(config: Config) -> Iterator[Alarm]:
-    group: Dimension = ("LogGroupName", config.logs.group("agent"))
+    # A session of the agent lasts up to 30 minutes, and two idle ones say nothing between.
     yield Alarm(
-        "AgentSilent",
-        "no ECS agent has logged for fifteen minutes; a healthy one never rests",
-        *("AWS/Logs", "IncomingLogEvents", (group,), "Sum", "<", 1, "breaching", 300, 3),
+        id="AgentSilent",
+        tells="no ECS agent has logged for an hour",
+        namespace="AWS/Logs",
+        metric="IncomingLogEvents",
+        dimensions=(("LogGroupName", config.logs.group("agent")),),
+        statistic="Sum",
+        comparison="<",
+        threshold=1,
+        missing="breaching",
+        because="a group without lines sends no zero, but nothing",
+        then="opsctl logs tail agent ecs --since 2h",
+        period=300,
+        periods=12,
     )

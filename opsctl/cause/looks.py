@@ -9,8 +9,8 @@ EVERYTHING = Look(
             *("stacks", "failures", "service", "service_deployments", "tasks", "task_definitions"),
             *("targets", "target_groups", "instances", "group", "cache", "alarms", "lines"),
             *("recent_lines", "app_errors", "start_logs", "security_groups", "registry_images"),
-            *("log_groups", "identity"),
+            *("log_groups", "identity", "cache_use"),
         }
     )
 )
-STATUS = EVERYTHING | Look(frozenset({"cache_use", "machine_images", "newest_image"}))
+STATUS = EVERYTHING | Look(frozenset({"machine_images", "newest_image"}))

@@ -16,10 +16,10 @@ _FOLLOW = "to join it and follow it to its end: opsctl update-tasks"
 def scaled_by_hand(history: History) -> Iterator[Cause]:
     for at, has, asked in history.counts[-1:]:
         now = history.now.service
-        to = f"to {has} tasks" if has else "to 0 tasks, so nothing serves"
         yield Cause(
             "scaled-by-hand",
-            f"the service was set {to} past its stack, which asks for {asked}",
+            f"the service was set to {telling.counted(has, 'task')} past its stack, which asks for "
+            f"{asked}{'' if has else ': nothing serves'}",
             "certain",
             (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {asked}", at),),
             "opsctl update-tasks" if has == 0 else "opsctl ecs plan",

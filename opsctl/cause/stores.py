@@ -13,6 +13,10 @@ _ADDRESS = re.compile(
 _REFUSED = re.compile(r"\b(?:WRONGPASS|NOAUTH|invalid (?:username-)?password)\b", re.IGNORECASE)
 _STORE = re.compile(task_failures.REDIS, re.IGNORECASE)
 _AUTH = re.compile(task_failures.AUTH, re.IGNORECASE)
+_FULL = re.compile(task_failures.CACHE_FULL, re.IGNORECASE)
+_LAST_OF_STORE = re.compile(task_failures.LAST_OF_REDIS, re.IGNORECASE)
+_LAST_OF_AUTH = re.compile(task_failures.LAST_OF_AUTH, re.IGNORECASE)
+_NEARLY_ALL = 99  # percent of the cache's memory
 _BACK = re.compile(r"\bredis\b.*\b(?:is back|connected|is up)\b", re.IGNORECASE)
 _AWAY = {"deleting", "deleted", "create-failed", "restore-failed", "incompatible-network"}
 
@@ -21,7 +25,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
     """From failed tasks' lines, from running ones', from an answer through the load balancer."""
     causes = _causes(history)
     for failures in task_failures.of(history, "redis-unreachable").values():
-        line = _matching(_STORE, [line for one in failures for line in one.lines])
+        line = _matching(_LAST_OF_STORE, [line for one in failures for line in one.lines])
         yield telling.told(
             history,
             "redis-unreachable",
@@ -82,9 +86,30 @@ def cache_gone(history: History) -> Iterator[Cause]:
         )
 
 
+def cache_full(history: History) -> Iterator[Cause]:
+    """By what Redis answers to writes; else by its memory, which may be well with evictions."""
+    for failures in task_failures.of(history, "cache-full").values():
+        line = _matching(_FULL, [line for one in failures for line in one.lines])
+        yield telling.told(
+            history, "cache-full", failures, f"{_NO_WRITES}: {line}", next=_LARGER, evidence=[]
+        )
+    quotes, use = _quotes(history, _FULL), history.now.cache_use
+    used = use.memory if use is not None and use.memory is not None else 0.0
+    metric = Evidence("cloudwatch DatabaseMemoryUsagePercentage", f"{used:.0f} %", history.now.at)
+    if quotes or used >= _NEARLY_ALL:
+        yield Cause(
+            "cache-full",
+            f"{_NO_WRITES}: {quotes[0].quote}" if quotes else f"the cache is full: {used:.0f} %",
+            "certain" if quotes else "possible",
+            (*quotes[:3], *([metric] if used >= _NEARLY_ALL else ())),
+            _LARGER,
+            hinders=bool(quotes),
+        )
+
+
 def auth_unreachable(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "auth-unreachable").values():
-        line = _matching(_AUTH, [line for one in failures for line in one.lines])
+        line = _matching(_LAST_OF_AUTH, [line for one in failures for line in one.lines])
         yield telling.told(history, "auth-unreachable", failures, _of_auth(line), next=_AUTH_NEXT)
     if quotes := _quotes(history, _AUTH):
         yield Cause(
@@ -100,6 +125,8 @@ def auth_unreachable(history: History) -> Iterator[Cause]:
 _EXPLAINS = frozenset(
     {"target-unhealthy", "breaker-tripped", "resource-failed", "auth-unreachable"}
 )
+_NO_WRITES = "the cache is full, and Redis takes no writes"
+_LARGER = "choose a larger `db.node_type`, then run: opsctl db up"
 _AUTH_NEXT = "opsctl logs tail app --since 15m --no-follow"
 
 
@@ -188,4 +215,4 @@ def _matching(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
     return next((line for line in reversed(lines) if pattern.search(line)), "")
 
 
-RULES = (redis_unreachable, redis_shut, cache_gone, auth_unreachable)
+RULES = (redis_unreachable, redis_shut, cache_gone, cache_full, auth_unreachable)

@@ -69,13 +69,15 @@ DENIED = (
 )
 _PULL = (
     r"CannotPull|pull (?:access|image|command)|ImageManifest|ecr registry auth|failed to pull"
-    r"|docker pull"
+    r"|docker pull|pull registry auth from|invalid reference format"
 )
 _SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
+# What running tasks write, too, so that it must name both: who, and what is the matter.
 REDIS = (
-    r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out|unreachable|unavailable|connect"
-    r"|no route|reset|name or service)|the store cannot be reached|\bstore\b.*unreachable"
-    r"|(?:connect\w*|ECONN\w+|dial tcp|timeout|timed out).*(?::6379\b|\bredis\b)"
+    r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable"
+    r"|unavailable|connect(?!ed\b)|no route|reset|name or service)"
+    r"|the store cannot be reached|\bstore\b.*unreachable"
+    r"|(?:connect(?!ed\b)\w*|ECONN\w+|dial tcp|timeout|timed out).*(?::6379\b|\bredis\b)"
     r"|\b(?:WRONGPASS|NOAUTH)\b|MaxRetryError.*6379"
 )
 AUTH = (
@@ -83,6 +85,25 @@ AUTH = (
     r"(?:cannot be (?:asked|reached)|timed? ?out|unreachable|refused|unavailable|does not answer"
     r"|no answer|connect)"
     r"|(?:cannot|could not|failed to|unable to) (?:reach|connect to|ask) the auth\w* server"
+)
+CACHE_FULL = r"OOM command not allowed|used memory > 'maxmemory'"
+# The last words of a task that ended may be those of any client library.
+_TROUBLE = (
+    r"(?:cannot be reached|\bis lost\b|refused|timed? ?out(?!\W{0,2}\d)|unreachable|no route"
+    r"|unavailable|does not answer|\breset\b|not known|no such host|getaddrinfo|name resolution"
+    r"|ECONN\w+|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|broken pipe|max number of clients"
+    r"|(?:cannot|can't|could ?n[o']t|failed to|unable to) (?:connect|reach|fetch|ask)"
+    r"|Connect(?:ion)?(?:Error|Exception|Timeout)|connection (?:error|closed|failed|aborted)"
+    r"|handshake|wrong version number|certificate verify failed|50[234]\b)"
+)
+LAST_OF_REDIS = (
+    rf"{REDIS}|(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
+    r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN) |READONLY You can't write|ERR AUTH <password>"
+    r"|ERR max number of clients reached"
+)
+LAST_OF_AUTH = (
+    rf"{AUTH}|(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid|\boidc\b"
+    rf"|\boauth2?\b|jwks|/token\b))(?=.*{_TROUBLE})"
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
@@ -108,7 +129,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
             r"manifest unknown|manifest for .* not found|no such image|image not found|"
             r"Requested image not found|repository .* (?:does not exist|not found)|name unknown|"
             r"ImageNotFound|RepositoryNotFound|CannotPull.*(?:not found|404|does not exist)|"
-            r"failed to resolve ref\w*.*not found"
+            r"failed to resolve ref\w*.*not found|invalid reference format"
         ),
     ),
     (
@@ -124,7 +145,9 @@ KINDS: Sequence[tuple[str, Fits]] = (
     (
         "secret-empty",
         _says(
-            rf"(?:{_SECRET}|variable).*\b(?:is|was) (?:there but |present but )?empty"
+            rf"(?:{_SECRET}|variable).*\b(?:is|was) (?:there but |present but )?(?:empty|blank)"
+            rf"|(?:{_SECRET}|variable|password|token|\bkey).*\b(?:must not|can(?:no|')t) be empty"
+            r"|\b[A-Z0-9]+_[A-Z0-9_]+\b.* (?:is|was|be) (?:empty|blank)"
             r"|empty (?:secret|value for)|no value for stage|has no (?:current )?value"
         ),
     ),
@@ -132,7 +155,12 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "permission-missing",
         _both(_reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"), _reason(DENIED)),
     ),
-    ("permission-missing", _ended_with(r"AccessDenied\w*|is not authorized to perform")),
+    (
+        "permission-missing",
+        _ended_with(
+            r"AccessDenied\w*|is not authorized to perform|(?:locate|load|find) credentials"
+        ),
+    ),
     (
         "log-group-missing",
         _says(
@@ -161,6 +189,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
             r"bind for \S+ failed|port \d+ (?:is )?(?:already )?in use|cannot listen on"
         ),
     ),
+    ("cache-full", _ended_with(CACHE_FULL)),
     (
         "out-of-memory",
         _says(
@@ -169,8 +198,8 @@ KINDS: Sequence[tuple[str, Fits]] = (
         ),
     ),
     ("caddyfile-refused", _wrote(CADDYFILE)),
-    ("redis-unreachable", _ended_with(REDIS)),
-    ("auth-unreachable", _ended_with(AUTH)),
+    ("redis-unreachable", _ended_with(LAST_OF_REDIS)),
+    ("auth-unreachable", _ended_with(LAST_OF_AUTH)),
     ("out-of-memory", _killed),
     ("container-unhealthy", _reason(r"container health check|failed container health|HEALTHCHECK")),
     ("target-unhealthy", lambda failure: failure.task.failed_health_checks),

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "Compare two releases, or what runs with this directory",
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
+    "alarms": "Make the alarms, read, explain, test and back-test them",
     "metrics": "Show metrics with sparklines; a gap is a gap",
     "doctor": "Look for what would go wrong, and say what to do",
     "iam-policy": "Print the least IAM policy of an operator, a pipeline or a reader",

@@ -6,6 +6,7 @@ import typer
 
 from opsctl.cli import moments, stack
 from opsctl.cli.options import Confirm, DryRun, RevertDrift, Yes, group, opened, plan_only
+from opsctl.cli.restart import restart
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
@@ -114,6 +115,9 @@ def scale(
     outcome: Outcome = run(invocation, procedure, screen, answers=Answers(yes, confirm or ()))
     outcome.require()
     return 0
+
+
+app.command()(restart)
 
 
 @app.command()

@@ -10,7 +10,6 @@ from typer import Option
 
 from opsctl.cli import moments, options
 from opsctl.cli.screens.metrics import MetricsScreen
-from opsctl.config.duration import parse_duration
 from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
 from opsctl.metrics.fetch import fetch
@@ -40,7 +39,8 @@ def metrics(
     """
     invocation = options.opened(context)
     groups = catalogue.chosen(names or [])
-    length, pause = None if period == "auto" else _seconds(period), _seconds(every)
+    length = None if period == "auto" else _seconds(period, "--period")
+    pause = _seconds(every, "--every")
     in_place = watch and sys.stdout.isatty() and not invocation.console.plain
     screen = MetricsScreen(invocation.console, groups, csv=as_csv, in_place=in_place)
     while True:
@@ -54,14 +54,11 @@ def metrics(
         time.sleep(pause)
 
 
-def _seconds(text: str) -> int:
-    try:
-        seconds = int(parse_duration(text).total_seconds())
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+def _seconds(text: str, option: str) -> int:
+    seconds = int(moments.duration(text, option).total_seconds())
     if seconds < 1 or (seconds > 59 and seconds % 60):
         raise ConfigError(
-            f"not a valid period: `{text}`",
+            f"{option}: not a valid period: `{text}`",
             hint="for instance 30s or 5m: seconds below a minute, or whole minutes",
         )
     return seconds

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHANGING = {
     *(("db", "up"), ("db", "down"), ("ecs", "up"), ("ecs", "down"), ("alarms", "up")),
     *(("alarms", "down"), ("ecs", "roll-instances"), ("update-tasks",), ("rollback",)),
-    *(("scale",), ("restart",)),
+    *(("ecs", "scale"), ("ecs", "restart"), ("db", "snapshot")),
 }
 _RECENT = timedelta(hours=12)  # for a command that failed
 _JUST_NOW = timedelta(hours=1)  # for one that did not

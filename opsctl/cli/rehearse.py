@@ -17,10 +17,13 @@ app = group("Run a command against a prepared failure.")
 def rehearse(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="Which; without it, all are listed.")
+        str | None,
+        typer.Argument(
+            metavar="SCENARIO", help="Its name, or a file.yaml of your own; without it, a list."
+        ),
     ] = None,
 ) -> int:
-    """List the rehearsals, or run the real command of one in a sandbox of its own."""
+    """List the rehearsals, or play one in a sandbox of its own: its command, then `opsctl why`."""
     invocation = opened(context)
     console = invocation.console
     if name is None:
@@ -46,7 +49,7 @@ def _list(console: Console, rehearsals: list[dict[str, Any]]) -> None:
 def _show(console: Console, event: Mapping[str, Any]) -> None:
     members = {key: value for key, value in event.items() if key != "type"}
     console.emit("rehearsal_event", **members)
-    if event["kind"] == "step":
+    if event["kind"] in ("step", "why"):
         console.say(f"- {event['text']}")
     elif event["kind"] == "screen" and not console.json:
         console.data(f"  {event['text']}")

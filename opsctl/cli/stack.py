@@ -13,11 +13,11 @@ from opsctl.procedure import Procedure
 from opsctl.snapshot.snapshot import Kind, Look
 
 
-def plan(invocation: Invocation, procedure: Procedure[bool]) -> int:
+def plan(invocation: Invocation, procedure: Procedure[bool], *more: Screen) -> int:
     """Print the plans: 0 same, 2 different."""
     invocation.warn()
     console = invocation.console
-    screens = (PlanScreen(console, data=True), InstancesScreen(console, data=True))
+    screens = (PlanScreen(console, data=True), InstancesScreen(console, data=True), *more)
     return 2 if run(invocation, procedure, *screens) else 0
 
 

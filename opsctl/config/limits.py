@@ -1,10 +1,11 @@
 """What AWS, or arithmetic, would refuse: told from the config alone, before anything is sent."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
-from opsctl.config import instances
+from opsctl.config import instances, sources
 from opsctl.config.document import Path
 from opsctl.config.findings import looks_secret
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
@@ -252,6 +253,22 @@ def _secrets(config: Config) -> Iterator[Finding]:
             yield Finding(("ecs", "environment", name), text, refuses=False)
 
 
+def _selections(config: Config) -> Iterator[Finding]:
+    for name, selection in config.logs.selections.items():
+        path: Path = ("logs", "selections", name)
+        if name in sources.NAMES:
+            yield Finding(path, "is the name of a log source already")
+        for source in selection.sources:
+            if source not in sources.NAMES:
+                allowed = ", ".join(sources.NAMES)
+                yield Finding((*path, "sources"), f"found `{source}`, allowed: {allowed}")
+        for key in ("grep", "exclude", "highlight"):
+            try:
+                re.compile(getattr(selection, key))
+            except re.error as error:
+                yield Finding((*path, key), f"is not a regular expression: {error}")
+
+
 def _doubts(config: Config) -> Iterator[Finding]:
     compute = config.compute
     if compute.ingress == "described":
@@ -284,5 +301,6 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _instances,
     _image,
     _secrets,
+    _selections,
     _doubts,
 )

@@ -304,6 +304,27 @@ class Image(Section):
     keep: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
+_SELECTION = r"^[a-z](-?[a-z0-9])*$"
+
+
+class LogSelection(Section):
+    """A saved choice of `logs tail`: its options, by their names."""
+
+    sources: list[Text] = []
+    groups: list[Text] = []
+    filter: Text = ""
+    grep: Text = ""
+    exclude: Text = ""
+    highlight: Text = ""
+    level: Text = ""
+    task: Text = ""
+    instance: Text = ""
+    stream: Text = ""
+    where: list[Text] = []
+    since: Text = ""
+    fields: Text = ""
+
+
 if TYPE_CHECKING:
     _LogGroups = Section
 else:
@@ -319,6 +340,7 @@ class Logs(_LogGroups):
     kms_key: Text | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
     max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"
+    selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
 
     def group(self, source: str) -> str:
         """The log group of a source, by its name."""

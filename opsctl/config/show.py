@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from opsctl.config.duration import format_duration
 from opsctl.config.findings import is_secret
 from opsctl.config.load import Loaded, dotted, leaves
@@ -38,8 +40,8 @@ def _masked(path: tuple[str | int, ...], value: Any) -> Any:
 def _plain(value: object) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_defaults=True)
     if isinstance(value, (list, tuple)):
-        return [
-            item.model_dump(mode="json") if hasattr(item, "model_dump") else item for item in value
-        ]
+        return [_plain(item) for item in value]
     return value

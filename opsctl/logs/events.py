@@ -37,8 +37,9 @@ class LogEvent(NamedTuple):
 
 
 NoticeKind = Literal[
-    "caught-up", "throttled", "unreachable", "missing", "found", "denied", "renewed", "crowded"
-]
+    "caught-up", "throttled", "unreachable", "missing", "found", "denied", "renewed", "crowded",
+    "progress", "gap", "reread",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

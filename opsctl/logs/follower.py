@@ -8,8 +8,10 @@ nothing about a slow one.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
+from opsctl.logs import page
 from opsctl.logs.events import LogEvent, LogGroup, Selection
 from opsctl.logs.seen import Seen
 from opsctl.logs.sweep import MINUTE, Sweep
@@ -43,6 +45,7 @@ class Follower:
         self.since = since
         self.until = until
         self.look_back = look_back
+        self.remembers = False  # whether a bookmark will be asked for
         self.seen = Seen()
         self.sweep: Sweep | None = None
         self.due = 0.0  # local monotonic time of the next call
@@ -50,6 +53,7 @@ class Follower:
         self.state: Literal["reading", "missing", "done"] = "reading"
         self._last: int | None = None  # server time at the start of the last complete sweep
         self._last_deep = 0
+        self._deep_due = False
         self._settled = since  # nothing older will be asked for again
         self._lags: deque[int] = deque(maxlen=1000)
         self._quiet = 0
@@ -75,7 +79,8 @@ class Follower:
 
     def begin(self, now: int) -> Sweep:
         """Start the next sweep; after a pause its range reaches back to the last complete one."""
-        deep = self._last is None or now >= self._last_deep + DEEP_EVERY
+        deep = self._last is None or self._deep_due or now >= self._last_deep + DEEP_EVERY
+        self._deep_due = False
         if self._last is None:
             start = self.since
         elif deep:
@@ -90,34 +95,31 @@ class Follower:
 
     def take(self, answer: Mapping[str, Any]) -> list[LogEvent]:
         """The events of a page that are new; moves the sweep on, and commits it at its end."""
-        sweep, raw = self.sweep, answer.get("events") or ()
+        sweep = self.sweep
         assert sweep is not None
-        first, last = (raw[0]["timestamp"], raw[-1]["timestamp"]) if raw else (0, 0)
-        events = self._new(raw)
-        self._lags.extend(max(0, event.lag) for event in events[-1000:])
+        rows = page.rows(answer)
+        first, last = (rows[0][0], rows[-1][0]) if rows else (0, 0)
+        events = self._new(rows)
+        self._lags.extend([max(0, event[1] - event[0]) for event in events[-1000:]])
         self._fresh += len(events)
-        if sweep.answer(len(raw), first, last, answer.get("nextToken")):
+        if sweep.answer(len(rows), first, last, answer.get("nextToken")):
             self._commit(sweep)
         elif sweep.deep:
-            # While a long history is read, ids behind the slice are of no use any more.
-            self._settled = max(self._settled, min(sweep.start, sweep.started - self.look_back))
+            # While a long history is read, ids behind the slice are of no use any more; those of
+            # the look-back are, to the next sweep, or to the next reading.
+            kept = self.look_back if self.until is None or self.remembers else 0
+            self._settled = max(self._settled, min(sweep.start, sweep.started - kept))
         return events
 
-    def _new(self, raw: Iterable[Mapping[str, Any]]) -> list[LogEvent]:
+    def _new(self, rows: Iterable[page.Row]) -> list[LogEvent]:
         narrow, admits, add = self.selection.narrow, self.selection.admits, self.seen.add
         name = self.group.source
+        # A tuple made directly costs half of what LogEvent(…) does.
+        make = partial(tuple.__new__, LogEvent)
         return [
-            LogEvent(
-                event["timestamp"],
-                event.get("ingestionTime") or event["timestamp"],
-                name,
-                event["logStreamName"],
-                event["eventId"],
-                event["message"],
-            )
-            for event in raw
-            if (not narrow or admits(event["logStreamName"]))
-            and add(event["eventId"], event["timestamp"])
+            make((timestamp, ingested, name, stream, id, message, False))
+            for timestamp, ingested, stream, id, message in rows
+            if (not narrow or admits(stream)) and add(id, timestamp)
         ]
 
     def _commit(self, sweep: Sweep) -> None:
@@ -129,6 +131,11 @@ class Follower:
         self._quiet = 0 if self._fresh else self._quiet + 1
         if self.until is not None:
             self.state = "done"
+
+    def hurry(self) -> None:
+        """Let the next sweep begin at once, and be a deep one."""
+        self.due = 0.0
+        self._deep_due = True
 
     def forget(self, oldest_held: int | None) -> None:
         """Drop ids that can neither be asked for again nor are still to be handed out."""

@@ -1,8 +1,9 @@
-"""What a message says of itself: its level, its text and, when it is JSON, its fields. Pure."""
+"""What a message says of itself: its level, its text and, as JSON or logfmt, its fields. Pure."""
 
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 LEVELS: Mapping[str, int] = {
@@ -17,16 +18,34 @@ LEVELS: Mapping[str, int] = {
     "panic": 5,
 }
 _ALIASES = {"warn": "warning", "err": "error", "crit": "critical", "emerg": "panic"}
-# `level=info` (the ECS agent), `[error]`, or a word in capitals: prose like "no error" is no level.
-_WORD = re.compile(
-    r'\blevel="?([a-z]+)'
-    r"|\[(trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|panic)\]"
-    r"|\b(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|PANIC)\b"
-)
+# pino and bunyan count in tens; syslog, and so GELF, from 0 (the worst) to 7.
+_PINO = ("trace", "trace", "debug", "info", "warning", "error", "fatal")
+_SYSLOG = ("panic", "critical", "critical", "error", "warning", "notice", "info", "debug")
+# Python's own numbers, which `levelno` holds.
+_PYTHON = ("trace", "debug", "info", "warning", "error", "critical")
+
 _HEAD = 80  # characters: a level stands at the beginning, and searching is what costs
-_LEVEL_KEYS = ("level", "severity", "levelname", "lvl")
+_UPPER = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|PANIC"
+_LOWER = "trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|panic"
+# `level=info` (the ECS agent), `[error]`, or a word in capitals: prose like "no error" is no level.
+_WORD = re.compile(rf'\blevel="?([a-z]+)|\[({_LOWER})\]|\b({_UPPER})\b')
+# Without one of these the search finds nothing: looking for them costs a quarter of it.
+_HINTS = ("ERR", "WARN", "INFO", "DEBUG", "TRACE", "NOTI", "CRIT", "FATAL", "PANIC", "level=")
+# The words as they mostly stand in a line, each with its level.
+_TOKENS = {
+    form.format(word): _ALIASES.get(word.lower(), word.lower())
+    for words, forms in (
+        (_UPPER, ("{}", "{}:", "[{}]", "[{}]:", "<{}>", "({})", "{},", "|{}|")),
+        (_LOWER, ("[{}]", "[{}]:", "level={}", 'level="{}"')),
+    )
+    for word in words.split("|")
+    for form in forms
+}
+_LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
 _TEXT_KEYS = ("message", "msg", "error", "event")
-_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp")
+_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "t")
+_PAIR = re.compile(r'([A-Za-z_@][\w.@/-]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?:\s+|$)')
+_KEY = re.compile(r"[A-Za-z_@][\w.@/-]*=")
 
 
 def _refuse(constant: str) -> None:
@@ -42,6 +61,10 @@ class Message(NamedTuple):
     fields: Mapping[str, Any] | None = None
 
 
+# A tuple made directly costs half of what Message(…) does.
+_plain = partial(tuple.__new__, Message)
+
+
 def read(raw: str) -> Message:
     if raw.startswith("{"):
         try:
@@ -49,20 +72,23 @@ def read(raw: str) -> Message:
         except (ValueError, RecursionError):
             pass  # looks like JSON, or is nested to do harm: plain text
         else:
-            return _from_json(fields)
-    found = _WORD.search(raw, 0, _HEAD)
-    return Message(known(found[found.lastindex or 0]) if found else "", raw.rstrip("\r\n"))
+            return _from(fields) if fields else Message("", raw.rstrip("\r\n"))
+    elif raw.find("=", 0, _HEAD) > 0 and _KEY.match(raw) and (pairs := _logfmt(raw)):
+        return _from(pairs)
+    return _plain((_level(raw), raw.rstrip("\r\n"), None))
 
 
 def known(word: str) -> str:
-    """The level that a word means, or ''."""
+    """The level that a word or a number means, or ''."""
     lower = word.lower()
+    if lower.isdecimal() and len(lower) <= 2:
+        return _numbered(int(lower))
     lower = _ALIASES.get(lower, lower)
     return lower if lower in LEVELS else ""
 
 
 def laid_out(message: Message) -> str:
-    """JSON as `text key=value …`, without what the line says already; other messages as is."""
+    """Fields as `text key=value …`, without what the line says already; other messages as is."""
     if message.fields is None:
         return message.text
     said = {*_LEVEL_KEYS, *_TIME_KEYS}
@@ -70,11 +96,82 @@ def laid_out(message: Message) -> str:
     text_key = next((key for key in _TEXT_KEYS if message.fields.get(key) == message.text), None)
     for key, value in message.fields.items():
         if key not in said and key != text_key:
-            parts.append(f"{key}={value if isinstance(value, str) else json.dumps(value)}")
+            parts.append(f"{key}={shown(value)}")
     return " ".join(parts)
 
 
-def _from_json(fields: Mapping[str, Any]) -> Message:
-    level = next((fields[key] for key in _LEVEL_KEYS if isinstance(fields.get(key), str)), "")
+def shown(value: Any) -> str:
+    """A field's value as text: JSON, but for a text itself."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "…"
+
+
+def field(message: Message, path: str) -> Any:
+    """The field of this name, or of this path `request.uri`; None where there is none."""
+    fields: Any = message.fields
+    if fields is None or path in fields:
+        return None if fields is None else fields[path]
+    for name in path.split("."):
+        if not isinstance(fields, Mapping) or name not in fields:
+            return None
+        fields = fields[name]
+    return fields
+
+
+def _level(raw: str) -> str:
+    head = raw[:_HEAD]
+    if head.islower() and "[" not in head and "level=" not in head:
+        return ""
+    tokens = head.split(None, 6)
+    if not _TOKENS.keys().isdisjoint(tokens):
+        return next(_TOKENS[token] for token in tokens if token in _TOKENS)
+    for hint in _HINTS:
+        if hint in head:
+            found = _WORD.search(head)
+            return known(found[found.lastindex or 0]) if found else ""
+    return ""
+
+
+def _logfmt(raw: str) -> Mapping[str, str] | None:
+    """`key=value key="a b"`, and nothing but such pairs, at least two; None for anything else."""
+    pairs: dict[str, str] = {}
+    at, end = 0, len(raw)
+    while at < end:
+        pair = _PAIR.match(raw, at)
+        if pair is None:
+            return None
+        quoted, bare = pair[2], pair[3]
+        pairs[pair[1]] = bare if quoted is None else re.sub(r"\\(.)", _unescaped, quoted)
+        at = pair.end()
+    return pairs if len(pairs) > 1 else None
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(escape[1], escape[1])
+
+
+def _from(fields: Mapping[str, Any]) -> Message:
+    level = next((name for key in _LEVEL_KEYS if (name := _meaning(fields.get(key)))), "")
+    level = level or _python(fields.get("levelno"))
     text = next((fields[key] for key in _TEXT_KEYS if isinstance(fields.get(key), str)), "")
-    return Message(known(level), text.rstrip("\r\n"), fields)
+    return Message(level, text.rstrip("\r\n"), fields)
+
+
+def _meaning(value: Any) -> str:
+    if isinstance(value, str):
+        return known(value)
+    return _numbered(value) if type(value) is int else ""
+
+
+def _numbered(number: int) -> str:
+    if 0 <= number < len(_SYSLOG):
+        return _SYSLOG[number]
+    return _PINO[number // 10] if 10 <= number <= 60 else ""
+
+
+def _python(number: Any) -> str:
+    return _PYTHON[number // 10] if type(number) is int and 0 <= number <= 50 else ""

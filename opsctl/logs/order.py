@@ -12,7 +12,10 @@ _AHEAD = 60_000
 
 
 class Holdback:
-    def __init__(self) -> None:
+    """An event that comes `late_after` milliseconds behind a younger one is marked as late."""
+
+    def __init__(self, late_after: int = 1) -> None:
+        self._late_after = late_after
         self._held: list[LogEvent] = []
         self._ahead: list[LogEvent] = []  # from the future: waiting for their time is no use
         self._sorted = True
@@ -36,7 +39,7 @@ class Holdback:
             self._sorted = True
         cut = bisect_right(self._held, upto, key=_timestamp)
         events, self._held = self._held[:cut], self._held[cut:]
-        late = bisect_right(events, self.released - 1, key=_timestamp)
+        late = bisect_right(events, self.released - self._late_after, key=_timestamp)
         if late:
             events[:late] = [event._replace(late=True) for event in events[:late]]
         if events:

@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, OpsError
 from opsctl.logs.follower import Bookmark
 
 _VERSION = 1
@@ -14,24 +15,26 @@ _VERSION = 1
 def read(path: Path) -> Mapping[str, Bookmark]:
     """Nothing when there is no file yet."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error
     try:
         content = json.loads(text)
         if content["v"] != _VERSION:
             raise ValueError(f"version {content['v']}")
-        return {
-            name: Bookmark(
-                int(kept["floor"]), {int(minute): ids for minute, ids in kept["ids"].items()}
-            )
-            for name, kept in content["sources"].items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return {name: _bookmark(kept) for name, kept in content["sources"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not a bookmark of `opsctl logs tail`: {error}",
             hint=f"remove it to start over: rm {path}",
         ) from error
+
+
+def _bookmark(kept: Mapping[str, Any]) -> Bookmark:
+    ids = {int(minute): [*map(str, ids)] for minute, ids in kept["ids"].items()}
+    return Bookmark(int(kept["floor"]), ids)
 
 
 def write(path: Path, bookmarks: Mapping[str, Bookmark]) -> None:
@@ -43,5 +46,11 @@ def write(path: Path, bookmarks: Mapping[str, Bookmark]) -> None:
         },
     }
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(fresh, path)
+    try:
+        fresh.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(fresh, path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise OpsError(
+            f"the bookmark `{path}` cannot be written: {error.strerror}",
+            hint="choose another file after --resume",
+        ) from error

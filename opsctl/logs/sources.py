@@ -1,20 +1,26 @@
 """The system's log groups: which are meant, which exist, what lies near a wrong name."""
 
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
 from opsctl.config.sources import NAMES, SOURCES
 from opsctl.errors import ConfigError
-from opsctl.logs.events import LogGroup, Notice, Selection
+from opsctl.logs.choice import expression
+from opsctl.logs.events import LogGroup, Notice, Selection, literal_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
     from opsctl.config.model import Logs
+
+
+# Each sweep of a group is a call, and the Region's quota is 5 to 25 a second.
+_MOST_GROUPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +42,59 @@ def chosen(
 
     Without names: all of them, or those that have a stream per task, or per instance.
     """
-    for name in names:
-        if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, n=1)
-            raise ConfigError(
-                f"unknown log source `{name}`; choose {', '.join(NAMES)}",
-                hint=f"opsctl logs tail {near[0] if near else 'app stdout'}",
-            )
     per = "task" if task else "instance" if instance else None
     fitting = [source.name for source in SOURCES if per in (None, source.per)]
     return [LogGroup(name, section.group(name)) for name in NAMES if name in (names or fitting)]
+
+
+def matching(logs: "CloudWatchLogsClient", patterns: Sequence[str]) -> list[LogGroup]:
+    """The groups of these names; `*` and `?` are any text and character, /…/ is a regex.
+
+    Raises ConfigError when there is none, or more than one reading can hold.
+    """
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        regex, prefix = _group_pattern(pattern)
+        names.update(dict.fromkeys(filter(regex.search, _groups(logs, prefix))))
+    if not names:
+        near = _near(logs, patterns[0].strip("/*?^$"))
+        raise ConfigError(
+            f"no log group matches {', '.join(patterns)}",
+            hint=f"log groups that exist: {', '.join(near)}" if near else "opsctl ecs up",
+        )
+    if len(names) > _MOST_GROUPS:
+        raise ConfigError(
+            f"{len(names)} log groups match {', '.join(patterns)}; one reading holds {_MOST_GROUPS}"
+        )
+    return [LogGroup(label, name) for name, label in _labels(names).items()]
+
+
+def _group_pattern(pattern: str) -> tuple[re.Pattern[str], str]:
+    """A regex for whole names, and the text that all of them begin with."""
+    if len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/"):
+        return expression(pattern[1:-1]), literal_prefix(pattern[1:-1])
+    prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    parts = (
+        ".*" if part == "*" else "." if part == "?" else re.escape(part)
+        for part in re.split(r"([*?])", pattern)
+    )
+    return re.compile(f"^{''.join(parts)}$"), prefix
+
+
+def _groups(logs: "CloudWatchLogsClient", prefix: str) -> Iterator[str]:
+    asked: Any = {"logGroupNamePrefix": prefix} if prefix else {}
+    for page in logs.get_paginator("describe_log_groups").paginate(**asked):
+        yield from (group["logGroupName"] for group in page["logGroups"])
+
+
+def _labels(names: Iterable[str]) -> dict[str, str]:
+    """The last parts of each name, as many as it takes to tell them apart."""
+    pieces = {name: name.strip("/").split("/") for name in names}
+    for count in range(1, max(map(len, pieces.values())) + 1):
+        labels = {name: "/".join(parts[-count:]) for name, parts in pieces.items()}
+        if len(set(labels.values())) == len(labels):
+            return labels
+    return {name: name for name in pieces}
 
 
 def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
@@ -65,6 +114,17 @@ def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
         stream,
         newest,
     )
+
+
+def arns(logs: "CloudWatchLogsClient", groups: Sequence[LogGroup]) -> dict[str, str]:
+    """The ARN of each group that exists, by its name; as Live Tail wants it, without `:*`."""
+    found: dict[str, str] = {}
+    for group in groups:
+        for one in logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]:
+            if one["logGroupName"] == group.name:
+                arn = one.get("logGroupArn") or one.get("arn", "")
+                found[group.name] = arn.removesuffix(":*")
+    return found
 
 
 def newest_streams(

@@ -9,6 +9,8 @@ LIMIT = 10_000  # events a page, the API's own maximum
 CROWDED_PAGES = 20  # a slice of more pages than that makes the next ones half as long
 _SHORTEST = 1_000
 _BARREN = 3
+_GOOD_PAGES = 10  # of a slice: what is remembered of it stays small
+_MOST_RESTARTS = 30
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Sweep:
     token: str | None = None
     pages: int = 0
     barren: int = 0
+    restarts: int = 0  # of this slice
     crowded: int = 0  # milliseconds that hold more events than one page can
     progress: int = 0  # everything older was read; true on sorted pages, used for order only
 
@@ -50,12 +53,15 @@ class Sweep:
             self.token = token
             if self.barren >= _BARREN:
                 self.restart()
+            elif self.pages == 1 and count:
+                self._fit(last - first)
             return False
         if count >= LIMIT:
             # Full and yet no token: an emulator has cut it off. Free on AWS, where a page of
             # this many events is rare; ids already taken are not taken again.
             self.crowded += last == first
-            self._open(last if last > first else last + 1)
+            self.restarts = self.restarts + 1 if last <= self.start else 0
+            self._open(last if last > self.start else self.start + 1)
             return self.start > self.end
         return self._next_slice()
 
@@ -63,7 +69,19 @@ class Sweep:
         """Read this slice again, and shorter: its token was refused or leads nowhere."""
         length = self.cut - self.start + 1
         self.span = max(_SHORTEST, min(self.span, length) // 2)
+        self.restarts += 1
         self._open(self.start)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether reading the same slice again and again has led nowhere."""
+        return self.restarts >= _MOST_RESTARTS
+
+    def _fit(self, covered: int) -> None:
+        """Shorten a slice whose first page covers so little of it that it would have too many."""
+        if self.cut - self.start > max(_SHORTEST, 2 * CROWDED_PAGES * covered):
+            self.span = max(_SHORTEST, _GOOD_PAGES * covered)
+            self._open(self.start)
 
     def _next_slice(self) -> bool:
         if self.cut >= self.end:
@@ -73,6 +91,7 @@ class Sweep:
         elif self.pages == 1:
             self.span *= 2
         self.progress = max(self.progress, self.cut)
+        self.restarts = 0
         self._open(self.cut + 1)
         return False
 

@@ -1,57 +1,51 @@
 """Read several log groups as one stream of events: the effects around the pure follower.
 
-It never ends because of throttling, a broken network or expired credentials. Nothing is printed
-here, and time, sleep, chance and the client are arguments.
+A reading that follows never ends because of throttling, a broken network or expired credentials;
+one that does not always ends. Nothing is printed here, and time, sleep, chance, threads and the
+client are arguments.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from opsctl import aws
-from opsctl.errors import AwsError, OpsError
-from opsctl.logs.budget import Budget
-from opsctl.logs.clock import ServerClock
-from opsctl.logs.events import LogEvent, LogGroup, Notice, Selection
+from opsctl.config.duration import format_duration
+from opsctl.logs.calls import Calls
+from opsctl.logs.events import LogEvent, LogGroup, Notice, NoticeKind, Selection
+from opsctl.logs.feed import Feed
 from opsctl.logs.follower import Bookmark, Follower
 from opsctl.logs.order import Holdback
+from opsctl.logs.pace import Pace, Totals
+from opsctl.logs.recovery import Recovery
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 LOOK_BACK = timedelta(minutes=15)
 _TICK = 0.5  # seconds between looks at what is held back
-_MISSING_AGAIN = 10.0
-_LONGEST_BACKOFF = 20.0
+_PUSHED = 20.0  # seconds between two sweeps while the lines are pushed
 _LONGEST_HOLD = 10_000
-_RENEWALS = 3
-_FIRST_TRIES = 5
+_PATIENCE = 15.0  # seconds that lines wait for the past of the other feeds
+_PROGRESS = 10.0  # seconds of reading without a line, until a word is said
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Everything that time, chance and quota have to do with."""
+class Reading:
+    """What is read. `follow` without `until` has no end; a bookmark is kept with `remember`."""
 
-    budget: Budget = field(default_factory=lambda: Budget(5.0))
-    interval: float = 1.0  # seconds between two sweeps of a busy group
-    hold: bool = True
-    now: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
-    stopped: Callable[[], bool] = lambda: False  # asked between two calls
+    groups: Sequence[LogGroup]
+    since: datetime | timedelta
+    until: datetime | None = None
+    follow: bool = True
+    selections: Mapping[str, Selection] = field(default_factory=dict)
+    look_back: timedelta = LOOK_BACK
+    resume: Mapping[str, Bookmark] = field(default_factory=dict)
+    remember: bool = False
 
-
-@dataclass(slots=True)
-class Totals:
-    events: int = 0
-    late: int = 0
-    calls: int = 0
-    throttled: int = 0
-    behind: float = 0.0  # seconds between the server's clock and the newest complete sweep
+    @property
+    def endless(self) -> bool:
+        return self.follow and self.until is None
 
 
 class Tail:
@@ -60,47 +54,45 @@ class Tail:
     def __init__(
         self,
         logs: "CloudWatchLogsClient",
-        groups: Sequence[LogGroup],
+        reading: Reading,
         *,
-        since: datetime | timedelta,
-        until: datetime | None = None,
-        follow: bool = True,
-        selections: Mapping[str, Selection] | None = None,
-        look_back: timedelta = LOOK_BACK,
         pace: Pace | None = None,
         renew: Callable[[], "CloudWatchLogsClient"] | None = None,
-        resume: Mapping[str, Bookmark] | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> None:
-        self._logs = logs
-        self._groups = groups
-        self._since = since
-        self._until = until
-        self._follow = follow and until is None
-        self._selections = selections or {}
-        self._look_back = look_back
+        self._reading = reading
         self._pace = pace or Pace()
-        self._renew = renew
-        self._resume = resume or {}
-        self._clock = ServerClock(self._pace.wall(), self._pace.now())
+        self.totals = Totals()
+        self._calls = Calls(logs, self._pace, self.totals, renew)
+        self._notices: list[Notice] = []
+        self._recovery = Recovery(
+            self._calls, self._pace, self.totals, self._notices.append, endless=reading.endless
+        )
+        self._feeds = feeds
         self._held = Holdback()
         self._followers: list[Follower] = []
-        self._notices: list[Notice] = []
         self._caught_up = False
-        self.totals = Totals()
+        self._spoke = self._began = self._pace.now()
 
     def run(self) -> Iterator[Sequence[LogEvent] | Notice]:
         """Releases in order, each to be written and flushed at once, and notices in between."""
-        self._ask_the_time()
-        self._followers = [self._follower(group) for group in self._groups]
-        while not self._pace.stopped() and (follower := self._next()):
-            now = self._pace.now()
-            pause = max(follower.due - now, self._pace.budget.wait(now))
-            if pause > 0:
-                self._pace.sleep(max(0.001, min(pause, _TICK)))
-            else:
-                self._turn(follower)
-            yield from self._out()
-        yield from self._out()
+        self._calls.ask_the_time(self._reading.groups[0].name)
+        self._followers = [self._follower(group) for group in self._reading.groups]
+        try:
+            for feed in self._feeds:
+                feed.begin(min(f.since for f in self._followers), self._followers[0].until)
+            while not self._pace.stopped() and (follower := self._next()):
+                now = self._pace.now()
+                pause = max(follower.due - now, self._pace.budget.wait(now))
+                if pause > 0:
+                    self._pace.sleep(max(0.001, min(pause, _TICK)))
+                else:
+                    self._turn(follower)
+                yield from self._out()
+            yield from self._end()
+        finally:
+            for feed in self._feeds:
+                feed.end()
 
     def bookmarks(self) -> Mapping[str, Bookmark]:
         """Where to go on, counting only what has been handed out. Take it between two items."""
@@ -108,28 +100,28 @@ class Tail:
         return {follower.group.source: follower.bookmark(held) for follower in self._followers}
 
     def _follower(self, group: LogGroup) -> Follower:
-        now = self._clock.now(self._pace.now())
-        since = self._since
-        until = None if self._until is None else int(self._until.timestamp() * 1000)
+        reading, now, since = self._reading, self._calls.now, self._reading.since
+        until = None if reading.until is None else int(reading.until.timestamp() * 1000)
+        if isinstance(since, timedelta):
+            first = now - since.total_seconds() * 1000
+        else:
+            first = since.timestamp() * 1000
         follower = Follower(
             group,
-            self._selections.get(group.source, Selection()),
-            since=int(
-                now - since.total_seconds() * 1000
-                if isinstance(since, timedelta)
-                else since.timestamp() * 1000
-            ),
-            until=now + 60_000 if until is None and not self._follow else until,
-            look_back=int(self._look_back.total_seconds() * 1000),
+            reading.selections.get(group.source, Selection()),
+            since=max(0, int(first)),
+            until=now + 60_000 if until is None and not reading.follow else until,
+            look_back=int(reading.look_back.total_seconds() * 1000),
         )
-        if group.source in self._resume:
-            follower.resume(self._resume[group.source])
+        follower.remembers = reading.remember
+        if group.source in reading.resume:
+            follower.resume(reading.resume[group.source])
         return follower
 
     def _next(self) -> Follower | None:
         """A sweep under way before a new one, and of those the one furthest behind."""
         waiting = [f for f in self._followers if f.state == "reading"]
-        if self._follow:
+        if self._reading.endless:
             waiting += [f for f in self._followers if f.state == "missing"]
         now = self._pace.now()
         return min(
@@ -140,140 +132,109 @@ class Tail:
 
     def _turn(self, follower: Follower) -> None:
         """One call for one log group."""
-        sweep = follower.sweep or follower.begin(self._clock.now(self._pace.now()))
-        group = follower.group.name
+        sweep = follower.sweep or follower.begin(self._calls.now)
         crowded = sweep.crowded
         try:
-            answer = self._call(
-                logGroupName=group, **follower.selection.parameters(), **sweep.request()
+            answer = self._calls(
+                logGroupName=follower.group.name,
+                **follower.selection.parameters(),
+                **sweep.request(),
             )
         except Exception as error:
-            self._failed(follower, error)
+            alone = len(self._followers) == 1
+            if not self._recovery.failed(follower, error, alone=alone):
+                self._followers.remove(follower)
             return
-        if follower.state == "missing":
-            self._notice("found", follower, f"log group {group} exists now")
-            follower.state = "reading"
-        if follower.failures:
-            follower.failures = 0
-        self._held.add(follower.take(answer), self._clock.now(self._pace.now()))
+        if answer is None:
+            return
+        self._take(follower, answer)
         if sweep.crowded > crowded:
-            self._notice("crowded", follower, "more than 10,000 events in one millisecond")
+            self._say("crowded", follower, "more than 10,000 events in one millisecond")
+        self._recovery.check(follower)
         if follower.sweep is None:
             floor = self._pace.interval * (2 if len(self._followers) > 2 else 1)
-            follower.due = self._pace.now() + follower.interval(floor)
+            if any(feed.pushes for feed in self._feeds):
+                floor = _PUSHED
+            follower.due = max(follower.due, self._pace.now() + follower.interval(floor))
 
-    def _call(self, **parameters: Any) -> Mapping[str, Any]:
-        self._pace.budget.spend()
-        self.totals.calls += 1
-        try:
-            # `interleaved` is always true on AWS; older endpoints and emulators still read it.
-            answer = self._logs.filter_log_events(interleaved=True, **parameters)
-        except Exception as error:
-            response = getattr(error, "response", None) or {}
-            self._learn(response)
-            raise
-        self._learn(answer)
-        self._pace.budget.answered()
-        return answer
+    def _take(self, follower: Follower, answer: Mapping[str, Any]) -> None:
+        if follower.state == "missing":
+            self._say("found", follower, f"log group {follower.group.name} exists now")
+            follower.state = "reading"
+        follower.failures = 0
+        events = follower.take(answer)
+        for feed in self._feeds:
+            events = feed.sift(events)
+        self._held.add(events, self._calls.now)
 
-    def _learn(self, answer: Mapping[str, Any]) -> None:
-        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        self._clock.learn(headers, self._pace.now())
+    def _say(self, kind: NoticeKind, follower: Follower, text: str) -> None:
+        self._notices.append(Notice(kind, follower.group.source, text))
 
-    def _ask_the_time(self) -> None:
-        """First small calls, whatever they answer: every answer carries the server's date."""
-        now = self._clock.now(self._pace.now())
-        group = self._groups[0].name
-        for attempt in range(_FIRST_TRIES):
-            try:
-                self._call(logGroupName=group, startTime=now, endTime=now, limit=1)
-            except Exception as error:
-                # Nobody there at all is the user's to know; anything else is dealt with in turn.
-                if aws.fault(error) in (None, "nobody"):
-                    raise
-            if self._clock.learned:
-                return
-            self._pace.sleep(attempt * self._pace.chance())
+    def _take_feeds(self) -> None:
+        events: list[LogEvent] = []
+        for feed in self._feeds:
+            for item in feed.take():
+                if not isinstance(item, Notice):
+                    events.append(item)
+                    continue
+                if item.kind != "reread":
+                    self._notices.append(item)
+                    continue
+                # What was not pushed is in the pages: now, and as far back as an event may be.
+                for follower in self._followers:
+                    follower.hurry()
+        if events:
+            self._held.add(sorted(events), self._calls.now)
 
-    def _failed(self, follower: Follower, error: Exception) -> None:
-        """Arrange for the same page to be asked again, or raise what no retry can mend."""
-        fault, code = aws.fault(error), aws.code(error)
-        if fault == "expired" and self._renew is not None and follower.failures < _RENEWALS:
-            self._logs = self._renew()
-            self._notice("renewed", follower, "the credentials had expired and were renewed")
-            self._back_off(follower)
-        elif fault == "throttled":
-            self.totals.throttled += 1
-            self._pace.budget.throttled()
-            self._back_off(follower)
-            if self.totals.throttled == 1:
-                self._notice("throttled", None, "CloudWatch throttles; reading slower")
-        elif fault in ("unreachable", "nobody"):
-            if not follower.failures:
-                self._notice("unreachable", follower, f"no answer, trying again: {error}")
-            self._back_off(follower)
-        elif code == "ResourceNotFoundException":
-            self._is_missing(follower)
-        elif code.startswith("AccessDenied") and len(self._followers) > 1:
-            self._notice("denied", follower, aws.message(error))
-            self._followers.remove(follower)
-        elif code == "InvalidParameterException" and follower.sweep and follower.sweep.token:
-            follower.sweep.restart()
-        else:
-            raise self._refusal(follower, error) from error
-
-    def _refusal(self, follower: Follower, error: Exception) -> OpsError | Exception:
-        if aws.code(error) == "InvalidParameterException" and follower.selection.pattern:
-            return AwsError(
-                f"CloudWatch does not accept this filter pattern: {aws.message(error)}",
-                hint="quote a phrase: --filter '\"connection refused\"'",
-                operation="FilterLogEvents",
-                code=aws.code(error),
-            )
-        return aws.translate(error) or error
-
-    def _is_missing(self, follower: Follower) -> None:
-        if follower.state != "missing":
-            self._notice("missing", follower, f"there is no log group {follower.group.name}")
-        follower.state = "missing"
-        follower.due = self._pace.now() + _MISSING_AGAIN
-
-    def _back_off(self, follower: Follower) -> None:
-        """Full jitter: several tails of one account must not come back together."""
-        follower.failures += 1
-        longest = min(_LONGEST_BACKOFF, 0.5 * 2 ** min(follower.failures, 10))
-        follower.due = self._pace.now() + self._pace.chance() * longest
-
-    def _notice(self, kind: Any, follower: Follower | None, text: str) -> None:
-        self._notices.append(Notice(kind, follower.group.source if follower else None, text))
-
-    def _out(self) -> Iterator[Sequence[LogEvent] | Notice]:
-        now = self._clock.now(self._pace.now())
+    def _out(self, *, everything: bool = False) -> Iterator[Sequence[LogEvent] | Notice]:
+        # Before they are taken: what comes between the two is taken the next time.
+        past = all(feed.past for feed in self._feeds)
+        self._take_feeds()
+        now = self._calls.now
         reading = [f for f in self._followers if f.state == "reading"]
         behind = [f.progress - 1 for f in reading if f.catching_up]
-        if self._pace.stopped() or (not reading and not self._follow):
-            upto = 1 << 62
-        else:
-            upto = min([now - self._hold(reading), *behind])
+        upto = 1 << 62 if everything else min([now - self._hold(reading), *behind])
+        if not past and not everything and self._pace.now() - self._began < _PATIENCE:
+            upto = -1
         released = self._held.release(upto)
         self.totals.events += len(released)
-        self.totals.late += sum(event.late for event in released)
+        self.totals.late += sum([event.late for event in released])
         if upto < now:
             self.totals.behind = (now - upto) / 1000
         while self._notices:
             yield self._notices.pop(0)
         if released:
+            self._spoke = self._pace.now()
             oldest = self._held.oldest()
             yield released
             for follower in self._followers:
                 follower.forget(oldest)
-        if not self._caught_up and not behind:
+        if not self._caught_up and not behind and past:
             self._caught_up = True
             yield Notice("caught-up", None, "")
+        elif behind and self._pace.now() - self._spoke > _PROGRESS:
+            self._spoke = self._pace.now()
+            yield self._progress(min(behind))
+
+    def _end(self) -> Iterator[Sequence[LogEvent] | Notice]:
+        while not self._pace.stopped() and not all(feed.past for feed in self._feeds):
+            self._pace.sleep(_TICK)
+            yield from self._out()
+        yield from self._out(everything=True)
+
+    def _progress(self, read: int) -> Notice:
+        left = max(0, self._calls.now - max(read, 0)) // 1000
+        return Notice(
+            "progress",
+            None,
+            f"still reading: {self.totals.calls:,} calls, {self.totals.events:,} events, "
+            f"{format_duration(timedelta(seconds=left))} left to read",
+        )
 
     def _hold(self, reading: Sequence[Follower]) -> int:
         """As long as writers batch and we wait between looks: then the order comes out right."""
+        lags = [feed.lag for feed in self._feeds]
         if not self._pace.hold:
-            return 0
-        learned = max((f.lag(0.95) for f in reading), default=0)
-        return min(_LONGEST_HOLD, max(2_000, learned + int(self._pace.interval * 1000)))
+            return max(lags, default=0)
+        learned = max([f.lag(0.95) for f in reading], default=0) + int(self._pace.interval * 1000)
+        return min(_LONGEST_HOLD, max([2_000, learned, *lags]))

@@ -24,6 +24,10 @@ _AUDIENCES: Mapping[str, Audience] = {
     "cloudformation DeleteStack": "operator",
     "cloudformation ExecuteChangeSet": "deploy",
     "cloudformation RollbackStack": "deploy",
+    # The first release lets the alarms ring.
+    "cloudwatch EnableAlarmActions": "deploy",
+    "cloudwatch PutMetricAlarm": "operator",
+    "cloudwatch SetAlarmState": "operator",
     "ecr BatchDeleteImage": "deploy",
     # Gives the right to pull and push whatever else is allowed there.
     "ecr GetAuthorizationToken": "deploy",
@@ -34,6 +38,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "elasticache CreateSnapshot": "operator",
     # It asks what somebody may do, and tries nothing.
     "iam SimulatePrincipalPolicy": "read",
+    "logs StartLiveTail": "read",
     "s3 CreateBucket": "operator",
     "s3 PutObject": "operator",
     "s3 PutPublicAccessBlock": "operator",

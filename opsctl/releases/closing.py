@@ -4,7 +4,6 @@ Whoever looks next closes it, so that the history is true without anybody's lapt
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -137,10 +136,21 @@ def running(now: Snapshot, releases: Sequence[Release]) -> Release | None:
 
 
 def original(release: Release, releases: Sequence[Release]) -> Release:
-    """The release that a rollback brought back, and so on; the release itself otherwise."""
-    numbers = {one.number: one for one in releases}
+    """The release that first brought the image here; the release itself otherwise.
+
+    A rollback, a restart, `--force` and `ecs up` roll an image that an earlier one has brought.
+    """
     seen = {release.number}
-    while release.back_to and release.back_to in numbers and release.back_to not in seen:
-        seen.add(release.back_to)
-        release = numbers[release.back_to]
-    return replace(release)
+    while (earlier := _earlier(release, releases)) is not None and earlier.number not in seen:
+        seen.add(earlier.number)
+        release = earlier
+    return release
+
+
+def _earlier(release: Release, releases: Sequence[Release]) -> Release | None:
+    if release.back_to:
+        return next((one for one in releases if one.number == release.back_to), None)
+    if not release.digest or release.before.rpartition("@")[2] != release.digest:
+        return None
+    same = (one for one in reversed(releases) if one.good and one.digest == release.digest)
+    return next((one for one in same if one.number < release.number), None)

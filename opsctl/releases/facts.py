@@ -13,7 +13,7 @@ from opsctl.releases.make import Build, Caddyfile
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import hashed
-from opsctl.stacks import references
+from opsctl.stacks import definition, references
 
 # What it takes to compare; `releases` is how far back the one that runs may be.
 LOOK = closing.LOOK | Look(
@@ -42,6 +42,20 @@ def live(now: Snapshot, releases: Sequence[Release]) -> Release:
         definition=primary.revision,
         deployment=primary.id,
     )
+
+
+def released_image(now: Snapshot) -> str:
+    """The image that the stack asks for, of a service that has tasks. Raises OpsError without."""
+    image = definition.release(now.stack("ecs"))
+    if not image:
+        raise OpsError("no release yet, so no task runs", hint="opsctl update-tasks")
+    if now.service is not None and now.service.desired == 0:
+        count = now.require("stacks").stacks["ecs"].parameters.get("DesiredCount", "")
+        raise OpsError(
+            f"`{now.service.name}` is set to 0 tasks, so there is none to restart",
+            hint=f"opsctl ecs scale {count if count.isdigit() and int(count) else 1}",
+        )
+    return image
 
 
 def planned(config: Config, now: Snapshot) -> Release:

@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
+from opsctl.alarms import actions
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
-from opsctl.images import prune, registry, revision
+from opsctl.images import registry, revision
 from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
-from opsctl.releases import closing, difference, facts, make
+from opsctl.releases import clean, closing, difference, facts, make
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.make import Build, Caddyfile, Connect, Promotion, ReleaseImage
 from opsctl.releases.record import Record
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Order, Strategy
 from opsctl.snapshot import releases
-from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
 from opsctl.stacks.lock import Held
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Making: TypeAlias = Build | Promotion | None
-_ALL = 10_000  # as many parameters as an account may have
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of the command; `image` is a reference to roll instead of building one.
 
-    `back_to` is the release that a rollback brings back: its image, and nothing of this directory.
+    `back_to` is the release that a rollback brings back, and `restart` starts what runs anew:
+    an image that exists, and nothing of this directory.
     """
 
     image: str | None = None
@@ -51,6 +52,12 @@ class Options:
     timeout: timedelta = timedelta(minutes=20)
     back_to: releases.Release | None = None
     early_stop: bool = True
+    restart: bool = False
+
+    @property
+    def of_directory(self) -> bool:
+        """Whether what this directory holds is released."""
+        return self.back_to is None and not self.restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,10 @@ class Release:
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
             if outcome.good:
-                yield from self._prune()
+                yield from self._switch_alarms_on()
+            if outcome.good and not self._options.restart:
+                image, kept = self._image.reference, self._record.release
+                yield from clean.clean(self._clients, self._config, image, kept)
         return outcome
 
     def preview(self) -> Procedure[bool]:
@@ -178,6 +188,11 @@ class Release:
                 )
             except Busy as overtaken:
                 yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+                if self._options.restart:
+                    yield from self._settled()
+                    plan = yield from self._planned(write=True)
+                    self._image = plan.image
+                    release = replace(plan.release, image=plan.image.reference)
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
         """After the answer and before the change. Raises Busy when somebody has the lock."""
@@ -223,8 +238,9 @@ class Release:
         release = facts.planned(self._config, now)
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
         making: Making = None
-        if self._options.image is not None:
-            named = registry.resolve(self._clients.ecr, repository, self._options.image)
+        wanted = facts.released_image(now) if self._options.restart else self._options.image
+        if wanted is not None:
+            named = registry.resolve(self._clients.ecr, repository, wanted)
             image, making = self._named(repository, named)
             release = facts.of_image(release, image.reference or image.target, known)
             if not release.commit:
@@ -232,17 +248,19 @@ class Release:
         else:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
+        if not self._options.of_directory:
+            # What runs keeps its environment.
+            kept = replace(live, number=0, secrets=release.secrets, environment=release.environment)
+            release = facts.of_image(kept, image.reference, known)
         back = self._options.back_to
         if back is not None:
-            # Of this directory nothing is released: what runs keeps its environment.
-            kept = replace(live, number=0, secrets=release.secrets, config=live.config)
-            release = facts.of_image(kept, image.reference, known)
             release = replace(release, back_to=back.number, environment=back.environment)
         found = self._difference(now, live, release)
         if not quiet:
             yield found
             yield image
-        return Plan(replace(release, changed=found.reasons), image, making, found, now)
+        changed = (*(["restart"] if self._options.restart else ()), *found.reasons)
+        return Plan(replace(release, changed=changed), image, making, found, now)
 
     def _difference(
         self, now: Snapshot, live: releases.Release, release: releases.Release
@@ -251,10 +269,12 @@ class Release:
         commits = revision.commits(directory, live.commit, release.commit)
         unread = [one for one in now.unread if one.part in ("releases", "secret_versions")]
         more = [Changed("unread", one.reason, rolls=False) for one in unread]
-        back = self._options.back_to
-        if back is None and (names := facts.changed_references(self._config, now)):
+        own, back = self._options.of_directory, self._options.back_to
+        if own and (names := facts.changed_references(self._config, now)):
             more.append(Changed("environment", f"{', '.join(names)}: another secret"))
         after = "this image" if self._options.image else "this directory"
+        if self._options.restart:
+            after = "new tasks of it"
         if back is not None:
             name = f"release {back.number}" if back.number else f"the image of {back.definition}"
             after = f"{name} again"
@@ -337,40 +357,24 @@ class Release:
     def _order(self, plan: Plan, image: str) -> Order:
         options = self._options
         topics = {one.topic for one in plan.difference.changes if one.rolls}
-        own = options.back_to is None
+        own = options.of_directory
         return Order(
             image,
             options.strategy,
             options.timeout,
-            options.force,
+            options.force or options.restart,
             template=definition.ecs(self._config).template
             if own and topics & {"environment", "stack"}
             else "",
             renew=own and "secrets" in topics,
             early_stop=options.early_stop,
+            verb="restart" if options.restart else "roll",
         )
 
-    def _prune(self) -> Procedure[None]:
-        """Remove old images; the release stands whether or not this caller may do so."""
-        config, ecr = self._config.image, self._clients.ecr
-        look = Look(frozenset({"image_users", "releases"}), (), releases=_ALL)
-        now = yield from look_at(look)
+    def _switch_alarms_on(self) -> Procedure[None]:
         release = self._record.release
-        if now.unread or (release is not None and not release.number):
-            why = now.unread[0].reason if now.unread else "the ledger does not hold this release"
-            yield Notice(f"old images are kept, because not all that may use them is known: {why}")
-            return
-        good = (one for one in now.releases if one.good or one.running)
-        names = {name for one in good for name in (one.image, one.digest, one.before)}
-        used = prune.Used(frozenset({*now.image_users, *names, self._image.reference} - {""}))
-        try:
-            repository = registry.repository(ecr, config.repository)
-            removed = prune.prune(ecr, repository, keep=config.keep, used=used)
-        except ecr.exceptions.ClientError as error:
-            yield Notice(f"old images were not removed: {error}", warning=True)
-            return
-        if removed:
-            yield Notice(f"removed {removed} old images, beyond `image.keep`")
+        if release is not None and not release.before:
+            yield from actions.switch_on(self._clients, self._config)
 
 
 def _last(items: Iterator[Any]) -> Procedure[Any]:

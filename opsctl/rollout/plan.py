@@ -29,7 +29,7 @@ class Order:
 
     `template` is the ecs stack's, when the task definition must change with it. `renew` starts new
     tasks of the same task definition, because it refers to something that changed: a secret.
-    `early_stop` ends a roll that can only fail.
+    `early_stop` ends a roll that can only fail. `verb` is what the question calls it.
     """
 
     image: str
@@ -39,6 +39,7 @@ class Order:
     template: str = ""
     renew: bool = False
     early_stop: bool = True
+    verb: Literal["roll", "restart"] = "roll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RollPlan:
     stack       `parameters` or the `template` of the ecs stack change, and the task definition
     deployment  the stack asks for it already; a new deployment is forced
 
+    `anew` forces one after a change of the stack that starts no task by itself.
     `repairs` tell what somebody changed by other means and what becomes of it; `findings` what
     stays so. `forecast` is None when no task starts.
     """
@@ -62,6 +64,7 @@ class RollPlan:
     findings: tuple[str, ...] = ()
     forecast: Forecast | None = None
     template: str = ""
+    anew: bool = False
 
 
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
@@ -85,10 +88,16 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     need = requirement(now, config, count)
     findings = _findings(count, config)
     template = "" if repairs else order.template
-    if parameters or template or order.force or order.renew or repairs:
+    same = "Image" not in parameters and not template
+    if same and service is not None and service.desired == count:
+        parameters = {}  # the service has this count already, set by hand: nothing to change
+    anew = same and bool(order.force or order.renew or repairs)
+    if parameters or template or anew:
         way: Way = "stack" if parameters or template else "deployment"
         forecast = _forecast(now, need, config)
-        return RollPlan(way, order.image, need, parameters, repairs, findings, forecast, template)
+        return RollPlan(
+            way, order.image, need, parameters, repairs, findings, forecast, template, anew
+        )
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
 

@@ -111,13 +111,15 @@ def roll(
                 return (yield from _failed(both))
             if early is not None and early.done:
                 return (yield from early.put_right(state, sleep))
+            if plan.anew:
+                watch, agreed, state = None, True, (yield from _changed(state))
     elif plan.way == "follow":
-        watch = yield from _begin(order)
+        watch = yield from _begin(order, state)
     if watch is None:
         # Also when the stack asks for this already, and the service has something else.
-        if not agreed and not (yield from _agree(config)):
+        if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
-        watch = yield from _begin(order, begin, forced=True)
+        watch = yield from _begin(order, state, begin, forced=True)
         _force(clients, config, state, plan)
     early = _early(clients, config, order, watch)
     return (yield from _verify(watch, act, sleep, early))
@@ -150,11 +152,11 @@ def _change(
             return None
         yield planned.plan
         _refuse_more(planned.plan)
-        if not agreed and not (yield from _agree(config)):
+        if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
         # The tasks of the old definition have the same image: only the deployment tells.
         same = bool(stack.template) and "Image" not in plan.parameters
-        watch = yield from _begin(order, begin, planned.plan.change_set, forced=same)
+        watch = yield from _begin(order, state, begin, planned.plan.change_set, forced=same)
         return StackRoll(planned.begin(), watch)
 
 
@@ -186,15 +188,33 @@ def _is_good(both: StackRoll) -> bool:
     return both.operation.over and both.operation.outcome.good
 
 
-def _agree(config: Config) -> Procedure[bool]:
-    return (yield from ask(f"roll `{config.ecs.service_name}`?"))
+def _agree(config: Config, order: Order) -> Procedure[bool]:
+    return (yield from ask(f"{order.verb} `{config.ecs.service_name}`?"))
+
+
+def _changed(state: StackState) -> Procedure[StackState]:
+    return (yield from joining.describe("ecs")) or state
 
 
 def _begin(
-    order: Order, begin: Begin | None = None, change_set: str = "", *, forced: bool = False
+    order: Order,
+    planned: StackState,
+    begin: Begin | None = None,
+    change_set: str = "",
+    *,
+    forced: bool = False,
 ) -> Procedure[Watch]:
-    """The last look before the change: what is there now is no news."""
+    """The last look before the change: what is there now is no news.
+
+    Raises Busy when the stack is not as it was planned for: an answer may take minutes.
+    """
     now = yield from look_at(_BEFORE)
+    state = now.stacks.get("ecs")
+    if state is not None and (state.parameters, state.outputs) != (
+        planned.parameters,
+        planned.outputs,
+    ):
+        raise joining.overtaken(planned.name)
     if begin is not None:
         yield from begin(now, change_set)
     goal = Goal.from_now(order.image, now, forced=forced)
@@ -299,7 +319,7 @@ def _stack_to(
 
     A template that would change more than the tasks waits for `ecs up`, and the image does not.
     """
-    if not plan.template or not plan.parameters:
+    if not plan.template or "Image" not in plan.parameters:
         return _stack(state, plan, plan.template)
     whole = _stack(state, plan, plan.template)
     with Planning(clients, whole, state, bucket=None, sleep=sleep) as planned:

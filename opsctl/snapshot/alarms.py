@@ -1,16 +1,22 @@
-"""What CloudWatch says of the system's alarms."""
+"""What CloudWatch says of the system's alarms: how they are set, their state, and its changes."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import AlarmHistoryItemTypeDef, MetricAlarmTypeDef
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """`state` is CloudWatch's: OK, ALARM, INSUFFICIENT_DATA; `reason` its own sentence."""
+    """`state` is CloudWatch's: OK, ALARM, INSUFFICIENT_DATA; `reason` its own sentence.
+
+    The words are the API's: `comparison` GreaterThanThreshold, `missing` notBreaching. `actions`
+    says whether any may be taken, `to` who is told of an alarm, `to_ok` of its end.
+    """
 
     name: str
     state: str
@@ -20,10 +26,31 @@ class AlarmState:
     threshold: float | None = None
     comparison: str = ""
     actions: bool = True
+    namespace: str = ""
+    dimensions: tuple[tuple[str, str], ...] = ()
+    statistic: str = ""
+    period: int = 60
+    periods: int = 1
+    points: int = 1
+    missing: str = "missing"
+    description: str = ""
+    to: tuple[str, ...] = ()
+    to_ok: tuple[str, ...] = ()
 
     @property
     def rings(self) -> bool:
         return self.state == "ALARM"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChange:
+    """One change of an alarm's state."""
+
+    name: str
+    time: datetime
+    before: str
+    after: str
+    reason: str = ""
 
 
 def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[AlarmState, ...]:
@@ -33,17 +60,68 @@ def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[AlarmState, ...]:
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"]
     )
     for page in pages:
-        states += [
-            AlarmState(
-                name=alarm.get("AlarmName", ""),
-                state=alarm.get("StateValue", ""),
-                reason=alarm.get("StateReason", ""),
-                since=alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp"),
-                metric=alarm.get("MetricName", ""),
-                threshold=alarm.get("Threshold"),
-                comparison=alarm.get("ComparisonOperator", ""),
-                actions=alarm.get("ActionsEnabled", True),
-            )
-            for alarm in page["MetricAlarms"]
-        ]
+        states += map(_state, page["MetricAlarms"])
     return tuple(states)
+
+
+def changes(
+    cloudwatch: "CloudWatchClient", prefix: str, since: datetime
+) -> tuple[AlarmChange, ...]:
+    """Every change of state of these alarms from `since` on, oldest first.
+
+    CloudWatch keeps them for 30 days, and those of an alarm that was deleted too.
+    """
+    pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
+        AlarmTypes=["MetricAlarm"], HistoryItemType="StateUpdate", StartDate=since
+    )
+    items = (item for page in pages for item in page["AlarmHistoryItems"])
+    mine = (item for item in items if item.get("AlarmName", "").startswith(prefix))
+    return tuple(sorted(map(_change, mine), key=lambda change: change.time))
+
+
+def _state(alarm: "MetricAlarmTypeDef") -> AlarmState:
+    periods = alarm.get("EvaluationPeriods", 1)
+    return AlarmState(
+        name=alarm.get("AlarmName", ""),
+        state=alarm.get("StateValue", ""),
+        reason=alarm.get("StateReason", ""),
+        since=alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp"),
+        metric=alarm.get("MetricName", ""),
+        threshold=alarm.get("Threshold"),
+        comparison=alarm.get("ComparisonOperator", ""),
+        actions=alarm.get("ActionsEnabled", True),
+        namespace=alarm.get("Namespace", ""),
+        dimensions=tuple(
+            sorted((one["Name"], one["Value"]) for one in alarm.get("Dimensions", ()))
+        ),
+        statistic=alarm.get("Statistic", ""),
+        period=alarm.get("Period", 60),
+        periods=periods,
+        points=alarm.get("DatapointsToAlarm", periods),
+        missing=alarm.get("TreatMissingData", "missing"),
+        description=alarm.get("AlarmDescription", ""),
+        to=tuple(alarm.get("AlarmActions", ())),
+        to_ok=tuple(alarm.get("OKActions", ())),
+    )
+
+
+def _change(item: "AlarmHistoryItemTypeDef") -> AlarmChange:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_AlarmHistoryItem.html
+    data = _data(item.get("HistoryData", ""))
+    before, after = data.get("oldState", {}), data.get("newState", {})
+    return AlarmChange(
+        name=item.get("AlarmName", ""),
+        time=item["Timestamp"],
+        before=str(before.get("stateValue", "")),
+        after=str(after.get("stateValue", "")),
+        reason=str(after.get("stateReason", "") or item.get("HistorySummary", "")),
+    )
+
+
+def _data(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {}
+    states = data if isinstance(data, dict) else {}
+    return {name: state for name, state in states.items() if isinstance(state, dict)}

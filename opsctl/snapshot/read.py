@@ -39,7 +39,7 @@ from opsctl.snapshot import (
     task_definitions,
     tasks,
 )
-from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
@@ -124,6 +124,8 @@ class _Reading:
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
+            "alarm_changes": ((), self._alarm_changes),
+            "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
             "locks": ((), self._locks),
             "releases": ((), self._releases),
@@ -212,6 +214,16 @@ class _Reading:
 
     def _alarms(self) -> tuple[AlarmState, ...]:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
+
+    def _alarm_changes(self) -> tuple[AlarmChange, ...]:
+        since = self.look.since or self.reader.now()
+        return alarms.changes(self.clients.cloudwatch, self.names.alarms, since)
+
+    def _stack_events(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
+        since = self.look.since or self.reader.now()
+        read = partial(stacks.events_since, self.clients.cloudformation, since=since)
+        events = chain(*together([partial(read, state.id) for state in states.values()]))
+        return tuple(sorted(events, key=lambda event: event.time))
 
     def _subnets(self) -> tuple[Subnet, ...]:
         return subnets.read(self.clients.ec2, self.names.subnets)

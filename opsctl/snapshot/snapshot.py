@@ -9,7 +9,7 @@ from opsctl.aws import FailedCall
 from opsctl.config.model import Config
 from opsctl.config.sources import NAMES as SOURCES
 from opsctl.errors import AwsError
-from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
@@ -33,6 +33,7 @@ from opsctl.snapshot.tasks import Task
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
+    "stack_events", "alarm_changes",
     "identity", "security_groups", "registry_images", "log_groups", "start_logs", "cache_use",
     "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
     "machine_images",
@@ -99,8 +100,8 @@ class Look:
 
     `events_of` is the id of a stack whose events after the one with the id `after` are read.
     `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
-    are names that a template asks for. `releases` is how many of the newest are read, beside those
-    of these `numbers`.
+    are names that a template asks for. `since` is how far back the stack events and the changes of
+    alarms go. `releases` is how many of the newest are read, beside those of these `numbers`.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -109,6 +110,7 @@ class Look:
     after: str | None = None
     group: str = ""
     wanted: tuple[Named, ...] = ()
+    since: datetime | None = None
     releases: int = 10
     numbers: tuple[int, ...] = ()
 
@@ -122,6 +124,7 @@ class Look:
             named.after,
             self.group or other.group,
             self.wanted or other.wanted,
+            min(filter(None, (self.since, other.since)), default=None),
             max(self.releases, other.releases),
             tuple(sorted({*self.numbers, *other.numbers})),
         )
@@ -148,7 +151,8 @@ class Snapshot:
     `app_errors` what the service logged as errors lately; `start_logs` the consoles of instances
     that have not joined, by id. `failed_calls` are those since the look before. `locks` holds the
     newest of each stack, closed or not; `releases` are oldest first, `revisions` newest first.
-    `image_users` are the images that anything in the account's ECS names.
+    `image_users` are the images that anything in the account's ECS names. `stack_events` are of
+    every stack that was looked at, and `alarm_changes` of every alarm, both oldest first.
     """
 
     at: datetime
@@ -169,6 +173,8 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     newest_image: str = ""
     taken: tuple[Named, ...] = ()
+    stack_events: tuple[StackEvent, ...] = ()
+    alarm_changes: tuple[AlarmChange, ...] = ()
     identity: Identity | None = None
     security_groups: tuple[SecurityGroup, ...] = ()
     registry_images: tuple[RegistryImage, ...] = ()

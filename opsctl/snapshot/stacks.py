@@ -131,6 +131,19 @@ def events(
         paging = {"NextToken": page["NextToken"]}
 
 
+def events_since(
+    cloudformation: "CloudFormationClient", stack: str, since: datetime
+) -> tuple[StackEvent, ...]:
+    """All events from `since` on, oldest first."""
+    newer: list[StackEvent] = []
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    for described in (event for page in pages for event in page["StackEvents"]):
+        if described["Timestamp"] < since:
+            break
+        newer.append(_event(described))
+    return tuple(newer[::-1])
+
+
 def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
     """What failed in the operation that runs or ran last, oldest first; none for a stack that has
     gone meanwhile.

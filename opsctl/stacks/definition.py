@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -167,18 +167,18 @@ def machine(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def alarms(config: Config) -> Stack:
-    """Every alarm of the catalogue, a topic and a dashboard. Imports outputs of the ecs stack."""
+def alarms(config: Config, zones: Sequence[str] = (), *, released: bool = True) -> Stack:
+    """Every alarm of the catalogue, a topic and a dashboard. Imports outputs of the ecs stack.
+
+    Before the first release the alarms take no action.
+    """
     template = templates.render(
         "alarms.yaml.j2",
         config=config,
-        alarms=catalogue.catalogue(config),
+        alarms=catalogue.catalogue(config, zones),
         ecs_stack=stack_name(config, "ecs"),
-        operators={
-            ">": "GreaterThanThreshold",
-            "<": "LessThanThreshold",
-            ">=": "GreaterThanOrEqualToThreshold",
-        },
+        operators=catalogue.OPERATORS,
+        released=released,
     )
     return _stack(config, "alarms", template)
 
@@ -253,7 +253,10 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],
         "threshold": _threshold(ecs.breaker.threshold),
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
-        "alarm_names": [*ecs.breaker.alarms, *config.alarms.roll_back_on],
+        "alarm_names": [
+            *ecs.breaker.alarms,
+            *catalogue.full_names(config, config.alarms.roll_back_on),
+        ],
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),

@@ -44,6 +44,8 @@ class Timings:
     jitter: float = 0.2
     # the network load balancer
     register_target: float = 150.0
+    # ElastiCache
+    snapshot: float = 90.0
     # CloudFormation
     resource: float = 4.0
     service_wait: float = 3 * 3600.0

@@ -18,11 +18,13 @@ from opsctl_sandbox.cluster.intents import (
 from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.host import journal, prober
 from opsctl_sandbox.host.balancer import Address, Balancer, Key, Routes
+from opsctl_sandbox.host.caches import Caches
 from opsctl_sandbox.host.journal import Journal, Place
 from opsctl_sandbox.host.meters import Meters, Traffic
 from opsctl_sandbox.host.prober import Check
 from opsctl_sandbox.host.runner import Launcher, Outcome, Runner
 from opsctl_sandbox.host.stand_in import StandIn
+from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack import load_balancers, records
 from opsctl_sandbox.ministack.repairs import alarms
 from opsctl_sandbox.simulation import Simulation
@@ -43,7 +45,7 @@ class Host:
         launcher: Launcher,
         limit: int,
         traffic: Traffic,
-        cache_port: int | None,
+        caches: Caches | None,
         stand_in: StandIn | None = None,
     ) -> None:
         """With `stand_in` no task is real, and it answers for all of them."""
@@ -52,6 +54,7 @@ class Host:
         self._engine = simulation.engine
         self.balancer = Balancer(Routes())
         self._journal = Journal(inside)
+        self._caches = caches
         self._probes: dict[Key, asyncio.Task[None]] = {}
         outcome = Outcome(
             self._started, self._engine.task_exited, self._engine.task_refused, self._wrote
@@ -64,7 +67,7 @@ class Host:
             traffic,
             self.balancer,
             load_balancers=load_balancers.names_by_target_group,
-            cache_port=cache_port,
+            cache_ports=cache_records.ports if caches else dict,
         )
 
     async def run(self) -> None:
@@ -85,6 +88,8 @@ class Host:
                 if ticks % _SAMPLE_EVERY == 0 and (sampling is None or sampling.done()):
                     # Beside the clock: an engine takes its time to tell what its containers use.
                     sampling = asyncio.create_task(self._sample())
+                    if self._caches is not None:
+                        self._caches.keep(set(cache_records.ports().values()))
                 await asyncio.sleep(_TICK)
         finally:
             if sampling is not None:

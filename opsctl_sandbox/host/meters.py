@@ -13,7 +13,6 @@ from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.host import redis_metrics
 from opsctl_sandbox.host.balancer import Balancer
 from opsctl_sandbox.host.runner import Runner
-from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.local_client import LocalClient
 
 _BATCH = 500
@@ -67,17 +66,18 @@ class Meters:
         balancer: Balancer,
         *,
         load_balancers: Callable[[], Mapping[str, str]],
-        cache_port: int | None,
+        cache_ports: Callable[[], Mapping[str, int]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`load_balancers` gives each target group's load balancer; both by full name and ARN."""
+        """`load_balancers` gives each target group's load balancer, both by full name and ARN;
+        `cache_ports` where the server of each cache cluster is."""
         self._inside = inside
         self._world = world
         self._runner = runner
         self._traffic = traffic
         self._balancer = balancer
         self._load_balancers = load_balancers
-        self._cache_port = cache_port
+        self._cache_ports = cache_ports
         self._clock = clock
         self._minute = 0
         self._sent: set[tuple[Any, ...]] = set()
@@ -196,14 +196,12 @@ class Meters:
                     yield Point("AWS/AutoScaling", metric, mine, value)
 
     async def _cache(self) -> list[Point]:
-        clusters = records.cache_clusters()
-        if not self._cache_port or not clusters:
-            return []
-        figures = await asyncio.to_thread(redis_metrics.figures, self._cache_port)
         points = [
             Point("AWS/ElastiCache", name, (("CacheClusterId", cluster), *_NODES), value, unit)
-            for cluster in clusters
-            for name, (value, unit) in figures.items()
+            for cluster, port in self._cache_ports().items()
+            for name, (value, unit) in (
+                await asyncio.to_thread(redis_metrics.figures, port)
+            ).items()
         ]
         return [
             self._since_last(one) if one.name in redis_metrics.COUNTERS else one for one in points

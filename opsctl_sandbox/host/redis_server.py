@@ -1,5 +1,6 @@
 """The redis-server behind the cache endpoint; without one, a port where nothing listens."""
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,14 +16,25 @@ _ATTEMPTS = 5
 # ElastiCache has none of these; here they would let another user of this machine write files.
 _RESTRICTED = (
     *("ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC"),
-    *("REPLICAOF", "SAVE", "SHUTDOWN", "SLAVEOF", "SYNC"),
+    *("REPLICAOF", "SHUTDOWN", "SLAVEOF", "SYNC"),
 )
+_FILE = "dump.rdb"
 
 
 class RedisServer:
     """`port` is real when `redis` is true; else it is held, so that a connection is refused."""
 
-    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environ: Mapping[str, str], *, holding: bytes | None = None
+    ) -> None:
+        """`directory` is its own; with `holding` it begins with what another one had saved."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._dump = directory / _FILE
+        self._dump.unlink(missing_ok=True)
+        if holding is not None:
+            self._dump.write_bytes(holding)
+        # Nobody else may make it write.
+        self._save = f"SAVE-{secrets.token_hex(16)}"
         self._child: subprocess.Popen[bytes] | None = None
         self._held: socket.socket | None = None
         self.port = 0
@@ -39,6 +51,14 @@ class RedisServer:
     def redis(self) -> bool:
         return self._child is not None
 
+    def saved(self) -> bytes:
+        """All that it holds now."""
+        _ask(self.port, self._save)
+        return self._dump.read_bytes()
+
+    def empty(self) -> None:
+        _ask(self.port, "FLUSHALL")
+
     def __enter__(self) -> Self:
         return self
 
@@ -48,6 +68,9 @@ class RedisServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._child is not None:
             children.end(self._child, within=2.0)
         if self._held is not None:
@@ -58,6 +81,7 @@ class RedisServer:
         port = _free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        quiet += ["--rename-command", "SAVE", self._save]
         for command in _RESTRICTED:
             quiet += ["--rename-command", command, ""]
         with (directory / "redis.log").open("ab") as log:
@@ -81,8 +105,12 @@ def _free_port() -> int:
 
 def _answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+        return _ask(port, "PING").startswith(b"+PONG")
     except OSError:
         return False
+
+
+def _ask(port: int, command: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"{command}\r\n".encode())
+        return connection.recv(64)

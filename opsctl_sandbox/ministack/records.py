@@ -1,4 +1,4 @@
-"""What ministack recorded of groups, launch templates, subnets, images and caches. Only reads."""
+"""What ministack recorded of groups, launch templates, subnets and images. Only reads."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import autoscaling, ec2, ecr, elasticache
+from ministack.services import autoscaling, ec2, ecr
 
 Record = Mapping[str, Any]
 _IMAGE = re.compile(
@@ -107,7 +107,3 @@ def zone(subnet: str) -> str | None:
     """The Availability Zone of a subnet."""
     record = find(ec2._subnets, subnet)
     return record.get("AvailabilityZone") if record else None
-
-
-def cache_clusters() -> list[str]:
-    return [str(scoped[-1]) for scoped in elasticache._clusters._data]

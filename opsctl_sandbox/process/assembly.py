@@ -13,6 +13,7 @@ from opsctl_sandbox.faults import in_the_simulation
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Faults
 from opsctl_sandbox.host import container_environment
+from opsctl_sandbox.host.caches import Caches
 from opsctl_sandbox.host.containers import Containers
 from opsctl_sandbox.host.dns_names import DnsNames
 from opsctl_sandbox.host.host import Host
@@ -22,12 +23,14 @@ from opsctl_sandbox.host.runner import Launcher
 from opsctl_sandbox.host.stand_in import StandIn
 from opsctl_sandbox.images import Registry
 from opsctl_sandbox.ministack import account, credentials, records, security_group_rules
+from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
 from opsctl_sandbox.ministack.repairs import alarms, change_sets
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
+from opsctl_sandbox.operations import elasticache
 from opsctl_sandbox.operations import table as simulated
 from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.access import METADATA, Access
@@ -49,11 +52,13 @@ class Assembly:
         home: Path,
         environ: Mapping[str, str],
         engine: "ContainerEngine | None",
+        caches: Caches,
     ) -> None:
         """With an engine the tasks are its containers, without one they are processes."""
         settings = sandbox.settings
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
-        account.seed(cache_port=sandbox.cache_port, registry=registry)
+        account.seed(registry=registry)
+        cache_records.install(caches.open)
         self.simulation = _simulation(settings)
         types = _resource_types(self.simulation)
         change_sets.install()
@@ -64,6 +69,7 @@ class Assembly:
             **repairs,
             **Drift(self.simulation, repairs).operations(),
             **images.operations(),
+            **elasticache.operations(self.simulation, caches.saved),
             **simulated.operations(self.simulation),
         }
         client = LocalClient(
@@ -75,7 +81,7 @@ class Assembly:
             launcher=_launcher(client, sandbox, home, environ, engine),
             limit=settings.max_processes,
             traffic=traffic,
-            cache_port=sandbox.cache_port if sandbox.redis else None,
+            caches=caches if sandbox.redis else None,
             stand_in=StandIn() if settings.tasks == "none" else None,
         )
         self.dns_names = DnsNames(self.host.balancer)

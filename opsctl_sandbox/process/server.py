@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from opsctl_sandbox.errors import SandboxError
+from opsctl_sandbox.host.caches import Caches
 from opsctl_sandbox.host.redis_server import RedisServer
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from opsctl_sandbox.process.task_kind import TaskKind, choose
@@ -74,7 +75,7 @@ def run(
         raise SandboxError(
             f"the sandbox is not installed: {error}", hint="pipx install '.[sandbox]'"
         ) from error
-    with RedisServer(home.path, environ) as cache:
+    with RedisServer(home.path / "redis", environ) as cache:
         port = listener.getsockname()[1]
         sandbox = Sandbox(
             settings=replace(settings, tasks=choice.tasks),
@@ -87,15 +88,16 @@ def run(
             because=choice.because,
             engine=choice.engine.where if choice.engine else "",
         )
-        assembly = Assembly(sandbox, home.path, environ, choice.engine)
-        asyncio.run(serve(assembly, listener, lambda: _announce(home, sandbox, ready)))
+        with Caches(cache, home.path / "redis", environ) as caches:
+            assembly = Assembly(sandbox, home.path, environ, choice.engine, caches)
+            asyncio.run(serve(assembly, listener, lambda: _announce(home, sandbox, ready)))
 
 
 def _forget_the_last(home: Home) -> None:
     """Nothing of an earlier life is of use to this one, which begins empty; least of all its state,
     which would be believed while the lock is held."""
     (home.path / "state.json").unlink(missing_ok=True)
-    for name in ("images", "ministack"):
+    for name in ("images", "ministack", "redis"):
         shutil.rmtree(home.path / name, ignore_errors=True)
     for left in (home.path / "tmp").iterdir():
         shutil.rmtree(left, ignore_errors=True)

@@ -4,7 +4,8 @@ Each is a file of data in `scenarios/`; running one starts a sandbox of its own,
 to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +13,11 @@ from typing import Any, Literal
 import yaml
 
 from opsctl_sandbox.errors import SandboxError, UsageError
+from opsctl_sandbox.faults import in_the_simulation, on_the_wire
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Settings, Tasks
-from opsctl_sandbox.rehearsals.workspace import Object, Workspace
+from opsctl_sandbox.rehearsals import why
+from opsctl_sandbox.rehearsals.workspace import Object, Start, Workspace
 
 FOLDER = Path(__file__).parent / "scenarios"
 Setup = Literal["nothing", "db", "ecs", "released"]
@@ -65,15 +68,17 @@ class Rehearsal:
     """`command` may name `IMAGE-1` and so on; `screen` is what the operator must read.
 
     `failures` go to the simulation, `faults` onto the wire, `config` over the least config;
-    `then` runs after they were planned, however it ends. `cause` is what really is wrong.
-    Under `--json` the command must print objects that hold the members given in `json`.
+    `then` runs after they were planned, however it ends. `cause` is what really is wrong: what
+    `opsctl why` must put first, `none` for nothing. Without `exit_code` or `cause` that is not
+    compared. Under `--json` the command must print objects that hold the members given in `json`.
     """
 
     name: str
-    tells: str
     command: Sequence[str]
-    exit_code: int
-    screen: Sequence[str]
+    file: Path
+    tells: str = "a failure of your own"
+    exit_code: int | None = None
+    screen: Sequence[str] = ()
     json: Sequence[Mapping[str, Any]] = ()
     setup: Setup = "released"
     failures: Sequence[Object] = ()
@@ -90,46 +95,77 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class RehearsalEvent:
-    """A step, a line of the screen, or (last) how it ended: `otherwise` than its file says."""
+    """A step, a line of the screen, what `opsctl why` answers, or (last) how it ended: `otherwise`
+    than its file says."""
 
-    kind: Literal["step", "screen", "result"]
+    kind: Literal["step", "screen", "why", "result"]
     text: str = ""
     exit_code: int | None = None
     otherwise: Sequence[str] = ()
     data: Sequence[Object] = ()
+    moment: str = ""
+    causes: Sequence[str] = ()
 
 
 def every() -> list[Rehearsal]:
     return [read(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)]
 
 
-def file(name: str) -> Path:
-    return FOLDER / f"{name}.yaml"
-
-
 def load(name: str) -> Rehearsal:
-    path = file(name)
-    if not path.is_file():
-        raise UsageError(f"unknown rehearsal `{name}`", hint="opsctl rehearse")
-    return read(path)
+    """One of ours by its name, or any file by its path."""
+    ours = FOLDER / f"{name}.yaml"
+    if "/" not in name and ours.is_file():
+        return read(ours)
+    if Path(name).suffix in (".yaml", ".yml"):
+        return read(Path(name))
+    raise UsageError(f"unknown rehearsal `{name}`", hint="opsctl rehearse")
 
 
 def read(path: Path) -> Rehearsal:
-    """Raises UsageError for a key that means nothing."""
-    content = yaml.safe_load(path.read_text())
-    content["meanwhile"] = [_known(Meanwhile, step, path) for step in content.get("meanwhile", ())]
-    result: Rehearsal = _known(Rehearsal, {"name": path.stem, **content}, path)
-    return result
+    """Raises UsageError for a file that cannot be played, with what is wrong in it."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not content.get("command"):
+        raise UsageError(f"{path.name}: needs a `command`, for instance [update-tasks, --yes]")
+    return _checked(content, path)
 
 
-def _known(kind: Any, content: Object, path: Path) -> Any:
-    if unknown := set(content) - {one.name for one in fields(kind)}:
-        raise UsageError(f"{path.name}: unknown key {', '.join(sorted(unknown))}")
-    return kind(**content)
+def _checked(content: dict[str, Any], path: Path) -> Rehearsal:
+    unknown = set(content) - {one.name for one in fields(Rehearsal)} | {"file"} & set(content)
+    try:
+        _refuse(unknown)
+        steps = [_step(step) for step in content.pop("meanwhile", ())]
+        in_the_simulation.read(content.get("failures", ()))
+        list(map(on_the_wire.Fault.read, content.get("faults", ())))
+        one = Rehearsal(**{"name": path.stem, **content}, meanwhile=steps, file=path.absolute())
+        if one.setup not in _COMMANDS:
+            raise ValueError(f"`setup` is {', '.join(_COMMANDS)}, not `{one.setup}`")
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path.name}: {error}", hint="see docs/sandbox.md") from error
+    return one
+
+
+def _step(content: Object) -> Meanwhile:
+    _refuse(set(content) - {one.name for one in fields(Meanwhile)})
+    return Meanwhile(**content)
+
+
+def _refuse(unknown: Collection[str]) -> None:
+    if unknown:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
 
 
 def run(
-    rehearsal: Rehearsal, directory: Path, environ: Mapping[str, str], *, json: bool = False
+    rehearsal: Rehearsal,
+    directory: Path,
+    environ: Mapping[str, str],
+    *,
+    json: bool = False,
+    start: Start = subprocess.Popen,
 ) -> Generator[RehearsalEvent]:
     """Run it in an empty directory. Raises SandboxError when the preparation itself fails.
 
@@ -150,6 +186,7 @@ def run(
         environ,
         repository=str(config["name"]),
         images=rehearsal.images,
+        start=start,
     )
     try:
         yield from _prepare(rehearsal, workspace)
@@ -184,18 +221,30 @@ def _perform(rehearsal: Rehearsal, workspace: Workspace, *, json: bool) -> Itera
             yield from _meanwhile(step, workspace)
     waiting = [step for step in rehearsal.meanwhile if step.when]
     yield RehearsalEvent("step", f"opsctl {' '.join(rehearsal.command)}")
+    earlier = why.recordings(workspace)
     command = workspace.opsctl(rehearsal.command, json=json)
-    screen = []
+    screen, answers = list[str](), list[why.Answer]()
     for line in command.screen():
         screen.append(line)
         yield RehearsalEvent("screen", line)
+        if not answers and why.speaks_of_trouble(line, rehearsal.cause):
+            answers.append(why.during(workspace))
+            yield _answered(answers[-1])
         for step in [step for step in waiting if step.when in line]:
             waiting.remove(step)
             yield from _meanwhile(step, workspace)
     code, data = command.end()
+    for answer in why.afterwards(workspace, earlier):
+        answers.append(answer)
+        yield _answered(answer)
     otherwise = [f"the screen never showed `{step.when}`" for step in waiting]
     otherwise += compare(rehearsal, code, "\n".join(screen), data if json else None)
+    otherwise += why.differences(answers, rehearsal.cause)
     yield RehearsalEvent("result", exit_code=code, otherwise=otherwise, data=data)
+
+
+def _answered(answer: why.Answer) -> RehearsalEvent:
+    return RehearsalEvent("why", str(answer), moment=answer.moment, causes=answer.causes)
 
 
 def _meanwhile(step: Meanwhile, workspace: Workspace) -> Iterator[RehearsalEvent]:
@@ -213,7 +262,7 @@ def compare(
 ) -> list[str]:
     """What is otherwise than its file says; `data` is None when there was no `--json`."""
     differences = []
-    if exit_code != rehearsal.exit_code:
+    if rehearsal.exit_code not in (None, exit_code):
         differences.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")
     differences += [
         f"the screen does not show `{item}`" for item in rehearsal.screen if item not in screen

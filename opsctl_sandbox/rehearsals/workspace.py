@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -22,27 +23,34 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _WITHIN = 100.0
 _LOOK = 0.05
 Object = Mapping[str, Any]
+# As `subprocess.Popen`, of `python -m opsctl …`.
+Start = Callable[..., Any]
 
 
 class Command:
     """`opsctl` under way: its screen while it runs; its exit code and JSON when it has ended."""
 
     def __init__(
-        self, words: Sequence[str], *, directory: Path, environ: Mapping[str, str], json: bool
+        self,
+        words: Sequence[str],
+        *,
+        directory: Path,
+        environ: Mapping[str, str],
+        json: bool,
+        start: Start,
     ) -> None:
         self._json = json
         # Read at the end, so a file: a pipe that nobody reads would stop the command.
-        self._data = directory / "command.json"
-        with self._data.open("wb") as data:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "opsctl", *(["--json"] if json else []), *words],
-                cwd=directory,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=data if json else subprocess.PIPE,
-                stderr=subprocess.PIPE if json else subprocess.STDOUT,
-                text=True,
-            )
+        self._data = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the command
+        self._process = start(
+            [sys.executable, "-m", "opsctl", *(["--json"] if json else []), *words],
+            cwd=directory,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._data if json else subprocess.PIPE,
+            stderr=subprocess.PIPE if json else subprocess.STDOUT,
+            text=True,
+        )
 
     def screen(self) -> Iterator[str]:
         """Its lines as they come; without JSON, what goes to stdout is among them."""
@@ -63,11 +71,15 @@ class Command:
         """End it wherever it is; nothing when it has ended."""
         with self._process:
             self._process.kill()
+        self._data.close()
 
     def end(self) -> tuple[int, list[Object]]:
         """Exit code and every object it printed, once the screen was read."""
-        lines = self._data.read_text().splitlines() if self._json else ()
-        return self._process.returncode, [json.loads(line) for line in lines]
+        if not self._json:
+            return self._process.returncode, []
+        with self._data as data:
+            data.seek(0)
+            return self._process.returncode, [json.loads(line) for line in data]
 
 
 class Workspace:
@@ -82,30 +94,32 @@ class Workspace:
         repository: str,
         images: Mapping[str, str],
         sleep: Callable[[float], None] = time.sleep,
+        start: Start = subprocess.Popen,
     ) -> None:
         self._sandbox = sandbox
-        self._directory = directory
+        self.directory = directory
         self._repository = repository
         self._caddyfiles = images
         self._sleep = sleep
+        self._start = start
         path = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH", ""))))
         kept = {k: v for k, v in environ.items() if not k.startswith(("AWS_", "OPSCTL_"))}
-        self._environ = {
-            **kept,
-            **environment.variables(sandbox),
-            "PYTHONPATH": path,
-            "NO_COLOR": "1",
-        }
+        self._bare = {**kept, "PYTHONPATH": path, "NO_COLOR": "1"}
+        self._environ = {**self._bare, **environment.variables(sandbox)}
         self._images: dict[str, str] = {}
         self._commands: list[Command] = []
         self._others: list[subprocess.Popen[bytes]] = []
 
-    def opsctl(self, words: Sequence[str], *, json: bool = False) -> Command:
+    def opsctl(
+        self, words: Sequence[str], *, json: bool = False, elsewhere: Path | None = None
+    ) -> Command:
+        """In its directory, or `elsewhere`, where nothing leads to an AWS."""
         command = Command(
             [self._word(word) for word in words],
-            directory=self._directory,
-            environ=self._environ,
+            directory=elsewhere or self.directory,
+            environ=self._bare if elsewhere else self._environ,
             json=json,
+            start=self._start,
         )
         self._commands.append(command)
         return command
@@ -115,11 +129,11 @@ class Workspace:
 
         Raises SandboxError when it ends, or long has run, without having said that.
         """
-        output = self._directory / f"other-{len(self._others)}.txt"
+        output = self.directory / f"other-{len(self._others)}.txt"
         with output.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "opsctl", *(self._word(word) for word in words)],
-                cwd=self._directory,
+                cwd=self.directory,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -180,6 +194,6 @@ class Workspace:
         """What an image holds: the service where tasks are real, else nothing."""
         if self._sandbox.settings.tasks != "none":
             return images.service_sources()
-        empty = self._directory / "service"
+        empty = self.directory / "service"
         empty.mkdir(exist_ok=True)
         return empty

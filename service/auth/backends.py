@@ -18,6 +18,8 @@ from service.auth.settings import BackendOptions, RefreshOptions, SimpleOptions,
 from service.chain import Exchange, Request, Site
 from service.errors import StartError
 
+TOKEN_BYTES = 8_192
+
 
 class Backend(Protocol):
     def recall(self, exchange: Exchange) -> bool: ...
@@ -124,6 +126,8 @@ class Refresh:
         token = bearer(header)
         if token is None:
             raise Refused("the Authorization header is not `Bearer TOKEN`")
+        if len(token) > TOKEN_BYTES:
+            raise Refused(f"a token of more than {TOKEN_BYTES} bytes")
         cookie = _cookie(exchange.request) if self._cookies else None
         exchange.security_context = await self._contexts.context(header, token, cookie)
 

@@ -194,7 +194,8 @@ def verdict(answer: Answer) -> Mapping[str, Any]:
         fields = orjson.loads(answer.body)
     except ValueError:
         fields = None
-    if answer.status in (400, 401, 403):
+    # 414 and 431: what the client sent is too long for it. It is the client's, not its trouble.
+    if answer.status in (400, 401, 403, 414, 431):
         raise Refused(f"the auth server said {answer.status}")
     if answer.status != 200:
         raise Unavailable(f"status {answer.status}")

@@ -123,12 +123,14 @@ class Mapper:
             return None
         if body.translate(None, _PLAIN) or not _is_form(request):
             return None
-        pairs = [pair.partition(b"=") for pair in body.split(b"&")]
-        names = self.shapes.get(tuple([pair[0] for pair in pairs]))
-        if names is None:
+        # All in C, whatever the number of pairs: `a=1&b=2` becomes a, 1&, b, 2. A pair without `=`,
+        # or with two, would put a `&` into a name, or leave a name where none is known.
+        pieces = body.replace(b"&", b"&=").split(b"=")
+        names = self.shapes.get(tuple(pieces[::2]))
+        if names is None or body.count(b"&") != len(names) - 1:
             return None
-        values = b'"\0"'.join([pair[2] for pair in pairs])
-        return tuple(zip(names, (b'"%b"' % values).split(b"\0"), strict=True))
+        values = b'"%b"' % b"".join(pieces[1::2]).replace(b"&", b'"&"')
+        return tuple(zip(names, values.split(b"&"), strict=True))
 
     def _learn_shape(self, request: Request, names: tuple[bytes, ...]) -> None:
         body = request.body

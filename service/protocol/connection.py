@@ -12,25 +12,20 @@ from service.chain import Request, Response
 from service.front.application import BODY_LIMIT, Application
 from service.front.problems import problem
 from service.protocol.answers import Answers
-from service.protocol.limits import (
-    CHUNKS_LIMIT,
-    HEAD_LIMIT,
-    LINGER_BYTES,
-    LINGER_SECONDS,
-)
-from service.protocol.messages import END, Messages, is_target
+from service.protocol.limits import HEAD_LIMIT, LINGER_SECONDS
+from service.protocol.messages import END, is_target
 from service.protocol.pace import Pace
 from service.protocol.port import Port
+from service.protocol.reading import Reading
+from service.protocol.room import LARGE, address_of
 from service.protocol.turn import Turn
 from service.protocol.uvicorns import Handed, uvicorns
-
-_AT_ONCE = 64  # requests of one read, before others have their turn
 
 _VERSIONS = ("1.1", "1.0")
 _SLASH, _HASH, _QUESTION_MARK = b"/#?"  # a number is found much sooner than bytes are
 
 
-class Connection(Messages, asyncio.Protocol):
+class Connection(Reading, asyncio.Protocol):
     def __init__(
         self,
         port: Port,
@@ -39,26 +34,22 @@ class Connection(Messages, asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__()
-        self.port = port
+        super().__init__(port, _loop or asyncio.get_running_loop())
         self.service: Application = port.application
         self.server_state = server_state
-        self.loop = _loop or asyncio.get_running_loop()
-        self.transport: asyncio.Transport = None  # type: ignore[assignment] # until it is made
         self.turn: Turn | Handed | None = None
-        self.heard = 0.0
         self.cold: HttpToolsProtocol | None = None
         self._answers = Answers()
         self._not_short = port.not_short
         self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
-        self._reading = False
         self._paused = False
-        self._write_paused = False
         self._half_closed = False
-        self.lingering = 0.0  # until when
-        self.pace = Pace()
+        self.pace_of_reader = Pace()
+        self.pace_of_body = Pace()
+        self.written = 0
+        self.address = ""
+        self._kept = 0
         self.target = self.query = b""
-        self._held = 0
 
     # asyncio's side
 
@@ -66,7 +57,9 @@ class Connection(Messages, asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment] # asyncio's base class
         self.server_state.connections.add(self)  # type: ignore[arg-type] # a protocol of ours
         self.heard = self.loop.time()
+        self.address = address_of(transport.get_extra_info("peername"))
         self.port.watch(self.loop, self.server_state)
+        self.port.room.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.connections.discard(self)
@@ -75,8 +68,7 @@ class Connection(Messages, asyncio.Protocol):
         if self.cold is not None:
             self.cold.connection_lost(None)
             self.cold = None
-        self.port.resumed(self)
-        self._release()
+        self.port.room.leave(self)
         # Rings of references would keep what was received for a minute or more.
         self.rest = self.turn = None
         self.parser = None  # type: ignore[assignment] # it is not fed any more
@@ -84,17 +76,17 @@ class Connection(Messages, asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that only ends its own side still gets the answers to what it sent."""
         self._half_closed = True
-        return self.complete and self.turn is not None
+        return self.complete and self.turn is not None and not self.lingering
 
     def pause_writing(self) -> None:
         self._write_paused = True
         if self.cold is not None:
             self.cold.pause_writing()
-        self.port.paused(self)
+        self.port.room.is_unread(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         self._write_paused = False
-        self.port.resumed(self)
+        self.port.room.was_read(self)
         if self.cold is not None:
             self.cold.resume_writing()
         if self.turn is None:
@@ -148,110 +140,23 @@ class Connection(Messages, asyncio.Protocol):
         if self.rare or not self._is_short():
             self._again(self._head)
             return
+        if len(body) > LARGE:
+            self._keep(len(body))
         self.turn = turn = Turn(self)
         turn.request.body = body
         turn.start()
 
-    # Where each message ends
-
-    def _read(self, data: bytes, at: int) -> None:
-        self._reading = True
-        size, begun = len(data), 0
-        while at < size and not self.transport.is_closing():
-            if self.lingering:
-                self.received += size - at
-                if self.received > LINGER_BYTES:
-                    self.transport.abort()
-                break
-            if self.complete or (self._write_paused and not self.begun):
-                self._keep_rest(data, at)
-                break
-            self.untidy = True
-            if not self.begun:
-                begun += 1
-                if begun > _AT_ONCE:
-                    self._keep_rest(data, at)
-                    self.loop.call_soon(self._go_on)
-                    break
-            end = self._end(data, at)
-            piece = data if at == 0 and end == size else data[at:end]
-            at = end
-            self._feed(piece)
-        self._reading = False
-        self._start_early()
+    # Who answers
 
     def _start_early(self) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and turn.steps is None and not turn.answered:
             turn.start_early()
 
-    def _feed(self, piece: bytes) -> None:
-        if self.head_done:
-            self._feed_body(piece)
-            return
-        self._head_size += len(piece)
-        self._head = self._head + piece if self._head else piece
-        if self._head_size > HEAD_LIMIT:
-            is_line = b"\r\n" not in self._head[:HEAD_LIMIT]
-            what = "path and query are too long" if is_line else "head is too large"
-            self.refuse(414 if is_line else 431, f"the request's {what}")
-            return
-        if not self._head.strip(b"\r\n"):
-            self._head = b""  # empty lines before a request
-            return
-        self.begun = True
-        self.since = self.since or self.heard
-        self._tail = (self._tail + piece)[-3:]
-        self._feed_head(piece)
-
-    def _feed_head(self, piece: bytes) -> None:
-        try:
-            self.parser.feed_data(piece)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._head_broke(error)
-        else:
-            if self.head_done:
-                self._start()
-
-    def _head_broke(self, error: Exception) -> None:
-        if isinstance(error, httptools.HttpParserError):
-            self.refuse(400, "the request is not HTTP")
-            return
-        if self.parser.get_method() != b"CONNECT":
-            self._without_upgrade()
-        self._start()
-
-    def _feed_body(self, piece: bytes) -> None:
-        before = self.received
-        try:
-            self.parser.feed_data(piece)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.refuse(400, "the request is not HTTP")
-            return
-        if self._body_left:
-            self._body_left -= len(piece)
-        else:
-            self._framing += len(piece) - (self.received - before)
-            self._tail = b"" if self.complete else (self._tail + piece)[-3:]
-        if self.chunks > CHUNKS_LIMIT:
-            self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
-        elif self._framing > HEAD_LIMIT - self._head_size + 12 * self.chunks:
-            self.refuse(431, "the request's trailers are too large")
-        elif self.received > BODY_LIMIT:
-            self.refuse(413, "the request's body is too large")
-        elif self.port.is_full:
-            self.refuse(503, "too many requests are waiting for their bodies")
-        else:
-            if isinstance(self.turn, Handed):
-                uvicorns(self).data_received(piece)
-            if self.complete:
-                self._completed()
-
     def _start(self) -> None:
         """The head is whole; without a body, so is the message."""
         if not self.complete or self.rare:
             self.untidy = True
-            self.since = 0.0  # from now on of the body
             self._tail = b""
             self._head_size = len(self._head)
             if not self._accept_body():
@@ -293,12 +198,14 @@ class Connection(Messages, asyncio.Protocol):
             return False
         return True
 
+    def _pass_on(self, piece: bytes) -> None:
+        if isinstance(self.turn, Handed):
+            uvicorns(self).data_received(piece)
+
     def take(self, body: bytes) -> None:
         turn = self.turn
         if isinstance(turn, Turn) and not turn.answered:
             turn.take(body)
-            self._held += len(body)
-            self.port.held += len(body)
 
     # Answers
 
@@ -319,15 +226,21 @@ class Connection(Messages, asyncio.Protocol):
         state.total_requests += 1
         keep_alive = turn.keep_alive and not self.service.draining
         common = state.default_headers
-        self.transport.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
+        self.write(self._answers.bytes_of(response, turn.request, common, keep_alive))
         if not keep_alive:
             self.linger()
         elif self.complete:
             self._next()
 
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        self.transport.write(data)
+        if self._write_paused:
+            self.port.room.is_unread(self, self.transport.get_write_buffer_size())
+
     def _next(self) -> None:
-        if self._held:
-            self._release()
+        if self._kept:
+            self._keep(-self._kept)
         self.turn = None
         self._begin()
         if not self._reading and (self.rest is not None or self._half_closed):
@@ -337,10 +250,8 @@ class Connection(Messages, asyncio.Protocol):
         if self.transport.is_closing():
             return
         if self.rest is not None and not self.complete and not self._reading:
-            (data, at), self.rest = self.rest, None
-            if self._paused:
-                self._paused = False
-                self.transport.resume_reading()
+            data, at = self.rest
+            self._drop_rest()
             self._read(data, at)
         if self._half_closed and self.turn is None and self.rest is None:
             self.transport.close()
@@ -350,18 +261,52 @@ class Connection(Messages, asyncio.Protocol):
         if not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
+        self._keep(0)
 
-    def _release(self) -> None:
-        self.port.held -= self._held
-        self._held = 0
+    def _drop_rest(self) -> None:
+        if self.rest is not None:
+            self.rest = None
+            self._keep(0)
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _keep_body(self, size: int) -> None:
+        if size and self.turn is not None and not self.turn.answered:
+            self._keep(size)
+
+    def _keep(self, size: int) -> None:
+        """That many bytes more (or fewer) of the request that is on its way are in memory."""
+        self._kept += size
+        rest = 0 if self.rest is None else len(self.rest[0])
+        self.port.room.holds(self, self._kept + rest)
+
+    def give_way(self) -> None:
+        """Others need the memory, and this connection holds some of it longest."""
+        if self.turn is None or not self.complete:
+            self.refuse(503, "too many requests are on their way")
+        elif self.rest is not None:
+            # The request is being answered; what came after it has to be sent again.
+            self.rest = b"", 0
+            self.turn.keep_alive = False
+            self._keep(0)
 
     # uvicorn's class
 
     def handed_back(self, handed: Handed) -> None:
         """uvicorn's class has written its answer."""
         handed.answered = True
-        if handed is self.turn and self.complete and not self.lingering:
+        if handed is not self.turn or self.lingering:
+            return
+        if not self.complete:
+            # Nobody knows whether a client that was not told to continue will: what comes next
+            # may be the body, or a request that somebody before us took for one.
+            if self.expects:
+                self.linger()
+        elif handed.keep_alive:
             self._next()
+        else:
+            self.linger()
 
     # Refusals
 
@@ -382,18 +327,23 @@ class Connection(Messages, asyncio.Protocol):
             headers = ((b"retry-after", b"1"),) if status == 503 else ()
             response = problem(status, detail, id=request.id, headers=headers)
             common = self.server_state.default_headers
-            self.transport.write(self._answers.bytes_of(response, request, common, False))
+            self.write(self._answers.bytes_of(response, request, common, False))
         self.linger()
 
     @property
     def is_ending(self) -> bool:
         return bool(self.lingering) or self.transport.is_closing()
 
+    @property
+    def linger_seconds(self) -> float:
+        return 1.0 if self.service.draining else LINGER_SECONDS
+
     def linger(self) -> None:
         """A connection that is closed while the client still sends is reset, answer and all."""
-        self._release()
+        self._drop_rest()
+        self._keep(-self._kept)
         self.received = 0
-        self.lingering = self.loop.time() + (1 if self.service.draining else LINGER_SECONDS)
+        self.lingering = self.loop.time() + self.linger_seconds
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    def __init__(self) -> None:
-        self._before: tuple[float, int] | None = None  # when it was measured, and bytes not taken
+    """Something under way, looked at from time to time: at least the least rate is wanted."""
 
-    def is_kept(self, waiting: int, now: float, grace: float) -> bool:
-        """`waiting` bytes are not taken yet; a client has GRACE seconds for the least rate."""
-        if not waiting:
-            self._before = None
-            return True
-        since, before = self._before or (now, waiting)
+    def __init__(self) -> None:
+        self._before: tuple[float, int] | None = None  # when it was measured, and bytes done
+
+    def stop(self) -> None:
+        self._before = None
+
+    def is_kept(self, done: int, now: float, grace: float) -> bool:
+        since, before = self._before = self._before or (now, done)
         if now - since < grace:
-            self._before = since, before
             return True
-        self._before = now, waiting
-        return before - waiting >= grace * LEAST_RATE
+        self._before = now, done
+        return done - before >= grace * LEAST_RATE
 
 
 def look(connection: "Connection", now: float) -> None:
@@ -36,17 +36,24 @@ def look(connection: "Connection", now: float) -> None:
     draining = connection.service.draining
     grace = STOP_SECONDS if draining else GRACE_SECONDS
     transport = connection.transport
-    if connection.lingering:
-        if now > connection.lingering:
-            transport.abort()
-    elif not connection.pace.is_kept(transport.get_write_buffer_size(), now, grace):
+    waiting = transport.get_write_buffer_size()
+    body_is_coming = connection.head_done and not connection.complete and not connection.lingering
+    if not waiting:
+        connection.pace_of_reader.stop()
+    if not body_is_coming:
+        connection.pace_of_body.stop()
+    if waiting and not connection.pace_of_reader.is_kept(connection.written - waiting, now, grace):
         transport.abort()
+    elif connection.lingering:
+        if waiting:
+            connection.lingering = now + connection.linger_seconds  # from when it has its answer
+        elif now > connection.lingering:
+            transport.abort()
     elif connection.begun and not connection.head_done:
         if now - connection.since > (1 if draining else HEAD_SECONDS):
             connection.refuse(408, f"the request's head took more than {HEAD_SECONDS:g} s")
-    elif connection.begun and not connection.complete:
-        connection.since = connection.since or connection.heard
-        if connection.received < (now - connection.since - grace) * LEAST_RATE:
+    elif body_is_coming:
+        if not connection.pace_of_body.is_kept(connection.received, now, grace):
             slow = f"the request's body came slower than {LEAST_RATE} bytes a second"
             connection.refuse(408, slow)
     elif connection.turn is not None or connection.rest is not None:

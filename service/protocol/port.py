@@ -1,4 +1,4 @@
-"""What all connections of one port share: its application, its buffers, and uvicorn's settings."""
+"""What all connections of one port share: its application, and uvicorn's settings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping
@@ -9,12 +9,12 @@ from uvicorn.server import ServerState
 
 from service.front.application import Application, Receive, Send
 from service.protocol.pace import look
+from service.protocol.room import Room
 
 if TYPE_CHECKING:
     from service.protocol.connection import Connection
     from service.protocol.uvicorns import Handed
 
-BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once of bodies that wait, once of answers that wait
 LOOK_SECONDS = 1.0
 
 
@@ -27,20 +27,21 @@ _EVERYTHING = _Everything()
 
 
 class Port:
-    """`short_way` is False in tests only: then uvicorn's class answers everything."""
+    """`room` is that of all ports of the process.
+
+    `short_way` is False in tests only: then uvicorn's class answers everything.
+    """
 
     def __init__(
         self,
         application: Application,
         *,
+        room: Room | None = None,
         short_way: bool = True,
-        buffer_limit: int = BUFFER_LIMIT,
     ) -> None:
         self.application = application
+        self.room = room or Room()
         self.not_short: Container[bytes] = application.cold if short_way else _EVERYTHING
-        self.held = 0  # bytes of bodies in memory
-        self._limit = buffer_limit
-        self._unread: dict[Connection, int] = {}  # those that read too slowly, oldest first
         self._looking = False
         # A connection closes itself, so uvicorn's own timer must never.
         self.uvicorns_config = uvicorn.Config(
@@ -55,21 +56,6 @@ class Port:
         )
         self.uvicorns_config.load()
         self.uvicorns_state = ServerState()
-
-    @property
-    def is_full(self) -> bool:
-        return self.held > self._limit
-
-    def paused(self, connection: "Connection") -> None:
-        """Its client does not read as fast as we write."""
-        self._unread[connection] = connection.transport.get_write_buffer_size()
-        while sum(self._unread.values()) > self._limit:
-            oldest = next(iter(self._unread))
-            del self._unread[oldest]
-            oldest.transport.abort()
-
-    def resumed(self, connection: "Connection") -> None:
-        self._unread.pop(connection, None)
 
     def watch(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
         """Look at every connection about once a second: one timer instead of one for each."""

@@ -20,7 +20,7 @@ class Turn:
 
     # What nearly every request leaves as it is; slots would have to be filled each time.
     answered = False
-    parts: tuple[bytes, ...] | list[bytes] = ()
+    body: bytes | bytearray = b""
     steps: Coroutine[Any, Any, Response] | None = None
     task: asyncio.Task[None] | None = None
     whole: asyncio.Future[bytes] | None = None
@@ -53,14 +53,15 @@ class Turn:
         self.start()
 
     def take(self, body: bytes) -> None:
-        if isinstance(self.parts, list):
-            self.parts.append(body)
-        else:
-            self.parts = [body]
+        if not self.body:
+            self.body = body
+        elif isinstance(self.body, bytearray):
+            self.body += body
+        else:  # a list of a million pieces of two bytes would be thirty times as large
+            self.body = bytearray(self.body) + body
 
     def complete(self) -> None:
-        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-        self.parts = ()
+        body, self.body = bytes(self.body), b""
         if self.whole is None:
             self.request.body = body
             self.start()

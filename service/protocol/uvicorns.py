@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 class Handed:
     """One request that uvicorn's class answers."""
 
-    __slots__ = ("answered", "started")
+    __slots__ = ("answered", "keep_alive", "started")
 
     def __init__(self) -> None:
+        self.keep_alive = True
         self.started = False
         self.answered = False
 
@@ -22,8 +23,8 @@ class Handed:
 
 
 class Lent:
-    """The transport as uvicorn's class has it: closing is the connection's, which does not cut off
-    a client that still sends.
+    """The transport as uvicorn's class has it: writing and closing are the connection's, which
+    counts, and does not cut off a client that still sends.
     """
 
     def __init__(self, connection: "Connection") -> None:
@@ -31,6 +32,9 @@ class Lent:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection.transport, name)
+
+    def write(self, data: bytes) -> None:
+        self._connection.write(data)
 
     def is_closing(self) -> bool:
         return self._connection.is_ending

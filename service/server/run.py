@@ -17,6 +17,7 @@ from service.front.application import Application
 from service.front.mounts import Mounted, Release, mount
 from service.protocol.connection import Connection
 from service.protocol.port import Port
+from service.protocol.room import Room
 from service.server.sockets import accept_all, listen
 
 # How long idle connections stay open once nothing is accepted any more: a request that is on its
@@ -117,7 +118,11 @@ def _ports(mounted: Sequence[Mounted], release: Release) -> dict[int, Port]:
     by_port: dict[int, list[Mounted]] = {}
     for one in mounted:
         by_port.setdefault(one.site.port, []).append(one)
-    return {port: Port(Application(sites, release, mounted)) for port, sites in by_port.items()}
+    room = Room()
+    return {
+        port: Port(Application(sites, release, mounted), room=room)
+        for port, sites in by_port.items()
+    }
 
 
 async def _serve_until(

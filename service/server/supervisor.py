@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 _FIRST_PAUSE = 0.1
@@ -14,11 +15,28 @@ _GOOD_LIFE = 30.0
 CANNOT_START = 1
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 class Stopped(BaseException):
     """A signal came before there was an event loop to hear it."""
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
+def hear() -> None:
+    """From now on a signal to stop is `Stopped`, also one that was held back until now."""
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def is_ending() -> None:
+    """It stops already: nobody need say so again."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    is_ending()
     raise Stopped()
 
 
@@ -34,7 +52,7 @@ class Supervisor:
         self._pause = _FIRST_PAUSE
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             signal.signal(number, self._stop)
         for _ in range(self._workers):
             self._fork()
@@ -50,6 +68,7 @@ class Supervisor:
                 self._stop(signal.SIGTERM, None)
             else:
                 self._replace(lived)
+        is_ending()
         return status
 
     def _replace(self, lived: float) -> None:
@@ -62,24 +81,23 @@ class Supervisor:
             self._fork()
 
     def _fork(self) -> None:
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         worker = os.fork()
         if worker == 0:
             code = 70
             try:
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, interrupt)
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                hear()
                 code = self._work()
             except Stopped:
                 code = 0
             finally:
                 os._exit(code)
         self._born[worker] = time.monotonic()
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
         self._release()  # or the kernel would go on taking connections that nobody answers
-        for worker in self._born:
-            os.kill(worker, signal.SIGTERM)
+        for worker in list(self._born):
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(worker, signal.SIGTERM)

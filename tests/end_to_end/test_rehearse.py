@@ -23,6 +23,21 @@ def test_the_screen_is_that_of_the_command_and_a_failure_as_told_exits_0(tmp_pat
     assert "  error: AWS refused CreateChangeSet" in done.stdout
     assert "- opsctl db up --yes" in done.stderr
     assert "exit code 3" in done.stderr
+    assert "- opsctl why, afterwards: permission-missing: " in done.stderr
+
+
+def test_a_file_of_ones_own_is_played_and_says_where_it_was_wrong(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "setup: nothing\n"
+        "command: [db, up, --yes]\n"
+        'faults: [{kind: denied, operation: "cloudformation:CreateChangeSet"}]\n'
+        "cause: throttled\n"
+    )
+    done = opsctl("rehearse", "mine.yaml", cwd=tmp_path)
+
+    assert done.returncode == 1, done.stderr
+    assert "error: `mine` did not end as its file says" in done.stderr
+    assert "afterwards: permission-missing" in done.stderr and "(and not throttled)" in done.stderr
 
 
 def test_with_json_the_result_holds_what_the_command_printed(tmp_path: Path) -> None:

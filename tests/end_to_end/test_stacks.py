@@ -83,6 +83,27 @@ def test_ecs_up_makes_the_repository_then_everything_but_the_service(place: Plac
     assert place.opsctl("ecs", "plan").returncode == 0
 
 
+def test_alarms_are_made_silent_and_say_why_they_have_their_states(place: Place) -> None:
+    made = place.opsctl("alarms", "up", "--yes")
+
+    assert made.returncode == 0, made.stderr
+    assert "the alarms take no action until then" in made.stderr
+    assert status_of(place, "stacks-alarms") == "CREATE_COMPLETE"
+    assert place.opsctl("alarms", "plan").returncode == 0
+
+    shown = place.opsctl("alarms", "status", "--json")
+    alarms = {one["name"]: one for one in events(shown, "alarm")}
+    assert not any(one["actions"] for one in alarms.values())
+    told = place.opsctl("alarms", "explain", "running-tasks")
+    assert "no sample means that no task runs" in told.stdout
+    assert place.opsctl("alarms", "test", "running-tasks", "--yes").returncode == 1
+    played = events(place.opsctl("alarms", "backtest", "--since", "1h", "--json"), "alarm_backtest")
+    assert {one["name"] for one in played} == set(alarms)
+
+    removed = place.opsctl("alarms", "down", "--confirm", "stacks-alarms")
+    assert removed.returncode == 0, removed.stderr
+
+
 def test_db_down_is_refused_while_the_service_uses_it(place: Place) -> None:
     done = place.opsctl("db", "down", "--yes")
 

@@ -74,7 +74,7 @@ def test_ctrl_c_asks_once_and_a_detached_operation_is_joined(place: Place, spawn
 
 
 def test_ctrl_c_at_the_question_interrupts(place: Place, spawn: Spawn) -> None:
-    child = spawn("db", "up", "--set", "db.node_type=cache.t4g.small")
+    child = spawn("db", "up", "--set", "db.name=another")
     child.expect("type `terminal-db` to go on")
     child.sendintr()
 

@@ -145,6 +145,6 @@ def test_hints_lead_back_to_the_same_environment(place: Place) -> None:
 def test_the_plan_is_data_and_the_talk_is_not(place: Place) -> None:
     # B3: `ecs plan > file` was empty.
     done = place.opsctl("ecs", "plan")
-    assert done.returncode == 2 and "+ Service  AWS::ECS::Service" in done.stdout
+    assert done.returncode == 2 and "+ Cluster  AWS::ECS::Cluster" in done.stdout
     [plan] = events(place.opsctl("db", "plan", "--json"), "plan")
     assert plan["stack"] == "people-db"

@@ -214,7 +214,7 @@ def test_tasks_that_end_at_once_are_rolled_back_with_the_cause(place: Place, rel
     assert done.returncode == 5, done.stderr
     [release] = events(done, "release")
     assert release["outcome"] == "rolled-back"
-    assert "exited 1" in release["reason"]
+    assert "refuses its Caddyfile" in release["reason"]
     assert tasks(place) == before
     assert load.lost == []
 

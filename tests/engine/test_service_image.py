@@ -190,10 +190,16 @@ def test_its_own_health_check_finds_it_healthy(container: Any) -> None:
 
 
 def test_it_stops_on_request_within_seconds_and_with_exit_0(container: Any) -> None:
-    # Until it listens, the signal would meet an interpreter that is still starting.
     test_its_own_health_check_finds_it_healthy(container)
     container.stop(timeout=20)
     assert container.wait()["StatusCode"] == 0
+
+
+def test_it_stops_in_its_first_moment_too(container: Any) -> None:
+    begin = time.monotonic()
+    container.stop(timeout=20)
+    assert container.wait()["StatusCode"] == 0
+    assert time.monotonic() - begin < 10  # PID 1 does not hear what it has no handler for
 
 
 def test_only_references_to_secrets_are_in_the_image(container: Any) -> None:

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,14 +48,23 @@ def command(config: Path, *options: str) -> list[str]:
 
 @contextmanager
 def running(
-    folder: Path, caddyfile: str, *options: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    caddyfile: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
 ) -> Iterator[Service]:
+    """`before` is called in the new process before it becomes the service."""
     config = folder / "Caddyfile"
     config.write_text(caddyfile)
     ports = [int(port) for port in re.findall(r"^:(\d+)", caddyfile, re.MULTILINE)]
     listen = [part for port in ports for part in ("--listen", f"{port}=127.0.0.1:0")]
     process = subprocess.Popen(
-        command(config, *listen, *options), stderr=subprocess.PIPE, text=True, env=environment
+        command(config, *listen, *options),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=before,
     )
     assert process.stderr is not None
     try:

@@ -172,14 +172,23 @@ def _shown(match: re.Match[str]) -> str:
     return text if len(text) > 1 else f"\\x{ord(text):02x}"
 
 
-def _write(stream: TextIO, text: str) -> None:
-    text = printable(text)
+def encodable(text: str, stream: TextIO) -> str:
+    """The text with what the stream's encoding lacks in ASCII."""
     encoding = stream.encoding or "ascii"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
-    stream.write(text)
+        return text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def holds_everything(stream: TextIO) -> bool:
+    """Whether every character of Unicode can be written there."""
+    return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(encodable(printable(text), stream))
     stream.flush()
 
 

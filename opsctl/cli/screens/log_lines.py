@@ -5,132 +5,211 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import groupby
+from typing import TypeAlias
 
 from opsctl.cli.screens.console import JSON_VERSION
 from opsctl.errors import ConfigError
 from opsctl.logs import message
+from opsctl.logs.aws_events import BAD
 from opsctl.logs.events import LogEvent
+from opsctl.logs.identity import short_id
+from opsctl.logs.message import read
 
-FIELDS = ("time", "ingested", "lag", "source", "stream", "id", "level", "message")
+FIELDS = ("time", "ingested", "lag", "source", "stream", "id", "zone", "level", "message")
 DEFAULT = ("time", "source", "id", "level", "message")
+_OF_STREAM = frozenset(("source", "stream", "id", "zone", "level"))
+_MOST_KNOWN = 10_000
 _COLOURS = ("36", "35", "34", "33", "32", "96", "95", "94", "93", "92")
 _LEVEL_COLOURS = {"warning": "33", "error": "31", "critical": "31", "fatal": "31", "panic": "31"}
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}$")
-_INSTANCE = re.compile(r"i-[0-9a-f]+$")
+
+
+Column: TypeAlias = Callable[[LogEvent, message.Message], str]
 
 
 def parse_fields(text: str) -> tuple[str, ...]:
+    """Names of FIELDS, and `.status` or `.request.uri`: fields of JSON and logfmt messages."""
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        if name not in FIELDS:
-            raise ConfigError(f"unknown field `{name}`; choose {', '.join(FIELDS)}")
+        if name not in FIELDS and not name[:1] == "." != name:
+            raise ConfigError(
+                f"unknown field `{name}`; choose {', '.join(FIELDS)}, "
+                "or `.name` for a field of JSON messages"
+            )
     return names
 
 
-def short_id(stream: str) -> str:
-    """The task or instance a stream belongs to, short enough for a column.
-
-    Streams are named `prefix/container/task`, `task`, `instance`, `cluster/instance`, or
-    `{root}{timestamp}-{task or number}`.
-    """
-    last = stream.rsplit("/", 1)[-1]
-    if instance := _INSTANCE.search(last):
-        return instance.group()[:10]
-    if uuid := _UUID.search(last):
-        return uuid.group()[:8]
-    return last.rsplit("-", 1)[-1][:8]
-
-
 class Lines:
-    """Formats events; what repeats (times of one second, streams) is worked out once."""
+    """Formats events; what repeats (times of one second, streams) is worked out once.
+
+    `zones` gives the availability zone of a stream's task or instance, '' while it is unknown.
+    """
 
     def __init__(
-        self, *, fields: Sequence[str] = DEFAULT, zone: tzinfo = UTC, colour: bool = False
+        self,
+        *,
+        fields: Sequence[str] = DEFAULT,
+        zone: tzinfo = UTC,
+        colour: bool = False,
+        highlight: re.Pattern[str] | None = None,
+        zones: Callable[[str], str] = lambda stream: "",
+        width: int = 6,
     ) -> None:
         self._zone = zone
         self._colour = colour
-        self._seconds: dict[int, tuple[str, str]] = {}
-        self._labels: dict[str, str] = {}
-        self._levels: dict[str, str] = {}
-        columns: Mapping[str, Callable[[LogEvent, message.Message], str]] = {
-            "time": lambda event, _: self._time(event.timestamp),
-            "ingested": lambda event, _: self._time(event.ingested),
-            "lag": lambda event, _: f"{event.lag / 1000:6.1f}s",
-            "source": lambda event, _: f"{event.source:<6}",
-            "stream": lambda event, _: event.stream,
-            "id": lambda event, _: self._label(event.stream),
-            "level": lambda _, said: self._level(said.level),
-            "message": self._message,
-        }
-        self._columns = [columns[name] for name in fields]
+        self._highlight = highlight
+        self._marks = ("\x1b[7m", "\x1b[27m") if colour else ("«", "»")
+        self._zones = zones
+        self._width = width  # of the sources
+        self._seconds: dict[int, str] = {}
+        self._columns = [self._column(names) for names in _together(fields)]
 
     def line(self, event: LogEvent) -> str:
-        said = message.read(event.message)
+        said = read(event[5])
         return " ".join([column(event, said) for column in self._columns]).rstrip()
 
+    def more(self, event: LogEvent) -> str:
+        """A line that goes on what its stream said in the one above."""
+        return f"    {self._message(event, message.read(event.message))}"
+
+    def _column(self, names: Sequence[str]) -> Column:
+        if names[0] in _OF_STREAM:
+            return self._of_stream(names)
+        if names[0].startswith("."):
+            return lambda _, said: _visible(_value(said, names[0][1:]))
+        columns: Mapping[str, Column] = {
+            "time": lambda event, _: self._time(event[0]),
+            "ingested": lambda event, _: self._time(event[1]),
+            "lag": lambda event, _: f"{event.lag / 1000:6.1f}s",
+            "message": self._message,
+        }
+        return columns[names[0]]
+
+    def _of_stream(self, names: Sequence[str]) -> Column:
+        """The columns that are the same for all events of a stream and level."""
+        known: dict[tuple[str, str, str], str] = {}
+        columns: Mapping[str, Callable[[LogEvent, str], str]] = {
+            "source": lambda event, _: f"{_visible(event.source):<{self._width}}",
+            "stream": lambda event, _: _visible(event.stream),
+            "id": lambda event, _: self._label(event.stream),
+            "zone": lambda event, _: f"{self._zones(event.stream)[-2:]:<2}",
+            "level": lambda _, level: self._level(level),
+        }
+
+        def column(event: LogEvent, said: message.Message) -> str:
+            key = (event[2], event[3], said[0])
+            text = known.get(key)
+            if text is None:
+                if len(known) > _MOST_KNOWN:
+                    known.clear()
+                text = " ".join([columns[name](event, said[0]) for name in names])
+                if "zone" not in names or self._zones(event.stream):
+                    known[key] = text
+            return text
+
+        return column
+
     def _time(self, timestamp: int) -> str:
-        second, milliseconds = divmod(timestamp, 1000)
+        second = timestamp // 1000
         known = self._seconds.get(second)
         if known is None:
+            if len(self._seconds) > _MOST_KNOWN:
+                self._seconds.clear()
             moment = datetime.fromtimestamp(second, self._zone)
             zone = "Z" if self._zone is UTC else moment.isoformat()[-6:]
-            known = self._seconds[second] = (moment.strftime("%Y-%m-%d %H:%M:%S."), zone)
-        return f"{known[0]}{milliseconds:03d}{known[1]}"
+            known = self._seconds[second] = f"{moment:%Y-%m-%d %H:%M:%S}.%03d{zone}"
+        return known % (timestamp % 1000)
 
     def _label(self, stream: str) -> str:
-        label = self._labels.get(stream)
-        if label is None:
-            label = f"{short_id(stream):<10}"
-            if self._colour:
-                # The same stream has the same colour in every run; the name says it as well.
-                colour = _COLOURS[zlib.crc32(stream.encode()) % len(_COLOURS)]
-                label = f"\x1b[{colour}m{label}\x1b[0m"
-            self._labels[stream] = label
-        return label
+        label = f"{_visible(short_id(stream)):<10}"
+        if not self._colour:
+            return label
+        # The same stream has the same colour in every run; the name says it as well.
+        colour = _COLOURS[zlib.crc32(stream.encode("utf-8", "replace")) % len(_COLOURS)]
+        return f"\x1b[{colour}m{label}\x1b[0m"
 
     def _level(self, level: str) -> str:
-        shown = self._levels.get(level)
-        if shown is None:
-            shown = f"{level.upper():<8}"
-            if self._colour and level in _LEVEL_COLOURS:
-                shown = f"\x1b[{_LEVEL_COLOURS[level]}m{shown}\x1b[0m"
-            self._levels[level] = shown
-        return shown
+        shown = f"{level.upper():<8}"
+        coloured = self._colour and level in _LEVEL_COLOURS
+        return f"\x1b[{_LEVEL_COLOURS[level]}m{shown}\x1b[0m" if coloured else shown
 
     def _message(self, event: LogEvent, said: message.Message) -> str:
-        text = message.laid_out(said)
+        text = message.laid_out(said) if said.fields else said.text
         if not text.isprintable():
-            # A log line must not move the cursor; what follows the first line is its own block.
-            lines = ["".join(c if c.isprintable() else _shown(c) for c in line)
-                     for line in text.splitlines()]  # fmt: skip
-            text = "\n    ".join(lines)
+            # What follows the first line of a message is its own block.
+            text = "\n    ".join(map(_visible, text.splitlines()))
+        if self._highlight is not None:
+            text = self._highlight.sub(self._marked, text)
         return f"[late +{event.lag / 1000:.0f}s] {text}" if event.late else text
 
+    def _marked(self, match: re.Match[str]) -> str:
+        return f"{self._marks[0]}{match[0]}{self._marks[1]}" if match[0] else ""
 
-def _shown(character: str) -> str:
-    return "  " if character == "\t" else "�"
+
+def _together(fields: Sequence[str]) -> list[tuple[str, ...]]:
+    """Neighbours that are worked out once for each stream stand together."""
+    return [
+        names
+        for of_stream, group in groupby(fields, key=_OF_STREAM.__contains__)
+        for names in ([tuple(group)] if of_stream else [(name,) for name in group])
+    ]
 
 
-def as_json(event: LogEvent, group: str) -> str:
+def _value(said: message.Message, path: str) -> str:
+    value = message.field(said, path)
+    return "-" if value is None else message.shown(value)
+
+
+def _visible(text: str) -> str:
+    """The text in one line, without anything that would move the cursor or hide what follows."""
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else "  " if c == "\t" else "�" for c in text])
+
+
+def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
+    """One object; without a group it is an event of another service, and `stream` its subject.
+
+    `ascii` is for an output that could not hold every character.
+    """
+    if group is None:
+        return json.dumps(
+            {
+                "v": JSON_VERSION,
+                "type": "event",
+                "time": _iso(event.timestamp),
+                "kind": event.source,
+                "subject": event.stream,
+                "text": event.message.removeprefix(BAD),
+                "bad": event.message.startswith(BAD),
+                "late": event.late,
+            }
+        )
     said = message.read(event.message)
-    return json.dumps(
-        {
-            "v": JSON_VERSION,
-            "type": "log",
-            "time": _iso(event.timestamp),
-            "ingested": _iso(event.ingested),
-            "source": event.source,
-            "group": group,
-            "stream": event.stream,
-            "id": short_id(event.stream),
-            "event_id": event.id,
-            "level": said.level or None,
-            "late": event.late,
-            "message": event.message,
-            "fields": said.fields,
-        },
-        ensure_ascii=False,
-    )
+    fields = {
+        "v": JSON_VERSION,
+        "type": "log",
+        "time": _iso(event.timestamp),
+        "ingested": _iso(event.ingested),
+        "source": event.source,
+        "group": group,
+        "stream": event.stream,
+        "id": short_id(event.stream),
+        "event_id": event.id,
+        "level": said.level or None,
+        "late": event.late,
+        "message": event.message,
+        "fields": said.fields,
+    }
+    try:
+        text = json.dumps(fields, ensure_ascii=ascii, allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(fields, allow_nan=False)  # half of a surrogate pair
+    except (ValueError, RecursionError):
+        # 1e999, or a message nested as deep as it can just be read: JSON that JSON has no word for.
+        return json.dumps({**fields, "fields": None})
+    return text
 
 
 def _iso(timestamp: int) -> str:

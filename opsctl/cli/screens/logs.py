@@ -1,47 +1,24 @@
 """The loop of `logs tail`: what comes out of a reading, to stdout, with words to stderr."""
 
-import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
-from opsctl.cli.screens import log_lines
-from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.console import Console, encodable, holds_everything
+from opsctl.cli.screens.log_lines import Lines, as_json
 from opsctl.config.duration import format_duration
 from opsctl.errors import OpsError
 from opsctl.logs import resume
 from opsctl.logs.events import LogEvent, LogGroup, Notice
+from opsctl.logs.joined import Block, any_goes_on, joined, whole
 from opsctl.logs.sources import LogGroupStatus
 from opsctl.logs.tail import Tail
 
 _SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
 _SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
-
-
-class Stop:
-    """The first Ctrl-C ends a reading between two calls, the second one at once.
-
-    This way nothing is lost: what was read and held back is printed, and the bookmark is exact.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def listen(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def __call__(self) -> bool:
-        return self.asked
 
 
 class LogsScreen:
@@ -50,7 +27,7 @@ class LogsScreen:
         console: Console,
         reading: Tail,
         *,
-        write: Callable[[LogEvent], str],
+        write: Callable[[Block], str],
         admits: Callable[[LogEvent], bool] | None,
         last: int | None,
         bookmark: Path | None,
@@ -60,7 +37,7 @@ class LogsScreen:
         self._reading = reading
         self._write = write
         self._admits = admits
-        self._past: deque[LogEvent] | None = None if last is None else deque(maxlen=last)
+        self._past: deque[Block] | None = None if last is None else deque(maxlen=last)
         self._bookmark = bookmark
         self._explain = explain
         self._saved = 0.0
@@ -106,12 +83,14 @@ class LogsScreen:
             )
 
     def _events(self, events: Sequence[LogEvent]) -> None:
+        # Lines of several events are rare, so most batches are not looked at twice.
+        blocks = joined(events) if any_goes_on(events) else [[event] for event in events]
         if self._admits is not None:
-            events = [event for event in events if self._admits(event)]
+            blocks = [block for block in blocks if self._admits(whole(block))]
         if self._past is not None:
-            self._past.extend(events)
+            self._past.extend(blocks)
         else:
-            self._print(events)
+            self._print(blocks)
 
     def _caught_up(self) -> None:
         if self._past is not None:
@@ -121,10 +100,10 @@ class LogsScreen:
             for line in self._explain(Notice("caught-up", None, "")):
                 self._console.say(line)
 
-    def _print(self, events: Sequence[LogEvent]) -> None:
-        if events:
-            self._printed += len(events)
-            sys.stdout.write("\n".join(map(self._write, events)) + "\n")
+    def _print(self, blocks: Sequence[Block]) -> None:
+        if blocks:
+            self._printed += sum(map(len, blocks))
+            sys.stdout.write(encodable("\n".join(map(self._write, blocks)) + "\n", sys.stdout))
             sys.stdout.flush()
 
     def _notice(self, notice: Notice) -> None:
@@ -133,7 +112,9 @@ class LogsScreen:
         elif notice.kind == "found" and notice.source is not None:
             self._missing.pop(notice.source, None)
         where = f"{notice.source}: " if notice.source else ""
-        self._console.warn(where + notice.text)
+        (self._console.say if notice.kind == "progress" else self._console.warn)(
+            where + notice.text
+        )
         for line in self._explain(notice):
             self._console.say(line)
 
@@ -143,15 +124,21 @@ class LogsScreen:
             self._saved = time.monotonic()
 
 
-def writer(
-    console: Console, groups: Sequence[LogGroup], fields: Sequence[str], zone: tzinfo
-) -> Callable[[LogEvent], str]:
-    """How an event is written: as JSON, or as a line of these fields."""
+def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callable[[Block], str]:
+    """How a block is written: each event as JSON, or as lines."""
     if console.json:
         names = {group.source: group.name for group in groups}
-        return lambda event: log_lines.as_json(event, names[event.source])
-    colour = sys.stdout.isatty() and not console.plain
-    return log_lines.Lines(fields=fields, zone=zone, colour=colour).line
+        ascii = not holds_everything(sys.stdout)
+        return lambda block: "\n".join(
+            [as_json(event, names.get(event.source), ascii=ascii) for event in block]
+        )
+
+    def write(block: Block) -> str:
+        if len(block) == 1:
+            return lines.line(block[0])
+        return "\n".join([lines.line(block[0]), *map(lines.more, block[1:])])
+
+    return write
 
 
 def show_sources(console: Console, statuses: Sequence[LogGroupStatus], now: datetime) -> None:

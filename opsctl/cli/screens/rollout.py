@@ -64,7 +64,7 @@ class RolloutScreen(Screen):
                 "the service has this image already: following it until it is healthy"
             )
         elif plan.way == "deployment" and not plan.repairs:
-            self._console.say("nothing changed; a new deployment of the same image is forced")
+            self._console.say("a new deployment of the same image is forced")
 
     def _forecast(self, plan: RollPlan, forecast: Forecast) -> None:
         self._console.emit(

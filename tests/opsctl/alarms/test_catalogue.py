@@ -4,6 +4,7 @@ from opsctl.alarms import catalogue as alarms
 from opsctl.alarms.catalogue import Alarm
 from opsctl.config import document, load
 from opsctl.config.model import Config
+from opsctl.errors import ConfigError
 
 
 def config(*sets: str) -> Config:
@@ -55,3 +56,75 @@ def test_a_replication_group_is_watched_at_its_first_node() -> None:
 def test_a_service_without_tasks_has_no_alarm_for_too_few() -> None:
     names = {alarm.name for alarm in alarms.catalogue(config("ecs.desired_count=0"))}
     assert "running-tasks" not in names
+
+
+def test_a_service_that_wants_no_task_has_no_alarm_that_no_task_answers() -> None:
+    names = {alarm.name for alarm in alarms.catalogue(config("ecs.desired_count=0"))}
+    assert "healthy-hosts" not in names
+
+
+def test_use_and_reservation_are_silent_while_nothing_runs() -> None:
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
+    for name in ("service-cpu", "service-memory", "cluster-cpu-reservation"):
+        assert found(name).missing == "notBreaching"
+
+
+def test_every_member_of_a_replication_group_is_watched_and_replicas_for_their_lag() -> None:
+    sets = ("db.kind=replication_group", "db.nodes=2")
+    names = [alarm.name for alarm in alarms.catalogue(config(*sets))]
+    assert {"cache-cpu-001", "cache-cpu-002", "cache-replication-lag-002"} <= set(names)
+    assert "cache-replication-lag-001" not in names
+
+
+def test_members_of_shards_have_the_names_that_elasticache_gives_them() -> None:
+    sets = ("db.kind=replication_group", "db.shards=2", "db.nodes=2")
+    alarm = found("cache-memory-0002-001", *sets)
+    assert ("CacheClusterId", "example-redis-0002-001") in alarm.dimensions
+    assert alarm.logical_id == "CacheMemory0002001"
+
+
+def test_without_cross_zone_each_zone_has_its_own_alarms() -> None:
+    built = alarms.catalogue(config("load_balancer.cross_zone=false"), ("us-east-1a", "us-east-1b"))
+    by_name = {alarm.name: alarm for alarm in built}
+    assert "healthy-hosts" not in by_name
+    alarm = by_name["healthy-hosts-us-east-1b"]
+    assert ("AvailabilityZone", "us-east-1b") in alarm.dimensions
+    assert (alarm.threshold, alarm.logical_id) == (1, "HealthyHostsUsEast1B")
+
+
+def test_a_service_that_scales_tells_when_it_cannot_grow() -> None:
+    sets = ("ecs.scaling={minimum: 2, maximum: 6, cpu_percent: 60}",)
+    alarm = found("scaled-out", *sets)
+    assert (alarm.comparison, alarm.threshold, alarm.missing) == (">=", 6, "notBreaching")
+    assert found("running-tasks", *sets).threshold == 2
+    assert "scaled-out" not in {alarm.name for alarm in alarms.catalogue(config())}
+
+
+def test_names_that_roll_back_get_the_systems_prefix() -> None:
+    written = ["healthy-hosts", "example-service-cpu"]
+    names = alarms.full_names(config(), written)
+    assert names == ["example-healthy-hosts", "example-service-cpu"]
+
+
+def test_a_name_that_rolls_back_and_is_unknown_is_refused_with_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match="names no alarm of this system: `helthy-hosts`"
+    ) as caught:
+        alarms.full_names(config(), ["helthy-hosts"])
+    assert caught.value.hint and "healthy-hosts" in caught.value.hint
+
+
+def test_every_alarm_says_why_a_gap_means_what_it_is_taken_for_and_what_to_run() -> None:
+    for alarm in alarms.catalogue(config()):
+        assert alarm.because and alarm.then.startswith("opsctl "), alarm.name
+
+
+def test_names_that_a_count_of_0_leaves_out_are_no_typo() -> None:
+    names = ["healthy-hosts", "service-cpu"]
+    full = alarms.full_names(config("ecs.desired_count=0"), names)
+    assert full == ["example-service-cpu"]
+
+
+def test_without_cross_zone_an_alarm_of_a_zone_may_roll_back() -> None:
+    full = alarms.full_names(config("load_balancer.cross_zone=false"), ["healthy-hosts-us-east-1a"])
+    assert full == ["example-healthy-hosts-us-east-1a"]

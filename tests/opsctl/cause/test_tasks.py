@@ -54,6 +54,7 @@ NEVER_RAN = [
         f'{STARTING}OCI runtime create failed: exec: "caddy": executable file not found in $PATH',
     ),
     ("wrong-architecture", f"{STARTING}exec /bin/caddy: exec format error"),
+    ("image-not-found", "CannotPullContainerError: invalid reference format"),
 ]
 # The reason of the task itself -> the cause.
 OF_THE_TASK = [
@@ -78,6 +79,12 @@ OF_THE_TASK = [
         "not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:x:parameter/a",
     ),
     ("permission-missing", "ECS was unable to assume the role 'arn:aws:iam::1:role/x'"),
+    (
+        "registry-unreachable",
+        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot "
+        "pull registry auth from Amazon ECR: There is a connection issue between the task and "
+        "Amazon ECR. Check your task network configuration. context deadline exceeded",
+    ),
 ]
 # Exit code and last line of a container that ran -> the cause.
 RAN = [
@@ -98,7 +105,30 @@ RAN = [
         "redis.exceptions.ConnectionError: Error 111 connecting to 10.0.0.1:6379",
     ),
     ("redis-unreachable", 2, "dial tcp 10.0.3.7:6379: i/o timeout"),
+    ("redis-unreachable", 1, "ERR AUTH <password> called without any password configured"),
+    ("redis-unreachable", 1, "gaierror: Name or service not known: web.x.cache.amazonaws.com"),
+    ("redis-unreachable", 1, "redis: tls handshake failed: wrong version number"),
+    ("redis-unreachable", 1, "MISCONF Redis is configured to save RDB snapshots"),
+    ("redis-unreachable", 1, "LOADING Redis is loading the dataset in memory"),
+    ("redis-unreachable", 1, "MASTERDOWN Link with MASTER is down"),
+    ("redis-unreachable", 1, "READONLY You can't write against a read only replica."),
+    ("redis-unreachable", 1, "ERR max number of clients reached"),
+    ("redis-unreachable", 1, "JedisConnectionException: Failed to connect to any host of redis"),
+    ("container-exited", 1, "connected to redis 10.0.3.7:6379"),
+    ("container-exited", 1, "redis 10.0.3.7:6379, timeout 5s, pool 10"),
+    ("container-exited", 1, "redis.exceptions.ResponseError: WRONGTYPE Operation against a key"),
+    ("cache-full", 1, "OOM command not allowed when used memory > 'maxmemory'."),
     ("auth-unreachable", 1, "the auth server cannot be asked: connection refused"),
+    ("auth-unreachable", 1, "POST https://auth.example.com/token: dial tcp: i/o timeout"),
+    ("auth-unreachable", 1, "ConnectTimeout: https://a.example/.well-known/openid-configuration"),
+    ("auth-unreachable", 1, "reauth: upstream answered 503 Service Unavailable"),
+    ("auth-unreachable", 1, "cannot reach identity provider: connection refused"),
+    ("auth-unreachable", 1, "failed to fetch JWKS from https://a.example: no such host"),
+    ("container-exited", 1, "db.example.com:5432: connection timed out"),
+    ("secret-empty", 1, "fatal: environment variable REFRESH_TOKEN must not be empty"),
+    ("secret-empty", 1, "ValueError: API_KEY is empty"),
+    ("container-exited", 1, "the queue is empty"),
+    ("permission-missing", 1, "NoCredentialsError: Unable to locate credentials"),
     ("secret-missing", 1, "`ssm:/web/token` cannot be resolved: ParameterNotFound"),
     ("secret-empty", 1, "redis: the secret password is there but empty"),
     ("permission-missing", 1, "`ssm:/web/token` cannot be resolved: AccessDeniedException"),

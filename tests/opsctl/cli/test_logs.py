@@ -61,7 +61,7 @@ def test_the_four_sources_come_in_order_of_time_each_in_its_layout(logging: Syst
     assert without_times(done.stdout) == (
         "TIMEZ app    3f2a91bc   ERROR    refresh failed status=502\n"
         "TIMEZ ecs    i-0abc1234 ERROR    [ERROR] agent �[31mgone\n"
-        'TIMEZ agent  i-0abc1234 INFO     level=info time=x msg="ok"\n'
+        "TIMEZ agent  i-0abc1234 INFO     ok\n"
         "TIMEZ stdout 0f3a91bc   INFO     INFO started on :8082\n"
         "TIMEZ stdout 0f3a91bc            Traceback (most recent call last):\n"
         '      File "x.py", line 1\n'
@@ -77,8 +77,8 @@ def test_the_four_sources_come_in_order_of_time_each_in_its_layout(logging: Syst
         (["app", "stdout", "--grep", "redis|:8082"], ["INFO started on :8082", "redis is away c"]),
         (["app", "--exclude", "redis"], ["refresh failed status=502"]),
         (["--task", "3f2a91bc"], ["refresh failed status=502", "redis is away commands=12"]),
-        (["--instance", "i-0abc12345def"], ["[ERROR] agent", "level=info"]),
-        (["--stream", "/^web/i-/"], ["level=info"]),
+        (["--instance", "i-0abc12345def"], ["[ERROR] agent", "ok"]),
+        (["--stream", "/^web/i-/"], ["ok"]),
         (["app", "--since", "35s"], ["redis is away"]),
         (["app", "--until", "35s"], ["refresh failed"]),
         (["--lines", "1"], ["redis is away"]),

@@ -1,18 +1,23 @@
-"""FilterLogEvents and DescribeLogGroups over real HTTP on loopback: pages, delays and refusals.
+"""CloudWatch Logs over real HTTP on loopback: pages, delays, refusals, and Live Tail.
 
 Used by the tests, and by `bench` for the same reading by us and by awslogs.
 """
 
 import json
+import struct
 import time
+import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
 Event = dict[str, Any]
+_ARN = "arn:aws:logs:us-east-1:1:log-group"
+_PUSHED = ("logStreamName", "message", "timestamp", "ingestionTime")
 
 
 class LogServer:
@@ -26,6 +31,7 @@ class LogServer:
         self.refuse_tokens = 0
         self.empty_first_pages = False
         self.calls = 0
+        self.pushing: Pushing | None = None
         self.expired_until_call = 0
         self._lock = Lock()
         self._pages: dict[tuple[int, int, int, int], bytes] = {}
@@ -34,7 +40,8 @@ class LogServer:
 
     def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, bytes]:
         if operation == "DescribeLogGroups":
-            return 200, json.dumps({"logGroups": [{"logGroupName": self.group}]}).encode()
+            group = {"logGroupName": self.group, "logGroupArn": f"{_ARN}:{self.group}"}
+            return 200, json.dumps({"logGroups": [group]}).encode()
         if operation == "DescribeLogStreams":
             names = sorted({event["logStreamName"] for _, event in self.events})
             streams = [{"logStreamName": name} for name in names]
@@ -76,6 +83,52 @@ class LogServer:
         return body
 
 
+@dataclass
+class Pushing:
+    """How a session of Live Tail goes: it shows `shown` of three lines, and ends after a time."""
+
+    shown: int = 3
+    seconds: float = 3.0
+    sessions: int = 0
+
+    def updates(self, logs: LogServer) -> Iterator[bytes]:
+        self.sessions += 1
+        begun = last = time.time()
+        yield message("initial-response", {})
+        yield message("sessionStart", {"sessionId": str(self.sessions)})
+        while (now := time.time()) < begun + self.seconds:
+            new = [event for seen, event in logs.events if last < seen <= now]
+            results = [
+                {
+                    "logGroupIdentifier": f"1:{logs.group}",
+                    **{name: event[name] for name in _PUSHED},
+                }
+                for number, event in enumerate(new)
+                if number % 3 < self.shown
+            ]
+            sampled = len(results) < len(new)
+            metadata = {"sampled": sampled}
+            yield message("sessionUpdate", {"sessionMetadata": metadata, "sessionResults": results})
+            last = now
+            time.sleep(0.1)
+
+
+def message(kind: str, payload: Mapping[str, Any]) -> bytes:
+    """As application/vnd.amazon.eventstream has it: lengths, headers, payload, two checksums."""
+    headers = b"".join(
+        bytes([len(name)]) + name.encode() + b"\7" + struct.pack(">H", len(value)) + value.encode()
+        for name, value in (
+            (":message-type", "event"),
+            (":event-type", kind),
+            (":content-type", "application/json"),
+        )
+    )
+    body = json.dumps(payload).encode()
+    prelude = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
+    whole = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + body
+    return whole + struct.pack(">I", zlib.crc32(whole))
+
+
 def _refusal(code: str) -> bytes:
     return json.dumps({"__type": code, "message": code}).encode()
 
@@ -89,12 +142,28 @@ def serving(logs: LogServer) -> Iterator[str]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.headers["X-Amz-Target"].endswith("StartLiveTail") and logs.pushing:
+                self._push(logs.pushing)
+                return
             status, body = logs.answer(self.headers["X-Amz-Target"].rpartition(".")[2], asked)
             self.send_response(status)  # sets Date
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _push(self, pushing: Pushing) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/vnd.amazon.eventstream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.close_connection = True
+            for update in pushing.updates(logs):
+                try:
+                    self.wfile.write(update)
+                    self.wfile.flush()
+                except OSError:
+                    return
 
         def log_message(self, *arguments: Any) -> None:
             pass

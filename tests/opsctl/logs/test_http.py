@@ -14,7 +14,8 @@ from opsctl import aws
 from opsctl.config.model import Aws
 from opsctl.logs.budget import Budget
 from opsctl.logs.events import LogEvent, LogGroup, Notice
-from opsctl.logs.tail import Pace, Tail
+from opsctl.logs.pace import Pace
+from opsctl.logs.tail import Reading, Tail
 from tests.opsctl.logs.log_server import LogServer, serving
 
 GROUP = "/web/app"
@@ -45,21 +46,26 @@ def event(number: int, timestamp: float, lag: float = 0.0) -> tuple[float, dict[
 
 
 @contextmanager
-def client(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def connected(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[aws.Clients]:
     with serving(logs) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        made = aws.connect(Aws()).logs_once
-        yield made
-        made.close()
+        clients = aws.connect(Aws())
+        yield clients
+        clients.logs_once.close()
+        clients.logs.close()
+
+
+@contextmanager
+def client(logs: LogServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with connected(logs, monkeypatch) as clients:
+        yield clients.logs_once
 
 
 def read(made: Any, *, follow: bool, seconds: float = 30.0, **more: Any) -> list[LogEvent]:
     end = time.monotonic() + seconds
     reading = Tail(
         made,
-        [LogGroup("app", GROUP)],
-        since=timedelta(minutes=5),
-        follow=follow,
+        Reading([LogGroup("app", GROUP)], since=timedelta(minutes=5), follow=follow),
         pace=Pace(Budget(50.0), interval=0.2, stopped=lambda: time.monotonic() > end),
         **more,
     )

@@ -136,8 +136,8 @@ class World:
 
         self.aws.describe_change_set = tasks  # type: ignore[method-assign]  # our fake
 
-    def release(self) -> Release:
-        clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm))
+    def release(self, ecs: Any = None) -> Release:
+        clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm, ecs=ecs))
         return Release(
             clients,
             CONFIG,

@@ -96,6 +96,32 @@ def test_a_count_by_hand_survives_a_release() -> None:
     assert plan.findings == ("2 tasks are configured; 12 were set by hand and stay",)
 
 
+def by_hand(count: int, id: str = "d1") -> Snapshot:
+    """The steady service, with another count than its stack's."""
+    primary = deployment(id, OLD, desired=count, running=count)
+    targets = " ".join(["healthy"] * count)
+    now = snapshot(service=service(primary, desired=count), states=targets)
+    return replace(now, instances=INSTANCES)
+
+
+def test_a_count_by_hand_is_no_reason_to_touch_the_stack() -> None:
+    assert planned(by_hand(3)).way == "nothing"
+
+
+@pytest.mark.parametrize("reason", ["force", "renew"])
+def test_new_tasks_are_started_although_a_count_was_set_by_hand(reason: str) -> None:
+    # The stack's count alone was changed, no task was replaced, and that was "deployed".
+    order = Order(OLD_IMAGE, force=reason == "force", renew=reason == "renew")
+    plan = planning.plan(by_hand(3), state(), order, CONFIG)
+    assert (plan.way, plan.parameters, plan.need.desired) == ("deployment", {}, 3)
+
+
+def test_new_tasks_are_started_after_a_count_that_the_config_changed() -> None:
+    order = Order(OLD_IMAGE, force=True)
+    plan = planning.plan(STEADY, state(), order, config("ecs.desired_count=3"))
+    assert (plan.way, plan.parameters, plan.anew) == ("stack", {"DesiredCount": "3"}, True)
+
+
 def test_before_the_first_release_there_is_no_service() -> None:
     unreleased = state(Image="unreleased")
     plan = planning.plan(snapshot(instances=INSTANCES), unreleased, Order(NEW_IMAGE), CONFIG)
@@ -106,4 +132,4 @@ def test_before_the_first_release_there_is_no_service() -> None:
 def test_a_service_that_somebody_deleted_is_said_with_the_command_that_makes_it() -> None:
     with pytest.raises(OpsError, match="no service `web` in `web`") as caught:
         planned(snapshot())
-    assert caught.value.hint == "opsctl ecs up"
+    assert caught.value.hint == "opsctl ecs up --revert-drift"

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Cancel, Notice, Waiting
@@ -15,7 +16,7 @@ from opsctl.rollout.watch import TasksStopped, Wave
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Container, Task
 from opsctl.stacks.changes import Plan
-from tests.opsctl.rollout.test_plan import CONFIG, INSTANCES, STEADY, state
+from tests.opsctl.rollout.test_plan import CONFIG, INSTANCES, STEADY, by_hand, state
 from tests.opsctl.snapshots import (
     NEW,
     NEW_IMAGE,
@@ -23,6 +24,7 @@ from tests.opsctl.snapshots import (
     OLD_IMAGE,
     START,
     Driven,
+    config,
     deployment,
     event,
     snapshot,
@@ -76,6 +78,7 @@ class World:
         answers: tuple[bool, ...] = (True,),
         changes: tuple[str, ...] = ("ECS::TaskDefinition", "ECS::Service"),
         dry: bool = False,
+        config: Config = CONFIG,
         **order: Any,
     ) -> None:
         self.aws, self.ecs = CloudFormation(changes=changes), Ecs()
@@ -93,11 +96,11 @@ class World:
         made = Order(image, **order)
 
         def procedure() -> Any:
-            plan = yield from roll.look(CONFIG, state(), made)
+            plan = yield from roll.look(config, state(), made)
             if dry:
                 return (yield from roll.preview(clients, state(), plan))
             return (
-                yield from roll.roll(clients, CONFIG, state(), plan, made, sleep=lambda _: None)
+                yield from roll.roll(clients, config, state(), plan, made, sleep=lambda _: None)
             )
 
         self.driven = Driven(procedure(), snapshots, answers)
@@ -196,6 +199,25 @@ def test_a_forced_deployment_is_followed_until_the_new_one_is_healthy() -> None:
     [update] = world.ecs.updates
     assert update["forceNewDeployment"] and update["taskDefinition"] == OLD
     assert update["desiredCount"] == 2
+
+
+def test_who_answers_after_another_release_does_not_take_it_back() -> None:
+    # The answer came minutes later, and the forced deployment named the old task definition.
+    parameters = {"Image": NEW_IMAGE, "DesiredCount": "2"}
+    theirs = stack("ecs", "UPDATE_COMPLETE", parameters=parameters)
+    overtaken = replace(DONE, stacks={"ecs": theirs})
+    with pytest.raises(Busy, match="somebody else is changing `web-ecs`"):
+        World(STEADY, overtaken, image=OLD_IMAGE, force=True)
+
+
+def test_a_count_of_the_config_and_new_tasks_are_two_steps() -> None:
+    three = at(by_hand(3), 1, ENDED)
+    again = at(by_hand(3, "d9"), 2)
+    configured = config("ecs.desired_count=3")
+    script = (STEADY, STEADY, three, three, three, three, again)
+    world = World(*script, image=OLD_IMAGE, force=True, config=configured)
+    assert world.outcome.kind == "deployed" and len(world.driven.questions) == 1
+    assert len(world.aws.executed) == 1 and len(world.ecs.updates) == 1
 
 
 def test_a_roll_that_is_under_way_is_followed_without_a_question() -> None:

@@ -59,7 +59,7 @@ class Bench:
             self.traffic,
             self.balancer,
             load_balancers=dict,
-            cache_port=None,
+            cache_ports=dict,
             clock=lambda: self.now,
         )
 

@@ -1,5 +1,6 @@
 """Every rehearsal ends as its file says: the exit code, what is read, and the JSON."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,14 +10,15 @@ import pytest
 
 from opsctl_sandbox.errors import UsageError
 from opsctl_sandbox.rehearsals import rehearsal
-from tests.opsctl_sandbox.rehearsals.why import Played, play
+from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
+from tests.warm import Warm
 
 DOCUMENTED = re.findall(
     r"^\| `(\w+)` \|", (Path(__file__).parents[3] / "docs" / "json.md").read_text(), re.MULTILINE
 )
 
 
-Play = Callable[[str], Played]
+Play = Callable[[str], list[RehearsalEvent]]
 
 
 @pytest.fixture(scope="module")
@@ -27,41 +29,37 @@ def played(
     selected = dict.fromkeys(
         str(item.callspec.params["name"])
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname in (END, WHY)
+        if isinstance(item, pytest.Function) and item.originalname == PLAYED
     )
-    make = tmp_path_factory.mktemp
-    with ThreadPoolExecutor(2) as pool:
-        playing: dict[str, Future[Played]] = {
-            name: pool.submit(play, rehearsal.load(name), make(name), make(f"{name}-elsewhere"))
-            for name in selected
+
+    def play(name: str, folder: Path) -> list[RehearsalEvent]:
+        one = rehearsal.load(name)
+        return list(rehearsal.run(one, folder, os.environ, json=True, start=warm.popen))
+
+    with Warm() as warm, ThreadPoolExecutor(2) as pool:
+        playing: dict[str, Future[list[RehearsalEvent]]] = {
+            name: pool.submit(play, name, tmp_path_factory.mktemp(name)) for name in selected
         }
         yield lambda name: playing[name].result()
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("name", [one.name for one in rehearsal.every()])
-def test_the_real_command_ends_as_the_file_says(played: Play, name: str) -> None:
-    *before, result = played(name).events
+def test_the_real_command_ends_as_the_file_says_and_why_puts_its_cause_first(
+    played: Play, name: str
+) -> None:
+    *before, result = played(name)
     screen = "\n".join(event.text for event in before if event.kind == "screen")
 
     assert not result.otherwise, f"{result.otherwise}\n{screen}"
     assert all(each["v"] == 2 and each["type"] in DOCUMENTED for each in result.data)
+    assert {"after", "recording", "bundle"} <= {event.moment for event in before}
     if result.exit_code:
         assert "error: " in screen and "hint: " in screen, screen
         assert "deployed: " not in screen
 
 
-@pytest.mark.parametrize("name", [one.name for one in rehearsal.every()])
-def test_why_puts_its_cause_first_now_and_from_what_was_kept(played: Play, name: str) -> None:
-    cause, seen = rehearsal.load(name).cause, played(name)
-    assert {"after", "recording", "bundle"} <= set(seen.causes)
-    expected = [] if cause == "none" else [cause]
-    for moment, causes in seen.causes.items():
-        assert causes[:1] == expected, f"{moment}: {causes}\n{seen.screens.get(moment)}"
-
-
-END = test_the_real_command_ends_as_the_file_says.__name__
-WHY = test_why_puts_its_cause_first_now_and_from_what_was_kept.__name__
+PLAYED = test_the_real_command_ends_as_the_file_says_and_why_puts_its_cause_first.__name__
 
 
 def test_an_unknown_rehearsal_says_how_to_list_them() -> None:
@@ -70,12 +68,42 @@ def test_an_unknown_rehearsal_says_how_to_list_them() -> None:
     assert caught.value.hint == "opsctl rehearse"
 
 
-@pytest.mark.parametrize("text", ["screens: []\n", "meanwhile: [{wen: now}]\n"])
-def test_a_key_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("command: [db, up]\nscreens: []", "mine.yaml: unknown key screens"),
+        ("command: [db, up]\nmeanwhile: [{wen: now}]", "mine.yaml: unknown key wen"),
+        ("command: [db, up]\nfile: other.yaml", "mine.yaml: unknown key file"),
+        ("command: [db, up]\nsetup: all", "`setup` is nothing, db, ecs, released, not `all`"),
+        ("command: [db, up]\nfailures: [{kind: fire}]", "'fire' is not a kind of failure"),
+        ("command: [db, up]\nfaults: [{kind: fire}]", "a fault's kind is one of"),
+        ("tells: nothing", "needs a `command`"),
+        ("- one", "needs a `command`"),
+        ("command: [db, up", "mine.yaml: not YAML: while parsing"),
+    ],
+)
+def test_a_file_that_cannot_be_played_is_refused_with_what_is_wrong(
+    tmp_path: Path, text: str, wrong: str
+) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text(f"tells: nothing\ncommand: []\nexit_code: 0\n{text}")
-    with pytest.raises(UsageError, match=r"mine.yaml: unknown key (screens|wen)"):
-        rehearsal.read(file)
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        rehearsal.load(str(file))
+    assert wrong in caught.value.message
+
+
+def test_a_file_from_anywhere_is_a_rehearsal_and_needs_no_more_than_a_command(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("command: [db, up, --yes]")
+
+    mine = rehearsal.load(str(file))
+
+    assert (mine.name, mine.file, mine.setup) == ("mine", file, "released")
+    assert rehearsal.compare(mine, 3, "anything", None) == []
+    with pytest.raises(UsageError, match="No such file"):
+        rehearsal.load(str(tmp_path / "gone.yaml"))
 
 
 def test_every_rehearsal_has_a_cause_and_a_sentence() -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from service.chain import Request
 from service.entities import template
@@ -46,6 +48,24 @@ def refused(status: int, method: str, **given: Any) -> FilterError:
         command(method, **given)
     assert caught.value.status == status, caught.value.detail
     return caught.value
+
+
+@given(st.text("ab=&1+%[$", max_size=12))
+@example("a=1&b")
+@example("a&b=1=2")
+@example("a=1=b=2")
+@example("a=1&b=2&")
+def test_a_form_of_names_that_came_before_is_read_like_any_other(form: str) -> None:
+    for known in ("a=1&b=2", "b=1&a=2", "a=1"):
+        command("PUT", body=known)
+    assert _command_or_status(body=form) == _command_or_status(query=form)
+
+
+def _command_or_status(**given: str) -> Command | int:
+    try:
+        return command("PUT", **given)
+    except FilterError as error:
+        return error.status
 
 
 def test_get_reads_one_hash() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import caddyfile
+from service.auth.backends import TOKEN_BYTES
 from service.auth.contexts import Refusals
 from service.caddyfile import Directive
 from service.chain import Exchange, Request, Response, Site
@@ -198,6 +199,26 @@ def test_a_token_that_nobody_knows_is_refused_each_time_and_asked_about_once(
     assert server.count("/v1/security_context") == 1
 
 
+@pytest.mark.parametrize("character", [b"t", b"%"])
+def test_a_token_longer_than_any_is_refused_and_nobody_is_asked(
+    server: fake.AuthServer, character: bytes
+) -> None:
+    served = refreshing(server)
+    longest = b"Bearer " + character * TOKEN_BYTES
+    assert served(get("/v1/x", longest), get("/v1/x", longest + b"t")) == [401, 401]
+    assert server.count("/v1/security_context") == 1
+
+
+@pytest.mark.parametrize("status", [414, 431])
+def test_what_is_too_long_for_the_auth_server_is_refused(
+    server: fake.AuthServer, status: int
+) -> None:
+    served = refreshing(server)
+    assert served(get("/v1/x", BEARER)) == [200]
+    server.answer = lambda call: Reply(status)
+    assert served(get("/v1/x", BEARER + b"x")) == [401]
+
+
 def test_a_server_in_trouble_is_502_and_a_slow_one_504(server: fake.AuthServer) -> None:
     server.answer = lambda call: Reply(500)
     assert refreshing(server)(get("/v1/x", BEARER)) == [502]
@@ -236,6 +257,22 @@ def test_cookies_go_along_only_when_wanted(server: fake.AuthServer) -> None:
     server.calls.clear()
     refreshing(server, "cookies=true")(request)
     assert [call.headers.get("cookie") for call in server.calls] == ["session=1", "session=1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"security_context" + b"+" * 100 + b"x&",
+        b"security%5fcontex%54x&",
+        b"&%20+" * 20,
+        b"%73security_contex&",
+    ],
+)
+def test_what_is_nearly_a_context_is_looked_through_once(text: bytes) -> None:
+    query = text * (1_000_000 // len(text)) + b"%"
+    begin = time.process_time()
+    assert reauth.without_context(query) == query
+    assert time.process_time() - begin < 0.3  # 64 KB, and no token, took minutes
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from service.front.application import Application
 from service.front.mounts import Mounted, Release, mount
 from service.protocol.connection import Connection
 from service.protocol.port import Port
+from service.protocol.room import Room
 
 CADDYFILE = """
 :8082 {
@@ -37,13 +38,13 @@ async def served(
     sites: list[Mounted] | None = None,
     *,
     short_way: bool = True,
-    buffer_limit: int = 2**26,
+    room: Room | None = None,
     state: ServerState | None = None,
 ) -> AsyncIterator[tuple[int, Port]]:
     """Its number, and what its connections share."""
     sites = mounted() if sites is None else sites
     application = Application(sites, Release.of("", version="0", commit="x"), sites)
-    port = Port(application, short_way=short_way, buffer_limit=buffer_limit)
+    port = Port(application, room=room, short_way=short_way)
     config = uvicorn.Config(application, ws="none", interface="asgi3", log_config=None)
     state = state or ServerState()
     state.default_headers = [(b"date", b"today")]
@@ -89,3 +90,49 @@ def alike(answered: bytes) -> bytes:
     """Without what differs from request to request."""
     answered = re.sub(rb"[0-9a-f]{12}-[0-9a-f]+", b"ID", answered)
     return re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"NOW", answered)
+
+
+class Slow(asyncio.Transport):
+    """A client that has taken `read` of what was written."""
+
+    def __init__(self, address: str = "") -> None:
+        super().__init__({"peername": (address, 1)})
+        self.written = b""
+        self.read = 0
+        self.ended = ""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written) - self.read
+
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None: ...
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def connection(room: Room | None = None, address: str = "") -> tuple[Connection, Slow, float]:
+    """One that nobody is at the other end of, and the loop's time."""
+    sites = mounted()
+    application = Application(sites, Release.of("", version="0", commit="x"), sites)
+    config = uvicorn.Config(application, ws="none", interface="asgi3", log_config=None)
+    loop = asyncio.get_running_loop()
+    port = Port(application, room=room)
+    made, wire = Connection(port, config, ServerState(), {}, loop), Slow(address)
+    made.connection_made(wire)
+    return made, wire, loop.time()

@@ -265,3 +265,18 @@ def test_hosts_are_matched_as_v1_does() -> None:
         (b"." * 60_000, b"0.0.0.0"),
     ):
         assert asyncio.run(ask(host, *names)) == expected
+
+
+def test_two_hosts_are_refused_where_they_could_mean_two_sites() -> None:
+    async def handler(exchange: Exchange) -> Response:
+        return Response(200)
+
+    async def ask(*names: str) -> int:
+        sites = [Mounted(Site(name, 1), handler) for name in names]
+        application = Application(sites, Release.of("", version="0", commit="x"), sites)
+        headers = [(b"host", b"a"), (b"host", b"b")]
+        request = chain.Request("GET", b"/", path="/", headers=headers)
+        return (await application.answer(request)).status
+
+    assert asyncio.run(ask("a", "b")) == 400
+    assert asyncio.run(ask("")) == 200

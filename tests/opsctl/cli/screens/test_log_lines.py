@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsctl.cli.screens import log_lines
-from opsctl.cli.screens.log_lines import Lines, short_id
+from opsctl.cli.screens.log_lines import Lines
 from opsctl.errors import ConfigError
 from opsctl.logs.events import LogEvent
+from opsctl.logs.identity import short_id
 
 TIME = 1_795_469_405_123
 

@@ -1,0 +1,83 @@
+"""How often the alarms would have rung: their rules, played over what CloudWatch has kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opsctl.alarms.evaluation import Rule, play
+from opsctl.alarms.watched import Watched
+from opsctl.errors import ConfigError
+from opsctl.metrics.fetch import fetch
+from opsctl.metrics.series import UNSETTLED, Series, window
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+
+LONGEST = timedelta(days=15)  # so long CloudWatch keeps minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """`end` None: it would ring still."""
+
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """`points` is how many there were, of `expected`."""
+
+    watched: Watched
+    rang: tuple[Rang, ...]
+    points: int
+    expected: int
+    until: datetime
+
+    @property
+    def longest(self) -> timedelta:
+        return max(map(self.length, self.rang), default=timedelta())
+
+    @property
+    def altogether(self) -> timedelta:
+        return sum(map(self.length, self.rang), timedelta())
+
+    def length(self, rang: Rang) -> timedelta:
+        return (rang.end or self.until) - rang.start
+
+
+def backtest(
+    cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], since: datetime, now: datetime
+) -> list[Played]:
+    """In the order of the alarms; those whose metric has no name yet are left out."""
+    if now - since > LONGEST:
+        raise ConfigError(
+            "CloudWatch keeps minutes for 15 days, and alarms are played over minutes",
+            hint="opsctl alarms backtest --since 15d",
+        )
+    asked = [one for one in alarms if one.query is not None]
+    found: dict[str, Played] = {}
+    for period in sorted({one.alarm.period for one in asked}):
+        mine = [one for one in asked if one.alarm.period == period]
+        # The newest minutes may still change; a gap among them would be taken for bad.
+        over = window(since, now - UNSETTLED, period)
+        queries = [one.query for one in mine if one.query is not None]
+        for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
+            found[one.name] = _played(one, series)
+    return [found[one.name] for one in asked]
+
+
+def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:
+    """A point is known when its period ends."""
+    over = series.window
+    return tuple(
+        Rang(over.time(one.first + 1), None if one.end is None else over.time(one.end + 1))
+        for one in play(rule, series.points)
+    )
+
+
+def _played(one: Watched, series: Series) -> Played:
+    points = sum(point is not None for point in series.points)
+    rang = rings(one.rule, series)
+    return Played(one, rang, points, len(series.points), series.window.end)

@@ -1,0 +1,93 @@
+"""What state an alarm takes from its points, as CloudWatch documents it. Pure.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from opsctl.alarms.catalogue import Comparison, Missing
+
+State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+Point: TypeAlias = float | None
+_COMPARE: Mapping[Comparison, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+}
+# More points are retrieved than evaluated, in case some are missing. AWS names the number for its
+# example only: 5 for 3.
+_MORE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`points` of the last `periods` must breach."""
+
+    comparison: Comparison
+    threshold: float
+    periods: int
+    points: int
+    missing: Missing
+
+    @property
+    def range(self) -> int:
+        return self.periods + _MORE
+
+    def breaches(self, value: float) -> bool:
+        return _COMPARE[self.comparison](value, self.threshold)
+
+    def state(self, newest: Sequence[Point], before: State) -> State:
+        """From the points of the evaluation range, oldest first, and the state until now."""
+        recent = newest[-self.range :]
+        real = [self.breaches(point) for point in recent if point is not None]
+        filled = self.periods - len(real)
+        if filled <= 0:
+            return "ALARM" if sum(real[-self.periods :]) >= self.points else "OK"
+        breaching = sum(real)
+        if self.missing in ("breaching", "notBreaching"):
+            breaching += filled if self.missing == "breaching" else 0
+            return "ALARM" if breaching >= self.points else "OK"
+        if breaching >= self.points:
+            return "ALARM"
+        if breaching < len(real):
+            return "OK"
+        if self.missing == "ignore":
+            return before
+        if not real:
+            return "INSUFFICIENT_DATA"
+        # All that is there breaches: enough for an alarm once the oldest is old enough.
+        return "ALARM" if _age_of_oldest(recent) >= self.points else before
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """From the period `first` on, until the one before `end`; `end` None: it rings still."""
+
+    first: int
+    end: int | None
+
+
+def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
+    """When an alarm would have rung over these points, one a period, oldest first.
+
+    It begins as OK; what lies before the first point is not known, and is not taken for bad.
+    """
+    state: State = "OK"
+    first: int | None = None
+    for index in range(rule.range - 1, len(points)):
+        state = rule.state(points[index + 1 - rule.range : index + 1], state)
+        if state == "ALARM" and first is None:
+            first = index
+        elif state != "ALARM" and first is not None:
+            yield Ringing(first, index)
+            first = None
+    if first is not None:
+        yield Ringing(first, None)
+
+
+def _age_of_oldest(points: Sequence[Point]) -> int:
+    """Of the oldest point that is there, in periods; the newest period is 1."""
+    return next(len(points) - index for index, point in enumerate(points) if point is not None)

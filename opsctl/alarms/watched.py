@@ -1,0 +1,93 @@
+"""The catalogue beside what there is in AWS: each alarm, its metric, its live state. Pure."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opsctl.alarms.catalogue import OPERATORS, Alarm, Comparison, catalogue
+from opsctl.alarms.evaluation import Rule
+from opsctl.config.model import Config
+from opsctl.errors import ConfigError
+from opsctl.metrics.catalogue import Metric, Query
+from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.snapshot import Look, Snapshot
+
+LOOK = Look(frozenset({"stacks", "subnets", "alarms"}), ("ecs", "alarms"))
+_SIGNS: dict[str, Comparison] = {word: sign for sign, word in OPERATORS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """`name` is CloudWatch's; `query` is None while the ecs stack names no such resource."""
+
+    alarm: Alarm
+    name: str
+    query: Query | None
+    state: AlarmState | None
+
+    @property
+    def rule(self) -> Rule:
+        alarm = self.alarm
+        return Rule(alarm.comparison, alarm.threshold, alarm.periods, alarm.points, alarm.missing)
+
+
+def watched(now: Snapshot, config: Config) -> list[Watched]:
+    states = {state.name: state for state in now.alarms}
+    zones = sorted({subnet.zone for subnet in now.subnets})
+    found = []
+    for alarm in catalogue(config, zones):
+        name = f"{now.names.alarms}{alarm.name}"
+        found.append(Watched(alarm, name, _query(alarm, now), states.get(name)))
+    return found
+
+
+def named(found: Sequence[Watched], name: str, prefix: str) -> Watched:
+    """The one of this name, with or without the system's own. Raises ConfigError for a typo."""
+    known = {one.alarm.name: one for one in found}
+    short = name.removeprefix(prefix)
+    if short in known:
+        return known[short]
+    near = difflib.get_close_matches(short, known, n=1)
+    raise ConfigError(
+        f"there is no alarm `{name}`; there are {', '.join(known)}",
+        hint=f"opsctl alarms explain {near[0]}" if near else "opsctl alarms status",
+    )
+
+
+def drift(one: Watched, *, released: bool) -> list[str]:
+    """What the live alarm has otherwise than the catalogue, as somebody changed it by hand."""
+    alarm, live = one.alarm, one.state
+    if live is None:
+        return []
+    pairs = (
+        ("threshold", live.threshold, float(alarm.threshold)),
+        ("comparison", _SIGNS.get(live.comparison, live.comparison), alarm.comparison),
+        ("statistic", live.statistic, alarm.statistic),
+        ("period", live.period, alarm.period),
+        ("evaluation periods", live.periods, alarm.periods),
+        ("datapoints to alarm", live.points, alarm.points),
+        ("missing data", live.missing, alarm.missing),
+        ("metric", live.metric, alarm.metric),
+    )
+    changed = [f"{what} is {is_} instead of {want}" for what, is_, want in pairs if is_ != want]
+    if one.query is not None and dict(live.dimensions) != one.query.dimensions:
+        changed.append("it watches another resource")
+    if released and not live.actions:
+        changed.append("its actions are off")
+    if not live.to:
+        changed.append("it tells nobody")
+    return changed
+
+
+def _query(alarm: Alarm, now: Snapshot) -> Query | None:
+    dimensions = {}
+    for name, value in alarm.dimensions:
+        output = value.removeprefix("import:")
+        dimensions[name] = value if output == value else now.output("ecs", output)
+    if not all(dimensions.values()):
+        return None
+    metric = Metric(
+        "alarms", alarm.namespace, alarm.metric, alarm.statistic, tuple(dimensions), "count",
+        alarm.tells,
+    )  # fmt: skip
+    return Query(metric, dimensions)

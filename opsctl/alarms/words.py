@@ -1,0 +1,52 @@
+"""An alarm in words: when it rings, which points make its state, what gaps were taken for. Pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from opsctl.alarms.catalogue import Alarm, Missing
+from opsctl.alarms.watched import Watched
+from opsctl.config.duration import format_duration
+from opsctl.metrics.series import Series
+
+_MEANS: Mapping[Missing, str] = {
+    "breaching": "counts as bad",
+    "notBreaching": "counts as good",
+    "missing": "says nothing; with nothing else the state is INSUFFICIENT_DATA",
+    "ignore": "keeps the state as it is",
+}
+_MOST = 5  # values that a sentence shows
+
+
+def condition(alarm: Alarm) -> str:
+    period, whole = (
+        format_duration(timedelta(seconds=alarm.period * many)) for many in (1, alarm.periods)
+    )
+    some = f"in {alarm.points} of {alarm.periods} periods of {period}"
+    when = some if alarm.points < alarm.periods else f"for {whole}, by periods of {period}"
+    statistic = f"{alarm.statistic} of {alarm.metric}"
+    return f"{statistic} {alarm.comparison} {alarm.threshold:g} {when}"
+
+
+def gaps(alarm: Alarm) -> str:
+    return f"a period without data {_MEANS[alarm.missing]}: {alarm.because}"
+
+
+def points(one: Watched, series: Series) -> str:
+    """What the newest points say, as far as an evaluation looks at them."""
+    rule = one.rule
+    recent = list(series.points[-rule.periods :])
+    real = [point for point in recent if point is not None]
+    bad = sum(rule.breaches(point) for point in real)
+    sign = f"{rule.comparison} {rule.threshold:g}"
+    told = []
+    if real:
+        values = ", ".join(f"{point:g}" for point in real[-_MOST:])
+        more = "…, " if len(real) > _MOST else ""
+        told.append(f"{bad} of {len(real)} points {sign} ({more}{values})")
+    if missing := len(recent) - len(real):
+        told.append(f"{missing} of the last {len(recent)} had no data, which {_short(one.alarm)}")
+    return "; ".join(told)
+
+
+def _short(alarm: Alarm) -> str:
+    return _MEANS[alarm.missing].partition(";")[0]

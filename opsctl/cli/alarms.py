@@ -1,0 +1,126 @@
+"""`opsctl alarms`: make the alarms of the catalogue, and read what they say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opsctl.alarms import backtest as playing
+from opsctl.alarms import trial, watched, words
+from opsctl.cli import moments, stack
+from opsctl.cli.options import Confirm, DryRun, Since, Yes, group, opened, plan_only
+from opsctl.cli.run import Answers, run
+from opsctl.cli.screens import alarms as screens
+from opsctl.metrics import series
+from opsctl.metrics.fetch import fetch
+from opsctl.outcome import Outcome
+from opsctl.snapshot.snapshot import Look
+from opsctl.stacks import alarms, definition, remove
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+
+app = group("The alarms: their stack, their states, and what they would have done.")
+_HISTORY = timedelta(days=14)
+Name = Annotated[str, typer.Argument(metavar="ALARM", help="As `alarms status` names it.")]
+
+
+@app.command()
+def plan(context: typer.Context) -> int:
+    """Show what `up` would change, alarms changed by hand too: exit 0 nothing, 2 something."""
+    invocation = plan_only(context)
+    screen = screens.AlarmsScreen(invocation.console, data=True)
+    return stack.plan(invocation, alarms.preview(invocation.clients, invocation.config), screen)
+
+
+@app.command()
+def up(
+    context: typer.Context, yes: Yes = False, dry_run: DryRun = False, confirm: Confirm = None
+) -> int:
+    """Make or update every alarm, the topic that they tell, and a dashboard."""
+    if dry_run:
+        return plan(context)
+    invocation = opened(context)
+    invocation.warn()
+    procedure = alarms.up(invocation.clients, invocation.config)
+    screen = screens.AlarmsScreen(invocation.console)
+    stack.change(invocation, procedure, Answers(yes, confirm or ()), screen)
+    return stack.status(invocation, "alarms")
+
+
+@app.command()
+def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
+    """Remove the alarms, their topic and the dashboard."""
+    invocation = opened(context)
+    name = definition.stack_name(invocation.config, "alarms")
+    procedure = remove.down(invocation.clients, "alarms", name)
+    return stack.change(invocation, procedure, Answers(yes, confirm or ()))
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show the state of each alarm: since when, and why one rings."""
+    invocation = opened(context)
+    now = invocation.reader(watched.LOOK).require("stacks", "alarms")
+    found = watched.watched(now, invocation.config)
+    reasons = {
+        one.name: words.points(one, _newest(invocation.clients.cloudwatch, one))
+        for one in found
+        if one.state is not None and one.state.rings and one.query is not None
+    }
+    screens.show_states(invocation.console, found, reasons, now.at)
+    if now.stack("alarms") is None:
+        invocation.console.say(
+            f"`{now.names.stacks['alarms']}` does not exist; "
+            + invocation.console.hint("first: opsctl alarms up")
+        )
+
+
+@app.command()
+def explain(context: typer.Context, name: Name) -> None:
+    """Say when an alarm rings, what its newest points are, and what gaps are taken for."""
+    invocation = opened(context)
+    at = datetime.now(UTC)
+    more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
+    now = invocation.reader(watched.LOOK | more).require("stacks", "alarms")
+    found = watched.watched(now, invocation.config)
+    one = watched.named(found, name, now.names.alarms)
+    newest = _newest(invocation.clients.cloudwatch, one) if one.query else None
+    changes = [change for change in now.alarm_changes if change.name == one.name]
+    for unread in now.unread:
+        invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
+    screens.show_one(invocation.console, one, newest, changes, now.releases)
+
+
+@app.command()
+def backtest(context: typer.Context, since: Since = "14d") -> None:
+    """Play the rules of the config over what CloudWatch has kept: how often each had rung."""
+    invocation = opened(context)
+    now = invocation.reader(watched.LOOK).require("stacks")
+    found = watched.watched(now, invocation.config)
+    start = moments.moment(since, now=now.at, zone=UTC)
+    played = playing.backtest(invocation.clients.cloudwatch, found, start, now.at)
+    screens.show_played(invocation.console, played, now.at - start)
+    unnamed = len(found) - len(played)
+    if unnamed:
+        invocation.console.say(f"{unnamed} alarms watch what no stack has made yet: not played")
+
+
+@app.command()
+def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
+    """Let an alarm ring for a moment, so that somebody sees its message arrive."""
+    invocation = opened(context)
+    procedure = trial.trial(invocation.clients, invocation.config, name)
+    screen = screens.AlarmsScreen(invocation.console)
+    outcome: Outcome = run(invocation, procedure, screen, answers=Answers(yes))
+    outcome.require()
+    return 0
+
+
+def _newest(cloudwatch: "CloudWatchClient", one: watched.Watched) -> series.Series:
+    """The points that CloudWatch evaluates, those of the last minutes too."""
+    assert one.query is not None
+    now = datetime.now(UTC)
+    length = timedelta(seconds=one.alarm.period * (one.rule.range + 1))
+    [found] = fetch(cloudwatch, [one.query], series.window(now - length, now, one.alarm.period))
+    return found

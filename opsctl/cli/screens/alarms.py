@@ -1,0 +1,161 @@
+"""Alarms on the screen: states and their reasons, one alarm explained, what a test played."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from opsctl.alarms import words
+from opsctl.alarms.backtest import Played
+from opsctl.alarms.trial import Told
+from opsctl.alarms.watched import Watched
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.screen import Screen
+from opsctl.config.duration import format_duration
+from opsctl.metrics.series import Series
+from opsctl.snapshot.alarms import AlarmChange
+from opsctl.snapshot.releases import Release
+from opsctl.stacks.alarms import Drift
+
+_MARKS = {"OK": ("●", "good"), "ALARM": ("✗", "bad")}
+_UNKNOWN = ("○", "warn")
+_NEAR = timedelta(minutes=30)  # a release so long before an alarm may have to do with it
+_NEWEST = 5  # changes of state that `explain` shows
+
+
+class AlarmsScreen(Screen):
+    """What a change or a test of alarms yields beside plan and stack events."""
+
+    def __init__(self, console: Console, *, data: bool = False) -> None:
+        self._console = console
+        self._print = console.data if data and not console.json else console.say
+
+    def show(self, item: object) -> bool:
+        console = self._console
+        if isinstance(item, Drift):
+            console.emit("alarm_drift", name=item.name, changed=item.changed)
+            self._print(f"  ! {item.name}, changed by hand: {', '.join(item.changed)}")
+        elif isinstance(item, Told):
+            console.emit("alarm_test", name=item.name, to=item.to, before=item.before)
+            names = ", ".join(target.rpartition(":")[2] for target in item.to)
+            console.say(f"`{item.name}` rang and is quiet again; its message went to {names}")
+        else:
+            return False
+        return True
+
+
+def show_states(
+    console: Console, alarms: Sequence[Watched], reasons: Mapping[str, str], now: datetime
+) -> None:
+    """Those that ring first; a reason below each that is not OK."""
+    order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
+    silent = all(one.state is None or not one.state.actions for one in alarms)
+    if silent and not console.json:
+        console.say("no alarm takes an action: there are none, or nothing is released yet")
+    for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
+        state = _state(one)
+        mark, style = _MARKS.get(state, _UNKNOWN)
+        live = one.state
+        console.emit(
+            "alarm",
+            name=one.name,
+            state=state,
+            since=live.since if live else None,
+            actions=live.actions if live else False,
+            tells=one.alarm.tells,
+            condition=words.condition(one.alarm),
+            why=reasons.get(one.name, live.reason if live else ""),
+            next=one.alarm.then,
+        )
+        if console.json:
+            continue
+        since = f"  for {format_duration(now - live.since)}" if live and live.since else ""
+        quiet = "" if silent or live is None or live.actions else "  (takes no action)"
+        tells = f"  {one.alarm.tells}" if state == "ALARM" else ""
+        console.data(f"{console.style(style, mark)} {one.alarm.name}  {state}{since}{quiet}{tells}")
+        if state == "ALARM":
+            console.data(f"    {reasons.get(one.name) or (live.reason if live else '')}")
+            console.data(f"    → {console.hint(one.alarm.then)}")
+
+
+def show_one(
+    console: Console,
+    one: Watched,
+    series: Series | None,
+    changes: Sequence[AlarmChange],
+    releases: Sequence[Release],
+) -> None:
+    """All there is to know of one alarm."""
+    points = words.points(one, series) if series else ""
+    live = one.state
+    near = _near(live.since if live else None, releases)
+    console.emit(
+        "alarm_explained",
+        name=one.name,
+        state=_state(one),
+        since=live.since if live else None,
+        tells=one.alarm.tells,
+        condition=words.condition(one.alarm),
+        gaps=words.gaps(one.alarm),
+        points=points,
+        reason=live.reason if live else "",
+        changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
+        release=near.number if near else None,
+        next=one.alarm.then,
+    )
+    if console.json:
+        return
+    since = f" since {live.since:%Y-%m-%d %H:%M:%SZ}" if live and live.since else ""
+    console.data(f"{one.name}: {_state(one)}{since}")
+    rows = [
+        ("tells", one.alarm.tells),
+        ("rings when", words.condition(one.alarm)),
+        ("gaps", words.gaps(one.alarm)),
+        ("now", points or "no data was read"),
+        ("CloudWatch", live.reason if live else "the alarm does not exist yet: opsctl alarms up"),
+    ]
+    if near is not None:
+        rows.append(("release", f"{near.number} by {near.name} began {near.begun:%H:%M:%SZ}"))
+    for change in changes[: -_NEWEST - 1 : -1]:
+        rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
+    rows.append(("next", console.hint(one.alarm.then)))
+    for label, text in rows:
+        console.data(f"  {label:<11} {text}")
+
+
+def show_played(console: Console, played: Sequence[Played], span: timedelta) -> None:
+    header = ("ALARM", "RANG", "LONGEST", "IN ALL", "POINTS", "LAST")
+    rows = []
+    for one in played:
+        console.emit(
+            "alarm_backtest",
+            name=one.watched.name,
+            rang=[{"start": rang.start, "end": rang.end} for rang in one.rang],
+            longest_seconds=one.longest,
+            altogether_seconds=one.altogether,
+            points=one.points,
+            expected=one.expected,
+        )
+        times = f"{len(one.rang)}x" if one.rang else "-"
+        points = f"{one.points} of {one.expected}"
+        last = one.rang[-1].start.strftime("%m-%d %H:%M") if one.rang else ""
+        if one.rang and one.rang[-1].end is None:
+            last += ", and still"
+        long = [format_duration(one.longest), format_duration(one.altogether)] if one.rang else []
+        rows.append((one.watched.alarm.name, times, *(long or ("", "")), points, last))
+    if console.json:
+        return
+    if rows:
+        console.table(header, rows)
+    total = sum(len(one.rang) for one in played)
+    console.say(f"{total} times in {format_duration(span)}, {len(played)} alarms")
+
+
+def _state(one: Watched) -> str:
+    return one.state.state if one.state else "NOT MADE"
+
+
+def _near(since: datetime | None, releases: Sequence[Release]) -> Release | None:
+    """The newest release that began shortly before the alarm took its state."""
+    if since is None:
+        return None
+    near = [one for one in releases if timedelta() <= since - one.begun <= _NEAR]
+    return near[-1] if near else None

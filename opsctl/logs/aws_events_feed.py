@@ -1,0 +1,98 @@
+"""The feed of `--with events`: snapshots taken in the background, told as events."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from opsctl import aws
+from opsctl.logs import aws_events
+from opsctl.logs.events import LogEvent, Notice
+from opsctl.snapshot.snapshot import Look, Part, Snapshot
+
+EVERY = 5.0  # seconds between two looks
+# CloudWatch and CloudFormation tell an event some time after it has happened.
+_OVERLAP = timedelta(minutes=3)
+# More than AWS tells at once: 100 service events, the tasks of an hour.
+_MOST_TOLD = 20_000
+_PARTS: frozenset[Part] = frozenset(
+    ("service", "tasks", "targets", "stack_events", "alarm_changes", "releases")
+)
+
+
+class AwsEvents:
+    """A feed; `look` takes a snapshot, and names in it what it could not read."""
+
+    lag = int(EVERY * 1000) + 2000
+    pushes = False
+
+    def __init__(
+        self,
+        look: Callable[[Look], Snapshot],
+        *,
+        every: float = EVERY,
+    ) -> None:
+        self._look = look
+        self._every = every
+        self._came: deque[LogEvent | Notice] = deque()
+        self._over = threading.Event()
+        self._past = False
+        self._told: dict[str, int] = {}
+        self._silent = False
+        self._unread: set[str] = set()
+
+    @property
+    def past(self) -> bool:
+        return self._past
+
+    def begin(self, since: int, until: int | None) -> None:
+        span = (since, until)
+        threading.Thread(target=self._run, args=span, daemon=True).start()
+
+    def take(self) -> Sequence[LogEvent | Notice]:
+        return [self._came.popleft() for _ in range(len(self._came))]
+
+    def sift(self, events: list[LogEvent]) -> list[LogEvent]:
+        return events
+
+    def end(self) -> None:
+        self._over.set()
+
+    def _run(self, since: int, until: int | None) -> None:
+        before: Snapshot | None = None
+        start = datetime.fromtimestamp(since / 1000, UTC)
+        while not self._over.is_set():
+            try:
+                now = self._look(Look(_PARTS, since=start))
+                told = aws_events.aws_events(before, now)
+            except Exception as error:
+                # Whatever it is: the lines go on without the events, and the next look may do.
+                if not self._silent:
+                    reason = aws.translate(error) or error
+                    self._came.append(Notice("unreachable", None, f"events: {reason}"))
+                self._silent = True
+            else:
+                self._silent = False
+                self._tell(now, [one for one in told if _within(one, since, until)])
+                before, start = now, max(start, now.at - _OVERLAP)
+            self._past = True
+            if until is not None:
+                return
+            self._over.wait(self._every)
+
+    def _tell(self, now: Snapshot, events: Sequence[LogEvent]) -> None:
+        for unread in now.unread:
+            if unread.part not in self._unread:
+                self._unread.add(unread.part)
+                text = f"not readable: {unread.part}: {unread.reason}"
+                self._came.append(Notice("denied", None, text))
+        new = [event for event in events if event.id not in self._told]
+        self._told.update({event.id: event.timestamp for event in new})
+        if len(self._told) > _MOST_TOLD:
+            newest = sorted(self._told.items(), key=lambda told: told[1])[-_MOST_TOLD // 2 :]
+            self._told = dict(newest)
+        self._came.extend(new)
+
+
+def _within(event: LogEvent, since: int, until: int | None) -> bool:
+    return since <= event.timestamp and (until is None or event.timestamp <= until)

@@ -1,0 +1,179 @@
+"""Live Tail: lines that CloudWatch pushes, and what makes them whole.
+
+A session shows at most 500 lines a second, breaks, and ends after three hours. So the pages of
+FilterLogEvents are read all the same, less often, and at once after a gap. A pushed line has no
+id: it is known again by its stream, its times and its text.
+"""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from opsctl import aws
+from opsctl.logs.events import LogEvent, LogGroup, Notice, NoticeKind, Selection
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+
+MOST_GROUPS = 10  # of a session, the API's own maximum
+_MINUTE = 60_000
+_LONGEST_PAUSE = 30.0  # seconds between two sessions
+Key = tuple[str, str, int, int, str]
+
+
+class Twins:
+    """Tells apart what came twice: once pushed, once as part of a page.
+
+    Equal lines are counted, so that the same line said twice is two lines. Forgotten by the time
+    when they were taken in, because a line may be about any time.
+    """
+
+    def __init__(self, look_back: int) -> None:
+        self._kept = look_back + 5 * _MINUTE
+        self._minutes: dict[int, tuple[Counter[Key], Counter[Key]]] = {}
+
+    def pushed(self, event: LogEvent) -> bool:
+        """Whether it is new: no page has held it yet."""
+        return self._new(event, mine=0)
+
+    def pulled(self, event: LogEvent) -> bool:
+        """Whether it is new: it was not pushed."""
+        return self._new(event, mine=1)
+
+    def _new(self, event: LogEvent, *, mine: int) -> bool:
+        minute = event.ingested // _MINUTE
+        if minute not in self._minutes:
+            self._forget(minute)
+        counts = self._minutes.setdefault(minute, (Counter(), Counter()))
+        key = (event.source, event.stream, event.timestamp, event.ingested, event.message)
+        other = counts[1 - mine]
+        if other[key] > 0:
+            other[key] -= 1
+            return False
+        counts[mine][key] += 1
+        return True
+
+    def _forget(self, now: int) -> None:
+        last = now - self._kept // _MINUTE
+        for minute in [minute for minute in self._minutes if minute < last]:
+            del self._minutes[minute]
+
+
+class Live:
+    """A feed of pushed lines. `arns` gives each group's ARN, and may ask AWS for it."""
+
+    lag = -2000  # a pushed line waits for nothing, not even for a clock that counts in seconds
+
+    def __init__(
+        self,
+        logs: "CloudWatchLogsClient",
+        groups: Sequence[LogGroup],
+        selection: Selection,
+        *,
+        arns: Callable[[], Mapping[str, str]],
+        look_back: int,
+    ) -> None:
+        self._logs = logs
+        self._groups = groups
+        self._selection = selection
+        self._arns = arns
+        self._twins = Twins(look_back)
+        self._came: deque[LogEvent | Notice] = deque()
+        self._over = threading.Event()
+        self._sampled = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.pushes = False
+
+    past = True
+
+    def begin(self, since: int, until: int | None) -> None:
+        self.thread.start()
+
+    def take(self) -> Sequence[LogEvent | Notice]:
+        came = [self._came.popleft() for _ in range(len(self._came))]
+        return [one for one in came if isinstance(one, Notice) or self._twins.pushed(one)]
+
+    def sift(self, events: list[LogEvent]) -> list[LogEvent]:
+        return [event for event in events if self._twins.pulled(event)]
+
+    def end(self) -> None:
+        self._over.set()
+
+    def _run(self) -> None:
+        pause = 1.0
+        while not self._over.is_set():
+            try:
+                for _ in self._session():
+                    pause = 1.0
+                self._gap("Live Tail's session has ended; opening the next one")
+            except Exception as error:
+                if self._over.is_set():
+                    return
+                reason = str(aws.translate(error) or error)
+                if aws.fault(error) == "refused" and "SessionTimeout" not in aws.code(error):
+                    self.pushes = False
+                    self._say("denied", f"Live Tail is not available: {reason}; reading pages")
+                    return
+                self._gap(f"Live Tail broke off ({reason}); reading what it left out")
+            self.pushes = False
+            self._over.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _session(self) -> Iterator[None]:
+        """One session to its end; yields for each update."""
+        arns = self._arns()
+        sources = {arns[group.name]: group.source for group in self._groups if group.name in arns}
+        asked: dict[str, Any] = {"logGroupIdentifiers": list(sources)}
+        if self._selection.pattern:
+            asked["logEventFilterPattern"] = self._selection.pattern
+        prefix = self._selection.parameters().get("logStreamNamePrefix")
+        if prefix and len(sources) == 1:
+            asked["logStreamNamePrefixes"] = [prefix]
+        with closing(self._logs.start_live_tail(**asked)["responseStream"]) as stream:
+            for one in stream:
+                if self._over.is_set():
+                    return
+                if "sessionStart" in one:
+                    # What was said while no session was open is in the pages.
+                    self.pushes = True
+                    self._came.append(Notice("reread", None, ""))
+                if "sessionUpdate" in one:
+                    yield
+                    self._update(one["sessionUpdate"], sources)
+
+    def _update(self, update: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+        for result in update.get("sessionResults", ()):
+            self._push(result, sources)
+        was = self._sampled
+        self._sampled = bool(update.get("sessionMetadata", {}).get("sampled"))
+        if self._sampled:
+            self._came.append(Notice("reread", None, ""))
+        if self._sampled and not was:
+            self._say("gap", "Live Tail shows a part of the lines; reading the others")
+
+    def _push(self, result: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+        stream = str(result.get("logStreamName", ""))
+        identifier = str(result.get("logGroupIdentifier", ""))
+        # AWS names a group here as ACCOUNT:NAME or by its ARN.
+        source = next(
+            (
+                source
+                for arn, source in sources.items()
+                if identifier == arn or arn.endswith(f":{identifier.rpartition(':')[2]}")
+            ),
+            None,
+        )
+        if source is None or not self._selection.admits(stream):
+            return
+        timestamp, ingested = int(result["timestamp"]), int(result["ingestionTime"])
+        text = str(result.get("message", ""))
+        self._came.append(LogEvent(timestamp, ingested, source, stream, "", text))
+
+    def _gap(self, text: str) -> None:
+        self._say("gap", text)
+        self._came.append(Notice("reread", None, ""))
+
+    def _say(self, kind: NoticeKind, text: str) -> None:
+        self._came.append(Notice(kind, None, text))

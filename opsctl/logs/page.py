@@ -1,0 +1,52 @@
+"""The events of one answer of FilterLogEvents as rows, whatever an answer holds. Pure."""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+# Timestamp, ingestion time, stream, id, message.
+Row = tuple[int, int, str, str, str]
+_FIELDS = ("timestamp", "ingestionTime", "logStreamName", "eventId", "message")
+_KINDS: list[set[type]] = [{int}, {int}, {str}, {str}, {str}]
+_row = itemgetter(*_FIELDS)
+# What a date can be made of; CloudWatch takes nothing older than 14 days anyway.
+_LATEST = 253_402_300_799_000
+
+
+def rows(answer: Mapping[str, Any]) -> Sequence[Row]:
+    """In the answer's order. An event that lacks a field gets what comes nearest to it."""
+    events = answer.get("events") or ()
+    if not events:
+        return ()
+    try:
+        read = [*map(_row, events)]
+        columns = [*zip(*read, strict=True)]
+        kinds = [{*map(type, column)} for column in columns]
+        if kinds == _KINDS and min(columns[0]) >= 0 and max(columns[0]) <= _LATEST:
+            return read
+    except (KeyError, TypeError):
+        pass  # one of them is odd
+    return [*_tidied(events)]
+
+
+def _tidied(events: Iterable[Any]) -> Iterable[Row]:
+    for event in events:
+        if not isinstance(event, Mapping):
+            continue
+        timestamp = _time(event.get("timestamp"), 0)
+        stream, message = (_text(event.get(name)) for name in ("logStreamName", "message"))
+        known = f"{timestamp} {stream} {message}"
+        # Without an id, what looks the same is the same.
+        id = event.get("eventId") or f"{zlib.crc32(known.encode('utf-8', 'replace')):08x} {known}"
+        yield timestamp, _time(event.get("ingestionTime"), timestamp), stream, _text(id), message
+
+
+def _time(value: Any, otherwise: int) -> int:
+    if not isinstance(value, (int, float)) or not 0 < value <= _LATEST:
+        return otherwise
+    return int(value)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

@@ -1,0 +1,79 @@
+"""The stack of the alarms: silent before the first release; what was changed by hand is told."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opsctl.alarms import actions, watched
+from opsctl.alarms.watched import Watched
+from opsctl.config.model import Config
+from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
+from opsctl.procedure import Notice, Procedure, ask, look_at
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.stacks import change, definition
+from opsctl.stacks.definition import Stack
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """An alarm that is not as the catalogue has it, though CloudFormation knows of no change."""
+
+    name: str
+    changed: tuple[str, ...]
+
+
+def preview(clients: "Clients", config: Config) -> Procedure[bool]:
+    """Yield the plan and the drift; True when `up` would change something."""
+    stack, now = yield from _desired(config)
+    differs = yield from change.preview(clients, stack, bucket=config.aws.bucket)
+    # What the plan changes anyway is no drift.
+    drifted = [] if differs else _drifts(now, config)
+    yield from (drift for _, drift in drifted)
+    return differs or bool(drifted)
+
+
+def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
+    """Bring the stack to its desired state, and then each alarm that somebody changed by hand."""
+    stack, _ = yield from _desired(config)
+    outcome = yield from change.up(clients, stack, bucket=config.aws.bucket)
+    if not outcome.good:
+        return outcome
+    now = yield from look_at(watched.LOOK)
+    drifted = _drifts(now, config)
+    yield from (drift for _, drift in drifted)
+    if drifted and (yield from ask("put these alarms back as the config has them?")):
+        topic = now.output("alarms", "TopicArn")
+        actions.put_back(clients.cloudwatch, [one for one, _ in drifted], topic)
+        yield Notice(f"{len(drifted)} alarms are as the config has them again")
+        return Outcome("done")
+    return outcome
+
+
+def _desired(config: Config) -> Procedure[tuple[Stack, Snapshot]]:
+    now = (yield from look_at(watched.LOOK)).require("stacks", "subnets", "alarms")
+    if now.stack("ecs") is None:
+        raise OpsError(
+            f"there is no stack `{now.names.stacks['ecs']}` whose resources could be watched",
+            hint="opsctl ecs up",
+        )
+    released = _released(now)
+    if not released:
+        yield Notice("nothing is released yet: the alarms take no action until then")
+    zones = sorted({subnet.zone for subnet in now.subnets})
+    return definition.alarms(config, zones, released=released), now
+
+
+def _released(now: Snapshot) -> bool:
+    return bool(definition.release(now.stack("ecs")))
+
+
+def _drifts(now: Snapshot, config: Config) -> list[tuple[Watched, Drift]]:
+    released = _released(now)
+    return [
+        (one, Drift(one.name, tuple(changed)))
+        for one in watched.watched(now, config)
+        if (changed := watched.drift(one, released=released))
+    ]

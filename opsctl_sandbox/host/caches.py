@@ -1,0 +1,62 @@
+"""A redis-server of its own behind each cache, and what a snapshot of it holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from opsctl_sandbox.host.redis_server import RedisServer
+
+
+class Caches:
+    """The first cache gets the server that the sandbox began with; it goes back when it is gone."""
+
+    def __init__(self, first: RedisServer, directory: Path, environ: Mapping[str, str]) -> None:
+        self._first, self._directory, self._environ = first, directory, environ
+        self._open: dict[int, RedisServer] = {}
+        self._idle: set[int] = set()
+        self._count = 0
+
+    def open(self, holding: bytes | None = None) -> int:
+        """The port of a server that holds this, or nothing at all; nothing listens there where the
+        machine has no redis-server."""
+        if not self._first.redis:
+            return self._first.port
+        if holding is None and self._first.port not in self._open:
+            server = self._first
+        else:
+            self._count += 1
+            directory = self._directory / str(self._count)
+            server = RedisServer(directory, self._environ, holding=holding)
+        self._open[server.port] = server
+        return server.port
+
+    def saved(self, port: int) -> bytes | None:
+        """What the server there holds; None where there is none."""
+        server = self._open.get(port)
+        return server.saved() if server else None
+
+    def keep(self, ports: set[int]) -> None:
+        """End every server that no cache has any more, nor had at the last look: one that was
+        opened a moment ago is recorded a moment later."""
+        idle = set(self._open) - ports
+        gone, self._idle = idle & self._idle, idle
+        for port in gone:
+            server = self._open.pop(port)
+            if server is self._first:
+                server.empty()
+            else:
+                server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for server in self._open.values():
+            if server is not self._first:
+                server.close()

@@ -1,0 +1,112 @@
+"""ElastiCache's records: where the servers behind them come from, and their snapshots.
+
+ministack would start containers wherever it finds an engine; here the host gives it servers.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import elasticache
+
+Record = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+_SNAPSHOT = "_snapshot"  # on the record of a snapshot: what it holds
+
+
+def install(open_: Callable[[bytes | None], int]) -> None:
+    """`open_` starts a server with what a snapshot holds, or with nothing; its port."""
+    begin_with: list[bytes | None] = []
+
+    def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
+        return "127.0.0.1", open_(begin_with[-1] if begin_with else None), None
+
+    def wrapped(create: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+        def made(parameters: Any) -> Answer:
+            name = elasticache._p(parameters, "SnapshotName")
+            snapshot = elasticache._snapshots.get(name) if name else None
+            if name and (snapshot is None or snapshot["SnapshotStatus"] != "available"):
+                text = f"Snapshot {name} does not exist or is not available"
+                refused: Answer = elasticache._error("SnapshotNotFoundFault", text, 404)
+                return refused
+            if _sharded(parameters):
+                text = "the sandbox has no Redis in cluster mode: one node group, no ClusterMode"
+                refused = elasticache._error("InvalidParameterCombination", text, 400)
+                return refused
+            begin_with.append(snapshot.get(_SNAPSHOT) if snapshot else None)
+            try:
+                answer = create(parameters)
+            finally:
+                begin_with.pop()
+            _name_members(elasticache._p(parameters, "ReplicationGroupId"))
+            return answer
+
+        return made
+
+    assert callable(elasticache._get_docker) and callable(elasticache._spawn_redis_container)
+    elasticache._get_docker = lambda: None
+    elasticache._spawn_redis_container = spawn
+    for name in ("_create_cache_cluster", "_create_replication_group"):
+        setattr(elasticache, name, wrapped(getattr(elasticache, name)))
+
+
+def _sharded(parameters: Any) -> bool:
+    groups = int(elasticache._p(parameters, "NumNodeGroups") or 1)
+    mode = elasticache._p(parameters, "ClusterMode") or "disabled"
+    return groups > 1 or mode != "disabled"
+
+
+def _name_members(group: str) -> None:
+    """`NAME-001`, where there is one node group; ministack calls them `NAME-0001-001`."""
+    record = elasticache._replication_groups.get(group) if group else None
+    if record is None:
+        return
+    for node in record["NodeGroups"][0]["NodeGroupMembers"]:
+        before = node["CacheClusterId"]
+        after = node["CacheClusterId"] = f"{group}-{before.rpartition('-')[2]}"
+        cluster = elasticache._clusters.get(before)
+        if before != after and cluster is not None:
+            del elasticache._clusters[before]
+            arn = elasticache._arn_cluster(after)
+            elasticache._tags[arn] = elasticache._tags.pop(cluster["CacheClusterArn"], [])
+            elasticache._clusters[after] = cluster | {
+                "CacheClusterId": after,
+                "CacheClusterArn": arn,
+            }
+    members = record["NodeGroups"][0]["NodeGroupMembers"]
+    record["MemberClusters"] = [node["CacheClusterId"] for node in members]
+
+
+def ports() -> Mapping[str, int]:
+    """Where the server of each cache cluster is, by its name; one of a group's is the group's."""
+    known = elasticache._clusters._data.items()
+    return {str(scoped[-1]): int(record["_endpoint"]["Port"]) for scoped, record in known}
+
+
+def source(snapshot: str) -> int | None:
+    """The port of what a snapshot is made of."""
+    record = elasticache._snapshots.get(snapshot) or {}
+    cluster = elasticache._clusters.get(record.get("CacheClusterId") or "")
+    group = elasticache._replication_groups.get(record.get("ReplicationGroupId") or "")
+    endpoint = cluster["_endpoint"] if cluster else None
+    if group:
+        endpoint = group["NodeGroups"][0]["PrimaryEndpoint"]
+    return int(endpoint["Port"]) if endpoint else None
+
+
+def exists(*, cluster: str, group: str) -> bool:
+    return bool(
+        (cluster and elasticache._clusters.get(cluster))
+        or (group and elasticache._replication_groups.get(group))
+    )
+
+
+def begin_snapshot(name: str, holding: bytes | None, ready: float) -> None:
+    """It is being created until `ready`, a simulated second."""
+    record: Record = elasticache._snapshots[name]
+    record |= {"SnapshotStatus": "creating", "_ready": ready, _SNAPSHOT: holding}
+
+
+def finish_snapshots(now: float) -> None:
+    for record in elasticache._snapshots._data.values():
+        if record["SnapshotStatus"] == "creating" and record.get("_ready", 0.0) <= now:
+            record["SnapshotStatus"] = "available"

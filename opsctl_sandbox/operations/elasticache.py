@@ -1,0 +1,34 @@
+"""Snapshots of caches take their time, and hold what the cache held when they began."""
+
+from collections.abc import Callable
+
+from opsctl_sandbox.ministack import caches
+from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
+
+
+def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> Operations:
+    """`saved` is all that the server at a port holds."""
+
+    async def create(call: Call, forward: Forward) -> Structure:
+        request = call.parameters
+        cluster, group = request.get("CacheClusterId", ""), request.get("ReplicationGroupId", "")
+        if not caches.exists(cluster=cluster, group=group):
+            kind = "CacheClusterNotFound" if cluster else "ReplicationGroupNotFoundFault"
+            raise Refused(kind, f"{cluster or group} was not found", status=404)
+        answer = await forward(request)
+        name = request["SnapshotName"]
+        port = caches.source(name)
+        world = simulation.world()
+        ready = world.now + world.about(world.timings.snapshot)
+        caches.begin_snapshot(name, saved(port) if port else None, ready)
+        return {"Snapshot": {**answer["Snapshot"], "SnapshotStatus": "creating"}}
+
+    async def describe(call: Call, forward: Forward) -> Structure:
+        caches.finish_snapshots(simulation.world().now)
+        return await forward(call.parameters)
+
+    return {
+        ("elasticache", "CreateSnapshot"): create,
+        ("elasticache", "DescribeSnapshots"): describe,
+    }

@@ -1,0 +1,85 @@
+"""What `opsctl why` says of a rehearsal: while it fails, afterwards, and from what was kept."""
+
+import re
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from opsctl_sandbox.rehearsals.workspace import Workspace
+
+Moment = Literal["during", "after", "recording", "bundle"]
+IN_WORDS: dict[Moment, str] = {
+    "during": "while it fails",
+    "after": "afterwards",
+    "recording": "from the recording",
+    "bundle": "from a bundle, elsewhere",
+}
+# The first line of a screen that says that something goes wrong.
+_TROUBLE = re.compile(r"^! |_FAILED|unhealthy|ROLLBACK_IN_PROGRESS")
+_JOINED = re.compile("joining what is running")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The causes by their ids, first cause first, and the first one's sentence."""
+
+    moment: Moment
+    causes: Sequence[str]
+    sentence: str
+
+    def __str__(self) -> str:
+        first = self.causes[0] if self.causes else "nothing wrong"
+        return f"opsctl why, {IN_WORDS[self.moment]}: {first}" + (
+            f": {self.sentence}" if self.sentence else ""
+        )
+
+
+def speaks_of_trouble(line: str, cause: str) -> bool:
+    pattern = _JOINED if cause == "someone-else-is-deploying" else _TROUBLE
+    return bool(pattern.search(line))
+
+
+def during(workspace: Workspace) -> Answer:
+    return _ask(workspace, "during", workspace.directory)
+
+
+def recordings(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.directory / ".opsctl" / "recordings").glob("*.jsonl"))
+
+
+def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answer]:
+    """From the live system; then from its files, where there is neither a config nor AWS.
+
+    A command that changes nothing leaves no recording beside the `earlier` ones.
+    """
+    with tempfile.TemporaryDirectory(prefix="opsctl-elsewhere-") as folder:
+        elsewhere = Path(folder)
+        bundle = elsewhere / "bundle.jsonl"
+        yield _ask(workspace, "after", workspace.directory, "--save", str(bundle))
+        if new := [path for path in recordings(workspace) if path not in earlier]:
+            yield _ask(workspace, "recording", elsewhere, "--from", str(new[-1]))
+        yield _ask(workspace, "bundle", elsewhere, "--from", bundle.name)
+
+
+def differences(answers: Sequence[Answer], cause: str) -> list[str]:
+    """Where `why` does not put the cause first; an empty cause is not compared."""
+    expected = {"": None, "none": ()}.get(cause, (cause,))
+    if expected is None:
+        return []
+    return [
+        f"{one} (and not {cause})" for one in answers if tuple(one.causes[:1]) != tuple(expected)
+    ]
+
+
+def _ask(workspace: Workspace, moment: Moment, folder: Path, *options: str) -> Answer:
+    here = folder == workspace.directory
+    command = workspace.opsctl(["why", *options], json=True, elsewhere=None if here else folder)
+    screen = list(command.screen())
+    objects = command.end()[1]
+    told = [one for one in objects if one["type"] == "why"]
+    sentences = [one["sentence"] for one in objects if one["type"] == "cause"]
+    if not told:
+        return Answer(moment, ["no answer"], " ".join(screen))
+    return Answer(moment, told[0]["causes"], sentences[0] if sentences else "")

@@ -1,0 +1,79 @@
+"""Held against the tables that CloudWatch's guide has for missing data.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsctl.alarms.catalogue import Missing
+from opsctl.alarms.evaluation import Point, Ringing, Rule, State, play
+
+POLICIES: tuple[Missing, ...] = ("missing", "ignore", "breaching", "notBreaching")
+RETAINED = "retained"
+A, O, I, R = "ALARM", "OK", "INSUFFICIENT_DATA", RETAINED  # noqa: E741  # as the tables read
+# data points, oldest first; then the state for each policy, in the order of POLICIES
+THREE_OF_THREE = {
+    "0 - X - X": (O, O, O, O),
+    "0 - - - -": (O, O, O, O),
+    "- - - - -": (I, R, A, O),
+    "0 X X - X": (A, A, A, A),
+    "- - X - -": (A, R, A, O),
+}
+TWO_OF_THREE = {
+    "0 - X - X": (A, A, A, A),
+    "0 0 X 0 X": (A, A, A, A),
+    "0 - X - -": (O, O, A, O),
+    "- - - - 0": (O, O, A, O),
+    "- - - X -": (A, R, A, O),
+}
+# Beside the tables: one breaching point alone does not ring yet.
+TOO_EARLY = {"- - - - X": R, "- - - X -": R}
+
+
+def points(text: str) -> list[Point]:
+    return [{"0": 0.0, "X": 100.0, "-": None}[one] for one in text.split()]
+
+
+def rule(missing: Missing, of: int = 3, needs: int = 3) -> Rule:
+    return Rule(">", 50, of, needs, missing)
+
+
+@pytest.mark.parametrize(("needs", "table"), [(3, THREE_OF_THREE), (2, TWO_OF_THREE)])
+@pytest.mark.parametrize("before", ["OK", "ALARM"])
+def test_every_row_of_cloudwatchs_tables_holds(
+    needs: int, table: dict[str, tuple[str, ...]], before: State
+) -> None:
+    for row, states in table.items():
+        for policy, expected in zip(POLICIES, states, strict=True):
+            state = rule(policy, needs=needs).state(points(row), before)
+            assert state == (before if expected == RETAINED else expected), (row, policy)
+
+
+@pytest.mark.parametrize("row", TOO_EARLY)
+def test_a_single_bad_point_among_missing_ones_does_not_ring_at_once(row: str) -> None:
+    assert rule("missing").state(points(row), "OK") == "OK"
+
+
+def test_a_play_names_when_it_rang_and_that_it_rings_still() -> None:
+    data = points("0 0 0 0 0 X X X X 0 0 0 X X X")
+    assert list(play(rule("missing"), data)) == [Ringing(7, 9), Ringing(14, None)]
+
+
+def test_nothing_rings_for_what_lies_before_the_first_point() -> None:
+    assert list(play(rule("breaching"), points("- - 0 0 0 0"))) == []
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 100)), max_size=60), st.sampled_from(POLICIES))
+def test_a_play_is_what_each_evaluation_says(data: list[Point], policy: Missing) -> None:
+    checked = rule(policy, needs=2)
+    ringing = {
+        index
+        for one in play(checked, data)
+        for index in range(one.first, len(data) if one.end is None else one.end)
+    }
+    state: State = "OK"
+    for index in range(checked.range - 1, len(data)):
+        state = checked.state(data[: index + 1], state)
+        assert (state == "ALARM") == (index in ringing)

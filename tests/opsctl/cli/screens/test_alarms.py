@@ -1,0 +1,93 @@
+"""States, reasons and next commands, as somebody on call reads them."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from opsctl.alarms import watched
+from opsctl.alarms.backtest import Played, Rang
+from opsctl.cli.screens.alarms import show_one, show_played, show_states
+from opsctl.cli.screens.console import Console
+from opsctl.metrics.series import Series, Window
+from opsctl.snapshot.alarms import AlarmChange
+from opsctl.snapshot.releases import Release
+from tests.opsctl.alarms.live import CONFIG, of, seen
+from tests.opsctl.snapshots import START
+
+NOW = START + timedelta(minutes=7)
+
+
+def test_what_rings_comes_first_with_its_reason_and_the_next_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = watched.watched(seen(state="ALARM"), CONFIG)
+    show_states(Console(), found, {"web-running-tasks": "3 of 3 points < 2 (1, 1, 1)"}, NOW)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "✗ running-tasks  ALARM  for 7m  fewer than 2 tasks have run for ten minutes",
+        "    3 of 3 points < 2 (1, 1, 1)",
+        "    → opsctl why",
+    ]
+    assert len(lines) == len(found) + 2
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_alarms_that_take_no_action_say_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    now = seen()
+    silent = replace(now, alarms=tuple(replace(one, actions=False) for one in now.alarms))
+    show_states(Console(), watched.watched(silent, CONFIG), {}, NOW)
+    caught = capsys.readouterr()
+    assert caught.err.startswith("no alarm takes an action")
+    assert "takes no action" not in caught.out
+
+
+def test_one_alarm_is_explained_with_its_points_its_history_and_the_release_before_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one = of(seen(state="ALARM", reason="Threshold Crossed"), "running-tasks")
+    assert one.query is not None
+    series = Series(one.query, Window(START - timedelta(minutes=2), START, 60), [1.0, None])
+    change = AlarmChange(one.name, START, "OK", "ALARM", "Threshold Crossed")
+    release = Release(7, START - timedelta(minutes=12), who="arn:aws:iam::1:user/ann")
+    show_one(Console(), one, series, [change], [release])
+    assert capsys.readouterr().out.splitlines() == [
+        "web-running-tasks: ALARM since 2026-11-26 12:00:00Z",
+        "  tells       fewer than 2 tasks have run for ten minutes",
+        "  rings when  SampleCount of CPUUtilization < 2 for 10m, by periods of 1m",
+        "  gaps        a period without data counts as bad: no sample means that no task runs",
+        "  now         1 of 1 points < 2 (1); 1 of the last 2 had no data, which counts as bad",
+        "  CloudWatch  Threshold Crossed",
+        "  release     7 by ann began 11:48:00Z",
+        "  history     11-26 12:00  OK → ALARM",
+        "  next        opsctl why",
+    ]
+
+
+def test_a_release_long_before_an_alarm_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    one = of(seen(state="ALARM"), "running-tasks")
+    old = Release(6, START - timedelta(hours=2))
+    show_one(Console(json=True), one, None, [], [old])
+    [shown] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (shown["release"], shown["state"], shown["next"]) == (None, "ALARM", "opsctl why")
+
+
+def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    rang = (
+        Rang(START, START + timedelta(minutes=6)),
+        Rang(START + timedelta(hours=1), None),
+    )
+    until = START + timedelta(hours=2)
+    played = [
+        Played(of(seen(), "running-tasks"), rang, 100, 120, until),
+        Played(of(seen(), "service-cpu"), (), 120, 120, until),
+    ]
+    show_played(Console(), played, timedelta(hours=2))
+    caught = capsys.readouterr()
+    assert caught.out.splitlines() == [
+        "ALARM          RANG  LONGEST  IN ALL  POINTS      LAST",
+        "running-tasks  2x    1h       1h6m    100 of 120  11-26 13:00, and still",
+        "service-cpu    -                      120 of 120",
+    ]
+    assert caught.err == "2 times in 2h, 2 alarms\n"

@@ -1,0 +1,134 @@
+"""What AWS did beside the lines: told in words, once, on the lines' own clock."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from opsctl.logs.aws_events import BAD, aws_events
+from opsctl.logs.aws_events_feed import AwsEvents
+from opsctl.logs.events import LogEvent, Notice
+from opsctl.snapshot.alarms import AlarmChange
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.service import ServiceEvent
+from opsctl.snapshot.snapshot import Look, Snapshot, Unread
+from opsctl.snapshot.stacks import StackEvent
+from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Task
+from tests.opsctl.snapshots import NAMES, OLD, START, service
+
+SINCE = int((START - timedelta(minutes=5)).timestamp() * 1000)
+
+
+def later(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def told(now: Snapshot, before: Snapshot | None = None) -> list[tuple[str, str, str]]:
+    return [(one.source, one.stream, one.message) for one in aws_events(before, now)]
+
+
+def test_everything_that_happened_stands_in_its_order() -> None:
+    now = Snapshot(
+        later(60),
+        NAMES,
+        service=replace(
+            service(),
+            events=(ServiceEvent("e", "(service web) was unable to place a task.", later(4)),),
+        ),
+        tasks=(
+            Task("0f3a91bc", "STOPPED", OLD, "d1", "", "us-east-1a", started=later(2),
+                 stopped=later(3)),
+        ),
+        stack_events=(
+            StackEvent("s", later(1), "web-ecs", "Service", "", "T", "UPDATE_FAILED", "no room"),
+        ),
+        alarm_changes=(AlarmChange("web-healthy-hosts", later(5), "OK", "ALARM", "1 < 2"),),
+        releases=(
+            Release(
+                7, START, who="arn:aws:iam::1:user/ann", image=f"web@sha256:{'2' * 64}",
+                outcome="rolled-back", reason="it exited 1", ended=later(6),
+            ),
+        ),
+    )  # fmt: skip
+    events = told(now)
+    assert [(kind, subject) for kind, subject, _ in events] == [
+        ("release", "7"),
+        ("stack", "web-ecs"),
+        ("task", "0f3a91bc"),
+        ("task", "0f3a91bc"),
+        ("service", "web"),
+        ("alarm", "healthy-hosts"),
+        ("release", "7"),
+    ]
+    texts = [text for _, _, text in events]
+    assert texts[0] == "began by ann, image sha256:222222222222"
+    assert texts[1] == f"{BAD}UPDATE_FAILED Service: no room"
+    assert texts[2] == "runs web:1 in us-east-1a"
+    assert texts[4] == f"{BAD}was unable to place a task."
+    assert texts[5] == f"{BAD}OK → ALARM: 1 < 2"
+    assert texts[6] == f"{BAD}rolled-back: it exited 1"
+
+
+def test_a_target_is_told_when_its_health_is_another() -> None:
+    before = Snapshot(
+        START, NAMES, targets=(Target("i-1:80", "initial"), Target("i-2:80", "healthy"))
+    )
+    now = Snapshot(later(5), NAMES, targets=(Target("i-1:80", "unhealthy"),))
+    assert told(now, before) == [
+        ("target", "i-1:80", f"{BAD}initial → unhealthy"),
+        ("target", "i-2:80", "healthy → deregistered"),
+    ]
+    assert told(now) == []
+
+
+class Looks:
+    """Answers each look; the feed's thread is over when there is no answer left."""
+
+    def __init__(self, *answers: Snapshot | Exception) -> None:
+        self.answers = list(answers)
+        self.looks: list[Look] = []
+
+    def __call__(self, look: Look) -> Snapshot:
+        self.looks.append(look)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def fed(looks: Looks, until: int | None = None) -> list[LogEvent | Notice]:
+    feed = AwsEvents(looks, every=0.0)
+    take: Callable[[], Any] = feed.take
+    feed._over.is_set = lambda: not looks.answers  # type: ignore[method-assign]  # ends the loop
+    feed._run(SINCE, until)
+    assert feed.past
+    return list(take())
+
+
+def test_an_event_that_is_seen_again_and_again_is_told_once() -> None:
+    seen = Snapshot(later(5), NAMES, releases=(Release(7, START),))
+    looks = Looks(seen, seen, replace(seen, at=later(10)))
+    assert len(fed(looks)) == 1
+    assert looks.looks[0].since == START - timedelta(minutes=5)
+
+
+def test_what_cannot_be_read_is_said_once_and_the_rest_goes_on() -> None:
+    unread = (Unread("alarm_changes", "AccessDenied"),)
+    seen = Snapshot(later(5), NAMES, releases=(Release(7, START),), unread=unread)
+    kinds = [one.kind if isinstance(one, Notice) else "event" for one in fed(Looks(seen, seen))]
+    assert kinds == ["denied", "event"]
+
+
+def test_whatever_a_look_raises_the_next_one_is_taken() -> None:
+    seen = Snapshot(later(5), NAMES, releases=(Release(7, START),))
+    items = fed(Looks(ValueError("odd"), ValueError("odd"), seen))
+    assert [isinstance(one, Notice) for one in items] == [True, False]
+
+
+def test_what_was_before_the_beginning_or_after_the_end_is_not_told() -> None:
+    seen = Snapshot(
+        later(5), NAMES, releases=(Release(6, START - timedelta(hours=1)), Release(7, START))
+    )
+    [event] = fed(Looks(seen), until=int(later(60).timestamp() * 1000))
+    assert isinstance(event, LogEvent) and event.stream == "7"

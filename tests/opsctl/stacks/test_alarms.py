@@ -1,0 +1,83 @@
+"""The stack of the alarms: when it takes no action, and what was changed by hand."""
+
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.procedure import Notice
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.stacks import alarms, definition
+from opsctl.stacks.alarms import Drift
+from opsctl.stacks.changes import Plan
+from tests.opsctl.alarms.live import CONFIG, seen
+from tests.opsctl.snapshots import Driven, stacks
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+
+class CloudWatch:
+    def __init__(self) -> None:
+        self.put: list[dict[str, Any]] = []
+
+    def put_metric_alarm(self, **given: Any) -> None:
+        self.put.append(given)
+
+
+class World:
+    """Live alarms as the catalogue has them, but for `live`; `changes` of the stack."""
+
+    def __init__(self, *, changes: tuple[str, ...] = (), **live: Any) -> None:
+        self.cloudwatch, self.live = CloudWatch(), live
+        self.cloudformation = CloudFormation(changes=changes)
+        self.clients = cast(Any, Clients(self.cloudformation, cloudwatch=self.cloudwatch))
+
+    def look(self, look: Look) -> Snapshot:
+        return seen(**({} if self.cloudwatch.put else self.live))
+
+    def plan(self) -> Driven:
+        return Driven(alarms.preview(self.clients, CONFIG), self.look)
+
+    def up(self, *answers: bool) -> Driven:
+        return Driven(alarms.up(self.clients, CONFIG), self.look, answers)
+
+
+def test_a_plan_of_what_is_as_it_should_be_is_empty() -> None:
+    driven = World().plan()
+    assert driven.result is False
+    assert driven.of(Drift) == []
+
+
+def test_what_was_changed_by_hand_is_part_of_the_plan() -> None:
+    driven = World(threshold=1.0).plan()
+    assert driven.result is True
+    [drift] = driven.of(Drift)
+    assert drift == Drift("web-running-tasks", ("threshold is 1.0 instead of 2.0",))
+
+
+def test_up_puts_back_what_was_changed_by_hand_after_a_yes() -> None:
+    world = World(threshold=1.0)
+    assert world.up(True).result.kind == "done"
+    [put] = world.cloudwatch.put
+    assert (put["AlarmName"], put["Threshold"]) == ("web-running-tasks", 2.0)
+    assert put["AlarmActions"] == ["arn:aws:sns:us-east-1:1:web-alarms"]
+
+
+def test_a_no_leaves_what_was_changed_by_hand() -> None:
+    world = World(threshold=1.0)
+    assert world.up(False).result.kind == "no-changes"
+    assert world.cloudwatch.put == []
+
+
+def test_before_the_first_release_the_alarms_take_no_action() -> None:
+    driven = World(image="unreleased", live=False).plan()
+    [plan] = driven.of(Plan)
+    assert plan.kind == "CREATE"
+    assert "nothing is released yet" in driven.of(Notice)[0].text
+    assert "ActionsEnabled: false" in definition.alarms(CONFIG, released=False).template
+    assert "ActionsEnabled" not in definition.alarms(CONFIG).template
+
+
+def test_without_the_ecs_stack_there_is_nothing_to_watch() -> None:
+    with pytest.raises(OpsError) as caught:
+        Driven(alarms.preview(cast(Any, Clients(CloudFormation())), CONFIG), [stacks()])
+    assert caught.value.hint == "opsctl ecs up"

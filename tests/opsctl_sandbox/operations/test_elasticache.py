@@ -1,0 +1,77 @@
+"""Caches have servers of their own, and snapshots hold what they held."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from redis import Redis
+
+from opsctl_sandbox.process.home import Sandbox
+from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.fleet import until
+
+
+@pytest.fixture
+def elasticache(connect: Connect, sandbox: Sandbox) -> Any:
+    if not sandbox.redis:
+        pytest.skip("no redis-server on this machine")
+    return connect("elasticache")
+
+
+def cache(elasticache: Any, name: str, **options: Any) -> Redis:
+    elasticache.create_cache_cluster(CacheClusterId=name, Engine="redis", **options)
+    [found] = elasticache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)[
+        "CacheClusters"
+    ]
+    return Redis(port=found["CacheNodes"][0]["Endpoint"]["Port"], decode_responses=True)
+
+
+def status(elasticache: Any, name: str) -> str:
+    [snapshot] = elasticache.describe_snapshots(SnapshotName=name)["Snapshots"]
+    return str(snapshot["SnapshotStatus"])
+
+
+def test_a_cache_begins_with_what_a_snapshot_holds_and_another_one_with_nothing(
+    elasticache: Any, unique: str
+) -> None:
+    first = cache(elasticache, f"{unique}-a")
+    first.hset("entity", "name", "value")
+    elasticache.create_snapshot(SnapshotName=unique, CacheClusterId=f"{unique}-a")
+    first.hset("entity", "name", "later")
+    assert status(elasticache, unique) == "creating"
+    with pytest.raises(ClientError, match="SnapshotNotFoundFault"):
+        cache(elasticache, f"{unique}-b", SnapshotName=unique)
+    until(lambda: status(elasticache, unique) == "available")
+
+    assert cache(elasticache, f"{unique}-b").dbsize() == 0
+    assert cache(elasticache, f"{unique}-c", SnapshotName=unique).hgetall("entity") == {
+        "name": "value"
+    }
+
+
+def test_a_cache_that_is_deleted_takes_its_data_along(elasticache: Any, unique: str) -> None:
+    cache(elasticache, unique).set("key", "value")
+    elasticache.delete_cache_cluster(CacheClusterId=unique)
+    assert cache(elasticache, unique).dbsize() == 0
+
+
+def test_the_members_of_a_group_have_its_name_and_a_number(elasticache: Any, unique: str) -> None:
+    made = elasticache.create_replication_group(
+        ReplicationGroupId=unique, ReplicationGroupDescription="x", NumCacheClusters=2
+    )
+    assert made["ReplicationGroup"]["ReplicationGroupId"] == unique
+    [group] = elasticache.describe_replication_groups(ReplicationGroupId=unique)[
+        "ReplicationGroups"
+    ]
+    assert group["MemberClusters"] == [f"{unique}-001", f"{unique}-002"]
+    found = elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-002")["CacheClusters"]
+    assert found[0]["ReplicationGroupId"] == unique
+
+
+def test_what_the_sandbox_cannot_do_is_refused_in_words(elasticache: Any, unique: str) -> None:
+    with pytest.raises(ClientError, match="the sandbox has no Redis in cluster mode"):
+        elasticache.create_replication_group(
+            ReplicationGroupId=unique, ReplicationGroupDescription="x", NumNodeGroups=3
+        )
+    with pytest.raises(ClientError, match="CacheClusterNotFound"):
+        elasticache.create_snapshot(SnapshotName=unique, CacheClusterId="ghost")
