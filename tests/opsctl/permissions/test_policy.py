@@ -28,7 +28,17 @@ def allows(document: Any, action: str, resource: str = "*") -> bool:
 def changes(document: Any) -> set[str]:
     """The actions that are not plain reading."""
     actions = itertools.chain(*(statement["Action"] for statement in document["Statement"]))
-    reads = ("Describe", "List", "Get", "Filter", "BatchGet", "BatchCheck", "Head", "Simulate", "StartLive")
+    reads = (
+        "Describe",
+        "List",
+        "Get",
+        "Filter",
+        "BatchGet",
+        "BatchCheck",
+        "Head",
+        "Simulate",
+        "StartLive",
+    )
     return {one for one in actions if not one.partition(":")[2].startswith(reads)}
 
 
