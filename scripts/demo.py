@@ -220,7 +220,7 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     say(f"\ndone in {time.monotonic() - started:.0f} s; everything is cleaned up")
-    say("go on: README.md; what the sandbox simulates: docs/sandbox.md")
+    say("go on: docs/tutorial.md; what the sandbox simulates: docs/sandbox.md")
     return 0
 
 
@@ -247,9 +247,7 @@ def tour(demo: Demo) -> None:
         say(f"requests while rolling: {load.sent} sent, {load.lost} lost")
         demo.title("what it logged")
         demo.opsctl("logs", "tail", "--since", "1h", "--no-follow", "--lines", "12")
-        demo.title("how it does, once the first minute is full")
-        with Load(entity):
-            time.sleep(62 - time.time() % 60)
+        demo.title("how it does")
         demo.opsctl("metrics", "--since", "10m")
         demo.title("a release that cannot start: seen, told, rolled back, and not called done")
         if demo.containers():
@@ -257,6 +255,12 @@ def tour(demo: Demo) -> None:
         demo.opsctl(
             "update-tasks", "--yes", "--image", demo.pack(":9 {\n    nonsense\n}\n"), expect=(5,)
         )
+        show_request(entity)
+        demo.title("why it failed")
+        demo.opsctl("why")
+        demo.title("back to the release before the edit")
+        demo.opsctl("history")
+        demo.opsctl("rollback", "1", "--yes")
         show_request(entity)
         demo.title("everything down again")
         demo.opsctl("ecs", "down", "--repository", "--confirm", "demo-ecs", "--confirm", "demo-ecr")

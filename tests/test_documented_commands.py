@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.config import load
 from tests.opsctl.cli import hints
 
 ROOT = Path(__file__).parent.parent
 # Made from the code, or history.
 _ELSEWHERE = {"cli.md", "CHANGELOG.md"}
-_BLOCK = re.compile(r"^ *```(?:sh|console)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_SHELLS = ("sh", "console", "")
 _SUBSTITUTED = re.compile(r'"\$\(opsctl [^)]+\)"')
 _INLINE = re.compile(r"`(opsctl [^`]+)`")
 # What a person puts in the place of these words.
@@ -32,7 +34,8 @@ def pages() -> list[Path]:
 
 def lines(page: Path) -> Iterator[str]:
     text = page.read_text(encoding="utf-8")
-    for block in _BLOCK.findall(text):
+    shell = [block for language, block in _BLOCK.findall(text) if language in _SHELLS]
+    for block in shell:
         for line in block.splitlines():
             command = line.strip().removeprefix("$ ")
             yield from re.findall(r"\$\((opsctl [^)]+)\)", command)
@@ -58,7 +61,7 @@ def test_there_are_commands_in_the_documents() -> None:
     ("page", "line"), CASES, ids=[f"{page.name}: {line}" for page, line in CASES]
 )
 def test_a_command_in_the_documents_parses(page: Path, line: str) -> None:
-    if line not in ("opsctl --version", "opsctl sandbox image"):
+    if line != "opsctl --version":
         hints.parse(words(line), {})
 
 
@@ -73,3 +76,22 @@ def test_every_page_is_reached_from_the_list_of_documents() -> None:
     own = [page for page in (ROOT / "docs").rglob("*.md") if page.name != "README.md"]
     missing = [page for page in own if f"({page.relative_to(ROOT / 'docs')})" not in listed]
     assert not missing
+
+
+SNIPPETS = [
+    (page, block)
+    for page in sorted((ROOT / "docs/how-to").glob("*.md"))
+    for language, block in _BLOCK.findall(page.read_text(encoding="utf-8"))
+    if language == "yaml"
+]
+
+
+@pytest.mark.parametrize(("page", "block"), SNIPPETS, ids=[page.name for page, _ in SNIPPETS])
+def test_what_a_page_says_to_write_is_a_valid_config(
+    page: Path, block: str, tmp_path: Path
+) -> None:
+    network = "network: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}"
+    file = tmp_path / "opsctl.yaml"
+    file.write_text(f"name: orders\n{network}\n{block}")
+    staging = "staging" if "environments" in block else None
+    assert load.load(file, environment=staging, environ={}, overrides=()).warnings == ()

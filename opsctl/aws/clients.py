@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
 from opsctl.aws.failed_calls import READS, FailedCalls
-from opsctl.aws.faults import NotAws, fault, translate, unreadable
+from opsctl.aws.faults import fault, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
 
@@ -176,7 +177,7 @@ class Clients:
                     read_timeout=60,
                 ),
             )
-            client.meta.events.register(f"after-call.{service}", _refuse_half)
+            client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
             if ".amazonaws." not in client.meta.endpoint_url:
@@ -225,7 +226,7 @@ def _calls_through(
     class CallsThrough:
         def _make_api_call(self, operation: str, parameters: Any) -> Any:
             def call() -> Any:
-                return _checked(make, self, operation, parameters)
+                return checked(make, self, operation, parameters)
 
             try:
                 return calling(operation, call)
@@ -238,21 +239,6 @@ def _calls_through(
     return CallsThrough
 
 
-def _refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer."""
-    from botocore.parsers import ResponseParserError
-
-    body = http_response.content
-    whole = not isinstance(body, bytes) or not body or body.rstrip().endswith(b"}")
-    if http_response.status_code == 200 and not whole and _speaks_json(http_response, model):
-        raise ResponseParserError(f"the answer to {model.name} was cut off")
-
-
-def _speaks_json(http_response: Any, model: Any) -> bool:
-    kind = http_response.headers.get("content-type", "")
-    return model.service_model.metadata.get("protocol") == "json" and "html" not in kind
-
-
 def _give_role(cloudformation: Any, role: str) -> None:
     """Have CloudFormation do its work with this role, in every operation that takes one."""
 
@@ -261,22 +247,6 @@ def _give_role(cloudformation: Any, role: str) -> None:
             params["RoleARN"] = role
 
     cloudformation.meta.events.register("before-parameter-build.cloudformation.*", add)
-
-
-def _checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
-    """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
-    try:
-        answer = make(client, operation, parameters)
-    except OSError as error:
-        # Credentials that were to be renewed from a file or by a program.
-        raise unreadable(error) or error from error
-    except (KeyError, AttributeError, UnicodeDecodeError) as error:
-        # botocore's parsers looked for a part that every answer of AWS has.
-        raise NotAws(client.meta.endpoint_url) from error
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    if headers.get("content-type", "").startswith("text/html"):
-        raise NotAws(client.meta.endpoint_url)
-    return answer
 
 
 def connect(

@@ -60,7 +60,7 @@ from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
-from opsctl.snapshot.tasks import Task
+from opsctl.snapshot.tasks import Task, by_start, ended
 from opsctl.snapshot.together import run, together
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ class _Reading:
     ) -> tuple[TaskDefinition, ...]:
         """Of every deployment, and of the stopped tasks whose lines may be read."""
         arns = [one.task_definition for one in service.deployments] if service else []
-        arns += [task.task_definition for task in _ended(tasks)]
+        arns += [task.task_definition for task in ended(tasks)]
         known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
         describe = partial(task_definitions.describe, self.clients.ecs)
         new = [arn for arn in unique if arn not in known]
@@ -302,7 +302,7 @@ class _Reading:
         known, tries = self.reader.lines, self.reader.tries
         new = [
             task
-            for task in _ended(tasks)
+            for task in ended(tasks)
             if task.id not in known and tries[task.id] < _TRIES and task.task_definition in by_arn
         ][:_LINES_OF]
         tries.update(task.id for task in new)
@@ -318,7 +318,7 @@ class _Reading:
     ) -> dict[str, tuple[str, ...]]:
         by_arn = {one.arn: one for one in definitions}
         running = [task for task in tasks if task.running and task.task_definition in by_arn]
-        chosen = sorted(running, key=_started_at, reverse=True)[:_RECENT_OF]
+        chosen = by_start(running)[:_RECENT_OF]
         since = self.reader.now() - _RECENT
         last = partial(lines.last, self.clients.logs, limit=_RECENT_LINES, since=since)
         read = together([partial(last, by_arn[one.task_definition], one.id) for one in chosen])
@@ -387,20 +387,6 @@ def _with_needs(
             needed.add(part)
             waiting += reads[part][0]
     return needed
-
-
-def _ended(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks that failed after they had run, newest first: each may have written why."""
-    ran = (task for task in tasks if task.exited or (task.failed and task.started))
-    return sorted(ran, key=_stopped_at, reverse=True)
-
-
-def _started_at(task: Task) -> float:
-    return task.started.timestamp() if task.started else 0.0
-
-
-def _stopped_at(task: Task) -> float:
-    return task.stopped.timestamp() if task.stopped else 0.0
 
 
 def _unread(part: Part, error: Exception) -> Unread:

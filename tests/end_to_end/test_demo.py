@@ -27,4 +27,7 @@ def test_the_demo_goes_the_whole_way_and_cleans_up(tmp_path: Path) -> None:
     assert " sent, 0 lost" in done.stdout
     assert "HealthyHostCount" in done.stdout
     assert "error: rolled back" in done.stdout
+    why, back = done.stdout.partition("$ opsctl why")[2].split("$ opsctl rollback")
+    assert "certain" in why and "nonsense" in why
+    assert "back to release 1" in back
     assert list(tmp_path.iterdir()) == []

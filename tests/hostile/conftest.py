@@ -21,7 +21,6 @@ TEMPLATE = ":8082 {\n    redis REDIS_ADDRESS\n}\n"
 CANARIES = {
     "parameter": "canary-ssm-4f1c9d",
     "secret": "canary-secretsmanager-77ab31",
-    "session": "canary-session-token-0be522",
     "file": "canary-file-93cc0a",
 }
 
@@ -46,7 +45,7 @@ def folder(
             patched.delenv(name)
     for name, value in variables.items():
         patched.setenv(name, value)
-    patched.setenv("AWS_SESSION_TOKEN", CANARIES["session"])
+    CANARIES["key"] = variables["AWS_SECRET_ACCESS_KEY"]
 
     def make(name: str) -> Path:
         made = tmp_path_factory.mktemp(name)

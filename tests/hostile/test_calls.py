@@ -109,7 +109,7 @@ def test_every_flow_ends_as_documented_when_nothing_fails(baseline: Mapping[str,
         assert ended.code in CODES and "Traceback" not in ended.said, (flow, ended.said)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_whatever_fails_is_survived_or_said(
     baseline: Mapping[str, Ended], printed: Callable[[], str]
 ) -> None:

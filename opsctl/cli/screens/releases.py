@@ -70,7 +70,7 @@ class ReleasesScreen(Screen):
         for change in changes:
             shown = "" if change.topic == topic else _TOPICS.get(change.topic, change.topic)
             topic = change.topic
-            self._print(f"  {shown:<12}{printable(change.text)}")
+            self._print(f"  {shown:<11} {printable(change.text)}")
             for line in change.lines[:_LINES]:
                 style = {"+": "good", "-": "bad"}.get(line[:1], "faint")
                 self._print(f"  {'':<12}{self._console.style(style, printable(line))}")

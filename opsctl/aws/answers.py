@@ -1,0 +1,41 @@
+"""What answered in place of AWS, or only half of an answer, told before anybody reads it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from opsctl.aws.faults import NotAws, unreadable
+
+
+def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
+    """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
+    try:
+        answer = make(client, operation, parameters)
+    except OSError as error:
+        # Credentials that were to be renewed from a file or by a program.
+        raise unreadable(error) or error from error
+    except (KeyError, AttributeError, UnicodeDecodeError) as error:
+        # botocore's parsers looked for a part that every answer of AWS has.
+        raise NotAws(client.meta.endpoint_url) from error
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if headers.get("content-type", "").startswith("text/html"):
+        raise NotAws(client.meta.endpoint_url)
+    return answer
+
+
+def refuse_half(http_response: Any, model: Any, **_: object) -> None:
+    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer.
+
+    For the event `after-call`.
+    """
+    from botocore.parsers import ResponseParserError
+
+    if http_response.status_code != 200 or not _speaks_json(http_response, model):
+        return
+    body = http_response.content
+    if isinstance(body, bytes) and body and not body.rstrip().endswith(b"}"):
+        raise ResponseParserError(f"the answer to {model.name} was cut off")
+
+
+def _speaks_json(http_response: Any, model: Any) -> bool:
+    kind = http_response.headers.get("content-type", "")
+    return model.service_model.metadata.get("protocol") == "json" and "html" not in kind
