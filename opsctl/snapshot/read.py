@@ -359,7 +359,8 @@ class _Reading:
     def _start_logs(
         self, group: Group | None, joined: tuple[ContainerInstance, ...]
     ) -> dict[str, tuple[str, ...]]:
-        return start_logs.read(self.clients.ec2, start_logs.absent(group, joined))
+        absent = (*start_logs.absent(group, joined), *self.look.consoles)
+        return start_logs.read(self.clients.ec2, dict.fromkeys(absent))
 
     def _machine_images(self, joined: tuple[ContainerInstance, ...]) -> tuple[MachineImage, ...]:
         return machine_images.read(self.clients.ec2, (one.image for one in joined))

@@ -224,3 +224,17 @@ def test_all_tasks_in_one_zone_are_worth_a_word_while_another_has_instances() ->
     assert ids(replace(now, instances=instances[:1])) == []
     spread = (running[0], replace(running[1], zone="us-east-1b"))
     assert ids(replace(now, tasks=spread)) == []
+
+
+def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_gone() -> None:
+    group = Group("g", desired=1, instances=(GroupInstance("i-12345678"),))
+    both = Look(frozenset({"group", "instances"}))
+    during = replace(STEADY, group=group, look=both)
+    console = {"i-12345678": ("booted", "curl: (6) Could not resolve host")}
+    after = replace(STEADY, service=None, start_logs=console, at=later(30))
+    seen = history(during, after, failures=(ROLLED_BACK,))
+
+    assert seen.never_joined == ("i-12345678",)
+    found = first(during, after, failures=(ROLLED_BACK,))
+    assert found.id == "instance-never-joined"
+    assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
