@@ -179,7 +179,7 @@ def test_ctrl_c_is_answered_at_once_while_aws_is_silent(tmp_path: Path) -> None:
         logs.over.set()
     assert process.returncode == 130
     assert b"lines, 0 late" in err
-    assert took < 2
+    assert took < 10  # and not the minute that AWS may be silent for
 
 
 def test_a_reader_that_leaves_ends_the_follow_although_no_line_comes(place: Place) -> None:

@@ -42,7 +42,7 @@ def test_a_table_has_a_row_for_each_metric_and_gaps_are_seen(measured: System) -
     assert done.returncode == 0
     rows = {line.split("  ")[1]: line for line in done.stdout.splitlines() if line[:2] == "  "}
     cpu = next(line for line in rows.values() if "CPUReservation" in line)
-    assert "▁" in cpu and "█" in cpu and "········" in cpu
+    assert "▁" in cpu and "█" in cpu and "··" in cpu
     assert " 30~ " in cpu
     assert "no data" in next(line for line in rows.values() if "MemoryReservation" in line)
     assert "IncomingLogEvents app" in done.stdout
