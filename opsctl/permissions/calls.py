@@ -24,7 +24,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "cloudformation DeleteStack": "operator",
     "cloudformation ExecuteChangeSet": "deploy",
     "cloudformation RollbackStack": "deploy",
-    # The first release lets the alarms ring.
+    # The first release switches the alarms on.
     "cloudwatch EnableAlarmActions": "deploy",
     "cloudwatch PutMetricAlarm": "operator",
     "cloudwatch SetAlarmState": "operator",

@@ -1,7 +1,9 @@
 """What every AWS account has and ministack's lacks, put into its stores before the first call.
 
 The default VPC with a subnet in three AZs is ministack's own, but for its way out; the images of
-ECS are in `machine_images`, the servers of caches in `caches`.
+ECS are in `machine_images`, the servers of caches in `caches`. None of it can be written over HTTP,
+hence the reach into its modules (version pinned; tests/opsctl_sandbox/ministack/test_account.py
+fails when a name moves).
 """
 
 from ministack.services import ec2, ecr, ssm

@@ -29,15 +29,8 @@ def changes(document: Any) -> set[str]:
     """The actions that are not plain reading."""
     actions = itertools.chain(*(statement["Action"] for statement in document["Statement"]))
     reads = (
-        "Describe",
-        "List",
-        "Get",
-        "Filter",
-        "BatchGet",
-        "BatchCheck",
-        "Head",
-        "Simulate",
-        "StartLive",
+        *("Describe", "List", "Get", "Filter", "BatchGet", "BatchCheck", "Head", "Simulate"),
+        "StartLiveTail",
     )
     return {one for one in actions if not one.partition(":")[2].startswith(reads)}
 
