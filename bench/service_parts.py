@@ -144,8 +144,8 @@ def _entity(number: int) -> Entity:
 
 def _command(number: int, form: bytes) -> Replace:
     pairs = (pair.partition(b"=") for pair in form.split(b"&"))
-    attributes = tuple((b'"%b"' % name, b'"%b"' % value) for name, _, value in pairs)
-    return Replace(_entity(number), attributes, b'"2026-11-26T00:00:00Z"')
+    members = tuple(b'"%b"' % part for name, _, value in pairs for part in (name, value))
+    return Replace(_entity(number), members, b'"2026-11-26T00:00:00Z"')
 
 
 def _resident() -> int:

@@ -27,7 +27,9 @@ CADDYFILE = """
         failure status code=401
     }
     transformrequest
-    redis 127.0.0.1:REDIS fallback
+    redis 127.0.0.1:REDIS fallback {
+        timeout PATIENCE
+    }
     transformresponse
 }
 """
@@ -38,6 +40,7 @@ class Server:
     name: str
     pid: int
     url: str
+    status: str = ""
 
     def cpu_seconds(self) -> float:
         """Of all threads, and of all workers."""
@@ -134,10 +137,13 @@ def python() -> str:
 
 
 @contextmanager
-def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> Iterator[Server]:
+def service(
+    folder: Path, redis_port: int, auth_port: int, workers: int = 1, patience: str = "50ms"
+) -> Iterator[Server]:
+    """`patience` is how long Redis may take before it counts as away."""
     (folder / "secrets.yml").write_text("refresh_token: bench\n")
     config = folder / "Caddyfile"
-    text = CADDYFILE.replace("FOLDER", str(folder))
+    text = CADDYFILE.replace("FOLDER", str(folder)).replace("PATIENCE", patience)
     config.write_text(text.replace("AUTH", str(auth_port)).replace("REDIS", str(redis_port)))
     ports = {80: free_port(), 8082: free_port()}
     listen = ",".join(f"{site}=127.0.0.1:{port}" for site, port in ports.items())
@@ -145,7 +151,8 @@ def service(folder: Path, redis_port: int, auth_port: int, workers: int = 1) -> 
     command += ["--workers", str(workers)]
     with started(command, ports[8082], SERVICE_LISTEN=listen) as process:
         url = f"http://127.0.0.1:{ports[8082]}/v1/cids/bench/entity_types/t/domains/d/keys/"
-        yield Server("service" if workers == 1 else f"service x{workers}", process.pid, url)
+        name = "service" if workers == 1 else f"service x{workers}"
+        yield Server(name, process.pid, url, f"http://127.0.0.1:{ports[80]}/status")
 
 
 @contextmanager

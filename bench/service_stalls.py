@@ -62,12 +62,18 @@ def requests() -> Mapping[str, bytes]:
     chunked = b"PUT %bk HTTP/1.1\r\n%btransfer-encoding: chunked\r\n\r\n2\r\na=\r\n" % (KEY, FORM)
     fields = b",".join(b"f%d" % n for n in range(VALUES_LIMIT // 100))
     contexts = b"&".join([b"security%5Fcontext=x"] * 50_000)
+    nearly = b"&".join([b"security%5Fcontex"] * 50_000)
+    ends = b"\r\n\r\n" * (BODY_LIMIT // 4 - 4)
+    of_ends = b"%x\r\n%b\r\n" % (len(ends), ends)
     return {
         "a body of escapes": _put(escapes),
         "the most attributes": _put(attributes),
         "the most items": _put(items),
         "the most chunks": chunked + chunks + b"0\r\n\r\n",
         "a body to be stripped": _put(contexts),
+        "a body that is nearly stripped": _put(nearly),
+        "a body of blanks": _put(b"&" + b"+" * 500_000 + b"%20" * 170_000),
+        "a chunk of empty lines": chunked + of_ends + b"0\r\n\r\n",
         "the largest entity": b"GET %bk HTTP/1.1\r\n\r\n" % KEY,
         "the most keys": b"GET %b%b HTTP/1.1\r\n\r\n" % (KEY, KEYS),
         "the most keys and fields": b"GET %b%b?fields=%b HTTP/1.1\r\n\r\n" % (KEY, KEYS, fields),
@@ -110,11 +116,13 @@ async def _worst(port: int, sent: list[bytes]) -> float:
     done = threading.Event()
 
     def client() -> None:
-        for data in sent:
-            with socket.create_connection(("127.0.0.1", port), 20) as connection:
-                connection.sendall(data)
-                connection.recv(1 << 16)
-        done.set()
+        try:
+            for data in sent:
+                with socket.create_connection(("127.0.0.1", port), 20) as connection:
+                    connection.sendall(data)
+                    connection.recv(1 << 16)
+        finally:
+            done.set()
 
     thread = threading.Thread(target=client)
     thread.start()

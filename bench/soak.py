@@ -1,9 +1,12 @@
 """Memory of one worker under reads and writes for ten minutes, with hostile clients among them:
 flat, and nobody else is refused, or this fails.
 
-`python -m bench.soak [SECONDS]`. Not part of `make bench`: it takes its time.
+`python -m bench.soak [SECONDS]`. Not part of `make bench`: it takes its time. Where the memory is
+is printed at the beginning and at the end, with what the service says of itself, so that what
+grew has a name.
 """
 
+import json
 import random
 import re
 import socket
@@ -12,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -68,6 +72,28 @@ def _hostile(port: int, done: threading.Event) -> None:
         client.close()
 
 
+def _kinds(pid: int) -> dict[str, float]:
+    """Resident MB: of Python's own allocator, of malloc (and its arenas of threads), of files."""
+    kinds: dict[str, float] = {}
+    kind = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        mapping = re.match(r"([0-9a-f]+)-[0-9a-f]+ \S+ \S+ \S+ (\d+) *(.*)", line)
+        if mapping:
+            begin, inode, name = int(mapping[1], 16), mapping[2], mapping[3]
+            is_arena = begin % (64 << 20) == 0
+            kind = "malloc" if name == "[heap]" or is_arena else "objects"
+            kind = "files" if inode != "0" else kind
+        elif line.startswith("Rss:"):
+            kinds[kind] = kinds.get(kind, 0.0) + int(line.split()[1]) / 1024
+    return {kind: round(size, 1) for kind, size in kinds.items()}
+
+
+def _says(status: str) -> str:
+    with urllib.request.urlopen(status, timeout=5) as response:
+        site = json.load(response)["sites"][":8082"]
+    return json.dumps({name: site[name] for name in ("redis", "reauth")})
+
+
 def main(seconds: int) -> int:
     peers.find()
     done = threading.Event()
@@ -75,7 +101,8 @@ def main(seconds: int) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(processes.redis())
         auth = stack.enter_context(processes.auth())
-        service = stack.enter_context(processes.service(folder, redis, auth))
+        # A busy machine is not to look like an outage, whose journal takes memory.
+        service = stack.enter_context(processes.service(folder, redis, auth, patience="2s"))
         port = int(re.findall(r":(\d+)/", service.url)[0])
         hostile = threading.Thread(target=_hostile, args=(port, done))
         hostile.start()
@@ -88,11 +115,13 @@ def main(seconds: int) -> int:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
             time.sleep(WARM_UP)
             warm = service.memory()
+            sys.stdout.write(f"{_kinds(service.pid)}\n")
             while wrk.poll() is None:
                 sys.stdout.write(f"{service.memory():.1f} ")
                 sys.stdout.flush()
                 time.sleep(10)
             last = service.memory()
+            sys.stdout.write(f"\n{_kinds(service.pid)}\n{_says(service.status)}")
             assert wrk.stdout is not None
             sys.stdout.write(f"\n{wrk.stdout.read()}")
     grown = last - warm

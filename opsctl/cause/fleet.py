@@ -91,10 +91,12 @@ def never_joined(history: History) -> Iterator[Cause]:
     if not absent or not (now_absent or history.ended_badly):
         return
     some = bool([one for one in history.now.instances if one.takes_tasks])
+    logs = _start_logs(history, absent)
+    last = f", and the console last said: {logs[0].quote}" if logs else ""
     yield Cause(
         "instance-never-joined",
         f"{telling.counted(len(absent), 'instance')} of the group never joined the cluster "
-        f"`{history.now.names.cluster}`: {', '.join(absent[:3])}",
+        f"`{history.now.names.cluster}`: {', '.join(absent[:3])}{last}",
         _sure_of_absence(history, some=some),
         (
             Evidence(
@@ -105,7 +107,7 @@ def never_joined(history: History) -> Iterator[Cause]:
                 f"{telling.counted(len(history.now.instances), 'instance')} registered",
                 history.now.at,
             ),
-            *_start_logs(history, absent),
+            *logs,
         ),
         _JOIN_LOGS,
         count=len(absent),
@@ -178,7 +180,9 @@ def no_instance(history: History) -> Iterator[Cause]:
         "certain",
         (Evidence("ecs ListContainerInstances", "0 registered", now.at),),
         "opsctl ecs up --revert-drift" if zero else "opsctl ecs up",
-        explains=frozenset({"no-room", "no-progress", "target-unhealthy", "tasks-missing"}),
+        explains=frozenset(
+            {"no-room", "no-progress", "target-unhealthy", "tasks-missing", "instance-lost"}
+        ),
     )
 
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from opsctl.aws import FailedCall
-from opsctl.snapshot.instances import Activity, ContainerInstance
+from opsctl.snapshot import start_logs
+from opsctl.snapshot.instances import Activity, ContainerInstance, Group
 from opsctl.snapshot.service import Deployment, Service, ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Kind, Names, Part, Snapshot
@@ -152,6 +153,13 @@ class History:
 
     def noted_as(self, kind: str) -> tuple[Note, ...]:
         return tuple(note for note in self.notes if note.kind == kind)
+
+    @property
+    def never_joined(self) -> tuple[str, ...]:
+        """Instances that were launched or present, and that the cluster never knew."""
+        group = Group("", activities=tuple(self.activities.values()))
+        seen = (*sorted(self.absent), *start_logs.absent(group, ()))
+        return tuple(one for one in dict.fromkeys(seen) if one not in self.instances)
 
     @property
     def ended_badly(self) -> bool:

@@ -1,5 +1,7 @@
 """What to look at to tell why."""
 
+from dataclasses import replace
+
 from opsctl.snapshot.snapshot import Look
 
 # All but what only a plan asks for.
@@ -13,4 +15,8 @@ EVERYTHING = Look(
         }
     )
 )
-STATUS = EVERYTHING | Look(frozenset({"machine_images", "newest_image"}))
+STATUS = replace(
+    EVERYTHING,
+    parts=EVERYTHING.parts | {"machine_images", "newest_image", "releases"},
+    releases=1,
+)

@@ -30,6 +30,8 @@ def scaled_by_hand(history: History) -> Iterator[Cause]:
 
 
 def changed_by_hand(history: History) -> Iterator[Cause]:
+    # A command that it overtook says so itself; then this is who did it.
+    overtaken = any(one.kind == "superseded" for one in history.failures)
     for at, has, own in history.definitions[-1:]:
         primary = history.now.primary
         yield Cause(
@@ -39,7 +41,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
             "to put it right: opsctl update-tasks",
             over=primary is not None and primary.revision != has,
-            explains=frozenset({"deployment-running", "superseded"}),
+            explains=frozenset({"deployment-running", *(() if overtaken else ("superseded",))}),
         )
 
 
@@ -68,7 +70,8 @@ def superseded(history: History) -> Iterator[Cause]:
         "opsctl ecs status; to replace it, run the same command again",
         hinders=bool(told),
         over=not told and telling.steady(history.now),
-        explains=frozenset({"deployment-running", "breaker-tripped"}),
+        explains=frozenset({"deployment-running", "breaker-tripped"})
+        | (frozenset({"changed-by-hand"}) if told else frozenset()),
     )
 
 

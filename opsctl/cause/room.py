@@ -136,4 +136,28 @@ def _at_maximum(now: Snapshot) -> bool:
     return group is not None and len(group.instances) >= group.maximum > 0
 
 
-RULES = (no_room,)
+def zones_uneven(history: History) -> Iterator[Cause]:
+    """Every task in one zone, although instances of others take tasks: that zone's end is ours."""
+    now = history.now
+    running = [task for task in now.running if task.zone]
+    takers = {one.zone for one in now.instances if one.takes_tasks and one.zone}
+    used = {task.zone for task in running}
+    if len(running) < 2 or len(used) != 1 or not takers - used or _moving(now):
+        return
+    [zone], idle = used, ", ".join(sorted(takers - used))
+    yield Cause(
+        "zones-uneven",
+        f"all {telling.counted(len(running), 'task')} run in {zone}, and none in {idle}",
+        "certain",
+        (Evidence("ecs DescribeTasks", f"{len(running)} in {zone}", now.at),),
+        "to place them anew: opsctl update-tasks --force",
+        hinders=False,
+    )
+
+
+def _moving(now: Snapshot) -> bool:
+    service = now.service
+    return service is None or len(service.deployments) != 1 or service.pending > 0
+
+
+RULES = (no_room, zones_uneven)

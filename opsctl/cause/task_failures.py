@@ -203,13 +203,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
     ("out-of-memory", _killed),
     ("container-unhealthy", _reason(r"container health check|failed container health|HEALTHCHECK")),
     ("target-unhealthy", lambda failure: failure.task.failed_health_checks),
-    (
-        "instance-lost",
-        lambda failure: (
-            failure.task.stop_code in ("TerminationNotice", "SpotInterruption")
-            or bool(re.search(r"Host EC2|instance (?:was )?terminated", failure.reason))
-        ),
-    ),
+    ("instance-lost", lambda failure: failure.task.lost),
     ("container-cannot-start", lambda failure: failure.task.stop_code == "TaskFailedToStart"),
     ("container-exited", lambda failure: failure.task.exited),
     ("task-failed", lambda failure: True),
@@ -237,9 +231,8 @@ def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:
 def _failed(task: Task) -> bool:
     if not task.is_stopped:
         return False
-    lost = task.stop_code in ("TerminationNotice", "SpotInterruption")
     unhealthy = "health check" in task.reason.lower()
-    return task.failed or lost or unhealthy or (bool(task.exit_code) and not _wanted(task))
+    return task.failed or task.lost or unhealthy or (bool(task.exit_code) and not _wanted(task))
 
 
 def _wanted(task: Task) -> bool:

@@ -1,22 +1,35 @@
 """`opsctl metrics`: the curated metrics with sparklines, all of them in one call."""
 
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
 
+from opsctl import aws
+from opsctl.alarms import limits, watched
 from opsctl.cli import moments, options
-from opsctl.cli.screens.metrics import MetricsScreen
+from opsctl.cli.screens import metrics as screens
+from opsctl.cli.screens.metrics import MetricsScreen, Shown
 from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
 from opsctl.metrics.fetch import fetch
 from opsctl.metrics.series import window
 from opsctl.metrics.targets import LOOK, targets
+from opsctl.snapshot.snapshot import Look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opsctl.cli.options import Invocation
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+_CODES = {"healthy": 0, "degraded": 10, "unknown": 11}
+_PIPED = (120, 24)  # columns and lines where there is no terminal
 
 
 @app.command()
@@ -28,30 +41,112 @@ def metrics(
     ] = None,
     since: options.Since = "3h",
     period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
+    plot: Annotated[str, Option(metavar="METRIC", help="A chart of this metric.")] = "",
+    html: Annotated[Path | None, Option(help="All charts as one page in this file.")] = None,
+    explain: Annotated[bool, Option("--explain", help="Say what each metric means.")] = False,
+    check: Annotated[
+        bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
+    ] = False,
     as_csv: Annotated[bool, Option("--csv", help="One line a point.")] = False,
     watch: Annotated[bool, Option("--watch", help="Again and again, until Ctrl-C.")] = False,
     every: Annotated[str, Option(help="How often with --watch.")] = "30s",
-) -> None:
+) -> int:
     """Show the metrics of the cluster, service, load balancer, cache, logs and instances.
 
     A gap (·) is a gap, not zero. Sums are by the minute. `~` marks a value younger than two
-    minutes: late samples may still change it.
+    minutes: late samples may still change it. LIMIT is the alarm's, with its state: ✗ it rings.
     """
-    invocation = options.opened(context)
-    groups = catalogue.chosen(names or [])
+    invocation, groups = options.opened(context), catalogue.chosen(names or [])
+    if check:
+        return _check(invocation, groups)
     length = None if period == "auto" else _seconds(period, "--period")
     pause = _seconds(every, "--every")
-    in_place = watch and sys.stdout.isatty() and not invocation.console.plain
-    screen = MetricsScreen(invocation.console, groups, csv=as_csv, in_place=in_place)
+    if watch and (plot or html or explain):
+        raise ConfigError("--watch shows the table: without --plot, --html and --explain")
+    if watch:
+        _watch(invocation, groups, since, length, pause, as_csv=as_csv)
+    look = LOOK if not (plot or html) else LOOK | _marked(since)
+    shown = _look(invocation, groups, since, length, look)
+    console, size = invocation.console, shutil.get_terminal_size(_PIPED)
+    if explain:
+        screens.explain(console, shown)
+    elif plot:
+        marks = screens.marks(shown.snapshot)
+        screens.plot(console, shown, plot, marks, size.columns, min(16, size.lines - 6))
+    elif html is not None:
+        html.write_text(screens.as_page(shown, screens.marks(shown.snapshot)), encoding="utf-8")
+        console.emit("page", path=str(html))
+        console.say(f"written: {html}")
+    else:
+        MetricsScreen(console, groups, csv=as_csv, width=size.columns).show(shown)
+    return 0
+
+
+def _look(
+    invocation: "Invocation",
+    groups: "Sequence[str]",
+    since: str,
+    length: int | None,
+    look: Look = LOOK,
+) -> Shown:
+    snapshot = invocation.reader(look)
+    queries = list(catalogue.queries(groups, targets(snapshot, invocation.config)))
+    now = datetime.now(UTC)
+    over = window(moments.moment(since, now=now, zone=UTC), now, length)
+    series = fetch(invocation.clients.cloudwatch, queries, over)
+    alarms = watched.watched(snapshot, invocation.config)
+    return Shown(snapshot, series, now, limits.limits(series, alarms))
+
+
+def _watch(
+    invocation: "Invocation",
+    groups: "Sequence[str]",
+    since: str,
+    length: int | None,
+    pause: int,
+    *,
+    as_csv: bool,
+) -> None:
+    """For ever; what AWS does not answer is said, and asked again."""
+    console = invocation.console
+    clear, priced = sys.stdout.isatty() and not console.plain, False
     while True:
-        snapshot = invocation.reader(LOOK)
-        queries = list(catalogue.queries(groups, targets(snapshot, invocation.config)))
-        now = datetime.now(UTC)
-        over = window(moments.moment(since, now=now, zone=UTC), now, length)
-        screen.show(snapshot, fetch(invocation.clients.cloudwatch, queries, over), now)
-        if not watch:
-            return
+        size = shutil.get_terminal_size(_PIPED)
+        lines = size.lines - 1 if clear else None
+        screen = MetricsScreen(
+            console, groups, csv=as_csv, clear=clear, width=size.columns, lines=lines
+        )
+        try:
+            shown = _look(invocation, groups, since, length)
+        except Exception as error:
+            if aws.fault(error) in (None, "refused"):
+                raise
+            console.warn(f"no answer, trying again in {pause}s: {aws.translate(error) or error}")
+        else:
+            screen.show(shown)
+            if clear or not priced:
+                console.say(screens.price(shown.series, pause))
+                priced = True
         time.sleep(pause)
+
+
+def _check(invocation: "Invocation", groups: "Sequence[str]") -> int:
+    """The rules of the alarms over the newest points: made in CloudWatch or not."""
+    snapshot = invocation.reader(LOOK)
+    alarms = limits.of_groups(watched.watched(snapshot, invocation.config), groups)
+    checked = limits.check(invocation.clients.cloudwatch, alarms, datetime.now(UTC))
+    health, reason = limits.health(checked)
+    console = invocation.console
+    console.emit("health", health=health, reason=reason)
+    if not console.json:
+        console.data(f"{health}: {reason}")
+    return _CODES[health]
+
+
+def _marked(since: str) -> Look:
+    """What is marked on charts."""
+    start = moments.moment(since, now=datetime.now(UTC), zone=UTC)
+    return Look(frozenset({"releases", "alarm_changes"}), (), since=start, releases=50)
 
 
 def _seconds(text: str, option: str) -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
@@ -108,7 +108,8 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
         return outcome
     try:
         with invocation.clients.briefly():
-            recorder.take(invocation.reader(EVERYTHING))
+            look = replace(EVERYTHING, consoles=recorder.history.never_joined)
+            recorder.take(invocation.reader(look))
     except Exception as error:
         # What was seen so far has to do.
         if aws.fault(error) is None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
+from opsctl.docker.progress import BuildRequest, Progress, build_error, plain, with_lines
 
 _ANSWERS = 20  # seconds in which `docker buildx version` answers
 # `#7 [service 2/9] WORKDIR /app`, `#7 0.513 what the step printed`, `#7 DONE 0.2s`
@@ -65,7 +65,7 @@ def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
         try:
             assert process.stderr is not None
             for line in process.stderr:
-                text = line.rstrip()
+                text = plain(line)
                 if not text:
                     continue
                 lines.append(text)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from opsctl.docker import buildx, push_errors
 from opsctl.docker.buildx import Buildx
-from opsctl.docker.progress import BuildRequest, Progress, build_error, with_lines
+from opsctl.docker.progress import BuildRequest, Progress, build_error, plain, with_lines
 from opsctl.docker.push_errors import PushBroken
 from opsctl.errors import DockerError
 
@@ -63,7 +63,7 @@ class Engine:
             for item in cast("Iterable[dict[str, Any]]", stream):
                 reason = reason or str(item.get("error", ""))
                 image = item.get("aux", {}).get("ID", image)
-                text = str(item.get("stream") or item.get("status") or "").rstrip()
+                text = plain(str(item.get("stream") or item.get("status") or ""))
                 if text:
                     lines.append(text)
                     yield _progress(item, text)

@@ -1,9 +1,12 @@
 """What a build is asked for, what it or a push says while it goes on, and how a build fails."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from opsctl.errors import DockerError
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class BuildRequest:
     network: str | None = None
     pull: bool = False
     fresh: bool = False
+
+
+def plain(text: str) -> str:
+    """A line of a build's output without the colours that its commands gave it."""
+    return _ESCAPES.sub("", text).rstrip()
 
 
 def build_error(reason: str, lines: Iterable[str]) -> DockerError:

@@ -126,13 +126,22 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the cache: its cluster's id, and its role where there are several."""
+
+    id: str
+    node: str = "0001"
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
     """What there is to measure: one value for each dimension, '' or absent where there is none."""
 
     dimensions: Mapping[str, str]
     log_groups: Mapping[str, str]
     zones: Sequence[str] = ()
-    replicated: bool = False
+    nodes: Sequence[Node] = ()
 
 
 def chosen(names: Sequence[str]) -> Sequence[str]:
@@ -150,9 +159,10 @@ def chosen(names: Sequence[str]) -> Sequence[str]:
 def queries(groups: Sequence[str], targets: Targets) -> Iterator[Query]:
     """The questions for these groups, as far as what they are about exists."""
     for metric in CATALOGUE:
-        if metric.group not in groups or (
-            metric.name == "ReplicationLag" and not targets.replicated
-        ):
+        if metric.group not in groups:
+            continue
+        if metric.dimensions == _CACHE:
+            yield from _of_nodes(metric, targets.nodes)
             continue
         if metric.dimensions == _LOG_GROUP:
             for source, group in targets.log_groups.items():
@@ -165,3 +175,12 @@ def queries(groups: Sequence[str], targets: Targets) -> Iterator[Query]:
         if metric.by:
             for zone in targets.zones:
                 yield Query(metric, {**dimensions, metric.by: zone}, zone)
+
+
+def _of_nodes(metric: Metric, nodes: Sequence[Node]) -> Iterator[Query]:
+    """A row for each node; only a replica has a lag, and one that was promoted has none."""
+    for node in nodes:
+        if metric.name == "ReplicationLag" and node.role != "replica":
+            continue
+        about = f"{node.id.rpartition('-')[2]} {node.role}".rstrip() if len(nodes) > 1 else ""
+        yield Query(metric, {"CacheClusterId": node.id, "CacheNodeId": node.node}, about)

@@ -1,10 +1,10 @@
 """What there is to measure, from a snapshot: names that AWS makes come from the stacks. Pure."""
 
 from opsctl.config.model import Config
-from opsctl.metrics.catalogue import Targets
+from opsctl.metrics.catalogue import Node, Targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 
-LOOK = Look(frozenset({"stacks", "subnets", "service"}), ("db", "ecs"))
+LOOK = Look(frozenset({"stacks", "subnets", "service", "cache", "alarms"}), ("db", "ecs"))
 # dimension -> output of the ecs stack
 _OUTPUTS = {
     "LoadBalancer": "LoadBalancerFullName",
@@ -18,11 +18,17 @@ def targets(now: Snapshot, config: Config) -> Targets:
     dimensions = {name: now.output("ecs", output) for name, output in _OUTPUTS.items()}
     dimensions["ClusterName"] = config.ecs.cluster_name
     dimensions["ServiceName"] = config.ecs.service_name
-    dimensions["CacheClusterId"] = now.output("db", "CacheClusterId") or config.db.name
-    dimensions["CacheNodeId"] = "0001"
     return Targets(
         dimensions,
         config.logs.groups,
         sorted({subnet.zone for subnet in now.subnets}) if dimensions["LoadBalancer"] else (),
-        replicated=config.db.nodes > 1,
+        nodes=_nodes(now, config),
     )
+
+
+def _nodes(now: Snapshot, config: Config) -> list[Node]:
+    """The members of the cache as they are, whoever is the primary now; else the config's one."""
+    if now.cache is not None and now.cache.nodes:
+        return [Node(one.id, one.node or "0001", one.role) for one in now.cache.nodes]
+    name = now.output("db", "CacheClusterId") or config.db.name
+    return [Node(name if config.db.kind == "cluster" else f"{name}-001")]

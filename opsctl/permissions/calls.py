@@ -39,6 +39,8 @@ _AUDIENCES: Mapping[str, Audience] = {
     # It asks what somebody may do, and tries nothing.
     "iam SimulatePrincipalPolicy": "read",
     "logs StartLiveTail": "read",
+    "logs StartQuery": "read",
+    "logs StopQuery": "read",
     "s3 CreateBucket": "operator",
     "s3 PutObject": "operator",
     "s3 PutPublicAccessBlock": "operator",

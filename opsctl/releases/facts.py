@@ -70,7 +70,7 @@ def planned(config: Config, now: Snapshot) -> Release:
         secrets=versions(now),
         cpu=ecs.cpu,
         memory=ecs.memory,
-        desired=ecs.desired_count,
+        desired=definition.desired_count(config, now.stack("ecs"), now.service),
     )
 
 

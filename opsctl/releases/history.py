@@ -87,6 +87,8 @@ def compare(
         replace(facts.LOOK, numbers=tuple(one for one in (before, after) if one is not None))
     )
     now.require("stacks")
+    if before is not None:
+        now.require("releases")
     known = yield from closing.close_open(clients, now)
     if before is not None and after is not None:
         return _two(_numbered(known, before), _numbered(known, after), config, root)

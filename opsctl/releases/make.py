@@ -172,9 +172,8 @@ def prepare(
     labels = make.labels(
         loaded, commit, config=_hash(config.model_dump_json()), caddyfile=caddyfile.sha256
     )
-    build = Build(
-        repository, loaded, commit, tags, labels, base.stale or bool(rebuild), bool(rebuild)
-    )
+    # A rebuild pulls no base image that is here as the registry has it, or that no registry has.
+    build = Build(repository, loaded, commit, tags, labels, base.stale, bool(rebuild))
     held = "" if rebuild else registry.digest(clients.ecr, repository, tags.content)
     reference = f"{repository.uri}@{held}" if held else ""
     return ReleaseImage(reference, commit.commit, loaded.digest, build.target), build

@@ -121,6 +121,8 @@ class Rollback:
                 hint="opsctl update-tasks" if state and state.exists else "opsctl ecs up",
             )
         states.require_ours(state)
+        if self._number is not None:
+            now.require("releases")
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         repository = registry.repository(self._clients.ecr, self._config.image.repository)
         target = yield from self._chosen(now, known, repository)
@@ -147,9 +149,10 @@ class Rollback:
         if wanted is None:
             target = self._from_definitions(now, repository)
             why = next((one.reason for one in now.unread if one.part == "releases"), "")
+            state = f"cannot be read ({why})" if why else "has no good release to go back to"
             yield Notice(
-                f"the ledger has no good release to go back to{f' ({why})' if why else ''}: taking "
-                f"{target.name}, the one before; whether it was good is not known",
+                f"the ledger {state}: taking {target.name}, the one before; "
+                "whether it was good is not known",
                 warning=True,
             )
             return target
@@ -260,7 +263,8 @@ def choose(
 
     Without a number: the last good one before the one that runs. What a rollback brought back
     counts as the release that it was, so that another rollback goes further back. When the newest
-    one failed, and the one before it runs again, that is it. Raises OpsError for a number that
+    one failed, and the one before it runs again, that is it. What runs and no release made came
+    after all of them, because the ledger could not be written. Raises OpsError for a number that
     there is not.
     """
     if number is not None:
@@ -273,7 +277,9 @@ def choose(
     newest = known[-1]
     if running is not None and running.good and not (newest.good or newest.running):
         return running  # it is back already: whoever asks now means the one that failed
-    at = newest if newest.running else running or newest
+    at = newest if newest.running else running
+    if at is None:
+        return next(iter(candidates(known, newest.number + 1)), None)
     origin = closing.original(at, known)
     earlier = (one for one in candidates(known, origin.number) if one.digest != origin.digest)
     return next(earlier, None)

@@ -127,9 +127,8 @@ class Release:
             seconds = round(self._now() - began, 1)
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
-            if outcome.good:
-                yield from self._switch_alarms_on()
             if outcome.good and not self._options.restart:
+                yield from self._switch_alarms_on()
                 image, kept = self._image.reference, self._record.release
                 yield from clean.clean(self._clients, self._config, image, kept)
         return outcome

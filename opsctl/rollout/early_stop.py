@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOOK = Look(frozenset({"stacks", "service"}), ("ecs",))
-_IMAGES = Look(frozenset({"service", "task_definitions", "registry_images"}), ())
+_IMAGES = Look(frozenset({"service", "task_definitions", "registry_images"}), ("ecr",))
 _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 
 

@@ -60,7 +60,7 @@ from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
-from opsctl.snapshot.tasks import Task
+from opsctl.snapshot.tasks import Task, by_start, ended
 from opsctl.snapshot.together import run, together
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class _Reading:
             "target_groups": (("service",), self._target_groups),
             "start_logs": (("group", "instances"), self._start_logs),
             "machine_images": (("instances",), self._machine_images),
-            "registry_images": (("task_definitions",), self._registry_images),
+            "registry_images": (("task_definitions", "stacks"), self._registry_images),
             "log_groups": (("task_definitions",), self._log_groups),
             "recent_lines": (("tasks", "task_definitions"), self._recent_lines),
         }
@@ -277,7 +277,7 @@ class _Reading:
     ) -> tuple[TaskDefinition, ...]:
         """Of every deployment, and of the stopped tasks whose lines may be read."""
         arns = [one.task_definition for one in service.deployments] if service else []
-        arns += [task.task_definition for task in _ended(tasks)]
+        arns += [task.task_definition for task in ended(tasks)]
         known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
         describe = partial(task_definitions.describe, self.clients.ecs)
         new = [arn for arn in unique if arn not in known]
@@ -302,7 +302,7 @@ class _Reading:
         known, tries = self.reader.lines, self.reader.tries
         new = [
             task
-            for task in _ended(tasks)
+            for task in ended(tasks)
             if task.id not in known and tries[task.id] < _TRIES and task.task_definition in by_arn
         ][:_LINES_OF]
         tries.update(task.id for task in new)
@@ -318,7 +318,7 @@ class _Reading:
     ) -> dict[str, tuple[str, ...]]:
         by_arn = {one.arn: one for one in definitions}
         running = [task for task in tasks if task.running and task.task_definition in by_arn]
-        chosen = sorted(running, key=_started_at, reverse=True)[:_RECENT_OF]
+        chosen = by_start(running)[:_RECENT_OF]
         since = self.reader.now() - _RECENT
         last = partial(lines.last, self.clients.logs, limit=_RECENT_LINES, since=since)
         read = together([partial(last, by_arn[one.task_definition], one.id) for one in chosen])
@@ -359,16 +359,18 @@ class _Reading:
     def _start_logs(
         self, group: Group | None, joined: tuple[ContainerInstance, ...]
     ) -> dict[str, tuple[str, ...]]:
-        return start_logs.read(self.clients.ec2, start_logs.absent(group, joined))
+        absent = (*start_logs.absent(group, joined), *self.look.consoles)
+        return start_logs.read(self.clients.ec2, dict.fromkeys(absent))
 
     def _machine_images(self, joined: tuple[ContainerInstance, ...]) -> tuple[MachineImage, ...]:
         return machine_images.read(self.clients.ec2, (one.image for one in joined))
 
     def _registry_images(
-        self, definitions: tuple[TaskDefinition, ...]
+        self, definitions: tuple[TaskDefinition, ...], states: Mapping[Kind, StackState]
     ) -> tuple[RegistryImage, ...]:
         references = (image for one in definitions for image in one.images)
-        return registry_images.read(self.clients.ecr, references)
+        own = states["ecr"].outputs.get("RepositoryUri", "") if "ecr" in states else ""
+        return registry_images.read(self.clients.ecr, references, own=own)
 
     def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
         names = (stream.group for one in definitions for stream in one.logs)
@@ -385,20 +387,6 @@ def _with_needs(
             needed.add(part)
             waiting += reads[part][0]
     return needed
-
-
-def _ended(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks that failed after they had run, newest first: each may have written why."""
-    ran = (task for task in tasks if task.exited or (task.failed and task.started))
-    return sorted(ran, key=_stopped_at, reverse=True)
-
-
-def _started_at(task: Task) -> float:
-    return task.started.timestamp() if task.started else 0.0
-
-
-def _stopped_at(task: Task) -> float:
-    return task.stopped.timestamp() if task.stopped else 0.0
 
 
 def _unread(part: Part, error: Exception) -> Unread:

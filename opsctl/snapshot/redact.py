@@ -16,10 +16,10 @@ _PATTERNS = (
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\g<1>{MASK}"),
     # rediss://user:password@host
     (re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+(@)"), rf"\g<1>{MASK}\g<2>"),
-    # password=…, "token": "…", API_KEY: …
+    # password=…, "token": "…", API_KEY: …; but neither an action nor an ARN of Secrets Manager
     (
         re.compile(
-            rf"(?i)((?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
+            rf"(?i)(?<!:\d{{12}}:)((?!secretsmanager:)(?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
             rf"(?!{MASK}|(?:bearer|basic)\s)[^\s\"',;&}}]+"
         ),
         rf"\g<1>{MASK}",

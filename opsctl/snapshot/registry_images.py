@@ -11,7 +11,7 @@ from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
-    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
+    from mypy_boto3_ecr.type_defs import DescribeImagesRequestTypeDef, ImageIdentifierTypeDef
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.[^/]+/(?P<name>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
@@ -28,9 +28,26 @@ class RegistryImage:
     pushed: datetime | None = None
 
 
-def read(ecr: "ECRClient", references: Iterable[str]) -> tuple[RegistryImage, ...]:
-    """Those that are ECR's; of other registries nothing is known."""
-    ours = [(one, match) for one in dict.fromkeys(references) if (match := _ECR.fullmatch(one))]
+def read(
+    ecr: "ECRClient", references: Iterable[str], *, own: str = ""
+) -> tuple[RegistryImage, ...]:
+    """Those that are ECR's, or of our `own` repository by its address; nothing is known of other
+    registries."""
+    patterns = [_ECR]
+    if own:
+        # Whatever it answers to: an endpoint other than AWS has a registry of its own.
+        name = re.escape(own.partition("/")[2])
+        host = re.escape(own.partition("/")[0])
+        patterns.append(
+            re.compile(
+                rf"(?P<account>){host}/(?P<name>{name})(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
+            )
+        )
+    ours = [
+        (one, match)
+        for one in dict.fromkeys(references)
+        if (match := next(filter(None, (each.fullmatch(one) for each in patterns)), None))
+    ]
     return tuple(together([partial(_image, ecr, one, match) for one, match in ours]))
 
 
@@ -40,10 +57,14 @@ def _image(ecr: "ECRClient", reference: str, named: re.Match[str]) -> RegistryIm
         if named["digest"]
         else {"imageTag": named["tag"] or "latest"}
     )
+    request: DescribeImagesRequestTypeDef = {
+        "repositoryName": named["name"],
+        "imageIds": [wanted],
+    }
+    if named["account"]:
+        request["registryId"] = named["account"]
     try:
-        described = ecr.describe_images(
-            registryId=named["account"], repositoryName=named["name"], imageIds=[wanted]
-        )["imageDetails"]
+        described = ecr.describe_images(**request)["imageDetails"]
     except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
         return RegistryImage(reference, held=False)
     if not described:

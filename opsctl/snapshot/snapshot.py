@@ -100,7 +100,8 @@ class Look:
 
     `events_of` is the id of a stack whose events after the one with the id `after` are read.
     `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
-    are names that a template asks for. `since` is how far back the stack events and the changes of
+    are names that a template asks for. `consoles` are instances whose start logs are read although
+    their group may be gone. `since` is how far back the stack events and the changes of
     alarms go. `releases` is how many of the newest are read, beside those of these `numbers`.
     """
 
@@ -110,6 +111,7 @@ class Look:
     after: str | None = None
     group: str = ""
     wanted: tuple[Named, ...] = ()
+    consoles: tuple[str, ...] = ()
     since: datetime | None = None
     releases: int = 10
     numbers: tuple[int, ...] = ()
@@ -124,6 +126,7 @@ class Look:
             named.after,
             self.group or other.group,
             self.wanted or other.wanted,
+            tuple(dict.fromkeys(self.consoles + other.consoles)),
             min(filter(None, (self.since, other.since)), default=None),
             max(self.releases, other.releases),
             tuple(sorted({*self.numbers, *other.numbers})),

@@ -1,6 +1,7 @@
 """What ECS says of a service's tasks. It forgets a stopped one after an hour."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 BATCH = 100  # the most that DescribeTasks and DescribeContainerInstances take in one call
 # ECS has no stop code for a task that it stops for its health checks.
+_GONE = re.compile(r"Host EC2|instance (?:was )?terminated", re.IGNORECASE)
 _HEALTH_CHECKS = "Task failed ELB health checks"
 
 
@@ -60,6 +62,12 @@ class Task:
         return self.reason.startswith(_HEALTH_CHECKS)
 
     @property
+    def lost(self) -> bool:
+        """It went with its instance."""
+        notice = self.stop_code in ("TerminationNotice", "SpotInterruption")
+        return notice or bool(_GONE.search(self.reason))
+
+    @property
     def exited(self) -> bool:
         """It ended by itself, so it may have written why."""
         return self.stop_code == "EssentialContainerExited"
@@ -98,6 +106,21 @@ def read(ecs: "ECSClient", cluster: str, service: str) -> tuple[Task, ...]:
     # A task may stop between the two calls; as a stopped one it says more.
     gone = {task.id for task in stopped}
     return (*(task for task in running if task.id not in gone), *stopped)
+
+
+def ended(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks that failed after they had run, newest first: each may have written why."""
+    ran = [task for task in tasks if task.exited or (task.failed and task.started)]
+    return sorted(ran, key=lambda task: _seconds(task.stopped), reverse=True)
+
+
+def by_start(tasks: Iterable[Task]) -> list[Task]:
+    """Newest first."""
+    return sorted(tasks, key=lambda task: _seconds(task.started), reverse=True)
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
 
 
 def batches(arns: Sequence[str]) -> list[list[str]]:

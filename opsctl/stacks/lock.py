@@ -120,6 +120,7 @@ def require_free(clients: "Clients", lock: Lock | None, now: datetime) -> None:
     raise OpsError(
         f"{lock.in_words}{until}: its holder seems to be gone",
         hint=f"look at the stack, then remove the lock: opsctl unlock {lock.stack}",
+        cause="lock-stale",
     )
 
 

@@ -149,13 +149,7 @@ class StackOperation:
         verb = "CREATE" if before is None else "UPDATE"
         if before is None:
             self._event(name, f"{verb}_IN_PROGRESS", "Resource creation Initiated", physical_id)
-        await self._pace.settle(
-            kind,
-            physical_id,
-            definition,
-            created=before is None,
-            report=lambda reason: self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id),
-        )
+        await self._pace.settle(kind, physical_id, definition, created=before is None)
         del self._progress.working[name]
         self._event(name, f"{verb}_COMPLETE", "", physical_id)
 

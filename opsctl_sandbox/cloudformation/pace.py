@@ -9,7 +9,6 @@ from typing import Any
 
 from opsctl_sandbox.cluster import stacks
 from opsctl_sandbox.cluster.failures import Kind
-from opsctl_sandbox.cluster.replacement import Policy
 from opsctl_sandbox.cluster.stacks import Done, Signals
 from opsctl_sandbox.cluster.values import Deployment, Service
 from opsctl_sandbox.simulation import Simulation
@@ -28,7 +27,6 @@ class ResourceFailed(Exception):
 class Pace:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._policies: dict[str, Policy | None] = {}
 
     async def begin(self, logical_id: str, resource_type: str) -> None:
         """The time before the resource exists; raises when the scenario fails it."""
@@ -49,11 +47,9 @@ class Pace:
         definition: Mapping[str, Any],
         *,
         created: bool,
-        report: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """Wait for what CloudFormation waits for after the call: a steady service, a group's
-        instances and signals, its rolling update, which it reports. Raises
-        `ResourceFailed`."""
+        instances and signals. Raises `ResourceFailed`."""
         world = self._simulation.world()
         since = world.now
         if resource_type == _SERVICE:
@@ -62,26 +58,10 @@ class Pace:
         elif resource_type == _GROUP and physical_id in world.groups and created:
             expected = stacks.signals(definition.get("CreationPolicy"))
             await self._group(physical_id, expected, since)
-        elif resource_type == _GROUP and physical_id in world.groups:
-            # A rollback does not hand the definition over: the update's own policy goes on.
-            if definition:
-                self._policies[physical_id] = stacks.rolling(definition.get("UpdatePolicy"))
-            if policy := self._policies.get(physical_id):
-                await self._roll(physical_id, policy, report)
-
-    async def _roll(self, group: str, policy: Policy, report: Callable[[str], None]) -> None:
-        replacement = self._simulation.engine.replace_instances(group, policy)
-        reported = 0
-        while True:
-            self._simulation.world()
-            for reason in replacement.messages[reported:]:
-                report(reason)
-            reported = len(replacement.messages)
-            if replacement.done:
-                break
-            await self._simulation.sleep(_LOOK)
-        if replacement.reason:
-            raise ResourceFailed(replacement.reason)
+        elif resource_type == _GROUP and "AutoScalingRollingUpdate" in (
+            definition.get("UpdatePolicy") or {}
+        ):
+            raise ResourceFailed("the sandbox has no AutoScalingRollingUpdate")
 
     async def _until(self, look: Callable[[], Done | None]) -> None:
         while (done := look()) is None:

@@ -11,7 +11,7 @@ def tick(world: World, provider: CapacityProvider) -> None:
     if world.providers.get(provider.name) is not provider:
         return
     group = world.groups.get(provider.group)
-    if group and provider.managed and not group.deleting and not group.replacing:
+    if group and provider.managed and not group.deleting:
         _scale(world, provider, group)
     world.after(world.timings.manage_capacity, tick, world, provider)
 

@@ -14,7 +14,6 @@ from opsctl_sandbox.cluster import (
     deployments,
     instances,
     placement,
-    replacement,
     scaling,
     services,
     targets,
@@ -22,7 +21,6 @@ from opsctl_sandbox.cluster import (
 )
 from opsctl_sandbox.cluster.failures import Failure, Failures
 from opsctl_sandbox.cluster.intents import Intent
-from opsctl_sandbox.cluster.replacement import Policy, Replacement
 from opsctl_sandbox.cluster.timings import Timings
 from opsctl_sandbox.cluster.values import (
     CapacityProvider,
@@ -212,11 +210,6 @@ class Engine:
         group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
         instances.balance(self.world, group)
         return group
-
-    def replace_instances(self, name: str, policy: Policy) -> Replacement:
-        """Replace the instances of an earlier launch, batch by batch; the result shows the
-        progress."""
-        return replacement.begin(self.world, self.world.groups[name], policy)
 
     def delete_group(self, name: str, *, force: bool = False) -> None:
         """End its instances, and forget the group once they are gone; `force` waits for no hook."""

@@ -193,7 +193,7 @@ def even_out(world: World, group: Group) -> None:
     launched first, and then one of the fuller zone goes."""
     if world.groups.get(group.spec.name) is not group:
         return
-    if not group.deleting and not group.replacing:
+    if not group.deleting:
         _even_out(world, group)
     world.after(world.timings.even_out, even_out, world, group)
 

@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 
 from opsctl_sandbox.cluster import deployments, instances, services
-from opsctl_sandbox.cluster.replacement import Policy
 from opsctl_sandbox.cluster.values import Deployment, Group, Service
 from opsctl_sandbox.cluster.world import World
 
@@ -35,20 +34,6 @@ def signals(policy: dict[str, object] | None) -> Signals | None:
     if not isinstance(signal, dict):
         return None
     return Signals(int(signal.get("Count", 1)), seconds(str(signal.get("Timeout", "PT5M"))))
-
-
-def rolling(policy: dict[str, object] | None) -> Policy | None:
-    """The AutoScalingRollingUpdate of an UpdatePolicy; without one instances are left alone."""
-    update = (policy or {}).get("AutoScalingRollingUpdate")
-    if not isinstance(update, dict):
-        return None
-    signals = str(update.get("WaitOnResourceSignals", "")).lower() == "true"
-    return Policy(
-        int(update.get("MinInstancesInService", 0)),
-        int(update.get("MaxBatchSize", 1)),
-        seconds(str(update.get("PauseTime", "PT5M" if signals else "PT0S"))),
-        signals,
-    )
 
 
 def seconds(duration: str) -> float:

@@ -336,7 +336,6 @@ class Group:
     activities: list[Activity] = field(default_factory=list)
     hooks: dict[str, Hook] = field(default_factory=dict)
     deleting: bool = False
-    replacing: bool = False
     metrics: frozenset[str] = frozenset()
     """The group metrics that were asked for; AWS sends none by itself."""
     balancing: str = ""

@@ -6,8 +6,9 @@ from typing import Any
 from ministack.services import alb
 
 from opsctl_sandbox.ministack.resource_types import Made, Properties, ResourceTypes
-from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
+_PROTECTED = "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
 _TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 
 
@@ -31,7 +32,10 @@ class NetworkLoadBalancers:
         alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
 
     def operations(self) -> Operations:
-        return {("elasticloadbalancing", "CreateLoadBalancer"): self._create_by_call}
+        return {
+            ("elasticloadbalancing", "CreateLoadBalancer"): self._create_by_call,
+            ("elasticloadbalancing", "DeleteLoadBalancer"): self._delete_by_call,
+        }
 
     def _create(self, logical_id: str, properties: Properties, stack: str) -> Made:
         arn, attributes = self._plain["create"](logical_id, properties, stack)
@@ -44,8 +48,18 @@ class NetworkLoadBalancers:
         return self._opened(changed, attributes)
 
     def _delete(self, arn: str, properties: Properties) -> None:
+        if _protected(arn):
+            raise ValueError(_PROTECTED.format(arn=arn))
         self._plain["delete"](arn, properties)
         self._close(arn)
+
+    async def _delete_by_call(self, call: Call, ministack: Forward) -> Structure:
+        arn = call.parameters["LoadBalancerArn"]
+        if _protected(arn):
+            raise Refused("OperationNotPermitted", _PROTECTED.format(arn=arn))
+        answer = await ministack(call.parameters)
+        self._close(arn)
+        return answer
 
     async def _create_by_call(self, call: Call, ministack: Forward) -> Structure:
         answer = await ministack(call.parameters)
@@ -66,6 +80,14 @@ class NetworkLoadBalancers:
             if arn in store:
                 store[named] = store.pop(arn)
         return named, _as_network(attributes | {"DNSName": dns_name}, arn=named)
+
+
+def _protected(arn: str) -> bool:
+    attributes = alb._lb_attrs.get(arn) or ()
+    return any(
+        one["Key"] == "deletion_protection.enabled" and str(one["Value"]).lower() == "true"
+        for one in attributes
+    )
 
 
 def _as_network(attributes: dict[str, Any], *, arn: str = "") -> dict[str, Any]:

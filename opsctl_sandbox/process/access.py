@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from opsctl_sandbox.faults import refusals
 from opsctl_sandbox.process.keys import Keys
 from opsctl_sandbox.wire import codec, signature
 from opsctl_sandbox.wire.calls import Refused
@@ -27,13 +28,16 @@ class Access:
         port: int,
         *,
         issued: Callable[[str], Key | None],
+        forbidden: Callable[[str, str, str], str],
         skew: Callable[[str], float],
     ) -> None:
-        """`issued` knows the keys that IAM and STS gave out. `skew` is by how many seconds this
+        """`issued` knows the keys that IAM and STS gave out, `forbidden` why the principal with an
+        ARN may not call an operation of a service. `skew` is by how many seconds this
         AWS's clock is ahead of the machine's, for the operation `service:Operation`."""
         self._keys = keys
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self._issued = issued
+        self._forbidden = forbidden
         self._skew = skew
 
     def stranger(self, request: Request) -> Answer | None:
@@ -62,7 +66,10 @@ class Access:
         return Answer(401, {**answer.headers, "www-authenticate": challenge}, answer.body)
 
     def caller(self, request: Request, named: Named | None) -> Key:
-        """Whose key signed the call. Raises `Refused` as AWS does."""
+        """Whose key signed the call, and may make it. Raises `Refused` as AWS does.
+
+        The sandbox's own keys may do everything, as an administrator's.
+        """
         dialect = codec.dialect(named) if named else "query"
         signed = signature.read(request)
         if signed is None:
@@ -73,6 +80,10 @@ class Access:
         operation = f"{named.service}:{named.operation}" if named else ""
         now = datetime.now(UTC) + timedelta(seconds=self._skew(operation))
         signature.check(request, signed, key, now, dialect)
+        if named and key not in (self._keys.operator, self._keys.task):
+            sentence = self._forbidden(key.principal, named.service, named.operation)
+            if sentence:
+                raise refusals.refusal("denied", dialect, code="", message=sentence, status=None)
         return key
 
     def _key(self, access_key: str) -> Key | None:

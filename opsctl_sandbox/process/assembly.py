@@ -22,12 +22,18 @@ from opsctl_sandbox.host.processes import Processes
 from opsctl_sandbox.host.runner import Launcher
 from opsctl_sandbox.host.stand_in import StandIn
 from opsctl_sandbox.images import Registry
-from opsctl_sandbox.ministack import account, credentials, records, security_group_rules
+from opsctl_sandbox.ministack import (
+    account,
+    credentials,
+    permissions,
+    records,
+    security_group_rules,
+)
 from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
-from opsctl_sandbox.ministack.repairs import alarms, change_sets
+from opsctl_sandbox.ministack.repairs import alarms, change_sets, templates
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import elasticache
@@ -63,6 +69,7 @@ class Assembly:
         types = _resource_types(self.simulation)
         change_sets.install()
         alarms.install()
+        templates.install()
         traffic, images = Traffic(), MachineImages()
         repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {
@@ -100,7 +107,13 @@ class Assembly:
             operations,
             faults=faults,
             control=ControlPages(faults, pages),
-            access=Access(keys, sandbox.port, issued=credentials.key, skew=faults.skew),
+            access=Access(
+                keys,
+                sandbox.port,
+                issued=credentials.key,
+                forbidden=permissions.refusal,
+                skew=faults.skew,
+            ),
             account=settings.account,
         )
 

@@ -5,8 +5,8 @@ values as JSON (text, or a list of text), and `last_update` (unquoted, so that a
 have that name) is when it was written. So a reply is put together by joining and an update done
 by cutting, in Lua and in Python alike, without either of them parsing JSON.
 
-Entity and Read are named tuples because a frozen dataclass takes three times as long to make, and
-every GET makes both.
+Entity, Read and Replace are named tuples because a frozen dataclass takes three times as long to
+make, and nearly every request makes two of them.
 """
 
 from collections.abc import Sequence
@@ -65,10 +65,11 @@ class Read(NamedTuple):
     batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(NamedTuple):
+    """`members` are name, value, name, value …, no name twice."""
+
     entity: Entity
-    attributes: tuple[tuple[bytes, bytes], ...]
+    members: tuple[bytes, ...]
     last_update: bytes
 
 

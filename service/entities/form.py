@@ -17,19 +17,20 @@ def request(write: Write) -> Mapping[str, str]:
     match write:
         case Delete():
             return {"method": "DELETE", **key}
-        case Replace():
-            told = {
+        case Replace(members=members):
+            pairs = zip(members[::2], members[1::2], strict=True)
+            sent = {
                 "method": "PUT",
                 **key,
-                "form": _form((n, _value(v)) for n, v in write.attributes),
+                "form": _form((n, _value(v)) for n, v in pairs),
             }
         case Update():
-            told = {
+            sent = {
                 "method": "POST",
                 **key,
                 "form": _form((c.name, _change(c)) for c in write.changes),
             }
-    return {**told, "last_update": orjson.loads(write.last_update)}
+    return {**sent, "last_update": orjson.loads(write.last_update)}
 
 
 def _form(pairs: Iterable[tuple[bytes, str]]) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import chain
+from time import gmtime, strftime
 from typing import Any, cast
 
 import orjson
@@ -28,6 +29,7 @@ from service.errors import FilterError
 
 # Of one request; docs/service.md lists them, and a test compares.
 ATTRIBUTES_LIMIT = 1_000
+NAME_LENGTH = 256  # characters of an attribute's name, whatever the Caddyfile's pattern allows
 ITEMS_LIMIT = 10_000  # of all lists together
 FIELDS_LIMIT = 1_000
 VALUES_LIMIT = 10_000  # keys × fields of a batch
@@ -37,8 +39,9 @@ _MOST_NAMES = 2_000
 _LONGEST_NAME = 200  # of those that are remembered
 _MOST_SHAPES, _MOST_OF_SHAPE = 256, 64
 _LONGEST_PLAIN = 65_536
-# Neither syntax nor encoded, and JSON as it is; `&` and `=` divide.
-_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:;/@!*'()~?- =&"
+# Neither syntax nor encoded, and JSON as it is.
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:;/@!*'()~?- "
+_DIVIDERS = b"=&" * _MOST_OF_SHAPE
 
 # What reauth puts into the exchange; a client that sends it as a parameter is not believed.
 _NOT_OURS = frozenset({"security_context"})
@@ -51,11 +54,11 @@ class Mapper:
     template: Template
     attribute: re.Pattern[str]
     scoped: bool
-    now: Callable[[], datetime]
+    now: Callable[[], float]  # seconds since 1970
     # Names as JSON by how they arrive: one by one, and those of a whole form.
     names: dict[str, bytes] = field(default_factory=dict)
     shapes: dict[tuple[bytes, ...], tuple[bytes, ...]] = field(default_factory=dict)
-    clock: list[Any] = field(default_factory=lambda: [(), b""])  # a moment, and how it is written
+    clock: list[Any] = field(default_factory=lambda: [-1, b""])  # a second, and how it is written
 
     def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
@@ -111,9 +114,9 @@ class Mapper:
         if sum(map(len, given)) + sum(map(len, given.values())) > ENTITY_BYTES:
             raise TooLarge()
         self._learn_shape(request, tuple(given))
-        return Replace(entity, tuple(given.items()), self._last_update())
+        return Replace(entity, tuple(chain.from_iterable(given.items())), self._last_update())
 
-    def _plain(self, request: Request) -> tuple[tuple[bytes, bytes], ...] | None:
+    def _plain(self, request: Request) -> tuple[bytes, ...] | None:
         """The attributes of a form that holds plain texts under names that came before.
 
         Entities of one type have the same names in the same order, so most forms do.
@@ -121,16 +124,17 @@ class Mapper:
         body = request.body
         if not body or request.query_string or len(body) > _LONGEST_PLAIN:
             return None
-        if body.translate(None, _PLAIN) or not _is_form(request):
+        # What is not plain text has to be `=&=&=`: as many pairs as there are, and nothing else.
+        others = body.translate(None, _PLAIN)
+        if others != _DIVIDERS[: len(others)] or others[-1:] != b"=" or not _is_form(request):
             return None
-        # All in C, whatever the number of pairs: `a=1&b=2` becomes a, 1&, b, 2. A pair without `=`,
-        # or with two, would put a `&` into a name, or leave a name where none is known.
-        pieces = body.replace(b"&", b"&=").split(b"=")
-        names = self.shapes.get(tuple(pieces[::2]))
-        if names is None or body.count(b"&") != len(names) - 1:
+        quoted = body.replace(b"&", b'"&').replace(b"=", b'&"') + b'"'
+        members = quoted.split(b"&")
+        names = self.shapes.get(tuple(members[::2]))
+        if names is None:
             return None
-        values = b'"%b"' % b"".join(pieces[1::2]).replace(b"&", b'"&"')
-        return tuple(zip(names, values.split(b"&"), strict=True))
+        members[::2] = names
+        return tuple(members)
 
     def _learn_shape(self, request: Request, names: tuple[bytes, ...]) -> None:
         body = request.body
@@ -195,19 +199,15 @@ class Mapper:
         return as_json
 
     def _name(self, name: str) -> bytes:
-        if not self.attribute.fullmatch(name):
+        if len(name) > NAME_LENGTH or not self.attribute.fullmatch(name):
             raise FilterError(400, "an attribute's name is not of the allowed form")
         return orjson.dumps(name)
 
     def _last_update(self) -> bytes:
-        now = self.now()
-        moment = now.second, now.minute, now.hour, now.day, now.month
-        if self.clock[0] == moment:
-            return cast(bytes, self.clock[1])
-        date = b"%04d-%02d-%02d" % (now.year, now.month, now.day)
-        written = b'"%bT%02d:%02d:%02dZ"' % (date, now.hour, now.minute, now.second)
-        self.clock[:] = moment, written
-        return written
+        second = int(self.now())
+        if self.clock[0] != second:
+            self.clock[:] = second, strftime('"%Y-%m-%dT%H:%M:%SZ"', gmtime(second)).encode()
+        return cast(bytes, self.clock[1])
 
 
 def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:

@@ -10,9 +10,9 @@ transformrequest [TEMPLATE] {
 
 import importlib
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from service.caddyfile import Directive, Token
@@ -92,7 +92,7 @@ def build(options: tuple[Options, ...], site: Site) -> Filter:
     return TransformRequest(made, made)
 
 
-def mapper(options: Options, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> "Mapper":
+def mapper(options: Options, now: Callable[[], float] = time.time) -> "Mapper":
     from service.entities.mapping import Mapper
 
     attribute = re.compile(options.attribute)

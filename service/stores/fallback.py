@@ -96,9 +96,9 @@ class FallbackStore:
 
     def _unknown_to_redis(self) -> str:
         entities, lost = self._journal.entities, self._journal.not_kept
-        told = f"{entities} entities have been written to it so far that Redis does not know of"
+        text = f"{entities} entities have been written to it so far that Redis does not know of"
         hint = "; see /status/fallback" if entities else ""
-        return told + (f", {lost} of the writes could not be kept" if lost else "") + hint
+        return text + (f", {lost} of the writes could not be kept" if lost else "") + hint
 
     def written(self) -> Iterator[Write]:
         """What Redis does not know of, as far as it is kept."""

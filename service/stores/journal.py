@@ -73,8 +73,8 @@ class Journal:
 
 def _packed(write: Write) -> bytes:
     match write:
-        case Replace(attributes=attributes, last_update=last_update):
-            return pack((b"replace", last_update, *itertools.chain.from_iterable(attributes)))
+        case Replace(members=members, last_update=last_update):
+            return pack((b"replace", last_update, *members))
         case Update(changes=changes, last_update=last_update):
             parts = ((c.name, c.verb.encode(), c.argument) for c in changes)
             return pack((b"update", last_update, *itertools.chain.from_iterable(parts)))
@@ -89,7 +89,7 @@ def _write(key: bytes, packed: bytes) -> Write:
         return Delete(entity)
     last_update, *parts = rest
     if verb == b"replace":
-        return Replace(entity, tuple(zip(parts[::2], parts[1::2], strict=True)), last_update)
+        return Replace(entity, tuple(parts), last_update)
     changes = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return Update(
         entity,

@@ -115,7 +115,8 @@ class MemoryStore:
         kept = self._packed.get(key)
         # Where Redis may have it, nobody can say that this write made it.
         existed = kept != _DELETED if kept is not None else not self._knows_all
-        self._put(key, {LAST_UPDATE: command.last_update, **dict(command.attributes)})
+        members = zip(command.members[::2], command.members[1::2], strict=True)
+        self._put(key, {LAST_UPDATE: command.last_update, **dict(members)})
         return existed
 
     def _update(self, command: Update) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,8 +71,7 @@ async def run(call: Call, command: Command, *, together: bool) -> Reply:
 
 def replacement(command: Replace) -> tuple[bytes, ...]:
     """The key and arguments of the script."""
-    members = chain.from_iterable(command.attributes)
-    return command.entity.store_key, command.last_update, *members
+    return command.entity.store_key, command.last_update, *command.members
 
 
 def refuse(error: ResponseError) -> NoReturn:

@@ -119,12 +119,13 @@ def test_two_releases_at_once_are_two_releases(shared: System) -> None:
         assert locks("shared", shared.place) == []
 
 
-def test_a_release_and_a_change_of_the_stack_at_once(shared: System) -> None:
+def test_a_release_and_a_change_of_the_stack_or_a_restart_at_once(shared: System) -> None:
     for number in range(ROUNDS):
         image = shared.push(f"s{number}")
         roll = ["update-tasks", "--yes", "--image", image]
-        change = ["ecs", "up", "--yes", "--set", f"logs.retention_days={(3, 5)[number % 2]}"]
-        ends = both(shared.place, roll, change, apart=0.5 * (number % 2))
+        change = ["ecs", "up", "--yes", "--set", f"logs.retention_days={(3, 5)[number % 4 // 2]}"]
+        other = (change, ["ecs", "restart", "--yes"])[number % 2]
+        ends = both(shared.place, roll, other, apart=0.5 * (number % 4 // 2))
         require_true(ends)
         assert shared.running() == {image}
         assert locks("shared", shared.place) == []

@@ -31,8 +31,8 @@ class Service:
         with closing(http.client.HTTPConnection("127.0.0.1", self.ports[port], 10)) as connection:
             connection.request(method, path, body or None, headers or {})
             response = connection.getresponse()
-            told = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, response.read(), told
+            answer_headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, response.read(), answer_headers
 
     def stop(self) -> int:
         """The exit status after SIGTERM; what was said on stderr is in `said`."""

@@ -73,6 +73,9 @@ def _values(r: Random) -> bytes:
             b"a=$APPEND[" + b"x," * r.choice([1, 5000]) + b"]&n=$INCR",
             b"&" * r.choice([1, 999, 900_000]),
             b"security%5Fcontext=x&" * r.choice([1, 40_000]),
+            b"security_context" + b"+" * r.choice([1, 900_000]) + b"x",
+            b"security_contexx&" * r.choice([1, 50_000]),
+            b"a=" + b"\r\n\r\n" * r.choice([1, 200_000]),
             b"a=" + bytes(r.randrange(256) for _ in range(r.choice([1, 500]))),
             b"a=" + b"x" * r.choice([1, 1_048_000, 1_100_000]),
         ]
@@ -131,6 +134,7 @@ def _noise(r: Random) -> bytes:
             b"\r\n" * r.choice([1, 40_000]),
             b"GET /" + b"%2e%2e/" * r.choice([1, 9000]) + b" HTTP/1.1\r\n\r\n",
             b"GET " + b"/a" * 30_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET /?" + b"security_context+++x&" * r.choice([1, 3000]) + b" HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1\r\n\r\n" * r.choice([1, 3000]),
             b"OPTIONS * HTTP/1.1\r\n\r\nCONNECT x:1 HTTP/1.1\r\n\r\n",
             b"PUT / HTTP/1.1\r\ncontent-length: 99999999999999\r\n\r\n",

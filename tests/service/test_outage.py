@@ -78,15 +78,15 @@ async def _response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split()[1]), await reader.readexactly(int(length[1])) if length else b""
 
 
-def _check(told: dict[str, Any], number: int, status: int) -> None:
+def _check(answer: dict[str, Any], number: int, status: int) -> None:
     """The documented shape, and nobody else's answer."""
     if status == 404:
-        assert told["detail"] == "there is no such entity"
+        assert answer["detail"] == "there is no such entity"
         return
-    for entity in told.get("entities", [told] if "missing" not in told else []):
+    for entity in answer.get("entities", [answer] if "missing" not in answer else []):
         assert entity["key"] == f"client{number}"
         assert entity["attributes"].get("own", str(number)) == str(number)
-    assert told.get("missing", ["nobody"])[-1] == "nobody"
+    assert answer.get("missing", ["nobody"])[-1] == "nobody"
 
 
 @asynccontextmanager
@@ -102,10 +102,10 @@ async def under_load(service: Service) -> AsyncIterator[Load]:
 
 async def until_back(service: Service) -> dict[str, Any]:
     while True:
-        told = orjson.loads(
+        answer = orjson.loads(
             (await asyncio.to_thread(service.request, "GET", "/status", port=80))[1]
         )
-        redis: dict[str, Any] = told["sites"][":8082"]["redis"]
+        redis: dict[str, Any] = answer["sites"][":8082"]["redis"]
         if redis["state"] == "up" and not redis["fallback"]["serving"]:
             return redis
         await asyncio.sleep(0.05)
@@ -128,15 +128,15 @@ def test_clients_go_on_reading_and_writing_what_they_wrote_while_redis_is_away(
             redis.process.send_signal(signal.SIGCONT)
 
     with running(tmp_path, with_fallback(redis)) as service:
-        told, seconds = asyncio.run(_outage(service, go, come_back))
+        answer, seconds = asyncio.run(_outage(service, go, come_back))
         assert service.stop() == 0
     # One who waited for a silent Redis each time would take the whole timeout each time.
     assert sum(each > TIMEOUT for each in seconds) < len(seconds) / 10
-    assert told["losses"] == 1
+    assert answer["losses"] == 1
     switches = [line for line in service.said if "service.stores.fallback" in line]
     assert len(switches) == 3, switches
     assert "the process ends and takes along" in switches[2]
-    counts = f"the map served {told['fallback']['served']} commands; {CLIENTS} entities"
+    counts = f"the map served {answer['fallback']['served']} commands; {CLIENTS} entities"
     assert "serving from the map" in switches[0] and counts in switches[1]
     assert "Traceback" not in "\n".join(service.said)
 
@@ -148,10 +148,10 @@ async def _outage(
         go()
         seconds = await load.pass_by(1000)
         await asyncio.to_thread(come_back)
-        told = await until_back(service)
+        answer = await until_back(service)
         await load.pass_by(200)
     assert {method for method, _ in load.statuses} == {"PUT", "GET", "POST", "DELETE"}
-    return told, seconds
+    return answer, seconds
 
 
 def test_what_was_written_meanwhile_can_be_sent_again(
@@ -160,8 +160,8 @@ def test_what_was_written_meanwhile_can_be_sent_again(
     redis = redis_of_one_test()
 
     def state(service: Service) -> list[Any]:
-        told = orjson.loads(service.request("GET", ENTITY + "a,b,c%2Cd")[1])
-        return [[one["attributes"] for one in told["entities"]], told["missing"]]
+        answer = orjson.loads(service.request("GET", ENTITY + "a,b,c%2Cd")[1])
+        return [[one["attributes"] for one in answer["entities"]], answer["missing"]]
 
     with running(tmp_path, with_fallback(redis)) as service:
         redis.process.kill()
@@ -183,9 +183,9 @@ def test_what_was_written_meanwhile_can_be_sent_again(
         redis_of_one_test(port=redis.port)
         asyncio.run(asyncio.wait_for(_served_by_redis(service), 30))
         assert state(service) == [[], ["a", "b", "c,d"]]
-        told = orjson.loads(service.request("GET", "/status/fallback", port=80)[1])
-        assert told["pid"] == service.process.pid
-        for row in told["sites"][":8082"]:
+        answer = orjson.loads(service.request("GET", "/status/fallback", port=80)[1])
+        assert answer["pid"] == service.process.pid
+        for row in answer["sites"][":8082"]:
             form = {"content-type": "application/x-www-form-urlencoded"}
             path = ENTITY + row["key"].split(":")[3]
             assert service.request(row["method"], path, row.get("form", ""), headers=form)[0] < 300
@@ -215,9 +215,9 @@ def test_without_fallback_it_is_a_503_until_redis_is_back(
 async def _served_by_redis(service: Service) -> None:
     while True:
         await asyncio.to_thread(service.request, "GET", ENTITY + "nobody")
-        told = orjson.loads(
+        answer = orjson.loads(
             (await asyncio.to_thread(service.request, "GET", "/status", port=80))[1]
         )
-        if not told["sites"][":8082"]["redis"]["fallback"]["serving"]:
+        if not answer["sites"][":8082"]["redis"]["fallback"]["serving"]:
             return
         await asyncio.sleep(0.05)

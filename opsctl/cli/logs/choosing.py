@@ -61,17 +61,22 @@ def complete(choice: Choice, invocation: Invocation) -> Choice:
     names = [name for name in choice.sources if name in saved]
     others = tuple(name for name in choice.sources if name not in saved)
     known = [*NAMES, *saved]
-    for name in others:
+    require_sources(others, known)
+    if len(names) > 1:
+        raise ConfigError(f"one selection at a time: {', '.join(names)}")
+    said = replace(choice, sources=others)
+    return said.over(_saved(saved[names[0]])) if names else said
+
+
+def require_sources(names: Sequence[str], known: Sequence[str] = NAMES) -> None:
+    """Raises ConfigError for a name that no source has, with the nearest of the `known`."""
+    for name in names:
         if name not in NAMES:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(
                 f"unknown log source `{name}`; choose {', '.join(known)}",
                 hint=f"opsctl logs tail {near[0] if near else 'app stdout'}",
             )
-    if len(names) > 1:
-        raise ConfigError(f"one selection at a time: {', '.join(names)}")
-    said = replace(choice, sources=others)
-    return said.over(_saved(saved[names[0]])) if names else said
 
 
 def release(invocation: Invocation, number: int) -> Release:

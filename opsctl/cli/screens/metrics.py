@@ -1,19 +1,32 @@
 """Metrics on the screen: numbers, units and sparklines; a gap is drawn as a gap."""
 
 import csv
+import difflib
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from opsctl.alarms.limits import Limit
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.words import fitted
 from opsctl.config.duration import format_duration
+from opsctl.errors import ConfigError
 from opsctl.metrics.catalogue import GROUPS
+from opsctl.metrics.chart import ALARM, RELEASE, Mark, chart
+from opsctl.metrics.meanings import MEANINGS
+from opsctl.metrics.page import page
 from opsctl.metrics.series import Series
 from opsctl.snapshot.snapshot import Snapshot
 
-HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "AGE")
+HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "LIMIT", "AGE")
 GAP = "·"
-_WIDTH = 30  # columns of a sparkline
+_WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
+_LABEL = 26  # columns of a name that is cut
+_SPARK, _EXTRA = 4, ("VS MEAN", "MIN", "UNIT")  # what goes first where there is no room
+_STATES = {"OK": "●", "ALARM": "✗", "INSUFFICIENT_DATA": "○"}
+_PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed by the metric, in most Regions
 _BARS = "▁▂▃▄▅▆▇█"
 # suffix, from where on, divided by
 _SCALES = {
@@ -41,15 +54,16 @@ def sparkline(points: Sequence[float | None], width: int) -> str:
     )
 
 
-def row(series: Series, now: datetime, width: int) -> tuple[str, ...]:
+def row(series: Series, now: datetime, width: int, limit: Limit | None = None) -> tuple[str, ...]:
     """The cells below `HEADER`. `~` marks a value that late samples may still change."""
     metric, label = series.query.metric, name(series)
     values = series.scaled
     known = [value for value in values if value is not None]
+    beside = limited(limit, metric.unit)
     if series.status in ("InternalError", "Forbidden"):
-        return (label, "?", "", "", "", "", "", f"CloudWatch: {series.status}")
+        return (label, "?", "", "", "", "", "", beside, f"CloudWatch: {series.status}")
     if not known or series.newest is None:
-        return (label, "-", "", "", sparkline(values, width), "", "", "no data")
+        return (label, "-", "", "", sparkline(values, width), "", "", beside, "no data")
     newest, age = values[series.newest], series.age(now)
     assert newest is not None and age is not None
     change = newest - sum(known) / len(known)
@@ -61,8 +75,17 @@ def row(series: Series, now: datetime, width: int) -> tuple[str, ...]:
         sparkline(values, width),
         number(min(known), metric.unit),
         number(max(known), metric.unit),
+        beside,
         format_duration(age) + (", partial" if series.status == "PartialData" else ""),
     )
+
+
+def limited(limit: Limit | None, unit: str) -> str:
+    """The alarm's limit with its state before it: `✗ > 80`."""
+    if limit is None:
+        return ""
+    state = _STATES.get(limit.state, "")
+    return f"{state} {limit.comparison} {number(limit.threshold, unit)}".strip()
 
 
 def name(series: Series) -> str:
@@ -84,30 +107,54 @@ def signed(value: float, unit: str) -> str:
     return "=" if shown in ("0", "0.0") else f"{'+' if value > 0 else '-'}{shown}"
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One look at the metrics; `limits` are by the index of a series."""
+
+    snapshot: Snapshot
+    series: Sequence[Series]
+    now: datetime
+    limits: Mapping[int, Limit]
+
+
 class MetricsScreen:
-    """`in_place` clears the terminal before each showing."""
+    """`width` is the terminal's; `clear` empties it before each showing; `lines` cuts it there."""
 
     def __init__(
-        self, console: Console, groups: Sequence[str], *, csv: bool, in_place: bool
+        self,
+        console: Console,
+        groups: Sequence[str],
+        *,
+        csv: bool = False,
+        clear: bool = False,
+        width: int = 120,
+        lines: int | None = None,
     ) -> None:
         self._console = console
         self._groups = groups
         self._csv = csv
-        self._in_place = in_place
+        self._clear = clear
+        self._width = width
+        self._lines = lines
         self._first = True
 
-    def show(self, snapshot: Snapshot, series: Sequence[Series], now: datetime) -> None:
+    def show(self, shown: Shown) -> None:
         if self._first:
-            self._say_what_is_missing(snapshot)
+            self._say_what_is_missing(shown.snapshot)
         self._first = False
-        if self._in_place:
-            sys.stdout.write("\x1b[H\x1b[2J")
         if self._console.json:
-            _emit(self._console, series)
+            _emit(self._console, shown)
         elif self._csv:
-            _write_csv(series)
+            _write_csv(shown.series)
         else:
-            self._table(snapshot, series, now)
+            lines = self._table(shown)
+            if self._clear:
+                sys.stdout.write("\x1b[H\x1b[2J")
+            if self._lines is not None and len(lines) > self._lines:
+                left = len(lines) - self._lines + 1
+                lines = [*lines[: self._lines - 1], f"… {left} more lines: name a group"]
+            for line in lines:
+                self._console.data(line)
 
     def _say_what_is_missing(self, snapshot: Snapshot) -> None:
         for unread in snapshot.unread:
@@ -117,28 +164,170 @@ class MetricsScreen:
             hint = self._console.hint("opsctl ecs up")
             self._console.say(f"there is no stack `{name}`: nothing to show for lb and asg; {hint}")
 
-    def _table(self, snapshot: Snapshot, series: Sequence[Series], now: datetime) -> None:
-        """One table with a heading row for each group, so that the columns line up."""
+    def _table(self, shown: Shown) -> list[str]:
+        """One table with a heading for each group, so that the columns line up."""
+        snapshot, series = shown.snapshot, shown.series
+        lines = []
         if series:
             over = series[0].window
-            self._console.data(
-                f"{snapshot.names.system}  {over.start:%Y-%m-%d %H:%M} to "
-                f"{over.end:%Y-%m-%d %H:%M}Z, a point every "
-                f"{format_duration(over.time(1) - over.start)}"
+            head = (
+                f"{snapshot.names.system}  {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z, "
+                f"a point every {format_duration(over.time(1) - over.start)}"
             )
-        rows: list[tuple[str, ...]] = []
-        blank = ("",) * (len(HEADER) - 1)
+            lines.append(fitted(head, self._width))
+        fit = _Fit(shown, self._width)
+        lines.append(fit.line(HEADER))
         for group in self._groups:
-            mine = [one for one in series if one.query.metric.group == group]
+            mine = [index for index, one in enumerate(series) if one.query.metric.group == group]
             if not mine:
                 continue
-            rows.append((f"{group}: {GROUPS[group]}", *blank))
+            lines.append(f"{group}: {GROUPS[group]}")
             if group == "service" and snapshot.service:
-                rows.append((f"  {_tasks(snapshot)}", *blank))
-            for one in mine:
-                label, *cells = row(one, now, _WIDTH)
-                rows.append((f"  {label}", *cells))
-        self._console.table(HEADER, rows)
+                lines.append(f"  {_tasks(snapshot)}")
+            lines += [fit.row(index) for index in mine]
+        return lines
+
+
+class _Fit:
+    """The rows in as many columns as there are: shorter sparklines first, then fewer cells."""
+
+    def __init__(self, shown: Shown, width: int) -> None:
+        self._shown = shown
+        self._gap, self._label, self._without = 2, 100, set[str]()
+        self._spark = _WIDTH
+        self._rows = self._made()
+        spare = width - self._total()
+        self._spark = max(_LEAST_WIDTH, min(_WIDTH, _WIDTH + spare))
+        self._rows = self._made()
+        if self._total() > width:
+            self._gap, self._label = 1, _LABEL
+            self._rows = self._made()
+        for name in _EXTRA:
+            if self._total() > width:
+                self._without.add(name)
+        self._widths = self._columns()
+
+    def row(self, index: int) -> str:
+        return self.line(self._rows[index])
+
+    def line(self, cells: Sequence[str]) -> str:
+        kept = [
+            cell.ljust(width)
+            for cell, width, name in zip(cells, self._widths, HEADER, strict=True)
+            if name not in self._without
+        ]
+        return (" " * self._gap).join(kept).rstrip()
+
+    def _made(self) -> list[tuple[str, ...]]:
+        rows = []
+        for index, one in enumerate(self._shown.series):
+            limit = self._shown.limits.get(index)
+            label, *cells = row(one, self._shown.now, self._spark, limit)
+            rows.append((f"  {fitted(label, self._label)}", *cells))
+        return rows
+
+    def _columns(self) -> list[int]:
+        return [max(map(len, column)) for column in zip(HEADER, *self._rows, strict=True)]
+
+    def _total(self) -> int:
+        kept = [
+            width
+            for width, name in zip(self._columns(), HEADER, strict=True)
+            if name not in self._without
+        ]
+        return sum(kept) + self._gap * (len(kept) - 1)
+
+
+def explain(console: Console, shown: Shown) -> None:
+    """What each row means, once, and its limit in words."""
+    told = dict[str, str]()
+    for index, one in enumerate(shown.series):
+        metric = one.query.metric
+        label = "RunningTasks" if metric.statistic == "SampleCount" else metric.name
+        limit = shown.limits.get(index)
+        key = f"{metric.group} {label}"
+        if key in told:
+            continue
+        rings = f" Alarm {limit.alarm}: {limited(limit, metric.unit)}." if limit else ""
+        told[key] = f"{MEANINGS.get(label, metric.tells)}{rings}"
+    for key, text in told.items():
+        group, _, label = key.partition(" ")
+        console.emit("metric_meaning", group=group, metric=label, text=text)
+        if not console.json:
+            console.data(f"{label} ({group})")
+            for line in textwrap.wrap(text, 76):
+                console.data(f"  {line}")
+
+
+def plot(
+    console: Console, shown: Shown, wanted: str, marks: Sequence[Mark], width: int, height: int
+) -> None:
+    """A chart of each row of this metric. Raises ConfigError for a name that no row has."""
+    names = {name(one): index for index, one in enumerate(shown.series)}
+    low = wanted.lower()
+    mine = [index for label, index in names.items() if label.lower().split(" ")[0] == low]
+    mine = mine or [index for label, index in names.items() if low in label.lower()]
+    if not mine:
+        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.3)
+        raise ConfigError(
+            f"no metric here is called `{wanted}`",
+            hint=f"opsctl metrics --plot {near[0].split(' ')[0]}" if near else "opsctl metrics all",
+        )
+    for index in mine:
+        one, limit = shown.series[index], shown.limits.get(index)
+        unit = one.query.metric.unit
+        per = "/min" if one.query.metric.statistic == "Sum" else ""
+        console.data(f"{one.query.metric.group}: {name(one)}, {unit}{per}")
+        for line in chart(
+            one,
+            width,
+            height,
+            number=lambda value, unit=unit: number(value, unit),  # type: ignore[misc]  # bound now
+            threshold=limit.threshold if limit else None,
+            marks=marks,
+        ):
+            console.data(line)
+    over = shown.series[mine[0]].window
+    for mark in marks:
+        if over.start <= mark.at < over.end:
+            console.data(f"  {mark.sign} {mark.at:%H:%M:%S}Z  {mark.text}")
+
+
+def as_page(shown: Shown, marks: Sequence[Mark]) -> str:
+    over = shown.series[0].window if shown.series else None
+    span = f", {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z" if over else ""
+    return page(
+        f"{shown.snapshot.names.system}{span}",
+        shown.series,
+        name=name,
+        number=lambda one, value: number(value, one.query.metric.unit),
+        thresholds={index: limit.threshold for index, limit in shown.limits.items()},
+        marks=marks,
+    )
+
+
+def marks(snapshot: Snapshot) -> list[Mark]:
+    """Releases and alarms that began to ring, oldest first."""
+    found = [
+        Mark(one.begun, RELEASE, f"release {one.number}{f' by {one.name}' if one.name else ''}")
+        for one in snapshot.releases
+    ]
+    found += [
+        Mark(one.time, ALARM, f"{one.name.removeprefix(snapshot.names.alarms)} rings")
+        for one in snapshot.alarm_changes
+        if one.after == "ALARM"
+    ]
+    return sorted(found, key=lambda mark: mark.at)
+
+
+def price(series: Sequence[Series], every: float) -> str:
+    """What CloudWatch bills for looking again and again; statistics of one metric count once."""
+    asked = {
+        (one.query.metric.namespace, one.query.metric.name, *sorted(one.query.dimensions.items()))
+        for one in series
+    }
+    an_hour = len(asked) * 3600 / every * _PER_METRIC
+    return f"{len(asked)} metrics every {every:g}s: about ${an_hour:.2f} an hour"
 
 
 def _tasks(snapshot: Snapshot) -> str:
@@ -151,8 +340,9 @@ def _tasks(snapshot: Snapshot) -> str:
     )
 
 
-def _emit(console: Console, series: Sequence[Series]) -> None:
-    for one in series:
+def _emit(console: Console, shown: Shown) -> None:
+    for index, one in enumerate(shown.series):
+        limit = shown.limits.get(index)
         metric = one.query.metric
         console.emit(
             "metric",
@@ -168,6 +358,9 @@ def _emit(console: Console, series: Sequence[Series]) -> None:
             start=one.window.start,
             end=one.window.end,
             points=one.points,
+            threshold=limit.threshold if limit else None,
+            alarm=limit.alarm if limit else None,
+            alarm_state=limit.state or None if limit else None,
         )
 
 

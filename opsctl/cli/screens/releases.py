@@ -23,7 +23,7 @@ SAME = "nothing changed: these tasks already run, and are healthy"
 _HEADER = ("N", "WHEN", "WHO", "IMAGE", "OUTCOME", "TOOK", "WHAT CHANGED")
 _NARROWEST = 12  # characters of what changed, which gives way first
 _LINES = 20
-_OUTCOMES = {
+OUTCOMES = {
     "deployed": "deployed",
     "deployed-unhealthy": "unhealthy",
     "rolled-back": "rolled back",
@@ -70,7 +70,7 @@ class ReleasesScreen(Screen):
         for change in changes:
             shown = "" if change.topic == topic else _TOPICS.get(change.topic, change.topic)
             topic = change.topic
-            self._print(f"  {shown:<12}{printable(change.text)}")
+            self._print(f"  {shown:<11} {printable(change.text)}")
             for line in change.lines[:_LINES]:
                 style = {"+": "good", "-": "bad"}.get(line[:1], "faint")
                 self._print(f"  {'':<12}{self._console.style(style, printable(line))}")
@@ -213,7 +213,7 @@ def _commit(release: Release) -> str:
 
 
 def _outcome(release: Release, *, runs: bool = False) -> str:
-    word = _OUTCOMES.get(release.outcome, release.outcome)
+    word = OUTCOMES.get(release.outcome, release.outcome)
     if release.running:
         return f"◐ {word}"
     return "● running" if runs and release.good else word

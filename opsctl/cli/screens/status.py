@@ -3,6 +3,7 @@
 Pure: a snapshot and its causes give lines. A part that was refused says so in its own line.
 """
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.cause.cause import Cause
@@ -57,6 +58,10 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
         return
     present = [cause for cause in causes if not cause.over]
     first = present[0] if present else None
+    if first is None and health(now, causes)[0] == "degraded":
+        yield from _told("◐", "not whole:", health(now, causes)[1], console, width)
+        yield f"  → {console.hint(_to_make_whole(now))}"
+        return
     if first is None:
         unread = ", ".join(one.part.replace("_", " ") for one in now.unread)
         tail = f" · not readable: {unread}" if unread else ""
@@ -67,8 +72,20 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     mark, words = _weight(now, first)
     yield from _told(mark, words, first.sentence, console, width)
     more = len(present) - 1
+    command = f"  → {console.hint(first.next or 'opsctl why')}"
     also = f" · {counted(more, 'more cause')}" if more else ""
-    yield fitted(f"  → {console.hint(first.next or 'opsctl why')}{also} · opsctl why", width)
+    tails = (f"{also} · opsctl why", also, "")
+    tail = next(t for t in tails if not t or len(command + t) <= width)
+    # Never cut off: it is there to be pasted.
+    yield from textwrap.wrap(
+        command + tail, width, subsequent_indent="    ", break_on_hyphens=False
+    )
+
+
+def _to_make_whole(now: Snapshot) -> str:
+    if now.service is not None:
+        return "opsctl why"
+    return "opsctl update-tasks" if now.stack("ecs") else "opsctl ecs up"
 
 
 def _weight(now: Snapshot, cause: Cause) -> tuple[Mark, str]:

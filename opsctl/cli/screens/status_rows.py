@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from opsctl.cause.telling import short_image, steady
+from opsctl.cli.screens.releases import OUTCOMES
 from opsctl.cli.screens.words import age, counted, zone_word
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Part, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Task
 
 Mark = Literal["●", "◐", "✗", "○"]
 _STOPPED_IN = timedelta(minutes=10)
@@ -63,7 +66,8 @@ def _service(now: Snapshot) -> Iterator[Item]:
     if service is None:
         yield Item("○", "no service yet" if now.stack("ecs") else "no service")
         return
-    mark: Mark = "●" if steady(now) else "◐" if service.running else "✗"
+    blind = now.unread_part("targets") is not None and service.running >= service.desired
+    mark: Mark = "●" if steady(now) or blind else "◐" if service.running else "✗"
     if service.desired == 0:
         mark = "✗"
     yield Item(mark, f"{service.running} of {service.desired} tasks")
@@ -86,17 +90,21 @@ def _tasks(now: Snapshot) -> Iterator[Item]:
     for state, number in sorted(states.items()):
         yield Item("◐", f"{number} {state.lower()}")
     recent = [task for task in now.stopped if task.stopped and now.at - task.stopped < _STOPPED_IN]
-    reasons = Counter(_why(task.exit_code, failed=task.failed) for task in recent)
+    reasons = Counter(map(_why, recent))
     if recent:
         why = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common(3))
-        bad = any(task.failed for task in recent)
+        bad = any(task.failed or task.lost for task in recent)
         yield Item("✗" if bad else "○", f"{len(recent)} stopped in 10 m ({why})")
 
 
-def _why(code: int | None, *, failed: bool) -> str:
-    if not failed:
+def _why(task: Task) -> str:
+    if task.lost:
+        return "with their instance"
+    if task.failed_health_checks:
+        return "unhealthy"
+    if not task.failed:
         return "by scaling"
-    return f"exited {code}" if code is not None else "could not start"
+    return f"exited {task.exit_code}" if task.exit_code is not None else "could not start"
 
 
 def _targets(now: Snapshot) -> Iterator[Item]:
@@ -191,7 +199,10 @@ def _alarms(now: Snapshot) -> Iterator[Item]:
 
 
 def _release(now: Snapshot) -> Iterator[Item]:
-    """What runs, by ECS; the ledger's number and author belong here once there is a ledger."""
+    """The newest one of the ledger; without one, what runs by ECS."""
+    if now.releases:
+        yield _newest(now.releases[-1], now)
+        return
     primary = now.primary
     definition = now.definition(primary.task_definition) if primary else None
     if primary is None or definition is None or not definition.images:
@@ -206,6 +217,19 @@ def _release(now: Snapshot) -> Iterator[Item]:
     yield Item("✗" if gone else "●", words + (": not in the registry" if gone else pushed))
 
 
+def _newest(release: Release, now: Snapshot) -> Item:
+    """`42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
+    mark: Mark = "◐" if release.running else "●" if release.good else "✗"
+    who = f" by {release.name}" if release.name else ""
+    what = release.commit[:7] or short_image(release.image)
+    why = f" “{release.why}”" if release.why else ""
+    word = OUTCOMES.get(release.outcome, release.outcome)
+    since = "since" if release.running else ""
+    ago = age(now.at, release.ended or release.begun)
+    when = " ".join(filter(None, (word, since or ago, ago if since else "ago")))
+    return Item(mark, " · ".join(filter(None, (f"{release.number}{who}", when, f"{what}{why}"))))
+
+
 ROWS: tuple[Row, ...] = (
     Row("stacks", ("stacks",), _stacks),
     Row("service", ("service", "task_definitions"), _service),
@@ -214,5 +238,5 @@ ROWS: tuple[Row, ...] = (
     Row("instances", ("instances", "group", "machine_images", "newest_image"), _instances),
     Row("cache", ("cache", "cache_use"), _cache),
     Row("alarms", ("alarms",), _alarms),
-    Row("release", ("service", "task_definitions", "registry_images"), _release),
+    Row("release", ("releases",), _release),
 )

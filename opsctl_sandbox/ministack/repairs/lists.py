@@ -1,6 +1,7 @@
 """Lists in pages where ministack gives them whole or takes any token, and the refusals and filters
 that belong to them."""
 
+from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
@@ -40,6 +41,15 @@ async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
     return answer
 
 
+async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
+    """Each subnet is in its own zone; ministack has all of them in the first."""
+    answer = await ministack(call.parameters)
+    for balancer in answer.get("LoadBalancers", ()):
+        for zone in balancer.get("AvailabilityZones", ()):
+            zone["ZoneName"] = records.zone(zone["SubnetId"]) or zone["ZoneName"]
+    return answer
+
+
 async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
     request = call.parameters
     if request.get("orderBy") == "LastEventTime" and request.get("logStreamNamePrefix"):
@@ -53,7 +63,9 @@ OPERATIONS: Operations = {
     ("ecr", "ListImages"): paged(size=100, most=1000, code=_ECR),
     ("elasticache", "DescribeCacheClusters"): paged(size=100, code="InvalidParameterValue"),
     ("elasticloadbalancing", "DescribeListeners"): paged(size=400, code="ValidationError"),
-    ("elasticloadbalancing", "DescribeLoadBalancers"): paged(size=400, code="ValidationError"),
+    ("elasticloadbalancing", "DescribeLoadBalancers"): paged(
+        size=400, code="ValidationError", whole=describe_load_balancers
+    ),
     ("elasticloadbalancing", "DescribeTargetGroups"): paged(
         size=400, code="ValidationError", whole=describe_target_groups
     ),

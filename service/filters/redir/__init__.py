@@ -120,8 +120,8 @@ def build(options: tuple[Options, ...], site: Site) -> Filter | None:
     if redirect.answers_health:
         # Where a load balancer looks, operators may look too; clients have another site.
         site.tells_status = True
-        told = {"200": {"description": "ok", "content": {"text/plain": {}}}}
-        site.paths[HEALTH] = {"get": {"summary": "Whether it runs", "responses": told}}
+        answers = {"200": {"description": "ok", "content": {"text/plain": {}}}}
+        site.paths[HEALTH] = {"get": {"summary": "Whether it runs", "responses": answers}}
     return redirect
 
 

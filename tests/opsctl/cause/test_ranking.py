@@ -10,6 +10,7 @@ from opsctl.snapshot.service import ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Look
 from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Task
 from tests.opsctl.cause.histories import first, history, ids, later, ranked, rolled, task
 from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, snapshot, stack
 
@@ -173,6 +174,16 @@ def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
     assert "superseded" not in ids(*looks)
 
 
+def test_a_command_that_was_overtaken_says_so_first_and_then_by_what() -> None:
+    state = stack("ecs", "UPDATE_COMPLETE", outputs={"TaskDefinitionArn": NEW})
+    foreign = replace(snapshot(deployment("d3", OLD)), stacks={"ecs": state})
+    assert ids(foreign)[0] == "changed-by-hand"
+    assert ids(foreign, failures=(Failure("superseded", "superseded: by web:1"),))[:2] == [
+        "superseded",
+        "changed-by-hand",
+    ]
+
+
 def test_an_agent_without_connection_explains_the_missing_room() -> None:
     silent = replace(FULL, connected=False)
     words = "(service web) was unable to place a task"
@@ -193,3 +204,37 @@ def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
     assert (cause.id, cause.confidence) == ("instance-never-joined", "possible")
     old = replace(young, at=START + timedelta(minutes=20))
     assert ranked(old)[0].confidence == "likely"
+
+
+def test_tasks_that_went_with_their_instance_are_explained_by_a_cluster_without_any() -> None:
+    state = stack("ecs", "UPDATE_COMPLETE")
+    gone = task(stop="", reason="Host EC2 (instance i-1) terminated", deployment="d1")
+    look = Look(frozenset({"instances", "service"}))
+    now = replace(STEADY, stacks={"ecs": state}, tasks=(gone,), look=look)
+    assert ids(now)[:2] == ["no-instance", "instance-lost"]
+
+
+def test_all_tasks_in_one_zone_are_worth_a_word_while_another_has_instances() -> None:
+    running = tuple(Task(f"t{n}", "RUNNING", OLD, "d1", zone="us-east-1a") for n in range(2))
+    instances = tuple(replace(FULL, id=f"i-{zone}", zone=f"us-east-1{zone}") for zone in "ab")
+    now = replace(STEADY, tasks=running, instances=instances)
+    [cause] = ranked(now)
+    assert (cause.id, cause.hinders) == ("zones-uneven", False)
+    assert cause.sentence == "all 2 tasks run in us-east-1a, and none in us-east-1b"
+    assert ids(replace(now, instances=instances[:1])) == []
+    spread = (running[0], replace(running[1], zone="us-east-1b"))
+    assert ids(replace(now, tasks=spread)) == []
+
+
+def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_gone() -> None:
+    group = Group("g", desired=1, instances=(GroupInstance("i-12345678"),))
+    both = Look(frozenset({"group", "instances"}))
+    during = replace(STEADY, group=group, look=both)
+    console = {"i-12345678": ("booted", "curl: (6) Could not resolve host")}
+    after = replace(STEADY, service=None, start_logs=console, at=later(30))
+    seen = history(during, after, failures=(ROLLED_BACK,))
+
+    assert seen.never_joined == ("i-12345678",)
+    found = first(during, after, failures=(ROLLED_BACK,))
+    assert found.id == "instance-never-joined"
+    assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")

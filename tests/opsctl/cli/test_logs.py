@@ -211,3 +211,19 @@ def test_sources_are_listed_with_their_newest_stream(logging: System) -> None:
 def test_no_source_exists_before_the_stack(system: System) -> None:
     done = system.run("--json", "logs", "sources")
     assert [json.loads(line)["exists"] for line in done.stdout.splitlines()] == [False] * 4
+
+
+def test_a_query_an_audit_and_the_lags_are_read_from_the_same_sources(logging: System) -> None:
+    asked = logging.run("logs", "query", "fields @timestamp, @message | limit 9", "--json")
+    assert asked.returncode == 0, asked.stderr
+    *rows, query = map(json.loads, asked.stdout.splitlines())
+    assert (len(rows), query["type"], query["rows"]) == (6, "query", 6)
+    late = logging.run("--json", "logs", "lag", "stdout")
+    [lag] = map(json.loads, late.stdout.splitlines())
+    assert (lag["id"], lag["lines"]) == (TASK[:8], 2)
+    audit = logging.run("logs", "audit", "--since", "10m")
+    assert "every line that CloudWatch took in can be read" in audit.stderr
+    none = logging.run("logs", "compare")
+    assert none.returncode == 1 and "opsctl history" in none.stderr
+    typo = logging.run("logs", "audit", "ap")
+    assert typo.returncode == 2 and "unknown log source `ap`" in typo.stderr

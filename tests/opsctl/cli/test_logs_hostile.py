@@ -179,7 +179,7 @@ def test_ctrl_c_is_answered_at_once_while_aws_is_silent(tmp_path: Path) -> None:
         logs.over.set()
     assert process.returncode == 130
     assert b"lines, 0 late" in err
-    assert took < 2
+    assert took < 10  # and not the minute that AWS may be silent for
 
 
 def test_a_reader_that_leaves_ends_the_follow_although_no_line_comes(place: Place) -> None:
@@ -230,8 +230,10 @@ def test_a_local_time_of_another_season_finds_its_line(tmp_path: Path) -> None:
         (["--look-back", "999999999999d"], b"longer than any calendar"),
         (["--look-back", "0s"], b"no time at all"),
         (["--where", "status"], b"is not a condition"),
+        (["--with", "everything"], b"--with takes `events`"),
+        (["--live"], b"without --follow there is nothing to push"),
     ],
 )
-def test_times_that_hold_nothing_are_refused(place: Place, options: list[str], text: bytes) -> None:
+def test_what_cannot_be_meant_is_refused(place: Place, options: list[str], text: bytes) -> None:
     done = place.run("logs", "tail", "app", "--no-follow", *options)
     assert (done.returncode, text in done.stderr) == (2, True), done.stderr

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import signal
+import subprocess
 import time
 
 import pytest
@@ -40,7 +42,7 @@ def test_a_table_has_a_row_for_each_metric_and_gaps_are_seen(measured: System) -
     assert done.returncode == 0
     rows = {line.split("  ")[1]: line for line in done.stdout.splitlines() if line[:2] == "  "}
     cpu = next(line for line in rows.values() if "CPUReservation" in line)
-    assert "▁" in cpu and "█" in cpu and "········" in cpu
+    assert "▁" in cpu and "█" in cpu and "··" in cpu
     assert " 30~ " in cpu
     assert "no data" in next(line for line in rows.values() if "MemoryReservation" in line)
     assert "IncomingLogEvents app" in done.stdout
@@ -83,3 +85,30 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
 def test_what_cannot_be_meant_is_refused(system: System, options: list[str], text: str) -> None:
     done = system.run("metrics", *options)
     assert (done.returncode, text in done.stderr) == (2, True), done.stderr
+
+
+def test_a_watch_goes_on_says_its_price_and_ends_with_ctrl_c(measured: System) -> None:
+    with subprocess.Popen(
+        measured.command("metrics", "cluster", "--watch", "--every", "1s", "--since", "30m"),
+        cwd=measured.folder, env=measured.variables, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        heads = 0
+        while heads < 2:
+            heads += process.stdout.readline().startswith(f"{measured.name}  ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert "4 metrics every 1s: about $0.14 an hour" in process.stderr.read()
+
+
+def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) -> None:
+    check = measured.run("metrics", "cluster", "--check")
+    assert (check.returncode, check.stdout[:9]) == (10, "degraded:"), check.stderr
+    plot = measured.run("metrics", "cluster", "--plot", "cpureservation", "--since", "30m")
+    assert plot.stdout.startswith("cluster: CPUReservation, %\n")
+    page = measured.run("metrics", "cluster", "--html", "page.html", "--since", "30m")
+    assert page.returncode == 0, page.stderr
+    assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
+    told = measured.run("metrics", "cluster", "--explain")
+    assert "CPU units that tasks have reserved" in told.stdout

@@ -88,3 +88,13 @@ def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_pat
     found = recordings.newest(tmp_path, "web")
     assert found is not None and found.begun.command == "ecs up"
     assert recordings.newest(tmp_path, "nobody") is None
+
+
+@pytest.mark.parametrize(
+    "words", sorted(words for words in recordings.CHANGING if words[0] in cli.COMMANDS)
+)
+def test_each_command_that_is_recorded_exists(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*words, "--help"]) == 0
+    assert f"opsctl {' '.join(words)} [OPTIONS]" in capsys.readouterr().out

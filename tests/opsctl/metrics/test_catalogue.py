@@ -2,7 +2,7 @@ import pytest
 
 from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
-from opsctl.metrics.catalogue import CATALOGUE, GROUPS, Targets
+from opsctl.metrics.catalogue import CATALOGUE, GROUPS, Node, Targets
 
 EVERYTHING = Targets(
     {
@@ -10,12 +10,11 @@ EVERYTHING = Targets(
         "ServiceName": "web",
         "LoadBalancer": "net/web/1",
         "TargetGroup": "targetgroup/web/2",
-        "CacheClusterId": "web-redis",
-        "CacheNodeId": "0001",
         "AutoScalingGroupName": "web-asg",
     },
     {"app": "/web/app", "stdout": "/web/stdout"},
     zones=("us-east-1a", "us-east-1b"),
+    nodes=(Node("web-redis"),),
 )
 
 
@@ -59,9 +58,15 @@ def test_what_does_not_exist_is_not_asked_for() -> None:
     assert groups == {"cluster", "service"}
 
 
-def test_lag_of_replicas_is_asked_for_where_there_are_replicas() -> None:
+def test_every_node_of_the_cache_has_its_rows_and_replicas_their_lag() -> None:
     names = {query.metric.name for query in catalogue.queries(["cache"], EVERYTHING)}
     assert "ReplicationLag" not in names
+    nodes = (Node("web-redis-001", role="replica"), Node("web-redis-002", role="primary"))
+    asked = list(catalogue.queries(["cache"], Targets({}, {}, nodes=nodes)))
+    of_memory = [q for q in asked if q.metric.name == "DatabaseMemoryUsagePercentage"]
+    assert [query.about for query in of_memory] == ["001 replica", "002 primary"]
+    lags = [q.dimensions for q in asked if q.metric.name == "ReplicationLag"]
+    assert lags == [{"CacheClusterId": "web-redis-001", "CacheNodeId": "0001"}]
 
 
 def test_a_wrong_group_is_refused_with_the_nearest() -> None:

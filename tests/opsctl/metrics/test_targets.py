@@ -1,6 +1,8 @@
 from dataclasses import replace
 
+from opsctl.metrics.catalogue import Node
 from opsctl.metrics.targets import targets
+from opsctl.snapshot.cache import Cache, CacheNode
 from opsctl.snapshot.subnets import Subnet
 from tests.opsctl.snapshots import config, stack, stacks
 
@@ -19,10 +21,21 @@ def test_names_that_aws_makes_come_from_the_stacks_and_the_others_from_the_confi
     found = targets(NOW, config())
     assert found.dimensions["LoadBalancer"] == "net/web/1"
     assert found.dimensions["ClusterName"] == "web"
-    assert found.dimensions["CacheClusterId"] == "web-redis"
+    assert found.nodes == [Node("web-redis")]
     assert found.log_groups["agent"] == "/web/agent"
     assert found.zones == ["a", "b"]
 
 
 def test_without_a_load_balancer_there_is_no_zone_to_ask_about() -> None:
     assert targets(stacks(), config()).zones == ()
+
+
+def test_the_nodes_of_a_replication_group_are_its_members_with_their_roles_of_now() -> None:
+    members = (CacheNode("c-001", "0001", role="replica"), CacheNode("c-002", role="primary"))
+    now = replace(NOW, cache=Cache("c", "replication_group", "available", nodes=members))
+    group = config("db.kind=replication_group", "db.nodes=2")
+    assert targets(now, group).nodes == [
+        Node("c-001", role="replica"),
+        Node("c-002", role="primary"),
+    ]
+    assert targets(NOW, group).nodes == [Node("web-redis-001")]

@@ -7,18 +7,17 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from opsctl.errors import AwsError
 from opsctl.procedure import Driver, Notice, Question, Waiting
+from opsctl.releases import history
 from opsctl.releases.difference import Difference
+from opsctl.releases.rollback import Rollback
 from opsctl.snapshot import releases
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.snapshot import Unread
 from opsctl.stacks import lock
-from tests.opsctl.releases.world import DIGEST, URI, World, kinds, result
-from tests.opsctl.snapshots import (
-    OLD_IMAGE,
-    START,
-    Driven,
-)
+from tests.opsctl.releases.world import CONFIG, DIGEST, URI, World, kinds, result
+from tests.opsctl.snapshots import OLD, OLD_IMAGE, START, Driven, deployment, service
 from tests.opsctl.ssm import Writer
 from tests.opsctl.stacks.fake import refusal
 
@@ -180,3 +179,28 @@ def test_a_rebuild_builds_what_the_registry_holds(root: Path) -> None:
     again.ecr.tags = dict(first.ecr.tags)
     again.run(True)
     assert "build" in again.engine.done
+    # Without a registry that has a newer base image, the one that is here will do: offline, too.
+    [request] = again.engine.requests
+    assert request.fresh and not request.pull
+
+
+def test_a_count_by_hand_that_stays_is_no_change(root: Path) -> None:
+    # "desired count 3 -> 2", it said, and left 3 there.
+    world = World(root, held=True, image=DIGEST)
+    three = service(deployment("d1", OLD, desired=3, running=3), desired=3)
+    world.parts = {"service": three}
+    [found] = world.preview().of(Difference)
+    assert [one.topic for one in found.changes] == ["commits", "image"]
+
+
+def test_a_ledger_that_may_not_be_read_is_not_one_without_the_release(root: Path) -> None:
+    # "there is no release 1", it said to a CI job without the permission.
+    world = World(root)
+    world.parts = {"unread": (Unread("releases", "AWS refused GetParameters"),)}
+    clients = cast(Any, None)
+    for procedure in (
+        history.compare(clients, CONFIG, root, 1, 2),
+        Rollback(clients, CONFIG, root, number=1).run(),
+    ):
+        with pytest.raises(AwsError, match="AWS refused GetParameters"):
+            Driven(procedure, world._look("UPDATE_COMPLETE"))

@@ -74,6 +74,12 @@ def test_one_that_runs_unhealthy_is_left() -> None:
     assert chosen(known, 3) == 2
 
 
+def test_what_the_ledger_could_not_write_down_came_after_all_of_it() -> None:
+    # The newest release was passed over, because it was taken for the one that runs.
+    assert chosen([release(1, 1), release(2, 2)], None) == 2
+    assert chosen([release(1, 1), release(2, 2, "rolled-back")], None) == 1
+
+
 def test_nothing_before_is_said() -> None:
     assert chosen([release(1, 1)], 1) is None and chosen([], None) is None
     with pytest.raises(OpsError, match="there is no release 9"):

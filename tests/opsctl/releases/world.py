@@ -79,9 +79,11 @@ class Engine:
     def __init__(self, ecr: Ecr) -> None:
         self.ecr = ecr
         self.done: list[str] = []
+        self.requests: list[Any] = []
 
     def build(self, context: Any, request: Any) -> Any:
         self.done.append("build")
+        self.requests.append(request)
         yield Progress("built", result="image")
 
     def architecture(self, image: str) -> str:

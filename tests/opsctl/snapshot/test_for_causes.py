@@ -71,6 +71,20 @@ def test_an_image_is_looked_up_by_digest_and_other_registries_are_left_alone(stu
     assert (read.held, read.tags, read.pushed) == (True, ("9f3c1e2",), START)
 
 
+def test_an_image_of_our_own_repository_is_looked_up_whatever_its_registry_is_called(
+    stub: Stub,
+) -> None:
+    ecr, stubber = stub("ecr")
+    stubber.add_response(
+        "describe_images",
+        {"imageDetails": []},
+        {"repositoryName": "web", "imageIds": [{"imageTag": "1"}]},
+    )
+    own = "127.0.0.1:4566/web"
+    [read] = registry_images.read(ecr, [f"{own}:1", "127.0.0.1:4566/webs:1"], own=own)
+    assert not read.held
+
+
 def test_an_image_or_a_repository_that_is_gone_is_not_held(stub: Stub) -> None:
     ecr, stubber = stub("ecr")
     stubber.add_client_error("describe_images", "ImageNotFoundException")

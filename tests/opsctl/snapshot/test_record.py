@@ -66,6 +66,8 @@ def test_a_secret_that_somebody_printed_is_masked(text: str) -> None:
         "invalid parameters: /web/api-key",
         "http://127.0.0.1:80/v1/cids answered 404",
         "token expired",
+        "not authorized to perform: secretsmanager:GetSecretValue on resource: "
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/api-AbCdEf",
     ],
 )
 def test_other_text_stays(text: str) -> None:

@@ -241,57 +241,6 @@ def test_a_deletion_that_fails_can_be_repeated(
     assert name not in str(aws("ecs").list_clusters()["clusterArns"])
 
 
-def changed_instances(name: str, kind: str) -> str:
-    """The stack with larger instances, replaced one by one."""
-    body = template(name)
-    body["Resources"]["Launch"]["Properties"]["LaunchTemplateData"]["InstanceType"] = kind
-    rolling = {"MinInstancesInService": 1, "WaitOnResourceSignals": True, "PauseTime": "PT10M"}
-    body["Resources"]["Group"]["UpdatePolicy"] = {"AutoScalingRollingUpdate": rolling}
-    return json.dumps(body)
-
-
-def kinds(aws: Clients, name: str) -> list[str]:
-    (group,) = aws("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
-        "AutoScalingGroups"
-    ]
-    return sorted(one["InstanceType"] for one in group["Instances"])
-
-
-def test_a_changed_launch_template_replaces_the_instances_as_its_policy_says(
-    aws: Clients, name: str
-) -> None:
-    create(aws, name)
-    settled(aws, name)
-    aws("cloudformation").update_stack(
-        StackName=name, TemplateBody=changed_instances(name, "m5.xlarge")
-    )
-    assert settled(aws, name) == "UPDATE_COMPLETE"
-
-    assert kinds(aws, name) == ["m5.xlarge", "m5.xlarge"]
-    history = [reason for what, _, reason in events(aws, name) if what == "Group" and reason]
-    assert any("Terminating 2 obsolete instance(s) in batches of 1" in one for one in history)
-    assert sum("Successfully terminated instance(s)" in one for one in history) == 2
-
-
-def test_instances_that_do_not_signal_bring_the_old_ones_back(
-    aws: Clients, name: str, fail: Callable[..., None]
-) -> None:
-    create(aws, name)
-    settled(aws, name)
-    fail({"kind": "signal-missing", "match": name, "times": 1})
-    aws("cloudformation").update_stack(
-        StackName=name, TemplateBody=changed_instances(name, "m5.xlarge")
-    )
-    assert settled(aws, name) == "UPDATE_ROLLBACK_COMPLETE"
-
-    assert kinds(aws, name) == ["t3.large", "t3.large"]
-    history = [(status, reason) for what, status, reason in events(aws, name) if what == "Group"]
-    assert any(
-        status == "UPDATE_FAILED" and "Failed to receive 1 resource signal(s)" in reason
-        for status, reason in history
-    )
-
-
 def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400") as refused:
         post(fast, "failures", [{"kind": "rain"}])

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from opsctl_sandbox.cluster import instances, services
 from opsctl_sandbox.cluster.engine import Engine
-from opsctl_sandbox.cluster.replacement import Policy
 from opsctl_sandbox.cluster.values import GroupSpec, Hook, Instance, Service
-from tests.opsctl_sandbox.cluster.test_engine import HOUR, QUICK, cluster, well
+from tests.opsctl_sandbox.cluster.test_engine import QUICK, cluster, well
 
 ZONES = ("us-east-1a", "us-east-1b")
 
@@ -121,19 +120,6 @@ def test_a_drained_instance_loses_its_tasks_within_the_bounds_of_the_service(
     left = [t for t in services.all_tasks(engine.world, service) if t.instance == victim.id]
     assert all(t.status == "STOPPED" for t in left)
     assert victim.state == "running"
-
-
-def test_cloudformation_waits_for_no_hook_when_it_replaces() -> None:
-    engine = group_of(number=2, maximum=2)
-    engine.put_hook("asg", Hook("mine", 40 * HOUR))
-    group = engine.world.groups["asg"]
-    engine.update_group(replace(group.spec, launch="lt:2"))
-    made = engine.replace_instances("asg", Policy(0, 1, 600.0, True))
-    engine.advance(engine.world.now + 1800)
-
-    assert made.done and not made.reason
-    waiting = [i for i in engine.world.instances.values() if i.waits_for]
-    assert len(waiting) == 2
 
 
 def zones(engine: Engine) -> Counter[str]:

@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from opsctl_sandbox.cluster import instances, placement, services, start
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.failures import Failure, Kind
-from opsctl_sandbox.cluster.replacement import Policy
 from opsctl_sandbox.cluster.values import Service, Task
 from tests.opsctl_sandbox.cluster.test_engine import HOUR, cluster, roll, well
 
@@ -121,13 +120,6 @@ class Sequences(RuleBasedStateMachine):
     def scale_group(self, number: int) -> None:
         spec = self.engine.world.groups["asg"].spec
         self.engine.update_group(replace(spec, desired=number))
-
-    @rule(minimum=st.integers(0, 2), batch=st.integers(1, 2), signals=st.booleans())
-    def change_instances(self, minimum: int, batch: int, signals: bool) -> None:
-        group = self.engine.world.groups["asg"]
-        if not group.replacing:
-            self.engine.update_group(replace(group.spec, launch=f"{self.engine.world.now}"))
-            self.engine.replace_instances("asg", Policy(minimum, batch, 300.0, signals))
 
     @rule(
         kinds=st.lists(st.sampled_from(FAILURES), max_size=2), times=st.sampled_from([1, 4, None])

@@ -1,5 +1,6 @@
 """Nobody but its owner's programs may use a sandbox: no web page, no other user, no other key."""
 
+import json
 import socket
 import stat
 import urllib.error
@@ -127,6 +128,37 @@ def test_the_keys_of_an_assumed_role_are_good_until_taken_away(
     with pytest.raises(ClientError, match="security token"):
         without_token = Key(key.id, key.secret, "")
         client(sandbox, "sts", without_token).get_caller_identity()
+
+
+def test_a_user_may_do_what_its_policies_allow_and_nothing_else(
+    sandbox: Sandbox, connect: Connect, unique: str
+) -> None:
+    iam = connect("iam")
+    iam.create_user(UserName=unique)
+    made = iam.create_access_key(UserName=unique)["AccessKey"]
+    key = Key(made["AccessKeyId"], made["SecretAccessKey"], "")
+
+    def put(*statements: dict[str, Any]) -> None:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(UserName=unique, PolicyName="p", PolicyDocument=document)
+
+    put({"Effect": "Allow", "Action": ["ecs:List*", "logs:*"], "Resource": "*"})
+    client(sandbox, "ecs", key).list_clusters()
+    client(sandbox, "sts", key).get_caller_identity()
+    for service, operation, words in (
+        ("ecs", "describe_clusters", "AccessDeniedException.*perform: ecs:DescribeClusters"),
+        ("cloudformation", "list_stacks", "AccessDenied.*perform: cloudformation:ListStacks"),
+        ("ec2", "describe_vpcs", "UnauthorizedOperation.*perform: ec2:DescribeVpcs"),
+        ("cloudwatch", "list_metrics", "AccessDenied.*perform: cloudwatch:ListMetrics"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            getattr(client(sandbox, service, key), operation)()
+    put(
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "ecs:ListClusters", "Resource": "*"},
+    )
+    with pytest.raises(ClientError, match="explicit deny"):
+        client(sandbox, "ecs", key).list_clusters()
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ def test_each_byte_that_is_not_utf8_becomes_one_mark(raw: bytes, text: str) -> N
 
 @given(st.text())
 def test_lines_never_go_down_and_stay_in_the_text(text: str) -> None:
-    found = [line for line, _ in lex(text)]
-    assert found == sorted(found)
-    assert all(1 <= line <= 1 + text.count("\n") for line in found)
+    lines = [line for line, _ in lex(text)]
+    assert lines == sorted(lines)
+    assert all(1 <= line <= 1 + text.count("\n") for line in lines)
 
 
 @given(st.lists(st.text("abc{}:/.\\", min_size=1)))

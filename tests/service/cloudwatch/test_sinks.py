@@ -88,11 +88,11 @@ def test_events_arrive_in_a_stream_of_their_own(sandbox: Cloud) -> None:
     stream.close()
     name = "development20261123T220501Z-0123abcd"
     assert stream.status()["stream"] == name
-    found = stored(sandbox, name)
-    assert len(found) == 1001
+    events = stored(sandbox, name)
+    assert len(events) == 1001
     assert stream.status()["sent"] == 1001
     assert stream.status()["dropped"] == 1500
-    assert {each["message"] for each in found} >= {f"event {n}" for n in range(1500, 2500)}
+    assert {each["message"] for each in events} >= {f"event {n}" for n in range(1500, 2500)}
 
 
 def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: Cloud) -> None:
@@ -106,9 +106,9 @@ def test_more_than_one_call_takes_arrives_whole_and_in_order(sandbox: Cloud) -> 
         stream.put(LogEvent(now - 3_600_000 + (n * 7919) % 12_010, text))
     stream.close(60)
     assert (left, stream.status()["sent"], stream.status()["rejected"]) == ([], 12_010, 0)
-    found = list(everything(sandbox, "many"))
-    assert sorted(each["message"] for each in found) == sorted(texts)
-    assert [each["timestamp"] for each in found] == sorted(each["timestamp"] for each in found)
+    events = list(everything(sandbox, "many"))
+    assert sorted(each["message"] for each in events) == sorted(texts)
+    assert [each["timestamp"] for each in events] == sorted(each["timestamp"] for each in events)
 
 
 def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: Cloud) -> None:
@@ -121,11 +121,11 @@ def test_what_cloudwatch_finds_too_old_or_too_new_is_counted_and_told(sandbox: C
     while stream.status()["rejected"] < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     stream.close()
-    told = stream.status()
+    status = stream.status()
     messages = [each["message"] for each in stored(sandbox, "odd")]
     assert {"-1 hours", "0 hours"} <= set(messages)
     assert not {"-480 hours", "-360 hours", "3 hours"} & set(messages)
-    assert told["rejected"] == 3
+    assert status["rejected"] == 3
     assert sum("log events were rejected" in message for message in messages) >= 1
 
 

@@ -35,18 +35,18 @@ def logs(draw: st.DrawFn) -> list[LogEvent]:
         st.builds(lambda c, n: c * n, st.sampled_from("aä€😀"), st.sampled_from(SIZES)),
     )
     times = st.one_of(st.integers(0, 1000), st.sampled_from([0, DAY - 1, DAY, 2 * DAY]))
-    found = draw(st.lists(st.builds(LogEvent, times, texts), max_size=15))
+    few = draw(st.lists(st.builds(LogEvent, times, texts), max_size=15))
     many = draw(st.integers(0, 3)) * 6_000
-    return found + [LogEvent(draw(times), "x")] * many
+    return few + [LogEvent(draw(times), "x")] * many
 
 
 @given(logs())
 @settings(max_examples=60, deadline=None)
 def test_batches_keep_every_event_every_order_and_every_limit(events: list[LogEvent]) -> None:
-    found = list(batches(events))
-    flat = [each for batch in found for each in batch]
+    batched = list(batches(events))
+    flat = [each for batch in batched for each in batch]
     assert flat == sorted(map(cut, events), key=lambda each: each.timestamp)
-    for batch in found:
+    for batch in batched:
         assert 1 <= len(batch) <= MAX_BATCH_EVENTS
         assert sum(len(each.message.encode()) + 26 for each in batch) <= MAX_BATCH_BYTES
         assert batch[-1].timestamp - batch[0].timestamp < DAY

@@ -38,22 +38,22 @@ def test_an_update_sent_again_is_the_same(query: str) -> None:
 
 
 def again(method: str, query: str) -> str:
-    told = form.request(cast(form.Write, command(method, query=query)))
-    assert (told["method"], told["key"]) == (method, "c1:user:a.b:k")
-    return told["form"]
+    sent = form.request(cast(form.Write, command(method, query=query)))
+    assert (sent["method"], sent["key"]) == (method, "c1:user:a.b:k")
+    return sent["form"]
 
 
 @pytest.mark.parametrize(
-    ("method", "query", "told"),
+    ("method", "query", "expected"),
     [
         ("PUT", "name=Ann+B&tags=[new,,a%2Cb]", "name=Ann%20B&tags=[new,,a%2Cb]"),
         ("PUT", "a=%24INCR&b=%5Ba%5D", "a=%24INCR&b=%5Ba%5D"),
         ("POST", "n=$INCR&l=$APPEND(a)&x=$DELETE", "n=$ADD(1)&l=$APPEND[a]&x=$DELETE"),
     ],
 )
-def test_what_is_told_can_be_read(method: str, query: str, told: str) -> None:
+def test_what_is_shown_can_be_read(method: str, query: str, expected: str) -> None:
     shown = form.request(cast(form.Write, command(method, query=query)))
-    assert shown["form"] == told
+    assert shown["form"] == expected
     assert shown["last_update"] == "2026-11-23T01:02:03Z"
 
 

@@ -27,6 +27,14 @@ def test_as_many_attributes_as_allowed_and_no_more() -> None:
     refused(400, method="PUT", body="&" * 1_000_000)
 
 
+def test_a_name_is_short_whatever_the_pattern_allows() -> None:
+    longest = "a" * mapping.NAME_LENGTH
+    assert command("PUT", query=f"{longest}=1")
+    assert command("GET", query=f"fields={longest}")
+    refused(400, method="PUT", query=f"{longest}a=1")
+    refused(400, method="GET", query=f"fields={longest}a")
+
+
 def test_as_many_items_as_allowed_and_no_more() -> None:
     half = "," * (mapping.ITEMS_LIMIT // 2)
     assert command("PUT", body=f"a=[{half}]&b=[{half}]&text={half}")

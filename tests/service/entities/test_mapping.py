@@ -20,7 +20,7 @@ MAPPER = Mapper(
     template.compile(PATH, {"key": "[^/ ]+"}, "[A-Za-z0-9_.-]+", "cid"),
     re.compile("[A-Za-z][A-Za-z0-9_]*"),
     True,
-    lambda: datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC),
+    datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC).timestamp,
 )
 
 
@@ -97,13 +97,13 @@ def test_a_bare_comma_separates_keys_and_an_encoded_one_does_not() -> None:
 def test_put_replaces_with_what_query_and_form_hold() -> None:
     replace = command("PUT", query="a=1&security_context=x", body="b=[x,]")
     assert isinstance(replace, Replace)
-    assert replace.attributes == ((b'"a"', b'"1"'), (b'"b"', b'["x",""]'))
+    assert replace.members == (b'"a"', b'"1"', b'"b"', b'["x",""]')
     assert replace.last_update == b'"2026-11-23T01:02:03Z"'
 
 
 def test_put_without_attributes_is_an_empty_entity() -> None:
     replace = command("PUT")
-    assert isinstance(replace, Replace) and replace.attributes == ()
+    assert isinstance(replace, Replace) and replace.members == ()
 
 
 def test_post_updates_in_the_order_given() -> None:

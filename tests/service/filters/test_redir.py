@@ -244,5 +244,5 @@ def test_no_path_breaks_out_of_the_header(path: str, target: str) -> None:
     each = redir.build(options(f"redir {target}"), Site("", 80))
     assert each is not None
     answer = asyncio.run(each(Exchange(request), end))
-    found = location(answer)
-    assert found is None or all(0x20 < ord(character) < 0x7F for character in found)
+    address = location(answer)
+    assert address is None or all(0x20 < ord(character) < 0x7F for character in address)

@@ -85,8 +85,8 @@ def test_a_request_is_answered_however_its_chain_waits(wait: Callable[[], Any] |
             await wait()
         return Response(200, exchange.request.query_string)
 
-    told = asyncio.run(answered(handler))
-    assert told.startswith(b"HTTP/1.1 200 OK\r\n") and told.endswith(b"\r\n\r\nq=1")
+    answer = asyncio.run(answered(handler))
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\nq=1")
 
 
 def test_without_waiting_there_is_no_task_and_after_own_task_there_is() -> None:
@@ -116,16 +116,16 @@ def test_a_header_stays_one_header() -> None:
     async def handler(exchange: Exchange) -> Response:
         return Response(302, headers=[(b"location", b"/a\r\nset-cookie: x=1")])
 
-    told = asyncio.run(answered(handler))
-    assert b"\r\nlocation: /aset-cookie: x=1\r\n" in told
+    answer = asyncio.run(answered(handler))
+    assert b"\r\nlocation: /aset-cookie: x=1\r\n" in answer
 
 
 def test_a_bug_is_a_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(exchange: Exchange) -> Response:
         raise RuntimeError("s3cret")
 
-    told = asyncio.run(answered(handler))
-    assert told.startswith(b"HTTP/1.1 500 ") and b"s3cret" not in told
+    answer = asyncio.run(answered(handler))
+    assert answer.startswith(b"HTTP/1.1 500 ") and b"s3cret" not in answer
     assert "s3cret" in caplog.text, "the log has the reason when no filter logs"
 
 
@@ -134,8 +134,8 @@ def test_what_was_refused_after_a_wait_is_answered() -> None:
         await asyncio.sleep(0.001)
         raise FilterError(418, "short and stout", headers=[(b"x-pot", b"tea")])
 
-    told = asyncio.run(answered(handler))
-    assert told.startswith(b"HTTP/1.1 418 ") and b"\r\nx-pot: tea\r\n" in told
+    answer = asyncio.run(answered(handler))
+    assert answer.startswith(b"HTTP/1.1 418 ") and b"\r\nx-pot: tea\r\n" in answer
 
 
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:

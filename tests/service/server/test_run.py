@@ -87,10 +87,10 @@ def test_health_and_status_are_on_the_redirecting_site(service: Service) -> None
     assert service.request("GET", "/health.txt", port=80)[:2] == (200, b"ok")
     assert service.request("GET", "/", port=80)[2]["location"] == "/health.txt"
     status, body, _ = service.request("GET", "/status", port=80)
-    told = orjson.loads(body)
-    assert (status, told["pid"]) == (200, service.process.pid)
-    assert told["sites"][":8082"]["redis"]["state"] == "up"
-    assert len(told["caddyfile_sha256"]) == 64
+    answer = orjson.loads(body)
+    assert (status, answer["pid"]) == (200, service.process.pid)
+    assert answer["sites"][":8082"]["redis"]["state"] == "up"
+    assert len(answer["caddyfile_sha256"]) == 64
     assert service.request("POST", "/status", port=80)[0] == 405
     assert service.request("GET", "/status")[0] == 400, "not where the clients are"
 
@@ -184,8 +184,8 @@ def test_what_asks_for_an_upgrade_is_answered_as_it_is_and_so_is_what_follows(
                 connection.sendall(piece)
             answered = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answered.count(b"HTTP/1.1 20") == 3
-        told = orjson.loads(answered.rpartition(b"\r\n\r\n")[2])
-        assert [one["attributes"] for one in told["entities"]] == [{"a": "1"}, {"b": "2"}]
+        answer = orjson.loads(answered.rpartition(b"\r\n\r\n")[2])
+        assert [one["attributes"] for one in answer["entities"]] == [{"a": "1"}, {"b": "2"}]
 
 
 def test_a_body_may_come_in_chunks_or_after_a_hundred(service: Service) -> None:

@@ -103,7 +103,7 @@ def test_every_command_finds_its_node(cluster: Cluster) -> None:
             entities = tuple(Entity(b"batch:%d" % n) for n in range(100))
             for number, entity in enumerate(entities[:-1]):
                 value = b'"%d"' % number
-                assert await store.execute(Replace(entity, ((b'"n"', value),), b'"t"')) is False
+                assert await store.execute(Replace(entity, (b'"n"', value), b'"t"')) is False
             replies = await store.execute(Read(entities, batch=True))
             assert isinstance(replies, list)
             assert [reply[3] for reply in replies[:-1]] == [b'"%d"' % n for n in range(99)]
@@ -111,9 +111,9 @@ def test_every_command_finds_its_node(cluster: Cluster) -> None:
             for entity in entities:
                 await store.execute(Delete(entity))
             assert await store.execute(Read(entities, batch=True)) == [[]] * 100
-            told = store.status()
-            assert (told["state"], told["slots"], len(told["nodes"])) == ("up", 16384, 3)
-            assert told["redirections"] == 0
+            status = store.status()
+            assert (status["state"], status["slots"], len(status["nodes"])) == ("up", 16384, 3)
+            assert status["redirections"] == 0
 
     asyncio.run(run())
 
@@ -163,9 +163,9 @@ def test_a_cluster_node_without_the_word_is_one_sentence_at_start(cluster: Clust
         return str(caught.value)
 
     where = address.parse(cluster.address)
-    told = asyncio.run(run(lambda: RedisStore(where, timeout=5)))
+    status = asyncio.run(run(lambda: RedisStore(where, timeout=5)))
     assert (
-        told
+        status
         == f"redis {where}: it is a node of a cluster: write the line `cluster` into redis' block"
     )
 

@@ -67,7 +67,7 @@ class Load:
         own = Entity(b"failover, %d" % number)
         read, given = Read((own,), (b'"own"',)), [b"last_update", b'"t"', b'"own"', b"%d" % number]
         add = Update(COUNTER, (Change(b'"n"', "add", b"1"),), b'"t"')
-        await self.store.execute(Replace(own, ((b'"own"', b"%d" % number),), b'"t"'))
+        await self.store.execute(Replace(own, (b'"own"', b"%d" % number), b'"t"'))
         while not self.stop:
             try:
                 assert await self.store.execute(read) == [given]
@@ -133,12 +133,12 @@ def test_with_fallback_the_map_serves_between_two_masters_and_says_so_once(
             opened(f"127.0.0.1:{proxy.port}", timeout=5) as first,
         ):
             store = FallbackStore(first)
-            await store.execute(Replace(COUNTER, ((b'"n"', b'"7"'),), b'"t"'))
+            await store.execute(Replace(COUNTER, (b'"n"', b'"7"'), b'"t"'))
             await change_roles(pair)
             add = Update(COUNTER, (Change(b'"n"', "add", b"1"),), b'"t"')
             with pytest.raises(Unavailable):
                 await store.execute(add)  # what it would add to is not known here
-            put = Replace(COUNTER, ((b'"n"', b'"9"'),), b'"t"')
+            put = Replace(COUNTER, (b'"n"', b'"9"'), b'"t"')
             for _ in range(50):
                 await store.execute(put)
             assert store.status()["fallback"]["writes"] == 50

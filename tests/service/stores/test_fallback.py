@@ -98,7 +98,7 @@ class Away:
 
 
 def put(entity: Entity, value: bytes) -> Replace:
-    return Replace(entity, ((b'"x"', value),), b'"1"')
+    return Replace(entity, (b'"x"', value), b'"1"')
 
 
 def test_after_an_outage_no_value_comes_back_that_redis_has_lost_since() -> None:
@@ -187,11 +187,11 @@ def test_a_map_and_a_journal_that_are_full_say_so(caplog: pytest.LogCaptureFixtu
                 answers.append(204)
             except Unavailable:
                 answers.append(503)
-        told = store.status()["fallback"]
+        status = store.status()["fallback"]
         assert answers[0] == 204 and answers[-1] == 503
-        assert told["map"]["bytes"] <= 200_000 and told["journal_bytes"] <= 20_000
-        assert told["writes"] == answers.count(204)
-        assert told["writes_not_kept"] == told["writes"] - len(list(store.written()))
+        assert status["map"]["bytes"] <= 200_000 and status["journal_bytes"] <= 20_000
+        assert status["writes"] == answers.count(204)
+        assert status["writes_not_kept"] == status["writes"] - len(list(store.written()))
         first.whole = True
         await store.execute(put(ONE, b'"1"'))
 

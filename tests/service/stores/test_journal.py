@@ -10,7 +10,7 @@ from service.stores.journal import Journal
 
 
 def put(key: str, text: str = "x") -> Replace:
-    return Replace(Entity(key.encode()), ((b'"a"', f'"{text}"'.encode()),), b'"1"')
+    return Replace(Entity(key.encode()), (b'"a"', f'"{text}"'.encode()), b'"1"')
 
 
 def post(key: str) -> Update:
@@ -72,7 +72,7 @@ def test_what_follows_a_write_that_was_not_kept_is_not_kept_either() -> None:
 
 def test_a_journal_that_is_full_takes_no_more_memory_than_its_limit() -> None:
     journal, limit = Journal(limit=1_000_000), 1_000_000
-    members = tuple((b'"field%d"' % n, b'"value"') for n in range(10))
+    members = tuple(part for n in range(10) for part in (b'"field%d"' % n, b'"value"'))
     tracemalloc.start()
     try:
         for number in range(4000):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -34,7 +35,7 @@ def post(name: bytes, verb: Verb, argument: bytes = b"") -> Update:
 
 
 def put(*attributes: tuple[bytes, bytes], entity: Entity = ENTITY) -> Replace:
-    return Replace(entity, attributes, b'"1"')
+    return Replace(entity, tuple(chain.from_iterable(attributes)), b'"1"')
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -90,7 +90,7 @@ def test_more_than_a_socket_takes_at_once_is_sent_all_the_same(
             value = b'"%b"' % (b"x" * 400_000)
             for _ in range(3):
                 writes = [
-                    store.execute(Replace(Entity(b"test_link, %d" % n), ((b'"a"', value),), b'"t"'))
+                    store.execute(Replace(Entity(b"test_link, %d" % n), (b'"a"', value), b'"t"'))
                     for n in range(40)
                 ]
                 await asyncio.gather(*writes)

@@ -17,7 +17,7 @@ from service.stores.store import Unavailable
 from tests.service.redis_server import Redis, ask
 
 ENTITY = Entity(b"test_redis")
-WRITE = Replace(ENTITY, ((b'"a"', b'"1"'),), b'"1"')
+WRITE = Replace(ENTITY, (b'"a"', b'"1"'), b'"1"')
 StartRedis = Callable[..., Redis]
 
 
@@ -188,10 +188,10 @@ def test_fallback_serves_from_the_map_counts_and_says_when_redis_is_back(
             assert await store.execute(WRITE) is True
             assert await store.execute(WRITE) is True
             await store.execute(Read((ENTITY,)))
-            told = store.status()["fallback"]
-            assert told.pop("map")["entities"] == 1
-            assert 0 < told.pop("journal_bytes") < 1000
-            assert told == {
+            status = store.status()["fallback"]
+            assert status.pop("map")["entities"] == 1
+            assert 0 < status.pop("journal_bytes") < 1000
+            assert status == {
                 "serving": True,
                 "served": 3,
                 "writes": 2,

@@ -55,7 +55,7 @@ def told(where: str, tls_ca: str | Path = "", user: str = "", password: str = ""
         )
         await store.open()
         try:
-            await store.execute(Replace(KEY, ((b'"a"', b'"%b"' % (b"x" * 300_000)),), b'"1"'))
+            await store.execute(Replace(KEY, (b'"a"', b'"%b"' % (b"x" * 300_000)), b'"1"'))
             assert await store.execute(Read((Entity(b"test_tls, none"),))) == ([],)
         except Unavailable as error:
             assert store.status()["why"] == error.why

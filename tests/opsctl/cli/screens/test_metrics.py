@@ -1,13 +1,25 @@
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opsctl.alarms.limits import Limit
 from opsctl.cli.screens import metrics as screen
-from opsctl.metrics.catalogue import CATALOGUE, Query
+from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.metrics import MetricsScreen, Shown
+from opsctl.errors import ConfigError
+from opsctl.metrics.catalogue import CATALOGUE, GROUPS, Query
+from opsctl.metrics.chart import RELEASE, Mark
+from opsctl.metrics.meanings import MEANINGS
 from opsctl.metrics.series import Series, window
+from opsctl.snapshot.alarms import AlarmChange
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Snapshot
+from tests.opsctl.snapshots import NAMES, service
 
 NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 
@@ -55,7 +67,7 @@ def test_numbers_are_short(value: float, unit: str, text: str) -> None:
 
 def test_a_row_says_value_unit_change_extremes_and_age() -> None:
     row = screen.row(series([10, 20, None, None, None], name="CPUReservation"), NOW, 30)
-    assert row == ("CPUReservation", "20", "%", "+5", "▁█···", "10", "20", "3m30s")
+    assert row == ("CPUReservation", "20", "%", "+5", "▁█···", "10", "20", "", "3m30s")
 
 
 def test_a_fresh_value_is_marked() -> None:
@@ -69,3 +81,97 @@ def test_no_data_is_not_zero_and_a_failed_answer_says_so() -> None:
     assert (failed[1], failed[-1]) == ("?", "CloudWatch: InternalError")
     part = screen.row(series([1.0, None], name="Evictions", status="PartialData"), NOW, 30)
     assert part[-1].endswith(", partial")
+
+
+LIMIT = Limit(">", 80, "ALARM", "cluster-cpu-reservation")
+
+
+def shown(*found: Series, limits: dict[int, Limit] | None = None) -> Shown:
+    return Shown(Snapshot(NOW, NAMES, service=service()), found, NOW, limits or {})
+
+
+def test_the_limit_of_an_alarm_stands_beside_the_value_with_its_state() -> None:
+    assert screen.row(series([81, 82], name="CPUReservation"), NOW, 30, LIMIT)[7] == "✗ > 80"
+    unmade = Limit("<", 2, "", "running-tasks")
+    assert screen.row(series([81, 82], name="CPUReservation"), NOW, 30, unmade)[7] == "< 2"
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_every_line_fits_the_terminal(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        replace(
+            series([float(n * 1e6) for n in range(100)], name=metric.name),
+            query=Query(metric, {}, "us-east-1a" if metric.by else ""),
+        )
+        for metric in CATALOGUE
+    ]
+    limits = {n: LIMIT for n in range(len(rows))}
+    MetricsScreen(Console(), list(GROUPS), width=width).show(shown(*rows, limits=limits))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(rows) + len(GROUPS) + 3
+    assert max(map(len, lines)) <= width
+    assert all("✗ > 80" in line for line in lines if "Reservation" in line)
+
+
+def test_a_low_terminal_says_how_much_it_does_not_show(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [series([1.0, 2.0], name="CPUReservation")] * 20
+    MetricsScreen(Console(), ["cluster"], lines=10).show(shown(*rows))
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), lines[-1]) == (10, "… 14 more lines: name a group")
+
+
+def test_json_has_the_limit_and_the_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    looked = shown(series([1.0, None], name="CPUReservation"), limits={0: LIMIT})
+    MetricsScreen(Console(json=True), ["cluster"]).show(looked)
+    [row] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["threshold"], row["alarm_state"], row["points"]) == (80, "ALARM", [1.0, None])
+
+
+def test_every_metric_of_the_catalogue_is_explained() -> None:
+    names = {"RunningTasks" if m.statistic == "SampleCount" else m.name for m in CATALOGUE}
+    assert names <= set(MEANINGS)
+
+
+def test_what_a_row_means_is_said_once_with_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    looked = shown(*[series([1.0], name="CPUReservation")] * 2, limits={0: LIMIT})
+    screen.explain(Console(), looked)
+    text = capsys.readouterr().out
+    assert text.count("CPUReservation (cluster)") == 1
+    assert "Alarm cluster-cpu-reservation: ✗ > 80." in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_plot_is_found_by_a_part_of_its_name_and_lists_its_marks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    looked = shown(series([1.0, 2.0, 3.0], name="CPUReservation"))
+    marks = [Mark(NOW - timedelta(minutes=2), RELEASE, "release 7 by ann")]
+    screen.plot(Console(), looked, "reserv", marks, 60, 6)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "cluster: CPUReservation, %"
+    assert "▲" in lines[-3] and lines[-1].endswith("release 7 by ann")
+    with pytest.raises(ConfigError, match="no metric here is called `nothing`"):
+        screen.plot(Console(), looked, "nothing", [], 60, 6)
+
+
+def test_releases_and_alarms_that_begin_to_ring_are_marks() -> None:
+    now = Snapshot(
+        NOW,
+        NAMES,
+        releases=(Release(7, NOW, who="arn:aws:iam::1:user/ann"),),
+        alarm_changes=(
+            AlarmChange("web-service-cpu", NOW - timedelta(minutes=1), "OK", "ALARM"),
+            AlarmChange("web-service-cpu", NOW, "ALARM", "OK"),
+        ),
+    )
+    assert [(mark.sign, mark.text) for mark in screen.marks(now)] == [
+        ("✗", "service-cpu rings"),
+        ("▲", "release 7 by ann"),
+    ]
+
+
+def test_a_watch_is_billed_by_the_metric_whatever_its_statistics() -> None:
+    twice = [series([1.0], name="CPUReservation")] * 2
+    assert screen.price(twice, 30) == "1 metrics every 30s: about $0.00 an hour"
+    many = [replace(twice[0], query=Query(CATALOGUE[0], {"n": str(n)})) for n in range(100)]
+    assert screen.price(many, 30) == "100 metrics every 30s: about $0.12 an hour"

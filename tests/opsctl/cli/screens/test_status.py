@@ -17,6 +17,7 @@ from opsctl.snapshot.cache import Cache, CacheNode
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Names, Part, Snapshot, Unread
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Container, Task
@@ -107,7 +108,22 @@ def test_half_deployed_is_degraded_and_says_what_is_missing() -> None:
     now = healthy(stacks={"db": STACKS["db"]}, service=None, tasks=(), targets=(), instances=(),
                   group=None, alarms=())  # fmt: skip
     assert "○ ecs missing (web-ecs)" in row(now, "stacks")
+    assert shown(now)[2:4] == ["◐ not whole: there is no service", "  → opsctl ecs up"]
     assert check(now) == "degraded"
+
+
+def test_without_a_look_at_the_targets_the_tasks_alone_count() -> None:
+    now = healthy(targets=(), unread=(Unread("targets", "AWS refused DescribeTargetHealth"),))
+    assert "● 8 of 8 tasks" in row(now, "service")
+
+
+def test_the_next_command_is_never_cut_off() -> None:
+    refused = FailedCall(
+        "ecs:ListContainerInstances", "refused", "AccessDeniedException", "no", 1, START
+    )
+    lines = shown(healthy(failed_calls=(refused,)))
+    assert "check: aws sts get-caller-identity" in " ".join(" ".join(lines[2:6]).split())
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_roll_shows_how_far_it_is() -> None:
@@ -192,3 +208,29 @@ def test_five_hundred_tasks_fit_newest_and_failed_first() -> None:
 def test_it_fits_every_terminal(width: int, lines: int) -> None:
     screen = shown(healthy(), width, lines)
     assert len(screen) <= lines and max(map(len, screen)) <= width
+
+
+@pytest.mark.parametrize(
+    ("release", "told"),
+    [
+        (
+            Release(
+                42, START, who="arn:aws:iam::1:user/ops", commit="9f3c1e2aaaa", why="bigger pool"
+            ),
+            "release    ◐ 42 by ops · rolling since 10 m · 9f3c1e2 “bigger pool”",
+        ),
+        (
+            Release(41, START, outcome="rolled-back", ended=START + timedelta(minutes=6)),
+            "release    ✗ 41 · rolled back 4 m 0 s ago",
+        ),
+        (
+            Release(3, START, image="x/web@sha256:46a3f9620001", outcome="deployed", ended=START),
+            "release    ● 3 · deployed 10 m ago · web@sha256:46a3f962",
+        ),
+    ],
+)
+def test_the_last_release_is_named_with_who_when_and_how_it_ended(
+    release: Release, told: str
+) -> None:
+    lines = shown(healthy(releases=(release,)))
+    assert any(line.startswith(told) for line in lines), lines

@@ -1,0 +1,104 @@
+"""The alarms beside the metrics: which limit a row has, and what the rules say of it now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opsctl.alarms import words
+from opsctl.alarms.evaluation import State
+from opsctl.alarms.watched import Watched
+from opsctl.metrics.catalogue import Query
+from opsctl.metrics.fetch import fetch
+from opsctl.metrics.series import Series, window
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+
+# groups of metrics -> the namespace of their alarms
+_NAMESPACES: Mapping[str, str] = {
+    "cluster": "AWS/ECS",
+    "service": "AWS/ECS",
+    "lb": "AWS/NetworkELB",
+    "cache": "AWS/ElastiCache",
+    "logs": "AWS/Logs",
+    "asg": "AWS/EC2",
+}
+_FAILED = ("InternalError", "Forbidden")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`state` is the live alarm's, '' where it was not made."""
+
+    comparison: str
+    threshold: float
+    state: str
+    alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`state` None: CloudWatch did not give the points."""
+
+    watched: Watched
+    state: State | None
+    reason: str
+
+
+def limits(series: Sequence[Series], alarms: Sequence[Watched]) -> dict[int, Limit]:
+    """By the index of the series that an alarm watches."""
+    known = {_key(one.query): one for one in alarms if one.query is not None}
+    found = {}
+    for index, one in enumerate(series):
+        watched = known.get(_key(one.query))
+        if watched is not None:
+            alarm, live = watched.alarm, watched.state
+            state = live.state if live else ""
+            found[index] = Limit(alarm.comparison, alarm.threshold, state, alarm.name)
+    return found
+
+
+def of_groups(alarms: Sequence[Watched], groups: Sequence[str]) -> list[Watched]:
+    """Those that watch one of these groups of metrics."""
+    namespaces = {_NAMESPACES[group] for group in groups}
+    return [one for one in alarms if one.alarm.namespace in namespaces]
+
+
+def check(
+    cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], now: datetime
+) -> list[Checked]:
+    """The rules over the newest points, whether or not the alarms were made in CloudWatch."""
+    asked = [one for one in alarms if one.query is not None]
+    found = []
+    for period in sorted({one.alarm.period for one in asked}):
+        mine = [one for one in asked if one.alarm.period == period]
+        longest = max(one.rule.range for one in mine)
+        over = window(now - timedelta(seconds=period * (longest + 1)), now, period)
+        queries = [one.query for one in mine if one.query is not None]
+        for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
+            failed = series.status in _FAILED
+            state = None if failed else one.rule.state(series.points, "INSUFFICIENT_DATA")
+            reason = f"CloudWatch: {series.status}" if failed else words.points(one, series)
+            found.append(Checked(one, state, reason))
+    return found
+
+
+def health(checked: Sequence[Checked]) -> tuple[str, str]:
+    """`healthy`, `degraded` or `unknown`, and why."""
+    rings = [one for one in checked if one.state == "ALARM"]
+    if rings:
+        told = "; ".join(f"{one.watched.alarm.name}: {one.watched.alarm.tells}" for one in rings)
+        return "degraded", told
+    failed = [one.watched.alarm.name for one in checked if one.state is None]
+    if failed:
+        return "unknown", f"not readable: {', '.join(failed)}"
+    if all(one.state == "INSUFFICIENT_DATA" for one in checked):
+        return "unknown", "no metric has data"
+    return "healthy", f"{len(checked)} limits, none crossed"
+
+
+def _key(query: Query) -> tuple[str, str, str, frozenset[tuple[str, str]]]:
+    metric = query.metric
+    pairs = frozenset(query.dimensions.items())
+    return (metric.namespace, metric.name, metric.statistic, pairs)

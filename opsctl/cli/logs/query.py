@@ -1,0 +1,65 @@
+"""`opsctl logs query`: ask CloudWatch Logs Insights, and say what it costs."""
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from opsctl.cli import moments, options
+from opsctl.cli.logs import choosing
+from opsctl.cli.screens import log_reports
+from opsctl.errors import ConfigError
+from opsctl.logs import query as insights
+from opsctl.logs import sources
+
+
+def query(
+    context: typer.Context,
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUERY", help=f"In Insights' language, or one of {', '.join(insights.PRESETS)}."
+        ),
+    ],
+    source: Annotated[
+        list[str] | None, Option("--source", help="app, stdout, ecs, agent; all.")
+    ] = None,
+    group: choosing.Groups = None,
+    since: options.Since = "1h",
+    until: choosing.Until = None,
+    limit: Annotated[int, Option(min=1, max=insights.MOST_ROWS, help="Rows at most.")] = 100,
+    local: choosing.InLocal = False,
+) -> None:
+    """Run a query of CloudWatch Logs Insights over the sources, and show its rows.
+
+    It is billed by the bytes that it reads: a later --since and fewer sources cost less.
+    """
+    invocation, console = options.opened(context), options.opened(context).console
+    names, asked = insights.PRESETS.get(text, ((), text))
+    if not asked.strip():
+        raise ConfigError("the query is empty", hint="opsctl logs query errors")
+    logs, now = invocation.clients.logs, choosing.now()
+    if group:
+        groups = sources.matching(logs, group)
+    else:
+        choosing.require_sources(source or ())
+        groups = sources.chosen(invocation.config.logs, source or names)
+    first, last = moments.span(since, until, now=now, zone=choosing.zone(local))
+    start = first if isinstance(first, datetime) else now - first
+    running = insights.query(
+        logs,
+        [one.name for one in groups],
+        asked,
+        start,
+        last or now,
+        limit=limit,
+        sleep=time.sleep,
+    )
+    while True:
+        try:
+            log_reports.show_progress(console, next(running))
+        except StopIteration as end:
+            log_reports.show_rows(console, end.value)
+            return

@@ -1,0 +1,140 @@
+"""What the reports on logs say: a query's rows, an audit, lags, what changed with a release."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from opsctl.cli.screens.console import Console
+from opsctl.config.duration import format_duration
+from opsctl.logs.audit import Audit
+from opsctl.logs.lag import Lag
+from opsctl.logs.query import Progress, Rows
+from opsctl.logs.shapes import Changed
+
+_WIDEST = 100  # columns of one cell of a query
+_MOST = 20  # minutes of an audit that are named, and shapes of each kind
+_SIGNS = {"new": "+", "louder": "▲", "gone": "-", "quieter": "▼"}
+_SHORT = {"warning": "warn", "critical": "crit"}
+
+
+def show_progress(console: Console, progress: Progress) -> None:
+    if console.terminal:
+        console.say(f"{progress.status}: {progress.matched:,} of {progress.scanned:,} lines match")
+
+
+def show_rows(console: Console, rows: Rows) -> None:
+    for row in rows.rows:
+        console.emit("query_row", **{"fields": dict(zip(rows.columns, row, strict=True))})
+    if rows.rows and not console.json:
+        console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows])
+    told = rows.progress
+    console.emit(
+        "query",
+        rows=len(rows.rows),
+        matched=told.matched,
+        scanned=told.scanned,
+        bytes=told.size,
+        price_usd=round(told.price, 6),
+    )
+    console.say(
+        f"{len(rows.rows):,} rows; {told.matched:,} of {told.scanned:,} lines match; "
+        f"{told.size / 1e6:,.1f} MB read, about ${told.price:.4f}"
+    )
+
+
+def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end: datetime) -> bool:
+    """True when every source is whole."""
+    rows = []
+    for one in audits:
+        console.emit(
+            "audit",
+            source=one.source,
+            start=start,
+            end=end,
+            minutes=one.minutes,
+            read=one.read,
+            counted=one.counted,
+            missing=one.missing,
+            differences=[
+                {"minute": each.minute, "read": each.read, "counted": each.counted}
+                for each in one.differences
+            ],
+        )
+        words = f"{one.missing:,} missing" if one.missing else "equal"
+        if one.differences and not one.missing:
+            words = "all there; the metric counts fewer"
+        rows.append((one.source, f"{one.minutes}", f"{one.read:,}", f"{one.counted:,}", words))
+    if not console.json:
+        console.table(("SOURCE", "MINUTES", "READ", "COUNTED", ""), rows)
+        for one in audits:
+            for each in [each for each in one.differences if each.missing][:_MOST]:
+                console.data(
+                    f"  {one.source} {each.minute:%H:%M}Z  {each.read:,} of {each.counted:,} lines"
+                )
+    whole = not any(one.missing for one in audits)
+    span = f"{start:%H:%M} to {end:%H:%M}Z"
+    told = "every line that CloudWatch took in can be read" if whole else "lines are missing"
+    console.say(f"{told}, {span}")
+    return whole
+
+
+def show_lags(
+    console: Console, lags: Sequence[Lag], silent: Mapping[str, Sequence[str]], now: datetime
+) -> None:
+    rows = []
+    for lag in lags:
+        console.emit(
+            "lag",
+            source=lag.source,
+            stream=lag.stream,
+            id=lag.id,
+            lines=lag.lines,
+            p50_seconds=lag.p50 / 1000,
+            p99_seconds=lag.p99 / 1000,
+            longest_seconds=lag.longest / 1000,
+            newest=lag.newest,
+        )
+        times = [f"{value / 1000:.1f}s" for value in (lag.p50, lag.p99, lag.longest)]
+        age = format_duration(max(timedelta(), now - lag.newest))
+        rows.append((lag.source, lag.id, f"{lag.lines:,}", *times, f"{age} ago"))
+    if rows and not console.json:
+        header = ("SOURCE", "TASK", "LINES", "P50", "P99", "LONGEST", "LAST LINE")
+        console.table(header, rows)
+    for source, ids in silent.items():
+        for id in ids:
+            console.emit("lag", source=source, id=id, lines=0)
+            console.say(f"{console.style('warn', '○')} {source} {id}: runs, and said nothing")
+    if not rows:
+        console.say("not one line in this time")
+
+
+def show_changes(console: Console, found: Sequence[Changed], about: str) -> None:
+    for change in ("new", "louder", "gone", "quieter"):
+        mine = [one for one in found if one.change == change]
+        for one in mine:
+            console.emit(
+                "shape",
+                change=change,
+                source=one.shape.source,
+                level=one.shape.level or None,
+                shape=one.shape.text,
+                before=one.before,
+                after=one.after,
+                example=one.example,
+            )
+        if console.json:
+            continue
+        for one in mine[:_MOST]:
+            level = _SHORT.get(one.shape.level, one.shape.level).upper()
+            counts = f"{one.before:,} → {one.after:,}"
+            console.data(
+                f"{_SIGNS[change]} {change:<7} {counts:>13}  {one.shape.source:<6} {level:<5} "
+                f"{_cell(one.shape.text)}"
+            )
+        if len(mine) > _MOST:
+            console.say(f"  and {len(mine) - _MOST} more that are {change}")
+    console.say(about if found else f"{about}: no kind of line is new, gone, louder or quieter")
+
+
+def _cell(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"

@@ -1,0 +1,118 @@
+"""A query of CloudWatch Logs Insights: started, waited for, and stopped when nobody waits."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from opsctl.errors import AwsError, ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+
+# name -> the sources it is about, and what is asked
+PRESETS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "errors": (
+        ("app", "stdout"),
+        "fields @timestamp, @log, @logStream, @message"
+        " | filter @message like /(?i)error|exception|traceback|panic|fatal/"
+        " | sort @timestamp desc",
+    ),
+    "loudest": (
+        ("app", "stdout", "ecs", "agent"),
+        "stats count(*) as lines by @log, @logStream | sort lines desc",
+    ),
+    "restarts": (
+        ("stdout",),
+        "stats min(@timestamp) as first, max(@timestamp) as last, count(*) as lines by @logStream"
+        " | sort first desc",
+    ),
+}
+MOST_ROWS, MOST_GROUPS = 10_000, 50
+PER_GB = 0.005  # US dollars a gigabyte read, in most Regions
+_RUNNING = ("Scheduled", "Running", "Unknown")
+_QUICKEST, _SLOWEST = 0.3, 2.0  # seconds between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`matched` lines so far, of `scanned`, which were `size` bytes."""
+
+    status: str
+    matched: int
+    scanned: int
+    size: int
+
+    @property
+    def price(self) -> float:
+        return self.size / 1e9 * PER_GB
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    progress: Progress
+
+
+def query(
+    logs: "CloudWatchLogsClient",
+    groups: Sequence[str],
+    text: str,
+    start: datetime,
+    end: datetime,
+    *,
+    limit: int,
+    sleep: Callable[[float], None],
+) -> Generator[Progress, None, Rows]:
+    """Yields how far it is. Raises AwsError when CloudWatch gives up, ConfigError for the text."""
+    if len(groups) > MOST_GROUPS:
+        raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
+    try:
+        started = logs.start_query(
+            logGroupNames=list(groups),
+            startTime=int(start.timestamp()),
+            endTime=int(end.timestamp()),
+            queryString=text,
+            limit=limit,
+        )
+    except logs.exceptions.MalformedQueryException as error:
+        raise ConfigError(f"CloudWatch does not take this query: {error}") from error
+    id, pause, over = started["queryId"], _QUICKEST, False
+    try:
+        while True:
+            answer = logs.get_query_results(queryId=id)
+            progress = _progress(answer)
+            over = progress.status not in _RUNNING
+            yield progress
+            if over:
+                break
+            sleep(pause)
+            pause = min(_SLOWEST, pause * 1.5)
+    finally:
+        if not over:
+            logs.stop_query(queryId=id)
+    if progress.status != "Complete":
+        raise AwsError(
+            f"the query ended as {progress.status}",
+            hint="ask for less: a later --since, or fewer sources",
+            operation="GetQueryResults",
+        )
+    return _rows(cast("Sequence[Any]", answer["results"]), progress)
+
+
+def _progress(answer: Mapping[str, Any]) -> Progress:
+    counts = answer.get("statistics", {})
+    matched, scanned, size = (
+        int(counts.get(name, 0)) for name in ("recordsMatched", "recordsScanned", "bytesScanned")
+    )
+    return Progress(answer["status"], matched, scanned, size)
+
+
+def _rows(results: Sequence[Sequence[Mapping[str, str]]], progress: Progress) -> Rows:
+    """A row may lack a field that others have; `@ptr` leads to the event, and to nobody's eye."""
+    rows = [{one["field"]: one.get("value", "") for one in result} for result in results]
+    columns = tuple(dict.fromkeys(name for row in rows for name in row if name != "@ptr"))
+    return Rows(
+        columns, tuple(tuple(row.get(name, "") for name in columns) for row in rows), progress
+    )

@@ -1,0 +1,89 @@
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from opsctl.alarms import limits, watched
+from opsctl.alarms.limits import Checked
+from opsctl.metrics.catalogue import CATALOGUE, Query
+from opsctl.metrics.series import Series, window
+from tests.opsctl.alarms.live import CONFIG, of, seen
+from tests.opsctl.snapshots import START
+
+ALARMS = watched.watched(seen(state="ALARM"), CONFIG)
+
+
+def test_a_row_has_the_limit_of_the_alarm_that_watches_the_same() -> None:
+    over = window(START - timedelta(hours=1), START)
+    service = {"ClusterName": "web", "ServiceName": "web"}
+    rows = [
+        Series(Query(metric, service), over, [])
+        for metric in CATALOGUE
+        if metric.group == "service"
+    ]
+    found = limits.limits(rows, ALARMS)
+    assert [found[index].alarm for index in sorted(found)] == [
+        "service-cpu",
+        "service-memory",
+        "running-tasks",
+    ]
+    assert found[2].state == "ALARM"
+    elsewhere = [Series(Query(rows[0].query.metric, {"ClusterName": "other"}), over, [])]
+    assert limits.limits(elsewhere, ALARMS) == {}
+
+
+class Answers:
+    """The same value in every minute of each metric; None for no data."""
+
+    def __init__(self, values: dict[str, float | None], status: str = "Complete") -> None:
+        self.values, self.status = values, status
+
+    def get_metric_data(self, **asked: Any) -> Any:
+        return {"MetricDataResults": [self._one(q, asked) for q in asked["MetricDataQueries"]]}
+
+    def _one(self, query: Any, asked: Any) -> Any:
+        stat = query["MetricStat"]
+        value = self.values.get(stat["Metric"]["MetricName"])
+        length = (asked["EndTime"] - asked["StartTime"]).total_seconds()
+        times = [
+            asked["StartTime"] + timedelta(seconds=n * stat["Period"])
+            for n in range(int(length / stat["Period"]))
+        ]
+        values = [value] * len(times) if value is not None else []
+        return {
+            "Id": query["Id"], "Timestamps": times if values else [], "Values": values,
+            "StatusCode": self.status,
+        }  # fmt: skip
+
+
+GOOD: dict[str, float | None] = {
+    "CPUUtilization": 2.0,
+    "HealthyHostCount": 2.0,
+    "IncomingLogEvents": 5.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("answers", "health"),
+    [
+        (Answers(GOOD), "healthy"),
+        (Answers({**GOOD, "HealthyHostCount": 1.0}), "degraded"),
+        (Answers({**GOOD, "HealthyHostCount": None}), "degraded"),
+        (Answers(GOOD, status="Forbidden"), "unknown"),
+    ],
+)
+def test_a_check_says_healthy_degraded_or_unknown(answers: Answers, health: str) -> None:
+    checked = limits.check(cast(Any, answers), ALARMS, START)
+    found, reason = limits.health(checked)
+    assert found == health, reason
+    assert len(checked) == len(ALARMS)
+
+
+def test_without_any_data_nothing_is_known() -> None:
+    checked = [Checked(of(seen(), "cache-cpu"), "INSUFFICIENT_DATA", "")]
+    assert limits.health(checked) == ("unknown", "no metric has data")
+
+
+def test_groups_of_metrics_choose_their_alarms() -> None:
+    names = {one.alarm.name for one in limits.of_groups(ALARMS, ["lb"])}
+    assert "healthy-hosts" in names and "service-cpu" not in names

@@ -1,0 +1,42 @@
+"""Network load balancers: their zones, and the protection against deletion."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.opsctl_sandbox.clients import Connect
+
+
+@pytest.fixture
+def balancer(connect: Connect, unique: str) -> Any:
+    subnets = ["subnet-00000001", "subnet-00000002"]
+    made = connect("elbv2").create_load_balancer(Name=unique, Type="network", Subnets=subnets)
+    return made["LoadBalancers"][0]
+
+
+def test_each_subnet_is_in_its_own_zone(
+    connect: Connect, plain: Connect, balancer: Any, unique: str
+) -> None:
+    def zones(elbv2: Any) -> list[str]:
+        [found] = elbv2.describe_load_balancers(Names=[unique])["LoadBalancers"]
+        return sorted(one["ZoneName"] for one in found["AvailabilityZones"])
+
+    assert zones(plain("elbv2")) == ["us-east-1a", "us-east-1a"]
+    assert zones(connect("elbv2")) == ["us-east-1a", "us-east-1b"]
+
+
+def test_a_protected_one_is_not_deleted(connect: Connect, balancer: Any) -> None:
+    elbv2, arn = connect("elbv2"), balancer["LoadBalancerArn"]
+
+    def protect(value: str) -> None:
+        attribute = {"Key": "deletion_protection.enabled", "Value": value}
+        elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[attribute])
+
+    protect("true")
+    with pytest.raises(ClientError, match="cannot be deleted because deletion protection"):
+        elbv2.delete_load_balancer(LoadBalancerArn=arn)
+    protect("false")
+    elbv2.delete_load_balancer(LoadBalancerArn=arn)
+    with pytest.raises(ClientError, match="LoadBalancerNotFound"):
+        elbv2.describe_load_balancers(LoadBalancerArns=[arn])
