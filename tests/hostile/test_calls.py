@@ -3,7 +3,6 @@
 `make test` takes a sample that is drawn anew each day; HOSTILE_RUNS takes more of the matrix.
 """
 
-import io
 import os
 import random
 import re
@@ -45,25 +44,6 @@ def baseline(
 ) -> Iterator[Mapping[str, Ended]]:
     folder("hostile")
     yield {flow: run(flow.split(), printed) for flow in FLOWS}
-
-
-@pytest.fixture(scope="module")
-def printed() -> Iterator[Callable[[], str]]:
-    """`capsys` for a module: what was printed since the last call, both streams together."""
-    out, err = sys.stdout, sys.stderr
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    sys.stdout = sys.stderr = stream
-
-    def read() -> str:
-        buffer = stream.buffer
-        assert isinstance(buffer, io.BytesIO)
-        text = buffer.getvalue().decode()
-        buffer.seek(0)
-        buffer.truncate()
-        return text
-
-    yield read
-    sys.stdout, sys.stderr = out, err
 
 
 def matrix(baseline: Mapping[str, Ended]) -> list[tuple[str, Fault]]:
