@@ -178,7 +178,7 @@ def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient
 
     try:
         return APIClient(version="auto", timeout=timeout, **settings)
-    except (DockerException, ValueError) as error:  # ValueError: a port that is none
+    except (DockerException, ValueError) as error:  # ValueError: not a port
         where = settings.get("base_url") or "the default socket"
         raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
 

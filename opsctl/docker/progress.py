@@ -1,4 +1,4 @@
-"""What a build is asked for, what it or a push says while it goes on, and how a build fails."""
+"""The request for a build, the progress of a build or a push, and the error of a build."""
 
 import re
 from collections.abc import Iterable, Mapping

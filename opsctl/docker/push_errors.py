@@ -54,7 +54,7 @@ class TagTaken(DockerError):
 
 
 def read(item: Mapping[str, Any], reference: str) -> DockerError | None:
-    """The error of one item of the push's stream; None when it is none."""
+    """The error that one item of the push's stream reports, or None."""
     text = str(item.get("error") or "").strip()
     if not text:
         return None

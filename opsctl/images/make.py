@@ -47,7 +47,7 @@ def tags(context: Context, revision: Revision, *, mark: str = "") -> Tags:
 def labels(
     context: Context, revision: Revision, *, config: str, caddyfile: str
 ) -> Mapping[str, str]:
-    """`config` and `caddyfile` are hashes: what was deployed can be told apart later."""
+    """`config` and `caddyfile` are hashes, which tell deployed images apart later."""
     return {
         "org.opencontainers.image.revision": str(revision),
         "io.opsctl.commit": revision.commit,

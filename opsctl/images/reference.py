@@ -36,7 +36,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Raises ConfigError for what is none of the forms."""
+    """Raises ConfigError for a text that has none of these forms."""
     if short := _SHORT.fullmatch(text):
         return Reference(short["tag"] or "", short["digest"] or "")
     long = _LONG.fullmatch(text)

@@ -255,7 +255,7 @@ def _asked(
 
 @contextmanager
 def _broken() -> Iterator[None]:
-    """What breaks while an answer is asked for or read."""
+    """Errors of a request, or of reading its response."""
     try:
         yield
     except (OSError, http.client.HTTPException) as error:

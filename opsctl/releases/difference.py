@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """A part that could not be read is no difference."""
+        """A part that could not be read does not count as a difference."""
         return all(one.topic == "unread" for one in self.changes)
 
     @property

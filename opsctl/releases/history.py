@@ -67,7 +67,7 @@ def differs(now: Snapshot, running: Released | None) -> str:
     if running.definition and running.definition != primary.revision and not running.running:
         words.append(f"{primary.revision} runs, not {running.definition}")
     if running.desired and service.desired != running.desired:
-        words.append(f"{service.desired} tasks are asked for, not {running.desired}")
+        words.append(f"{service.desired} tasks are desired, not {running.desired}")
     if service.running < service.desired:
         words.append(f"{service.running} of {service.desired} tasks run")
     return "; ".join(words)

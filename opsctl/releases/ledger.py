@@ -1,8 +1,8 @@
 """Write the ledger: a release is opened before its first change, and closed with its outcome.
 
 Both are parameters of SSM that are made once. So a number is taken by one writer alone, and an
-outcome is told once, whoever else is killed or writes at the same time. What refuses to be
-written is said, and the roll goes on.
+outcome is written once, whoever else is killed or writes at the same time. When AWS refuses a
+write, that is said, and the roll continues.
 """
 
 import uuid

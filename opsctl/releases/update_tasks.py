@@ -64,7 +64,7 @@ class Options:
 class ReleaseResult:
     """The last item of a release. `seconds` it took, from the beginning of the command.
 
-    `number` is that of the ledger, 0 for what is no release: nothing was rolled.
+    `number` is that of the ledger; 0 when nothing was rolled, or the ledger refused it.
     """
 
     outcome: Outcome
