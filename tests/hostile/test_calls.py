@@ -9,7 +9,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from tests.hostile.faults import KINDS, LASTING, Fault
 from tests.hostile.flows import Ended, calls_of, run
 
 RUNS = int(os.environ.get("HOSTILE_RUNS", "34"))
-SEED = os.environ.get("HOSTILE_SEED", f"{datetime.now(UTC):%Y-%m-%d}")
+# One seed, so that a new day cannot turn a green commit red; the long form takes others.
+SEED = os.environ.get("HOSTILE_SEED", "opsctl")
 FLOWS = (
     "db plan", "db status", "ecs plan", "ecs status", "status", "status --check", "why",
     "doctor", "secrets check", "history", "diff", "logs sources", "metrics --since 10m",
