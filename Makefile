@@ -1,6 +1,8 @@
 # Every target sets up what it needs; `make` lists them.
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
+# Most tests wait for something most of the time, so there are more of them than cores.
+WORKERS ?= 3
 OPSCTL = $(VENV)/bin/opsctl
 export OPSCTL_VENV = $(VENV)
 
@@ -16,14 +18,15 @@ demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, me
 
 test: ## Run every test
 	@scripts/setup dev
-	@$(PYTHON) -m pytest $(PYTEST_ARGUMENTS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/engine $(PYTEST_ARGUMENTS)
+	@$(PYTHON) -m pytest tests/engine $(PYTEST_ARGUMENTS)
 
 test-hostile: ## The long form of the hostile tests: whole connections, two operators, every fault at every call
 	@scripts/setup dev
 	@HOSTILE_EXAMPLES=2000 HOSTILE_SECONDS=240 $(PYTHON) -m pytest --timeout 900 \
 		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py $(PYTEST_ARGUMENTS)
 	@ROUNDS=20 $(PYTHON) -m pytest --timeout 1800 tests/end_to_end/test_two_hands.py
-	@HOSTILE_RUNS=100000 HOSTILE_SIGNALS=1000 $(PYTHON) -m pytest -s --timeout 7200 tests/hostile
+	@HOSTILE_SEED=$$(date +%F) HOSTILE_RUNS=100000 HOSTILE_SIGNALS=1000 $(PYTHON) -m pytest -s --timeout 7200 tests/hostile
 
 check: ## Lint, types, import contracts, templates
 	@scripts/setup dev

@@ -71,7 +71,8 @@ def superseded(history: History) -> Iterator[Cause]:
         hinders=bool(told),
         over=not told and telling.steady(history.now),
         explains=frozenset({"deployment-running", "breaker-tripped"})
-        | (frozenset({"changed-by-hand"}) if told else frozenset()),
+        # Two deployments at once need more room than one.
+        | (frozenset({"changed-by-hand", "no-room"}) if told else frozenset()),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History, Note
+from opsctl.snapshot.stacks import StackState
 
 _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
@@ -65,7 +66,7 @@ def redis_shut(history: History) -> Iterator[Cause]:
 def cache_gone(history: History) -> Iterator[Cause]:
     cache, looked = history.now.cache, history.now.holds("cache")
     state = history.now.stack("db")
-    if looked and cache is None and state is not None and not state.troubled:
+    if looked and cache is None and state is not None and _made(state):
         yield Cause(
             "cache-gone",
             f"there is no cache `{history.now.names.cache}`, although the stack `{state.name}` "
@@ -84,6 +85,11 @@ def cache_gone(history: History) -> Iterator[Cause]:
             "opsctl db status",
             explains=_EXPLAINS,
         )
+
+
+def _made(state: StackState) -> bool:
+    """It has a cache by its own account: a stack that is under way may not have come so far."""
+    return not state.troubled and not state.in_progress
 
 
 def cache_full(history: History) -> Iterator[Cause]:

@@ -65,7 +65,7 @@ def _killed(failure: TaskFailure) -> bool:
 DENIED = (
     r"AccessDenied|not authorized|UnauthorizedOperation|unauthorized|forbidden|"
     r"access denied|\bdenied\b|no basic auth credentials|authorization token has expired|"
-    r"unable to assume the (?:execution )?role|403\b"
+    r"unable to assume the (?:execution )?role|\b403\b"
 )
 _PULL = (
     r"CannotPull|pull (?:access|image|command)|ImageManifest|ecr registry auth|failed to pull"
@@ -94,7 +94,7 @@ _TROUBLE = (
     r"|ECONN\w+|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|broken pipe|max number of clients"
     r"|(?:cannot|can't|could ?n[o']t|failed to|unable to) (?:connect|reach|fetch|ask)"
     r"|Connect(?:ion)?(?:Error|Exception|Timeout)|connection (?:error|closed|failed|aborted)"
-    r"|handshake|wrong version number|certificate verify failed|50[234]\b)"
+    r"|handshake|wrong version number|certificate verify failed|\b50[234]\b)"
 )
 LAST_OF_REDIS = (
     rf"{REDIS}|(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
@@ -120,7 +120,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
     ("pull-denied", _both(_reason(_PULL), _reason(DENIED))),
     (
         "pull-limited",
-        _both(_reason(_PULL), _reason(r"toomanyrequests|rate limit|too many requests|429")),
+        _both(_reason(_PULL), _reason(r"toomanyrequests|rate limit|too many requests|\b429\b")),
     ),
     ("disk-full", _says(r"no space left on device|disk quota exceeded|not enough disk")),
     (

@@ -76,14 +76,27 @@ def end(invocation: "Invocation", outcome: str) -> None:
 def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Recording | None":
     """The last recording of this system, while it still tells something about now."""
     now = now or datetime.now(UTC)
-    for path in _paths(folder):
-        recording = _read(path)
-        if recording is None or recording.begun.system not in ("", system):
-            continue
-        ended = recording.ended or _written(path)
-        limit = _RECENT if recording.failures or recording.ended is None else _JUST_NOW
-        return recording if now - ended < limit else None
-    return None
+    read = ((path, _read(path)) for path in _paths(folder))
+    ours = ((path, one) for path, one in read if one and one.begun.system in ("", system))
+    path, recording = next(ours, (None, None))
+    if path is None or recording is None:
+        return None
+    _, earlier = next(ours, (None, None))
+    if (
+        earlier
+        and earlier.failures
+        and not recording.failures
+        and _ended_within(earlier, recording)
+    ):
+        return earlier
+    ended = recording.ended or _written(path)
+    limit = _RECENT if recording.failures or recording.ended is None else _JUST_NOW
+    return recording if now - ended < limit else None
+
+
+def _ended_within(earlier: "Recording", recording: "Recording") -> bool:
+    """Two commands at once: the later one overtook the earlier, which has failed for it."""
+    return earlier.ended is not None and earlier.ended > recording.at
 
 
 def with_now(recording: "Recording | None", now: "Snapshot") -> "History":

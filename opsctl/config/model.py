@@ -5,88 +5,41 @@ Values only: reading files, overlays and origins live in `load`. A name left out
 """
 
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
     create_model,
 )
 
 from opsctl.config import names, sources
-from opsctl.config.document import written
-from opsctl.config.duration import format_duration, parse_duration
-
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
-    *(1827, 2192, 2557, 2922, 3288, 3653),
+from opsctl.config.fields import (
+    BreakerPercent,
+    CheckTimeout,
+    Cidr,
+    Cooldown,
+    Delay,
+    HealthInterval,
+    Port,
+    PortRange,
+    SecretReference,
+    SignalTimeout,
+    StartPeriod,
+    StopTimeout,
+    TagKey,
+    Text,
+    retention,
 )
 
-
-def _network(text: str) -> str:
-    return str(ip_network(text))
-
-
-def _retention(days: int) -> int:
-    if days not in RETENTION_DAYS:
-        raise ValueError(f"choose one of {', '.join(map(str, RETENTION_DAYS))}")
-    return days
-
-
-def _tag(key: str) -> str:
-    if key.startswith(("aws:", "opsctl:")):
-        raise ValueError("must not begin with aws: or opsctl:")
-    return key
-
-
-# `engine_version: 7.1` and `account: 012345678901` are text as written, not the number's spelling.
-Text = Annotated[str, BeforeValidator(written)]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$"}),
-]
-Port = Annotated[int, Field(ge=1, le=65535)]
-# Ranges are those of the APIs, as botocore's models and the resource schemas have them; a test
-# holds every number here against the schemas.
-HealthInterval = Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(seconds=300))]
-CheckTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))]
-StartPeriod = Annotated[Duration, Field(ge=timedelta(), le=timedelta(seconds=300))]
-Delay = Annotated[Duration, Field(ge=timedelta(), le=timedelta(hours=1))]
-SignalTimeout = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=12))]
-Cooldown = Annotated[Duration, Field(ge=timedelta(), le=timedelta(days=1))]
-StopTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(minutes=10))]
 _ECS_IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023"
 # Oldest first. https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html
 ENGINE_VERSIONS = {
     "redis": ("5.0.6", "6.0", "6.2", "7.0", "7.1"),
     "valkey": ("7.2", "8.0", "8.1", "8.2"),
 }
-# A secret is a reference, resolved where it is used: ssm:/path, secretsmanager:name, env:NAME.
-_REFERENCE = (
-    r"^(ssm:/[A-Za-z0-9_./-]+|secretsmanager:[A-Za-z0-9/_+=.@:-]+(#[A-Za-z0-9_.-]+)?"
-    r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
-)
-SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
-Cidr = Annotated[str, AfterValidator(_network)]
-# strict: `no` is text and "8" is not a number; a list may fill a tuple all the same.
-PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
-
-
-_IMAGE = r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$"
-# Of the desired count; a plain number is a count of failed tasks.
-BreakerPercent = Annotated[Text, Field(pattern=r"^([1-9][0-9]?|100)%$")]
-# AWS keeps `aws:` for itself, and opsctl knows its own stacks by `opsctl:`.
-TagKey = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,128}$"), AfterValidator(_tag)]
-ImageReference = Annotated[Text, Field(pattern=_IMAGE)]
 
 
 class Section(BaseModel):
@@ -336,7 +289,7 @@ else:
 
 class Logs(_LogGroups):
     stream_name_root: Text = ""
-    retention_days: Annotated[int, AfterValidator(_retention)] = 30
+    retention_days: Annotated[int, AfterValidator(retention)] = 30
     kms_key: Text | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
     max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 _TICK = 0.05
 _FLUSH_EVERY = 10  # ticks
 _SAMPLE_EVERY = 60
+# A real process starts in real time, however fast the clock runs and however busy the machine is.
+_BOOT = 6.0  # wall seconds
 
 
 class Host:
@@ -144,7 +146,9 @@ class Host:
             prober.probe(
                 lambda: self._address(intent),
                 self._check(intent.target_group),
-                lambda ok, reason: self._engine.target_health(*key, ok, reason),
+                prober.once_up(
+                    lambda ok, reason: self._engine.target_health(*key, ok, reason), within=_BOOT
+                ),
             )
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,25 @@ async def probe(
         else:
             report(*await _once(where, check))
         await asyncio.sleep(check.interval)
+
+
+def once_up(
+    report: Callable[[bool, str], None],
+    *,
+    within: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Callable[[bool, str], None]:
+    """Pass a failed check on only after a good one, or when the target had so many seconds to
+    start."""
+    began, up = clock(), False
+
+    def passed_on(ok: bool, reason: str) -> None:
+        nonlocal up
+        up = up or ok or clock() - began >= within
+        if up:
+            report(ok, reason)
+
+    return passed_on
 
 
 async def _once(where: Address, check: Check) -> tuple[bool, str]:

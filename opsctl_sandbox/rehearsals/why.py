@@ -59,7 +59,7 @@ def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answ
         bundle = elsewhere / "bundle.jsonl"
         yield _ask(workspace, "after", workspace.directory, "--save", str(bundle))
         if new := [path for path in recordings(workspace) if path not in earlier]:
-            yield _ask(workspace, "recording", elsewhere, "--from", str(new[-1]))
+            yield _ask(workspace, "recording", elsewhere, "--from", str(new[0]))
         yield _ask(workspace, "bundle", elsewhere, "--from", bundle.name)
 
 

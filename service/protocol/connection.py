@@ -342,6 +342,11 @@ class Connection(Reading, asyncio.Protocol):
         """A connection that is closed while the client still sends is reset, answer and all."""
         self._drop_rest()
         self._keep(-self._kept)
+        # Nobody reads it any more, and nobody counts it.
+        self._head = self._tail = self.url = self.target = self.query = b""
+        self.headers = []
+        if isinstance(self.turn, Turn):
+            self.turn.body = self.turn.request.body = b""
         self.received = 0
         self.lingering = self.loop.time() + self.linger_seconds
         if self.transport.can_write_eof():

@@ -38,7 +38,7 @@ def place(system: Callable[[str], Place]) -> Place:
     packed = images.pack(ROOT / "service", CADDYFILE)
     reference = push(place, "seen", packed, tag="first")
     done = place.opsctl("update-tasks", "--yes", "--image", reference)
-    assert "deployed, but unhealthy" in done.stderr
+    assert "deployed, but unhealthy" in done.stderr, done.stderr
     return place
 
 

@@ -182,6 +182,12 @@ def test_a_command_that_was_overtaken_says_so_first_and_then_by_what() -> None:
         "superseded",
         "changed-by-hand",
     ]
+    words = "(service web) was unable to place a task"
+    newer = replace(service(deployment("d2", NEW, running=0, state="IN_PROGRESS")),
+                    events=(ServiceEvent("1", words, START),))  # fmt: skip
+    full = replace(snapshot(service=newer), instances=(FULL,))
+    assert ids(full)[0] == "no-room"
+    assert ids(full, failures=(Failure("superseded", "superseded: by web:2"),))[0] == "superseded"
 
 
 def test_an_agent_without_connection_explains_the_missing_room() -> None:

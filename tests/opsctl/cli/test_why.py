@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from opsctl import cli
+from opsctl.cause.history import Failure
 from opsctl.cli import recording as recordings
 from opsctl.outcome import Outcome
 from opsctl.recorder import Recorder
@@ -88,6 +89,17 @@ def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_pat
     found = recordings.newest(tmp_path, "web")
     assert found is not None and found.begun.command == "ecs up"
     assert recordings.newest(tmp_path, "nobody") is None
+
+
+def test_of_two_commands_at_once_the_one_that_failed_is_explained(tmp_path: Path) -> None:
+    times = iter(START + timedelta(seconds=n) for n in range(100))
+    overtaken = Recorder(tmp_path, Begun("update-tasks one", "web"), NAMES, now=lambda: next(times))
+    other = Recorder(tmp_path, Begun("ecs up", "web"), NAMES, now=lambda: next(times))
+    overtaken.failed(Failure("superseded", "superseded: by web:2"))
+    overtaken.close("superseded")
+    other.close("done")
+    found = recordings.newest(tmp_path, "web", now=START + timedelta(minutes=5))
+    assert found is not None and found.begun.command == "update-tasks one"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import time
+import tracemalloc
 from collections.abc import Awaitable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -165,6 +166,27 @@ def test_what_comes_after_a_request_that_waits_gives_way_and_its_answer_does_not
     assert held <= 1_000_000
     assert all(one.startswith(b"HTTP/1.1 200 ") for one in answered)
     assert any(b"connection: close" in one for one in answered)
+
+
+@pytest.mark.parametrize("name", ["a refusal", "a last answer"])
+def test_a_client_that_may_still_send_holds_nothing_of_what_it_sent(name: str) -> None:
+    async def work() -> int:
+        opened = [connection() for _ in range(20)]
+        tracemalloc.start()
+        for one, _, _ in opened:
+            if name == "a refusal":
+                one.data_received(b"GET /" + b"a" * 200_000)
+            else:
+                head = FORM + b"connection: close\r\ncontent-length: 200000\r\n\r\na="
+                one.data_received(b"GET " + KEY + b"k HTTP/1.1\r\n" + head + b"x" * 199_998)
+            assert one.lingering
+        return tracemalloc.get_traced_memory()[0]
+
+    try:
+        held = asyncio.run(work())
+    finally:
+        tracemalloc.stop()
+    assert held < 600_000  # of 4,000,000
 
 
 def test_an_answer_that_grows_while_nobody_reads_is_counted() -> None:
