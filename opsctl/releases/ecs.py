@@ -9,7 +9,6 @@ from opsctl.procedure import Procedure, look_at
 from opsctl.releases import closing, difference, facts
 from opsctl.releases.record import Record
 from opsctl.rollout import ecs
-from opsctl.stacks import definition
 from opsctl.stacks.changes import Plan
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class _Told:
 
 def rolls(plan: Plan) -> bool:
     """Whether tasks are started anew: another task definition, of a service that has tasks."""
-    released = plan.stack.parameters.get("Image") not in (None, definition.UNRELEASED)
-    if plan.kind != "UPDATE" or not released:
-        return False
-    return any(one.resource_type == "AWS::ECS::TaskDefinition" for one in plan.changes)
+    definitions = [one for one in plan.changes if one.resource_type == "AWS::ECS::TaskDefinition"]
+    # Before the first release there is no definition that could change.
+    return plan.kind == "UPDATE" and any(one.action == "Modify" for one in definitions)

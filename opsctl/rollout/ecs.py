@@ -73,7 +73,7 @@ def up(
     outcome = yield from change.up(clients, service, bucket=bucket, told=told)
     if not outcome.good:
         return outcome
-    if service.parameters["Image"] == definition.UNRELEASED:
+    if not definition.release((yield from join.describe("ecs"))):
         yield Notice("no release yet, so no task runs; next: opsctl update-tasks")
     if replaces:
         agreed = outcome.kind == "done"

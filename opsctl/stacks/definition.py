@@ -96,7 +96,8 @@ def live(stack: Stack, config: Config, now: Snapshot, *, new_image: bool = False
     """
     state = now.stack("ecs")
     parameters = {
-        "Image": release(state) or UNRELEASED,
+        # None, the stack's own at that moment: who waits for a release must not take it back.
+        "Image": None if state and "Image" in state.parameters else UNRELEASED,
         "DesiredCount": count_parameter(config, state, now.service),
         "AmiId": ami(config, now, new=new_image),
     }

@@ -127,7 +127,7 @@ def test_a_release_and_a_change_of_the_stack_or_a_restart_at_once(shared: System
         other = (change, ["ecs", "restart", "--yes"])[number % 2]
         ends = both(shared.place, roll, other, apart=0.5 * (number % 4 // 2))
         require_true(ends)
-        assert shared.running() == {image}
+        assert shared.running() == {image}, ends
         assert locks("shared", shared.place) == []
 
 
