@@ -1,6 +1,6 @@
 """Every call of every flow that reads, with every fault: a true code, a sentence, no traceback.
 
-`make test` takes a sample that is drawn anew each day; HOSTILE_RUNS takes more of the matrix.
+`make test` takes a sample; HOSTILE_SEED draws another one, HOSTILE_RUNS takes more of the matrix.
 """
 
 import os
