@@ -144,7 +144,7 @@ class InstanceRoll:
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
         if ours:
             return self._leaving(now, group, ours[0])
-        if step := self._arriving(now, group):
+        if step := self._arriving(now, group) or self._different(now, group):
             return step
         old = self.outdated(now)
         if not old and excess <= 0:
@@ -190,6 +190,15 @@ class InstanceRoll:
         fullest = zones[instance.zone] == max(zones.values())
         shrink = group.desired > self.size and fullest and not self.outdated(now)
         return Step("terminate", f"terminating {instance.id}", instance.id, shrink=shrink)
+
+    def _different(self, now: Snapshot, group: Group) -> Step | None:
+        """A new instance that is not as it should be either: another one would not be better."""
+        for one in _active(now, group):
+            launched = group.launched(one.id) or one.joined
+            why = self.machine.difference(one)
+            if why and launched is not None and launched > self.began:
+                return Step("failed", f"{one.id} is new, and differs all the same: {why}")
+        return None
 
     def _arriving(self, now: Snapshot, group: Group) -> Step | None:
         known = {one.id for one in now.instances}

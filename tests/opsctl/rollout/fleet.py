@@ -66,6 +66,8 @@ class Fleet(Writer):
     `ties` are the zones that it launches in, one after another, when both have as many.
     """
 
+    instead: Machine | None = None  # what the launch template gives, where it is wrong
+
     def __init__(
         self,
         machine: Machine,
@@ -200,7 +202,7 @@ class Fleet(Writer):
                 text = "Launching a new EC2 instance"
                 self.activities = [Activity("a", "Failed", text, self.refusal, self.now)]
             else:
-                self._launch(self.machine, self.now, self.now + self.start)
+                self._launch(self.instead or self.machine, self.now, self.now + self.start)
         there = {vm.id for vm in alive}
         self.tasks = [
             one

@@ -153,6 +153,16 @@ def test_an_instance_that_never_joins_ends_the_roll_and_the_old_ones_serve_on() 
     assert group.fewest == 4 and group.calls == ["desire 3"]
 
 
+def test_a_new_instance_that_differs_too_ends_the_roll() -> None:
+    # It went on for ever, because every new instance was one more to be replaced.
+    group = fleet()
+    group.instead = replace(NEW, image="ami-other")
+    outcome, items = roll(group)
+    assert outcome is not None and outcome.kind == "failed"
+    assert "differs all the same: its image is ami-other, not ami-new" in outcome.reason
+    assert steps(items) == ["launch", "failed"] and len(group.alive) == 3
+
+
 def test_after_the_cause_is_gone_the_failed_instance_is_ended_and_the_roll_goes_on() -> None:
     group = fleet()
     group.joins = False
