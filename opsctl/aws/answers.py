@@ -23,16 +23,19 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer.
+    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer, or as a
+    refusal without a code.
 
     For the event `after-call`.
     """
     from botocore.parsers import ResponseParserError
 
-    if http_response.status_code != 200 or not _speaks_json(http_response, model):
-        return
     body = http_response.content
-    if isinstance(body, bytes) and body and not body.rstrip().endswith(b"}"):
+    if not isinstance(body, bytes) or not body or not _speaks_json(http_response, model):
+        return
+    # A refusal may be a plain sentence, of a proxy for instance; an answer is JSON.
+    begins = http_response.status_code == 200 or body.lstrip().startswith(b"{")
+    if begins and not body.rstrip().endswith(b"}"):
         raise ResponseParserError(f"the answer to {model.name} was cut off")
 
 

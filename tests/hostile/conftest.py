@@ -1,8 +1,6 @@
 """A sandbox of its own, without tasks: what it answers is what counts here, not what runs in it."""
 
-import io
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -63,22 +61,3 @@ def folder(
 
     yield make
     patched.undo()
-
-
-@pytest.fixture(scope="module")
-def printed() -> Iterator[Callable[[], str]]:
-    """`capsys` for a module: what was printed since the last call, both streams together."""
-    out, err = sys.stdout, sys.stderr
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    sys.stdout = sys.stderr = stream
-
-    def read() -> str:
-        buffer = stream.buffer
-        assert isinstance(buffer, io.BytesIO)
-        text = buffer.getvalue().decode()
-        buffer.seek(0)
-        buffer.truncate()
-        return text
-
-    yield read
-    sys.stdout, sys.stderr = out, err

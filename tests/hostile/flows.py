@@ -1,9 +1,10 @@
 """Run a whole command in this process against the sandbox, over a wire that can fail."""
 
+import io
 import os
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,18 +56,17 @@ class Wired(Invocation):
         return session
 
 
-def run(words: Sequence[str], read: Callable[[], str], fault: Fault | None = None) -> Ended:
-    """`read` gives what was printed since it was last called. Nothing but a code may come out."""
+def run(words: Sequence[str], fault: Fault | None = None) -> Ended:
+    """Both streams are read together. Nothing but a code may come out."""
     wire = Wire(fault)
-    invocation, rest = Wired.parse(["--debug", *words], os.environ)
-    invocation.wire = wire
-    read()
-    try:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with redirect_stdout(stream), redirect_stderr(stream), closing(wire):
+        invocation, rest = Wired.parse(["--debug", *words], os.environ)
+        invocation.wire = wire
         code = run_command(invocation, rest)
-    finally:
-        wire.close()
-    sys.stdout.flush()
-    return Ended(code, read(), wire.calls, wire.struck)
+        stream.flush()
+    assert isinstance(stream.buffer, io.BytesIO)
+    return Ended(code, stream.buffer.getvalue().decode(), wire.calls, wire.struck)
 
 
 def calls_of(ended: Ended, most: int = 2) -> list[tuple[str, int]]:

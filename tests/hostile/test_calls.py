@@ -39,11 +39,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture(scope="module")
-def baseline(
-    folder: Callable[[str], Path], printed: Callable[[], str]
-) -> Iterator[Mapping[str, Ended]]:
+def baseline(folder: Callable[[str], Path]) -> Iterator[Mapping[str, Ended]]:
     folder("hostile")
-    yield {flow: run(flow.split(), printed) for flow in FLOWS}
+    yield {flow: run(flow.split()) for flow in FLOWS}
 
 
 def matrix(baseline: Mapping[str, Ended]) -> list[tuple[str, Fault]]:
@@ -90,16 +88,14 @@ def test_every_flow_ends_as_documented_when_nothing_fails(baseline: Mapping[str,
 
 
 @pytest.mark.timeout(7200)
-def test_whatever_fails_is_survived_or_said(
-    baseline: Mapping[str, Ended], printed: Callable[[], str]
-) -> None:
+def test_whatever_fails_is_survived_or_said(baseline: Mapping[str, Ended]) -> None:
     whole = matrix(baseline)
     chosen = drawn(whole, RUNS)
     found: list[str] = []
     counts = Counter[str]()
     for flow, fault in chosen:
         try:
-            ended = run(flow.split(), printed, fault)
+            ended = run(flow.split(), fault)
         except Exception as error:
             found.append(f"{flow} | {fault} | {type(error).__name__}: {error}")
             continue

@@ -1,0 +1,42 @@
+"""Half an answer is no answer, whatever its status."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.parsers import ResponseParserError
+
+from opsctl.aws import answers
+
+
+def read(body: bytes, *, status: int = 200, protocol: str = "json", kind: str = "json") -> None:
+    response = SimpleNamespace(status_code=status, content=body, headers={"content-type": kind})
+    metadata = {"protocol": protocol}
+    model: Any = SimpleNamespace(name="It", service_model=SimpleNamespace(metadata=metadata))
+    answers.refuse_half(response, model)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b'{"taskArns": [', 200), (b'{"__type": "ClusterNotFoundException", "mess', 400), (b"x", 200)],
+)
+def test_what_was_cut_off_is_asked_for_again(body: bytes, status: int) -> None:
+    with pytest.raises(ResponseParserError, match="the answer to It was cut off"):
+        read(body, status=status)
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        (b'{"taskArns": []}\n', {}),
+        (b"", {}),
+        (b'{"__type": "ClusterNotFoundException"}', {"status": 400}),
+        (b"Bad Request", {"status": 400}),
+        (b"<a>", {"protocol": "query"}),
+        (b"<html>", {"kind": "text/html"}),
+    ],
+)
+def test_what_is_whole_or_another_language_is_left_to_botocore(
+    body: bytes, more: dict[str, Any]
+) -> None:
+    read(body, **more)
