@@ -23,8 +23,9 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raises ResponseParserError for half a JSON text, which botocore reads as an empty answer, or as a
-    refusal without a code.
+    """Raises ResponseParserError for half a JSON text.
+
+    botocore reads it as an empty answer, or as a refusal without a code.
 
     For the event `after-call`.
     """

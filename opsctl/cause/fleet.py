@@ -88,7 +88,8 @@ def never_joined(history: History) -> Iterator[Cause]:
     """Instances of the group that the cluster has never heard of."""
     absent = sorted(history.absent - set(history.instances))
     now_absent = [one for one in _present(history) if one in absent]
-    if not absent or not (now_absent or history.ended_badly):
+    given_up = history.ended_badly or bool(_of_group(history))
+    if not absent or not (now_absent or given_up):
         return
     some = bool([one for one in history.now.instances if one.takes_tasks])
     logs = _start_logs(history, absent)
@@ -209,14 +210,15 @@ def _present(history: History) -> tuple[str, ...]:
 def _sure_of_absence(history: History, *, some: bool) -> Confidence:
     """An instance that has just been launched is on its way."""
     state = history.now.stack("ecs")
-    if state is not None and state.in_progress and not history.ended_badly:
+    given_up = history.ended_badly or any(_SIGNAL.search(one.reason) for one in _of_group(history))
+    if given_up and not some:
+        return "certain"
+    if state is not None and state.in_progress and not given_up:
         return "possible"
     launched = telling.newest(
         [one.time for one in history.activities.values() if one.description.startswith("Launching")]
     )
     young = launched is not None and history.now.at - launched < _FIRST_MINUTES
-    if history.ended_badly and not some:
-        return "certain"
     if young:
         return "possible" if some else "likely"
     return "likely" if some else "certain"

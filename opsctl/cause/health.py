@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
@@ -24,6 +25,7 @@ _CODES: Mapping[str, str] = {
     "Elb.InternalError": "the load balancer failed in its health checks",
 }
 _PORTS = (32768, 60999)
+_FRESH = timedelta(minutes=15)
 
 
 def target_unhealthy(history: History) -> Iterator[Cause]:
@@ -41,18 +43,23 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
             next=_next(code),
             evidence=[*_targets(history, unhealthy), *events[-1:], *_blocked(history, code)],
         )
-    if not failed and unhealthy:
+    steady = telling.steady(history.now) and not history.ended_badly
+    # The tasks stop and the targets are deregistered before either says why.
+    said = [] if steady else [one for one in events if _is_fresh(one, history)]
+    if not failed and (unhealthy or said):
         gone = not any(one.state == "unhealthy" for one in history.now.targets)
         yield Cause(
             "target-unhealthy",
-            f"{_count(unhealthy)}: {words}",
+            f"{_count(unhealthy)}: {words}" if unhealthy else words,
             "certain" if not gone else "likely",
-            (*_targets(history, unhealthy), *_blocked(history, code)),
+            (*_targets(history, unhealthy), *said[-1:], *_blocked(history, code)),
             _next(code),
-            over=gone and telling.steady(history.now) and not history.ended_badly,
+            over=gone and steady,
             count=len(unhealthy),
             deployment=_newest(history),
-            explains=frozenset({"breaker-tripped", "resource-failed", "no-progress"}),
+            explains=frozenset(
+                {"breaker-tripped", "resource-failed", "no-progress", "tasks-missing"}
+            ),
         )
 
 
@@ -101,6 +108,10 @@ def check_mismatch(history: History) -> Iterator[Cause]:
 
 def _unhealthy(history: History) -> list[tuple[str, Target]]:
     return [(at.isoformat(), target) for at, target in history.unhealthy.values()]
+
+
+def _is_fresh(event: Evidence, history: History) -> bool:
+    return event.time is not None and history.now.at - event.time < _FRESH
 
 
 def _count(unhealthy: list[tuple[str, Target]]) -> str:

@@ -193,7 +193,7 @@ def test_a_secret_that_changed_is_a_reason_to_roll_and_is_named(
         ssm.put_parameter(Name="/secret/token", Value="canary-1", Type="SecureString")
     config = system.place.folder / "opsctl.yaml"
     text = config.read_text()
-    text = text.replace("  values: {}", "  values: {token: ssm:/secret/token}", 1)
+    text = text.replace("ssm:/example/refresh_token", "ssm:/secret/token", 1)
     text = text.replace("  environment: {}", "  environment: {LEVEL: low}", 1)
     config.write_text(text)
     assert system.place.opsctl("ecs", "up", "--yes").returncode == 0

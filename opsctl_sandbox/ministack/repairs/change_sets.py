@@ -2,7 +2,7 @@
 replacement, no update of a stack that cannot be updated, no IAM resource without its capability.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ministack.services import cloudformation
@@ -122,13 +122,33 @@ async def describe_change_set(call: Call, ministack: Forward) -> Structure:
     change_set = find(cloudformation._change_sets, answer["ChangeSetId"]) or {}
     answer = parameters.with_names(answer, change_set.get("_resolved_params", {}))
     absent = _absent(change_set)
+    held = _stack(call, answer["StackId"]).get("_resources", {})
     kept = []
     for change in answer.get("Changes", ()):
-        resource = change.get("ResourceChange", {})
-        if resource.get("Action") == "Add" and resource.get("LogicalResourceId") in absent:
-            continue
-        kept.append({**change, "ResourceChange": decided(resource)} if resource else change)
+        resource = change.get("ResourceChange")
+        if resource:
+            resource = _conditioned(resource, absent, held)
+            change = {**change, "ResourceChange": decided(resource)} if resource else None
+        if change:
+            kept.append(change)
     return {**answer, "Changes": kept}
+
+
+def _conditioned(
+    resource: Structure, absent: Collection[str], held: Collection[str]
+) -> Structure | None:
+    """The change of a resource that may have a condition; None for one that is in neither."""
+    name, action = resource.get("LogicalResourceId"), resource.get("Action")
+    if action not in ("Add", "Modify"):
+        return resource
+    plain = {
+        key: value
+        for key, value in resource.items()
+        if key not in ("Details", "Replacement", "Scope")
+    }
+    if name in absent:
+        return {**plain, "Action": "Remove"} if name in held else None
+    return resource if name in held or action == "Add" else {**plain, "Action": "Add"}
 
 
 async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:

@@ -74,6 +74,16 @@ def test_instances_that_run_and_never_joined_explain_it_too() -> None:
     assert ids(now, failures=(ROLLED_BACK,))[:2] == ["instance-never-joined", "signal-missing"]
 
 
+def test_instances_that_told_their_failure_are_no_longer_on_their_way() -> None:
+    told = event("e", "CREATE_FAILED", "Received 1 FAILURE signal(s) out of 2", of="Group",
+                 type="AWS::AutoScaling::AutoScalingGroup")  # fmt: skip
+    group = Group("g", desired=1, instances=(GroupInstance("i-1", lifecycle="InService"),))
+    state = stack("ecs", "ROLLBACK_IN_PROGRESS")
+    now = snapshot(failures=(told,), group=group, seconds=60, stacks={"ecs": state})
+    now = replace(now, look=Look(frozenset({"instances", "group", "failures", "stacks"})))
+    assert ids(now)[:2] == ["instance-never-joined", "signal-missing"]
+
+
 def test_the_newest_deployment_comes_before_an_older_one() -> None:
     older = task("t1", code=3, deployment="d0")
     newer = task("t2", own="CannotStartContainerError: port is already allocated")
@@ -143,6 +153,22 @@ def test_unhealthy_targets_are_told_by_their_code() -> None:
         targets = (Target("i-1:80", "unhealthy", code, "Health checks failed"),)
         found = first(replace(STEADY, targets=targets))
         assert found.id == "target-unhealthy" and words in found.sentence
+
+
+def test_targets_that_are_gone_already_are_told_by_the_words_of_ecs() -> None:
+    # Between the stop of a task and its end, neither the task nor the target says why.
+    words = (
+        "(service web) (port 80) is unhealthy in (target-group g) due to (reason Request timed out)"
+    )
+    trip = "ECS deployment circuit breaker: tasks failed to start."
+    rolling = replace(
+        service(deployment("d2", NEW, running=0, state="FAILED", reason=trip)),
+        events=(ServiceEvent("1", words, later(10)),),
+    )
+    now = snapshot(service=rolling, seconds=20)
+    assert ids(now)[0] == "target-unhealthy"
+    assert "target-unhealthy" not in ids(replace(now, at=later(3600)))
+    assert "target-unhealthy" not in ids(replace(STEADY, at=later(20)))
 
 
 def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack() -> None:

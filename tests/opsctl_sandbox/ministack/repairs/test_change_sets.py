@@ -56,6 +56,38 @@ def test_a_resource_whose_condition_is_false_is_not_announced(
     assert set(changes(connect("cloudformation"), unique, "first")) == {"Group", "Guard", "Task"}
 
 
+def test_a_condition_adds_and_removes_its_resource_and_a_change_of_none_is_none(
+    connect: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+
+    def given(on: str, days: int) -> dict[str, Any]:
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days}}
+        body = {
+            "Parameters": {"On": {"Type": "String"}},
+            "Conditions": {"Released": {"Fn::Equals": [{"Ref": "On"}, "yes"]}},
+            "Resources": {"Always": group, "Later": {**group, "Condition": "Released"}},
+        }
+        parameters = [{"ParameterKey": "On", "ParameterValue": on}]
+        return {"TemplateBody": json.dumps(body), "Parameters": parameters}
+
+    def actions(name: str, on: str, days: int) -> dict[str, str]:
+        cloudformation.create_change_set(
+            StackName=unique, ChangeSetName=name, ChangeSetType="UPDATE", **given(on, days)
+        )
+        made = changes(cloudformation, unique, name)
+        return {one: change["Action"] for one, change in made.items()}
+
+    wait = {"Delay": 1, "MaxAttempts": 30}
+    cloudformation.create_stack(StackName=unique, **given("no", 1))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig=wait)
+    assert actions("none", "no", 3) == {"Always": "Modify"}
+    assert actions("add", "yes", 3) == {"Always": "Modify", "Later": "Add"}
+    cloudformation.execute_change_set(StackName=unique, ChangeSetName="add")
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=unique, WaiterConfig=wait)
+    assert actions("remove", "no", 5) == {"Always": "Modify", "Later": "Remove"}
+
+
 def test_replacement_is_definite_where_the_type_decides_it(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
