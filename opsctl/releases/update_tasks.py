@@ -171,6 +171,11 @@ class Release:
             try:
                 # Again, because a build takes minutes, and others do not wait for it.
                 state = yield from self._settled()
+                if self._options.restart and definition.release(state) != self._image.reference:
+                    # Somebody released meanwhile: a restart is of what the stack asks for.
+                    plan = yield from self._planned(write=True)
+                    self._image = plan.image
+                    release = replace(plan.release, image=plan.image.reference)
                 order = self._order(plan, self._image.reference)
                 roll = yield from rolling.look(self._config, state, order)
                 return (
@@ -187,11 +192,6 @@ class Release:
                 )
             except Busy as overtaken:
                 yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
-                if self._options.restart:
-                    yield from self._settled()
-                    plan = yield from self._planned(write=True)
-                    self._image = plan.image
-                    release = replace(plan.release, image=plan.image.reference)
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
         """After the answer and before the change. Raises Busy when somebody has the lock."""

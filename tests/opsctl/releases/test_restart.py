@@ -111,6 +111,25 @@ def test_whoever_released_during_the_question_is_restarted_and_not_taken_back(
     assert [one.image for one in world.history()] == [f"{URI}@{OTHER}"]
 
 
+def test_whoever_released_while_it_was_planned_is_restarted_and_not_taken_back(
+    tmp_path: Path,
+) -> None:
+    # It looked, waited for a release to end, and brought back the image that it had looked at.
+    world = Restart(tmp_path)
+    world.ecr.tags["theirs"] = OTHER
+    theirs = replace(world.state, parameters={**ECS.parameters, "Image": f"{URI}@{OTHER}"})
+    settled: list[Look] = []
+
+    def now(look: Look) -> Snapshot:
+        settled.extend([look] * (look.parts == {"stacks", "locks"}))
+        world.state = theirs if len(settled) >= 2 else world.state
+        return world._now(look)
+
+    driven = Driven(world.release(ecs=world).run(), now, (True, True))
+    assert driven.result.kind == "deployed" and world.aws.executed == []
+    assert [one.image for one in world.history()] == [f"{URI}@{OTHER}"]
+
+
 def test_without_tasks_there_is_none_to_restart(tmp_path: Path) -> None:
     unreleased = Restart(tmp_path)
     unreleased.state = replace(ECS, parameters={"Image": "unreleased", "DesiredCount": "2"})
