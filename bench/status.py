@@ -64,7 +64,8 @@ def _measured(folder: Path, tasks: int) -> tuple[float, float]:
         empty = folder / "service"
         empty.mkdir()
         packed = images.pack(empty, ":8082 {\n}\n")
-        reference = images.push(sandbox.endpoint, "bench", packed, tag="one")
+        registry = images.Registry(sandbox.endpoint, sandbox.keys.registry)
+        reference = registry.push("bench", packed, tag="one")
         _run(folder, environ, "update-tasks", "--yes", "--image", reference)
         os.environ.update(environment.variables(sandbox))
         loaded = load(folder / "opsctl.yaml", environment=None, environ=environ, overrides=())

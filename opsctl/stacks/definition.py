@@ -4,17 +4,20 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
 from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
-from opsctl.snapshot.service import Service
-from opsctl.snapshot.snapshot import Kind, Snapshot
-from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import references
+
+if TYPE_CHECKING:
+    # `render` and `config check` need none of it, and it is a tenth of their time.
+    from opsctl.snapshot.service import Service
+    from opsctl.snapshot.snapshot import Kind, Snapshot
+    from opsctl.snapshot.stacks import StackState
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 # What CloudFormation must be told when a template makes IAM resources with names of their own.
@@ -35,7 +38,7 @@ class Stack:
     """
 
     name: str
-    kind: Kind
+    kind: "Kind"
     template: str
     parameters: Mapping[str, str | None]
     capabilities: tuple[Capability, ...]
@@ -88,7 +91,7 @@ def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
     )
 
 
-def live(stack: Stack, config: Config, now: Snapshot, *, new_image: bool = False) -> Stack:
+def live(stack: Stack, config: Config, now: "Snapshot", *, new_image: bool = False) -> Stack:
     """The ecs stack with what its live system has and nobody asked to change.
 
     The release stays; so does a count that somebody set by hand, unless the config asks for
@@ -104,13 +107,13 @@ def live(stack: Stack, config: Config, now: Snapshot, *, new_image: bool = False
     return replace(stack, parameters={**stack.parameters, **parameters})
 
 
-def release(state: StackState | None) -> str:
+def release(state: "StackState | None") -> str:
     """The image that the stack runs; '' before the first release."""
     image = state.parameters.get("Image", "") if state else ""
     return "" if image.endswith(UNRELEASED) else image
 
 
-def desired_count(config: Config, state: StackState | None, service: Service | None) -> int:
+def desired_count(config: Config, state: "StackState | None", service: "Service | None") -> int:
     """A template's count is set at every update of the service, so it must be the live one.
 
     https://github.com/aws/containers-roadmap/issues/493
@@ -124,14 +127,14 @@ def desired_count(config: Config, state: StackState | None, service: Service | N
     return config.ecs.desired_count if changed else service.desired
 
 
-def count_parameter(config: Config, state: StackState | None, service: Service | None) -> str:
+def count_parameter(config: Config, state: "StackState | None", service: "Service | None") -> str:
     """What the stack is told: with scaling, a service that exists keeps its own count."""
     if config.ecs.scaling and service is not None:
         return "-1"
     return str(desired_count(config, state, service))
 
 
-def ami(config: Config, now: Snapshot, *, new: bool = False) -> str:
+def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
     """The id of the instances' image. Raises OpsError when AWS does not name one."""
     if not config.compute.image.startswith("ssm:"):
         return config.compute.image
@@ -192,13 +195,13 @@ BY_KIND: Mapping[str, Callable[[Config], Stack]] = {
 }
 
 
-def stack_name(config: Config, kind: Kind) -> str:
+def stack_name(config: Config, kind: "Kind") -> str:
     return f"{config.system}-{kind}"
 
 
 def _stack(
     config: Config,
-    kind: Kind,
+    kind: "Kind",
     template: str,
     *,
     parameters: Mapping[str, str | None] | None = None,
