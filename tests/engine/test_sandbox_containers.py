@@ -2,6 +2,7 @@
 
 import os
 import signal
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -104,7 +105,10 @@ class Box:
         """The engine's Python image in the sandbox's registry; no name of it is in the engine."""
         name = f"127.0.0.1:{self.sandbox.port}/web"
         self.docker.tag("python:3.11-slim", name, "v1")
-        said = list(self.docker.push(name, "v1", stream=True, decode=True, auth_config={}))
+        word = self.sandbox.keys.registry.removeprefix("Basic ")
+        user, _, password = b64decode(word).decode().partition(":")
+        login = {"username": user, "password": password}
+        said = list(self.docker.push(name, "v1", stream=True, decode=True, auth_config=login))
         self.docker.remove_image(f"{name}:v1")
         return f"{name}@{next(one['aux']['Digest'] for one in said if 'aux' in one)}"
 
