@@ -26,6 +26,7 @@ _IGNORED = """\
 .opsctl/
 __pycache__/
 """
+_COMPILED = (".pyc", ".pyo")
 _COPIED = ("Caddyfile_template", "requirements/service.txt")
 
 
@@ -56,7 +57,8 @@ class Written:
 def files(choices: Choices) -> dict[str, str]:
     """Path -> content of all that a system needs beside AWS."""
     texts = {name: _read(name) for name in _COPIED}
-    sources = sorted((project.FOLDER / "service").rglob("*.py"))
+    service = sorted((project.FOLDER / "service").rglob("*"))
+    sources = [path for path in service if path.is_file() and path.suffix not in _COMPILED]
     paths = [path.relative_to(project.FOLDER).as_posix() for path in sources]
     dockerfile = _read("Dockerfile").split("\nFROM python AS opsctl")[0]
     head, _, rest = dockerfile.partition("# Plain instructions")

@@ -70,6 +70,18 @@ def test_the_directory_holds_all_that_the_image_is_built_from(tmp_path: Path) ->
     assert {"/Caddyfile", ".secrets.yml", ".opsctl/"} <= set(ignored)
 
 
+def test_the_service_is_there_whole_whatever_its_files_are_called() -> None:
+    # The scripts of Redis were left out, and the first release rolled back.
+    service = project.FOLDER / "service"
+    whole = {
+        f"service/{path.relative_to(service).as_posix()}"
+        for path in service.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    written = {name for name in scaffold.files(ACCOUNT) if name.startswith("service/")}
+    assert written == whole and any(name.endswith(".lua") for name in whole)
+
+
 def test_nothing_is_overwritten_and_no_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "opsctl.yaml").write_text("mine")
     (tmp_path / "Dockerfile").symlink_to(tmp_path / "elsewhere")
