@@ -109,7 +109,8 @@ def test_the_workflow_holds_what_it_is_for() -> None:
 )
 def test_every_command_works_from_there(stranger: Stranger, sandbox: Place, line: str) -> None:
     if "update-tasks --yes" in line:  # here nothing can be built
-        image = push_for(sandbox, "stranger", "first")
+        # What `init` wrote, and not what lies in the checkout, is what a stranger's tasks run.
+        image = push_for(sandbox, "stranger", "first", service=stranger.folder / "service")
         line = line.replace("--yes", f"--yes --set ecs.desired_count=2 --image {image}")
     done = stranger.types(line)
     assert done.returncode == 0, done.stdout + done.stderr

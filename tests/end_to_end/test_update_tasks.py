@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -50,9 +51,16 @@ def released(place: Place) -> str:
     return reference
 
 
-def push_for(place: Place, repository: str, tag: str, caddyfile: str = CADDYFILE) -> str:
+def push_for(
+    place: Place,
+    repository: str,
+    tag: str,
+    caddyfile: str = CADDYFILE,
+    *,
+    service: Path = ROOT / "service",
+) -> str:
     """Pack the service with a Caddyfile of its own and push it; the reference by digest."""
-    packed = images.pack(ROOT / "service", caddyfile.format(tag))
+    packed = images.pack(service, caddyfile.format(tag))
     return push_to(place, repository, packed, tag=tag)
 
 
