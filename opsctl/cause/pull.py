@@ -64,39 +64,6 @@ def pull_denied(history: History) -> Iterator[Cause]:
         )
 
 
-def pull_limited(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "pull-limited").values():
-        yield telling.told(
-            history,
-            "pull-limited",
-            failures,
-            f"the registry limits the pulls: {telling.brief(failures[0].reason)}",
-            next="the copy in your own repository has no such limit: opsctl update-tasks",
-        )
-
-
-def registry_unreachable(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "registry-unreachable").values():
-        yield telling.told(
-            history,
-            "registry-unreachable",
-            failures,
-            f"the instances cannot reach the registry: {telling.brief(failures[0].reason)}",
-            next="routes and groups as the stack wants them: opsctl ecs plan",
-        )
-
-
-def disk_full(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "disk-full").values():
-        yield telling.told(
-            history,
-            "disk-full",
-            failures,
-            f"an instance has no space left on its disk: {telling.brief(failures[0].reason)}",
-            next="to see what the agent removes: opsctl logs tail agent --since 1h --no-follow",
-        )
-
-
 def _name(history: History, failure: TaskFailure) -> str:
     reference = telling.image(history, failure)
     return f"`{telling.short_image(reference)}`" if reference else ""
@@ -110,11 +77,30 @@ def _registry(history: History) -> tuple[Evidence, ...]:
     )
 
 
+def _reason(failure: TaskFailure) -> str:
+    return telling.brief(failure.reason)
+
+
 RULES = (
     image_not_found,
     image_gone,
     pull_denied,
-    pull_limited,
-    registry_unreachable,
-    disk_full,
+    telling.plainly(
+        "pull-limited",
+        "the registry limits the pulls",
+        says=_reason,
+        next="the copy in your own repository has no such limit: opsctl update-tasks",
+    ),
+    telling.plainly(
+        "registry-unreachable",
+        "the instances cannot reach the registry",
+        says=_reason,
+        next="routes and groups as the stack wants them: opsctl ecs plan",
+    ),
+    telling.plainly(
+        "disk-full",
+        "an instance has no space left on its disk",
+        says=_reason,
+        next="to see what the agent removes: opsctl logs tail agent --since 1h --no-follow",
+    ),
 )

@@ -15,18 +15,6 @@ _REFERENCE = re.compile(
 _LOGS = "opsctl logs tail stdout --since 15m --no-follow"
 
 
-def wrong_architecture(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "wrong-architecture").values():
-        yield telling.told(
-            history,
-            "wrong-architecture",
-            failures,
-            f"the image is for another processor than the instances: {_last(failures[0])}",
-            next="build it for `compute.architecture`: opsctl update-tasks",
-            lasting=True,
-        )
-
-
 def secret_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "secret-missing").values():
         match = _REFERENCE.search(failures[0].text)
@@ -38,17 +26,6 @@ def secret_missing(history: History) -> Iterator[Cause]:
             f"{what} cannot be read: {_last(failures[0])}",
             next="make it under that name, then run: opsctl update-tasks",
             evidence=_secrets(history),
-        )
-
-
-def secret_empty(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "secret-empty").values():
-        yield telling.told(
-            history,
-            "secret-empty",
-            failures,
-            f"a secret is there, but empty: {_last(failures[0])}",
-            next="give it a value, then run: opsctl update-tasks",
         )
 
 
@@ -97,28 +74,6 @@ def log_group_gone(history: History) -> Iterator[Cause]:
             )
 
 
-def logging_failed(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "logging-failed").values():
-        yield telling.told(
-            history,
-            "logging-failed",
-            failures,
-            f"the log driver cannot start: {_last(failures[0])}",
-            next="to see which log groups are there: opsctl logs sources",
-        )
-
-
-def port_taken(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "port-taken").values():
-        yield telling.told(
-            history,
-            "port-taken",
-            failures,
-            f"something else has the port already: {_last(failures[0])}",
-            next="`ecs.host_ports: dynamic` takes free ones; to see: opsctl config show --origin",
-        )
-
-
 def container_cannot_start(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "container-cannot-start", "task-failed").values():
         yield telling.told(
@@ -128,17 +83,6 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
             f"the container cannot be started: {_last(failures[0])}",
             next=_LOGS,
             confidence="certain" if failures[0].reason else "likely",
-        )
-
-
-def instance_lost(history: History) -> Iterator[Cause]:
-    for failures in task_failures.of(history, "instance-lost").values():
-        yield telling.told(
-            history,
-            "instance-lost",
-            failures,
-            f"tasks went with their instance: {_last(failures[0])}",
-            next="opsctl logs tail ecs agent --since 1h --no-follow",
         )
 
 
@@ -163,14 +107,40 @@ def _secrets(history: History) -> tuple[Evidence, ...]:
 
 
 RULES = (
-    wrong_architecture,
+    telling.plainly(
+        "wrong-architecture",
+        "the image is for another processor than the instances",
+        says=_last,
+        next="build it for `compute.architecture`: opsctl update-tasks",
+        lasting=True,
+    ),
     secret_missing,
-    secret_empty,
+    telling.plainly(
+        "secret-empty",
+        "a secret is there, but empty",
+        says=_last,
+        next="give it a value, then run: opsctl update-tasks",
+    ),
     permission_missing,
     log_group_missing,
     log_group_gone,
-    logging_failed,
-    port_taken,
+    telling.plainly(
+        "logging-failed",
+        "the log driver cannot start",
+        says=_last,
+        next="to see which log groups are there: opsctl logs sources",
+    ),
+    telling.plainly(
+        "port-taken",
+        "something else has the port already",
+        says=_last,
+        next="`ecs.host_ports: dynamic` takes free ones; to see: opsctl config show --origin",
+    ),
     container_cannot_start,
-    instance_lost,
+    telling.plainly(
+        "instance-lost",
+        "tasks went with their instance",
+        says=_last,
+        next="opsctl logs tail ecs agent --since 1h --no-follow",
+    ),
 )

@@ -1,10 +1,11 @@
 """What the rules share: evidence from tasks, which deployment is the newest, what has passed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from opsctl.cause import task_failures
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.cause.task_failures import GENERIC, TaskFailure
@@ -93,6 +94,24 @@ def told(
         deployment=age(history, deployment),
         explains=frozenset({"breaker-tripped", "resource-failed", "stack-stuck", "no-progress"}),
     )
+
+
+def plainly(
+    id: str,
+    words: str,
+    *,
+    says: Callable[[TaskFailure], str],
+    next: str,
+    lasting: bool = False,
+) -> Callable[[History], Iterator[Cause]]:
+    """The rule of a cause that needs no more than its words and what the first failure says."""
+
+    def rule(history: History) -> Iterator[Cause]:
+        for failures in task_failures.of(history, id).values():
+            sentence = f"{words}: {says(failures[0])}"
+            yield told(history, id, failures, sentence, next=next, lasting=lasting)
+
+    return rule
 
 
 def age(history: History, deployment: str) -> int:
