@@ -1,7 +1,9 @@
 """Take a stack down, or what is left of one: show what goes, ask, delete, follow."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opsctl.errors import Busy, Detached, OpsError
@@ -117,20 +119,9 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     yield Removal(state.name, failed, states.in_words(state))
     names = [one.logical_id for one in failed]
     skipping = f", skipping {', '.join(names)}" if names else ""
-    if not (yield from ask(f"continue the rollback of `{state.name}`{skipping}?")):
-        raise Detached(f"nothing was done to `{state.name}`")
-    held = yield from _locked(clients, state)
-    with held:
-        after = stacks.newest_event(clients.cloudformation, state.id)
-        with join.quicker(state.name):
-            clients.cloudformation.continue_update_rollback(
-                StackName=state.id, ResourcesToSkip=names, ClientRequestToken=_token()
-            )
-        operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
-        subject = f"`{state.name}` is being rolled back"
-        ended = yield from held.renewed(follow(operation, subject=subject))
-    outcome = yield from explained(ended.outcome)
-    outcome.require()
+    question = f"continue the rollback of `{state.name}`{skipping}?"
+    again = partial(clients.cloudformation.continue_update_rollback, ResourcesToSkip=names)
+    yield from _rolled_back(clients, state, question, again)
 
 
 def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
@@ -143,13 +134,21 @@ def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
     left = stacks.resources(clients.cloudformation, state.id)
     failed = tuple(one for one in left if one.status.endswith("FAILED"))
     yield Removal(state.name, failed, states.in_words(state))
-    if not (yield from ask(f"roll `{state.name}` back?")):
+    begin = clients.cloudformation.rollback_stack
+    yield from _rolled_back(clients, state, f"roll `{state.name}` back?", begin)
+
+
+def _rolled_back(
+    clients: "Clients", state: StackState, question: str, begin: Callable[..., object]
+) -> Procedure[None]:
+    """Ask, let CloudFormation `begin` to roll back, and follow it to its end."""
+    if not (yield from ask(question)):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
         after = stacks.newest_event(clients.cloudformation, state.id)
         with join.quicker(state.name):
-            clients.cloudformation.rollback_stack(StackName=state.id, ClientRequestToken=_token())
+            begin(StackName=state.id, ClientRequestToken=_token())
         operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
         subject = f"`{state.name}` is being rolled back"
         ended = yield from held.renewed(follow(operation, subject=subject))
