@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetP
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,9 +17,10 @@ from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
-    from mypy_boto3_ssm.type_defs import ParameterTypeDef
+    from mypy_boto3_ssm.type_defs import ParameterMetadataTypeDef, ParameterTypeDef
 
 BATCH = 10  # the most that GetParameters takes
+_AT_ONCE = 50  # names in one filter of DescribeParameters
 LONGEST = 4096  # bytes of a value, standard tier
 _SIDE_BY_SIDE = 8
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -46,6 +47,17 @@ def under(ssm: "SSMClient", path: str) -> dict[str, Parameter]:
     """Every parameter below `path`, by its name."""
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
     return {one.name: one for page in pages for one in map(_parameter, page["Parameters"])}
+
+
+def described(ssm: "SSMClient", names: Sequence[str]) -> "dict[str, ParameterMetadataTypeDef]":
+    """What SSM says of those of these names that exist, but their values."""
+    found: dict[str, ParameterMetadataTypeDef] = {}
+    pages = ssm.get_paginator("describe_parameters").paginate
+    for at in range(0, len(names), _AT_ONCE):
+        values = list(names[at : at + _AT_ONCE])
+        for page in pages(ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": values}]):
+            found |= {one.get("Name", ""): one for one in page["Parameters"]}
+    return found
 
 
 def named(ssm: "SSMClient", names: Iterable[str]) -> dict[str, Parameter]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from opsctl.snapshot import parameters
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
     from opsctl.aws import Clients
-
-_BATCH = 50  # the most values of one filter of DescribeParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +29,18 @@ def read(clients: "Clients", references: Sequence[str]) -> tuple[SecretVersion, 
     """In the order of the references; those of other kinds (`env:`) are left out."""
     paths = [one.removeprefix("ssm:") for one in references if one.startswith("ssm:")]
     secrets = [one for one in references if one.startswith("secretsmanager:")]
-    parameters = _parameters(clients.ssm, paths) if paths else {}
+    of_ssm = _parameters(clients.ssm, paths) if paths else {}
     described = together([partial(_secret, clients.secretsmanager, one) for one in secrets])
-    versions = {**parameters, **{one.reference: one for one in described}}
+    versions = {**of_ssm, **{one.reference: one for one in described}}
     return tuple(versions[one] for one in references if one in versions)
 
 
 def _parameters(ssm: "SSMClient", paths: Sequence[str]) -> dict[str, SecretVersion]:
+    described = parameters.described(ssm, paths)
     versions = {f"ssm:{path}": SecretVersion(f"ssm:{path}") for path in paths}
-    pages = ssm.get_paginator("describe_parameters").paginate
-    for at in range(0, len(paths), _BATCH):
-        names = list(paths[at : at + _BATCH])
-        for page in pages(ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": names}]):
-            for one in page["Parameters"]:
-                reference = f"ssm:{one.get('Name', '')}"
-                version = str(one.get("Version", ""))
-                versions[reference] = SecretVersion(reference, version, one.get("LastModifiedDate"))
+    for name, one in described.items():
+        version, changed = str(one.get("Version", "")), one.get("LastModifiedDate")
+        versions[f"ssm:{name}"] = SecretVersion(f"ssm:{name}", version, changed)
     return versions
 
 

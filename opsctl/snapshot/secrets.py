@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from opsctl import aws
+from opsctl.snapshot import parameters
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SSM, SECRETS_MANAGER = "ssm:", "secretsmanager:"
 _DENIED = ("AccessDenied", "AccessDeniedException")
-_AT_ONCE = 50  # names in one filter of DescribeParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,10 @@ def read(clients: "Clients", references: Iterable[str]) -> tuple[Secret, ...]:
     """Those in SSM and Secrets Manager, in the order of their first mention."""
     named = tuple(dict.fromkeys(references))
     whole = tuple(dict.fromkeys(map(without_key, named)))
-    parameters = [one for one in whole if one.startswith(SSM)]
+    of_ssm = [one for one in whole if one.startswith(SSM)]
     secrets = [one for one in whole if one.startswith(SECRETS_MANAGER)]
     keyed = {without_key(one) for one in named if "#" in one}
-    calls: list[Any] = [
-        partial(_parameters, clients.ssm, parameters[start : start + _AT_ONCE])
-        for start in range(0, len(parameters), _AT_ONCE)
-    ]
+    calls: list[Any] = [partial(_parameters, clients.ssm, of_ssm)] if of_ssm else []
     if secrets:
         manager = clients.secretsmanager
         calls += [partial(_secret, manager, one, keys=one in keyed) for one in secrets]
@@ -70,10 +67,8 @@ def read(clients: "Clients", references: Iterable[str]) -> tuple[Secret, ...]:
 
 def _parameters(ssm: "SSMClient", references: Sequence[str]) -> list[Secret]:
     names = [one.removeprefix(SSM) for one in references]
-    filters: Any = [{"Key": "Name", "Option": "Equals", "Values": names}]
     try:
-        pages = ssm.get_paginator("describe_parameters").paginate(ParameterFilters=filters)
-        described = {one.get("Name", ""): one for page in pages for one in page["Parameters"]}
+        described = parameters.described(ssm, names)
     except ssm.exceptions.ClientError as error:
         if aws.code(error) in _DENIED:
             return [Secret(one, "denied") for one in references]
