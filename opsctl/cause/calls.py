@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER, FailedCall
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
-from opsctl.cause.history import History
+from opsctl.cause.history import Failure, History
 
 _SKEW = re.compile(
     r"Signature expired|not yet current|still later than|RequestTimeTooSkewed|"
@@ -73,7 +73,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
     calls = [one for one in _calls(history) if one.code in DENIED and one.fault == "refused"]
     if not calls:
         return
-    ended = _ended(history, calls)
+    ended = _ended(_by(history, "permission-missing"), calls)
     first = ended[0] if ended else calls[0]
     match = _ACTION.search(first.message)
     action = match["action"] if match else first.operation
@@ -146,11 +146,12 @@ def _cause(
     explains: frozenset[str] = frozenset(),
 ) -> Cause:
     """It stops something only where a command ended by it, or hardly anything could be read."""
-    ended = _ended(history, calls)
+    failures = _by(history, id)
+    ended = _ended(failures, calls)
     stops = bool(ended) or _blind(history)
     return Cause(
         id,
-        _own_words(history, ended) or sentence,
+        _own_words(failures, ended) or sentence,
         "certain" if stops or len(calls) > 1 or calls[0].fault == "refused" else "likely",
         tuple(
             Evidence(
@@ -188,9 +189,14 @@ def _calls(history: History) -> list[FailedCall]:
     return counted
 
 
-def _ended(history: History, calls: Sequence[FailedCall]) -> list[FailedCall]:
+def _by(history: History, id: str) -> list[Failure]:
+    """The ends of commands that may be of this cause: those that name no other."""
+    return [one for one in history.failures if one.kind == "AwsError" and one.cause in ("", id)]
+
+
+def _ended(failures: Sequence[Failure], calls: Sequence[FailedCall]) -> list[FailedCall]:
     """Those by which a command ended."""
-    ends = {(one.operation, one.code) for one in history.failures if one.kind == "AwsError"}
+    ends = {(one.operation, one.code) for one in failures}
     silent = any(operation == "" for operation, _ in ends)
     return [
         one
@@ -200,10 +206,10 @@ def _ended(history: History, calls: Sequence[FailedCall]) -> list[FailedCall]:
     ]
 
 
-def _own_words(history: History, ended: Sequence[FailedCall]) -> str:
+def _own_words(failures: Sequence[Failure], ended: Sequence[FailedCall]) -> str:
     """The sentence with which the command ended: it stays the same here."""
     codes = {one.code for one in ended}
-    own = [one.message for one in history.failures if one.kind == "AwsError" and one.code in codes]
+    own = [one.message for one in failures if one.code in codes]
     return own[-1] if own else ""
 
 

@@ -143,6 +143,20 @@ def test_a_clock_that_is_wrong_says_by_how_much() -> None:
     assert found.id == "clock-wrong" and "60 minutes slow" in found.sentence
 
 
+def test_a_command_that_ended_for_another_cause_lends_its_words_to_no_call() -> None:
+    # `why` said "there are no AWS credentials", of an earlier command, while nothing answered.
+    call = FailedCall("ecs:DescribeServices", "nobody", "", "Could not connect", 5, START)
+    earlier = Failure("AwsError", "there are no AWS credentials", cause="credentials-refused")
+    network = [
+        one for one in ranked(snapshot(failed_calls=(call,)), failures=(earlier,))
+        if one.id == "network"
+    ]  # fmt: skip
+    assert network and "credentials" not in network[0].sentence
+    own = Failure("AwsError", "nothing answers at http://127.0.0.1:9", cause="network")
+    found = first(snapshot(failed_calls=(call,)), failures=(own,))
+    assert (found.id, found.sentence) == ("network", own.message)
+
+
 def test_unhealthy_targets_are_told_by_their_code() -> None:
     for code, words in (
         ("Target.Timeout", "not answered in time"),
