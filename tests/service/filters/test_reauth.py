@@ -1,95 +1,29 @@
-"""reauth: the order of rules, the backends, and what leaks."""
+"""reauth: the order of rules, the backends, and what they may take."""
 
 import asyncio
 import base64
-import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service import caddyfile
 from service.auth.backends import TOKEN_BYTES
 from service.auth.contexts import Refusals
-from service.caddyfile import Directive
-from service.chain import Exchange, Request, Response, Site
-from service.errors import FilterError, StartError
-from service.filters import reauth
+from service.chain import Exchange, Request, Response
+from service.errors import StartError
 from tests.service import auth_server as fake
-from tests.service.auth_server import CLIENT_TOKEN, CONTEXT, REFRESH_TOKEN, Reply
-
-T = TypeVar("T")
-SIMPLE = "simple user=canary-password,other=word"
-RIGHT = b"Basic " + base64.b64encode(b"user:canary-password")
-
-
-def directives(text: str) -> list[Directive]:
-    blocks = caddyfile.parse(f":80 {{\n{text}\n}}", "Testfile", environment={})
-    return list(blocks[0].directives)
-
-
-def block(*lines: str) -> str:
-    return "\n".join(["reauth {", *lines, "}"])
-
-
-class Served:
-    """A site with nothing but reauth, and a handler below it that remembers what it got."""
-
-    def __init__(self, text: str, secrets: dict[str, object] | None = None) -> None:
-        self.site = Site("", 80, secrets=secrets or {})
-        options = tuple(reauth.parse(each) for each in directives(text))
-        self.filter = reauth.build(options, self.site)
-        self.passed: list[Exchange] = []
-
-    async def _below(self, exchange: Exchange) -> Response:
-        self.passed.append(exchange)
-        return Response(200)
-
-    async def send(self, request: Request) -> int:
-        assert self.filter is not None
-        try:
-            return (await self.filter(Exchange(request), self._below)).status
-        except FilterError as error:
-            return error.status
-
-    def __call__(self, *requests: Request) -> list[int]:
-        async def one_after_another() -> list[int]:
-            return [await self.send(request) for request in requests]
-
-        return self.run(one_after_another)
-
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Between start-up and shutdown."""
-
-        async def main() -> T:
-            for start in self.site.startup:
-                await start()
-            try:
-                return await work()
-            finally:
-                for stop in reversed(self.site.shutdown):
-                    await stop()
-
-        return asyncio.run(main())
-
-
-def get(
-    path: str,
-    authorization: bytes | None = None,
-    query: bytes = b"",
-    body: bytes = b"",
-    *more: tuple[bytes, bytes],
-) -> Request:
-    headers = [(b"host", b"example.com"), *more]
-    if authorization is not None:
-        headers.append((b"authorization", authorization))
-    raw = path.encode()
-    return Request("GET", raw, path=path, query_string=query, headers=headers, body=body)
+from tests.service.auth_server import CONTEXT, REFRESH_TOKEN, Reply
+from tests.service.filters.reauth_site import (
+    BEARER,
+    RIGHT,
+    SIMPLE,
+    Served,
+    block,
+    get,
+    refreshing,
+)
 
 
 def test_paths_excepts_and_basic_auth() -> None:
@@ -140,20 +74,6 @@ def test_the_first_rule_that_applies_decides() -> None:
         200,
         200,
     ]
-
-
-@pytest.fixture
-def server() -> Iterator[fake.AuthServer]:
-    with fake.serve() as running:
-        yield running
-
-
-def refreshing(server: fake.AuthServer, *options: str, secrets: object = REFRESH_TOKEN) -> Served:
-    line = ",".join([f"refresh url={server.url}", *options])
-    return Served(block("path /v1", line, "failure status code=401"), {"anything": secrets})
-
-
-BEARER = b"Bearer " + CLIENT_TOKEN.encode()
 
 
 def test_a_token_gives_a_context_and_is_asked_about_once(server: fake.AuthServer) -> None:
@@ -260,46 +180,6 @@ def test_cookies_go_along_only_when_wanted(server: fake.AuthServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        b"security_context" + b"+" * 100 + b"x&",
-        b"security%5fcontex%54x&",
-        b"&%20+" * 20,
-        b"%73security_contex&",
-    ],
-)
-def test_what_is_nearly_a_context_is_looked_through_once(text: bytes) -> None:
-    query = text * (1_000_000 // len(text)) + b"%"
-    begin = time.process_time()
-    assert reauth.without_context(query) == query
-    assert time.process_time() - begin < 0.3  # 64 KB, and no token, took minutes
-
-
-@pytest.mark.parametrize(
-    ("query", "kept"),
-    [
-        (b"security_context=x", b""),
-        (b"a=1&security_context=x&b=2", b"a=1&b=2"),
-        (b"%73ecurity_context=x&a=%20", b"a=%20"),
-        (b"Security_Context=x&a=1", b"a=1"),
-        (b"security%5Fcontext", b""),
-        (b"+security_context=x", b""),
-        (b"security_contexts=x&a=security_context", b"security_contexts=x&a=security_context"),
-        (b"a=%zz&&b", b"a=%zz&&b"),
-    ],
-)
-def test_a_client_cannot_bring_its_own_context(query: bytes, kept: bytes) -> None:
-    served = Served(block("path /v1", SIMPLE))
-    form = (b"content-type", b"Application/x-www-form-urlencoded; charset=utf-8")
-    json = (b"content-type", b"application/json")
-    served(get("/free", None, query, query, form), get("/free", None, b"", query, json))
-    first, second = (exchange.request for exchange in served.passed)
-    assert (first.query_string, first.body) == (kept, kept)
-    assert second.body == query
-    assert served.passed[0].security_context is None
-
-
-@pytest.mark.parametrize(
     ("reply", "status"),
     [(Reply(200), 200), (Reply(401), 401), (Reply(204), 401), (Reply(302), 401), (Reply(503), 502)],
 )
@@ -370,54 +250,6 @@ def test_whatever_a_client_sends_it_is_passed_or_refused(
     assert status in ((200,) if served.passed else (302, 401))
     names = [pair.partition(b"=")[0] for pair in request.query_string.split(b"&")]
     assert b"security_context" not in map(unquote_to_bytes, names)
-
-
-def test_a_refusal_says_why_to_the_log_and_not_to_the_client() -> None:
-    served = Served(block("path /v1", SIMPLE))
-
-    async def main() -> None:
-        assert served.filter is not None
-        await served.filter(Exchange(get("/v1")), served._below)
-
-    with pytest.raises(FilterError) as caught:
-        asyncio.run(main())
-    assert caught.value.detail == "Unauthorized"
-    assert str(caught.value.__cause__) == "no user with this password"
-
-
-def test_tokens_are_in_no_log_error_file_or_status(
-    server: fake.AuthServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    served = refreshing(server, f"cache_path={tmp_path}", "timeout=200ms")
-    said = []
-
-    async def send(request: Request) -> None:
-        try:
-            assert served.filter is not None
-            await served.filter(Exchange(request), served._below)
-        except FilterError as error:
-            said.append(f"{error!r} {error.__cause__!r} {error.__context__!r}")
-
-    async def main() -> None:
-        for start in served.site.startup:
-            await start()
-        await send(get("/v1", BEARER))
-        for reply in (Reply(500), Reply(401), Reply(delay=0.5), Reply(200, b"canary {")):
-            server.answer = lambda call, reply=reply: reply  # type: ignore[misc]
-            await send(get("/v1", b"Bearer canary-unknown"))
-        said.append(repr(served.site.status["reauth"]()))
-        for stop in served.site.shutdown:
-            await stop()
-
-    asyncio.run(main())
-    files = [
-        file.name.encode() + file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
-    ]
-    assert len(said) == 5
-    assert len(files) == 2
-    assert b"canary" not in b"".join(files)
-    assert "canary" not in caplog.text + "".join(said)
 
 
 def test_a_hit_never_waits(server: fake.AuthServer) -> None:

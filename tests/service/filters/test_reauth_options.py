@@ -8,7 +8,7 @@ import pytest
 from service.auth.settings import RefreshOptions, UpstreamOptions
 from service.errors import CaddyfileError
 from service.filters import reauth
-from tests.service.filters.test_reauth import SIMPLE, block, directives
+from tests.service.filters.reauth_site import SIMPLE, block, directives
 
 
 def parse(text: str) -> reauth.Options:
