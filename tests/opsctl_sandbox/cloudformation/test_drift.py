@@ -6,10 +6,16 @@ from typing import Any
 from tests.opsctl_sandbox.clients import Connect
 from tests.opsctl_sandbox.cloudformation.test_resources import deploy, launch_configuration
 
+NAMED = ["CAPABILITY_NAMED_IAM"]
+
 
 def reverting(cloudformation: Any, name: str, template: str) -> Any:
     identifier = cloudformation.create_change_set(
-        StackName=name, ChangeSetName="back", TemplateBody=template, DeploymentMode="REVERT_DRIFT"
+        StackName=name,
+        ChangeSetName="back",
+        TemplateBody=template,
+        DeploymentMode="REVERT_DRIFT",
+        Capabilities=NAMED,
     )["Id"]
     return cloudformation.describe_change_set(ChangeSetName=identifier)
 
@@ -20,8 +26,10 @@ def test_what_was_deleted_is_made_again_and_what_was_resized_set_back(
     resources: dict[str, Any] = launch_configuration(unique)
     resources["Group"]["Properties"] |= {"DesiredCapacity": "1", "MaxSize": "2"}
     resources["Logs"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": unique}}
+    profile = {"InstanceProfileName": unique, "Roles": []}
+    resources["Profile"] = {"Type": "AWS::IAM::InstanceProfile", "Properties": profile}
     template = {"Resources": resources}
-    deploy(connect, unique, template)
+    deploy(connect, unique, template, Capabilities=NAMED)
     cloudformation, logs = connect("cloudformation"), connect("logs")
     autoscaling = connect("autoscaling")
 
