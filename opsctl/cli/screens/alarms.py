@@ -49,7 +49,11 @@ def show_states(
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
     silent = all(one.state is None or not one.state.actions for one in alarms)
     if silent and not console.json:
-        console.say("no alarm takes an action: there are none, or nothing is released yet")
+        made = any(one.state is not None for one in alarms)
+        if made:
+            console.say("no alarm takes an action yet: the first release switches them on")
+        else:
+            console.say(console.hint("there is no alarm yet; to make them: opsctl alarms up"))
     for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
         state = _state(one)
         mark, style = _MARKS.get(state, _UNKNOWN)
