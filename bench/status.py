@@ -72,7 +72,7 @@ def _measured(folder: Path, tasks: int) -> tuple[float, float]:
         clients = aws.connect(loaded.config.aws, patience=aws.Patience(0))
         Reader(clients, Names.of(loaded.config), patient=False)(STATUS)
         before = median(_timed(lambda: _run(folder, environ, "status")) for _ in range(_RUNS))
-        _delay(sandbox.endpoint, _DELAY)
+        _delay(sandbox.endpoint, sandbox.keys.pages, _DELAY)
         after = median(_timed(lambda: _run(folder, environ, "status")) for _ in range(_RUNS))
         reading = median(
             _timed(lambda: Reader(clients, Names.of(loaded.config), patient=False)(STATUS))
@@ -102,9 +102,10 @@ def _run(folder: Path, environ: dict[str, str], *words: str) -> None:
         raise SystemExit(f"opsctl {' '.join(words)} exited {done.returncode}: {done.stderr[-800:]}")
 
 
-def _delay(endpoint: str, seconds: float) -> None:
+def _delay(endpoint: str, authorization: str, seconds: float) -> None:
     rules = json.dumps([{"kind": "delay", "operation": "*", "seconds": seconds}]).encode()
-    with urllib.request.urlopen(
-        urllib.request.Request(f"{endpoint}/_sandbox/faults", rules), timeout=10
-    ):
+    request = urllib.request.Request(
+        f"{endpoint}/_sandbox/faults", rules, {"Authorization": authorization}
+    )
+    with urllib.request.urlopen(request, timeout=10):
         pass
