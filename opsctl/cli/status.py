@@ -36,8 +36,13 @@ def status(
             return _check(invocation, now, causes)
         show(invocation, now, causes, clear=watch)
         if not watch:
-            return 0
+            return unanswered(now)
         time.sleep(every)
+
+
+def unanswered(now: "Snapshot") -> int:
+    """The exit code: 3 when AWS refused everything, or nothing answered; what is wrong is 0."""
+    return 3 if now.blind else 0
 
 
 def look(invocation: Invocation) -> "tuple[Snapshot, Sequence[Cause]]":

@@ -32,7 +32,7 @@ def why(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write one page: time line, causes, charts."),
     ] = None,
-) -> None:
+) -> int:
     """Rank the causes of what is wrong, now or in a recording, with evidence and a command.
 
     Without --from: the live system, and the last recording of a command that changed it.
@@ -52,6 +52,7 @@ def why(
         bundle.write_page(incident, found, html)
         console.say(f"wrote {html}")
     _show(console, incident, found)
+    return 3 if incident.now is not None and incident.now.blind else 0
 
 
 def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:

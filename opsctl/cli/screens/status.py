@@ -65,9 +65,8 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     if first is None:
         unread = ", ".join(one.part.replace("_", " ") for one in now.unread)
         tail = f" · not readable: {unread}" if unread else ""
-        yield fitted(
-            f"{console.style('good', '●')} nothing wrong that can be seen{tail}", width + 9
-        )
+        line = fitted(f"● nothing wrong that can be seen{tail}", width)
+        yield f"{console.style('good', line[0])}{line[1:]}"
         return
     mark, words = _weight(now, first)
     yield from _told(mark, words, first.sentence, console, width)
@@ -184,6 +183,8 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
         return "unknown", wrong
     if nothing(now):
         return "unknown", absence(now)
+    if now.blind:
+        return "unknown", f"nothing can be read: {now.unread[0].reason}"
     blind = [part for part in ("stacks", "service", "targets") if now.unread_part(part)]
     if blind:
         return "unknown", f"not readable: {', '.join(blind)}"

@@ -189,6 +189,25 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     assert check(now) == ("unknown" if unknown else check(now))
 
 
+def test_without_credentials_nothing_is_said_to_be_well() -> None:
+    why = "there are no AWS credentials"
+    unread = tuple(
+        Unread(part, why, "set AWS_PROFILE", cause="credentials-refused")
+        for part in sorted(STATUS.parts)
+    )
+    now = Snapshot(START, healthy().names, STATUS, unread=unread)
+    screen = shown(now)
+    assert screen[2:4] == [f"✗ wrong now: {why}", "  → set AWS_PROFILE · opsctl why"]
+    assert now.blind and status.health(now, ()) == ("unknown", f"nothing can be read: {why}")
+
+
+def test_many_parts_that_cannot_be_read_still_fit_into_the_line() -> None:
+    unread = tuple(Unread(part, "no") for part in sorted(STATUS.parts - {"service", "stacks"}))
+    now = healthy(unread=unread)
+    assert not now.blind
+    assert max(map(len, shown(now))) <= 80
+
+
 def test_five_hundred_tasks_fit_newest_and_failed_first() -> None:
     many = tuple(
         Task(f"{n:08x}", "RUNNING", OLD, "d1", "arn:0", "us-east-1a",
