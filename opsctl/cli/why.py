@@ -9,6 +9,7 @@ import typer
 from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
+from opsctl.cli.screens import status
 
 if TYPE_CHECKING:
     from opsctl.cause.cause import Cause
@@ -66,6 +67,8 @@ def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]
         for line in screen.block(console, cause, number):
             console.data(line)
         console.data("")
-    if all(cause.over for cause in found):
+    if incident.now is not None and status.nothing(incident.now):
+        console.data(status.absence(incident.now))
+    elif all(cause.over for cause in found):
         console.data("nothing wrong that can be seen")
     console.data(looked)

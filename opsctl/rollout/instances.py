@@ -273,6 +273,7 @@ def _require_room(
         raise OpsError(
             "no task may be started before an old one stops, and none stopped before",
             hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
+            cause="no-room",
         )
     for instance in old:
         tasks = _tasks_on(now, instance)
@@ -284,6 +285,7 @@ def _require_room(
                 f"{len(others)} instances have room for {room}, and the group may not grow "
                 f"beyond {group.maximum}",
                 hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
+                cause="no-room",
             )
 
 
