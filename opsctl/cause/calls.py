@@ -17,7 +17,7 @@ _SKEW = re.compile(
 _TIMES = re.compile(
     r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z)"
 )
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _CHECK = "aws sts get-caller-identity"
 _ON_THE_WAY = {"network", "not-aws"}
 

@@ -181,7 +181,10 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     now = replace(healthy(), **{part: getattr(empty, part)}, unread=(refused,),
                   failed_calls=(denied,))  # fmt: skip
     screen = shown(now)
-    assert sum("not readable" in line for line in screen) >= 1
+    line = next(line for line in screen if "not readable: " in line)
+    owner = next(row for row in status_rows.ROWS if part in row.parts)
+    said = "Describe is denied" if part == owner.parts[0] else part.replace("_", " ")
+    assert line.startswith(owner.label) and f"not readable: {said}" in line
     labels = {line.split()[0] for line in screen if line}
     assert {row.label for row in status_rows.ROWS} <= labels
     assert max(map(len, screen)) <= 80 and len(screen) <= 40
