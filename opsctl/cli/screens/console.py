@@ -24,6 +24,7 @@ JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
 # Control characters, but for line ends, tabs and our own styles.
 _CONTROL = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
@@ -56,6 +57,12 @@ class Console:
     def data(self, text: str) -> None:
         """Print what was asked for; flushed, so that a pipe sees it now."""
         self._write(sys.stdout, text + "\n")
+
+    def in_place(self, lines: Sequence[str]) -> None:
+        """Print these over the last ones, from the top: without a moment of an empty screen."""
+        shown = (encodable(printable(line.rstrip()), sys.stdout) for line in lines)
+        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        sys.stdout.flush()
 
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
@@ -188,6 +195,9 @@ def holds_everything(stream: TextIO) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    # Styles are chosen by stderr; stdout may be a file or a pipe all the same.
+    if "\x1b" in text and not stream.isatty():
+        text = _STYLED.sub("", text)
     stream.write(encodable(printable(text), stream))
     stream.flush()
 
