@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 # Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
 JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
-# Control characters, but for line ends, tabs and our own styles.
-_CONTROL = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, but for line ends, tabs and our own styles; and what turns the direction of
+# the text around, so that a line reads as something else.
+_CONTROL = re.compile(
+    r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
@@ -176,7 +180,9 @@ def printable(text: str) -> str:
 
 def _shown(match: re.Match[str]) -> str:
     text = match[0]
-    return text if len(text) > 1 else f"\\x{ord(text):02x}"
+    if len(text) > 1:
+        return text
+    return f"\\x{ord(text):02x}" if ord(text) < 0x100 else f"\\u{ord(text):04x}"
 
 
 def encodable(text: str, stream: TextIO) -> str:
