@@ -128,7 +128,13 @@ def age(history: History, deployment: str) -> int:
 
 
 def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
-    """Whether the service has come through all the same: whole, and not rolled back."""
+    """Whether the service has come through all the same: whole, and not rolled back; or whether
+    they are of a deployment that was over before this command began, which failed by itself.
+    """
+    last, began = failures[0].task, history.began
+    before = began is not None and last.stopped is not None and last.stopped < began
+    if history.ended_badly and before and last.deployment not in history.primaries:
+        return True
     primary = history.now.primary
     if history.ended_badly or primary is None or not steady(history.now):
         return False

@@ -95,6 +95,16 @@ def test_the_newest_deployment_comes_before_an_older_one() -> None:
     assert ids(now)[:2] == ["port-taken", "container-exited"]
 
 
+def test_what_an_earlier_release_died_of_is_over_for_a_command_that_began_after_it() -> None:
+    earlier = replace(task("t9", code=7, deployment="d0"), stopped=later(-60))
+    looks = rolled(task(code=3), earlier, lines={"t1": ("own",), "t9": ("old",)})
+    failed = (Failure("rolled-back", "the deployment failed"),)
+    causes = ranked(looks, failures=failed, began=START)
+    assert [(one.count, one.over) for one in causes if one.id == "container-exited"] == [(1, False)]
+    still = ranked(looks, failures=failed, began=later(-90))
+    assert len(still[0].evidence) == 2, "it may be of the same command"
+
+
 def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:
     died = task("t1", code=1, deployment="d1", definition=OLD)
     [cause] = ranked(replace(STEADY, tasks=(died,)))
