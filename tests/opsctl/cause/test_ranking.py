@@ -17,6 +17,7 @@ from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, 
 STEADY = snapshot(deployment("d1", OLD))
 FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, whole_cpu=4096)
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
+LOOK = Look(frozenset({"instances"}))
 ROLLED_BACK = Failure("rolled-back", "the deployment failed")
 
 
@@ -272,6 +273,18 @@ def test_an_agent_without_connection_explains_the_missing_room() -> None:
                       events=(ServiceEvent("1", words, START),))  # fmt: skip
     now = snapshot(service=rolling)
     assert ids(replace(now, instances=(silent,)))[0] == "agent-disconnected"
+
+
+def test_an_agent_that_is_away_for_a_moment_is_not_called_disconnected_for_certain() -> None:
+    away = replace(FULL, id="i-2", connected=False)
+    looks = [
+        replace(STEADY, at=later(0), instances=(FULL,), look=LOOK),
+        replace(STEADY, at=later(20), instances=(FULL, away), look=LOOK),
+        replace(STEADY, at=later(300), instances=(FULL, away), look=LOOK),
+    ]
+    causes = [ranked(*looks[:n]) for n in (1, 2, 3)]
+    sure = ["".join(one.confidence for one in found if "agent" in one.id) for found in causes]
+    assert sure == ["", "possible", "certain"]
 
 
 def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
