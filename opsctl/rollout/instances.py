@@ -10,6 +10,7 @@ Every step is decided from what a snapshot shows, so a roll that was interrupted
 on from there.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from typing import Literal, Self, TypeAlias
 
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
+from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot.instances import ContainerInstance, Group
@@ -94,17 +96,22 @@ class Step:
 class InstanceRoll:
     """The roll as far as it was seen. `everything` are the instances to replace all the same.
 
+    `size` is what the group comes back to, `grown` tells that it has one more because of the roll.
     `joining` is when each instance that has not joined yet was first seen, `patience` how long
-    that may take.
+    that may take. `moved` is when something last changed, `standstill` how long nothing may.
     """
 
     machine: Machine
     size: int
     began: datetime
     patience: timedelta
+    standstill: timedelta
     everything: frozenset[str] = frozenset()
+    grown: bool = False
     joining: Mapping[str, datetime] = field(default_factory=dict)
     step: Step = Step("wait", "")
+    moved: datetime | None = None
+    progress: tuple[str, int, int] = ("", 0, 0)
 
     @property
     def look(self) -> Look:
@@ -126,14 +133,43 @@ class InstanceRoll:
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         now.require("service", "tasks", "targets", "instances", "group")
+        adopted = self._adopt(now.group) if now.group else self
+        seen, news = adopted._see(now)
+        if adopted.size != self.size:
+            text = (
+                f"somebody resized `{now.group.name}` to {now.group.desired}" if now.group else ""
+            )
+            news = (Notice(f"{text}; it comes back to {adopted.size}"), *news)
+        return seen, news
+
+    def _adopt(self, group: Group) -> Self:
+        """What somebody else makes of the group's size meanwhile stays.
+
+        Its size and one more are ours: AWS may be slow to show what was done.
+        """
+        if self.size <= group.desired <= self.size + 1:
+            return self
+        ours = self.grown and group.desired > self.size
+        return replace(self, size=group.desired - ours, grown=ours)
+
+    def _see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         step = self._next(now)
+        progress = (step.text, now.healthy, len(now.running))
+        moved = self.moved if progress == self.progress and self.moved else now.at
+        if step.action == "wait" and now.at - moved > self.standstill:
+            minutes = int(self.standstill.total_seconds() // 60)
+            step = Step("failed", f"nothing has changed for {minutes} minutes: {step.text}")
         news = (step,) if step.text != self.step.text else ()
         known = {one.id for one in now.instances}
         members = now.group.members if now.group else ()
         joining = {
             one.id: self.joining.get(one.id, now.at) for one in members if one.id not in known
         }
-        return replace(self, step=step, joining=joining), news
+        grown = step.action == "launch" or (self.grown and not step.shrink)
+        seen = replace(
+            self, step=step, joining=joining, moved=moved, progress=progress, grown=grown
+        )
+        return seen, news
 
     def _next(self, now: Snapshot) -> Step:
         group = now.group
@@ -180,10 +216,11 @@ class InstanceRoll:
     def _leaving(self, now: Snapshot, group: Group, instance: ContainerInstance) -> Step:
         tasks = _tasks_on(now, instance)
         registered = [target for target in now.targets if target.instance == instance.id]
-        if instance.connected and (tasks or registered):
+        # An agent is silent for seconds several times an hour, and what drains still answers then.
+        if registered or (tasks and instance.connected):
             count = max(len(tasks), len(registered))
             return Step("wait", f"{instance.id}: {count} tasks move to other instances")
-        if not instance.connected and not _serve_elsewhere(now, instance):
+        if tasks and not _serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
         # Zones out of balance would make the group end an instance by itself, tasks and all.
         zones = _zones(group)
@@ -234,6 +271,8 @@ def plan(now: Snapshot, roll: InstanceRoll, size: TaskSize) -> InstancePlan:
     old = roll.outdated(now)
     grow = group.maximum > roll.size
     replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
+    if old:
+        _require_movable(now)
     if old and not grow and group.desired <= roll.size:
         _require_room(now, group, old, size)
     return InstancePlan(replacements, roll.size, grow)
@@ -260,20 +299,25 @@ def joined_before(now: Snapshot, moment: datetime) -> frozenset[str]:
     return frozenset(one.id for one in now.instances if one.joined and one.joined <= moment)
 
 
-def _require_room(
-    now: Snapshot, group: Group, old: tuple[ContainerInstance, ...], size: TaskSize
-) -> None:
-    """The group may not grow, so the others must hold what an old instance has."""
+def _require_movable(now: Snapshot) -> None:
+    """ECS rounds the least number of healthy tasks up, and the greatest of all tasks down."""
     service = now.service
     if service is None or not service.desired:
         return
-    if service.minimum_percent >= 100 and service.desired * service.maximum_percent // 100 <= (
-        service.desired
-    ):
+    least = math.ceil(service.desired * service.minimum_percent / 100)
+    if least >= service.desired >= service.desired * service.maximum_percent // 100:
         raise OpsError(
             "no task may be started before an old one stops, and none stopped before",
             hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
         )
+
+
+def _require_room(
+    now: Snapshot, group: Group, old: tuple[ContainerInstance, ...], size: TaskSize
+) -> None:
+    """The group may not grow, so the others must hold what an old instance has."""
+    if now.service is None or not now.service.desired:
+        return
     for instance in old:
         tasks = _tasks_on(now, instance)
         others = [one for one in _active(now, group) if one.arn != instance.arn]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _AGAIN = timedelta(minutes=1)
+_HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def machine(config: Config, state: StackState, image: str = "") -> Machine:
@@ -82,8 +83,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     held = yield from lock.take(clients, "ecs", state.name)
     with held:
         since = now.at if everything else instances.noted(group)[1]
-        _mark(clients, group.name, instances.note(roll.size, since))
-        steps = _Steps(clients, config, group.name)
+        steps = _Steps(clients, config, group.name, since)
+        steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
         ended = yield from held.renewed(follow(roll, subject=subject, act=steps))
         return (yield from _end(clients, state, group.name, ended.outcome))
@@ -95,13 +96,24 @@ class _Steps:
     A termination is never repeated: it may make the group smaller each time.
     """
 
-    def __init__(self, clients: "Clients", config: Config, group: str) -> None:
+    def __init__(
+        self, clients: "Clients", config: Config, group: str, since: datetime | None
+    ) -> None:
         self._clients = clients
+        self._since = since
+        self._size = -1
         self._cluster = config.ecs.cluster_name
         self._group = group
         self._taken: dict[tuple[str, str, int], datetime] = {}
 
+    def mark(self, size: int) -> None:
+        """So that whoever goes on after an interruption knows the size to come back to."""
+        if size != self._size:
+            self._size = size
+            _mark(self._clients, self._group, instances.note(size, self._since))
+
     def __call__(self, roll: InstanceRoll, now: Snapshot) -> Iterable[object]:
+        self.mark(roll.size)
         step = roll.step
         key = (step.action, step.instance, step.size)
         before = self._taken.get(key)
@@ -135,7 +147,21 @@ def _begin(
     moment = now.at if everything and since is None else since
     chosen = instances.joined_before(now, moment) if moment else frozenset[str]()
     patience = config.compute.signal_timeout
-    return InstanceRoll(machine, size, now.at, patience, everything=chosen)
+    return InstanceRoll(
+        machine,
+        size,
+        now.at,
+        patience,
+        _standstill(config),
+        everything=chosen,
+        grown=group is not None and group.desired == size + 1,
+    )
+
+
+def _standstill(config: Config) -> timedelta:
+    """The longest that one thing may take: a start, a drain and a stop of the last task."""
+    leaving = config.load_balancer.deregistration_delay + config.ecs.stop_timeout
+    return max(_HALF_AN_HOUR, config.compute.signal_timeout + leaving)
 
 
 def _plan(now: Snapshot, roll: InstanceRoll, config: Config) -> InstancePlan:
@@ -145,7 +171,6 @@ def _plan(now: Snapshot, roll: InstanceRoll, config: Config) -> InstancePlan:
 
 
 def _mark(clients: "Clients", group: str, note: str) -> None:
-    """So that whoever goes on after an interruption knows the size to come back to."""
     tag = {
         "ResourceId": group,
         "ResourceType": "auto-scaling-group",

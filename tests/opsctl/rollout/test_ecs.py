@@ -75,10 +75,11 @@ def test_a_system_as_it_should_be_is_asked_nothing() -> None:
 
 
 def test_a_preview_shows_instances_that_differ_and_counts_them_as_a_change() -> None:
-    driven = World(old=replace(NOW, type="t3.large")).preview()
+    world = World(old=replace(NOW, type="t3.large"))
+    driven = world.preview()
     assert driven.result is True
     [plan] = driven.of(InstancePlan)
-    assert [one.instance for one in plan.replacements] == ["i-1", "i-2"]
+    assert {one.instance for one in plan.replacements} == {one.id for one in world.fleet.alive}
 
 
 def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
@@ -172,14 +173,14 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
 
 def test_a_group_that_was_resized_by_hand_is_told() -> None:
     world = World()
-    world.fleet.maximum = 7
+    world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert "to 7 instances" in notice.text and notice.text.endswith("ecs up --revert-drift")
 
 
 def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_is_there() -> None:
     world = World()
-    world.fleet.wanted = 6
+    world.fleet.scale(6)
     driven = world.preview(reverts_drift=True)
     [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
     assert plan.stack.reverts_drift and plan.stack.parameters["DesiredCount"] == "4"
