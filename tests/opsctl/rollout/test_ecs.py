@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Overtaken
 from opsctl.rollout import ecs
 from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -185,3 +185,23 @@ def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_
     [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
     assert plan.stack.reverts_drift and plan.stack.parameters["DesiredCount"] == "4"
     assert driven.of(Notice) == []
+
+
+def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
+    # The first look's count went out with the change set, minutes later.
+    world = World(changes=("Topic",))
+
+    def meanwhile(operation: str) -> None:
+        # The second lock is the service's: the repository's change is done.
+        if world.cloudformation.executed and operation == "GetParametersByPath":
+            world.fleet.scale(6)
+
+    clients = world.clients
+    clients.ssm.before = meanwhile
+    procedure = ecs.up(clients, CONFIG, ecs.NONE)
+    driven = Driven(procedure, world.look, [True, True, True])
+    assert driven.result.kind == "done" and len(driven.questions) == 3
+    counts = [plan.stack.parameters.get("DesiredCount") for plan in driven.of(Plan)]
+    assert counts == [None, "4", "6"]
+    [overtaken] = driven.of(Overtaken)
+    assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
