@@ -126,7 +126,8 @@ class Fleet(Writer):
     def set_desired_capacity(self, *, DesiredCapacity: int, **_: Any) -> None:
         group = self.group.spec
         assert group.minimum <= DesiredCapacity <= group.maximum, "ValidationError"
-        self._call(f"desire {DesiredCapacity}", lambda: self.resize(DesiredCapacity))
+        # AWS sets the number at once; what comes of it takes its time.
+        self._call(f"desire {DesiredCapacity}", lambda: self.resize(DesiredCapacity), now=True)
 
     def update_container_instances_state(
         self, *, containerInstances: list[str], status: str, **_: Any

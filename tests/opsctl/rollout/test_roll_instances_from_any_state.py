@@ -1,4 +1,7 @@
-"""Instances replaced from random states, whatever AWS, people and kill -9 do meanwhile."""
+"""Instances replaced from random states, whatever AWS, people and kill -9 do meanwhile.
+
+`HOSTILE_EXAMPLES=2000` tries so many.
+"""
 
 import os
 import random
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +73,7 @@ HAPPENINGS: list[Callable[[Fleet, random.Random], None]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(120 + EXAMPLES // 2)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     chance=st.randoms(use_true_random=False),
