@@ -43,17 +43,35 @@ pytestmark = pytest.mark.timeout(240 + 60 * ROUNDS)
 
 @pytest.fixture(scope="module")
 def place(sandbox: Place, system: Callable[[str], Place]) -> Place:
-    """A scaled system of two tasks on two instances, with a release packed by the sandbox."""
-    place = system("moves")
-    (place.folder / "Caddyfile_template").write_text(TEMPLATE)
-    config = place.folder / "opsctl.yaml"
+    """A scaled system of two tasks on two instances, with a release packed by the sandbox.
+
+    All of it by somebody who has the policy that opsctl prints, and no other right.
+    """
+    owner = system("moves")
+    (owner.folder / "Caddyfile_template").write_text(TEMPLATE)
+    config = owner.folder / "opsctl.yaml"
     config.write_text(CONFIG)
+    place = operator(owner)
     place.stand_up(tasks=2)
     packed = sandbox.opsctl("sandbox", "image", "--config", str(config))
     assert packed.returncode == 0, packed.stderr
     done = place.opsctl("update-tasks", "--yes", "--image", packed.stdout.strip())
     assert done.returncode == 0, done.stderr
     return place
+
+
+def operator(owner: Place) -> Place:
+    """The same place for a user with the rights of an operator."""
+    policy = owner.opsctl("iam-policy").stdout
+    with closing(client_of(owner.env, "iam")) as iam:
+        iam.create_user(UserName="operator")
+        iam.put_user_policy(UserName="operator", PolicyName="p", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="operator")["AccessKey"]
+    keys = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    return Place(owner.folder, {**owner.env, **keys})
 
 
 def instances(place: Place) -> set[str]:
