@@ -45,7 +45,7 @@ class Wired(Invocation):
 
     def _connect(self, patience: Patience) -> Clients:
         return Clients(
-            self._open, "us-east-1",
+            self._open(), self._open, "us-east-1",
             caller=process.caller(self.why), patience=patience,
             debug=self.console.debug if self.debug else None,
         )  # fmt: skip
