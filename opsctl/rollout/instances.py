@@ -106,6 +106,7 @@ class InstanceRoll:
     began: datetime
     patience: timedelta
     standstill: timedelta
+    task: TaskSize
     everything: frozenset[str] = frozenset()
     grown: bool = False
     joining: Mapping[str, datetime] = field(default_factory=dict)
@@ -196,6 +197,8 @@ class InstanceRoll:
         if excess <= 0 and group.maximum > self.size:
             text = f"launching a new instance: {self.size} -> {self.size + 1}"
             return Step("launch", text, size=self.size + 1)
+        if excess <= 0 and (lack := _lack(now, group, old[0], self.task)):
+            return Step("failed", lack)
         return self._drain(old[0], self._why(old[0]))
 
     def outdated(self, now: Snapshot) -> tuple[ContainerInstance, ...]:
@@ -263,18 +266,28 @@ class InstanceRoll:
         return Step("wait", "waiting for a new instance")
 
 
-def plan(now: Snapshot, roll: InstanceRoll, size: TaskSize) -> InstancePlan:
-    """Which instances go, and how. Raises OpsError with the arithmetic when it cannot be done."""
-    group = now.group
-    if group is None:
+def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
+    """Which instances go, and how; `maximum` is what the group may grow to by then.
+
+    Raises OpsError with the arithmetic when it cannot be done.
+    """
+    if now.group is None:
         raise OpsError("the ecs stack has no Auto Scaling group yet", hint="opsctl ecs up")
+    group = replace(now.group, maximum=max(now.group.maximum, maximum))
     old = roll.outdated(now)
     grow = group.maximum > roll.size
     replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
     if old:
         _require_movable(now)
-    if old and not grow and group.desired <= roll.size:
-        _require_room(now, group, old, size)
+    # While an instance comes or goes, what it takes or brings is not known.
+    quiet = len(_active(now, group)) == len(group.members) == group.desired
+    if not grow and quiet and group.desired <= roll.size:
+        for instance in old:
+            if lack := _lack(now, group, instance, roll.task):
+                raise OpsError(
+                    lack,
+                    hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
+                )
     return InstancePlan(replacements, roll.size, grow)
 
 
@@ -312,23 +325,20 @@ def _require_movable(now: Snapshot) -> None:
         )
 
 
-def _require_room(
-    now: Snapshot, group: Group, old: tuple[ContainerInstance, ...], size: TaskSize
-) -> None:
-    """The group may not grow, so the others must hold what an old instance has."""
+def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSize) -> str:
+    """The arithmetic when the others cannot hold what this one runs; '' when they can."""
     if now.service is None or not now.service.desired:
-        return
-    for instance in old:
-        tasks = _tasks_on(now, instance)
-        others = [one for one in _active(now, group) if one.arn != instance.arn]
-        room = sum(_fits(one, size) for one in others)
-        if room < len(tasks):
-            raise OpsError(
-                f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
-                f"{len(others)} instances have room for {room}, and the group may not grow "
-                f"beyond {group.maximum}",
-                hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
-            )
+        return ""
+    tasks = _tasks_on(now, instance)
+    others = [one for one in _active(now, group) if one.arn != instance.arn]
+    room = sum(_fits(one, size) for one in others)
+    if room >= len(tasks):
+        return ""
+    return (
+        f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
+        f"{len(others)} instances have room for {room}, and the group may not grow "
+        f"beyond {group.maximum}"
+    )
 
 
 def _fits(instance: ContainerInstance, size: TaskSize) -> int:

@@ -9,7 +9,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
-from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
+from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
@@ -30,11 +30,15 @@ def machine(config: Config, state: StackState, image: str = "") -> Machine:
 
 
 def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
-    """Yield which instances would go; True when some would. Raises OpsError without room."""
+    """Yield which instances would go once the stack is as the config asks; True when some would.
+
+    Raises OpsError without room.
+    """
     now = yield from look_at(LOOK)
     if now.group is None:
         return False
-    planned = _plan(now, _begin(now, config, machine(config, state, image)), config)
+    roll = _begin(now, config, machine(config, state, image))
+    planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
     return bool(planned.replacements)
@@ -66,7 +70,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
-    planned = _plan(now, roll, config)
+    planned = instances.plan(now, roll)
     yield planned
     group = now.group
     assert group is not None
@@ -142,6 +146,8 @@ def _begin(
     now: Snapshot, config: Config, machine: Machine, *, everything: bool = False
 ) -> InstanceRoll:
     """The roll as it stands, one that was interrupted included."""
+    now.require("service", "tasks", "instances", "group")
+    need = plan.requirement(now, config, now.service.desired if now.service else 0)
     group = now.group
     size, since = instances.noted(group) if group else (0, None)
     moment = now.at if everything and since is None else since
@@ -153,6 +159,7 @@ def _begin(
         now.at,
         patience,
         _standstill(config),
+        need.task,
         everything=chosen,
         grown=group is not None and group.desired == size + 1,
     )
@@ -162,12 +169,6 @@ def _standstill(config: Config) -> timedelta:
     """The longest that one thing may take: a start, a drain and a stop of the last task."""
     leaving = config.load_balancer.deregistration_delay + config.ecs.stop_timeout
     return max(_HALF_AN_HOUR, config.compute.signal_timeout + leaving)
-
-
-def _plan(now: Snapshot, roll: InstanceRoll, config: Config) -> InstancePlan:
-    now.require("service", "tasks", "instances", "group")
-    need = plan.requirement(now, config, now.service.desired if now.service else 0)
-    return instances.plan(now, roll, need.task)
 
 
 def _mark(clients: "Clients", group: str, note: str) -> None:

@@ -205,3 +205,17 @@ def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
     assert counts == [None, "4", "6"]
     [overtaken] = driven.of(Overtaken)
     assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
+
+
+def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:
+    # "set `compute.maximum: 3`, then run: opsctl ecs up", which refused for the same lack of room.
+    world = World(old=replace(NOW, type="t3.large"))
+    world.fleet.allow(2)
+    world.fleet.scale(8)
+    world.fleet.pass_time(600)
+    bigger = config("ecs.desired_count=4", "compute.instance_type=t3.small", "compute.maximum=3")
+    with pytest.raises(OpsError, match="the group may not grow beyond 2"):
+        world.preview()
+    driven = Driven(ecs.preview(world.clients, bigger), world.look)
+    [plan] = driven.of(InstancePlan)
+    assert plan.grow

@@ -16,6 +16,7 @@ from opsctl.stacks import definition
 from opsctl_sandbox.cluster.failures import Failure
 from tests.opsctl.rollout.fleet import Fleet
 from tests.opsctl.snapshots import config
+from tests.opsctl.ssm import Killed
 
 CONFIG = config("ecs.desired_count=4", "compute.instance_type=t3.small")
 NEW = Machine("ami-new", "t3.small", definition.machine(CONFIG))
@@ -152,6 +153,19 @@ def test_without_room_the_arithmetic_is_told_before_anything_happens() -> None:
     )
     assert caught.value.hint == "set `compute.maximum: 3`, then run: opsctl ecs up"
     assert group.calls == []
+
+
+@pytest.mark.parametrize("call", ["drain", "terminate"])
+def test_without_room_to_grow_it_goes_on_after_kill_9_too(call: str) -> None:
+    # The instance that comes for the terminated one had not joined: "no room on the other 0".
+    group = fleet(maximum=2)
+    group.dies_at = {"drain": 7, "terminate": 9}[call]
+    with pytest.raises(Killed):
+        roll(group)
+    group.dies_at = None
+    assert group.calls[-1].startswith(call)
+    outcome, _ = roll(group)
+    assert outcome == Outcome("done") and same(group) and whole(group)
 
 
 @pytest.mark.parametrize("maximum", [2, 3])
