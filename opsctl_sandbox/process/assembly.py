@@ -25,6 +25,7 @@ from opsctl_sandbox.images import Registry
 from opsctl_sandbox.ministack import (
     account,
     credentials,
+    instance_profiles,
     permissions,
     records,
     security_group_rules,
@@ -143,6 +144,7 @@ def _simulation(settings: Settings) -> Simulation:
 def _resource_types(simulation: Simulation) -> ResourceTypes:
     types = ResourceTypes()
     security_group_rules.install(types)
+    instance_profiles.install(types)
     takeover.install(simulation, types)
     return types
 
