@@ -15,6 +15,7 @@ from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.releases import closing, difference, facts, make
+from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed
 from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
@@ -124,7 +125,7 @@ class Rollback:
         if self._number is not None:
             now.require("releases")
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
-        repository = registry.repository(self._clients.ecr, self._config.image.repository)
+        repository = repositories.own(self._clients, self._config, now)
         target = yield from self._chosen(now, known, repository)
         other = now.locks.get("ecs")
         gone = other is not None and self._clients.caller.gone(other.process)
