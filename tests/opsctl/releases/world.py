@@ -124,6 +124,8 @@ class World:
         self.engine = Engine(self.ecr)
         self.ssm = Ssm()
         self.ecr_stack = ECR
+        # Whether those who hold a lock or left a release open are known to have ended.
+        self.caller_gone = False
         self.parts: dict[str, Any] = {}
         if held:
             self.ecr.tags["held"] = DIGEST
@@ -148,6 +150,8 @@ class World:
 
     def release(self, ecs: Any = None) -> Release:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm, ecs=ecs))
+        if self.caller_gone:
+            clients.caller = replace(clients.caller, process="next", gone=lambda one: one != "next")
         return Release(
             clients,
             CONFIG,
@@ -173,9 +177,16 @@ class World:
             replace(one, images=(f"{URI}@{DIGEST}",)) if one.arn == NEW else one
             for one in old.task_definitions
         )
+        good = end == "UPDATE_COMPLETE"
+        after = replace(
+            ECS,
+            parameters={**ECS.parameters, "Image": f"{URI}@{DIGEST}"},
+            outputs={"TaskDefinitionArn": NEW},
+        )
         new = snapshot(
-            deployment("d2", NEW) if end == "UPDATE_COMPLETE" else deployment("d3", OLD),
-            stacks=stacks,
+            deployment("d2", NEW) if good else deployment("d3", OLD),
+            instances=INSTANCES,
+            stacks={**stacks, "ecs": after} if good else stacks,
             task_definitions=definitions,
             events=(event("e1", end),),
         )
