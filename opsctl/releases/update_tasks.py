@@ -256,8 +256,14 @@ class Release:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
         if not self._options.of_directory:
-            # What runs keeps its environment.
-            kept = replace(live, number=0, secrets=release.secrets, environment=release.environment)
+            # What runs keeps its environment; how it came to run is another release's story.
+            kept = replace(
+                live,
+                number=0,
+                back_to=0,
+                secrets=release.secrets,
+                environment=release.environment,
+            )
             release = facts.of_image(kept, image.reference, known)
         back = self._options.back_to
         if back is not None:
