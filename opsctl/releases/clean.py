@@ -25,13 +25,15 @@ def clean(
     why = now.unread[0].reason if now.unread else ""
     if not why and release is not None and not release.number:
         why = "the ledger does not hold this release"
+    if not why and (unknown := [one for one in now.releases if not one.readable]):
+        why = f"release {unknown[0].number}: {unknown[0].reason}"
     if not why and not repository.held(now, name):
         why = f"`{name}` is not of `{config.system}-ecr`"
     if why:
         yield Notice(f"old images are kept, because not all that may use them is known: {why}")
         return
-    good = (one for one in now.releases if one.good or one.running)
-    names = {name for one in good for name in (one.image, one.digest, one.before)}
+    needed = (one for one in now.releases if not one.bad)
+    names = {name for one in needed for name in (one.image, one.digest, one.before)}
     used = prune.Used(frozenset({*now.image_users, *names, image} - {""}))
     try:
         ours = registry.repository(ecr, name)

@@ -195,9 +195,15 @@ class Rollback:
             )
             return target
         if self._number is None and wanted == running:
-            further = next(iter(candidates(known, running.number)), None)
+            further = _before(closing.original(running, known), known)
+            newest = next(one for one in reversed(known) if one.readable)
+            said = f"release {newest.number} failed, and release {running.number} runs again"
+            if newest == running:
+                said = (
+                    f"release {running.number} has brought back release {running.back_to} already"
+                )
             yield Notice(
-                f"release {known[-1].number} failed, and release {running.number} runs again"
+                said
                 + (f"; to go further back: opsctl rollback {further.number}" if further else "")
             )
         return self._from_ledger(wanted, running, known, repository)
@@ -299,7 +305,7 @@ def under_way(known: Sequence[Released], number: int | None) -> Released | None:
 
     Two people who both want to go back want it once: the second one would go further back.
     """
-    newest = known[-1] if known else None
+    newest = next((one for one in reversed(known) if one.readable), None)
     if newest is None or not newest.running or not newest.back_to:
         return None
     return newest if number in (None, newest.number, newest.back_to) else None
@@ -323,23 +329,31 @@ def choose(
     """
     if number is not None:
         chosen = next((one for one in known if one.number == number), None)
+        if chosen is not None and not chosen.readable:
+            raise OpsError(f"release {number} cannot be brought back: {chosen.reason}")
         if chosen is None or not chosen.digest:
             raise OpsError(f"there is no release {number} to go back to", hint="opsctl history")
         return chosen
+    known = [one for one in known if one.readable]
     if not known:
         return None
     newest = known[-1]
-    failed = not (newest.good or newest.running)
-    if failed and newest.back_to and (running is None or running.digest != newest.digest):
+    if newest.bad and newest.back_to and (running is None or running.digest != newest.digest):
         return _after_failed(newest, known)
-    if failed and running is not None and running.good:
+    if running == newest and newest.back_to and newest.reason.startswith(closing.LEFT):
+        return running  # its command was killed: whoever gives it again has not seen it succeed
+    if newest.bad and running is not None and running.good:
         return running  # it is back already: whoever asks now means the one that failed
     at = newest if newest.running else running
     if at is None:
         return next(iter(candidates(known, newest.number + 1)), None)
-    origin = closing.original(at, known)
-    earlier = (one for one in candidates(known, origin.number) if one.digest != origin.digest)
-    return next(earlier, None)
+    return _before(closing.original(at, known), known)
+
+
+def _before(release: Released, known: Sequence[Released]) -> Released | None:
+    """The last good one before this, of another image."""
+    earlier = candidates(known, release.number)
+    return next((one for one in earlier if one.digest != release.digest), None)
 
 
 def _after_failed(rollback: Released, known: Sequence[Released]) -> Released | None:
@@ -347,6 +361,4 @@ def _after_failed(rollback: Released, known: Sequence[Released]) -> Released | N
     wanted = closing.original(rollback, known)
     if rollback.outcome == "failed" and wanted.good and wanted.digest:
         return wanted
-    return next(
-        (one for one in candidates(known, wanted.number) if one.digest != wanted.digest), None
-    )
+    return _before(wanted, known)

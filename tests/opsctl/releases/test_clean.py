@@ -60,6 +60,14 @@ def test_what_cannot_be_read_is_taken_for_in_use(world: World, part: Any) -> Non
     assert "no permission" in driven.of(Notice)[-1].text
 
 
+@pytest.mark.parametrize("outcome", ["unreadable", "an outcome of a later version", "running"])
+def test_of_a_release_whose_end_is_not_known_nothing_goes(world: World, outcome: str) -> None:
+    world.parts = {"releases": (released(1, 2, outcome),)}
+    world.run(True)
+    assert digest(2) not in world.ecr.deleted
+    assert bool(world.ecr.deleted) == (outcome != "unreadable")
+
+
 def test_a_repository_that_no_stack_of_this_system_holds_is_not_cleaned(world: World) -> None:
     world.ecr_stack = replace(ECR, status="DELETE_COMPLETE")
     driven = world.run(True)

@@ -11,7 +11,7 @@ import pytest
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice
-from opsctl.releases import rollback
+from opsctl.releases import closing, rollback
 from opsctl.releases.rollback import Rollback, Target
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.snapshot.locks import Lock
@@ -75,6 +75,21 @@ def test_a_rollback_that_failed_has_not_left_what_runs() -> None:
     assert chosen([*known, release(4, 2, "failed", back_to=2)], 3) == 2
     assert chosen([*known, release(4, 2, "rolled-back", back_to=2)], 3) == 1
     assert chosen([*known, release(4, 1, "rolled-back", back_to=1)], 3) is None
+
+
+def test_a_rollback_whose_command_was_killed_is_not_taken_further_back() -> None:
+    known = [release(1, 1), release(2, 2), release(3, 3)]
+    left = release(4, 2, back_to=2, reason=f"{closing.LEFT}; release 2 runs")
+    assert chosen([*known, left], 4) == 4
+    assert chosen([*known, left, release(5, 5)], 5) == 4
+
+
+def test_what_cannot_be_read_or_judged_is_no_failure() -> None:
+    known = [release(1, 1), release(2, 2), release(3, 3)]
+    assert chosen([*known, release(4, 4, "unreadable")], 3) == 2
+    assert chosen([*known, release(4, 4, "an outcome of a later version")], 3) == 2
+    with pytest.raises(OpsError, match="release 4 cannot be brought back"):
+        chosen([*known, release(4, 4, "unreadable")], 3, 4)
 
 
 def test_one_that_runs_unhealthy_is_left() -> None:
