@@ -102,7 +102,7 @@ class ReleasesScreen(Screen):
         )
         if release.number and not release.good:
             why = release.reason or _outcome(release)
-            self._console.warn(f"release {release.number} was no good one: {why}")
+            self._console.warn(f"release {release.number} was not good: {why}")
         if target.stays:
             self._print("this differs from then, and is not taken back:")
             self._changes(target.stays)
