@@ -199,7 +199,7 @@ def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release
     fields = opened.fields
     begun = _when(fields.get("begun"), opened)
     if not fields:
-        reason = f"`{opened.name}` holds nothing that opsctl wrote"
+        reason = f"`{opened.name}` is damaged: it holds no facts of a release"
         return Release(number, begun, outcome=UNREADABLE, reason=reason)
     values: dict[str, Any] = {name: fields[name] for name in _TEXTS if _is_text(fields.get(name))}
     values |= {name: fields[name] for name in _COUNTS if type(fields.get(name)) is int}

@@ -173,7 +173,7 @@ def test_an_entry_that_somebody_damaged_is_said_and_stops_nothing(value: str) ->
     first, damaged, newest = read(ssm)
     assert first.good and newest.running
     assert not (damaged.good or damaged.running or damaged.bad or damaged.readable)
-    assert "holds nothing that opsctl wrote" in damaged.reason
+    assert "holds no facts of a release" in damaged.reason
 
 
 _VALUES = st.recursive(
