@@ -173,7 +173,7 @@ def _read(
     if described["Status"] == "FAILED":
         if any(words in reason for words in _NOTHING):
             return Plan(stack, kind)
-        raise refused.refusal(cloudformation, stack.name, stack.command, id, reason)
+        raise refused.refusal(cloudformation, stack, id, reason)
     listed, page = list(described.get("Changes", ())), described
     while "NextToken" in page:
         page = cloudformation.describe_change_set(
