@@ -16,6 +16,8 @@ from opsctl.metrics.catalogue import GROUPS
 from opsctl.metrics.chart import ALARM, RELEASE, Mark, chart
 from opsctl.metrics.meanings import MEANINGS
 from opsctl.metrics.page import page
+from opsctl.metrics.panels import Panel, panels
+from opsctl.metrics.picture import picture
 from opsctl.metrics.series import Series
 from opsctl.snapshot.snapshot import Snapshot
 
@@ -293,15 +295,26 @@ def plot(
 
 
 def as_page(shown: Shown, marks: Sequence[Mark]) -> str:
+    return page(_title(shown), _panels(shown), marks)
+
+
+def as_picture(shown: Shown, marks: Sequence[Mark]) -> bytes:
+    """The same charts as the page's."""
+    return picture(_title(shown), _panels(shown), marks)
+
+
+def _title(shown: Shown) -> str:
     over = shown.series[0].window if shown.series else None
     span = f", {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z" if over else ""
-    return page(
-        f"{shown.snapshot.names.system}{span}",
+    return f"{shown.snapshot.names.system}{span}"
+
+
+def _panels(shown: Shown) -> list[Panel]:
+    return panels(
         shown.series,
         name=name,
         number=lambda one, value: number(value, one.query.metric.unit),
         thresholds={index: limit.threshold for index, limit in shown.limits.items()},
-        marks=marks,
     )
 
 

@@ -107,8 +107,10 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (check.returncode, check.stdout[:9]) == (10, "degraded:"), check.stderr
     plot = measured.run("metrics", "cluster", "--plot", "cpureservation", "--since", "30m")
     assert plot.stdout.startswith("cluster: CPUReservation, %\n")
-    page = measured.run("metrics", "cluster", "--html", "page.html", "--since", "30m")
+    files = ("--html", "page.html", "--png", "picture.png")
+    page = measured.run("metrics", "cluster", *files, "--since", "30m")
     assert page.returncode == 0, page.stderr
+    assert (measured.folder / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
     told = measured.run("metrics", "cluster", "--explain")
     assert "CPU units that tasks have reserved" in told.stdout
