@@ -147,7 +147,7 @@ def _watch(
         except Exception as error:
             if aws.fault(error) in (None, "refused"):
                 raise
-            console.warn(f"no answer, trying again in {pause}s: {aws.translate(error) or error}")
+            console.warn(f"{aws.translate(error) or error}; looking again in {pause}s")
         else:
             screen.show(shown)
             if clear or not priced:
