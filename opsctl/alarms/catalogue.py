@@ -107,6 +107,9 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
     return found
 
 
+# The functions below are long because they are tables: a row is an alarm.
+
+
 def _ecs(config: Config) -> Iterator[Alarm]:
     cluster: Dimension = ("ClusterName", config.ecs.cluster_name)
     service = (cluster, ("ServiceName", config.ecs.service_name))

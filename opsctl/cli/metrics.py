@@ -61,6 +61,7 @@ def metrics(
     A gap (·) is a gap, not zero. Sums are by the minute. `~` marks a value younger than two
     minutes: late samples may still change it. LIMIT is the alarm's, with its state: ✗ it rings.
     """
+    # Long because it is the table of options, each used once.
     invocation, groups = options.opened(context), catalogue.chosen(names or [])
     if check:
         return _check(invocation, groups)

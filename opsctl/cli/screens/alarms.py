@@ -91,20 +91,7 @@ def show_one(
     points = words.points(one, series) if series else ""
     live = one.state
     near = _near(live.since if live else None, releases)
-    console.emit(
-        "alarm_explained",
-        name=one.name,
-        state=_state(one),
-        since=live.since if live else None,
-        tells=one.alarm.tells,
-        condition=words.condition(one.alarm),
-        gaps=words.gaps(one.alarm),
-        points=points,
-        reason=live.reason if live else "",
-        changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
-        release=near.number if near else None,
-        next=one.alarm.then,
-    )
+    _emit_one(console, one, points, changes, near)
     if console.json:
         return
     since = f" since {live.since:%Y-%m-%d %H:%M:%SZ}" if live and live.since else ""
@@ -123,6 +110,30 @@ def show_one(
     rows.append(("next", console.hint(one.alarm.then)))
     for label, text in rows:
         console.data(f"  {label:<11} {text}")
+
+
+def _emit_one(
+    console: Console,
+    one: Watched,
+    points: str,
+    changes: Sequence[AlarmChange],
+    near: Release | None,
+) -> None:
+    live = one.state
+    console.emit(
+        "alarm_explained",
+        name=one.name,
+        state=_state(one),
+        since=live.since if live else None,
+        tells=one.alarm.tells,
+        condition=words.condition(one.alarm),
+        gaps=words.gaps(one.alarm),
+        points=points,
+        reason=live.reason if live else "",
+        changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
+        release=near.number if near else None,
+        next=one.alarm.then,
+    )
 
 
 def show_played(console: Console, played: Sequence[Played], span: timedelta) -> None:
