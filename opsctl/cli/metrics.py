@@ -79,7 +79,7 @@ def metrics(
     console, size = invocation.console, shutil.get_terminal_size(_PIPED)
     marks = screens.marks(shown.snapshot)
     if explain:
-        screens.explain(console, shown)
+        screens.explain(console, shown, size.columns)
     elif plot:
         screens.plot(console, shown, plot, marks, size.columns, min(16, size.lines - 6))
     elif not charts:

@@ -1,5 +1,8 @@
 """Alarms on the screen: states and their reasons, one alarm explained, what a test played."""
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -108,8 +111,11 @@ def show_one(
     for change in changes[: -_NEWEST - 1 : -1]:
         rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
     rows.append(("next", console.hint(one.alarm.then)))
+    width = shutil.get_terminal_size().columns - 15 if sys.stdout.isatty() else 1000
     for label, text in rows:
-        console.data(f"  {label:<11} {text}")
+        for line in textwrap.wrap(text, max(20, width)) or [""]:
+            console.data(f"  {label:<11} {line}")
+            label = ""
 
 
 def _emit_one(

@@ -25,7 +25,7 @@ HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "LIMIT", "AGE"
 GAP = "·"
 _WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
 _LABEL = 26  # columns of a name that is cut
-_SPARK, _EXTRA = 4, ("VS MEAN", "MIN", "UNIT")  # what goes first where there is no room
+_EXTRA = ("VS MEAN", "MIN", "UNIT", "MAX", "")  # what goes first where there is no room
 _STATES = {"OK": "●", "ALARM": "✗", "INSUFFICIENT_DATA": "○"}
 _PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed by the metric, in most Regions
 _BARS = "▁▂▃▄▅▆▇█"
@@ -239,7 +239,7 @@ class _Fit:
         return sum(kept) + self._gap * (len(kept) - 1)
 
 
-def explain(console: Console, shown: Shown) -> None:
+def explain(console: Console, shown: Shown, width: int = 80) -> None:
     """What each row means, once, and its limit in words."""
     told = dict[str, str]()
     for index, one in enumerate(shown.series):
@@ -256,7 +256,7 @@ def explain(console: Console, shown: Shown) -> None:
         console.emit("metric_meaning", group=group, metric=label, text=text)
         if not console.json:
             console.data(f"{label} ({group})")
-            for line in textwrap.wrap(text, 76):
+            for line in textwrap.wrap(text, max(20, min(78, width - 2))):
                 console.data(f"  {line}")
 
 
