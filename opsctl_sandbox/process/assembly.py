@@ -62,6 +62,7 @@ class Assembly:
         caches: Caches,
     ) -> None:
         """With an engine the tasks are its containers, without one they are processes."""
+        # Long, as the one place where the parts meet: each is made once, before who needs it.
         settings = sandbox.settings
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(registry=registry)
