@@ -10,7 +10,7 @@ from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.backups import BackupsScreen
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look
-from opsctl.stacks import db, definition, remove
+from opsctl.stacks import db, remove
 
 app = group("The database stack: ElastiCache, its security group and its subnet group.")
 
@@ -55,9 +55,7 @@ def up(
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the stack, and the cache with it."""
     invocation = opened(context)
-    name = definition.stack_name(invocation.config, "db")
-    users = definition.stack_name(invocation.config, "ecs")
-    procedure = remove.down(invocation.clients, "db", name, users=users)
+    procedure = remove.down(invocation.clients, invocation.config, "db")
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
 
 
