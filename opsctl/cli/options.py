@@ -1,7 +1,8 @@
 """What every command shares: the global options, the opened config and the AWS clients."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -55,6 +56,7 @@ class Invocation:
         self.overrides = tuple(overrides)
         self.why = why
         self.debug = debug
+        self.sleep: Callable[[float], None] = time.sleep
         # The command line without its global options, and what records it while it runs.
         self.words: Sequence[str] = ()
         self.recorder: Recorder | None = None

@@ -1,6 +1,5 @@
 """Drive a procedure for a person: show its items, ask its questions, answer Ctrl-C."""
 
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -50,7 +49,7 @@ def run(
     """
     if answers is not None:
         recording.begin(invocation)
-    driver = Driver(procedure, look=invocation.reader, sleep=time.sleep)
+    driver = Driver(procedure, look=invocation.reader, sleep=invocation.sleep)
     with closing(driver):
         try:
             while not _ended(invocation, driver, screens, answers or Answers()):
