@@ -1,5 +1,6 @@
 """What every command shares: the global options, the opened config and the AWS clients."""
 
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
+_SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:\..+)?|password)$")
+_REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
 RevertDrift = Annotated[
     bool, typer.Option("--revert-drift", help="Put back what was changed by other means.")
@@ -110,7 +113,8 @@ class Invocation:
         if self.path != Path("opsctl.yaml"):
             words += ["--config", str(self.path)]
         for override in self.overrides:
-            words += ["--set", override]
+            if not _is_secret(override):
+                words += ["--set", override]
         return words
 
     @cached_property
@@ -178,6 +182,12 @@ class Invocation:
             f"AWS does not answer ({reason.message if reason else error}); "
             "what runs there continues; retrying for up to 3 minutes"
         )
+
+
+def _is_secret(override: str) -> bool:
+    """One that is refused, because it holds a value where a reference belongs: never said again."""
+    key, _, value = override.partition("=")
+    return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
 
 
 def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":

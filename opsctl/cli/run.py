@@ -1,7 +1,6 @@
 """Drive a procedure for a person: show its items, ask its questions, answer Ctrl-C."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +49,13 @@ def run(
     if answers is not None:
         recording.begin(invocation)
     driver = Driver(procedure, look=invocation.reader, sleep=invocation.sleep)
-    with closing(driver):
-        try:
-            while not _ended(invocation, driver, screens, answers or Answers()):
-                pass
-        finally:
-            _pause(screens)
+    try:
+        while not _ended(invocation, driver, screens, answers or Answers()):
+            pass
+    finally:
+        _pause(screens)
+        driver.close()
+        _tell_left(invocation)
     return driver.result
 
 
@@ -116,6 +116,14 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
     told = recorder.explain(outcome)
     causes.show_failure(invocation.console, recorder.causes())
     return told
+
+
+def _tell_left(invocation: "Invocation") -> None:
+    if "clients" not in vars(invocation):
+        return
+    left, invocation.clients.left = invocation.clients.left, []
+    for text in left:
+        invocation.console.warn(invocation.console.hint(text))
 
 
 def _pause(screens: Sequence[Screen]) -> None:

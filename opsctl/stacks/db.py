@@ -129,20 +129,20 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
     now = (yield from look_at(_BOTH)).require("cache").require("backups")
     if now.cache is None:
         raise OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
-    name = name or f"{config.db.name}-{_stamp(now.at)}"
-    if there := next((one for one in now.backups if one.name == name), None):
+    if name and (there := next((one for one in now.backups if one.name == name), None)):
         made = f" of {there.created:%Y-%m-%d %H:%M} UTC" if there.created else ""
         raise OpsError(
             f"there is a snapshot `{name}`{made} already, which is {there.status}",
             hint="choose another name, or none; those that exist: opsctl db snapshots",
         )
+    name = name or f"{config.db.name}-{_stamp(now.at)}"
     if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
         return Outcome("cancelled", "no snapshot was made")
     kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
-    given = {kind: config.db.name, "SnapshotName": name}
+    asked = {kind: config.db.name, "SnapshotName": name}
     # One that is there all of a sudden is ours: the answer was lost, and the call repeated.
     with suppress(clients.elasticache.exceptions.SnapshotAlreadyExistsFault):
-        clients.elasticache.create_snapshot(**given)  # type: ignore[arg-type]  # one of two keys
+        clients.elasticache.create_snapshot(**asked)  # type: ignore[arg-type]  # one of two keys
     watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")
     return watch.outcome
 

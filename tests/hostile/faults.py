@@ -109,7 +109,11 @@ class Wire:
 
     def _strike(self, kind: Kind | Ending, request: AWSPreparedRequest) -> Any:
         if kind == "SIGKILL":
-            raise Killed
+            if threading.current_thread() is threading.main_thread():
+                raise Killed
+            if self.struck == 1:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            raise exceptions.ConnectionClosedError(endpoint_url=request.url)
         if kind in ("SIGTERM", "SIGHUP", "SIGINT"):
             os.kill(os.getpid(), signal.Signals[kind])
             return None

@@ -72,6 +72,10 @@ class Wired(Invocation):
         return session
 
 
+def killed(number: int, frame: object) -> None:
+    raise Killed
+
+
 def _caller() -> Caller:
     """A process of its own each time, as on a command line; all the others have ended."""
     name = f"run {next(_NUMBERS)}"
@@ -103,15 +107,17 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
 @contextmanager
 def process(typed: str) -> Iterator[None]:
     """What `main` makes of signals, and somebody's input."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, terminate) for number in numbers]
+    handlers = {signal.SIGTERM: terminate, signal.SIGHUP: terminate, signal.SIGUSR1: killed}
+    before = [(number, signal.signal(number, handler)) for number, handler in handlers.items()]
     stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()))
     try:
         yield
     finally:
         sys.stdin = stdin
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before:
             signal.signal(number, handler)
+        # A thread that a killed command left behind may still say that it was killed.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def calls_of(ended: Ended, most: int = 2) -> list[tuple[str, int]]:

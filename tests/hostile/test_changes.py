@@ -18,6 +18,7 @@ import pytest
 from tests.hostile.conftest import CANARIES
 from tests.hostile.faults import ENDINGS, EVER, KINDS, MINUTE, ONCE, Ending, Fault, Kind
 from tests.hostile.flows import Ended, run
+from tests.hostile.leaks import leaked
 from tests.hostile.life import WAY, Step, World
 from tests.hostile.test_calls import CODES, SEED
 
@@ -51,7 +52,7 @@ def unsaid(world: World, ended: Ended) -> str:
         return "a traceback"
     if leaked := [name for name, value in CANARIES.items() if value in ended.said]:
         return f"the canary of the {leaked[0]} is printed"
-    if left := [one for one in world.left() if one not in ended.told]:
+    if left := [one for one in world.left() if one not in ended.told.replace("`", "")]:
         return f"left behind, and unsaid: {left}"
     return ""
 
@@ -67,10 +68,14 @@ def lived(world: World, faults: Mapping[Step, Fault], counts: Counter[str]) -> I
         counts[fault.kind if ended.struck else "not struck"] += 1
         told = f"{step.words} | {fault}, {ended.target} | exit {ended.code}"
         reason = unsaid(world, ended)
-        if not reason and ended.code == 0 and (wrong := step.wrong(world)):
+        told_so = "is not written" in ended.told  # the ledger's entry, in a warning
+        if not reason and ended.code == 0 and not told_so and (wrong := step.wrong(world)):
             reason = f"it says done, but {wrong}"
         if reason:
             yield f"{told} | {reason}\n{ended.told[-1500:]}"
+        yield from (f"{told} | {place}" for place in leaked(world))
+        if step.reads:
+            continue
         again = run(step.line(world), typed=step.typed)
         wrong = f"exit {again.code}" if again.code else step.wrong(world)
         wrong = wrong or ", ".join(world.left())
