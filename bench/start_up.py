@@ -48,22 +48,14 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory() as folder:
         online = _first_call(opsctl, aws, config, folder)
+    version, stacks = "aws --version", "aws describe-stacks"
     return report(
         [
-            Row("opsctl --help / aws --version", offline["help"] / offline["aws"], 0.30, 0.15),
-            Row(
-                "opsctl --version / aws --version", offline["version"] / offline["aws"], 0.30, 0.15
-            ),
-            Row("opsctl render / aws --version", offline["render"] / offline["aws"], 1.0, 0.65),
-            Row(
-                "opsctl config check / aws --version", offline["check"] / offline["aws"], 1.0, 0.65
-            ),
-            Row(
-                "opsctl db status / aws describe-stacks",
-                online["opsctl"] / online["aws"],
-                0.85,
-                0.62,
-            ),
+            Row(f"opsctl --help / {version}", offline["help"] / offline["aws"], 0.12, 0.08),
+            Row(f"opsctl --version / {version}", offline["version"] / offline["aws"], 0.2, 0.08),
+            Row(f"opsctl render / {version}", offline["render"] / offline["aws"], 0.9, 0.5),
+            Row(f"opsctl config check / {version}", offline["check"] / offline["aws"], 0.65, 0.5),
+            Row(f"opsctl db status / {stacks}", online["opsctl"] / online["aws"], 0.95, 0.8),
         ]
     )
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from opsctl.config.findings import nearest
+from opsctl.config.findings import suggestion
 from opsctl.config.model import Config
-from opsctl.errors import TemplateError
+from opsctl.errors import TemplateError, nearest
 
 _NAME = re.compile(r"(?<![A-Za-z0-9_$])(?<!\{%)[A-Z][A-Z0-9_]+(?![A-Za-z0-9_])")
 # Capitals that people write and mean literally; a variable may still take one of these names.
@@ -80,7 +80,7 @@ def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_
     Raises TemplateError that tells every unknown and every unused name at once.
     """
     findings = [
-        f"{file}:{number}: `{name}` has no value; {nearest(name, variables)}"
+        f"{file}:{number}: `{name}` has no value; {suggestion(name, variables)}"
         for number, line in enumerate(template.splitlines(), 1)
         for name in _NAME.findall(line)
         if name not in variables and name not in ORDINARY
@@ -111,5 +111,5 @@ def diff(old: str, new: str, *, old_name: str = "released", new_name: str = "now
 
 
 def _nearest_written(name: str, used: set[str]) -> str:
-    near = difflib.get_close_matches(name, used, n=1)
-    return f"the template has `{near[0]}`" if near else "remove it, or use it"
+    near = nearest(name, used)
+    return f"the template has `{near}`" if near else "remove it, or use it"

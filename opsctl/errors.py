@@ -13,7 +13,14 @@ OpsError            1   failed
 `- Detached         7   left running, or cancelled, on request
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """The known word that a typo probably meant, for a hint; "" when none is near."""
+    import difflib  # here: most commands name nothing that does not exist
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
 
 
 class OpsError(Exception):

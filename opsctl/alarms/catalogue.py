@@ -3,7 +3,6 @@
 Sources: CloudWatch's list of recommended alarms and the ECS, NLB and ElastiCache guides.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from opsctl.config import instances
 from opsctl.config.model import Config
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, nearest
 
 Dimension: TypeAlias = tuple[str, str]
 Comparison = Literal[">", "<", ">="]
@@ -98,10 +97,10 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
         if short in made or short.startswith(tuple(f"{one}-" for one in zonal)):
             found.append(f"{prefix}{short}")
         elif short not in _OF_RUNNING:
-            near = difflib.get_close_matches(short, made, n=1)
+            near = nearest(short, made) or made[0]
             raise ConfigError(
                 f"`alarms.roll_back_on` names no alarm of this system: `{name}`",
-                hint=f"write {near[0] if near else made[0]}; for all names: opsctl alarms status",
+                hint=f"write {near}; for all names: opsctl alarms status",
             )
     return found
 

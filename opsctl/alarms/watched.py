@@ -1,13 +1,12 @@
 """The catalogue beside what there is in AWS: each alarm, its metric, its live state. Pure."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opsctl.alarms.catalogue import OPERATORS, Alarm, Comparison, catalogue
 from opsctl.alarms.evaluation import Rule
 from opsctl.config.model import Config
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, nearest
 from opsctl.metrics.catalogue import Metric, Query
 from opsctl.snapshot.alarms import AlarmState
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -47,10 +46,10 @@ def named(found: Sequence[Watched], name: str, prefix: str) -> Watched:
     short = name.removeprefix(prefix)
     if short in known:
         return known[short]
-    near = difflib.get_close_matches(short, known, n=1)
+    near = nearest(short, known)
     raise ConfigError(
         f"there is no alarm `{name}`; there are {', '.join(known)}",
-        hint=f"opsctl alarms explain {near[0]}" if near else "opsctl alarms status",
+        hint=f"opsctl alarms explain {near}" if near else "opsctl alarms status",
     )
 
 

@@ -57,7 +57,10 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed."""
+    """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed.
+
+    `open_session` makes the session anew when its credentials have expired.
+    """
 
     acm: "_Service[ACMClient]" = _Service("acm")
     autoscaling: "_Service[AutoScalingClient]" = _Service("autoscaling")
@@ -80,6 +83,7 @@ class Clients:
 
     def __init__(
         self,
+        session: "Session",
         open_session: "Callable[[], Session]",
         region: str,
         *,
@@ -92,7 +96,7 @@ class Clients:
         self.region = region
         self.caller = caller or Caller()
         self._open_session = open_session
-        self._session = open_session()
+        self._session = session
         self._account = account
         self._role = role
         self._patience = patience or Patience()
@@ -262,7 +266,8 @@ def connect(
     from botocore.exceptions import BotoCoreError
 
     try:
-        region = aws.region or _open(aws).region_name
+        session = _open(aws)
+        region = aws.region or session.region_name
     except BotoCoreError as error:
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a sentence
@@ -274,6 +279,7 @@ def connect(
             'eval "$(opsctl sandbox env)"',
         )
     return Clients(
+        session,
         partial(_open, aws),
         region,
         account=aws.account,

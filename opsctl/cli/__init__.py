@@ -4,7 +4,6 @@ Only the module of the command that was asked for is imported: `--help` and `--v
 neither typer nor rich nor boto3, because start-up is part of the product.
 """
 
-import difflib
 import errno
 import io
 import os
@@ -15,7 +14,7 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from opsctl.errors import ConfigError, OpsError, TemplateError
+from opsctl.errors import ConfigError, OpsError, TemplateError, nearest
 
 if TYPE_CHECKING:
     from typer import Context, TyperException
@@ -210,10 +209,10 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
 def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
     name, *arguments = rest or ["--help"]
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        near = nearest(name, COMMANDS)
         raise ConfigError(
             f"there is no command `{name}`",
-            hint=f"opsctl {near[0]}" if near else "opsctl --help",
+            hint=f"opsctl {near}" if near else "opsctl --help",
         )
     import typer
 

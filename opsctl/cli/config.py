@@ -13,17 +13,18 @@ app = group("Check, show or describe opsctl.yaml.")
 @app.command()
 def check(context: typer.Context) -> None:
     """Validate the file, with each of its environments unless --env chooses one."""
-    from opsctl.config import load
+    from opsctl.config import document, load
 
     invocation = opened(context)
     console = invocation.console
+    file = document.read(invocation.path)
     chosen = [invocation.environment]
     if invocation.environment is None:
-        chosen += load.environments(invocation.path)
+        chosen += load.environments(file)
     warnings: dict[str, None] = {}
     for environment in chosen:
-        loaded = load.load(
-            invocation.path,
+        loaded = load.link(
+            file,
             environment=environment,
             environ=invocation.environ,
             overrides=invocation.overrides,

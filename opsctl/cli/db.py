@@ -10,7 +10,6 @@ from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.backups import BackupsScreen
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look
-from opsctl.stacks import db, remove
 
 app = group("The database stack: ElastiCache, its security group and its subnet group.")
 
@@ -25,6 +24,8 @@ def plan(
     context: typer.Context, from_snapshot: FromSnapshot = None, revert_drift: RevertDrift = False
 ) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
+    from opsctl.stacks import db
+
     invocation = plan_only(context)
     clients, config = invocation.clients, invocation.config
     procedure = db.preview(clients, config, snapshot=from_snapshot, reverts_drift=revert_drift)
@@ -41,6 +42,8 @@ def up(
     revert_drift: RevertDrift = False,
 ) -> int:
     """Create or update the stack, and follow it to its end."""
+    from opsctl.stacks import db
+
     if dry_run:
         return plan(context, from_snapshot, revert_drift)
     invocation = opened(context)
@@ -54,6 +57,8 @@ def up(
 @app.command()
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the stack, and the cache with it."""
+    from opsctl.stacks import remove
+
     invocation = opened(context)
     procedure = remove.down(invocation.clients, invocation.config, "db")
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
@@ -68,6 +73,8 @@ def snapshot(
     yes: Yes = False,
 ) -> int:
     """Save what the cache holds; `up --from-snapshot` begins a new cache with it."""
+    from opsctl.stacks import db
+
     invocation = opened(context)
     procedure = db.take_snapshot(invocation.clients, invocation.config, name)
     screen = BackupsScreen(invocation.console)

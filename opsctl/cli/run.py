@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
-from opsctl.cause.looks import EVERYTHING
 from opsctl.cli import recording
 from opsctl.cli.interrupt import Choice, ask
-from opsctl.cli.screens import causes
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.outcome import Outcome
@@ -102,6 +100,9 @@ def _ended(
 
 def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
     """The outcome as `why` tells it of this command's own recording, its causes shown."""
+    from opsctl.cause.looks import EVERYTHING
+    from opsctl.cli.screens import causes
+
     recorder = invocation.recorder
     if recorder is None:
         return outcome

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from opsctl.cli.options import Invocation
 from opsctl.cli.run import Answers, run
-from opsctl.cli.screens.instances import InstancesScreen
-from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
@@ -16,20 +14,27 @@ from opsctl.snapshot.snapshot import Kind, Look
 def plan(invocation: Invocation, procedure: Procedure[bool], *more: Screen) -> int:
     """Print the plans: 0 same, 2 different."""
     invocation.warn()
-    console = invocation.console
-    screens = (PlanScreen(console, data=True), InstancesScreen(console, data=True), *more)
-    return 2 if run(invocation, procedure, *screens) else 0
+    screens = _plan_screens(invocation, data=True)
+    return 2 if run(invocation, procedure, *screens, *more) else 0
 
 
 def change(
     invocation: Invocation, procedure: Procedure[Outcome], answers: Answers, *more: Screen
 ) -> int:
     """Raises the error of an outcome that is not good."""
-    console = invocation.console
-    screens = (PlanScreen(console), StackScreen(console), InstancesScreen(console), *more)
+    screens = (*_plan_screens(invocation), StackScreen(invocation.console), *more)
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
     return 0
+
+
+def _plan_screens(invocation: Invocation, *, data: bool = False) -> tuple[Screen, ...]:
+    # Imported here: `status` needs neither, and starts sooner without what they show.
+    from opsctl.cli.screens.instances import InstancesScreen
+    from opsctl.cli.screens.plan import PlanScreen
+
+    console = invocation.console
+    return PlanScreen(console, data=data), InstancesScreen(console, data=data)
 
 
 def status(invocation: Invocation, *kinds: Kind, rows: Sequence[str] = ()) -> int:

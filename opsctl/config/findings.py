@@ -3,7 +3,6 @@
 A value that is, or may be, a secret is never repeated.
 """
 
-import difflib
 import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Union, get_args, get_origin
@@ -11,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
+from opsctl.errors import nearest
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
 _EXPECTED = {
@@ -65,11 +65,11 @@ def real_path(error: Mapping[str, Any], data: object) -> Path:
     return tuple(path)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean …` or the list of what there is."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(names) or 'nothing'}"
+    near = nearest(word, names)
+    return f"did you mean `{near}`?" if near else f"known here: {', '.join(names) or 'nothing'}"
 
 
 def _children(data: object) -> Mapping[str | int, object]:
@@ -87,7 +87,7 @@ def _sentence(path: Path, group: list[Mapping[str, Any]], model: type[BaseModel]
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return f"unknown key, {nearest(str(path[-1]), _keys_at(model, path[:-1]))}"
+        return f"unknown key, {suggestion(str(path[-1]), _keys_at(model, path[:-1]))}"
     value = "found something else" if is_secret(path) else f"found {_shown(group[0]['input'])}"
     if kind == "value_error" and not is_secret(path):
         return f"{value}: {group[0]['ctx']['error']}"

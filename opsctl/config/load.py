@@ -37,9 +37,9 @@ def load(
     return link(document.read(path), environment=environment, environ=environ, overrides=overrides)
 
 
-def environments(path: FilePath) -> tuple[str, ...]:
+def environments(file: Document) -> tuple[str, ...]:
     """The names under `environments`, in the file's order."""
-    overlays = document.read(path).data.get("environments")
+    overlays = file.data.get("environments")
     return tuple(overlays) if isinstance(overlays, dict) else ()
 
 

@@ -5,7 +5,7 @@ Values only: reading files, overlays and origins live in `load`. A name left out
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -40,6 +40,11 @@ ENGINE_VERSIONS = {
     "redis": ("5.0.6", "6.0", "6.2", "7.0", "7.1"),
     "valkey": ("7.2", "8.0", "8.1", "8.2"),
 }
+
+
+# A section that is left out is built from nothing by the validator of the whole file: an instance
+# as the default would need a validator of its own, and building them takes time at every start.
+DEFAULTS: Any = Field(default={}, validate_default=True)
 
 
 class Section(BaseModel):
@@ -156,12 +161,12 @@ class Ecs(Section):
     secrets: dict[str, SecretReference] = {}
     stop_timeout: StopTimeout = timedelta(seconds=30)
     read_only_root: bool = True
-    health_check: HealthCheck = HealthCheck()
-    breaker: Breaker = Breaker()
+    health_check: HealthCheck = DEFAULTS
+    breaker: Breaker = DEFAULTS
     availability_zone_rebalancing: bool = True
     container_insights: bool = False
     version_consistency: bool = True
-    service_role: ServiceRole = ServiceRole()
+    service_role: ServiceRole = DEFAULTS
 
     @property
     def fewest_tasks(self) -> int:
@@ -205,7 +210,7 @@ class Compute(Section):
     health_check: Literal["EC2"] = "EC2"
     health_check_grace: Cooldown = timedelta(minutes=5)
     subnets: list[Text] | None = None
-    volume: Volume = Volume()
+    volume: Volume = DEFAULTS
     metadata_hop_limit: Annotated[int, Field(ge=1, le=64)] = 1
     dynamic_port_range: PortRange = (32768, 60999)
     ingress: Literal["described"] | list[Ingress] = []
@@ -238,7 +243,7 @@ class LoadBalancer(Section):
     container_port: Port = 8082
     target_group_port: Port = 80
     certificate: Text | None = None
-    health_check: TargetHealthCheck = TargetHealthCheck()
+    health_check: TargetHealthCheck = DEFAULTS
     deregistration_delay: Delay = timedelta(seconds=60)
     cross_zone: bool = True
     deletion_protection: bool = False
@@ -332,17 +337,17 @@ class Config(Section):
     name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
     tags: dict[TagKey, Annotated[Text, Field(max_length=256)]] = {}
-    aws: Aws = Aws()
+    aws: Aws = DEFAULTS
     network: Network
-    db: Db = Db()
-    ecs: Ecs = Ecs()
-    compute: Compute = Compute()
-    load_balancer: LoadBalancer = LoadBalancer()
-    image: Image = Image()
-    logs: Logs = Logs()
-    caddyfile: Caddyfile = Caddyfile()
-    secrets: Secrets = Secrets()
-    alarms: Alarms = Alarms()
+    db: Db = DEFAULTS
+    ecs: Ecs = DEFAULTS
+    compute: Compute = DEFAULTS
+    load_balancer: LoadBalancer = DEFAULTS
+    image: Image = DEFAULTS
+    logs: Logs = DEFAULTS
+    caddyfile: Caddyfile = DEFAULTS
+    secrets: Secrets = DEFAULTS
+    alarms: Alarms = DEFAULTS
 
     @property
     def system(self) -> str:

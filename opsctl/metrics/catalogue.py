@@ -1,11 +1,10 @@
 """Which metrics tell how the system is: a table, and how a row becomes a question. Pure."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, nearest
 
 Statistic = Literal["Average", "Minimum", "Maximum", "Sum", "SampleCount"]
 Unit = Literal["%", "count", "bytes", "µs", "s", "tasks"]
@@ -148,10 +147,9 @@ def chosen(names: Sequence[str]) -> Sequence[str]:
     """The groups of these names; all of them for none, or for `all`."""
     for name in names:
         if name not in GROUPS and name != "all":
-            near = difflib.get_close_matches(name, GROUPS, n=1)
             raise ConfigError(
                 f"there is no group of metrics `{name}`; there are {', '.join(GROUPS)}, all",
-                hint=f"opsctl metrics {near[0] if near else 'all'}",
+                hint=f"opsctl metrics {nearest(name, GROUPS) or 'all'}",
             )
     return [group for group in GROUPS if group in names or not names or "all" in names]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from opsctl.config.findings import nearest
+from opsctl.config.findings import suggestion
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError
 from opsctl.snapshot.secrets import Secret, without_key
@@ -65,7 +65,7 @@ def chosen(config: Config, name: str) -> Use:
     if not fitting:
         raise ConfigError(
             f"the config refers to no secret `{name}`",
-            hint=nearest(name, {one.name for one in known}) + "; write the reference under "
+            hint=suggestion(name, {one.name for one in known}) + "; write the reference under "
             "`secrets.values` or `ecs.secrets` first",
         )
     if len({one.reference for one in fitting}) > 1:

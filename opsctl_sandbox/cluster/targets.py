@@ -12,7 +12,7 @@ Key = tuple[str, str, int]
 
 
 def of_task(world: World, task: str) -> list[Target]:
-    return [t for t in world.targets.values() if t.task == task]
+    return list(world.targets_of.get(task, ()))
 
 
 def key(target: Target) -> Key:
@@ -31,7 +31,9 @@ def register(world: World, task: Task, balancer: LoadBalancer) -> Target | None:
     if not ports:
         return None
     target = Target(balancer.target_group, task.instance, ports[0], task.arn, world.now)
+    _forget(world, world.targets.get(key(target), target))
     world.targets[key(target)] = target
+    world.targets_of.setdefault(task.arn, []).append(target)
     world.emit(RegisterTarget(balancer.target_group, task.instance, ports[0], task.arn))
     world.after(world.about(world.timings.register_target), _begin_checks, world, target, balancer)
     return target
@@ -118,5 +120,10 @@ def drain(world: World, task: Task, balancers: tuple[LoadBalancer, ...]) -> floa
 
 
 def _forget(world: World, target: Target) -> None:
-    if world.targets.get(key(target)) is target:
-        del world.targets[key(target)]
+    if world.targets.get(key(target)) is not target:
+        return
+    del world.targets[key(target)]
+    rest = [one for one in of_task(world, target.task) if one is not target]
+    world.targets_of.pop(target.task)
+    if rest:
+        world.targets_of[target.task] = rest

@@ -49,6 +49,8 @@ class World:
     """For their activities, which AWS tells for six weeks."""
     targets: dict[tuple[str, str, int], Target] = field(default_factory=dict)
     """By (target group ARN, instance id, port)."""
+    targets_of: dict[str, list[Target]] = field(default_factory=dict)
+    """The same by the ARN of their task: the scheduler asks for each task at each round."""
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")
     """What an image reference means in the registry now: its digest, empty when nobody knows,
     None when there is no such image."""

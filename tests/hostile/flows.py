@@ -61,7 +61,7 @@ class Wired(Invocation):
 
     def _connect(self, patience: Patience) -> Clients:
         return Clients(
-            self._open, "us-east-1",
+            self._open(), self._open, "us-east-1",
             caller=_caller(), patience=patience,
             debug=self.console.debug if self.debug else None,
         )  # fmt: skip

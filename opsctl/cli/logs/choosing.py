@@ -1,6 +1,5 @@
 """The options by which every `logs` command chooses sources and lines."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -13,7 +12,7 @@ from opsctl.cli.moments import Local
 from opsctl.cli.options import Invocation
 from opsctl.config.model import LogSelection
 from opsctl.config.sources import NAMES
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError, OpsError, nearest
 from opsctl.logs import sources
 from opsctl.logs.choice import Choice
 from opsctl.logs.events import LogGroup
@@ -72,10 +71,9 @@ def require_sources(names: Sequence[str], known: Sequence[str] = NAMES) -> None:
     """Raises ConfigError for a name that no source has, with the nearest of the `known`."""
     for name in names:
         if name not in NAMES:
-            near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(
                 f"unknown log source `{name}`; choose {', '.join(known)}",
-                hint=f"opsctl logs tail {near[0] if near else 'app stdout'}",
+                hint=f"opsctl logs tail {nearest(name, known) or 'app stdout'}",
             )
 
 

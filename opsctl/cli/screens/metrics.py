@@ -1,7 +1,6 @@
 """Metrics on the screen: numbers, units and sparklines; a gap is drawn as a gap."""
 
 import csv
-import difflib
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from opsctl.alarms.limits import Limit
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.words import fitted
 from opsctl.config.duration import format_duration
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, nearest
 from opsctl.metrics.catalogue import GROUPS
 from opsctl.metrics.chart import ALARM, RELEASE, Mark, chart
 from opsctl.metrics.meanings import MEANINGS
@@ -268,10 +267,10 @@ def plot(
     mine = [index for label, index in names.items() if label.lower().split(" ")[0] == low]
     mine = mine or [index for label, index in names.items() if low in label.lower()]
     if not mine:
-        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.3)
+        near = nearest(wanted, names, cutoff=0.3)
         raise ConfigError(
             f"no metric here is called `{wanted}`",
-            hint=f"opsctl metrics --plot {near[0].split(' ')[0]}" if near else "opsctl metrics all",
+            hint=f"opsctl metrics --plot {near.split(' ')[0]}" if near else "opsctl metrics all",
         )
     for index in mine:
         one, limit = shown.series[index], shown.limits.get(index)

@@ -212,3 +212,13 @@ def test_reading_a_config_imports_nothing_heavy() -> None:
 
 def test_an_unknown_key_that_was_set_is_not_looked_for_in_the_file() -> None:
     assert refused(SHORT, None, "nothing.at_all=1")[0].startswith("--set nothing: unknown key")
+
+
+def test_a_tag_is_of_any_letters_up_to_aws_length() -> None:
+    assert loaded(SHORT + f"tags: {{{'é' * 128}: x}}\n").config.tags == {"é" * 128: "x"}
+
+
+@pytest.mark.parametrize("key", ["k" * 129, "aws:x", "opsctl:x", "a;b", "''"])
+def test_a_tag_that_aws_refuses_is_refused(key: str) -> None:
+    (finding,) = refused(SHORT + f"tags: {{{key}: x}}\n")
+    assert finding.startswith("opsctl.yaml:5:")
