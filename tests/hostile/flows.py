@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +86,8 @@ def _caller() -> Caller:
 def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> Ended:
     """Both streams are read together. Nothing but a code may come out."""
     wire = Wire(fault)
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    kept = tempfile.TemporaryFile()  # noqa: SIM115  # what is asked for its number must have one
+    stream = io.TextIOWrapper(kept, encoding="utf-8", write_through=True)
     with redirect_stdout(stream), redirect_stderr(stream), closing(wire), process(typed):
         invocation, rest = Wired.parse(["--debug", *words], os.environ)
         invocation.wire, invocation.sleep = wire, wire.clock.sleep
@@ -99,8 +101,9 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
             traceback.print_exc()
             code = 1
         stream.flush()
-    assert isinstance(stream.buffer, io.BytesIO)
-    said = stream.buffer.getvalue().decode()
+    kept.seek(0)
+    said = kept.read().decode()
+    stream.close()
     return Ended(code, said, wire.calls, wire.struck, wire.target)
 
 

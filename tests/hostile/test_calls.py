@@ -18,7 +18,7 @@ from tests.hostile.conftest import CANARIES
 from tests.hostile.faults import EVER, KINDS, LASTING, MINUTE, ONCE, Fault
 from tests.hostile.flows import Ended, calls_of, run
 
-RUNS = int(os.environ.get("HOSTILE_RUNS", "34"))
+RUNS = int(os.environ.get("HOSTILE_RUNS", "12"))
 # One seed, so that a new day cannot turn a green commit red; the long form takes others.
 SEED = os.environ.get("HOSTILE_SEED", "opsctl")
 FLOWS = (
