@@ -54,4 +54,5 @@ def refuse_half(http_response: Any, model: Any, **_: object) -> None:
 
 def _speaks_json(http_response: Any, model: Any) -> bool:
     kind = http_response.headers.get("content-type", "")
-    return model.service_model.metadata.get("protocol") == "json" and "html" not in kind
+    # Of several protocols that a service has, botocore takes one.
+    return model.service_model.resolved_protocol == "json" and "html" not in kind

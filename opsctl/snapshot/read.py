@@ -398,4 +398,6 @@ def _unread(part: Part, error: Exception) -> Unread:
     refusal = aws.translate(error)
     assert refusal is not None  # it has a fault
     operation = refusal.operation if isinstance(refusal, AwsError) else ""
-    return Unread(part, refusal.message, refusal.hint, operation, aws.code(error))
+    return Unread(
+        part, refusal.message, refusal.hint, operation, aws.code(error), cause=refusal.cause
+    )

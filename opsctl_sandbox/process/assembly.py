@@ -140,6 +140,7 @@ def _simulation(settings: Settings) -> Simulation:
         timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
         real_tasks=settings.tasks != "none",
         digest_of=records.digest,
+        holds=records.holds,
     )
     return Simulation(engine, speed=settings.speed, clock=real_time)
 
