@@ -184,8 +184,13 @@ class _Reading:
         needs, read = self.reads[part]
 
         def call() -> Any:
-            ready = partial(read, *(self.futures[need].result() for need in needs))
-            return ready()
+            known = [self.futures[need].result() for need in needs]
+            try:
+                return read(*known)
+            except (LookupError, TypeError, ValueError) as error:
+                if aws.fault(error) is not None:
+                    raise
+                raise aws.Unreadable(part, error) from error
 
         run(self.futures[part], call)
 

@@ -9,11 +9,13 @@ import json as jsonlib
 import re
 import select
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
+from opsctl.cli.screens.words import fitted
 from opsctl.errors import ConfigError, OpsError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _CONTROL = re.compile(
     r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+_LEAST = 8  # columns of a cell that is cut
 _STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
@@ -150,9 +153,18 @@ class Console:
         self._write(sys.stderr, prompt)
         return sys.stdin.readline()
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Aligned columns on stdout; rich is not worth its start-up time for this."""
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bool = False
+    ) -> None:
+        """Aligned columns on stdout; rich is not worth its start-up time for this.
+
+        `fit` cuts the widest cells where a terminal is too narrow; a pipe gets all of them.
+        """
+        rows = [[*map(printable, row)] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        if fit and sys.stdout.isatty():
+            widths = narrowed(widths, shutil.get_terminal_size().columns - 2 * (len(widths) - 1))
+            rows = [[*map(fitted, row, widths)] for row in rows]
         for row in (header, *rows):
             line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.data(line.rstrip())
@@ -171,6 +183,15 @@ class Console:
             as_json = self.json and stream is sys.stdout
             text = self.pipeline.harmless(text, json=as_json)
         _write(stream, text)
+
+
+def narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """The widest first, until all have room or none can be narrower."""
+    found = list(widths)
+    while sum(found) > room and max(found, default=0) > _LEAST:
+        widest = found.index(max(found))
+        found[widest] -= 1
+    return found
 
 
 def printable(text: str) -> str:

@@ -77,41 +77,7 @@ class Simulated:
         return len(self._service.deployments) == 1 and "IN_PROGRESS" not in states
 
     def look(self) -> Snapshot:
-        world = self._engine.world
-        for intent in self._engine.intents():
-            if isinstance(intent, WriteLog) and intent.subject in world.tasks:
-                self._lines[world.tasks[intent.subject].id] = intent.lines
-        tasks = [one for one in world.tasks.values() if one.service == "web"]
-        deployments = tuple(_deployment(one, tasks) for one in self._service.deployments)
-        service = Service(
-            "web",
-            "web",
-            self._service.spec.desired,
-            sum(one.running for one in deployments),
-            sum(one.pending for one in deployments),
-            self._service.primary.task_definition,
-            deployments,
-            target_groups=("tg",),
-        )
-        return Snapshot(
-            START + timedelta(seconds=world.now),
-            NAMES,
-            service=service,
-            tasks=tuple(map(_task, tasks)),
-            task_definitions=tuple(
-                TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
-                for one in world.definitions.values()
-            ),
-            targets=tuple(
-                Target(f"{one.instance}:{one.port}", one.state, one.reason, one.description)
-                for one in world.targets.values()
-            ),
-            lines=dict(self._lines),
-            instances=tuple(
-                ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
-                for one in world.instances.values()
-            ),
-        )
+        return look(self._engine, self._service, self._lines)
 
     def _revision(self, image: str) -> str:
         container = {
@@ -123,6 +89,47 @@ class Simulated:
         }
         document = {"family": "web", "containerDefinitions": [container]}
         return self._engine.register(document).arn
+
+
+def look(engine: Engine, service: values.Service, lines: dict[str, tuple[str, ...]]) -> Snapshot:
+    """The service `web` as it is now; what its tasks wrote is added to `lines`."""
+    world = engine.world
+    for intent in engine.intents():
+        if isinstance(intent, WriteLog) and intent.subject in world.tasks:
+            lines[world.tasks[intent.subject].id] = intent.lines
+    tasks = [one for one in world.tasks.values() if one.service == "web"]
+    deployments = tuple(_deployment(one, tasks) for one in service.deployments)
+    described = Service(
+        "web",
+        "web",
+        service.spec.desired,
+        sum(one.running for one in deployments),
+        sum(one.pending for one in deployments),
+        service.primary.task_definition,
+        deployments,
+        target_groups=("tg",),
+        minimum_percent=service.spec.minimum_percent,
+        maximum_percent=service.spec.maximum_percent,
+    )
+    return Snapshot(
+        START + timedelta(seconds=world.now),
+        NAMES,
+        service=described,
+        tasks=tuple(map(_task, tasks)),
+        task_definitions=tuple(
+            TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
+            for one in world.definitions.values()
+        ),
+        targets=tuple(
+            Target(f"{one.instance}:{one.port}", one.state, one.reason, one.description)
+            for one in world.targets.values()
+        ),
+        lines=dict(lines),
+        instances=tuple(
+            ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
+            for one in world.instances.values()
+        ),
+    )
 
 
 def _deployment(one: values.Deployment, tasks: list[values.Task]) -> Deployment:
