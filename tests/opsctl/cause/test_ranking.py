@@ -131,6 +131,15 @@ def test_what_an_earlier_release_died_of_is_over_while_a_newer_one_is_rolled() -
     assert not first(snapshot(again, tasks=(replace(task(code=7), stopped=later(-60)),))).over
 
 
+def test_what_is_wrong_now_comes_before_a_release_that_was_rolled_back() -> None:
+    died = replace(STEADY, tasks=(task(code=7),), look=Look(frozenset({"cache", "stacks"})),
+                   stacks={"db": stack("db", "CREATE_COMPLETE"),
+                           "ecs": stack("ecs", "UPDATE_ROLLBACK_COMPLETE")})  # fmt: skip
+    assert ids(died) == ["cache-gone", "container-exited"]
+    newer = {**died.stacks, "ecs": stack("ecs", "UPDATE_COMPLETE", changed=later(60))}
+    assert [one.over for one in ranked(replace(died, stacks=newer))] == [False, True]
+
+
 def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:
     died = task("t1", code=1, deployment="d1", definition=OLD)
     [cause] = ranked(replace(STEADY, tasks=(died,)))
