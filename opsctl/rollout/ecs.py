@@ -8,7 +8,7 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
-from opsctl.rollout import roll_instances
+from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, join, remove
@@ -162,6 +162,12 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         yield Notice(
             f"somebody deleted the service `{config.ecs.service_name}`; "
             "to make it anew: opsctl ecs up --revert-drift",
+            warning=True,
+        )
+    if group is not None and group.stands_still:
+        yield Notice(
+            f"{instances.suspended(group)}, so no instance is replaced; to let it: "
+            f"{instances.resume(group)}",
             warning=True,
         )
     sizes = (compute.minimum, compute.maximum)

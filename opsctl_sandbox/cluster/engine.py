@@ -211,6 +211,17 @@ class Engine:
         instances.balance(self.world, group)
         return group
 
+    def suspend(self, name: str, processes: Iterable[str]) -> None:
+        """The group does none of these by itself until they are resumed."""
+        suspended = self.world.groups[name].suspended
+        suspended.update({one: self.world.now for one in processes if one not in suspended})
+
+    def resume(self, name: str, processes: Iterable[str]) -> None:
+        group = self.world.groups[name]
+        for one in processes:
+            group.suspended.pop(one, None)
+        instances.balance(self.world, group)
+
     def delete_group(self, name: str, *, force: bool = False) -> None:
         """End its instances, and forget the group once they are gone; `force` waits for no hook."""
         group = self.world.groups[name]

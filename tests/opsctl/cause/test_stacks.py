@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.snapshot.instances import Group
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
 from tests.opsctl.cause.histories import first, ids, ranked
 from tests.opsctl.snapshots import event, snapshot, stack
@@ -68,6 +69,14 @@ def test_echoes_never_rank() -> None:
 def test_a_launch_that_is_refused_is_known_from_the_stacks_event_alone(reason: str) -> None:
     failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
     assert ids(snapshot(failures=(failed,))) == ["asg-cannot-launch"]
+
+
+def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
+    # `no-instance` said `opsctl ecs up`, which launches nothing either.
+    group = Group("asg", 0, 2, 2, suspended=("AZRebalance", "Launch"))
+    [found] = ranked(snapshot(group=group))
+    assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
+    assert found.next == "aws autoscaling resume-processes --auto-scaling-group-name asg"
 
 
 def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
