@@ -19,7 +19,7 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """Of named resources it is known whether they are there, of services and groups their size."""
+    """It is known what is there any more, and of services and groups their size."""
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
         self._simulation = simulation
@@ -74,9 +74,13 @@ class Drift:
             return self._group(identifier, properties)
         if kind == _SERVICE:
             return self._service(identifier, properties)
-        if not names.property_of(kind):
+        if kind == "AWS::ECS::Cluster":
+            there: bool | None = identifier in self._simulation.world().clusters
+        else:
+            there = names.is_there(kind, identifier)
+        if there is None:
             return "UNSUPPORTED", {}
-        return ("IN_SYNC" if names.exists(kind, identifier) else "DELETED"), {}
+        return ("IN_SYNC" if there else "DELETED"), {}
 
     def _group(self, name: str, properties: Structure) -> tuple[str, Changed]:
         group = self._simulation.world().groups.get(name)
