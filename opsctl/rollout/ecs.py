@@ -178,9 +178,10 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         asked, there = (asked[0], 0, asked[2]), (there[0], 0, there[2])
     if asked != there:
         # The config may have changed since, and then the plan says so.
+        live = _sizes(group.minimum, group.desired, group.maximum)
+        wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
         yield Notice(
-            f"`{group.name}` has {_sizes(group.minimum, group.desired, group.maximum)}, opsctl.yaml "
-            f"asks for {_sizes(compute.minimum, compute.desired, compute.maximum)}: what the plan "
+            f"`{group.name}` has {live}, opsctl.yaml asks for {wanted}: what the plan "
             "does not change was set by hand; to put it back: opsctl ecs up --revert-drift",
             warning=True,
         )

@@ -34,10 +34,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """How targets are checked: `check_port` is a number or `traffic-port`, `path` for HTTP only.
-
-    It is `attached` while a listener leads to it.
-    """
+    """How targets are checked: `check_port` is a number or `traffic-port`, `path` for HTTP only."""
 
     arn: str
     protocol: str = ""
@@ -48,7 +45,6 @@ class TargetGroup:
     interval: int = 0
     healthy_threshold: int = 0
     security_groups: tuple[str, ...] = ()
-    attached: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,6 @@ def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[
             codes=group.get("Matcher", {}).get("HttpCode", ""),
             interval=group.get("HealthCheckIntervalSeconds", 0),
             healthy_threshold=group.get("HealthyThresholdCount", 0),
-            attached=bool(group.get("LoadBalancerArns")),
             security_groups=tuple(
                 one
                 for balancer in group.get("LoadBalancerArns", ())

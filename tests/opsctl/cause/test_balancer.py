@@ -1,22 +1,41 @@
-"""What somebody took away in front of the service."""
+"""What somebody took away from under the service, or in front of it."""
 
-from opsctl.aws.failed_calls import FailedCall
-from opsctl.snapshot.targets import TargetGroup
-from tests.opsctl.cause.histories import ranked
-from tests.opsctl.snapshots import NEW, START, deployment, snapshot
+import pytest
+
+from opsctl.snapshot.snapshot import Look, Unread
+from opsctl.snapshot.targets import Target
+from tests.opsctl.cause.histories import ids, ranked
+from tests.opsctl.snapshots import NEW, deployment, snapshot, stack
+
+REVERT = "to make it anew: opsctl ecs up --revert-drift"
 
 
 def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> None:
-    # `why` said "nothing wrong that can be seen", because only a call had failed.
-    call = "elasticloadbalancing:DescribeTargetHealth"
-    failed = FailedCall(call, "refused", "TargetGroupNotFound", "not found", 1, START)
-    [found] = ranked(snapshot(deployment("d1", NEW), states="", failed_calls=(failed,)))
-    assert found.id == "target-group-gone" and found.next.endswith("ecs up --revert-drift")
+    # `why` said "nothing wrong that can be seen", because the targets could only not be read.
+    call = ("elasticloadbalancing DescribeTargetHealth", "TargetGroupNotFound")
+    unread = Unread("targets", "AWS refused DescribeTargetHealth", None, *call)
+    [found] = ranked(snapshot(deployment("d1", NEW), states="", unread=(unread,)))
+    assert (found.id, found.next) == ("target-group-gone", REVERT)
 
 
 def test_a_target_group_to_which_no_listener_leads_is_told() -> None:
-    lonely = TargetGroup("tg", attached=False)
-    found = ranked(snapshot(deployment("d1", NEW), target_groups=(lonely,)))
-    assert [one.id for one in found] == ["listener-gone"]
-    attached = TargetGroup("tg")
-    assert not ranked(snapshot(deployment("d1", NEW), target_groups=(attached,)))
+    targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
+    [found] = ranked(snapshot(deployment("d1", NEW), targets=targets))
+    assert (found.id, found.next) == ("listener-gone", REVERT)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "status", "expected"),
+    [
+        ({"ServiceArn": "arn:aws:ecs:x"}, "UPDATE_COMPLETE", ["service-gone"]),
+        ({"ServiceArn": "arn:aws:ecs:x"}, "UPDATE_IN_PROGRESS", []),
+        ({}, "UPDATE_COMPLETE", []),
+    ],
+)
+def test_a_service_that_a_release_made_and_that_is_not_there_was_deleted(
+    outputs: dict[str, str], status: str, expected: list[str]
+) -> None:
+    states = {"ecs": stack("ecs", status, outputs=outputs)}
+    look = Look(frozenset({"service", "stacks"}), ("ecs",))
+    found = ids(snapshot(states="", stacks=states, look=look))
+    assert [one for one in found if one == "service-gone"] == expected
