@@ -45,6 +45,7 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
         "cloudformation:stack": [f"stack/{system}-{kind}/*" for kind in _KINDS],
         "cloudformation:changeset": ["changeSet/opsctl-*"],
         "cloudwatch:alarm": [f"alarm:{system}-*"],
+        "cloudwatch:alarm-mute-rule": [f"alarm-mute-rule:{system}-roll-*"],
         "ecr:repository": [f"repository/{config.image.repository}"],
         **_load_balancer(config),
         **_cache(config),

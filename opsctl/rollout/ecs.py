@@ -95,14 +95,14 @@ def _replaces(config: Config, service: Stack) -> Procedure[bool]:
 def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[Outcome]:
     """Remove the service, and with `repository` the images too: each is asked for by its name."""
     yield from _require_removable(clients)
-    outcome = yield from remove.down(clients, "ecs", definition.stack_name(config, "ecs"))
+    outcome = yield from remove.down(clients, config, "ecs")
     name = definition.stack_name(config, "ecr")
     if not outcome.good:
         return outcome
     if not repository:
         yield Notice(f"kept `{name}` with its images; --repository removes it")
         return outcome
-    return (yield from remove.down(clients, "ecr", name))
+    return (yield from remove.down(clients, config, "ecr"))
 
 
 def _require_removable(clients: "Clients") -> Procedure[None]:

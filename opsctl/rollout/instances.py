@@ -291,6 +291,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                 raise OpsError(
                     lack,
                     hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
+                    cause="no-room",
                 )
     return InstancePlan(replacements, roll.size, grow)
 
@@ -334,6 +335,7 @@ def _require_movable(now: Snapshot) -> None:
         raise OpsError(
             "no task may be started before an old one stops, and none stopped before",
             hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
+            cause="no-room",
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from opsctl.alarms import mute
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
@@ -90,7 +91,9 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         steps = _Steps(clients, config, group.name, since)
         steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
-        ended = yield from held.renewed(follow(roll, subject=subject, act=steps))
+        muted = yield from mute.begin(clients, config)
+        followed = lock.watched(follow(roll, subject=subject, act=steps), muted.renew)
+        ended = yield from held.renewed(followed)
         return (yield from _end(clients, state, group.name, ended.outcome))
 
 

@@ -18,28 +18,41 @@ from opsctl_sandbox.cluster.intents import WriteLog
 from opsctl_sandbox.cluster.values import GroupSpec, LoadBalancer, ServiceSpec
 from tests.opsctl.snapshots import NAMES, START
 
-_READY = 900.0  # simulated seconds until the first deployment is whole
+READY = 900.0  # simulated seconds until the first deployment is whole
 
 
 class Simulated:
     """A service of eight tasks that serves, and can be rolled to a second revision."""
 
-    def __init__(self, seed: int, *failures: Failure, maximum: int = 200, desired: int = 8) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *failures: Failure,
+        maximum: int = 200,
+        desired: int = 8,
+        instances: int = 4,
+        minimum: int = 100,
+    ) -> None:
         self._engine = engine = Engine(seed, failures=failures)
         engine.world.clusters["web"] = {}
         zones = ("us-east-1a", "us-east-1b")
-        engine.create_group(GroupSpec("asg", "web", 4, 0, 10, zones, instance_type="t3.xlarge"))
-        spec = ServiceSpec("web", "web", self._revision("web@1"), desired, 100, maximum)
+        self._group = GroupSpec("asg", "web", instances, 0, 10, zones, instance_type="t3.xlarge")
+        engine.create_group(self._group)
+        spec = ServiceSpec("web", "web", self._revision("web@1"), desired, minimum, maximum)
         balancer = LoadBalancer("tg", "web", 8082, deregistration_delay=30.0)
         spec = replace(spec, breaker=True, rollback=True, load_balancers=(balancer,))
         self._service = engine.create_service(spec)
         self._lines: dict[str, tuple[str, ...]] = {}
-        self._now = _READY
-        engine.advance(_READY)
+        self._now = READY
+        engine.advance(READY)
 
     def roll(self) -> None:
         spec = replace(self._service.spec, task_definition=self._revision("web@2"))
         self._engine.update_service(spec)
+
+    def grow(self, instances: int) -> None:
+        """The group gets room, as somebody or a capacity provider gives it."""
+        self._engine.update_group(replace(self._group, desired=instances))
 
     def goal(self) -> Goal:
         return Goal.from_now("web@2", self.look())
@@ -56,6 +69,12 @@ class Simulated:
         """The second revision is the primary, and completed."""
         primary = self._service.primary
         return primary.rollout == "COMPLETED" and primary.task_definition.endswith(":2")
+
+    @property
+    def over(self) -> bool:
+        """No deployment is under way, and the roll has begun."""
+        states = {one.rollout for one in self._service.deployments}
+        return len(self._service.deployments) == 1 and "IN_PROGRESS" not in states
 
     def look(self) -> Snapshot:
         return look(self._engine, self._service, self._lines)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import botocore.session
 import pytest
 
@@ -14,7 +16,8 @@ def test_a_status_is_said_with_its_meaning() -> None:
 
 def test_every_status_that_cloudformation_has_is_known() -> None:
     model = botocore.session.Session().get_service_model("cloudformation")
-    for status in model.shape_for("StackStatus").enum:
+    shape: Any = model.shape_for("StackStatus")
+    for status in shape.enum:
         state = stack("db", status)
         if state.in_progress:
             assert states.EXPECTED[status].endswith("_COMPLETE"), status
