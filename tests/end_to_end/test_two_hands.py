@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.place import ROOT, Place
+from tests.end_to_end.place import ROOT, Place, require_hints
 from tests.end_to_end.test_releases import System, spawn
 from tests.opsctl_sandbox.clients import client_of
 
@@ -32,6 +32,8 @@ def both(
         started.append(spawn(place, *words))
         time.sleep(apart)
     ends = [one.communicate(timeout=110) for one in started]
+    for words, (data, talk) in zip((first, second), ends, strict=True):
+        require_hints(data, talk, words, place.environ, place.folder)
     return [(one.returncode, said) for one, (_, said) in zip(started, ends, strict=True)]
 
 
