@@ -29,6 +29,8 @@ class Record:
     ) -> None:
         self._clients, self._system, self._now = clients, system, now
         self.release: Release | None = None
+        # A rollback of somebody else took our lock over: there is no other cause to look for.
+        self.taken_over = False
 
     def begin(self, release: Release, before: Snapshot, operation: str = "") -> Procedure[None]:
         """Once: whoever looks again, because somebody was quicker, has begun already."""

@@ -122,7 +122,8 @@ class Release:
             try:
                 released = self._record.kept(self._release())
                 outcome = yield from lock.watched(released, self._renew)
-                outcome = yield from explained(outcome)
+                if not self._record.taken_over:
+                    outcome = yield from explained(outcome)
             except Detached as left:
                 outcome = Outcome("detached", left.message, left.hint)
             seconds = round(self._now() - began, 1)

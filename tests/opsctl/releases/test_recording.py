@@ -55,7 +55,7 @@ def test_a_roll_that_a_rollback_cancelled_says_whose_it_was(root: Path) -> None:
     # "rolled back: `web-ecs` (UPDATE_ROLLBACK_COMPLETE)", and nobody knew why.
     bob = Lock("web-ecs", 2, who="a/bob", host="ci", process="q", command="rollback --yes")
     later = START + timedelta(days=9999)
-    for lock, said in (
+    for theirs, said in (
         (replace(bob, since=later), "cancelled by bob@ci: rollback --yes"),
         (replace(bob, since=START - timedelta(days=1)), ""),
         (replace(bob, since=later, command="ecs up"), ""),
@@ -63,7 +63,7 @@ def test_a_roll_that_a_rollback_cancelled_says_whose_it_was(root: Path) -> None:
         world = World(root, held=True, image=DIGEST)
         look = world._look("UPDATE_ROLLBACK_COMPLETE")
 
-        def taken_over(wanted: Look, lock: Lock = lock, look: Any = look) -> Any:
+        def taken_over(wanted: Look, lock: Lock = theirs, look: Any = look) -> Any:
             now = look(wanted)
             return replace(now, locks={"ecs": lock}) if wanted.parts == {"locks"} else now
 
