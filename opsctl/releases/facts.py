@@ -152,6 +152,7 @@ def require_secrets(config: Config, now: Snapshot) -> None:
         raise OpsError(
             f"no task would start: {listed}, which does not exist or has no value",
             hint=f"opsctl secrets set {lacking[0][0]}",
+            cause="secret-missing",
         )
 
 

@@ -226,6 +226,7 @@ class Rollback:
             f"{gone} is not in `{repository.name}` any more"
             + (f"; that of release {next_one.number} is" if next_one else ", nor any older one"),
             hint=f"opsctl rollback {next_one.number}" if next_one else "opsctl update-tasks",
+            cause="image-not-found",
         )
 
     def _from_definitions(self, now: Snapshot, repository: Repository) -> Target:
@@ -244,6 +245,7 @@ class Rollback:
         raise OpsError(
             "neither the ledger nor an earlier task definition names an image that is still there",
             hint="opsctl update-tasks --image REF",
+            cause="image-not-found",
         )
 
     def _holds(self, repository: Repository, release: Released) -> bool:

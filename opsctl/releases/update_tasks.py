@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
-from opsctl.alarms import actions
+from opsctl.alarms import actions, mute
+from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry, revision
@@ -113,6 +114,7 @@ class Release:
         self._agreed = False
         self._record = Record(clients, config.system)
         self._held = held
+        self._mute: Mute | None = None
         self._ending = ExitStack()
 
     def run(self) -> Procedure[Outcome]:
@@ -206,6 +208,8 @@ class Release:
         """After the answer and before the change. Raises Busy when somebody has the lock."""
         if self._held is None:
             self._hold((yield from self._lock()))
+        if self._mute is None:
+            self._mute = yield from mute.begin(self._clients, self._config)
         yield from self._record.begin(release, now, change_set)
 
     def _locked(self) -> Procedure[None]:
@@ -227,6 +231,8 @@ class Release:
     def _renew(self) -> None:
         if self._held is not None:
             self._held.renew()
+        if self._mute is not None:
+            self._mute.renew()
 
     def _settled(self) -> Procedure[StackState]:
         """The ecs stack, once nobody else is changing it."""

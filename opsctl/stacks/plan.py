@@ -195,7 +195,7 @@ def _wait(
             return dict(described)
         sleep(pause)
         waited += pause
-        pause = min(pause * 1.5, 2.0)
+        pause = min(pause * 1.2, 1.0)
     raise TimedOut(f"the change set {id} is still being made", hint="run the same command again")
 
 
