@@ -173,7 +173,7 @@ KILLS = [
     # A rollback that has said "deployed" is done: given again, it goes further back.
     if (flow, moment) != ("rollback", "before the lock's end")
 ]
-# `make test` takes two; tests/opsctl/releases/test_killed.py kills at every call, without a sandbox.
+# `make test` takes two; the pure test_killed.py of releases kills at every call.
 SAMPLE = [("release", "after execute"), ("rollback", "before the close")]
 CHOSEN = KILLS if ROUNDS >= 20 else SAMPLE
 
