@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.cause.history import Failure
 from opsctl.snapshot.instances import Group
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
 from tests.opsctl.cause.histories import first, ids, ranked
@@ -93,6 +94,16 @@ def test_a_stack_that_was_found_failed_is_told_by_its_own_reason() -> None:
         "db", "ROLLBACK_COMPLETE", reason="The following resource(s) failed to create: [X]."
     )
     assert ids(snapshot(stacks={"db": state})) == ["resource-failed"]
+
+
+def test_what_was_rolled_back_before_a_command_is_not_why_it_was_refused() -> None:
+    rolling, back = (stack("ecs", f"UPDATE_ROLLBACK_{end}") for end in ("IN_PROGRESS", "COMPLETE"))
+    refused = Failure("OpsError", "`image.repository` is another one")
+    at_rest = snapshot(stacks={"ecs": back})
+    assert not [one for one in ranked(at_rest, failures=(refused,)) if one.hinders]
+    ended = snapshot(stacks={"ecs": back}, seconds=9)
+    here = ranked(snapshot(stacks={"ecs": rolling}), ended, failures=(refused,))
+    assert here[0].hinders and here[0].sentence == "`web-ecs` is UPDATE_ROLLBACK_COMPLETE"
 
 
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
