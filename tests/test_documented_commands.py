@@ -65,6 +65,12 @@ def test_a_command_in_the_documents_parses(page: Path, line: str) -> None:
         hints.parse(words(line), {})
 
 
+def test_a_rehearsal_in_the_documents_is_one_that_there_is() -> None:
+    scenarios = {one.stem for one in (ROOT / "opsctl_sandbox/rehearsals").rglob("*.yaml")}
+    named = {given[1] for _, line in CASES if (given := words(line))[0] == "rehearse" and given[1:]}
+    assert {one for one in named if one.islower() and not one.endswith(".yaml")} <= scenarios
+
+
 @pytest.mark.parametrize("page", pages(), ids=[page.name for page in pages()])
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -45,7 +45,7 @@ class Mute:
         begin = (now + _AHEAD).replace(second=0, microsecond=0) + timedelta(minutes=1)
         self._clients.cloudwatch.put_alarm_mute_rule(
             Name=f"{self._system}-roll-{self._turn}",
-            Description="while opsctl rolls; it ends by itself, and the next roll replaces it",
+            Description="Set by opsctl: it ends by itself, and the next roll replaces it",
             Rule={
                 "Schedule": {
                     "Expression": f"at({begin:%Y-%m-%dT%H:%M})",

@@ -104,6 +104,8 @@ class Clients:
         self._checked = account is None
         self._who = ""
         self.failed = FailedCalls()
+        # What a command could not put away behind it, in words.
+        self.left: list[str] = []
         # Neither making a client nor a cached_property is safe in several threads.
         self._making = threading.RLock()
         self._made: dict[tuple[str, bool], Any] = {}

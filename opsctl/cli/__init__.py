@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+        signal.signal(number, terminate)
     try:
         return _main(argv)
     except BrokenPipeError:
@@ -110,7 +110,7 @@ class Terminated(BaseException):
         self.number = number
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def terminate(number: int, frame: FrameType | None) -> None:
     # A second one ends the process at once.
     signal.signal(number, signal.SIG_DFL)
     raise Terminated(number)

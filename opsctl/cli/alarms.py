@@ -15,7 +15,7 @@ from opsctl.metrics import series
 from opsctl.metrics.fetch import fetch
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look
-from opsctl.stacks import alarms, definition, remove
+from opsctl.stacks import alarms, remove
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -52,8 +52,7 @@ def up(
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the alarms, their topic and the dashboard."""
     invocation = opened(context)
-    name = definition.stack_name(invocation.config, "alarms")
-    procedure = remove.down(invocation.clients, "alarms", name)
+    procedure = remove.down(invocation.clients, invocation.config, "alarms")
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
 
 

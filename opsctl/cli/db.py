@@ -57,12 +57,10 @@ def up(
 @app.command()
 def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> int:
     """Remove the stack, and the cache with it."""
-    from opsctl.stacks import definition, remove
+    from opsctl.stacks import remove
 
     invocation = opened(context)
-    name = definition.stack_name(invocation.config, "db")
-    users = definition.stack_name(invocation.config, "ecs")
-    procedure = remove.down(invocation.clients, "db", name, users=users)
+    procedure = remove.down(invocation.clients, invocation.config, "db")
     return stack.change(invocation, procedure, Answers(yes, confirm or ()))
 
 

@@ -1,7 +1,9 @@
 """What every command shares: the global options, the opened config and the AWS clients."""
 
+import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
+_SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:\..+)?|password)$")
+_REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
 RevertDrift = Annotated[
     bool, typer.Option("--revert-drift", help="Put back what was changed by other means.")
@@ -55,6 +59,7 @@ class Invocation:
         self.overrides = tuple(overrides)
         self.why = why
         self.debug = debug
+        self.sleep: Callable[[float], None] = time.sleep
         # The command line without its global options, and what records it while it runs.
         self.words: Sequence[str] = ()
         self.recorder: Recorder | None = None
@@ -108,7 +113,8 @@ class Invocation:
         if self.path != Path("opsctl.yaml"):
             words += ["--config", str(self.path)]
         for override in self.overrides:
-            words += ["--set", override]
+            if not _is_secret(override):
+                words += ["--set", override]
         return words
 
     @cached_property
@@ -176,6 +182,12 @@ class Invocation:
             f"AWS does not answer ({reason.message if reason else error}); "
             "what runs there continues; retrying for up to 3 minutes"
         )
+
+
+def _is_secret(override: str) -> bool:
+    """One that is refused, because it holds a value where a reference belongs: never said again."""
+    key, _, value = override.partition("=")
+    return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
 
 
 def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":

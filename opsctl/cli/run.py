@@ -1,8 +1,6 @@
 """Drive a procedure for a person: show its items, ask its questions, answer Ctrl-C."""
 
-import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +46,14 @@ def run(
     """
     if answers is not None:
         recording.begin(invocation)
-    driver = Driver(procedure, look=invocation.reader, sleep=time.sleep)
-    with closing(driver):
-        try:
-            while not _ended(invocation, driver, screens, answers or Answers()):
-                pass
-        finally:
-            _pause(screens)
+    driver = Driver(procedure, look=invocation.reader, sleep=invocation.sleep)
+    try:
+        while not _ended(invocation, driver, screens, answers or Answers()):
+            pass
+    finally:
+        _pause(screens)
+        driver.close()
+        _tell_left(invocation)
     return driver.result
 
 
@@ -118,6 +117,14 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
     told = recorder.explain(outcome)
     causes.show_failure(invocation.console, recorder.causes())
     return told
+
+
+def _tell_left(invocation: "Invocation") -> None:
+    if "clients" not in vars(invocation):
+        return
+    left, invocation.clients.left = invocation.clients.left, []
+    for text in left:
+        invocation.console.warn(invocation.console.hint(text))
 
 
 def _pause(screens: Sequence[Screen]) -> None:

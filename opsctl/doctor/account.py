@@ -21,19 +21,24 @@ _SHOWN = 6  # actions in one line
 
 
 def identity(config: Config, caller: Identity, now: datetime) -> Iterator[Finding]:
-    if config.aws.account and config.aws.account != caller.account:
-        yield Finding(
-            "account",
-            "blocking",
-            f"these credentials belong to account {caller.account}, and `aws.account` is "
-            f"{config.aws.account}",
-            "choose the right credentials, for instance with AWS_PROFILE",
-        )
-    else:
-        where = f"account {caller.account}, {caller.region}, as {caller.arn}"
-        yield Finding("account", "ok", where)
+    yield _asked_for(config, caller)
     if caller.emulated:
         return  # whoever calls is the root user of an account that is nobody's
+    yield from _unguarded(config, caller)
+    yield from _clock(caller.slow)
+    yield from _expiry(caller, now)
+
+
+def _asked_for(config: Config, caller: Identity) -> Finding:
+    if config.aws.account and config.aws.account != caller.account:
+        text = f"these credentials belong to account {caller.account}, and `aws.account` is "
+        fix = "choose the right credentials, for instance with AWS_PROFILE"
+        return Finding("account", "blocking", f"{text}{config.aws.account}", fix)
+    where = f"account {caller.account}, {caller.region}, as {caller.arn}"
+    return Finding("account", "ok", where)
+
+
+def _unguarded(config: Config, caller: Identity) -> Iterator[Finding]:
     if not config.aws.account:
         yield Finding(
             "account",
@@ -48,15 +53,21 @@ def identity(config: Config, caller: Identity, now: datetime) -> Iterator[Findin
             "this is the root user, who may do everything and cannot be narrowed",
             "use a role or a user, with the policy that this prints: opsctl iam-policy",
         )
-    if abs(caller.slow) > _CLOCK:
-        way = "slow" if caller.slow > timedelta() else "fast"
+
+
+def _clock(slow: timedelta) -> Iterator[Finding]:
+    if abs(slow) > _CLOCK:
+        way = "slow" if slow > timedelta() else "fast"
         yield Finding(
             "account",
-            "warning" if abs(caller.slow) < timedelta(minutes=5) else "blocking",
-            f"this machine's clock is {round(abs(caller.slow).total_seconds() / 60, 1)} minutes "
+            "warning" if abs(slow) < timedelta(minutes=5) else "blocking",
+            f"this machine's clock is {round(abs(slow).total_seconds() / 60, 1)} minutes "
             f"{way}, and AWS refuses signatures that are off by five",
             "sudo timedatectl set-ntp true",
         )
+
+
+def _expiry(caller: Identity, now: datetime) -> Iterator[Finding]:
     if caller.expires and caller.expires - now < _LONGEST_ROLL:
         minutes = max(round((caller.expires - now).total_seconds() / 60), 0)
         yield Finding(

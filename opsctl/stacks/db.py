@@ -1,6 +1,7 @@
 """The cache: its stack, whether it became what the stack says, and its snapshots."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _CACHE = Look(frozenset({"cache"}), ())
 _BACKUPS = Look(frozenset({"backups"}), ())
+_BOTH = Look(frozenset({"cache", "backups"}), ())
 
 
 def preview(
@@ -124,15 +126,23 @@ class BackupWatch:
 
 def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Procedure[Outcome]:
     """Save what the cache holds, under `name` or one with the time; follow it to its end."""
-    now = (yield from look_at(_CACHE)).require("cache")
+    now = (yield from look_at(_BOTH)).require("cache").require("backups")
     if now.cache is None:
         raise OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
+    if name and (there := next((one for one in now.backups if one.name == name), None)):
+        made = f" of {there.created:%Y-%m-%d %H:%M} UTC" if there.created else ""
+        raise OpsError(
+            f"there is a snapshot `{name}`{made} already, which is {there.status}",
+            hint="choose another name, or none; those that exist: opsctl db snapshots",
+        )
     name = name or f"{config.db.name}-{_stamp(now.at)}"
     if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
         return Outcome("cancelled", "no snapshot was made")
     kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
-    given = {kind: config.db.name, "SnapshotName": name}
-    clients.elasticache.create_snapshot(**given)  # type: ignore[arg-type]  # one of two keys
+    asked = {kind: config.db.name, "SnapshotName": name}
+    # One that is there all of a sudden is ours: the answer was lost, and the call repeated.
+    with suppress(clients.elasticache.exceptions.SnapshotAlreadyExistsFault):
+        clients.elasticache.create_snapshot(**asked)  # type: ignore[arg-type]  # one of two keys
     watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")
     return watch.outcome
 

@@ -6,8 +6,8 @@ as a build. Where it may not be written, everything goes on without it.
 
 import json
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,6 +17,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.procedure import Notice, Procedure
 from opsctl.snapshot import locks, parameters
 from opsctl.snapshot.locks import Lock
+from opsctl.snapshot.parameters import Parameter
 from opsctl.snapshot.snapshot import Kind
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Held:
     def __exit__(self, *_: object) -> None:
         lock, self.lock = self.lock, None
         if lock is not None:
-            with self._clients.briefly():
-                _quietly(lambda: close(self._clients, self._system, lock, now=self._now()))
+            _put_away(self._clients, self._system, lock, self._now(), self._renewed + LASTS)
 
     def renewed(self, procedure: Procedure[R]) -> Procedure[R]:
         """Renew the lock while the procedure is driven."""
@@ -152,13 +152,14 @@ def _taken(
             close(clients, system, newest, now=now())
         number = max(newest.number if newest else 0, floor) + 1
         lock = _ours(clients, stack, number, token, now())
-        token_there = _make(clients, system, lock)
-        if token_there != token:
-            # Nobody's: a name that somebody deleted just now cannot be made again yet.
-            floor = floor if token_there else number
-            continue
-        # Whoever was silent for long may have made a number that had come, gone and been removed.
-        after = locks.read(clients.ssm, system, stack)
+        with _or_put_away(clients, system, lock, now):
+            token_there = _make(clients, system, lock)
+            if token_there != token:
+                # Nobody's: a name that somebody deleted just now cannot be made again yet.
+                floor = floor if token_there else number
+                continue
+            # Who was silent for long may have made a number that had come, gone and been removed.
+            after = locks.read(clients.ssm, system, stack)
         if any(one.number > number for one in after):
             close(clients, system, lock, now=now())
             continue
@@ -196,6 +197,49 @@ def _make(clients: "Clients", system: str, lock: Lock) -> str:
     return lock.token
 
 
+@contextmanager
+def _or_put_away(
+    clients: "Clients", system: str, lock: Lock, now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Whatever ends the taking of a lock: one that was made already is nobody's to hold."""
+    try:
+        yield
+    except BaseException as error:
+        made = getattr(error, "operation_name", "") != "PutParameter" or (
+            aws.fault(error) != "refused"
+        )
+        there = _its_token(clients, system, lock) if made else ""
+        if there is None:
+            clients.left.append(_stays(lock, now() + LASTS))
+        elif there == lock.token:
+            # And no other: closing what is not there would close the next one of its number.
+            _put_away(clients, system, lock, now(), now() + LASTS)
+        raise
+
+
+def _its_token(clients: "Clients", system: str, lock: Lock) -> str | None:
+    """What stands under its number; '' for nothing, None when it cannot be read."""
+    name, there = locks.path(system, lock.stack, lock.number), dict[str, Parameter]()
+    with clients.briefly():
+        known = _quietly(lambda: there.update(parameters.named(clients.ssm, [name])))
+    token = str(there[name].fields.get("token") or "") if name in there else ""
+    return token if known else None
+
+
+def _put_away(clients: "Clients", system: str, lock: Lock, now: datetime, until: datetime) -> None:
+    """Close a lock of ours on the way out, or have it said that it stays."""
+    with clients.briefly():
+        if not _quietly(lambda: close(clients, system, lock, now=now)):
+            clients.left.append(_stays(lock, until))
+
+
+def _stays(lock: Lock, until: datetime) -> str:
+    return (
+        f"the lock of `{lock.stack}` could not be closed, and holds others up until "
+        f"{until:%H:%M} UTC; to remove it: opsctl unlock {lock.stack}"
+    )
+
+
 def _remove(clients: "Clients", system: str, kept: tuple[Lock, ...]) -> None:
     """Old locks: all their numbers are below one that stays, so none is made again."""
     names = [
@@ -230,10 +274,12 @@ def _put(clients: "Clients", name: str, value: str, *, again: bool = False) -> N
     clients.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=again)
 
 
-def _quietly(call: Callable[[], Any]) -> None:
+def _quietly(call: Callable[[], Any]) -> bool:
     """For what may fail without harm: an old lock stays, or one that ends by itself."""
     try:
         call()
     except Exception as error:
         if aws.fault(error) is None:
             raise
+        return False
+    return True

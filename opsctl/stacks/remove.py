@@ -1,11 +1,12 @@
 """Take a stack down, or what is left of one: show what goes, ask, delete, follow."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
@@ -13,7 +14,7 @@ from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, follo
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackResource, StackState
-from opsctl.stacks import join, lock, states, template
+from opsctl.stacks import definition, join, lock, states, template
 from opsctl.stacks.operation import Operation, StackResult
 
 if TYPE_CHECKING:
@@ -36,22 +37,17 @@ class Removal:
     snapshots: frozenset[str] = frozenset()
 
 
-def down(
-    clients: "Clients",
-    kind: Kind,
-    name: str,
-    *,
-    users: str = "",
-) -> Procedure[Outcome]:
+def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
     """Remove the stack; a repository is emptied first, because images block its deletion.
 
-    `users` is the stack of ours that may import from it. Raises OpsError when some stack does, or
-    when termination protection is on.
+    Raises OpsError when another stack imports from it, or when termination protection is on.
     """
+    ours = {definition.stack_name(config, other): other for other in KINDS}
+    name = definition.stack_name(config, kind)
     clients.check_account()
     for left in reversed(range(_ROUNDS)):
         try:
-            outcome = yield from _down(clients, kind, name, users)
+            outcome = yield from _down(clients, kind, name, ours)
         except Busy as overtaken:
             if not left:
                 raise
@@ -63,13 +59,15 @@ def down(
     return outcome
 
 
-def _down(clients: "Clients", kind: Kind, name: str, users: str) -> Procedure[Outcome]:
+def _down(
+    clients: "Clients", kind: Kind, name: str, ours: Mapping[str, Kind]
+) -> Procedure[Outcome]:
     state = yield from join.free(clients, kind, good=False)
     if state is None:
         yield Notice(f"there is no stack `{name}`: nothing to remove")
         return Outcome("no-changes")
     if state.exists:
-        _require_removable(clients, state, users)
+        _require_removable(clients, state, ours)
     with join.quicker(name):
         yield _removal(clients, state)
     if not (yield from ask(f"all of this goes, for good: `{name}`", name=name)):
@@ -176,7 +174,7 @@ def _delete(
     return (yield from follow(operation, subject=f"`{state.name}` is being removed"))
 
 
-def _require_removable(clients: "Clients", state: StackState, users: str) -> None:
+def _require_removable(clients: "Clients", state: StackState, ours: Mapping[str, Kind]) -> None:
     if state.protected:
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
@@ -185,9 +183,10 @@ def _require_removable(clients: "Clients", state: StackState, users: str) -> Non
         )
     exports = [f"{state.name}-{output}" for output in state.outputs]
     if using := stacks.importers(clients.cloudformation, exports):
+        own = [ours[user] for user in using if user in ours]
         raise OpsError(
             f"`{state.name}` cannot go while {', '.join(f'`{user}`' for user in using)} uses it",
-            hint="opsctl ecs down" if users in using else "remove that stack first",
+            hint=f"opsctl {own[0]} down" if own else "remove that stack first",
             cause="delete-blocked",
         )
 

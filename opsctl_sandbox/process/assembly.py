@@ -25,6 +25,7 @@ from opsctl_sandbox.images import Registry
 from opsctl_sandbox.ministack import (
     account,
     credentials,
+    instance_profiles,
     permissions,
     records,
     security_group_rules,
@@ -139,6 +140,7 @@ def _simulation(settings: Settings) -> Simulation:
         timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
         real_tasks=settings.tasks != "none",
         digest_of=records.digest,
+        holds=records.holds,
     )
     return Simulation(engine, speed=settings.speed, clock=real_time)
 
@@ -146,6 +148,7 @@ def _simulation(settings: Settings) -> Simulation:
 def _resource_types(simulation: Simulation) -> ResourceTypes:
     types = ResourceTypes()
     security_group_rules.install(types)
+    instance_profiles.install(types)
     takeover.install(simulation, types)
     return types
 

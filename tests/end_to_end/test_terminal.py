@@ -48,15 +48,6 @@ def exit_code(child: "pexpect.spawn[str]") -> int | None:
     return child.exitstatus
 
 
-def test_a_no_leaves_nothing_behind(place: Place, spawn: Spawn) -> None:
-    child = spawn("db", "up")
-    child.expect("apply this to")
-    child.sendline("n")
-
-    assert exit_code(child) == 7
-    assert "does not exist" in place.opsctl("db", "status").stderr
-
-
 def test_ctrl_c_asks_once_and_a_detached_operation_is_joined(place: Place, spawn: Spawn) -> None:
     child = spawn("db", "up")
     child.expect("apply this to")

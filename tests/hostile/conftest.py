@@ -22,6 +22,8 @@ CANARIES = {
     "parameter": "canary-ssm-4f1c9d",
     "secret": "canary-secretsmanager-77ab31",
     "file": "canary-file-93cc0a",
+    "environment": "canary-environment-1d0e77",
+    "proxy": "canary-proxy-c0ffee",
 }
 
 
@@ -45,6 +47,8 @@ def folder(
             patched.delenv(name)
     for name, value in variables.items():
         patched.setenv(name, value)
+    patched.setenv("DEPLOY_TOKEN", CANARIES["environment"])
+    patched.setenv("HTTPS_PROXY", f"http://ann:{CANARIES['proxy']}@127.0.0.1:9")
     CANARIES["key"] = variables["AWS_SECRET_ACCESS_KEY"]
 
     def make(name: str) -> Path:

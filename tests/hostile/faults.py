@@ -1,11 +1,14 @@
 """What AWS, or what is between us and AWS, can do to one call, put into botocore's own way."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal, TypeAlias, get_args
 
 from botocore import exceptions
@@ -16,6 +19,11 @@ Kind: TypeAlias = Literal[
     "throttle", "500", "delay", "reset", "lost", "truncate", "foreign", "expired", "denied"
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# What ends a command; a closed terminal is a SIGHUP. After SIGKILL not one more call is made.
+Ending: TypeAlias = Literal["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
+ONCE, MINUTE, EVER = 0.0, 60.0, inf  # seconds
+_DURATIONS = {ONCE: "once", MINUTE: "for a minute", EVER: "for ever"}
 # A repetition cannot help against this one.
 LASTING: frozenset[Kind] = frozenset({"denied"})
 _CODES: Mapping[str, tuple[int, str]] = {
@@ -29,15 +37,33 @@ _CBOR = "application/cbor"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """At the `at`-th call of an operation (`ecs DescribeServices`), once or from then on."""
+    """At the `at`-th call of an operation (`ecs DescribeServices`), once or from then on.
+
+    Without an operation: at the `at`-th call of all, and then at every one of that operation.
+    """
 
     call: str
     at: int
-    kind: Kind
-    ever: bool
+    kind: Kind | Ending
+    lasts: float = ONCE
 
     def __str__(self) -> str:
-        return f"{self.call} {self.at} {self.kind}{' for ever' if self.ever else ''}"
+        return f"{self.call or 'call'} {self.at} {self.kind} {_DURATIONS[self.lasts]}"
+
+
+class Clock:
+    """Waits for nobody, and knows how long it would have waited."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        time.sleep(min(seconds, 0.01))  # what the sandbox does in fast time needs some, too
+
+
+class Killed(BaseException):
+    """The process is gone, as far as AWS can tell."""
 
 
 class Wire:
@@ -45,8 +71,11 @@ class Wire:
 
     def __init__(self, fault: Fault | None = None) -> None:
         self.fault = fault
+        self.clock = Clock()
         self.calls = Counter[str]()
         self.struck = 0
+        self.target = fault.call if fault else ""
+        self._since: float | None = None
         self._lock = threading.Lock()
         self._http = URLLib3Session(timeout=20)
 
@@ -61,13 +90,33 @@ class Wire:
         name = f"{service} {operation}"
         with self._lock:
             self.calls[name] += 1
-            number, fault = self.calls[name], self.fault
-            if fault is None or name != fault.call or not _hits(fault, number):
+            fault = self.fault
+            if fault is None or not self._hits(fault, name):
                 return None
             self.struck += 1
         return self._strike(fault.kind, request)
 
-    def _strike(self, kind: Kind, request: AWSPreparedRequest) -> Any:
+    def _hits(self, fault: Fault, name: str) -> bool:
+        if self.struck and fault.kind == "SIGKILL":
+            return True
+        number = self.calls[name] if fault.call else self.calls.total()
+        if self._since is None:
+            if number < fault.at or fault.call not in ("", name):
+                return False
+            self._since, self.target = self.clock.slept, name
+            return True
+        return name == self.target and self.clock.slept - self._since < fault.lasts
+
+    def _strike(self, kind: Kind | Ending, request: AWSPreparedRequest) -> Any:
+        if kind == "SIGKILL":
+            if threading.current_thread() is threading.main_thread():
+                raise Killed
+            if self.struck == 1:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            raise exceptions.ConnectionClosedError(endpoint_url=request.url)
+        if kind in ("SIGTERM", "SIGHUP", "SIGINT"):
+            os.kill(os.getpid(), signal.Signals[kind])
+            return None
         if kind == "delay":
             time.sleep(0.05)
             return None
@@ -85,10 +134,6 @@ class Wire:
             return _answer(request, 200, {"content-type": "text/html"}, page)
         status, code = _CODES[kind]
         return _answer(request, status, *_refusal(request, code))
-
-
-def _hits(fault: Fault, number: int) -> bool:
-    return number >= fault.at if fault.ever else number == fault.at
 
 
 def _answer(

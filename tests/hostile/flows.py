@@ -1,32 +1,48 @@
 """Run a whole command in this process against the sandbox, over a wire that can fail."""
 
 import io
+import itertools
 import os
+import signal
+import sys
+import tempfile
+import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import closing, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import boto3.session
 
-from opsctl.aws import Clients, Patience
-from opsctl.cli import process, run_command
+from opsctl.aws import Caller, Clients, Patience
+from opsctl.cli import Terminated, run_command, terminate
 from opsctl.cli.options import Invocation
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Names
-from tests.hostile.faults import Fault, Wire
+from tests.hostile.faults import Fault, Killed, Wire
+
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a command left: its exit code, all that it printed, and what it called."""
+    """What a command left: its exit code, all that it printed, and what it called.
+
+    `target` is the operation that the fault hit.
+    """
 
     code: int
     said: str
     calls: Counter[str]
     struck: int
+    target: str
+
+    @property
+    def told(self) -> str:
+        """Without what only `--debug` shows."""
+        return "\n".join(line for line in self.said.splitlines() if line[:7] != "debug: ")
 
 
 class Wired(Invocation):
@@ -36,17 +52,18 @@ class Wired(Invocation):
 
     @cached_property
     def clients(self) -> Clients:
-        return self._connect(Patience(20, sleep=lambda seconds: None, tell=self._tell_silence))
+        patience = Patience(sleep=self.wire.clock.sleep, tell=self._tell_silence)
+        return self._connect(patience)
 
     @cached_property
     def quick_reader(self) -> Reader:
-        clients = self._connect(Patience(0, sleep=lambda seconds: None))
+        clients = self._connect(Patience(0, sleep=self.wire.clock.sleep))
         return Reader(clients, Names.of(self.config), patient=False)
 
     def _connect(self, patience: Patience) -> Clients:
         return Clients(
             self._open(), self._open, "us-east-1",
-            caller=process.caller(self.why), patience=patience,
+            caller=_caller(), patience=patience,
             debug=self.console.debug if self.debug else None,
         )  # fmt: skip
 
@@ -56,17 +73,54 @@ class Wired(Invocation):
         return session
 
 
-def run(words: Sequence[str], fault: Fault | None = None) -> Ended:
+def killed(number: int, frame: object) -> None:
+    raise Killed
+
+
+def _caller() -> Caller:
+    """A process of its own each time, as on a command line; all the others have ended."""
+    name = f"run {next(_NUMBERS)}"
+    return Caller(host="here", process=name, gone=lambda process: process != name)
+
+
+def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> Ended:
     """Both streams are read together. Nothing but a code may come out."""
     wire = Wire(fault)
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    with redirect_stdout(stream), redirect_stderr(stream), closing(wire):
+    kept = tempfile.TemporaryFile()  # noqa: SIM115  # what is asked for its number must have one
+    stream = io.TextIOWrapper(kept, encoding="utf-8", write_through=True)
+    with redirect_stdout(stream), redirect_stderr(stream), closing(wire), process(typed):
         invocation, rest = Wired.parse(["--debug", *words], os.environ)
-        invocation.wire = wire
-        code = run_command(invocation, rest)
+        invocation.wire, invocation.sleep = wire, wire.clock.sleep
+        try:
+            code = run_command(invocation, rest)
+        except Terminated as end:
+            code = 128 + end.number
+        except Killed:
+            code = -signal.SIGKILL
+        except Exception:
+            traceback.print_exc()
+            code = 1
         stream.flush()
-    assert isinstance(stream.buffer, io.BytesIO)
-    return Ended(code, stream.buffer.getvalue().decode(), wire.calls, wire.struck)
+    kept.seek(0)
+    said = kept.read().decode()
+    stream.close()
+    return Ended(code, said, wire.calls, wire.struck, wire.target)
+
+
+@contextmanager
+def process(typed: str) -> Iterator[None]:
+    """What `main` makes of signals, and somebody's input."""
+    handlers = {signal.SIGTERM: terminate, signal.SIGHUP: terminate, signal.SIGUSR1: killed}
+    before = [(number, signal.signal(number, handler)) for number, handler in handlers.items()]
+    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()))
+    try:
+        yield
+    finally:
+        sys.stdin = stdin
+        for number, handler in before:
+            signal.signal(number, handler)
+        # A thread that a killed command left behind may still say that it was killed.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def calls_of(ended: Ended, most: int = 2) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ from tests.hostile.flows import client
 from tests.hostile.test_calls import SEED
 
 ROOT = Path(__file__).parents[2]
-CASES = int(os.environ.get("HOSTILE_SIGNALS", "4"))
+CASES = int(os.environ.get("HOSTILE_SIGNALS", "2"))
 # What each may end a command with: docs/exit-codes.md. A command that was done is done.
 CODES: Mapping[signal.Signals, frozenset[int]] = {
     signal.SIGTERM: frozenset({0, 7, 143}),

@@ -132,6 +132,7 @@ class Writer:
     def __init__(self, ssm: Any, name: str = "ann", *, gone: Callable[[str], bool] | None = None):
         self.ssm = ssm
         self.name = name
+        self.left: list[str] = []
         self.caller = Caller(
             "update-tasks", host="laptop", process=name, gone=gone or (lambda one: False)
         )

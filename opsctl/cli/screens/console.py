@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 # Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
 JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
-# Control characters, but for line ends, tabs and our own styles; and those that turn the direction
-# of the text, so that a name reads as another one.
+# Control characters, but for line ends, tabs and our own styles; and what turns the direction of
+# the text around, so that a line reads as something else.
 _CONTROL = re.compile(
     r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _LEAST = 8  # columns of a cell that is cut
+_STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
@@ -63,6 +64,12 @@ class Console:
     def data(self, text: str) -> None:
         """Print what was asked for; flushed, so that a pipe sees it now."""
         self._write(sys.stdout, text + "\n")
+
+    def in_place(self, lines: Sequence[str]) -> None:
+        """Print these over the last ones, from the top: without a moment of an empty screen."""
+        shown = (encodable(printable(line.rstrip()), sys.stdout) for line in lines)
+        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        sys.stdout.flush()
 
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
@@ -215,6 +222,9 @@ def holds_everything(stream: TextIO) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    # Styles are chosen by stderr; stdout may be a file or a pipe all the same.
+    if "\x1b" in text and not stream.isatty():
+        text = _STYLED.sub("", text)
     stream.write(encodable(printable(text), stream))
     stream.flush()
 

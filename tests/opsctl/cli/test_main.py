@@ -98,6 +98,23 @@ def test_values_can_be_set_for_one_run() -> None:
     assert (invocation.overrides, rest) == (("db.port=1", "name=x"), ["db", "up"])
 
 
+@pytest.mark.parametrize(
+    ("override", "repeated"),
+    [
+        ("db.port=1", True),
+        ("secrets.file=.secrets.yml", True),
+        ("secrets.values.token=ssm:/web/token", True),
+        ("secrets.values.token=canary", False),
+        ("secrets={values: {token: canary}}", False),
+        ("environments.staging.ecs.secrets.API=canary", False),
+        ("db.password=canary", False),
+    ],
+)
+def test_a_secret_given_by_mistake_is_in_no_hint(override: str, repeated: bool) -> None:
+    invocation, _ = Invocation.parse(["db", "--set", override, "up"], {})
+    assert (override.partition("=")[2] in invocation.line) is repeated
+
+
 def test_what_follows_two_dashes_is_left_alone() -> None:
     _, rest = Invocation.parse(["logs", "--", "--json"], {})
 

@@ -1,6 +1,7 @@
 """The cache: what a new one begins with, whether it became what was asked for, its snapshots."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -27,12 +28,21 @@ CACHE = Cache(
 LIVE = stack("db", "UPDATE_COMPLETE", outputs={"CacheClusterId": "web-redis"})
 
 
+class AlreadyExists(Exception):
+    pass
+
+
 class ElastiCache:
+    exceptions = SimpleNamespace(SnapshotAlreadyExistsFault=AlreadyExists)
+
     def __init__(self) -> None:
         self.made: list[dict[str, str]] = []
+        self.answers = True
 
     def create_snapshot(self, **given: str) -> None:
         self.made.append(given)
+        if not self.answers:
+            raise AlreadyExists
 
 
 class World:
@@ -118,10 +128,25 @@ def test_a_snapshot_is_followed_until_it_can_be_used() -> None:
     assert [one.status for one in driven.of(Backup)] == ["creating", "available"]
 
 
+def test_a_snapshot_whose_answer_was_lost_is_followed_all_the_same() -> None:
+    world = World()
+    world.backups = [(), (Backup("mine", "available"),)]
+    world.elasticache.answers = False  # the repeated call finds what the first one made
+    assert world.take("mine").result.kind == "done"
+
+
+def test_a_name_that_is_taken_is_refused_before_the_question() -> None:
+    world = World()
+    world.backups = [(Backup("mine", "available", created=START),)]
+    with pytest.raises(OpsError, match="a snapshot `mine` of 2026-.* already, which is available"):
+        world.take("mine")
+    assert world.elasticache.made == []
+
+
 @pytest.mark.parametrize("after", [(), (Backup("mine", "failed"),)])
 def test_a_snapshot_that_does_not_become_available_has_failed(after: Any) -> None:
     world = World()
-    world.backups = [(Backup("mine", "creating"),), after]
+    world.backups = [(), (Backup("mine", "creating"),), after]
     assert world.take("mine").result.kind == "failed"
 
 

@@ -130,6 +130,38 @@ def test_where_it_may_not_be_written_everything_goes_on_with_a_warning(code: str
         driven.result.renew()
 
 
+def test_a_lock_that_cannot_be_closed_is_named_with_its_end_and_the_command() -> None:
+    ssm = Ssm()
+
+    def refuse(operation: str) -> None:
+        if operation == "PutParameter":
+            raise refused("AccessDeniedException")
+
+    clients = cast(Any, Writer(ssm))
+    with Driven(lock.take(clients, "ecs", "web-ecs", now=ssm.now)).result:
+        ssm.before = refuse
+    [text] = clients.left
+    assert "until 12:10 UTC; to remove it: opsctl unlock web-ecs" in text
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_lock_whose_taking_is_ended_is_given_back(made: bool) -> None:
+    ssm = Ssm()
+
+    def interrupt(operation: str) -> None:
+        # Ctrl-C while the lock is made, and while it is looked at after that.
+        if operation == "PutParameter" and not made or ssm.values:
+            ssm.before = lambda operation: None
+            raise KeyboardInterrupt
+
+    ssm.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        take(ssm)
+    assert not [one for one in locks.read(cast(Any, ssm), "web", "web-ecs") if not one.closed]
+    with take(ssm):
+        assert newest(ssm).held(START)
+
+
 def test_while_a_procedure_is_driven_its_lock_is_renewed() -> None:
     ssm = Ssm()
 

@@ -5,14 +5,18 @@ from typing import Any, cast
 
 import pytest
 
+from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.procedure import Notice
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Kind, Snapshot
 from opsctl.stacks import remove
 from opsctl.stacks.remove import Removal
 from tests.opsctl.snapshots import Driven, event, happened, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
+CONFIG = Config.model_validate(
+    {"name": "web", "network": {"vpc": "vpc-1a2b3c4d", "subnets": ["subnet-1a2b3c4d", "subnet-2b"]}}
+)
 GONE = happened(event("e1", "DELETE_COMPLETE"))
 EXISTS = stacks(stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg"}))
 
@@ -39,7 +43,7 @@ def down(
     **clients: Any,
 ) -> Driven:
     made = cast(Any, Clients(aws, **clients))
-    procedure = remove.down(made, kind, f"web-{kind}", users="web-ecs")
+    procedure = remove.down(made, CONFIG, kind)
     return Driven(procedure, snapshots, answers)
 
 
@@ -78,12 +82,21 @@ def test_images_are_removed_after_the_answer_and_not_before() -> None:
     assert ecr.images == []
 
 
-def test_a_stack_that_another_one_imports_from_cannot_go() -> None:
+@pytest.mark.parametrize(
+    ("kind", "user", "hint"),
+    [
+        ("db", "web-ecs", "opsctl ecs down"),
+        ("ecs", "web-alarms", "opsctl alarms down"),
+        ("db", "theirs", "remove that stack first"),
+    ],
+)
+def test_a_stack_that_another_one_imports_from_cannot_go(kind: Kind, user: str, hint: str) -> None:
     aws = CloudFormation()
-    aws.exported["web-db-SecurityGroup"] = ["web-ecs"]
-    with pytest.raises(OpsError, match="while `web-ecs` uses it") as caught:
-        down(aws, EXISTS)
-    assert caught.value.hint == "opsctl ecs down" and aws.deleted == []
+    aws.exported[f"web-{kind}-SecurityGroup"] = [user]
+    there = stacks(stack(kind, "CREATE_COMPLETE", outputs={"SecurityGroup": "sg"}))
+    with pytest.raises(OpsError, match=f"while `{user}` uses it") as caught:
+        down(aws, there, kind=kind)
+    assert caught.value.hint == hint and aws.deleted == []
 
 
 def test_termination_protection_is_honoured() -> None:

@@ -1,0 +1,104 @@
+"""Whole lives of a system, and in each of its commands one thing goes wrong.
+
+Whatever it was, a command that changes something says how it ended, leaves nothing behind unsaid,
+and given once more it ends right, with nothing done twice. `make test` takes one life,
+HOSTILE_LIVES takes more; HOSTILE_SEED draws others.
+"""
+
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.conftest import CANARIES
+from tests.hostile.faults import ENDINGS, EVER, KINDS, MINUTE, ONCE, Ending, Fault, Kind
+from tests.hostile.flows import Ended, run
+from tests.hostile.leaks import leaked
+from tests.hostile.life import WAY, Step, World
+from tests.hostile.test_calls import CODES, SEED
+
+LIVES = int(os.environ.get("HOSTILE_LIVES", "1"))
+WRONGS: tuple[tuple[Kind | Ending, float], ...] = (
+    *product(KINDS, (ONCE, MINUTE, EVER)),
+    *((ending, ONCE) for ending in ENDINGS),
+)
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def drawn() -> Iterator[Mapping[Step, Fault]]:
+    """Each life takes other faults: in so many lives as there are, every command meets each."""
+    dice = random.Random(SEED)
+    orders = {step: dice.sample(WRONGS, len(WRONGS)) for step in WAY}
+    for life in range(LIVES):
+        yield {
+            step: Fault("", dice.randint(1, step.calls), kind, lasts)
+            for step in WAY
+            for kind, lasts in [orders[step][life % len(WRONGS)]]
+        }
+
+
+def unsaid(world: World, ended: Ended) -> str:
+    """What is wrong with how it ended, before anything is done about it."""
+    if ended.code == -9:
+        return ""  # it had no chance to say or do anything
+    if ended.code not in CODES:
+        return f"exit code {ended.code} is not documented"
+    if "Traceback" in ended.said:
+        return "a traceback"
+    if leaked := [name for name, value in CANARIES.items() if value in ended.said]:
+        return f"the canary of the {leaked[0]} is printed"
+    if left := [one for one in world.left() if one not in ended.told.replace("`", "")]:
+        return f"left behind, and unsaid: {left}"
+    return ""
+
+
+def lived(world: World, faults: Mapping[Step, Fault], counts: Counter[str]) -> Iterator[str]:
+    """What went wrong in the order in which it did; a life whose ground is gone ends."""
+    for step in WAY:
+        if step.words.endswith("ONE"):
+            world.push()
+        fault = faults[step]
+        ended = run(step.line(world), fault, step.typed)
+        counts[f"exit {ended.code}"] += 1
+        counts[fault.kind if ended.struck else "not struck"] += 1
+        told = f"{step.words} | {fault}, {ended.target} | exit {ended.code}"
+        reason = unsaid(world, ended)
+        told_so = "is not written" in ended.told  # the ledger's entry, in a warning
+        if not reason and ended.code == 0 and not told_so and (wrong := step.wrong(world)):
+            reason = f"it says done, but {wrong}"
+        if reason:
+            yield f"{told} | {reason}\n{ended.told[-1500:]}"
+        yield from (f"{told} | {place}" for place in leaked(world))
+        if step.reads:
+            continue
+        again = run(step.line(world), typed=step.typed)
+        wrong = f"exit {again.code}" if again.code else step.wrong(world)
+        wrong = wrong or ", ".join(world.left())
+        if wrong:
+            text = f"{ended.told[-1500:]}\n--- again:\n{again.told[-1500:]}"
+            yield f"{told} | given again: {wrong}\n{text}"
+            if again.code:
+                return
+
+
+@pytest.mark.timeout(7200)
+def test_a_command_that_is_disturbed_says_so_and_ends_right_when_given_again(
+    folder: Callable[[str], Path], variables: Mapping[str, str]
+) -> None:
+    counts, lives = Counter[str](), 0
+    found: list[str] = []
+    for lives, faults in enumerate(drawn(), 1):
+        name = f"life{lives}"
+        found += lived(World(name, variables, folder(name)), faults, counts)
+    table = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+    summary = (
+        f"seed {SEED}: {lives} lives of {len(WAY)} commands x {len(WRONGS)} "
+        f"({len(KINDS)} faults x once, a minute, for ever; {len(ENDINGS)} signals); {table}"
+    )
+    print(summary, file=sys.__stderr__)
+    assert not found, f"{summary}; {len(found)} wrong:\n" + "\n\n".join(found)
