@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from opsctl.cli.options import Invocation
     from opsctl.cli.screens.console import Console
+    from opsctl.metrics.chart import Mark
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _CODES = {"healthy": 0, "degraded": 10, "unknown": 11}
@@ -88,7 +89,7 @@ def metrics(
         page = screens.as_page(shown, marks)
         _write(console, "page", html, page.encode(errors="backslashreplace"))
     if png is not None:
-        _write(console, "picture", png, screens.as_picture(shown, marks))
+        _write(console, "picture", png, _picture(shown, marks))
     return 0
 
 
@@ -98,6 +99,14 @@ def _need_matplotlib() -> None:
         raise ConfigError(
             "--png draws with matplotlib, which is not installed", hint=adding(REQUIREMENT)
         )
+
+
+def _picture(shown: Shown, marks: "Sequence[Mark]") -> bytes:
+    try:
+        return screens.as_picture(shown, marks)
+    except ImportError as error:
+        hint = adding(REQUIREMENT)
+        raise ConfigError(f"matplotlib cannot be loaded: {error}", hint=hint) from error
 
 
 def _write(console: "Console", kind: str, path: Path, content: bytes) -> None:
