@@ -134,6 +134,8 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (check.returncode, check.stdout[:9]) == (10, "degraded:"), check.stderr
     plot = measured.run("metrics", "cluster", "--plot", "cpureservation", "--since", "30m")
     assert plot.stdout.startswith("cluster: CPUReservation, %\n")
+    plot = measured.run("--json", "metrics", "cluster", "--plot", "cpureservation")
+    assert [json.loads(line)["metric"] for line in plot.stdout.splitlines()] == ["CPUReservation"]
     files = ("--html", "page.html", "--png", "picture.png")
     page = measured.run("metrics", "cluster", *files, "--since", "30m")
     assert page.returncode == 0, page.stderr
