@@ -26,7 +26,7 @@ from opsctl.metrics.targets import LOOK, targets
 from opsctl.snapshot.snapshot import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opsctl.cli.options import Invocation
     from opsctl.cli.screens.console import Console
@@ -64,13 +64,14 @@ def metrics(
     """
     # Long because it is the table of options, each used once.
     invocation, groups = options.opened(context), catalogue.chosen(names or [])
+    charts = bool(plot or html or png)
+    csv = as_csv and not watch  # --watch --csv writes it again and again
+    shows = {"--check": check, "--watch": watch, "--csv": csv, "--plot": plot, "--explain": explain}
+    _require_one(shows, html or png)
     if check:
         return _check(invocation, groups)
     length = None if period == "auto" else _seconds(period, "--period")
     pause = _seconds(every, "--every")
-    charts = bool(plot or html or png)
-    if watch and (charts or explain):
-        raise ConfigError("--watch shows the table: without --plot, --html, --png and --explain")
     if png is not None:
         _need_matplotlib()
     if watch:
@@ -91,6 +92,15 @@ def metrics(
     if png is not None:
         _write(console, "picture", png, _picture(shown, marks))
     return 0
+
+
+def _require_one(shows: "Mapping[str, object]", file: Path | None) -> None:
+    """Raises ConfigError for options of which each shows something else."""
+    said = [option for option, given in shows.items() if given]
+    if file is not None and said and said[0] in ("--check", "--watch", "--csv"):
+        said.append("--html or --png")
+    if len(said) > 1:
+        raise ConfigError(f"{said[0]} does not go together with {said[1]}: choose one")
 
 
 def _need_matplotlib() -> None:

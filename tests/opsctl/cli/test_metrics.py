@@ -82,6 +82,8 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
         (["--period", "90s"], "whole minutes"),
         (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
         (["--since", "2030-01-01"], "future"),
+        (["--watch", "--plot", "x"], "--watch does not go together with --plot"),
+        (["--check", "--png", "x"], "--check does not go together with --html or --png"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(system: System, options: list[str], text: str) -> None:
