@@ -243,10 +243,16 @@ def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
     if context is not None and message == context.get_help():
         sys.stderr.write(message + "\n")
         return error.exit_code
-    if context is not None and context.command.name == "plan":
+    if context is not None and _plans(context, invocation.words):
         invocation.planning = True
     path = context.command_path if context is not None else f"opsctl {name}"
     raise ConfigError(_lower(message), hint=f"{path} --help", cause=_USAGE)
+
+
+def _plans(context: "Context", words: Sequence[str]) -> bool:
+    """Whether this command line, which was not understood, asks only what would change."""
+    takes = {name for parameter in context.command.params for name in parameter.opts}
+    return context.command.name in ("plan", "diff") or "--dry-run" in takes & set(words)
 
 
 def _lower(sentence: str) -> str:
