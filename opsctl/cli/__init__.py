@@ -134,7 +134,7 @@ def _main(argv: Sequence[str]) -> int:
         sys.stdout.write(f"opsctl {version()}\n")
         sys.stdout.flush()
         return 0
-    if not argv or (not words and "--help" in argv):
+    if not argv or argv == ["-h"] or (not words and "--help" in argv):
         sys.stdout.write(help_text())
         sys.stdout.flush()
         return 0 if argv else 2
@@ -211,7 +211,7 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)
         raise ConfigError(
-            f"there is no command `{name}`",
+            f"there is no {'option' if name.startswith('-') else 'command'} `{name}`",
             hint=f"opsctl {near}" if near else "opsctl --help",
         )
     import typer
