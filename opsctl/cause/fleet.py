@@ -85,6 +85,28 @@ def cannot_launch(history: History) -> Iterator[Cause]:
     )
 
 
+def suspended(history: History) -> Iterator[Cause]:
+    """A group that lacks instances because somebody told it to launch none."""
+    group = history.now.group
+    if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
+        return
+    yield Cause(
+        "asg-cannot-launch",
+        f"the Auto Scaling group launches no instance: somebody suspended {group.stands_still}",
+        "certain",
+        (
+            Evidence(
+                "autoscaling DescribeAutoScalingGroups",
+                f"{len(group.members)} of {group.desired} instances, suspended: "
+                f"{group.stands_still}",
+                history.now.at,
+            ),
+        ),
+        f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}",
+        explains=_AFTER_A_LAUNCH,
+    )
+
+
 def never_joined(history: History) -> Iterator[Cause]:
     """Instances of the group that the cluster has never heard of."""
     absent = sorted(history.absent - set(history.instances))
@@ -293,4 +315,12 @@ def _worst(lines: Sequence[str]) -> str:
     return spoken[-1] if spoken else lines[-1]
 
 
-RULES = (cannot_launch, never_joined, signal_missing, disconnected, no_instance, draining)
+RULES = (
+    cannot_launch,
+    suspended,
+    never_joined,
+    signal_missing,
+    disconnected,
+    no_instance,
+    draining,
+)

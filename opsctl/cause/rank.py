@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from opsctl.cause import (
+    balancer,
     calls,
     commands,
     exits,
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *starts.RULES,
     *exits.RULES,
     *stores.RULES,
+    *balancer.RULES,
     *health.RULES,
     *fleet.RULES,
     *room.RULES,

@@ -82,7 +82,7 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     more = len(present) - 1
     command = f"  → {console.hint(first.next or 'opsctl why')}"
     also = f" · {counted(more, 'more cause')}" if more else ""
-    tails = (f"{also} · opsctl why", also, "")
+    tails = (f"{also} · {console.hint('opsctl why')}", also, "")
     tail = next(t for t in tails if not t or len(command + t) <= width)
     # Never cut off: it is there to be pasted.
     yield from textwrap.wrap(

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.cause.history import Failure
+from opsctl.snapshot.instances import Group
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
 from opsctl.snapshot.targets import Target, TargetGroup
 from tests.opsctl.cause.histories import first, ids, ranked
@@ -71,6 +73,14 @@ def test_a_launch_that_is_refused_is_known_from_the_stacks_event_alone(reason: s
     assert ids(snapshot(failures=(failed,))) == ["asg-cannot-launch"]
 
 
+def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
+    # `no-instance` said `opsctl ecs up`, which launches nothing either.
+    group = Group("asg", 0, 2, 2, suspended=("AZRebalance", "Launch"))
+    [found] = ranked(snapshot(group=group))
+    assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
+    assert found.next == "aws autoscaling resume-processes --auto-scaling-group-name asg"
+
+
 def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
     reason = "Received 1 FAILURE signal(s) out of 2. Unable to satisfy 100% requirement"
     failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
@@ -85,6 +95,16 @@ def test_a_stack_that_was_found_failed_is_told_by_its_own_reason() -> None:
         "db", "ROLLBACK_COMPLETE", reason="The following resource(s) failed to create: [X]."
     )
     assert ids(snapshot(stacks={"db": state})) == ["resource-failed"]
+
+
+def test_what_was_rolled_back_before_a_command_is_not_why_it_was_refused() -> None:
+    rolling, back = (stack("ecs", f"UPDATE_ROLLBACK_{end}") for end in ("IN_PROGRESS", "COMPLETE"))
+    refused = Failure("OpsError", "`image.repository` is another one")
+    at_rest = snapshot(stacks={"ecs": back})
+    assert not [one for one in ranked(at_rest, failures=(refused,)) if one.hinders]
+    ended = snapshot(stacks={"ecs": back}, seconds=9)
+    here = ranked(snapshot(stacks={"ecs": rolling}), ended, failures=(refused,))
+    assert here[0].hinders and here[0].sentence == "`web-ecs` is UPDATE_ROLLBACK_COMPLETE"
 
 
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
