@@ -13,13 +13,14 @@ def service_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if not now.holds("service", "stacks") or now.service is not None or state is None:
         return
-    # Before the first release the stack has no such output.
-    if state.outputs.get("ServiceArn") and not state.in_progress:
+    # Before the first release the stack has no such output, and an update may give it another name.
+    made = state.outputs.get("ServiceArn", "").rpartition("/")[2] == now.names.service
+    if made and (not state.in_progress or state.status.startswith("UPDATE")):
         yield Cause(
             "service-gone",
             f"there is no service `{now.names.service}`, although the stack `{state.name}` made "
             "one: somebody deleted it",
-            "certain",
+            "likely" if state.in_progress else "certain",  # an update may just make it anew
             (Evidence("ecs DescribeServices", "not found", now.at),),
             _REVERT,
             explains=_EXPLAINS,

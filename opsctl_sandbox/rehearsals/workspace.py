@@ -149,8 +149,9 @@ class Workspace:
         raise SandboxError(f"opsctl {words[0]} never said `{until}`")
 
     def call(self, service: str, operation: str, parameters: Object) -> None:
-        """One call with any other tool: `ecs`, `update_service`."""
+        """One call with any other tool: `ecs`, `update_service`. Raises SandboxError if refused."""
         # Here, because only a rehearsal with such a step needs it.
+        from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
 
         key = self._sandbox.keys.operator
@@ -161,8 +162,12 @@ class Workspace:
             aws_access_key_id=key.id,
             aws_secret_access_key=key.secret,
         )
-        getattr(client, operation)(**parameters)
-        client.close()
+        try:
+            getattr(client, operation)(**parameters)
+        except (BotoCoreError, ClientError, AttributeError) as error:
+            raise SandboxError(f"meanwhile: {service}: {operation}: {error}") from error
+        finally:
+            client.close()
 
     def close(self) -> None:
         """End what was begun and still runs."""

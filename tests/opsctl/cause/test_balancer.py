@@ -27,8 +27,10 @@ def test_a_target_group_to_which_no_listener_leads_is_told() -> None:
 @pytest.mark.parametrize(
     ("outputs", "status", "expected"),
     [
-        ({"ServiceArn": "arn:aws:ecs:x"}, "UPDATE_COMPLETE", ["service-gone"]),
-        ({"ServiceArn": "arn:aws:ecs:x"}, "UPDATE_IN_PROGRESS", []),
+        ({"ServiceArn": "arn:aws:ecs:x/web"}, "UPDATE_COMPLETE", ["service-gone"]),
+        ({"ServiceArn": "arn:aws:ecs:x/web"}, "UPDATE_IN_PROGRESS", ["service-gone"]),
+        ({"ServiceArn": "arn:aws:ecs:x/web"}, "DELETE_IN_PROGRESS", []),
+        ({"ServiceArn": "arn:aws:ecs:x/of-before"}, "UPDATE_IN_PROGRESS", []),
         ({}, "UPDATE_COMPLETE", []),
     ],
 )
