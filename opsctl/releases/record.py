@@ -79,10 +79,8 @@ class Record:
             return outcome
         if lock.since is None or lock.since < self.release.begun:
             return outcome
-        why = f" ({lock.why})" if lock.why else ""
-        return replace(
-            outcome, reason=f"cancelled by {lock.holder}: {lock.command}{why}", hint=None
-        )
+        self.taken_over = True
+        return replace(outcome, reason=f"cancelled by {lock.holder}: {lock.command}", hint=None)
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
