@@ -80,7 +80,8 @@ class Record:
         if lock.since is None or lock.since < self.release.begun:
             return outcome
         self.taken_over = True
-        return replace(outcome, reason=f"cancelled by {lock.holder}: {lock.command}", hint=None)
+        reason = f"cancelled by {lock.holder}: {lock.command}"
+        return Outcome("rolled-back", reason, cause="someone-else-is-deploying")
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
