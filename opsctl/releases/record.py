@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from opsctl import aws
-from opsctl.errors import Busy, Detached, OpsError
+from opsctl.errors import AwsError, Busy, Detached, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, look_at
 from opsctl.releases import facts, ledger
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 # Outcomes of which nobody knows the end yet: whoever looks next closes the release.
 _OPEN = ("timed-out", "detached")
+
+
+def _blind(error: Exception) -> bool:
+    """Whether it was a look that AWS refused, and no change."""
+    return isinstance(error, AwsError) and error.operation.startswith(aws.READS)
 
 
 class Record:
@@ -48,6 +53,8 @@ class Record:
             raise
         except Exception as error:
             refusal = aws.translate(error)
+            if _blind(refusal or error):
+                raise  # what was begun goes on: whoever looks next closes it
             if isinstance(error, OpsError) or (refusal and aws.fault(error) == "refused"):
                 reason = refusal.message if refusal else str(error)
                 yield from self.end(Outcome("failed", reason))

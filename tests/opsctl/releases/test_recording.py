@@ -99,6 +99,22 @@ def test_a_roll_that_is_left_running_stays_open_for_whoever_looks_next(root: Pat
     assert release.running and not world.locked()
 
 
+def test_a_roll_that_nobody_may_look_at_goes_on_and_is_judged_by_whoever_may(root: Path) -> None:
+    world = World(root, held=True, image=DIGEST)
+    look = world._look("UPDATE_COMPLETE")
+    driver = Driver(world.release().run(), look=look, sleep=lambda _: None)
+    with pytest.raises(AwsError):
+        for item in driver:
+            if isinstance(item, Question):
+                driver.answer(True)
+            if isinstance(item, Waiting) and item.subject:
+                refused = AwsError("no", operation="DescribeTaskDefinition", code="AccessDenied")
+                driver._throw(refused)
+                driver.waiting = None
+    [release] = world.history()
+    assert release.running and not world.locked()
+
+
 def test_the_lock_is_held_while_an_image_is_built(root: Path) -> None:
     world = World(root)
     held: list[bool] = []
