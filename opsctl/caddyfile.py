@@ -35,10 +35,17 @@ FILLED = (
 )
 
 
+_LARGEST = 1 << 20  # bytes
+
+
 def read(path: Path) -> str:
     """A file as UTF-8. Raises TemplateError with file and line for anything else."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise TemplateError(f"`{path}` has more than {_LARGEST >> 20} MiB: no Caddyfile")
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise TemplateError(
             f"`{path}` cannot be read: {error.strerror}",

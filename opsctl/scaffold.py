@@ -159,10 +159,11 @@ def _one_of_each_zone(subnets: Iterable[Subnet]) -> tuple[Subnet, ...]:
 
 
 def system_name(text: str) -> str:
-    """A name for a system made of a directory's; '' when nothing of it can be used."""
+    """A name for a system made of a directory's; '' when too little of it can be used."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     name = "-".join(words).lstrip("0123456789-")[:20]
-    return name.rstrip("-")
+    name = name.rstrip("-")
+    return name if len(name) > 1 else ""  # a repository of ECR has two letters
 
 
 def _read(name: str) -> str:

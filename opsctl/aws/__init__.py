@@ -2,11 +2,12 @@
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect
-from opsctl.aws.failed_calls import FailedCall, FailedCalls
+from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
 from opsctl.aws.faults import Unreadable, code, fault, message, transient, translate
 from opsctl.aws.patience import Patience
 
 __all__ = [
+    "READS",
     "Caller",
     "Clients",
     "FailedCall",

@@ -35,6 +35,7 @@ _REFUSALS = (
     (r"MaxSpot|Spot", "no Spot capacity at this price"),
 )
 _FIRST_MINUTES = timedelta(minutes=3)
+_A_SESSION = timedelta(seconds=30)
 # A stack event of the group that names EC2's refusal itself.
 _LAUNCH = re.compile(
     r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
@@ -176,7 +177,7 @@ def disconnected(history: History) -> Iterator[Cause]:
         "agent-disconnected",
         f"the ECS agent of {number} instances is disconnected: {', '.join(ids[:3])}: their tasks "
         "run on, and nothing can be started or stopped there",
-        "certain" if every or history.looks > 1 else "likely",
+        "certain" if every else _sure_of_silence(history),
         tuple(
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
@@ -185,6 +186,14 @@ def disconnected(history: History) -> Iterator[Cause]:
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )
+
+
+def _sure_of_silence(history: History) -> Confidence:
+    """An agent ends its session about every half hour, and is back after some seconds."""
+    lasts = history.now.at - min(history.silent.values(), default=history.now.at)
+    if lasts >= _FIRST_MINUTES:
+        return "certain"
+    return "likely" if history.looks == 1 or lasts >= _A_SESSION else "possible"
 
 
 def no_instance(history: History) -> Iterator[Cause]:

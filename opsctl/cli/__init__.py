@@ -134,7 +134,7 @@ def _main(argv: Sequence[str]) -> int:
         sys.stdout.write(f"opsctl {version()}\n")
         sys.stdout.flush()
         return 0
-    if not argv or (not words and "--help" in argv):
+    if not argv or argv == ["-h"] or (not words and "--help" in argv):
         sys.stdout.write(help_text())
         sys.stdout.flush()
         return 0 if argv else 2
@@ -211,7 +211,7 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)
         raise ConfigError(
-            f"there is no command `{name}`",
+            f"there is no {'option' if name.startswith('-') else 'command'} `{name}`",
             hint=f"opsctl {near}" if near else "opsctl --help",
         )
     import typer
@@ -243,10 +243,16 @@ def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
     if context is not None and message == context.get_help():
         sys.stderr.write(message + "\n")
         return error.exit_code
-    if context is not None and context.command.name == "plan":
+    if context is not None and _plans(context, invocation.words):
         invocation.planning = True
     path = context.command_path if context is not None else f"opsctl {name}"
     raise ConfigError(_lower(message), hint=f"{path} --help", cause=_USAGE)
+
+
+def _plans(context: "Context", words: Sequence[str]) -> bool:
+    """Whether this command line, which was not understood, asks only what would change."""
+    takes = {name for parameter in context.command.params for name in parameter.opts}
+    return context.command.name in ("plan", "diff") or "--dry-run" in takes & set(words)
 
 
 def _lower(sentence: str) -> str:

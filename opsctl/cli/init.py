@@ -1,6 +1,7 @@
 """`opsctl init`: a directory that works at once."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,8 +60,11 @@ def _name(invocation: Invocation, folder: Path, name: str | None) -> str:
         name = scaffold.system_name(folder.resolve().name) or "example"
         if invocation.console.interactive:
             name = choose.text(invocation.console, "name of the system", default=name)
-    if not re.fullmatch(NAME, name) or len(name) > NAME_LENGTH:
-        raise ConfigError(f"`{name}` cannot be the name of a system", hint=f"allowed: {NAME_WORDS}")
+    # The repository has the same name, and ECR wants two letters.
+    if not re.fullmatch(NAME, name) or not 2 <= len(name) <= NAME_LENGTH:
+        raise ConfigError(
+            f"`{name}` cannot be the name of a system", hint=f"allowed: two or more, {NAME_WORDS}"
+        )
     return name
 
 
@@ -117,7 +121,7 @@ def _next(invocation: Invocation, folder: Path, choices: Choices) -> None:
     if choices.account:
         steps = ["opsctl secrets set refresh_token", "opsctl doctor", *_STACKS]
     if folder != Path("."):
-        steps.insert(0, f"cd {folder}")
+        steps.insert(0, shlex.join(["cd", *["--"] * str(folder).startswith("-"), str(folder)]))
     invocation.console.emit("init", folder=str(folder), name=choices.name, next=steps)
     if choices.account:
         config = folder / "opsctl.yaml"

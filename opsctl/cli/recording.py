@@ -125,6 +125,8 @@ def read(path: Path) -> "Recording":
     from opsctl.recording import Recording
 
     try:
+        if path.is_char_device():
+            raise OpsError(f"`{path}` is a device, and no recording")
         with path.open(encoding="utf-8", errors="replace") as lines:
             return Recording.read(lines, path=path)
     except OSError as error:

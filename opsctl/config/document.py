@@ -4,6 +4,7 @@
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -56,16 +57,16 @@ class Document:
 def read(path: FilePath) -> Document:
     """Raise ConfigError for a file that is missing, unreadable, broken, empty or no mapping."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_SIZE + 1)  # a device has no end
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no `{path}`",
-            hint="for a new system: opsctl init; for another file: --config FILE",
-        ) from None
+        raise ConfigError(f"there is no `{path}`", hint=_elsewhere(path)) from None
     except OSError as error:
         raise ConfigError(
             f"`{path}` cannot be read: {error.strerror}", hint="name another with --config FILE"
         ) from error
+    if len(content) > _SIZE:
+        raise _broken(path.name, [f"{path} is too long: more than {_SIZE:,} bytes"])
     try:
         return parse(content.decode("utf-8-sig"), path.name)
     except UnicodeDecodeError as error:
@@ -74,6 +75,18 @@ def read(path: FilePath) -> Document:
         raise ConfigError(
             f"{path}:{line}:{column} is not UTF-8", hint="save the file as UTF-8"
         ) from None
+
+
+def _elsewhere(path: FilePath) -> str:
+    """What was probably meant: the other spelling, or the config of a directory above."""
+    near = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml")
+    above = (
+        [folder / path.name for folder in FilePath.cwd().parents] if len(path.parts) == 1 else []
+    )
+    for one in (near, *above):
+        if one.is_file():
+            return f"there is another: --config {shlex.quote(str(one))}"
+    return "for a new system: opsctl init; for another file: --config FILE"
 
 
 def parse(text: str, file: str) -> Document:

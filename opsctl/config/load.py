@@ -141,10 +141,12 @@ def _refused(
     """Warnings are told, too, and counted apart."""
     lines = sorted((_line(stack, path, text) for path, text in errors.items()), key=_file_order)
     count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
+    # With the same --set it would be refused again.
+    given = any(line.startswith("--set ") for line in lines)
+    fix = "give the --set otherwise" if given else "fix it, then run: opsctl config check"
     return ConfigError(
         f"the config has {count}",
-        hint="fix it, then run: opsctl config check; every key and what it allows: "
-        "opsctl config schema",
+        hint=f"{fix}; every key and what it allows: opsctl config schema",
         cause=cause,
         findings=[*lines, *(f"warning: {warning}" for warning in warnings)],
     )

@@ -58,7 +58,7 @@ def up(
 
 def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Procedure[Stack]:
     state = yield from join.describe("db")
-    if snapshot is None and _is_new(config.db, state):
+    if snapshot is None and (_is_new(config.db, state) or not _began_with(state)):
         snapshot = ""  # the one that the cache before it began with is not this one's
     return replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
 
@@ -66,6 +66,10 @@ def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Proce
 def _is_new(db: Db, state: StackState | None) -> bool:
     output = "CacheClusterId" if db.kind == "cluster" else "ReplicationGroupId"
     return state is None or not state.exists or state.outputs.get(output) != db.name
+
+
+def _began_with(state: StackState | None) -> str:
+    return state.parameters.get("Snapshot", "") if state else ""
 
 
 def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:

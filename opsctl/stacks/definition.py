@@ -52,10 +52,11 @@ class Stack:
         return "ecs" if self.kind == "ecr" else self.kind
 
 
-def db(config: Config, snapshot: str | None = None) -> Stack:
+def db(config: Config, snapshot: str | None = "") -> Stack:
     """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
 
-    `snapshot` names what a new cache begins with: '' nothing, None what the stack has.
+    `snapshot` names what a new cache begins with: '' nothing, None what the stack has. A template
+    without one does not speak of it, because any word on it may replace a cache that has none.
     """
     template = templates.render(
         "db.yaml.j2",
@@ -64,8 +65,10 @@ def db(config: Config, snapshot: str | None = None) -> Stack:
         subnets=config.db.subnets or config.network.subnets,
         password=config.db.password and references.dynamic(config.db.password),
         cluster_parameters=_cluster_parameters(config.db),
+        restored=snapshot != "",
     )
-    return _stack(config, "db", template, parameters={"Snapshot": snapshot})
+    parameters = {} if snapshot == "" else {"Snapshot": snapshot}
+    return _stack(config, "db", template, parameters=parameters)
 
 
 def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:

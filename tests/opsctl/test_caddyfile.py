@@ -14,6 +14,11 @@ NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{2,8}", fullmatch=True)
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["Lu", "Cc", "Cs", "Zl", "Zp"]))
 
 
+def test_a_device_without_an_end_is_no_template() -> None:
+    with pytest.raises(TemplateError, match="has more than 1 MiB"):
+        caddyfile.read(Path("/dev/zero"))
+
+
 def test_the_template_of_the_repository_is_filled_from_the_example() -> None:
     config = load.load(ROOT / "opsctl.example.yaml", environment=None, environ={}).config
     values = caddyfile.variables(config, {"RedisEndpoint": "cache:6379"})

@@ -110,6 +110,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path: Path) -> None
         ("a-very-long-directory-name", "a-very-long-director"),
         ("nineteen-letters-ab-c", "nineteen-letters-ab"),
         ("…", ""),
+        ("a", ""),
     ],
 )
 def test_a_name_is_made_of_the_directory(directory: str, name: str) -> None:

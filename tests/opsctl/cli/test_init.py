@@ -37,6 +37,23 @@ def test_a_pipe_is_asked_nothing_and_gets_a_system_of_the_sandbox(
     assert {"path": str(folder / "Dockerfile"), "kept": False}.items() <= objects[1].items()
 
 
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("two words", "cd 'two words'"), ("-x", "cd -- -x"), ("a", "cd a"), ("$(x)", "cd '$(x)'")],
+)
+def test_the_first_step_leads_into_a_directory_of_any_name(
+    name: str,
+    step: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--json", "--", name]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["next"][0] == step
+    assert len(config(tmp_path / name).name) > 1
+
+
 def test_a_second_time_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(tmp_path), "--name", "ab"]) == 0
     (tmp_path / "opsctl.yaml").write_text("mine")
@@ -52,9 +69,7 @@ def test_a_name_that_aws_would_refuse_is_refused(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["init", str(tmp_path), "--name", name]) == 2
-    assert (
-        "allowed: up to 20" if name != "a" else "allowed: lower-case words"
-    ) in capsys.readouterr().err
+    assert "allowed: two or more, up to 20" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

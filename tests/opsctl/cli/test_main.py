@@ -51,6 +51,7 @@ def test_an_unknown_command_is_refused_with_the_nearest_name(
         ("db up --nonsense", "error: no such option: --nonsense\nhint: opsctl db up --help\n", 2),
         ("db plan --nonsense", "hint: opsctl db plan --help", 64),
         ("sandbox up --speed x", "error: invalid value for '--speed'", 2),
+        ("--nonsense", "error: there is no option `--nonsense`\nhint: opsctl --help\n", 2),
     ],
 )
 def test_what_a_command_does_not_take_is_refused_like_everything_else(
@@ -74,6 +75,11 @@ def test_a_reader_that_left_is_no_error(line: str) -> None:
     os.close(writing)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_short_word_for_help_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h"]) == 0
+    assert "Commands:" in capsys.readouterr().out
 
 
 def test_no_command_prints_help_and_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,12 @@ def test_what_is_too_long_is_refused() -> None:
     assert "is too long: 1,200,000 characters" in raised.value.findings[0]
 
 
+def test_a_device_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError) as raised:
+        document.read(Path("/dev/zero"))
+    assert "is too long" in raised.value.findings[0]
+
+
 def test_a_file_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "opsctl.yaml"
     file.write_bytes(b"name: x\n# caf\xe9\n")
@@ -104,3 +110,22 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     file = tmp_path / "opsctl.yaml"
     file.write_bytes(b"\xef\xbb\xbfname: x\n")
     assert document.read(file).data == {"name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [
+        ("here/opsctl.yml", "there is another: --config opsctl.yml"),
+        ("opsctl.yaml", "there is another: --config {}/opsctl.yaml"),
+        ("other.yaml", "for a new system: opsctl init; for another file: --config FILE"),
+    ],
+)
+def test_a_config_that_lies_elsewhere_is_named(
+    there: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / there).touch()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ConfigError) as raised:
+        document.read(Path("opsctl.yaml"))
+    assert raised.value.hint == hint.format(tmp_path)

@@ -54,7 +54,7 @@ def test_the_default_rendering_is_the_golden_file(kind: str) -> None:
 
 def test_a_stack_has_its_name_and_tags() -> None:
     stack: Stack = definition.db(config())
-    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {"Snapshot": None})
+    assert (stack.name, stack.kind, stack.parameters) == ("example-db", "db", {})
     assert {key: stack.tags[key] for key in ("opsctl:name", "opsctl:env", "opsctl:stack")} == {
         "opsctl:name": "example",
         "opsctl:env": "default",
