@@ -93,7 +93,7 @@ def lines(
         one.id: one.in_words if one.state == "unhealthy" else one.state for one in now.targets
     }
     tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
-    tasks = [task for task in tasks if not task.is_stopped or task.failed]
+    tasks = [task for task in tasks if not task.is_stopped or _failed_here(task, now, began)]
     shown = tasks if len(tasks) <= room else tasks[: room - 1]
     rows = table(_HEAD, [_row(task, now, ids, health) for task in shown], width)
     if rest := tasks[len(shown) :]:
@@ -133,6 +133,13 @@ def _row(
     )
 
 
+def _failed_here(task: Task, now: Snapshot, began: datetime | None) -> bool:
+    """In this roll: ECS tells of a stopped task for an hour, and of earlier releases' too."""
+    mine = now.primary is not None and task.deployment == now.primary.id
+    late = began is None or task.stopped is None or task.stopped >= began
+    return task.failed and (mine or late)
+
+
 def _state(task: Task) -> str:
     if not task.is_stopped:
         return task.status.lower()
@@ -140,6 +147,8 @@ def _state(task: Task) -> str:
 
 
 def _target(task: Task, ids: Mapping[str, str], health: Mapping[str, str]) -> str:
+    if task.is_stopped:
+        return "–"  # its port may be another one's by now
     instance = ids.get(task.instance, "")
     keys = [f"{instance}:{port}" for one in task.containers for port in one.ports]
     state = next((health[key] for key in keys if key in health), "")

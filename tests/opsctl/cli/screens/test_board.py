@@ -1,5 +1,6 @@
 """The table of a roll, at every size: what failed and what is new stays on the screen."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -48,3 +49,14 @@ def test_a_task_stands_beside_its_target() -> None:
 
 def test_before_there_is_a_service_it_says_so() -> None:
     assert board.lines(snapshot(), {}, began=None, width=80, height=10) == ["○ no service yet"]
+
+
+def test_what_an_earlier_roll_left_is_not_shown_nor_given_the_target_of_its_port() -> None:
+    earlier = replace(
+        FAILED, id="ancient001", deployment="d0", stopped=START - timedelta(minutes=2)
+    )
+    here = replace(FAILED, containers=SERVING.containers, instance="arn:1")
+    now = replace(NOW, tasks=(earlier, here, SERVING))
+    rows = board.lines(now, {"arn:1": "i-1"}, began=START, width=80, height=50)
+    assert not [row for row in rows if "ancient0" in row]
+    assert [" – " in row for row in rows if "deadbeef" in row] == [True]
