@@ -21,10 +21,12 @@ test: ## Run every test
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/engine $(PYTEST_ARGUMENTS)
 	@$(PYTHON) -m pytest tests/engine $(PYTEST_ARGUMENTS)
 
-test-hostile: ## The long form of the hostile tests: whole connections, two operators, every fault at every call
+test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, every fault at every call
 	@scripts/setup dev
 	@HOSTILE_EXAMPLES=2000 HOSTILE_SECONDS=240 $(PYTHON) -m pytest --timeout 900 \
-		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py $(PYTEST_ARGUMENTS)
+		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py \
+		tests/opsctl/rollout/test_roll_instances_from_any_state.py $(PYTEST_ARGUMENTS)
+	@ROUNDS=10 $(PYTHON) -m pytest --timeout 1800 tests/end_to_end/test_roll_instances.py
 	@ROUNDS=20 $(PYTHON) -m pytest --timeout 1800 tests/end_to_end/test_two_hands.py
 	@HOSTILE_SEED=$$(date +%F) HOSTILE_RUNS=100000 HOSTILE_SIGNALS=1000 HOSTILE_LIVES=31 $(PYTHON) -m pytest -s --timeout 7200 tests/hostile
 

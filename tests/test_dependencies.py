@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from opsctl.metrics import picture
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = {"opsctl", "opsctl_sandbox", "service", "tests", "bench", "scripts"}
@@ -48,7 +50,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 @pytest.mark.parametrize(
     ("package", "requirements"),
     [
-        ("opsctl", PROJECT["dependencies"]),
+        ("opsctl", [*PROJECT["dependencies"], *EXTRAS["png"]]),
         ("service", EXTRAS["service"]),
         ("opsctl_sandbox", [*PROJECT["dependencies"], *EXTRAS["sandbox"]]),
     ],
@@ -60,10 +62,17 @@ def test_what_is_imported_is_declared(package: str, requirements: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("package", "requirements"),
-    [("opsctl", PROJECT["dependencies"]), ("service", EXTRAS["service"])],
+    [
+        ("opsctl", [*PROJECT["dependencies"], *EXTRAS["png"]]),
+        ("service", EXTRAS["service"]),
+    ],
 )
 def test_what_is_declared_is_imported(package: str, requirements: list[str]) -> None:
     assert declared(requirements) - imported(package) - set(SILENT) == set()
+
+
+def test_the_hint_of_an_extra_installs_what_the_extra_declares() -> None:
+    assert EXTRAS["png"] == [picture.REQUIREMENT]
 
 
 def test_the_packages_that_the_project_was_asked_to_be_built_on_are_all_there() -> None:

@@ -39,7 +39,8 @@ class Alarm:
 
     It rings when `points` of the last `periods` are bad, each of `period` seconds. `because` says
     why a gap is taken for `missing`, and `then` what to run when it rings. `of` tells apart alarms
-    of the same kind: a zone, or a node of the cache.
+    of the same kind: a zone, or a node of the cache. `of_roll`: new tasks beside the old ones may
+    ring it although all goes well, so it is muted meanwhile.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Alarm:
     periods: int = 5
     needs: int = 0  # 0: all of `periods`
     of: str = ""
+    of_roll: bool = False
 
     @property
     def logical_id(self) -> str:
@@ -105,6 +107,9 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
     return found
 
 
+# The functions below are long because they are tables: a row is an alarm.
+
+
 def _ecs(config: Config) -> Iterator[Alarm]:
     cluster: Dimension = ("ClusterName", config.ecs.cluster_name)
     service = (cluster, ("ServiceName", config.ecs.service_name))
@@ -124,6 +129,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             missing="notBreaching",
             because="without an instance nothing is reserved",
             then="opsctl status",
+            of_roll=True,
         )
         yield Alarm(
             id=f"Service{word}",
@@ -137,6 +143,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             missing="notBreaching",
             because="without a task nothing is used; running-tasks tells of that",
             then="opsctl metrics service",
+            of_roll=True,
         )
     fewest, most = config.ecs.fewest_tasks, config.ecs.most_tasks
     # Each running task gives one sample a minute: a count without Container Insights.
@@ -167,6 +174,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             because="no task is not the maximum",
             then="opsctl metrics service",
             periods=15,
+            of_roll=True,
         )
 
 
@@ -186,9 +194,11 @@ def _load_balancer(config: Config, zones: Sequence[str]) -> Iterator[Alarm]:
         missing="notBreaching",
         because="without a target none is unhealthy; healthy-hosts tells of that",
         then="opsctl why",
+        of_roll=True,
     )
     healthy = replace(
         unhealthy,
+        of_roll=False,
         id="HealthyHosts",
         tells=f"fewer than {fewest} tasks answer",
         metric="HealthyHostCount",
@@ -211,6 +221,7 @@ def _load_balancer(config: Config, zones: Sequence[str]) -> Iterator[Alarm]:
         yield replace(healthy, dimensions=there, of=zone, tells=tells, threshold=1)
     routing = replace(
         unhealthy,
+        of_roll=False,
         id="UnhealthyRouting",
         tells="no target is healthy, so all of them get traffic",
         metric="UnhealthyRoutingFlowCount",

@@ -3,7 +3,7 @@
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
-from opsctl.aws.faults import code, fault, message, transient, translate
+from opsctl.aws.faults import Unreadable, code, fault, message, transient, translate
 from opsctl.aws.patience import Patience
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FailedCall",
     "FailedCalls",
     "Patience",
+    "Unreadable",
     "code",
     "connect",
     "fault",

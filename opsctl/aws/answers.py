@@ -1,6 +1,6 @@
 """What answered in place of AWS, or only half of an answer, told before anybody reads it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsctl.aws.faults import NotAws, unreadable
@@ -19,7 +19,19 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if headers.get("content-type", "").startswith("text/html"):
         raise NotAws(client.meta.endpoint_url)
-    return answer
+    return Answer(answer, client.meta.endpoint_url, operation)
+
+
+class Answer(dict[str, Any]):
+    """One answer of AWS. Another server's `{}` shows when what AWS always says is looked for."""
+
+    def __init__(self, content: Mapping[str, Any], endpoint: str, operation: str) -> None:
+        super().__init__(content)
+        self._endpoint = endpoint
+        self._operation = operation
+
+    def __missing__(self, key: str) -> Any:
+        raise NotAws(self._endpoint, f": its answer to {self._operation} has no `{key}`")
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:

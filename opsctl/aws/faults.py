@@ -37,13 +37,27 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 class NotAws(AwsError):
-    """What answered is not AWS: a proxy, a captive portal, another server on that port."""
+    """What answered is not AWS: a proxy, a captive portal, another server on that port.
 
-    def __init__(self, endpoint: str) -> None:
+    `lacks` is what every answer of AWS to this call has, and this one has not.
+    """
+
+    def __init__(self, endpoint: str, lacks: str = "") -> None:
         super().__init__(
-            f"what answers at {endpoint} is not AWS (a proxy or a captive portal?)",
+            f"what answers at {endpoint} is not AWS (a proxy or a captive portal?){lacks}",
             hint=_NETWORK,
             cause="not-aws",
+        )
+
+
+class Unreadable(AwsError):
+    """AWS answered, and what it said of one part of the system makes no sense to us."""
+
+    def __init__(self, part: str, error: Exception) -> None:
+        what = f"lacks {error}" if isinstance(error, LookupError) else str(error)
+        super().__init__(
+            f"what AWS says of the {part.replace('_', ' ')} cannot be read: it {what}",
+            hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
         )
 
 

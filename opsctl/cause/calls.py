@@ -17,8 +17,9 @@ _SKEW = re.compile(
 _TIMES = re.compile(
     r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z)"
 )
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _CHECK = "aws sts get-caller-identity"
+_ON_THE_WAY = {"network", "not-aws"}
 
 
 def clock_wrong(history: History) -> Iterator[Cause]:
@@ -66,6 +67,20 @@ def credentials_refused(history: History) -> Iterator[Cause]:
             calls,
             f"AWS does not know these credentials: {telling.quoted(calls[0].message)}",
             f"check the credentials: {_CHECK}",
+        )
+
+
+def credentials_absent(history: History) -> Iterator[Cause]:
+    """Calls that never went out, and so are not counted: there is nothing to sign them with."""
+    unread = [one for one in history.now.unread if not one.code and one.cause not in _ON_THE_WAY]
+    if history.now.blind and unread:
+        first = unread[0]
+        yield Cause(
+            first.cause or "credentials-refused",
+            first.reason,
+            "certain",
+            (Evidence("this machine", first.reason, history.now.at),),
+            first.hint or f"check the credentials: {_CHECK}",
         )
 
 
@@ -232,6 +247,7 @@ RULES = (
     clock_wrong,
     credentials_expired,
     credentials_refused,
+    credentials_absent,
     permission_missing,
     not_aws,
     network,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
@@ -78,10 +79,11 @@ def superseded(history: History) -> Iterator[Cause]:
 
 def breaker_tripped(history: History) -> Iterator[Cause]:
     """The breaker only says that tasks failed; what failed them ranks before it."""
+    since = _since(history)
     evidence = [
         Evidence("ecs DescribeServices", telling.quoted(one.reason), one.created)
         for one in history.deployments.values()
-        if _BREAKER.search(one.reason)
+        if _BREAKER.search(one.reason) and _counts(one.created, since)
     ]
     evidence += [
         Evidence(
@@ -90,12 +92,12 @@ def breaker_tripped(history: History) -> Iterator[Cause]:
             one.finished,
         )
         for one in history.service_deployments.values()
-        if one.breaker == "TRIGGERED"
+        if one.breaker == "TRIGGERED" and _counts(one.created, since)
     ]
     evidence += [
         Evidence("cloudformation DescribeStackEvents", telling.quoted(event.reason), event.time)
         for event in history.stack_events.values()
-        if event.is_cause and _BREAKER.search(event.reason)
+        if event.is_cause and _BREAKER.search(event.reason) and _counts(event.time, since)
     ]
     if evidence:
         yield Cause(
@@ -105,15 +107,19 @@ def breaker_tripped(history: History) -> Iterator[Cause]:
             "likely",
             tuple(evidence[:3]),
             "opsctl logs tail stdout --since 1h --no-follow",
-            over=telling.steady(history.now) and not history.ended_badly and not _back(history),
+            over=_come_through(history),
             explains=frozenset({"resource-failed", "no-progress"}),
         )
 
 
 def alarm_rolled_back(history: History) -> Iterator[Cause]:
-    rang = {name: one for one in history.service_deployments.values() for name in one.alarms}
-    said = [one for one in history.deployments.values() if _ALARM.search(one.reason)]
-    said_by_ecs = [one for one in history.service_events.values() if _rolled(one.text)]
+    since = _since(history)
+    counted = [one for one in history.service_deployments.values() if _counts(one.created, since)]
+    rang = {name: one for one in counted for name in one.alarms}
+    deployments = [one for one in history.deployments.values() if _counts(one.created, since)]
+    said = [one for one in deployments if _ALARM.search(one.reason)]
+    events = [one for one in history.service_events.values() if _counts(one.time, since)]
+    said_by_ecs = [one for one in events if _rolled(one.text)]
     if not rang and not said and not said_by_ecs:
         return
     names = list(rang) or [one.name for one in history.now.alarms if one.rings]
@@ -138,6 +144,7 @@ def alarm_rolled_back(history: History) -> Iterator[Cause]:
         "certain",
         tuple(evidence[:4]),
         "opsctl metrics --since 1h",
+        over=_come_through(history),
         explains=frozenset({"breaker-tripped", "resource-failed", "no-progress"}),
     )
 
@@ -226,6 +233,23 @@ def stopped_by_hand(history: History) -> Iterator[Cause]:
 
 def _rolled(text: str) -> bool:
     return bool(_ALARM.search(text) and re.search(r"fail|roll|back|stop", text, re.IGNORECASE))
+
+
+def _since(history: History) -> datetime | None:
+    """When the newest deployment, or the command, began: ECS keeps the record of older ones, too,
+    and they say nothing of this one. None where it is not known.
+    """
+    begun = [one.created for one in history.service_deployments.values()]
+    newest = telling.newest(begun)
+    return min(filter(None, (newest, history.began)), default=None) if newest else None
+
+
+def _counts(time: datetime | None, since: datetime | None) -> bool:
+    return time is None or since is None or time >= since
+
+
+def _come_through(history: History) -> bool:
+    return telling.steady(history.now) and not history.ended_badly and not _back(history)
 
 
 def _back(history: History) -> bool:

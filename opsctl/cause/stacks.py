@@ -45,7 +45,7 @@ _KINDS = (
         "a limit of the account is reached",
     ),
 )
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 
 
 def failed(history: History) -> Iterator[Cause]:

@@ -8,7 +8,7 @@ from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.cause.task_failures import TaskFailure
 
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
+_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )

@@ -7,6 +7,7 @@ kind is known by what the sentences share. The order matters: the first kind tha
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from opsctl.cause.history import History
 from opsctl.snapshot.tasks import Task
@@ -214,8 +215,9 @@ _WANTED = {"ServiceSchedulerInitiated", "UserInitiated"}
 
 def failures(history: History) -> tuple[TaskFailure, ...]:
     """Every task that was seen to fail, newest first, with its kind."""
-    read = [_failure(history, task) for task in history.tasks.values() if _failed(task)]
-    return tuple(sorted(filter(None, read), key=lambda one: _when(one.task), reverse=True))
+    lines = history.now.lines
+    read = [_failure(one, lines.get(one.id, ())) for one in history.tasks.values() if _failed(one)]
+    return tuple(sorted(read, key=lambda one: _when(one.task), reverse=True))
 
 
 def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:
@@ -239,11 +241,12 @@ def _wanted(task: Task) -> bool:
     return task.stop_code in _WANTED or task.reason.startswith("Scaling activity")
 
 
-def _failure(history: History, task: Task) -> TaskFailure | None:
+@lru_cache(maxsize=1024)
+def _failure(task: Task, lines: tuple[str, ...]) -> TaskFailure:
+    """Kept, because every rule asks for all of them, and each look at a rollout asks again."""
     own = [one.reason for one in task.containers if one.reason]
     # On EC2 the task's own reason is often only that it failed.
     reasons = own if own and GENERIC.fullmatch(task.reason) else [task.reason, *own]
-    lines = history.now.lines.get(task.id, ())
     bare = TaskFailure(task, "; ".join(dict.fromkeys(filter(None, reasons))), lines)
     kind = next(name for name, fits in KINDS if fits(bare))
     return TaskFailure(task, bare.reason, lines, kind)

@@ -128,17 +128,27 @@ def age(history: History, deployment: str) -> int:
 
 
 def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
-    """Whether the service has come through all the same: whole, and not rolled back."""
+    """Whether the service has come through all the same: whole, and not rolled back; or whether
+    they are of a release before the one under way, or before this command, which failed by itself.
+    """
+    last, began = failures[0].task, history.began
+    before = began is not None and last.stopped is not None and last.stopped < began
+    if history.ended_badly and before and last.deployment not in history.primaries:
+        return True
     primary = history.now.primary
-    if history.ended_badly or primary is None or not steady(history.now):
+    if history.ended_badly or primary is None:
+        return False
+    newer = _revision(primary.task_definition) > _revision(last.task_definition)
+    if newer and primary.created and last.stopped and last.stopped < primary.created:
+        return True
+    if not steady(history.now):
         return False
     state = history.now.stack("ecs")
     if state is not None and state.troubled:
         return False
-    task = failures[0].task
-    if task.deployment == primary.id:
+    if last.deployment == primary.id:
         return True
-    return _revision(primary.task_definition) >= _revision(task.task_definition)
+    return _revision(primary.task_definition) >= _revision(last.task_definition)
 
 
 def _revision(arn: str) -> int:

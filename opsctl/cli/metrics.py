@@ -4,6 +4,7 @@ import shutil
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,13 @@ from typer import Option
 from opsctl import aws
 from opsctl.alarms import limits, watched
 from opsctl.cli import moments, options
+from opsctl.cli.installation import adding
 from opsctl.cli.screens import metrics as screens
 from opsctl.cli.screens.metrics import MetricsScreen, Shown
 from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
 from opsctl.metrics.fetch import fetch
+from opsctl.metrics.picture import REQUIREMENT
 from opsctl.metrics.series import window
 from opsctl.metrics.targets import LOOK, targets
 from opsctl.snapshot.snapshot import Look
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opsctl.cli.options import Invocation
+    from opsctl.cli.screens.console import Console
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _CODES = {"healthy": 0, "degraded": 10, "unknown": 11}
@@ -43,6 +47,7 @@ def metrics(
     period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
     plot: Annotated[str, Option(metavar="METRIC", help="A chart of this metric.")] = "",
     html: Annotated[Path | None, Option(help="All charts as one page in this file.")] = None,
+    png: Annotated[Path | None, Option(help="All charts as one picture in this file.")] = None,
     explain: Annotated[bool, Option("--explain", help="Say what each metric means.")] = False,
     check: Annotated[
         bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
@@ -56,30 +61,52 @@ def metrics(
     A gap (·) is a gap, not zero. Sums are by the minute. `~` marks a value younger than two
     minutes: late samples may still change it. LIMIT is the alarm's, with its state: ✗ it rings.
     """
+    # Long because it is the table of options, each used once.
     invocation, groups = options.opened(context), catalogue.chosen(names or [])
     if check:
         return _check(invocation, groups)
     length = None if period == "auto" else _seconds(period, "--period")
     pause = _seconds(every, "--every")
-    if watch and (plot or html or explain):
-        raise ConfigError("--watch shows the table: without --plot, --html and --explain")
+    charts = bool(plot or html or png)
+    if watch and (charts or explain):
+        raise ConfigError("--watch shows the table: without --plot, --html, --png and --explain")
+    if png is not None:
+        _need_matplotlib()
     if watch:
         _watch(invocation, groups, since, length, pause, as_csv=as_csv)
-    look = LOOK if not (plot or html) else LOOK | _marked(since)
+    look = LOOK | _marked(since) if charts else LOOK
     shown = _look(invocation, groups, since, length, look)
     console, size = invocation.console, shutil.get_terminal_size(_PIPED)
+    marks = screens.marks(shown.snapshot)
     if explain:
-        screens.explain(console, shown)
+        screens.explain(console, shown, size.columns)
     elif plot:
-        marks = screens.marks(shown.snapshot)
         screens.plot(console, shown, plot, marks, size.columns, min(16, size.lines - 6))
-    elif html is not None:
-        html.write_text(screens.as_page(shown, screens.marks(shown.snapshot)), encoding="utf-8")
-        console.emit("page", path=str(html))
-        console.say(f"written: {html}")
-    else:
+    elif not charts:
         MetricsScreen(console, groups, csv=as_csv, width=size.columns).show(shown)
+    if html is not None:
+        page = screens.as_page(shown, marks)
+        _write(console, "page", html, page.encode(errors="backslashreplace"))
+    if png is not None:
+        _write(console, "picture", png, screens.as_picture(shown, marks))
     return 0
+
+
+def _need_matplotlib() -> None:
+    """Said before AWS is asked anything."""
+    if find_spec("matplotlib") is None:
+        raise ConfigError(
+            "--png draws with matplotlib, which is not installed", hint=adding(REQUIREMENT)
+        )
+
+
+def _write(console: "Console", kind: str, path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"cannot write `{path}`: {error.strerror}") from None
+    console.emit(kind, path=str(path))
+    console.say(f"written: {path}")
 
 
 def _look(
@@ -121,7 +148,7 @@ def _watch(
         except Exception as error:
             if aws.fault(error) in (None, "refused"):
                 raise
-            console.warn(f"no answer, trying again in {pause}s: {aws.translate(error) or error}")
+            console.warn(f"{aws.translate(error) or error}; looking again in {pause}s")
         else:
             screen.show(shown)
             if clear or not priced:

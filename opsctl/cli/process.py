@@ -29,7 +29,8 @@ def gone(process: str) -> bool:
     """Whether it ran here and has ended; what ran elsewhere may still live."""
     machine, _, rest = process.partition(" ")
     pid, _, started = rest.partition(" ")
-    return bool(process) and machine == _machine() and _started(int(pid)) != started
+    here = bool(process) and machine == _machine() and pid.isdecimal()
+    return here and _started(int(pid)) != started
 
 
 def _machine() -> str:

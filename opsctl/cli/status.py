@@ -36,8 +36,13 @@ def status(
             return _check(invocation, now, causes)
         show(invocation, now, causes, clear=watch)
         if not watch:
-            return 0
+            return unanswered(now)
         time.sleep(every)
+
+
+def unanswered(now: "Snapshot") -> int:
+    """The exit code: 3 when AWS refused everything, or nothing answered; what is wrong is 0."""
+    return 3 if now.blind else 0
 
 
 def look(invocation: Invocation) -> "tuple[Snapshot, Sequence[Cause]]":
@@ -68,12 +73,15 @@ def show(
         for number, cause in enumerate(causes, 1):
             causing.emit(console, cause, number)
         return
-    if clear and sys.stdout.isatty() and not console.plain:
-        sys.stdout.write("\x1b[H\x1b[2J")
     size = shutil.get_terminal_size((screens.WIDTH, screens.LINES))
     width = min(max(size.columns, 60), 120)
-    tall = min(screens.LINES, max(size.lines - 1, 10)) if clear else screens.LINES
-    for line in screens.screen(now, causes, console, width=width, lines=tall):
+    # The cursor stands on a line of its own below the screen.
+    tall = min(screens.LINES, max(size.lines - 1, 5)) if clear else screens.LINES
+    lines = screens.screen(now, causes, console, width=width, lines=tall)
+    if clear and sys.stdout.isatty() and not console.plain:
+        console.in_place(lines)
+        return
+    for line in lines:
         console.data(line.rstrip())
 
 

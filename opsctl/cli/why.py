@@ -9,6 +9,7 @@ import typer
 from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
+from opsctl.cli.screens import status
 
 if TYPE_CHECKING:
     from opsctl.cause.cause import Cause
@@ -32,7 +33,7 @@ def why(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write one page: time line, causes, charts."),
     ] = None,
-) -> None:
+) -> int:
     """Rank the causes of what is wrong, now or in a recording, with evidence and a command.
 
     Without --from: the live system, and the last recording of a command that changed it.
@@ -52,6 +53,7 @@ def why(
         bundle.write_page(incident, found, html)
         console.say(f"wrote {html}")
     _show(console, incident, found)
+    return 3 if incident.now is not None and incident.now.blind else 0
 
 
 def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:
@@ -65,6 +67,8 @@ def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]
         for line in screen.block(console, cause, number):
             console.data(line)
         console.data("")
-    if all(cause.over for cause in found):
+    if incident.now is not None and status.nothing(incident.now):
+        console.data(status.absence(incident.now))
+    elif all(cause.over for cause in found):
         console.data("nothing wrong that can be seen")
     console.data(looked)

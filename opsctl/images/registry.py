@@ -31,7 +31,9 @@ def repository(ecr: "ECRClient", name: str, *, hint: str = "opsctl ecs up") -> R
     try:
         found = ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except ecr.exceptions.RepositoryNotFoundException as error:
-        raise OpsError(f"there is no repository `{name}`", hint=hint) from error
+        raise OpsError(
+            f"there is no repository `{name}`", hint=hint, cause="image-not-found"
+        ) from error
     return Repository(name, found[0]["repositoryUri"])
 
 

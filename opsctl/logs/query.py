@@ -66,19 +66,7 @@ def query(
     sleep: Callable[[float], None],
 ) -> Generator[Progress, None, Rows]:
     """Yields how far it is. Raises AwsError when CloudWatch gives up, ConfigError for the text."""
-    if len(groups) > MOST_GROUPS:
-        raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
-    try:
-        started = logs.start_query(
-            logGroupNames=list(groups),
-            startTime=int(start.timestamp()),
-            endTime=int(end.timestamp()),
-            queryString=text,
-            limit=limit,
-        )
-    except logs.exceptions.MalformedQueryException as error:
-        raise ConfigError(f"CloudWatch does not take this query: {error}") from error
-    id, pause, over = started["queryId"], _QUICKEST, False
+    id, pause, over = _started(logs, groups, text, start, end, limit), _QUICKEST, False
     try:
         while True:
             answer = logs.get_query_results(queryId=id)
@@ -99,6 +87,29 @@ def query(
             operation="GetQueryResults",
         )
     return _rows(cast("Sequence[Any]", answer["results"]), progress)
+
+
+def _started(
+    logs: "CloudWatchLogsClient",
+    groups: Sequence[str],
+    text: str,
+    start: datetime,
+    end: datetime,
+    limit: int,
+) -> str:
+    if len(groups) > MOST_GROUPS:
+        raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
+    try:
+        started = logs.start_query(
+            logGroupNames=list(groups),
+            startTime=int(start.timestamp()),
+            endTime=int(end.timestamp()),
+            queryString=text,
+            limit=limit,
+        )
+    except logs.exceptions.MalformedQueryException as error:
+        raise ConfigError(f"CloudWatch does not take this query: {error}") from error
+    return started["queryId"]
 
 
 def _progress(answer: Mapping[str, Any]) -> Progress:

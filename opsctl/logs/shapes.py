@@ -18,6 +18,7 @@ _MASKED = re.compile(
     re.VERBOSE,
 )
 _LONGEST = 160  # characters of a shape: what comes behind is rarely of one kind
+_EXAMPLE = 2_000  # characters of a message that is kept; one may have a million
 _MOST = 10_000  # shapes that are told apart
 _TIMES = 3.0  # so many times as often is louder
 _FEW = 5  # lines that chance may bring
@@ -46,7 +47,7 @@ class Shapes:
                     self.counts[shape] += 1
                 elif len(self.counts) < _MOST:
                     self.counts[shape] = 1
-                    self.examples[shape] = said.text
+                    self.examples[shape] = said.text[:_EXAMPLE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,16 +76,13 @@ def _cell(value: float | None, top: float, rows: int, row: int) -> str:
 
 
 def _marked(series: Series, marks: Sequence[Mark], width: int, label: int) -> list[str]:
-    over = series.window
-    length = (over.end - over.start).total_seconds()
-    inside = [mark for mark in marks if over.start <= mark.at < over.end]
+    inside = list(series.window.inside(marks))
     if not inside:
         return []
     line = [" "] * width
     # A release may be why an alarm rings in the same minute: it is drawn last.
-    for mark in sorted(inside, key=lambda mark: mark.sign == RELEASE):
-        place = int((mark.at - over.start).total_seconds() / length * width)
-        line[min(place, width - 1)] = mark.sign
+    for mark, share in sorted(inside, key=lambda placed: placed[0].sign == RELEASE):
+        line[min(int(share * width), width - 1)] = mark.sign
     return [f"{'':>{label}}  {''.join(line)}".rstrip()]
 
 

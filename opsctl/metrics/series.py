@@ -1,8 +1,9 @@
 """A metric over a window of time: aligned points, a gap is None and never 0. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from opsctl.errors import ConfigError
 from opsctl.metrics.catalogue import Query
@@ -12,6 +13,14 @@ _PERIODS = (60, 300, 900, 3600, 21_600, 86_400)
 _MOST_POINTS = 180
 # CloudWatch keeps minutes for 15 days and five minutes for 63: what is older has longer periods.
 _LEAST = ((timedelta(days=63), 3600), (timedelta(days=15), 300), (timedelta(), 60))
+
+
+class Timed(Protocol):
+    @property
+    def at(self) -> datetime: ...
+
+
+Event = TypeVar("Event", bound=Timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,13 @@ class Window:
 
     def time(self, index: int) -> datetime:
         return self.start + timedelta(seconds=index * self.period)
+
+    def inside(self, happened: Iterable[Event]) -> Iterator[tuple[Event, float]]:
+        """What happened in the window, each with its place there from 0 to 1."""
+        length = (self.end - self.start).total_seconds()
+        for one in happened:
+            if self.start <= one.at < self.end:
+                yield one, (one.at - self.start).total_seconds() / length
 
 
 @dataclass(frozen=True, slots=True)

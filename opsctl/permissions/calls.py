@@ -26,6 +26,8 @@ _AUDIENCES: Mapping[str, Audience] = {
     "cloudformation RollbackStack": "deploy",
     # The first release switches the alarms on.
     "cloudwatch EnableAlarmActions": "deploy",
+    # A roll mutes what it may ring.
+    "cloudwatch PutAlarmMuteRule": "deploy",
     "cloudwatch PutMetricAlarm": "operator",
     "cloudwatch SetAlarmState": "operator",
     "ecr BatchDeleteImage": "deploy",

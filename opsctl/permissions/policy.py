@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from opsctl.config.model import Config
 from opsctl.permissions import calls
 from opsctl.permissions.calls import AUDIENCES, Audience
-from opsctl.permissions.scopes import Place, scopes, secrets
+from opsctl.permissions.scopes import Place, everything, scopes, secrets
 from opsctl.snapshot.secrets import SSM
 from opsctl.stacks import definition, references, template
 from opsctl.stacks.plan import MAXIMUM_BODY
@@ -84,7 +84,7 @@ def _own(config: Config, audience: Audience) -> Iterator[Grant]:
             continue
         if action.startswith("acm:") and not config.load_balancer.certificate:
             continue
-        resources = _resources(action, named)
+        resources = everything(action, config) or _resources(action, named)
         if action == "iam:SimulatePrincipalPolicy":  # of the caller, whoever that is
             resources = tuple(place.everywhere("iam", f"{kind}/*") for kind in ("role", "user"))
         if action == "ssm:PutParameter" and audience == "operator":

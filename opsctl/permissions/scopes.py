@@ -45,6 +45,7 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
         "cloudformation:stack": [f"stack/{system}-{kind}/*" for kind in _KINDS],
         "cloudformation:changeset": ["changeSet/opsctl-*"],
         "cloudwatch:alarm": [f"alarm:{system}-*"],
+        "cloudwatch:alarm-mute-rule": [f"alarm-mute-rule:{system}-roll-*"],
         "ecr:repository": [f"repository/{config.image.repository}"],
         **_load_balancer(config),
         **_cache(config),
@@ -61,6 +62,21 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
         for key, ones in tails.items()
     }
     return {**arns, **_elsewhere(config, place)}
+
+
+# Calls that name none of these, or by another resource's name: IAM asks for the right to all.
+# O amazon-cloudwatch-auto-alarms#1 (a prefix of names is no name), va.gov-team#44525.
+_ALL: Mapping[str, str] = {
+    "cloudwatch:DescribeAlarms": "alarm:*",
+    "cloudwatch:DescribeAlarmHistory": "alarm:*",
+    "elasticache:DescribeCacheClusters": "cluster:*",
+}
+
+
+def everything(action: str, config: Config) -> tuple[str, ...]:
+    """The ARN of all resources of a kind, for an action whose calls name no single one."""
+    tail = _ALL.get(action)
+    return (Place.of(config).arn(action.partition(":")[0], tail),) if tail else ()
 
 
 _KINDS = ("db", "ecr", "ecs", "alarms")
@@ -99,7 +115,8 @@ def _cache(config: Config) -> dict[str, list[str]]:
         "elasticache:subnetgroup": [f"subnetgroup:{config.db.subnet_group_name}"],
         "elasticache:parametergroup": ["parametergroup:*"],
         "elasticache:securitygroup": ["securitygroup:*"],
-        "elasticache:snapshot": [f"snapshot:{name}*", "snapshot:automatic*"],
+        # Whoever makes one names it freely; what it may be made of is the cluster.
+        "elasticache:snapshot": ["snapshot:*"],
         "elasticache:user": [f"user:{name}-*"],
         "elasticache:usergroup": [f"usergroup:{name}-users"],
     }

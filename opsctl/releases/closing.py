@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 LOOK = Look(
     frozenset({"stacks", "locks", "service", "task_definitions", "targets", "releases"}), ("ecs",)
 )
-_LEFT = "the command that made it ended before its outcome was known"
+# Why the end of a release was judged, and not written by its own command.
+LEFT = "the command that made it ended before its outcome was known"
 
 
 def close_open(clients: "Clients", now: Snapshot) -> Procedure[tuple[Release, ...]]:
@@ -47,7 +48,11 @@ def close_open(clients: "Clients", now: Snapshot) -> Procedure[tuple[Release, ..
 
 
 def _pairs(releases: Sequence[Release]) -> list[tuple[Release, Release | None]]:
-    return list(zip(releases, [*releases[1:], None], strict=False))
+    """Each release with the next one that says what it saw."""
+    return [
+        (one, next((later for later in releases[at + 1 :] if later.readable), None))
+        for at, one in enumerate(releases)
+    ]
 
 
 def judge(
@@ -70,26 +75,26 @@ def judge(
         return None
     primary = now.primary
     if primary is None:
-        return Outcome("failed", f"{_LEFT}; the service is not there any more")
+        return Outcome("failed", f"{LEFT}; the service is not there any more")
     if now.runs(release.image, primary) and primary.id != release.before_deployment:
         return _live(primary, now)
     began = _began(release, primary, now)
     if release.before and not now.runs(release.before, primary):
-        return Outcome("superseded", f"{_LEFT}; {primary.revision} runs, which holds another image")
+        return Outcome("superseded", f"{LEFT}; {primary.revision} runs, which holds another image")
     if not began:
         return Outcome("failed", "the command that made it ended before anything was changed")
     state = now.stack("ecs")
     why = f": {state.reason}" if state and state.reason and "ROLLBACK" in state.status else ""
-    return Outcome("rolled-back", f"{_LEFT}; {primary.revision} is the primary deployment{why}")
+    return Outcome("rolled-back", f"{LEFT}; {primary.revision} is the primary deployment{why}")
 
 
 def _before(release: Release, later: Release) -> Outcome:
     """From what the next release has seen when it began."""
     if later.before == release.image and later.before_deployment != release.before_deployment:
-        return Outcome("deployed", f"{_LEFT}; release {later.number} has seen it run")
+        return Outcome("deployed", f"{LEFT}; release {later.number} has seen it run")
     if later.before == release.before:
-        return Outcome("rolled-back", f"{_LEFT}; release {later.number} has seen the old image run")
-    return Outcome("superseded", f"{_LEFT}; release {later.number} came after it")
+        return Outcome("rolled-back", f"{LEFT}; release {later.number} has seen the old image run")
+    return Outcome("superseded", f"{LEFT}; release {later.number} came after it")
 
 
 def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bool:
@@ -103,11 +108,11 @@ def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bo
 
 def _live(primary: Deployment, now: Snapshot) -> Outcome | None:
     if verdict.settled(now):
-        return Outcome("deployed", _LEFT)
+        return Outcome("deployed", LEFT)
     if primary.state == "IN_PROGRESS":
         return None
     why = primary.reason or f"{now.healthy} targets are healthy"
-    return Outcome("deployed-unhealthy", f"{_LEFT}; {why}")
+    return Outcome("deployed-unhealthy", f"{LEFT}; {why}")
 
 
 def _began(release: Release, primary: Deployment, now: Snapshot) -> bool:

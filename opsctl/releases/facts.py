@@ -17,7 +17,9 @@ from opsctl.stacks import definition, references
 
 # What it takes to compare; `releases` is how far back the one that runs may be.
 LOOK = closing.LOOK | Look(
-    frozenset({"tasks", "instances", "secret_versions", "releases"}), ("db", "ecs"), releases=30
+    frozenset({"tasks", "instances", "secret_versions", "releases"}),
+    ("db", "ecr", "ecs"),
+    releases=30,
 )
 # The environment variable that every template sets.
 _TEMPLATES_OWN = "AWS_REGION"
@@ -150,6 +152,7 @@ def require_secrets(config: Config, now: Snapshot) -> None:
         raise OpsError(
             f"no task would start: {listed}, which does not exist or has no value",
             hint=f"opsctl secrets set {lacking[0][0]}",
+            cause="secret-missing",
         )
 
 

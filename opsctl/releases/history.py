@@ -159,4 +159,6 @@ def _numbered(known: tuple[Released, ...], number: int) -> Released:
     chosen = next((one for one in known if one.number == number), None)
     if chosen is None:
         raise OpsError(f"there is no release {number}", hint="opsctl history")
+    if not chosen.readable:
+        raise OpsError(f"release {number} cannot be compared: {chosen.reason}")
     return chosen

@@ -15,8 +15,11 @@ from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.releases import closing, difference, facts, make
+from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed
-from opsctl.releases.update_tasks import Options, Release
+from opsctl.releases.make import ReleaseImage
+from opsctl.releases.update_tasks import Options, Release, ReleaseResult
+from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release as Released
@@ -67,6 +70,7 @@ class Rollback:
         strategy: Strategy = Strategy.ROLLING,
         timeout: timedelta = timedelta(minutes=20),
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
         labels: make.Labels = make.labels_of,
     ) -> None:
         self._clients = clients
@@ -76,10 +80,18 @@ class Rollback:
         self._strategy = strategy
         self._timeout = timeout
         self._sleep = sleep
+        self._now = now
         self._labels = labels
 
     def run(self) -> Procedure[Outcome]:
-        target, state = yield from self._target(write=True)
+        now = yield from self._seen()
+        same = under_way(now.releases, self._number)
+        if same is not None:
+            ended = yield from self._followed(same)
+            if ended is not None:
+                return ended
+            now = yield from self._seen()
+        target, state = yield from self._target(now, write=True)
         with ExitStack() as ending:
             held: Held | None = None
             if state.in_progress or target.other is not None:
@@ -93,7 +105,12 @@ class Rollback:
 
     def preview(self) -> Procedure[bool]:
         """What `run` would do. Writes nothing, and waits for nobody."""
-        target, state = yield from self._target(write=False)
+        now = yield from self._seen()
+        same = under_way(now.releases, self._number)
+        if same is not None:
+            yield Notice(f"{_already(same)}: that would be followed")
+            return False
+        target, state = yield from self._target(now, write=False)
         if state.in_progress:
             yield Notice(f"`{state.name}` is {state.status}: that would be cancelled first")
             return True
@@ -111,9 +128,30 @@ class Rollback:
             clients, config, root, options, held=held, sleep=self._sleep, labels=self._labels
         )
 
-    def _target(self, *, write: bool) -> Procedure[tuple[Target, StackState]]:
-        numbers = () if self._number is None else (self._number,)
-        now = yield from look_at(replace(_LOOK, numbers=numbers))
+    def _seen(self, *numbers: int) -> Procedure[Snapshot]:
+        named = numbers if self._number is None else (*numbers, self._number)
+        return (yield from look_at(replace(_LOOK, numbers=named)))
+
+    def _followed(self, same: Released) -> Procedure[Outcome | None]:
+        """The end of a rollback that others have begun; None for one that did not succeed."""
+        began = self._now()
+        yield Notice(f"{_already(same)}: following that, and not going further back")
+        yield from join.free(self._clients, "ecs", join=rolling.join, good=False)
+        now = yield from self._seen(same.number)
+        known = yield from closing.close_open(self._clients, now)
+        ended = next((one for one in known if one.number == same.number), same)
+        if ended.running:
+            outcome = Outcome("timed-out", f"{_already(same)}, and has not ended")
+        elif ended.good:
+            outcome = Outcome("deployed")
+        else:
+            yield Notice(f"release {same.number} did not get there: {ended.reason}", warning=True)
+            return None
+        seconds = round(self._now() - began, 1)
+        yield ReleaseResult(outcome, ReleaseImage(same.image), seconds, same.number)
+        return outcome
+
+    def _target(self, now: Snapshot, *, write: bool) -> Procedure[tuple[Target, StackState]]:
         state = now.require("stacks", "service", "task_definitions").stacks.get("ecs")
         if state is None or not state.exists or now.service is None:
             raise OpsError(
@@ -124,7 +162,7 @@ class Rollback:
         if self._number is not None:
             now.require("releases")
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
-        repository = registry.repository(self._clients.ecr, self._config.image.repository)
+        repository = repositories.own(self._clients, self._config, now)
         target = yield from self._chosen(now, known, repository)
         other = now.locks.get("ecs")
         gone = other is not None and self._clients.caller.gone(other.process)
@@ -157,9 +195,15 @@ class Rollback:
             )
             return target
         if self._number is None and wanted == running:
-            further = next(iter(candidates(known, running.number)), None)
+            further = _before(closing.original(running, known), known)
+            newest = next(one for one in reversed(known) if one.readable)
+            said = f"release {newest.number} failed, and release {running.number} runs again"
+            if newest == running:
+                said = (
+                    f"release {running.number} has brought back release {running.back_to} already"
+                )
             yield Notice(
-                f"release {known[-1].number} failed, and release {running.number} runs again"
+                said
                 + (f"; to go further back: opsctl rollback {further.number}" if further else "")
             )
         return self._from_ledger(wanted, running, known, repository)
@@ -181,6 +225,7 @@ class Rollback:
             f"{gone} is not in `{repository.name}` any more"
             + (f"; that of release {next_one.number} is" if next_one else ", nor any older one"),
             hint=f"opsctl rollback {next_one.number}" if next_one else "opsctl update-tasks",
+            cause="image-not-found",
         )
 
     def _from_definitions(self, now: Snapshot, repository: Repository) -> Target:
@@ -199,6 +244,7 @@ class Rollback:
         raise OpsError(
             "neither the ledger nor an earlier task definition names an image that is still there",
             hint="opsctl update-tasks --image REF",
+            cause="image-not-found",
         )
 
     def _holds(self, repository: Repository, release: Released) -> bool:
@@ -256,6 +302,22 @@ def candidates(known: Sequence[Released], before: int) -> list[Released]:
     return list(found.values())
 
 
+def under_way(known: Sequence[Released], number: int | None) -> Released | None:
+    """The rollback that does what is asked already, as far as the ledger knows. Pure.
+
+    Two people who both want to go back want it once: the second one would go further back.
+    """
+    newest = next((one for one in reversed(known) if one.readable), None)
+    if newest is None or not newest.running or not newest.back_to:
+        return None
+    return newest if number in (None, newest.number, newest.back_to) else None
+
+
+def _already(release: Released) -> str:
+    by = f" by {release.name}" if release.name else ""
+    return f"release {release.number}{by} goes back to release {release.back_to} already"
+
+
 def choose(
     known: Sequence[Released], running: Released | None, number: int | None
 ) -> Released | None:
@@ -263,23 +325,42 @@ def choose(
 
     Without a number: the last good one before the one that runs. What a rollback brought back
     counts as the release that it was, so that another rollback goes further back. When the newest
-    one failed, and the one before it runs again, that is it. What runs and no release made came
-    after all of them, because the ledger could not be written. Raises OpsError for a number that
-    there is not.
+    one failed, and the one before it runs again, that is it; unless the newest one was a rollback,
+    for then what runs is what it was to leave. What runs and no release made came after all of
+    them, because the ledger could not be written. Raises OpsError for a number that there is not.
     """
     if number is not None:
         chosen = next((one for one in known if one.number == number), None)
+        if chosen is not None and not chosen.readable:
+            raise OpsError(f"release {number} cannot be brought back: {chosen.reason}")
         if chosen is None or not chosen.digest:
             raise OpsError(f"there is no release {number} to go back to", hint="opsctl history")
         return chosen
+    known = [one for one in known if one.readable]
     if not known:
         return None
     newest = known[-1]
-    if running is not None and running.good and not (newest.good or newest.running):
+    if newest.bad and newest.back_to and (running is None or running.digest != newest.digest):
+        return _after_failed(newest, known)
+    if running == newest and newest.back_to and newest.reason.startswith(closing.LEFT):
+        return running  # its command was killed: whoever gives it again has not seen it succeed
+    if newest.bad and running is not None and running.good:
         return running  # it is back already: whoever asks now means the one that failed
     at = newest if newest.running else running
     if at is None:
         return next(iter(candidates(known, newest.number + 1)), None)
-    origin = closing.original(at, known)
-    earlier = (one for one in candidates(known, origin.number) if one.digest != origin.digest)
-    return next(earlier, None)
+    return _before(closing.original(at, known), known)
+
+
+def _before(release: Released, known: Sequence[Released]) -> Released | None:
+    """The last good one before this, of another image."""
+    earlier = candidates(known, release.number)
+    return next((one for one in earlier if one.digest != release.digest), None)
+
+
+def _after_failed(rollback: Released, known: Sequence[Released]) -> Released | None:
+    """What it was to bring back, where that was never tried; else the good one before that."""
+    wanted = closing.original(rollback, known)
+    if rollback.outcome == "failed" and wanted.good and wanted.digest:
+        return wanted
+    return _before(wanted, known)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl import docker
-from opsctl.alarms import actions
+from opsctl.alarms import actions, mute
+from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached, OpsError
 from opsctl.images import registry, revision
@@ -19,6 +20,7 @@ from opsctl.images.registry import Repository
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
 from opsctl.releases import clean, closing, difference, facts, make
+from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.make import Build, Caddyfile, Connect, Promotion, ReleaseImage
 from opsctl.releases.record import Record
@@ -112,6 +114,7 @@ class Release:
         self._agreed = False
         self._record = Record(clients, config.system)
         self._held = held
+        self._mute: Mute | None = None
         self._ending = ExitStack()
 
     def run(self) -> Procedure[Outcome]:
@@ -154,19 +157,8 @@ class Release:
         state = yield from self._settled()
         plan = yield from self._planned(write=True)
         self._image = plan.image
-        if plan.making is not None:
-            # The arithmetic and the question come before minutes of building.
-            order = self._order(plan, plan.making.target)
-            yield from rolling.look(self._config, state, order)
-            service = self._config.ecs.service_name
-            verb = "build" if isinstance(plan.making, Build) else "copy"
-            if not (yield from ask(f"{verb} {plan.making.target}, and roll `{service}`?")):
-                return Outcome("cancelled", "nothing was built or rolled")
-            self._agreed = True
-            yield from self._locked()
-            self._image = yield from self._made(plan.making)
-            yield self._image
-        release = replace(plan.release, image=self._image.reference)
+        if plan.making is not None and not (yield from self._agreed_to(plan, plan.making, state)):
+            return Outcome("cancelled", "nothing was built or rolled")
         while True:
             try:
                 # Again, because a build takes minutes, and others do not wait for it.
@@ -175,28 +167,48 @@ class Release:
                     # Somebody released meanwhile: a restart is of what the stack asks for.
                     plan = yield from self._planned(write=True)
                     self._image = plan.image
-                    release = replace(plan.release, image=plan.image.reference)
-                order = self._order(plan, self._image.reference)
-                roll = yield from rolling.look(self._config, state, order)
-                return (
-                    yield from rolling.roll(
-                        self._clients,
-                        self._config,
-                        state,
-                        roll,
-                        order,
-                        agreed=self._agreed,
-                        begin=partial(self._begin, release),
-                        sleep=self._sleep,
-                    )
-                )
+                return (yield from self._rolled(plan, state))
             except Busy as overtaken:
                 yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+
+    def _agreed_to(
+        self, plan: Plan, making: Build | Promotion, state: StackState
+    ) -> Procedure[bool]:
+        """Whether the image was made; the arithmetic and the question come before that."""
+        yield from rolling.look(self._config, state, self._order(plan, making.target))
+        verb = "build" if isinstance(making, Build) else "copy"
+        service = self._config.ecs.service_name
+        if not (yield from ask(f"{verb} {making.target}, and roll `{service}`?")):
+            return False
+        self._agreed = True
+        yield from self._locked()
+        self._image = yield from self._made(making)
+        yield self._image
+        return True
+
+    def _rolled(self, plan: Plan, state: StackState) -> Procedure[Outcome]:
+        release = replace(plan.release, image=self._image.reference)
+        order = self._order(plan, self._image.reference)
+        roll = yield from rolling.look(self._config, state, order)
+        return (
+            yield from rolling.roll(
+                self._clients,
+                self._config,
+                state,
+                roll,
+                order,
+                agreed=self._agreed,
+                begin=partial(self._begin, release),
+                sleep=self._sleep,
+            )
+        )
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
         """After the answer and before the change. Raises Busy when somebody has the lock."""
         if self._held is None:
             self._hold((yield from self._lock()))
+        if self._mute is None:
+            self._mute = yield from mute.begin(self._clients, self._config)
         yield from self._record.begin(release, now, change_set)
 
     def _locked(self) -> Procedure[None]:
@@ -218,6 +230,8 @@ class Release:
     def _renew(self) -> None:
         if self._held is not None:
             self._held.renew()
+        if self._mute is not None:
+            self._mute.renew()
 
     def _settled(self) -> Procedure[StackState]:
         """The ecs stack, once nobody else is changing it."""
@@ -235,7 +249,7 @@ class Release:
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         live = facts.live(now, known)
         release = facts.planned(self._config, now)
-        repository = registry.repository(self._clients.ecr, self._config.image.repository)
+        repository = repositories.own(self._clients, self._config, now)
         making: Making = None
         wanted = facts.released_image(now) if self._options.restart else self._options.image
         if wanted is not None:
@@ -248,8 +262,14 @@ class Release:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
         if not self._options.of_directory:
-            # What runs keeps its environment.
-            kept = replace(live, number=0, secrets=release.secrets, environment=release.environment)
+            # What runs keeps its environment; how it came to run is another release's story.
+            kept = replace(
+                live,
+                number=0,
+                back_to=0,
+                secrets=release.secrets,
+                environment=release.environment,
+            )
             release = facts.of_image(kept, image.reference, known)
         back = self._options.back_to
         if back is not None:

@@ -1,6 +1,7 @@
 """The service and all it runs on: the repository, the stack, and then the instances."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
@@ -70,7 +71,8 @@ def up(
     service = yield from _service(clients, config, wishes)
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
-    outcome = yield from change.up(clients, service, bucket=bucket, told=told)
+    renew = partial(_wanted, clients, config, wishes)
+    outcome = yield from change.up(clients, service, bucket=bucket, told=told, renew=renew)
     if not outcome.good:
         return outcome
     if not definition.release((yield from join.describe("ecs"))):
@@ -126,7 +128,21 @@ def _repository(clients: "Clients", config: Config, wishes: Wishes) -> Procedure
 
 
 def _service(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+    """The stack as it should be, after what its live system has beside the config."""
     now = (yield from look_at(_LOOK)).require("stacks", "service")
+    desired = yield from _desired(clients, config, wishes, now)
+    yield from _differences(config, now, desired)
+    if not wishes.reverts_drift:
+        yield from _drift(config, now)
+    return desired
+
+
+def _wanted(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+    now = (yield from look_at(_LOOK)).require("stacks", "service")
+    return (yield from _desired(clients, config, wishes, now))
+
+
+def _desired(clients: "Clients", config: Config, wishes: Wishes, now: Snapshot) -> Procedure[Stack]:
     stack = definition.ecs(config)
     if wishes.imports:
         stack = definition.ecs(config, (yield from change.existing(clients, stack)))
@@ -134,9 +150,6 @@ def _service(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[St
     if wishes.reverts_drift and not config.ecs.scaling:
         count = {"DesiredCount": str(config.ecs.desired_count)}
         desired = replace(desired, parameters={**desired.parameters, **count})
-    yield from _differences(config, now, desired)
-    if not wishes.reverts_drift:
-        yield from _drift(config, now)
     return replace(desired, reverts_drift=wishes.reverts_drift)
 
 

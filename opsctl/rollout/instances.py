@@ -10,6 +10,7 @@ Every step is decided from what a snapshot shows, so a roll that was interrupted
 on from there.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from typing import Literal, Self, TypeAlias
 
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
+from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot.instances import ContainerInstance, Group
@@ -94,17 +96,23 @@ class Step:
 class InstanceRoll:
     """The roll as far as it was seen. `everything` are the instances to replace all the same.
 
+    `size` is what the group comes back to, `grown` tells that it has one more because of the roll.
     `joining` is when each instance that has not joined yet was first seen, `patience` how long
-    that may take.
+    that may take. `moved` is when something last changed, `standstill` how long nothing may.
     """
 
     machine: Machine
     size: int
     began: datetime
     patience: timedelta
+    standstill: timedelta
+    task: TaskSize
     everything: frozenset[str] = frozenset()
+    grown: bool = False
     joining: Mapping[str, datetime] = field(default_factory=dict)
     step: Step = Step("wait", "")
+    moved: datetime | None = None
+    progress: tuple[str, int, int] = ("", 0, 0)
 
     @property
     def look(self) -> Look:
@@ -126,14 +134,43 @@ class InstanceRoll:
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         now.require("service", "tasks", "targets", "instances", "group")
+        adopted = self._adopt(now.group) if now.group else self
+        seen, news = adopted._see(now)
+        if adopted.size != self.size:
+            text = (
+                f"somebody resized `{now.group.name}` to {now.group.desired}" if now.group else ""
+            )
+            news = (Notice(f"{text}; it comes back to {adopted.size}"), *news)
+        return seen, news
+
+    def _adopt(self, group: Group) -> Self:
+        """What somebody else makes of the group's size meanwhile stays.
+
+        Its size and one more are ours: AWS may be slow to show what was done.
+        """
+        if self.size <= group.desired <= self.size + 1:
+            return self
+        ours = self.grown and group.desired > self.size
+        return replace(self, size=group.desired - ours, grown=ours)
+
+    def _see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         step = self._next(now)
+        progress = (step.text, now.healthy, len(now.running))
+        moved = self.moved if progress == self.progress and self.moved else now.at
+        if step.action == "wait" and now.at - moved > self.standstill:
+            minutes = int(self.standstill.total_seconds() // 60)
+            step = Step("failed", f"nothing has changed for {minutes} minutes: {step.text}")
         news = (step,) if step.text != self.step.text else ()
         known = {one.id for one in now.instances}
         members = now.group.members if now.group else ()
         joining = {
             one.id: self.joining.get(one.id, now.at) for one in members if one.id not in known
         }
-        return replace(self, step=step, joining=joining), news
+        grown = step.action == "launch" or (self.grown and not step.shrink)
+        seen = replace(
+            self, step=step, joining=joining, moved=moved, progress=progress, grown=grown
+        )
+        return seen, news
 
     def _next(self, now: Snapshot) -> Step:
         group = now.group
@@ -160,6 +197,8 @@ class InstanceRoll:
         if excess <= 0 and group.maximum > self.size:
             text = f"launching a new instance: {self.size} -> {self.size + 1}"
             return Step("launch", text, size=self.size + 1)
+        if excess <= 0 and (lack := _lack(now, group, old[0], self.task)):
+            return Step("failed", lack)
         return self._drain(old[0], self._why(old[0]))
 
     def outdated(self, now: Snapshot) -> tuple[ContainerInstance, ...]:
@@ -180,10 +219,11 @@ class InstanceRoll:
     def _leaving(self, now: Snapshot, group: Group, instance: ContainerInstance) -> Step:
         tasks = _tasks_on(now, instance)
         registered = [target for target in now.targets if target.instance == instance.id]
-        if instance.connected and (tasks or registered):
+        # An agent is silent for seconds several times an hour, and what drains still answers then.
+        if registered or (tasks and instance.connected):
             count = max(len(tasks), len(registered))
             return Step("wait", f"{instance.id}: {count} tasks move to other instances")
-        if not instance.connected and not _serve_elsewhere(now, instance):
+        if tasks and not _serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
         # Zones out of balance would make the group end an instance by itself, tasks and all.
         zones = _zones(group)
@@ -226,16 +266,29 @@ class InstanceRoll:
         return Step("wait", "waiting for a new instance")
 
 
-def plan(now: Snapshot, roll: InstanceRoll, size: TaskSize) -> InstancePlan:
-    """Which instances go, and how. Raises OpsError with the arithmetic when it cannot be done."""
-    group = now.group
-    if group is None:
+def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
+    """Which instances go, and how; `maximum` is what the group may grow to by then.
+
+    Raises OpsError with the arithmetic when it cannot be done.
+    """
+    if now.group is None:
         raise OpsError("the ecs stack has no Auto Scaling group yet", hint="opsctl ecs up")
+    group = replace(now.group, maximum=max(now.group.maximum, maximum))
     old = roll.outdated(now)
     grow = group.maximum > roll.size
     replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
-    if old and not grow and group.desired <= roll.size:
-        _require_room(now, group, old, size)
+    if old:
+        _require_movable(now)
+    # While an instance comes or goes, what it takes or brings is not known.
+    quiet = len(_active(now, group)) == len(group.members) == group.desired
+    if not grow and quiet and group.desired <= roll.size:
+        for instance in old:
+            if lack := _lack(now, group, instance, roll.task):
+                raise OpsError(
+                    lack,
+                    hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
+                    cause="no-room",
+                )
     return InstancePlan(replacements, roll.size, grow)
 
 
@@ -260,31 +313,34 @@ def joined_before(now: Snapshot, moment: datetime) -> frozenset[str]:
     return frozenset(one.id for one in now.instances if one.joined and one.joined <= moment)
 
 
-def _require_room(
-    now: Snapshot, group: Group, old: tuple[ContainerInstance, ...], size: TaskSize
-) -> None:
-    """The group may not grow, so the others must hold what an old instance has."""
+def _require_movable(now: Snapshot) -> None:
+    """ECS rounds the least number of healthy tasks up, and the greatest of all tasks down."""
     service = now.service
     if service is None or not service.desired:
         return
-    if service.minimum_percent >= 100 and service.desired * service.maximum_percent // 100 <= (
-        service.desired
-    ):
+    least = math.ceil(service.desired * service.minimum_percent / 100)
+    if least >= service.desired >= service.desired * service.maximum_percent // 100:
         raise OpsError(
             "no task may be started before an old one stops, and none stopped before",
             hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
+            cause="no-room",
         )
-    for instance in old:
-        tasks = _tasks_on(now, instance)
-        others = [one for one in _active(now, group) if one.arn != instance.arn]
-        room = sum(_fits(one, size) for one in others)
-        if room < len(tasks):
-            raise OpsError(
-                f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
-                f"{len(others)} instances have room for {room}, and the group may not grow "
-                f"beyond {group.maximum}",
-                hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
-            )
+
+
+def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSize) -> str:
+    """The arithmetic when the others cannot hold what this one runs; '' when they can."""
+    if now.service is None or not now.service.desired:
+        return ""
+    tasks = _tasks_on(now, instance)
+    others = [one for one in _active(now, group) if one.arn != instance.arn]
+    room = sum(_fits(one, size) for one in others)
+    if room >= len(tasks):
+        return ""
+    return (
+        f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
+        f"{len(others)} instances have room for {room}, and the group may not grow "
+        f"beyond {group.maximum}"
+    )
 
 
 def _fits(instance: ContainerInstance, size: TaskSize) -> int:

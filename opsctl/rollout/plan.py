@@ -51,7 +51,8 @@ class RollPlan:
     stack       `parameters` or the `template` of the ecs stack change, and the task definition
     deployment  the stack asks for it already; a new deployment is forced
 
-    `anew` forces one after a change of the stack that starts no task by itself.
+    `anew` forces one after a change of the stack that starts no task by itself. `tasks` is how
+    many the live service asks for, which is kept.
     `repairs` tell what somebody changed by other means and what becomes of it; `findings` what
     stays so. `forecast` is None when no task starts.
     """
@@ -65,6 +66,7 @@ class RollPlan:
     forecast: Forecast | None = None
     template: str = ""
     anew: bool = False
+    tasks: int | None = None
 
 
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
@@ -75,6 +77,7 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
             f"there is no service `{config.ecs.service_name}` in `{config.ecs.cluster_name}`, "
             "although its stack asks for one: somebody deleted it",
             hint="opsctl ecs up --revert-drift",
+            cause="changed-by-hand",
         )
     repairs = _repairs(now, service, state) if service else ()
     count = definition.desired_count(config, state, service)
@@ -96,7 +99,16 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
         way: Way = "stack" if parameters or template else "deployment"
         forecast = _forecast(now, need, config)
         return RollPlan(
-            way, order.image, need, parameters, repairs, findings, forecast, template, anew
+            way,
+            order.image,
+            need,
+            parameters,
+            repairs,
+            findings,
+            forecast,
+            template,
+            anew,
+            tasks=service.desired if service and not config.ecs.scaling else None,
         )
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)

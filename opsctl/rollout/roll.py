@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from opsctl.config.model import Config
-from opsctl.errors import OpsError
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import plan as planning
@@ -119,7 +119,8 @@ def roll(
         # Also when the stack asks for this already, and the service has something else.
         if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
-        watch = yield from _begin(order, state, begin, forced=True)
+        count = plan.tasks if plan.way == "deployment" else None
+        watch = yield from _begin(order, state, begin, forced=True, tasks=count)
         _force(clients, config, state, plan)
     early = _early(clients, config, order, watch)
     return (yield from _verify(watch, act, sleep, early))
@@ -156,7 +157,9 @@ def _change(
             return _DECLINED
         # The tasks of the old definition have the same image: only the deployment tells.
         same = bool(stack.template) and "Image" not in plan.parameters
-        watch = yield from _begin(order, state, begin, planned.plan.change_set, forced=same)
+        watch = yield from _begin(
+            order, state, begin, planned.plan.change_set, forced=same, tasks=plan.tasks
+        )
         return StackRoll(planned.begin(), watch)
 
 
@@ -203,10 +206,12 @@ def _begin(
     change_set: str = "",
     *,
     forced: bool = False,
+    tasks: int | None = None,
 ) -> Procedure[Watch]:
     """The last look before the change: what is there now is no news.
 
-    Raises Busy when the stack is not as it was planned for: an answer may take minutes.
+    Raises Busy when the stack, or the count of `tasks`, is not as it was planned for: an answer
+    may take minutes.
     """
     now = yield from look_at(_BEFORE)
     state = now.stacks.get("ecs")
@@ -215,9 +220,13 @@ def _begin(
         planned.outputs,
     ):
         raise joining.overtaken(planned.name)
+    if tasks is not None and now.service is not None and now.service.desired != tasks:
+        raise Busy(f"somebody set the service to {now.service.desired} tasks instead of {tasks}")
     if begin is not None:
         yield from begin(now, change_set)
-    goal = Goal.from_now(order.image, now, forced=forced)
+    asked = planned.parameters.get("DesiredCount", "")
+    desired = int(asked) if asked.isdigit() else 0
+    goal = Goal.from_now(order.image, now, forced=forced, desired=desired)
     return Watch(goal, now, now.at + order.timeout)
 
 
@@ -303,13 +312,17 @@ def _waves(
 
 def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan) -> None:
     """A new deployment of what the stack asks for, whatever the service has now."""
-    clients.ecs.update_service(
+    force = partial(
+        clients.ecs.update_service,
         cluster=config.ecs.cluster_name,
         service=config.ecs.service_name,
         taskDefinition=state.outputs["TaskDefinitionArn"],
-        desiredCount=plan.need.desired,
         forceNewDeployment=True,
     )
+    if config.ecs.scaling:
+        force()  # it may have another count by now
+    else:
+        force(desiredCount=plan.need.desired)
 
 
 def _stack_to(

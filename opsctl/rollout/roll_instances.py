@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from opsctl.alarms import mute
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
-from opsctl.rollout.instances import LOOK, InstancePlan, InstanceRoll, Machine, Step
+from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _AGAIN = timedelta(minutes=1)
+_HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def machine(config: Config, state: StackState, image: str = "") -> Machine:
@@ -29,11 +31,15 @@ def machine(config: Config, state: StackState, image: str = "") -> Machine:
 
 
 def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
-    """Yield which instances would go; True when some would. Raises OpsError without room."""
+    """Yield which instances would go once the stack is as the config asks; True when some would.
+
+    Raises OpsError without room.
+    """
     now = yield from look_at(LOOK)
     if now.group is None:
         return False
-    planned = _plan(now, _begin(now, config, machine(config, state, image)), config)
+    roll = _begin(now, config, machine(config, state, image))
+    planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
     return bool(planned.replacements)
@@ -65,7 +71,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
-    planned = _plan(now, roll, config)
+    planned = instances.plan(now, roll)
     yield planned
     group = now.group
     assert group is not None
@@ -82,10 +88,12 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     held = yield from lock.take(clients, "ecs", state.name)
     with held:
         since = now.at if everything else instances.noted(group)[1]
-        _mark(clients, group.name, instances.note(roll.size, since))
-        steps = _Steps(clients, config, group.name)
+        steps = _Steps(clients, config, group.name, since)
+        steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
-        ended = yield from held.renewed(follow(roll, subject=subject, act=steps))
+        muted = yield from mute.begin(clients, config)
+        followed = lock.watched(follow(roll, subject=subject, act=steps), muted.renew)
+        ended = yield from held.renewed(followed)
         return (yield from _end(clients, state, group.name, ended.outcome))
 
 
@@ -95,13 +103,24 @@ class _Steps:
     A termination is never repeated: it may make the group smaller each time.
     """
 
-    def __init__(self, clients: "Clients", config: Config, group: str) -> None:
+    def __init__(
+        self, clients: "Clients", config: Config, group: str, since: datetime | None
+    ) -> None:
         self._clients = clients
+        self._since = since
+        self._size = -1
         self._cluster = config.ecs.cluster_name
         self._group = group
         self._taken: dict[tuple[str, str, int], datetime] = {}
 
+    def mark(self, size: int) -> None:
+        """So that whoever goes on after an interruption knows the size to come back to."""
+        if size != self._size:
+            self._size = size
+            _mark(self._clients, self._group, instances.note(size, self._since))
+
     def __call__(self, roll: InstanceRoll, now: Snapshot) -> Iterable[object]:
+        self.mark(roll.size)
         step = roll.step
         key = (step.action, step.instance, step.size)
         before = self._taken.get(key)
@@ -130,22 +149,32 @@ def _begin(
     now: Snapshot, config: Config, machine: Machine, *, everything: bool = False
 ) -> InstanceRoll:
     """The roll as it stands, one that was interrupted included."""
+    now.require("service", "tasks", "instances", "group")
+    need = plan.requirement(now, config, now.service.desired if now.service else 0)
     group = now.group
     size, since = instances.noted(group) if group else (0, None)
     moment = now.at if everything and since is None else since
     chosen = instances.joined_before(now, moment) if moment else frozenset[str]()
     patience = config.compute.signal_timeout
-    return InstanceRoll(machine, size, now.at, patience, everything=chosen)
+    return InstanceRoll(
+        machine,
+        size,
+        now.at,
+        patience,
+        _standstill(config),
+        need.task,
+        everything=chosen,
+        grown=group is not None and group.desired == size + 1,
+    )
 
 
-def _plan(now: Snapshot, roll: InstanceRoll, config: Config) -> InstancePlan:
-    now.require("service", "tasks", "instances", "group")
-    need = plan.requirement(now, config, now.service.desired if now.service else 0)
-    return instances.plan(now, roll, need.task)
+def _standstill(config: Config) -> timedelta:
+    """The longest that one thing may take: a start, a drain and a stop of the last task."""
+    leaving = config.load_balancer.deregistration_delay + config.ecs.stop_timeout
+    return max(_HALF_AN_HOUR, config.compute.signal_timeout + leaving)
 
 
 def _mark(clients: "Clients", group: str, note: str) -> None:
-    """So that whoever goes on after an interruption knows the size to come back to."""
     tag = {
         "ResourceId": group,
         "ResourceType": "auto-scaling-group",

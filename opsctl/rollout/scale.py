@@ -127,6 +127,7 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         raise OpsError(
             f"{extra} more tasks need room, and the instances have room for {planned.room}",
             hint="set `compute.desired` or `compute.instance_type`, then run: opsctl ecs up",
+            cause="no-room",
         )
     return planned, now
 

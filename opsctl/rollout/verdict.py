@@ -11,6 +11,7 @@ from opsctl.snapshot.tasks import Task
 # Services made before 2020, and some emulators, have no rollout state.
 _SETTLED = ("COMPLETED", "")
 LOGS = "opsctl logs tail --since 15m"
+_NOTHING_SERVES = "somebody set the service to 0 tasks while they were rolled: nothing serves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Goal:
 
     `before` is the primary deployment's id at the beginning. With `forced`, a deployment of the
     same task definition counts only if its id is not in `known`. `ours` is the deployment's id
-    once it was seen as the primary.
+    once it was seen as the primary. `desired` is how many tasks there were, or were asked for: 0
+    where that is not known.
     """
 
     image: str
@@ -28,9 +30,10 @@ class Goal:
     known: frozenset[str] = frozenset()
     forced: bool = False
     ours: str = ""
+    desired: int = 0
 
     @classmethod
-    def from_now(cls, image: str, now: Snapshot, *, forced: bool = False) -> Self:
+    def from_now(cls, image: str, now: Snapshot, *, forced: bool = False, desired: int = 0) -> Self:
         """Before anything is changed, so that what is there already is known."""
         deployments = now.service.deployments if now.service else ()
         primary = now.primary
@@ -40,6 +43,7 @@ class Goal:
             before_definition=primary.task_definition if primary else "",
             known=frozenset(one.id for one in deployments),
             forced=forced,
+            desired=max(desired, now.service.desired if now.service else 0),
         )
 
     def is_ours(self, deployment: Deployment, now: Snapshot) -> bool:
@@ -74,7 +78,12 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
             "opsctl ecs status; to replace it, run the same command again",
         )
     # A failed deployment is no verdict yet: with rollback on, ECS makes the old one primary next.
-    return Outcome("deployed") if settled(now) else None
+    if not settled(now):
+        return None
+    if goal.desired and now.service is not None and now.service.desired == 0:
+        # Settled it is: none of no tasks is missing.
+        return Outcome("deployed-unhealthy", _NOTHING_SERVES, "opsctl update-tasks")
+    return Outcome("deployed")
 
 
 def settled(now: Snapshot) -> bool:

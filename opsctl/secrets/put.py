@@ -46,7 +46,11 @@ def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure
     wanted = without_key(use.reference)
     secret = next((one for one in now.require("secrets").secrets if one.reference == wanted), None)
     if secret is None or secret.state == "denied":
-        raise OpsError(f"this caller may not look at `{use.reference}`", hint=_allow(use))
+        raise OpsError(
+            f"this caller may not look at `{use.reference}`",
+            hint=_allow(use),
+            cause="permission-missing",
+        )
     if secret.kind in ("String", "StringList"):
         raise OpsError(
             f"`{use.reference}` is a {secret.kind}, which is stored in clear, and SSM does not "

@@ -73,7 +73,7 @@ def cluster(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
         described = elasticache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
     except elasticache.exceptions.CacheClusterNotFoundFault:
         return None
-    return _cluster(described["CacheClusters"][0])
+    return next(map(_cluster, described["CacheClusters"]), None)
 
 
 def replication_group(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
@@ -82,7 +82,7 @@ def replication_group(elasticache: "ElastiCacheClient", name: str) -> Cache | No
         described = elasticache.describe_replication_groups(ReplicationGroupId=name)
     except elasticache.exceptions.ReplicationGroupNotFoundFault:
         return None
-    return _replication_group(described["ReplicationGroups"][0])
+    return next(map(_replication_group, described["ReplicationGroups"]), None)
 
 
 def _cluster(cluster: "CacheClusterTypeDef") -> Cache:

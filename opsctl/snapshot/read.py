@@ -184,8 +184,13 @@ class _Reading:
         needs, read = self.reads[part]
 
         def call() -> Any:
-            ready = partial(read, *(self.futures[need].result() for need in needs))
-            return ready()
+            known = [self.futures[need].result() for need in needs]
+            try:
+                return read(*known)
+            except (LookupError, TypeError, ValueError) as error:
+                if aws.fault(error) is not None:
+                    raise
+                raise aws.Unreadable(part, error) from error
 
         run(self.futures[part], call)
 
@@ -393,4 +398,6 @@ def _unread(part: Part, error: Exception) -> Unread:
     refusal = aws.translate(error)
     assert refusal is not None  # it has a fault
     operation = refusal.operation if isinstance(refusal, AwsError) else ""
-    return Unread(part, refusal.message, refusal.hint, operation, aws.code(error))
+    return Unread(
+        part, refusal.message, refusal.hint, operation, aws.code(error), cause=refusal.cause
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
 RUNNING = "running"
+UNREADABLE = "unreadable"
 _NUMBER = re.compile(r"/(\d+)$")
 _AHEAD = 5  # numbers looked for beyond the newest that is known
 
@@ -32,7 +33,8 @@ class Release:
 
     `before` and `before_deployment` are the image and the deployment that ran when it began.
     `back_to` is the number that a rollback brought back, 0 otherwise. `changed` is what was told
-    before the roll. `outcome` is a kind of `opsctl.outcome`, or `running`.
+    before the roll. `outcome` is a kind of `opsctl.outcome`, or `running`; `unreadable` where the
+    ledger has a number and no facts, because somebody damaged them.
     """
 
     number: int
@@ -78,12 +80,22 @@ class Release:
         return self.outcome in ENDS and ENDS[self.outcome] is None  # type: ignore[index]  # a str
 
     @property
+    def bad(self) -> bool:
+        """Known to have ended otherwise; what nobody knows is neither good nor bad."""
+        return self.outcome in ENDS and not self.good
+
+    @property
+    def readable(self) -> bool:
+        return self.outcome != UNREADABLE
+
+    @property
     def digest(self) -> str:
         return self.image.rpartition("@")[2]
 
     @property
     def took(self) -> timedelta | None:
-        return self.ended - self.begun if self.ended else None
+        """Two machines' clocks may differ by more than a release takes."""
+        return max(self.ended - self.begun, timedelta()) if self.ended else None
 
     @property
     def name(self) -> str:
@@ -185,23 +197,36 @@ _ENDS = ("outcome", "reason", "definition", "deployment")
 
 def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release:
     fields = opened.fields
-    values: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
-    values |= {name: fields[name] for name in _COUNTS if isinstance(fields.get(name), int)}
+    begun = _when(fields.get("begun"), opened)
+    if not fields:
+        reason = f"`{opened.name}` is damaged: it holds no facts of a release"
+        return Release(number, begun, outcome=UNREADABLE, reason=reason)
+    values: dict[str, Any] = {name: fields[name] for name in _TEXTS if _is_text(fields.get(name))}
+    values |= {name: fields[name] for name in _COUNTS if type(fields.get(name)) is int}
     for name in _MAPPINGS:
         if isinstance(fields.get(name), dict):
             values[name] = {str(key): str(value) for key, value in fields[name].items()}
-    begun = parameters.when(fields["begun"]) if "begun" in fields else opened.modified
+    if isinstance(fields.get("changed"), list):
+        values["changed"] = tuple(map(str, fields["changed"]))
     if ended is not None:
-        values |= {name: str(ended.fields[name]) for name in _ENDS if name in ended.fields}
-        values["ended"] = (
-            parameters.when(ended.fields["ended"]) if "ended" in ended.fields else ended.modified
-        )
+        values |= {name: ended.fields[name] for name in _ENDS if _is_text(ended.fields.get(name))}
+        values["ended"] = _when(ended.fields.get("ended"), ended)
         values.setdefault("outcome", "failed")  # closed by a hand that said no more
     return Release(
         number,
-        begun or parameters.when(""),
+        begun,
         dirty=fields.get("dirty") is True,
         caddyfile_text=unpacked(str(fields.get("caddyfile_text", ""))),
-        changed=tuple(map(str, fields.get("changed") or ())),
         **values,
     )
+
+
+def _when(written: object, kept: Parameter) -> datetime:
+    """The time that opsctl wrote; else that of SSM."""
+    time = parameters.when(written)
+    unknown = time == parameters.when("")
+    return kept.modified if unknown and kept.modified is not None else time
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -42,6 +42,8 @@ Part = Literal[
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
+# What every system has, each read by calls of its own. (Anybody may ask STS who he is.)
+_GROUND: tuple[Part, ...] = ("stacks", "service", "instances", "cache", "alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +137,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part that could not be read, and why; `operation` and `code` are the API's own words."""
+    """A part that could not be read, and why; `operation` and `code` are the API's own words.
+
+    `cause` is the id of the cause that the error itself names, '' where it names none.
+    """
 
     part: Part
     reason: str
     hint: str | None = None
     operation: str = ""
     code: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +229,12 @@ class Snapshot:
     def holds(self, *parts: Part) -> bool:
         """Whether all of these were looked at, and answered."""
         return all(part in self.look.parts and not self.unread_part(part) for part in parts)
+
+    @property
+    def blind(self) -> bool:
+        """Nothing of what every system has could be read: AWS refused it all, or was silent."""
+        asked = [part for part in _GROUND if part in self.look.parts]
+        return bool(asked) and all(self.unread_part(part) for part in asked)
 
     @property
     def primary(self) -> Deployment | None:

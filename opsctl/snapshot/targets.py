@@ -115,12 +115,11 @@ def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[
 
 def listener(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> Listener | None:
     """The first listener of the target group's load balancer; None when it has none."""
-    [group] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
-    for arn in group.get("LoadBalancerArns", []):
-        [balancer] = elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    groups = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
+    for arn in (arn for group in groups for arn in group.get("LoadBalancerArns", ())):
+        balancers = elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
         listeners = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
-        if listeners:
-            first = listeners[0]
+        for balancer, first in zip(balancers, listeners, strict=False):
             # An endpoint other than AWS may listen on a port of its own, and names it here.
             host, _, port = balancer.get("DNSName", "").partition(":")
             number = int(port or first.get("Port", 0))

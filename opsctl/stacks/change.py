@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
+# The stack as it should be now: a desired state keeps some of what its live system has.
+Renew: TypeAlias = Callable[[], Procedure[Stack]]
 _ROUNDS = 20  # plans made anew because somebody else was quicker
 
 
@@ -58,12 +60,18 @@ def up(
     *,
     bucket: str | None,
     told: Told | None = None,
+    renew: Renew | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
-    """Plan, ask, change and follow. When somebody is quicker, join that and begin anew."""
+    """Plan, ask, change and follow. When somebody is quicker, join that and begin anew.
+
+    What `renew` says after the answer must be what was planned, or it is planned anew.
+    """
     for left in reversed(range(_ROUNDS)):
         try:
-            outcome = yield from _up(clients, stack, bucket, told, sleep)
+            if renew is not None and left < _ROUNDS - 1:
+                stack = yield from renew()
+            outcome = yield from _up(clients, stack, bucket, told, renew, sleep)
         except Busy as overtaken:
             if not left:
                 raise
@@ -76,7 +84,12 @@ def up(
 
 
 def _up(
-    clients: "Clients", stack: Stack, bucket: str | None, told: Told | None, sleep: Sleep
+    clients: "Clients",
+    stack: Stack,
+    bucket: str | None,
+    told: Told | None,
+    renew: Renew | None,
+    sleep: Sleep,
 ) -> Procedure[Outcome]:
     state = yield from settle(clients, stack.kind)
     yield from _compare_names(clients, stack, state)
@@ -88,6 +101,8 @@ def _up(
             return Outcome("cancelled", f"nothing was done to `{stack.name}`")
         held = yield from lock.take(clients, stack.kind, stack.name)
         with held:
+            if renew is not None:
+                _require_same(stack, (yield from renew()))
             if told is not None:
                 yield from told.begin(planning.plan)
             operation = planning.begin()
@@ -95,6 +110,17 @@ def _up(
             if told is not None:
                 yield from told.end(outcome)
             return outcome
+
+
+def _require_same(planned: Stack, now: Stack) -> None:
+    """Raises Busy when the live system is not the one that was planned for and agreed to."""
+    moved = [
+        f"{key} {value}"
+        for key, value in now.parameters.items()
+        if value != planned.parameters.get(key)
+    ]
+    if moved:
+        raise Busy(f"somebody set {', '.join(moved)}")
 
 
 def settle(

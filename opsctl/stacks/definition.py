@@ -138,11 +138,13 @@ def count_parameter(config: Config, state: "StackState | None", service: "Servic
 
 
 def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
-    """The id of the instances' image. Raises OpsError when AWS does not name one."""
+    """The id of the instances' image. Raises OpsError when AWS names none, or does not tell it."""
     if not config.compute.image.startswith("ssm:"):
         return config.compute.image
     state = now.stack("ecs")
     current = state.value("AmiId") if state else ""
+    if new or not current:
+        now.require("newest_image")
     image = (now.newest_image or current) if new else (current or now.newest_image)
     if not image:
         raise OpsError(

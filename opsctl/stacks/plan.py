@@ -173,7 +173,7 @@ def _read(
     if described["Status"] == "FAILED":
         if any(words in reason for words in _NOTHING):
             return Plan(stack, kind)
-        raise refused.refusal(cloudformation, stack.name, stack.command, id, reason)
+        raise refused.refusal(cloudformation, stack, id, reason)
     listed, page = list(described.get("Changes", ())), described
     while "NextToken" in page:
         page = cloudformation.describe_change_set(
@@ -195,7 +195,7 @@ def _wait(
             return dict(described)
         sleep(pause)
         waited += pause
-        pause = min(pause * 1.5, 2.0)
+        pause = min(pause * 1.2, 1.0)
     raise TimedOut(f"the change set {id} is still being made", hint="run the same command again")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
 from opsctl.errors import OpsError
+from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
 _EXISTS = "already exists"
 
 
-def refusal(
-    cloudformation: "CloudFormationClient", stack: str, command: str, id: str, reason: str
-) -> OpsError:
+def refusal(cloudformation: "CloudFormationClient", stack: Stack, id: str, reason: str) -> OpsError:
     """`id` is the change set's ARN: with its name alone the call is refused."""
     reasons = _reasons(cloudformation, id)
     hint = "correct opsctl.yaml, then run: opsctl config check"
     if reasons is None:
         hint = "allow this caller `cloudformation:DescribeEvents`, which tells the reason"
     elif any(_EXISTS in one for one in reasons):
-        hint = f"choose other names in opsctl.yaml, or run: opsctl {command} up --import"
+        # Asked to take them over, CloudFormation refuses what another stack holds.
+        imported = "what another stack holds cannot be taken over"
+        more = imported if stack.imports else f"or run: opsctl {stack.command} up --import"
+        hint = f"choose other names in opsctl.yaml; {more}"
     text = "; ".join(reasons or (reason,))
-    return OpsError(f"CloudFormation refused the plan for `{stack}`: {text}", hint=hint)
+    return OpsError(f"CloudFormation refused the plan for `{stack.name}`: {text}", hint=hint)
 
 
 def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...] | None:

@@ -30,7 +30,7 @@ def unlock(clients: "Clients", stack: str) -> Procedure[Outcome]:
     if state is not None and state.in_progress:
         yield Notice(f"{states.in_words(state)}: it is being changed right now", warning=True)
     elif held.held(now.at) and not clients.caller.gone(held.process):
-        yield Notice("its holder has renewed it not long ago, and may still be at it", warning=True)
+        yield Notice("its holder renewed it just now and may still be working", warning=True)
     if not (yield from ask(f"remove the lock of {held.holder} from `{name}`?")):
         return Outcome("cancelled", f"`{name}` stays locked")
     lock.close(clients, now.names.system, held, now=now.at)

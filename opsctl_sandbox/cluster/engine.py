@@ -37,7 +37,7 @@ from opsctl_sandbox.cluster.values import (
     Task,
     TaskDefinition,
 )
-from opsctl_sandbox.cluster.world import World
+from opsctl_sandbox.cluster.world import Need, World
 
 _TWO_DAYS = 48 * 3600.0
 
@@ -55,11 +55,13 @@ class Engine:
         region: str = "us-east-1",
         real_tasks: bool = False,
         digest_of: Callable[[str], str | None] = lambda image: "",
+        holds: Callable[[Need, str], bool] = lambda need, name: True,
     ) -> None:
         """With `real_tasks`, a placed task waits for `task_started`, a stopping one for
         `task_exited` (given up `answer_stop` after its stop timeout: exit code 137), and a target
         for `target_health`; without, the clocks of `timings` decide.
-        `digest_of` is the registry: an image's digest, empty when unknown, None when missing."""
+        `digest_of` is the registry: an image's digest, empty when unknown, None when missing;
+        `holds` tells whether a log group or a secret that a task needs is there."""
         self.world = World(
             random.Random(seed),
             timings or Timings(),
@@ -68,6 +70,7 @@ class Engine:
             region,
             real_tasks,
             digest_of=digest_of,
+            holds=holds,
         )
 
     # -- time and the outside --------------------------------------------------------------------

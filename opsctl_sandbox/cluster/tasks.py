@@ -71,8 +71,12 @@ def _pend(world: World, task: Task) -> None:
     task.status = "PENDING"
     task.pull_started = world.now
     failure = world.failures.take(("secret-missing",), _subject(task), world.now)
+    gone = [name for name in _secrets(task) if not world.holds("secret", name)]
+    if gone and not failure:
+        failure = Failure("secret-missing")
     if failure:
-        world.after(world.about(2.0), _refuse, world, task, failure.reason or _secret(world, task))
+        name = next(iter(gone or _secrets(task)), "the secret")
+        world.after(world.about(2.0), _refuse, world, task, failure.reason or _secret(world, name))
         return
     failure = world.failures.take(("image-missing", "pull-denied"), _subject(task), world.now)
     missing = [c for c in task.containers if not c.digest and world.digest_of(c.image) is None]
@@ -84,9 +88,22 @@ def _pend(world: World, task: Task) -> None:
     world.after(world.about(world.timings.pull), _pulled, world, task)
 
 
-def _secret(world: World, task: Task) -> str:
-    names = [s["valueFrom"] for c in task.definition.containers for s in c.get("secrets", ())]
-    name = names[0] if names else "the secret"
+def _secrets(task: Task) -> list[str]:
+    return [one["valueFrom"] for c in task.definition.containers for one in c.get("secrets") or ()]
+
+
+def _log_groups(task: Task) -> list[str]:
+    """Those to which the awslogs driver writes, and which it does not make itself."""
+    found = (c.get("logConfiguration") or {} for c in task.definition.containers)
+    options = [one.get("options") or {} for one in found if one.get("logDriver") == "awslogs"]
+    return [
+        one["awslogs-group"]
+        for one in options
+        if "awslogs-group" in one and one.get("awslogs-create-group") != "true"
+    ]
+
+
+def _secret(world: World, name: str) -> str:
     if ":ssm:" in name or name.startswith("/"):
         return (
             f"Fetching secret data from SSM Parameter Store in {world.region}: "
@@ -124,6 +141,8 @@ def _pulled(world: World, task: Task) -> None:
     for container in task.containers:
         container.digest = container.digest or world.digest_of(container.image) or ""
     failure = world.failures.take(("log-group-missing", "port-taken"), _subject(task), world.now)
+    if not failure and any(not world.holds("log group", one) for one in _log_groups(task)):
+        failure = Failure("log-group-missing")
     if failure:
         reason = failure.reason or _start_error(task, failure)
         world.after(

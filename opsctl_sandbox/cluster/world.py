@@ -4,7 +4,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from opsctl_sandbox.cluster.failures import Failures
 from opsctl_sandbox.cluster.intents import Intent
@@ -22,6 +22,7 @@ from opsctl_sandbox.cluster.values import (
 )
 
 Key = tuple[str, str]
+Need = Literal["log group", "secret"]
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class World:
     digest_of: Callable[[str], str | None] = field(default=lambda image: "")
     """What an image reference means in the registry now: its digest, empty when nobody knows,
     None when there is no such image."""
+    holds: Callable[[Need, str], bool] = field(default=lambda need, name: True)
+    """Whether there is such a log group, or such a secret, by what a task definition calls it."""
     scalable: dict[Key, ScalableTarget] = field(default_factory=dict)
     """By (cluster name, service name)."""
     utilization: dict[tuple[str, str, str], float] = field(default_factory=dict)

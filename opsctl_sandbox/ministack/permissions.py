@@ -1,8 +1,17 @@
-"""What the policies of a user or a role allow, by action: resources and conditions are not looked
-at, so a policy that is too narrow there still passes here.
+"""What the policies of a user or a role allow, as IAM decides it: by action, by each resource that
+the call names, and by condition.
+
+Where a call names no resource that is known here, the resource of a statement is not looked at:
+docs/sandbox.md has the list.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ministack.core import iam_evaluator
+
+from opsctl_sandbox.ministack import arns
+from opsctl_sandbox.wire.calls import Call
 
 # Signing name -> IAM's prefix, where it is another.
 _PREFIXES = {"monitoring": "cloudwatch"}
@@ -14,27 +23,64 @@ _S3 = {
     "HeadObject": "GetObject",
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
+_ANY = "*"
 
 
-def refusal(principal: str, service: str, operation: str) -> str:
+def refusal(principal: str, call: Call) -> str:
     """AWS's sentence when nothing allows the call to this user or session; else empty."""
-    if service == "sts":
+    if call.service == "sts":
         # Nobody needs a permission to ask who it is; a role's trust is not looked at.
         return ""
-    name = _S3.get(operation, operation) if service == "s3" else operation
-    action = f"{_PREFIXES.get(service, service)}:{name}"
+    name = _S3.get(call.operation, call.operation) if call.service == "s3" else call.operation
+    action = f"{_PREFIXES.get(call.service, call.service)}:{name}"
     statements = [one for policy in _policies(principal) for one in policy]
-    matching = [
-        one
+    for resource in arns.of(call) or [""]:
+        context = _context(principal, action, resource, call)
+        who = (
+            f"User: {principal} is not authorized to perform: {action} on resource: "
+            f"{resource or _ANY}"
+        )
+        if _matches(context, statements, "Deny"):
+            return f"{who} with an explicit deny in an identity-based policy"
+        if not _matches(context, statements, "Allow"):
+            return f"{who} because no identity-based policy allows the {action} action"
+    return ""
+
+
+def _matches(
+    context: iam_evaluator.EvalContext,
+    statements: list[iam_evaluator.ParsedStatement],
+    effect: str,
+) -> bool:
+    if context.resource_arn:
+        return iam_evaluator._first_match(context, statements, effect) is not None
+    return any(
+        one.effect == effect
+        and iam_evaluator._action_matches(context.action, one.actions, one.not_actions)
+        and (effect == "Allow" or _ANY in one.resources)
+        and iam_evaluator._conditions_met(one.conditions, context)
         for one in statements
-        if iam_evaluator._action_matches(action, one.actions, one.not_actions)
-    ]
-    who = f"User: {principal} is not authorized to perform: {action} on resource: *"
-    if any(one.effect == "Deny" and "*" in one.resources for one in matching):
-        return f"{who} with an explicit deny in an identity-based policy"
-    if any(one.effect == "Allow" for one in matching):
-        return ""
-    return f"{who} because no identity-based policy allows the {action} action"
+    )
+
+
+def _context(principal: str, action: str, resource: str, call: Call) -> iam_evaluator.EvalContext:
+    assumed = ":assumed-role/" in principal
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole" if assumed else "User",
+        principal_account=call.account,
+        action=action,
+        resource_arn=resource,
+        region=call.region,
+        service_context=_conditions(call),
+    )
+
+
+def _conditions(call: Call) -> Mapping[str, Any]:
+    """The keys that a policy of opsctl's may ask for."""
+    if call.service != "ecs":
+        return {}
+    return {"ecs:cluster": arns.cluster(call)}
 
 
 def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:

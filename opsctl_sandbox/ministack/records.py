@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import autoscaling, ec2, ecr
+from ministack.services import autoscaling, cloudwatch_logs, ec2, ecr, secretsmanager, ssm
 
 Record = Mapping[str, Any]
 _IMAGE = re.compile(
@@ -31,6 +31,21 @@ def digest(image: str) -> str | None:
         if version in (one.get("imageId", {}).get(key), one.get(key)):
             return str(one["imageDigest"])
     return None
+
+
+def holds(need: str, name: str) -> bool:
+    """A log group by its name; a secret by what a container definition's `valueFrom` says."""
+    if need == "log group":
+        return find(cloudwatch_logs._log_groups, name) is not None
+    if ":secretsmanager:" in name:
+        # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME[:KEY:STAGE:VERSION]
+        wanted = ":".join(name.split(":")[:7])
+        secrets = list(secretsmanager._secrets._data.values())
+        return any(
+            str(one["ARN"]).startswith(wanted) and not one.get("DeletedDate") for one in secrets
+        )
+    parameter = name.partition(":parameter")[2] or name
+    return any(find(ssm._parameters, one) for one in (parameter, parameter.lstrip("/")))
 
 
 def group(name: str) -> dict[str, Any] | None:

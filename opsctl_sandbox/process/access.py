@@ -7,11 +7,12 @@ A page that a browser shows may send requests to 127.0.0.1, and a name of its ow
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 from opsctl_sandbox.faults import refusals
 from opsctl_sandbox.process.keys import Keys
-from opsctl_sandbox.wire import codec, signature
-from opsctl_sandbox.wire.calls import Refused
+from opsctl_sandbox.wire import codec, models, signature
+from opsctl_sandbox.wire.calls import Call, Refused
 from opsctl_sandbox.wire.codec import Named
 from opsctl_sandbox.wire.http import Answer, Message, Request, Send
 from opsctl_sandbox.wire.signature import Key
@@ -28,11 +29,11 @@ class Access:
         port: int,
         *,
         issued: Callable[[str], Key | None],
-        forbidden: Callable[[str, str, str], str],
+        forbidden: Callable[[str, Call], str],
         skew: Callable[[str], float],
     ) -> None:
         """`issued` knows the keys that IAM and STS gave out, `forbidden` why the principal with an
-        ARN may not call an operation of a service. `skew` is by how many seconds this
+        ARN may not make a call. `skew` is by how many seconds this
         AWS's clock is ahead of the machine's, for the operation `service:Operation`."""
         self._keys = keys
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
@@ -81,7 +82,7 @@ class Access:
         now = datetime.now(UTC) + timedelta(seconds=self._skew(operation))
         signature.check(request, signed, key, now, dialect)
         if named and key not in (self._keys.operator, self._keys.task):
-            sentence = self._forbidden(key.principal, named.service, named.operation)
+            sentence = self._forbidden(key.principal, _call(request, named, key))
             if sentence:
                 raise refusals.refusal("denied", dialect, code="", message=sentence, status=None)
         return key
@@ -89,6 +90,32 @@ class Access:
     def _key(self, access_key: str) -> Key | None:
         ours = {key.id: key for key in (self._keys.operator, self._keys.task)}
         return ours.get(access_key) or self._issued(access_key)
+
+
+def _call(request: Request, named: Named, key: Key) -> Call:
+    account = key.principal.split(":")[4]
+    if named.service == "s3":
+        operation, parameters = _of_bucket(request)
+        return Call("s3", operation, parameters, named.region, account)
+    model = models.operation(named.service, named.operation)
+    known = codec.parameters(named, model, request) if model else {}
+    return Call(named.service, named.operation, known, named.region, account)
+
+
+def _of_bucket(request: Request) -> tuple[str, dict[str, str]]:
+    """S3 has no word for the operation: it is the method, and what the path and the query name."""
+    bucket, _, key = unquote(request.path).lstrip("/").partition("/")
+    names = {"Bucket": bucket, "Key": key}
+    if not bucket:
+        return "ListBuckets", {}
+    if key:
+        verbs = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
+        return verbs.get(request.method, "DeleteObject"), names
+    if "publicAccessBlock" in request.query:
+        verb = "Get" if request.method == "GET" else "Put"
+        return f"{verb}PublicAccessBlock", names
+    verbs = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket"}
+    return verbs.get(request.method, "DeleteBucket"), names
 
 
 def without_cors(send: Send) -> Send:

@@ -25,6 +25,7 @@ from opsctl_sandbox.images import Registry
 from opsctl_sandbox.ministack import (
     account,
     credentials,
+    instance_profiles,
     permissions,
     records,
     security_group_rules,
@@ -35,6 +36,7 @@ from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
 from opsctl_sandbox.ministack.repairs import alarms, change_sets, templates
 from opsctl_sandbox.ministack.repairs import table as repaired
+from opsctl_sandbox.ministack.repairs.mutes import Mutes
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.operations import elasticache
 from opsctl_sandbox.operations import table as simulated
@@ -61,6 +63,7 @@ class Assembly:
         caches: Caches,
     ) -> None:
         """With an engine the tasks are its containers, without one they are processes."""
+        # Long, as the one place where the parts meet: each is made once, before who needs it.
         settings = sandbox.settings
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(registry=registry)
@@ -68,7 +71,8 @@ class Assembly:
         self.simulation = _simulation(settings)
         types = _resource_types(self.simulation)
         change_sets.install()
-        alarms.install()
+        mutes = Mutes()
+        alarms.install(mutes)
         templates.install()
         traffic, images = Traffic(), MachineImages()
         repairs = repaired.operations(registry, keys.registry_password, traffic.count)
@@ -76,6 +80,7 @@ class Assembly:
             **repairs,
             **Drift(self.simulation, repairs).operations(),
             **images.operations(),
+            **mutes.operations(),
             **elasticache.operations(self.simulation, caches.saved),
             **simulated.operations(self.simulation),
         }
@@ -135,6 +140,7 @@ def _simulation(settings: Settings) -> Simulation:
         timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
         real_tasks=settings.tasks != "none",
         digest_of=records.digest,
+        holds=records.holds,
     )
     return Simulation(engine, speed=settings.speed, clock=real_time)
 
@@ -142,6 +148,7 @@ def _simulation(settings: Settings) -> Simulation:
 def _resource_types(simulation: Simulation) -> ResourceTypes:
     types = ResourceTypes()
     security_group_rules.install(types)
+    instance_profiles.install(types)
     takeover.install(simulation, types)
     return types
 

@@ -65,6 +65,10 @@ class Read(NamedTuple):
     batch: bool = False
 
 
+# Of nearly every request: a named tuple's own constructor takes twice as long.
+new = tuple.__new__
+
+
 class Replace(NamedTuple):
     """`members` are name, value, name, value …, no name twice."""
 

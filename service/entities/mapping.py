@@ -22,6 +22,7 @@ from service.entities.commands import (
     Replace,
     TooLarge,
     Update,
+    new,
 )
 from service.entities.percent import decode
 from service.entities.template import Template
@@ -69,7 +70,7 @@ class Mapper:
             fields = self._fields(request.query_string) if request.query_string else None
             if batch:
                 return _batch(entities, fields)
-            return Read(entities, fields)
+            return new(Read, (entities, fields, False))
         if batch:
             raise FilterError(400, "a list of keys can only be read")
         match method:

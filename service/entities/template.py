@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
-from service.entities.commands import Entity
+from service.entities.commands import Entity, new
 from service.entities.percent import decode
 from service.errors import FilterError
 
@@ -54,7 +54,7 @@ class Template:
             raise self._refusal(-1)
         owner, store_key, head = known
         name = key.encode()
-        return owner, (Entity(store_key + name, head % name, key),), False
+        return owner, (new(Entity, (store_key + name, head % name, key)),), False
 
     def _match_list(
         self, known: tuple[str, bytes, bytes], text: str

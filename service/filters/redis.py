@@ -13,7 +13,8 @@ As in the original, only an entity that was read goes on down the chain; writes 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from service.caddyfile import Directive, Token
@@ -64,37 +65,37 @@ def parse(directive: Directive) -> Options:
         where = address.parse(first.text)
     except ValueError as error:
         raise _error(first, f"redis: {error}") from None
-    names = {"user": "", "password": "", "tls_ca": ""}
-    timeout = 0.05 if mode == "fallback" else 1.0
-    said = set()
+    options = Options(where, cast(Mode, mode), timeout=0.05 if mode == "fallback" else 1.0)
     for line in directive.block or ():
-        match [token.text for token in line]:
-            case ["tls_ca", _] if not where.tls:
-                raise _error(line[0], "redis: tls_ca goes with an address of rediss://")
-            case ["user" | "password" | "tls_ca" as name, text]:
-                names[name] = text
-            case ["timeout", text]:
-                timeout = _seconds(line[1], text)
-            case ["cluster"] if where.path or where.database:
-                raise _error(line[0], "redis: a cluster has no socket path and no database number")
-            case ["cluster"]:
-                said.add("cluster")
-            case ["writes", "open"] if mode == "fallback":
-                said.add("writes")
-            case ["writes", *_]:
-                raise _error(line[0], "redis: `writes open` goes with `fallback`")
-            case _:
-                raise _error(line[0], _LINES)
-    if names["user"] and not names["password"]:
+        options = _with(options, line)
+    if options.user and not options.password:
         raise _error(place, "redis: a user needs a password")
-    return Options(
-        where,
-        cast(Mode, mode),
-        **names,
-        timeout=timeout,
-        cluster="cluster" in said,
-        writes_open="writes" in said,
-    )
+    return options
+
+
+def _with(options: Options, line: Sequence[Token]) -> Options:
+    """The options and one line of the block."""
+    where, name = options.address, line[0]
+    match [token.text for token in line]:
+        case ["user", text]:
+            return replace(options, user=text)
+        case ["password", text]:
+            return replace(options, password=text)
+        case ["tls_ca", _] if not where.tls:
+            raise _error(name, "redis: tls_ca goes with an address of rediss://")
+        case ["tls_ca", text]:
+            return replace(options, tls_ca=text)
+        case ["timeout", text]:
+            return replace(options, timeout=_seconds(line[1], text))
+        case ["cluster"] if where.path or where.database:
+            raise _error(name, "redis: a cluster has no socket path and no database number")
+        case ["cluster"]:
+            return replace(options, cluster=True)
+        case ["writes", "open"] if options.mode == "fallback":
+            return replace(options, writes_open=True)
+        case ["writes", *_]:
+            raise _error(name, "redis: `writes open` goes with `fallback`")
+    raise _error(name, _LINES)
 
 
 def build(options: tuple[Options, ...], site: Site) -> Filter:

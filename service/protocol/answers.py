@@ -6,6 +6,8 @@ from service.chain import Request, Response
 from service.front.application import CONTROLS
 
 _NO_BODY = (204, 304)
+# One form for the whole: each `%` more is another copy.
+_WITH_BODY = b"%b%bx-request-id: %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
@@ -28,16 +30,17 @@ class Answers:
     ) -> bytes:
         if common is not self._common[0]:
             self._common = common, b"".join([b"%b: %b\r\n" % header for header in common])
-        lines = b"%bx-request-id: %b\r\n" % (self._common[1], request.id.encode())
-        for name, value in response.headers:  # most have none
-            lines += b"%b: %b\r\n" % (name, value.translate(None, CONTROLS))
-        start = _STATUS_LINES[response.status]
+        written = self._common[1]
+        start, lines, id = _STATUS_LINES[response.status], b"", request.id.encode()
+        if response.headers:  # most have none
+            lines = b"".join(
+                [b"%b: %b\r\n" % (n, v.translate(None, CONTROLS)) for n, v in response.headers]
+            )
         end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
         if response.status in _NO_BODY:
-            return b"%b%b%b" % (start, lines, end)
+            return b"%b%bx-request-id: %b\r\n%b%b" % (start, written, id, lines, end)
         body = response.body
         length = len(body)
         if request.method == "HEAD":
             body = b""
-        text = b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b"
-        return text % (start, lines, response.content_type, length, end, body)
+        return _WITH_BODY % (start, written, id, lines, response.content_type, length, end, body)

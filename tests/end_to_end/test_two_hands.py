@@ -6,6 +6,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.place import Place
+from tests.end_to_end.place import ROOT, Place
 from tests.end_to_end.test_releases import System, spawn
 from tests.opsctl_sandbox.clients import client_of
 
@@ -144,19 +145,94 @@ def test_two_rollbacks_and_a_rollback_during_a_release(shared: System) -> None:
         assert not [one for one in shared.history() if one["outcome"] == "running"]
 
 
-def test_a_command_that_is_killed_leaves_nothing_that_stops_the_next(shared: System) -> None:
-    for number in range(ROUNDS):
-        image = shared.push(f"k{number}")
-        killed = spawn(shared.place, "update-tasks", "--yes", "--image", image)
-        time.sleep(1.5 + 0.4 * (number % 5))
-        killed.kill()
-        killed.communicate()
-        done = shared.place.opsctl("update-tasks", "--yes", "--image", image)
-        assert done.returncode == 0, done.stderr
-        assert shared.running() == {image}
+# Where a command is killed with -9: right before the n-th call of an operation.
+MOMENTS = {
+    "before the lock": ("ssm PutParameter", 1),
+    "before the ledger's entry": ("ssm PutParameter", 2),
+    "before the ledger's pointer": ("ssm PutParameter", 3),
+    "after the change set": ("cloudformation DescribeChangeSet", 1),
+    "before execute": ("cloudformation ExecuteChangeSet", 1),
+    "after execute": ("cloudformation DescribeStackEvents", 2),
+    "in the middle of the roll": ("cloudformation DescribeStackEvents", 5),
+    "before the close": ("ssm PutParameter", 4),
+    "before the lock's end": ("ssm PutParameter", 5),
+}
+COPY = {"before the copy": ("ecr GetAuthorizationToken", 2)}
+FLOWS: dict[str, tuple[str, ...]] = {
+    "release": ("update-tasks", "--image", "IMAGE"),
+    "rollback": ("rollback",),
+    "stack": ("ecs", "up", "--set", "ecs.memory=MEMORY"),
+    "promotion": ("update-tasks", "--image", "ELSEWHERE"),
+}
+KILLS = [
+    (flow, moment)
+    for flow in FLOWS
+    for moment in (*MOMENTS, *(COPY if flow == "promotion" else ()))
+    # A rollback that has said "deployed" is done: given again, it goes further back.
+    if (flow, moment) != ("rollback", "before the lock's end")
+]
+# Neighbours in the list are of one flow: a small number of rounds takes some of each.
+CHOSEN = sorted(KILLS, key=lambda one: (KILLS.index(one) * 7) % len(KILLS))[: 2 * ROUNDS]
+
+
+def line(shared: System, flow: str, number: int) -> list[str]:
+    """The command, with an image or a size that nobody has had yet."""
+    words = " ".join((*FLOWS[flow], "--yes"))
+    if flow in ("release", "promotion"):
+        repository = "" if flow == "release" else "elsewhere"
+        image = shared.push(f"k{number}", repository=repository)
+        words = words.replace("IMAGE", image).replace("ELSEWHERE", image)
+    return words.replace("MEMORY", str(300 + number)).split()
+
+
+def killed(place: Place, moment: tuple[str, int], words: list[str]) -> int:
+    call, number = moment
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.end_to_end.dying", call, str(number), *words],
+        cwd=place.folder,
+        env={**place.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=110,
+    )
+    return done.returncode
+
+
+def test_a_command_that_is_killed_is_closed_by_the_next_look_and_given_again_ends_right(
+    shared: System,
+) -> None:
+    with shared.aws("ecr") as ecr:
+        ecr.create_repository(repositoryName="elsewhere")
+    struck: list[tuple[str, str]] = []
+    for number, (flow, moment) in enumerate(CHOSEN):
+        if flow == "rollback":
+            shared.release(f"good{number}")
+        before = shared.history()
+        words = line(shared, flow, number)
+        code = killed(shared.place, {**MOMENTS, **COPY}[moment], words)
+        assert code in (-9, 0), (flow, moment)
+        struck += [(flow, moment)] if code else []
+        seen = shared.history()
+        numbers = [one["number"] for one in seen]
+        # At most one release more, its number taken once, and nothing of the old ones lost.
+        assert numbers == sorted(set(numbers), reverse=True), (flow, moment)
+        assert len(seen) - len(before) in (0, 1) and before[-1] in [
+            {**one, "live": before[-1]["live"]} for one in seen
+        ], (flow, moment)
+        done = shared.place.opsctl(*words)
+        assert done.returncode == 0, (flow, moment, done.stderr)
         kept = shared.history()
-        assert not [one for one in kept if one["outcome"] == "running"], kept
-        assert locks("shared", shared.place) == []
+        assert not [one for one in kept if one["outcome"] == "running"], (flow, moment, kept)
+        assert locks("shared", shared.place) == [], (flow, moment)
+        wanted = {
+            "rollback": before[1]["image"] if len(before) > 1 else "",
+            "stack": before[0]["image"],
+        }.get(flow) or words[2].replace("/elsewhere@", "/shared@")
+        assert shared.running() == {wanted}, (flow, moment, done.stderr)
+        assert kept[0]["good"] and kept[0]["image"] == wanted, (flow, moment, kept[0])
+        good = [one for one in kept if one["good"] and one["number"] > before[0]["number"]]
+        assert len(good) == 1, (flow, moment, [(one["number"], one["outcome"]) for one in kept])
+    assert len(struck) > len(CHOSEN) // 2, struck
 
 
 def test_a_lock_of_another_machine_names_the_command_that_removes_it(shared: System) -> None:

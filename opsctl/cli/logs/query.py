@@ -37,6 +37,7 @@ def query(
     It is billed by the bytes that it reads: a later --since and fewer sources cost less.
     """
     invocation, console = options.opened(context), options.opened(context).console
+    # Long because of its options.
     names, asked = insights.PRESETS.get(text, ((), text))
     if not asked.strip():
         raise ConfigError("the query is empty", hint="opsctl logs query errors")

@@ -1,5 +1,8 @@
 """Alarms on the screen: states and their reasons, one alarm explained, what a test played."""
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -91,20 +94,7 @@ def show_one(
     points = words.points(one, series) if series else ""
     live = one.state
     near = _near(live.since if live else None, releases)
-    console.emit(
-        "alarm_explained",
-        name=one.name,
-        state=_state(one),
-        since=live.since if live else None,
-        tells=one.alarm.tells,
-        condition=words.condition(one.alarm),
-        gaps=words.gaps(one.alarm),
-        points=points,
-        reason=live.reason if live else "",
-        changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
-        release=near.number if near else None,
-        next=one.alarm.then,
-    )
+    _emit_one(console, one, points, changes, near)
     if console.json:
         return
     since = f" since {live.since:%Y-%m-%d %H:%M:%SZ}" if live and live.since else ""
@@ -121,8 +111,35 @@ def show_one(
     for change in changes[: -_NEWEST - 1 : -1]:
         rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
     rows.append(("next", console.hint(one.alarm.then)))
+    width = shutil.get_terminal_size().columns - 15 if sys.stdout.isatty() else 1000
     for label, text in rows:
-        console.data(f"  {label:<11} {text}")
+        for line in textwrap.wrap(text, max(20, width)) or [""]:
+            console.data(f"  {label:<11} {line}")
+            label = ""
+
+
+def _emit_one(
+    console: Console,
+    one: Watched,
+    points: str,
+    changes: Sequence[AlarmChange],
+    near: Release | None,
+) -> None:
+    live = one.state
+    console.emit(
+        "alarm_explained",
+        name=one.name,
+        state=_state(one),
+        since=live.since if live else None,
+        tells=one.alarm.tells,
+        condition=words.condition(one.alarm),
+        gaps=words.gaps(one.alarm),
+        points=points,
+        reason=live.reason if live else "",
+        changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
+        release=near.number if near else None,
+        next=one.alarm.then,
+    )
 
 
 def show_played(console: Console, played: Sequence[Played], span: timedelta) -> None:

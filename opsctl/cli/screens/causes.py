@@ -73,7 +73,14 @@ def looked_at(history: History) -> str:
     ]
     seen = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
     unread = ", ".join(sorted({one.part.replace("_", " ") for one in now.unread}))
-    return f"looked at: {seen or 'nothing'}" + (f" · not readable: {unread}" if unread else "")
+    none = (
+        ""
+        if now.blind or not now.look.parts
+        else "stacks, service, instances, cache: none is there"
+    )
+    return f"looked at: {seen or none or 'nothing'}" + (
+        f" · not readable: {unread}" if unread else ""
+    )
 
 
 def width() -> int:

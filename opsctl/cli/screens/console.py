@@ -9,11 +9,13 @@ import json as jsonlib
 import re
 import select
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
+from opsctl.cli.screens.words import fitted
 from opsctl.errors import ConfigError, OpsError
 
 if TYPE_CHECKING:
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 # Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
 JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
-# Control characters, but for line ends, tabs and our own styles.
-_CONTROL = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters, but for line ends, tabs and our own styles; and what turns the direction of
+# the text around, so that a line reads as something else.
+_CONTROL = re.compile(
+    r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+_LEAST = 8  # columns of a cell that is cut
+_STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
@@ -56,6 +64,12 @@ class Console:
     def data(self, text: str) -> None:
         """Print what was asked for; flushed, so that a pipe sees it now."""
         self._write(sys.stdout, text + "\n")
+
+    def in_place(self, lines: Sequence[str]) -> None:
+        """Print these over the last ones, from the top: without a moment of an empty screen."""
+        shown = (encodable(printable(line.rstrip()), sys.stdout) for line in lines)
+        sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        sys.stdout.flush()
 
     def emit(self, kind: str, /, **fields: Any) -> None:
         """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
@@ -139,9 +153,18 @@ class Console:
         self._write(sys.stderr, prompt)
         return sys.stdin.readline()
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Aligned columns on stdout; rich is not worth its start-up time for this."""
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bool = False
+    ) -> None:
+        """Aligned columns on stdout; rich is not worth its start-up time for this.
+
+        `fit` cuts the widest cells where a terminal is too narrow; a pipe gets all of them.
+        """
+        rows = [[*map(printable, row)] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        if fit and sys.stdout.isatty():
+            widths = narrowed(widths, shutil.get_terminal_size().columns - 2 * (len(widths) - 1))
+            rows = [[*map(fitted, row, widths)] for row in rows]
         for row in (header, *rows):
             line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.data(line.rstrip())
@@ -162,6 +185,15 @@ class Console:
         _write(stream, text)
 
 
+def narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """The widest first, until all have room or none can be narrower."""
+    found = list(widths)
+    while sum(found) > room and max(found, default=0) > _LEAST:
+        widest = found.index(max(found))
+        found[widest] -= 1
+    return found
+
+
 def printable(text: str) -> str:
     """The text without anything that would move the cursor, ring, or hide what follows."""
     return _CONTROL.sub(_shown, text)
@@ -169,7 +201,9 @@ def printable(text: str) -> str:
 
 def _shown(match: re.Match[str]) -> str:
     text = match[0]
-    return text if len(text) > 1 else f"\\x{ord(text):02x}"
+    if len(text) > 1:
+        return text
+    return f"\\x{ord(text):02x}" if ord(text) < 0x100 else f"\\u{ord(text):04x}"
 
 
 def encodable(text: str, stream: TextIO) -> str:
@@ -188,6 +222,9 @@ def holds_everything(stream: TextIO) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    # Styles are chosen by stderr; stdout may be a file or a pipe all the same.
+    if "\x1b" in text and not stream.isatty():
+        text = _STYLED.sub("", text)
     stream.write(encodable(printable(text), stream))
     stream.flush()
 

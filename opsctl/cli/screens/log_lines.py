@@ -173,18 +173,7 @@ def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
     `ascii` is for an output that could not hold every character.
     """
     if group is None:
-        return json.dumps(
-            {
-                "v": JSON_VERSION,
-                "type": "event",
-                "time": _iso(event.timestamp),
-                "kind": event.source,
-                "subject": event.stream,
-                "text": event.message.removeprefix(BAD),
-                "bad": event.message.startswith(BAD),
-                "late": event.late,
-            }
-        )
+        return _of_aws(event)
     said = message.read(event.message)
     fields = {
         "v": JSON_VERSION,
@@ -210,6 +199,21 @@ def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
         # 1e999, or a message nested as deep as it can just be read: JSON that JSON has no word for.
         return json.dumps({**fields, "fields": None})
     return text
+
+
+def _of_aws(event: LogEvent) -> str:
+    return json.dumps(
+        {
+            "v": JSON_VERSION,
+            "type": "event",
+            "time": _iso(event.timestamp),
+            "kind": event.source,
+            "subject": event.stream,
+            "text": event.message.removeprefix(BAD),
+            "bad": event.message.startswith(BAD),
+            "late": event.late,
+        }
+    )
 
 
 def _iso(timestamp: int) -> str:

@@ -25,7 +25,7 @@ def show_rows(console: Console, rows: Rows) -> None:
     for row in rows.rows:
         console.emit("query_row", **{"fields": dict(zip(rows.columns, row, strict=True))})
     if rows.rows and not console.json:
-        console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows])
+        console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows], fit=True)
     told = rows.progress
     console.emit(
         "query",

@@ -161,4 +161,4 @@ def show_sources(console: Console, statuses: Sequence[LogGroupStatus], now: date
         exists = "yes" if status.exists else "no"
         rows.append((group.source, group.name, exists, kept, status.stream or "-", age))
     if not console.json:
-        console.table(_SOURCES, rows)
+        console.table(_SOURCES, rows, fit=True)

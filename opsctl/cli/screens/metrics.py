@@ -16,6 +16,8 @@ from opsctl.metrics.catalogue import GROUPS
 from opsctl.metrics.chart import ALARM, RELEASE, Mark, chart
 from opsctl.metrics.meanings import MEANINGS
 from opsctl.metrics.page import page
+from opsctl.metrics.panels import Panel, panels
+from opsctl.metrics.picture import picture
 from opsctl.metrics.series import Series
 from opsctl.snapshot.snapshot import Snapshot
 
@@ -23,7 +25,7 @@ HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "LIMIT", "AGE"
 GAP = "·"
 _WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
 _LABEL = 26  # columns of a name that is cut
-_SPARK, _EXTRA = 4, ("VS MEAN", "MIN", "UNIT")  # what goes first where there is no room
+_EXTRA = ("VS MEAN", "MIN", "UNIT", "MAX", "")  # what goes first where there is no room
 _STATES = {"OK": "●", "ALARM": "✗", "INSUFFICIENT_DATA": "○"}
 _PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed by the metric, in most Regions
 _BARS = "▁▂▃▄▅▆▇█"
@@ -237,7 +239,7 @@ class _Fit:
         return sum(kept) + self._gap * (len(kept) - 1)
 
 
-def explain(console: Console, shown: Shown) -> None:
+def explain(console: Console, shown: Shown, width: int = 80) -> None:
     """What each row means, once, and its limit in words."""
     told = dict[str, str]()
     for index, one in enumerate(shown.series):
@@ -254,7 +256,7 @@ def explain(console: Console, shown: Shown) -> None:
         console.emit("metric_meaning", group=group, metric=label, text=text)
         if not console.json:
             console.data(f"{label} ({group})")
-            for line in textwrap.wrap(text, 76):
+            for line in textwrap.wrap(text, max(20, min(78, width - 2))):
                 console.data(f"  {line}")
 
 
@@ -293,15 +295,26 @@ def plot(
 
 
 def as_page(shown: Shown, marks: Sequence[Mark]) -> str:
+    return page(_title(shown), _panels(shown), marks)
+
+
+def as_picture(shown: Shown, marks: Sequence[Mark]) -> bytes:
+    """The same charts as the page's."""
+    return picture(_title(shown), _panels(shown), marks)
+
+
+def _title(shown: Shown) -> str:
     over = shown.series[0].window if shown.series else None
     span = f", {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z" if over else ""
-    return page(
-        f"{shown.snapshot.names.system}{span}",
+    return f"{shown.snapshot.names.system}{span}"
+
+
+def _panels(shown: Shown) -> list[Panel]:
+    return panels(
         shown.series,
         name=name,
         number=lambda one, value: number(value, one.query.metric.unit),
         thresholds={index: limit.threshold for index, limit in shown.limits.items()},
-        marks=marks,
     )
 
 

@@ -101,7 +101,8 @@ class ReleasesScreen(Screen):
             + (f"; {about}" if release.number else "")
         )
         if release.number and not release.good:
-            self._console.warn(f"release {release.number} was no good one: {release.reason}")
+            why = release.reason or _outcome(release)
+            self._console.warn(f"release {release.number} was not good: {why}")
         if target.stays:
             self._print("this differs from then, and is not taken back:")
             self._changes(target.stays)

@@ -21,6 +21,8 @@ from opsctl.rollout.watch import (
 )
 
 _EVENTS = (Counts, ServiceSaid, TargetChanged, TasksStopped, Wave)
+# On a terminal the table below the lines shows them; unhealthy targets stay in the record.
+_ON_THE_BOARD = (Counts, TargetChanged)
 
 
 class RolloutScreen(Screen):
@@ -93,6 +95,8 @@ class RolloutScreen(Screen):
             objects = [fields]
         for one in objects:
             self._console.emit("rollout", kind=event.kind, bad=event.failed, **_named(event, one))
+        if self._console.terminal and not event.failed and isinstance(event, _ON_THE_BOARD):
+            return
         mark = self._console.style("bad", "! ") if event.failed else "  "
         self._console.say(f"{mark}{event.text}")
 

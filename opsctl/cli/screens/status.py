@@ -6,6 +6,7 @@ Pure: a snapshot and its causes give lines. A part that was refused says so in i
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from opsctl.aws.failed_calls import DENIED
 from opsctl.cause.cause import Cause
 from opsctl.cause.telling import steady
 from opsctl.cli.screens.console import Console
@@ -65,9 +66,8 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     if first is None:
         unread = ", ".join(one.part.replace("_", " ") for one in now.unread)
         tail = f" · not readable: {unread}" if unread else ""
-        yield fitted(
-            f"{console.style('good', '●')} nothing wrong that can be seen{tail}", width + 9
-        )
+        line = fitted(f"● nothing wrong that can be seen{tail}", width)
+        yield f"{console.style('good', line[0])}{line[1:]}"
         return
     mark, words = _weight(now, first)
     yield from _told(mark, words, first.sentence, console, width)
@@ -132,14 +132,16 @@ def _told(mark: Mark, words: str, text: str, console: Console, width: int) -> It
 
 
 def _line(row: Row, now: Snapshot, console: Console, width: int) -> str:
-    refused = [now.unread_part(part) for part in row.parts]
-    first = next(filter(None, refused), None)
-    if first is not None and refused[0] is not None:
-        items = [Item("○", f"not readable: {first.reason}")]
+    whole = now.unread_part(row.parts[0])
+    if whole is not None:
+        denied = f"{whole.operation} is denied" if whole.code in DENIED else ""
+        items = [Item("○", f"not readable: {denied or whole.reason}")]
     else:
         items = list(row.items(now)) or [Item("○", "none")]
-        if first is not None:
-            items.append(Item("○", f"not readable: {first.part.replace('_', ' ')}"))
+        unread = [part.replace("_", " ") for part in row.parts if now.unread_part(part)]
+        if unread:
+            # Second, because what does not fit into the line is cut off at its end.
+            items.insert(1, Item("○", f"not readable: {', '.join(unread)}"))
     return _joined(row.label, items, console, width)
 
 
@@ -184,6 +186,8 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
         return "unknown", wrong
     if nothing(now):
         return "unknown", absence(now)
+    if now.blind:
+        return "unknown", f"nothing can be read: {now.unread[0].reason}"
     blind = [part for part in ("stacks", "service", "targets") if now.unread_part(part)]
     if blind:
         return "unknown", f"not readable: {', '.join(blind)}"

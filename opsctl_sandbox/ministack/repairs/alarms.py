@@ -11,6 +11,8 @@ from typing import Any
 
 from ministack.services import cloudwatch
 
+from opsctl_sandbox.ministack.repairs.mutes import Mutes
+
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -18,14 +20,22 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 _MINUTE = 60
+_DISPATCH = cloudwatch._dispatch_alarm_actions
 _OK, _ALARM, _UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
 _ALL_MISSING = {"breaching": _ALARM, "notBreaching": _OK, "missing": _UNKNOWN}
 
 
-def install() -> None:
-    """In the place of ministack's, which looks at every series of a metric's name at once."""
+def install(mutes: Mutes) -> None:
+    """In the place of ministack's, which looks at every series of a metric's name at once, and
+    knows no mute rules."""
     assert callable(cloudwatch._evaluate_alarm)
-    cloudwatch._evaluate_alarm = _evaluate
+
+    def evaluate(alarm: dict[str, Any]) -> None:
+        mutes.release(alarm, _DISPATCH)
+        _evaluate(alarm)
+
+    cloudwatch._evaluate_alarm = evaluate
+    cloudwatch._dispatch_alarm_actions = mutes.dispatching(_DISPATCH)
 
 
 def states() -> dict[str, str]:

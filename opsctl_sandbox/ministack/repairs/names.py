@@ -24,10 +24,6 @@ def property_of(resource_type: str) -> str:
     return _STORES[resource_type][0] if resource_type in _STORES else ""
 
 
-def exists(resource_type: str, identifier: str) -> bool:
-    """Whether the account of this call has it; only for types that `property_of` knows.
-
-    By its name, or by the ARN that ministack has in the place of an instance profile's name.
-    """
-    name = identifier.rpartition("/")[2] if identifier.startswith("arn:") else identifier
+def exists(resource_type: str, name: str) -> bool:
+    """Whether the account of this call has it; only for types that `property_of` knows."""
     return _STORES[resource_type][1].get(name) is not None

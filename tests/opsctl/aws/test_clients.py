@@ -134,6 +134,32 @@ def test_a_page_in_place_of_an_answer_is_said_to_be_none_of_aws(
             clients.cloudformation.describe_stacks()
 
 
+_EMPTY = "DescribeStacks"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "sentence"),
+    [
+        ("{}", JSON, "its answer to ListClusters has no `clusterArns`"),
+        (
+            f"<{_EMPTY}Response><{_EMPTY}Result/></{_EMPTY}Response>",
+            "text/xml",
+            "its answer to DescribeStacks has no `Stacks`",
+        ),
+    ],
+)
+def test_an_answer_without_what_aws_always_says_is_none_of_aws(
+    server: type[Server], body: str, kind: str, sentence: str
+) -> None:
+    server.script = [(200, kind, body)]
+    clients = connect()
+    with pytest.raises(NotAws, match=sentence):
+        if kind == JSON:
+            clients.ecs.list_clusters()["clusterArns"]
+        else:
+            clients.cloudformation.describe_stacks()["Stacks"]
+
+
 def test_nothing_is_written_into_another_account(server: type[Server]) -> None:
     # A8: not even the change set of a plan.
     clients = connect(account="999999999999")

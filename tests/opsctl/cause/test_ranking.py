@@ -11,7 +11,7 @@ from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Look
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
-from tests.opsctl.cause.histories import first, history, ids, later, ranked, rolled, task
+from tests.opsctl.cause.histories import ROLLING, first, history, ids, later, ranked, rolled, task
 from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, snapshot, stack
 
 STEADY = snapshot(deployment("d1", OLD))
@@ -33,6 +33,21 @@ def test_without_any_task_left_the_breaker_is_said_at_least() -> None:
     tripped = ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", breaker="TRIGGERED")
     now = replace(STEADY, service_deployments=(tripped,))
     assert ids(now, failures=(ROLLED_BACK,)) == ["breaker-tripped"]
+
+
+def test_what_stopped_an_earlier_deployment_says_nothing_of_the_one_under_way() -> None:
+    earlier = ServiceDeployment("x/1", "ROLLBACK_SUCCESSFUL", created=later(-900),
+                                breaker="TRIGGERED", alarms=("cpu",))  # fmt: skip
+    running = ServiceDeployment("x/2", "IN_PROGRESS", created=later(0))
+    said = ServiceEvent("e1", "deployment failed: alarm detected.", later(-800))
+    under_way = replace(service(*ROLLING), events=(said,))
+    now = rolled(service=under_way, service_deployments=(running, earlier))
+    assert ids(now) == ["deployment-running"]
+    # Without a newer one it is the last deployment that failed, until a release came through.
+    failed = replace(now, service_deployments=(earlier,))
+    assert ids(failed)[0] == "alarm-rolled-back"
+    whole = replace(STEADY, service_deployments=(earlier,))
+    assert all(cause.over for cause in ranked(whole))
 
 
 def test_no_room_comes_before_the_slow_deployment() -> None:
@@ -93,6 +108,26 @@ def test_the_newest_deployment_comes_before_an_older_one() -> None:
     }
     now = snapshot(*deployments.values(), tasks=(older, newer))
     assert ids(now)[:2] == ["port-taken", "container-exited"]
+
+
+def test_what_an_earlier_release_died_of_is_over_for_a_command_that_began_after_it() -> None:
+    earlier = replace(task("t9", code=7, deployment="d0"), stopped=later(-60))
+    looks = rolled(task(code=3), earlier, lines={"t1": ("own",), "t9": ("old",)})
+    failed = (Failure("rolled-back", "the deployment failed"),)
+    causes = ranked(looks, failures=failed, began=START)
+    assert [(one.count, one.over) for one in causes if one.id == "container-exited"] == [(1, False)]
+    still = ranked(looks, failures=failed, began=later(-90))
+    assert len(still[0].evidence) == 2, "it may be of the same command"
+
+
+def test_what_an_earlier_release_died_of_is_over_while_a_newer_one_is_rolled() -> None:
+    earlier = replace(task("t9", code=7, deployment="d0", definition=OLD), stopped=later(-60))
+    under_way = service(replace(ROLLING[0], created=START), ROLLING[1])
+    causes = ranked(rolled(earlier, service=under_way))
+    assert [(one.id, one.over) for one in causes][-1] == ("container-exited", True)
+    # A rollback to an older revision begins later, too, and that failure is what it is for.
+    again = replace(deployment("d3", OLD, running=0, state="IN_PROGRESS"), created=START)
+    assert not first(snapshot(again, tasks=(replace(task(code=7), stopped=later(-60)),))).over
 
 
 def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:

@@ -1,9 +1,11 @@
+import base64
 import csv
 import io
 import json
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -87,19 +89,44 @@ def test_what_cannot_be_meant_is_refused(system: System, options: list[str], tex
     assert (done.returncode, text in done.stderr) == (2, True), done.stderr
 
 
-def test_a_watch_goes_on_says_its_price_and_ends_with_ctrl_c(measured: System) -> None:
+def fail(system: System, kind: str, *, times: int) -> None:
+    """The next calls for data, until they have failed."""
+    keys = (system.variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+    rule = {"kind": kind, "operation": "monitoring:GetMetricData", "times": times}
+    request = urllib.request.Request(
+        f"{system.variables['AWS_ENDPOINT_URL']}/_sandbox/faults",
+        json.dumps([rule]).encode(),
+        {"Authorization": f"Basic {base64.b64encode(':'.join(keys).encode()).decode()}"},
+    )
+    urllib.request.urlopen(request, timeout=5).close()
+
+
+def test_a_watch_goes_on_through_faults_says_its_price_and_ends_with_ctrl_c(
+    measured: System,
+) -> None:
     with subprocess.Popen(
         measured.command("metrics", "cluster", "--watch", "--every", "1s", "--since", "30m"),
         cwd=measured.folder, env=measured.variables, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         assert process.stdout is not None and process.stderr is not None
-        heads = 0
-        while heads < 2:
-            heads += process.stdout.readline().startswith(f"{measured.name}  ")
+
+        def look() -> None:
+            while not process.stdout.readline().startswith(f"{measured.name}  "):  # type: ignore[union-attr]  # as above
+                assert process.poll() is None
+
+        look()
+        look()
+        fail(measured, "throttle", times=2)
+        look()
+        # The second one is the call with the keys read anew.
+        fail(measured, "expired", times=2)
+        look()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
-        assert "4 metrics every 1s: about $0.14 an hour" in process.stderr.read()
+        said = process.stderr.read()
+        assert "4 metrics every 1s: about $0.14 an hour" in said
+        assert "expired (ExpiredToken); looking again in 1s" in said
 
 
 def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) -> None:
@@ -107,8 +134,10 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (check.returncode, check.stdout[:9]) == (10, "degraded:"), check.stderr
     plot = measured.run("metrics", "cluster", "--plot", "cpureservation", "--since", "30m")
     assert plot.stdout.startswith("cluster: CPUReservation, %\n")
-    page = measured.run("metrics", "cluster", "--html", "page.html", "--since", "30m")
+    files = ("--html", "page.html", "--png", "picture.png")
+    page = measured.run("metrics", "cluster", *files, "--since", "30m")
     assert page.returncode == 0, page.stderr
+    assert (measured.folder / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
     told = measured.run("metrics", "cluster", "--explain")
     assert "CPU units that tasks have reserved" in told.stdout

@@ -18,6 +18,12 @@ from tests.opsctl.cause.histories import rolled, task
 from tests.opsctl.snapshots import NAMES, OLD, START, deployment, snapshot
 
 LOOK = Look(frozenset({"service", "tasks", "task_definitions", "targets", "lines"}))
+NOWHERE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_REGION": "us-east-1",
+}
 ROLLED = replace(rolled(task(code=3), lines={"t1": ("no such file",)}), look=LOOK)
 
 
@@ -61,6 +67,24 @@ def test_what_is_saved_says_the_same_and_has_a_page(
     assert first[:-1] == second[:-1]
     assert "exited 3" in (tmp_path / "p").read_text()
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("command", ["status", "why"])
+def test_when_nobody_answers_it_says_so_and_exits_3(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "opsctl.yaml").write_text(
+        "name: web\nnetwork: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}\n"
+    )
+    for name, value in NOWHERE.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main([command]) == 3
+    out = capsys.readouterr().out
+    assert "nothing answers" in out and "nothing wrong" not in out
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "{}", "\x00\xff"])

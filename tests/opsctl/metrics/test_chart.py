@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from opsctl.metrics.catalogue import CATALOGUE, Query
 from opsctl.metrics.chart import ALARM, RELEASE, Mark, chart
 from opsctl.metrics.page import page
+from opsctl.metrics.panels import panels
 from opsctl.metrics.series import Series, Window
 from tests.opsctl.snapshots import START
 
@@ -58,12 +59,12 @@ def test_a_chart_fits_whatever_it_shows(
     assert max(map(len, lines)) <= max(width, 30)
 
 
-def written(points: Sequence[float | None], **more: object) -> str:
-    return page(
-        "web <b>", [series(points)], name=lambda one: "CPU <i>",
+def written(points: Sequence[float | None]) -> str:
+    shown = panels(
+        [series(points)], name=lambda one: "CPU <i>",
         number=lambda one, value: f"{value:g}", thresholds={0: 80.0},
-        marks=[Mark(START, RELEASE, "release 7 <script>")],
     )  # fmt: skip
+    return page("web <b>", shown, [Mark(START, RELEASE, "release 7 <script>")])
 
 
 def test_a_page_needs_nothing_from_outside_and_no_text_is_markup() -> None:

@@ -101,6 +101,31 @@ def test_nothing_is_allowed_everywhere_that_can_be_narrowed(audience: For) -> No
             assert all("eu-west-1" in one or "::" in one for one in statement["Resource"])
 
 
+@pytest.mark.parametrize("audience", ["read", "deploy", "operator"])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "cloudwatch:DescribeAlarms alarm:*",
+        "cloudwatch:DescribeAlarmHistory alarm:*",
+        "elasticache:DescribeCacheClusters cluster:*",
+        "elasticache:DescribeSnapshots snapshot:*",
+    ],
+)
+def test_a_call_that_names_no_single_resource_has_the_right_to_all(
+    audience: For, resource: str
+) -> None:
+    # `alarms`, `db snapshots` and `doctor` were refused with this very policy.
+    action, _, tail = resource.partition(" ")
+    document = policy.policy(config("aws.account='123456789012'", "aws.region=eu-west-1"), audience)
+    service = action.partition(":")[0]
+    assert allows(document, action, f"arn:aws:{service}:eu-west-1:123456789012:{tail}")
+
+
+def test_a_snapshot_has_any_name() -> None:
+    document = policy.policy(config(), "operator")
+    assert allows(document, "elasticache:CreateSnapshot", "arn:aws:elasticache:*:*:snapshot:*")
+
+
 @pytest.mark.parametrize("audience", ALL)
 def test_the_parts_are_what_iam_takes_and_together_the_whole(audience: For) -> None:
     whole = policy.policy(config(), audience)

@@ -11,6 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsctl.cli.screens import releases as screen
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice
 from opsctl.releases import ledger
@@ -163,7 +164,48 @@ def test_what_does_not_fit_into_4_kb_is_left_out_and_the_rest_is_kept() -> None:
     assert kept.commit == FACTS.commit and kept.variables == {}
 
 
-@given(st.text(max_size=400), st.dictionaries(st.text(max_size=20), st.text(max_size=20)))
+@pytest.mark.parametrize("value", ["nonsense", "[]", "null", "{}", "7", '"text"'])
+def test_an_entry_that_somebody_damaged_is_said_and_stops_nothing(value: str) -> None:
+    ssm = Ssm()
+    end(ssm, begin(ssm))
+    ssm.values[releases.path("web", 2)] = value
+    assert begin(ssm).number == 3
+    first, damaged, newest = read(ssm)
+    assert first.good and newest.running
+    assert not (damaged.good or damaged.running or damaged.bad or damaged.readable)
+    assert "holds no facts of a release" in damaged.reason
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+_NAMES = st.sampled_from(
+    [*ledger._FACTS, "begun", "caddyfile_text", "outcome", "of a later version"]
+)
+_END_NAMES = st.sampled_from(["outcome", "reason", "ended", "definition", "deployment"])
+
+
+@given(st.dictionaries(_NAMES, _VALUES), st.dictionaries(_END_NAMES, _VALUES))
+def test_whatever_kind_of_value_another_version_wrote_it_is_read(
+    opened: dict[str, Any], closed: dict[str, Any]
+) -> None:
+    # `changed` with a number in it was a traceback in every command that looks at releases.
+    ssm = Ssm()
+    ssm.values[releases.path("web", 1)] = json.dumps(opened)
+    ssm.values[releases.ending("web", 1)] = json.dumps(closed)
+    [kept] = read(ssm)
+    assert json.dumps(screen.fields(kept, running=False), default=str)
+    assert [*screen._rows(kept, runs=True)] and kept.image == (
+        opened.get("image") if isinstance(opened.get("image"), str) else ""
+    )
+
+
+@given(
+    st.text(max_size=100),
+    st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3),
+)
 def test_whatever_text_it_holds_is_read_back_as_it_was(
     text: str, variables: dict[str, str]
 ) -> None:

@@ -70,6 +70,15 @@ def test_new_tasks_of_what_runs_are_a_release(tmp_path: Path) -> None:
     assert world.engine.done == [] and world.aws.executed == [] and not world.locked()
 
 
+def test_a_restart_of_what_was_rolled_back_to_is_no_rollback(tmp_path: Path) -> None:
+    # It was taken for one under way, so that a rollback followed it and went nowhere.
+    back = replace(release(4, 2, back_to=2), image=IMAGE)
+    world = Restart(tmp_path, releases=(release(2, 2), release(3, 3), back))
+    world.restart(True)
+    [kept] = world.history()
+    assert kept.changed == ("restart",) and kept.back_to == 0
+
+
 def test_after_a_no_no_task_was_started(tmp_path: Path) -> None:
     world = Restart(tmp_path)
     assert world.restart(False).result.kind == "cancelled"

@@ -11,7 +11,7 @@ import pytest
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice
-from opsctl.releases import rollback
+from opsctl.releases import closing, rollback
 from opsctl.releases.rollback import Rollback, Target
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.snapshot.locks import Lock
@@ -69,6 +69,29 @@ def test_one_that_failed_by_itself_needs_no_step_further_back() -> None:
     assert chosen(known, 2) == 2
 
 
+def test_a_rollback_that_failed_has_not_left_what_runs() -> None:
+    # "release 4 failed, and release 3 runs again": nothing was rolled, and the exit code was 0.
+    known = [release(1, 1), release(2, 2), release(3, 3)]
+    assert chosen([*known, release(4, 2, "failed", back_to=2)], 3) == 2
+    assert chosen([*known, release(4, 2, "rolled-back", back_to=2)], 3) == 1
+    assert chosen([*known, release(4, 1, "rolled-back", back_to=1)], 3) is None
+
+
+def test_a_rollback_whose_command_was_killed_is_not_taken_further_back() -> None:
+    known = [release(1, 1), release(2, 2), release(3, 3)]
+    left = release(4, 2, back_to=2, reason=f"{closing.LEFT}; release 2 runs")
+    assert chosen([*known, left], 4) == 4
+    assert chosen([*known, left, release(5, 5)], 5) == 4
+
+
+def test_what_cannot_be_read_or_judged_is_no_failure() -> None:
+    known = [release(1, 1), release(2, 2), release(3, 3)]
+    assert chosen([*known, release(4, 4, "unreadable")], 3) == 2
+    assert chosen([*known, release(4, 4, "an outcome of a later version")], 3) == 2
+    with pytest.raises(OpsError, match="release 4 cannot be brought back"):
+        chosen([*known, release(4, 4, "unreadable")], 3, 4)
+
+
 def test_one_that_runs_unhealthy_is_left() -> None:
     known = [release(1, 1), release(2, 2), release(3, 3, "deployed-unhealthy")]
     assert chosen(known, 3) == 2
@@ -99,13 +122,16 @@ def test_what_differs_from_then_and_stays_is_told() -> None:
     assert "ecs.memory 300 -> 400" in told and "opsctl.yaml is not what it was" in told
 
 
+KNOWN = [release(n, n) for n in (1, 2, 3)]
+
+
 class World:
     """A service that runs the image of release 3, and a registry that has `held`."""
 
     def __init__(self, *, held: tuple[int, ...] = (1, 2, 3), known: Any = None, **parts: Any):
         self.aws, self.ecr = CloudFormation(changes=()), Ecr()
         self.ecr.tags = {f"t{one}": digest(one) for one in held}
-        self.known = known if known is not None else [release(n, n) for n in (1, 2, 3)]
+        self.known = known if known is not None else list(KNOWN)
         self.parts = parts
         self.ssm = Ssm()
         self.aws.describe_change_set = self._tasks  # type: ignore[method-assign]  # our fake
@@ -184,6 +210,46 @@ def test_it_rolls_the_image_of_then_without_a_template_or_an_engine() -> None:
     [result] = driven.of(ReleaseResult)
     assert result.image.reference == image(2) and result.number == 1
     assert len(driven.questions) == 1
+
+
+BACK = replace(
+    release(4, 2, "running", back_to=2, who="a/bob", before_deployment="d1"), before=image(3)
+)
+
+
+def test_a_rollback_that_others_have_begun_is_followed_and_not_taken_further_back() -> None:
+    # Two people, one thought: the second command cancelled the first, and went to release 1.
+    world = World(known=[*KNOWN, BACK], status="UPDATE_IN_PROGRESS", target=2)
+    look: Callable[[Look], Snapshot] = world.look
+
+    def ended(look_at: Look) -> Snapshot:
+        now = look(look_at)
+        if look_at.events_of:  # whoever follows sees its end
+            world.known[-1] = replace(BACK, outcome="deployed")
+            world.parts["status"] = "UPDATE_COMPLETE"
+        return now
+
+    world.look = ended  # type: ignore[method-assign, assignment]  # our fake
+    driven = world.run()
+    assert driven.result == Outcome("deployed") and driven.questions == []
+    assert "release 4 by bob goes back to release 2 already" in driven.of(Notice)[0].text
+    assert not world.cancelled and world.aws.executed == []
+    [result] = driven.of(ReleaseResult)
+    assert (result.number, result.image.reference) == (4, image(2))
+
+
+def test_a_rollback_that_was_killed_before_its_change_is_made_again() -> None:
+    world = World(known=[*KNOWN, BACK])
+    driven = world.run(True)
+    assert driven.result == Outcome("deployed")
+    assert driven.of(Target)[0].name == "release 2" and len(world.aws.executed) == 1
+    assert any("before anything was changed" in one.text for one in driven.of(Notice))
+
+
+def test_a_release_that_is_named_is_gone_back_to_whatever_others_do() -> None:
+    world = World(known=[*KNOWN, BACK], status="UPDATE_IN_PROGRESS", target=1)
+    driven = world.run(True, True, number=1)
+    assert world.cancelled and driven.of(Target)[0].name == "release 1"
 
 
 def test_an_image_that_is_gone_names_the_older_one_that_is_there() -> None:

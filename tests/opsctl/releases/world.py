@@ -38,6 +38,7 @@ ECS = stack(
     outputs={"TaskDefinitionArn": OLD},
 )
 DB = stack("db", "CREATE_COMPLETE", outputs=OUTPUTS)
+ECR = stack("ecr", "CREATE_COMPLETE", outputs={"RepositoryName": "web"})
 
 
 class ImageNotFound(ClientError):
@@ -55,6 +56,8 @@ class Ecr:
 
     def __init__(self) -> None:
         self.tags: dict[str, str] = {}
+        self.old: list[Any] = []
+        self.deleted: list[str] = []
 
     def describe_repositories(self, **_: Any) -> Any:
         return {"repositories": [{"repositoryUri": URI}]}
@@ -70,7 +73,11 @@ class Ecr:
         return {"authorizationData": [{"authorizationToken": "QVdTOng="}]}
 
     def get_paginator(self, name: str) -> Any:
-        return SimpleNamespace(paginate=lambda **_: [{"imageDetails": []}])
+        return SimpleNamespace(paginate=lambda **_: [{"imageDetails": self.old}])
+
+    def batch_delete_image(self, *, imageIds: Any, **_: Any) -> Any:
+        self.deleted += [one["imageDigest"] for one in imageIds]
+        return {}
 
 
 class Engine:
@@ -116,6 +123,9 @@ class World:
         self.aws, self.ecr = CloudFormation(changes=()), Ecr()
         self.engine = Engine(self.ecr)
         self.ssm = Ssm()
+        self.ecr_stack = ECR
+        # Whether those who hold a lock or left a release open are known to have ended.
+        self.caller_gone = False
         self.parts: dict[str, Any] = {}
         if held:
             self.ecr.tags["held"] = DIGEST
@@ -140,6 +150,8 @@ class World:
 
     def release(self, ecs: Any = None) -> Release:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm, ecs=ecs))
+        if self.caller_gone:
+            clients.caller = replace(clients.caller, process="next", gone=lambda one: one != "next")
         return Release(
             clients,
             CONFIG,
@@ -159,15 +171,22 @@ class World:
 
     def _look(self, end: str) -> Callable[[Look], Snapshot]:
         """The old service until a change set was executed, the new one after."""
-        stacks = {"ecs": ECS, "db": DB}
+        stacks = {"ecs": ECS, "ecr": self.ecr_stack, "db": DB}
         old = snapshot(deployment("d1", OLD), instances=INSTANCES, stacks=stacks)
         definitions = tuple(
             replace(one, images=(f"{URI}@{DIGEST}",)) if one.arn == NEW else one
             for one in old.task_definitions
         )
+        good = end == "UPDATE_COMPLETE"
+        after = replace(
+            ECS,
+            parameters={**ECS.parameters, "Image": f"{URI}@{DIGEST}"},
+            outputs={"TaskDefinitionArn": NEW},
+        )
         new = snapshot(
-            deployment("d2", NEW) if end == "UPDATE_COMPLETE" else deployment("d3", OLD),
-            stacks=stacks,
+            deployment("d2", NEW) if good else deployment("d3", OLD),
+            instances=INSTANCES,
+            stacks={**stacks, "ecs": after} if good else stacks,
             task_definitions=definitions,
             events=(event("e1", end),),
         )

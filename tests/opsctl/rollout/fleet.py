@@ -1,72 +1,46 @@
-"""An Auto Scaling group with a cluster and a service on it, in memory: what a roll of its instances
-acts on and looks at.
+"""A service on an Auto Scaling group in the sandbox's simulation, acted on and looked at as AWS is.
 
-ECS starts tasks elsewhere for an instance that drains within the service's minimum and maximum
-percent, and stops the old ones only then:
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-draining.html
-Auto Scaling launches in the zone with the fewest instances:
-https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-availability-zone-balanced.html
+The simulation's rules are AWS's, with their sources in docs/simulation.md, and know nothing of
+what opsctl believes. Beside them here: AWS may be slow to do what it was told (`slow`), the parts
+of one look are read one after another, and a process may be killed at any call.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from opsctl.aws import Caller
 from opsctl.rollout.instances import Machine
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
-from opsctl.snapshot.service import Service
-from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.snapshot.targets import Target
-from opsctl.snapshot.tasks import Task
-from tests.opsctl.snapshots import (
-    DEFINITIONS,
-    NAMES,
-    OLD,
-    START,
-    deployment,
-    service,
-    stack,
+from opsctl.snapshot.snapshot import Kind, Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl_sandbox.cluster import instances, placement, services, start
+from opsctl_sandbox.cluster.engine import Engine
+from opsctl_sandbox.cluster.failures import Failure
+from opsctl_sandbox.cluster.intents import DeregisterTarget
+from opsctl_sandbox.cluster.timings import Timings
+from opsctl_sandbox.cluster.values import (
+    GroupSpec,
+    Instance,
+    LoadBalancer,
+    ServiceSpec,
+    StartScript,
 )
-from tests.opsctl.ssm import Ssm, Writer
+from tests.opsctl.rollout import simulated
+from tests.opsctl.snapshots import START, stack
+from tests.opsctl.ssm import Killed, Ssm, Writer
 
-CPU, MEMORY = 512, 400  # of the task definition OLD
-WHOLE_CPU, WHOLE_MEMORY = 2048, 3800
-
-
-@dataclass(slots=True)
-class Vm:
-    id: str
-    zone: str
-    machine: Machine
-    launched: datetime
-    joins: datetime
-    draining: bool = False
-    ends: datetime | None = None
-    connected: bool = True
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:ecs:us-east-1:1:container-instance/web/{self.id}"
-
-
-@dataclass(slots=True)
-class Running:
-    id: str
-    on: str
-    healthy: datetime
-    stops: datetime | None = None
+CPU, MEMORY = 512, 400
+# The group knows when each instance was launched for a while only.
+_ACTIVITIES = 20
 
 
 class Fleet(Writer):
-    """`slow` is how many seconds AWS takes to show what was done, `start` to bring a machine up.
-
-    `ties` are the zones that it launches in, one after another, when both have as many.
-    """
-
-    instead: Machine | None = None  # what the launch template gives, where it is wrong
+    """`slow` is how many seconds AWS takes to do what it was told, `boots` how long a new instance
+    is started. `lost` tells which requests would have been lost, and why."""
 
     def __init__(
         self,
@@ -74,41 +48,51 @@ class Fleet(Writer):
         *,
         old: Machine,
         size: int = 2,
+        minimum: int = 0,
         maximum: int = 3,
         tasks: int = 4,
         minimum_percent: int = 100,
         maximum_percent: int = 200,
-        start: float = 60.0,
+        boots: float = 60.0,
         slow: float = 0.0,
-        ties: Iterable[str] = (),
+        zones: str = "ab",
+        drain: float = 30.0,
+        port: int = 0,
+        seed: int = 0,
     ) -> None:
         super().__init__(Ssm())
-        self.now = START
+        self.caller = Caller("roll", host="laptop", process="p", gone=lambda _: True)
+        timings = Timings(start_script=boots, register_target=20.0, acs_session=1800.0)
+        self.engine = engine = Engine(seed, timings=timings)
         self.machine = machine
-        self.desired = size
-        self.maximum = maximum
-        self.tags: dict[str, str] = {}
-        self.wanted = tasks
-        self.minimum_percent = minimum_percent
-        self.maximum_percent = maximum_percent
-        self.start = timedelta(seconds=start)
-        self.slow = timedelta(seconds=slow)
-        self.joins = True
-        self.refusal = ""
-        self.vms: list[Vm] = []
-        self.tasks: list[Running] = []
-        self.activities: list[Activity] = []
+        self.slow = slow
         self.calls: list[str] = []
-        self.fewest = tasks
-        self._count = 0
-        self._ties = iter(ties)
-        self._waiting: list[tuple[datetime, Any]] = []
-        self._shown = self._view()
-        before = START - timedelta(days=1)
-        for _ in range(size):
-            self._launch(old, before, before)
-        self._place(before)
-        self._shown = self._view()
+        self.lost: list[str] = []
+        self.tags: dict[str, str] = {}
+        self.looks = 0
+        self.dies_at: int | None = None
+        self.ssm.before = self._or_dead
+        self._told: list[tuple[float, Callable[[], object]]] = []
+        self._drains: dict[str, float] = {}
+        self._ended: set[str] = set()
+        engine.world.clusters["web"] = {}
+        engine.create_group(_spec(old, size, minimum, maximum, tuple(zones)))
+        self._service = engine.create_service(
+            ServiceSpec(
+                "web",
+                "web",
+                _definition(engine, port),
+                tasks,
+                minimum_percent,
+                maximum_percent,
+                (LoadBalancer("tg", "web", 8082, 10.0, deregistration_delay=drain),),
+            )
+        )
+        engine.advance(900.0)
+        self.launches(machine)
+        self.fewest = self.healthy()
+        self._best = 0
+        self._fewest_asked = tasks
 
     # What a procedure is given.
 
@@ -124,224 +108,247 @@ class Fleet(Writer):
         pass
 
     def look(self, look: Look) -> Snapshot:
-        self.pass_time(5)
-        return self._shown
+        """The service first, then its instances, a second later each."""
+        self.looks += 1
+        self.pass_time(1)
+        first = simulated.look(self.engine, self._service, {})
+        self.pass_time(1)
+        now = replace(first, instances=self._instances())
+        self.pass_time(1)
+        parameters = {"AmiId": self.machine.image}
+        stacks: dict[Kind, StackState] = {
+            "ecs": stack("ecs", "UPDATE_COMPLETE", parameters=parameters)
+        }
+        return replace(now, at=self._at(self.engine.world.now), group=self._group(), stacks=stacks)
 
-    # The calls. Each takes effect when AWS gets to it.
+    # The calls.
 
     def set_desired_capacity(self, *, DesiredCapacity: int, **_: Any) -> None:
-        assert DesiredCapacity <= self.maximum, "ValidationError: above the maximum size"
-        self.calls.append(f"desire {DesiredCapacity}")
-        self._later(lambda: setattr(self, "desired", DesiredCapacity))
+        group = self.group.spec
+        assert group.minimum <= DesiredCapacity <= group.maximum, "ValidationError"
+        # AWS sets the number at once; what comes of it takes its time.
+        self._call(f"desire {DesiredCapacity}", lambda: self.resize(DesiredCapacity), now=True)
 
     def update_container_instances_state(
         self, *, containerInstances: list[str], status: str, **_: Any
     ) -> None:
         assert status == "DRAINING"
-        self.calls.append(f"drain {containerInstances[0].rpartition('/')[2]}")
-        for vm in self.vms:
-            if vm.arn in containerInstances:
-                self._later(lambda vm=vm: setattr(vm, "draining", True))
+        [instance] = containerInstances
+        self._call(f"drain {instance}", lambda: self.drain(instance))
 
     def terminate_instance_in_auto_scaling_group(
         self, *, InstanceId: str, ShouldDecrementDesiredCapacity: bool
     ) -> None:
-        self.calls.append(f"terminate {InstanceId}")
+        group, going = self.group, self.engine.world.instances[InstanceId]
+        if ShouldDecrementDesiredCapacity:
+            assert group.desired > group.spec.minimum, "ValidationError: desiredSize equals minSize"
 
         def terminate() -> None:
-            vm = next(one for one in self.vms if one.id == InstanceId)
-            if vm.ends is None:
-                vm.ends = self.now + timedelta(seconds=20)
-                self.desired -= ShouldDecrementDesiredCapacity
+            if not going.leaving:
+                group.desired -= ShouldDecrementDesiredCapacity
+                self.engine.end_instance(InstanceId)
 
-        self._later(terminate)
+        self._call(f"terminate {InstanceId}", terminate)
 
     def create_or_update_tags(self, *, Tags: list[dict[str, Any]]) -> None:
-        self.tags |= {tag["Key"]: tag["Value"] for tag in Tags}
+        self._call("tag", lambda: self.tags.update({t["Key"]: t["Value"] for t in Tags}), now=True)
 
     def delete_tags(self, *, Tags: list[dict[str, Any]]) -> None:
-        for tag in Tags:
-            self.tags.pop(tag["Key"], None)
+        self._call("untag", lambda: [self.tags.pop(t["Key"], None) for t in Tags], now=True)
 
-    # Time.
+    def _call(self, name: str, do: Callable[[], object], *, now: bool = False) -> None:
+        self._or_dead()
+        self.calls.append(name)
+        if now:
+            do()
+        else:
+            self.later(self.slow, do)
+        self._or_dead()
 
-    def pass_time(self, seconds: float) -> None:
-        end = self.now + timedelta(seconds=seconds)
-        while self.now < end:
-            self.now += timedelta(seconds=1)
-            due = [do for at, do in self._waiting if at <= self.now]
-            self._waiting = [(at, do) for at, do in self._waiting if at > self.now]
-            for do in due:
-                do()
-            self._second()
-        self._shown = self._view()
+    def bury(self, close: Callable[[], None]) -> None:
+        """What a killed process would still do, it does not."""
+        self.dies_at = 0
+        with suppress(Killed):
+            close()
+        self.dies_at = None
 
-    def lose(self, vm: Vm) -> None:
-        """Its agent falls silent, and its tasks answer no more."""
-        vm.connected = False
-        self.tasks = [task for task in self.tasks if task.on != vm.id]
+    def _or_dead(self, call: str = "") -> None:
+        """With kill -9 at one of these moments: no call of the process comes any more."""
+        if self.dies_at is not None:
+            self.dies_at -= 1
+            if self.dies_at < 0:
+                raise Killed
 
-    def healthy(self) -> int:
-        return sum(one.healthy <= self.now and one.stops is None for one in self.tasks)
+    # What others do, and what happens by itself.
 
     @property
-    def alive(self) -> list[Vm]:
-        return [vm for vm in self.vms if vm.ends is None]
+    def group(self) -> Any:
+        return self.engine.world.groups["asg"]
+
+    def launches(self, machine: Machine) -> None:
+        """What the launch template gives from now on."""
+        group = self.group
+        spec = _spec(
+            machine, group.desired, group.spec.minimum, group.spec.maximum, group.spec.zones
+        )
+        self.engine.update_group(spec)
+
+    def resize(self, desired: int) -> None:
+        self.engine.update_group(replace(self.group.spec, desired=desired))
+
+    def allow(self, maximum: int) -> None:
+        self.group.spec = replace(self.group.spec, maximum=maximum)
+
+    def scale(self, tasks: int) -> None:
+        self._fewest_asked = min(self._fewest_asked, tasks)
+        self.engine.update_service(replace(self._service.spec, desired=tasks))
+
+    def drain(self, instance: str) -> None:
+        self.engine.drain_instance(instance)
+
+    def silence(self, *chosen: str, silent: bool = True) -> None:
+        """Their agents are not heard of any more; what runs there runs on."""
+        world = self.engine.world
+        for one in chosen or tuple(world.instances):
+            start.connect_agent(world, world.instances[one], not silent)
+
+    def fails(self, *failures: Failure) -> None:
+        self.engine.plan_failures(failures)
+
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        self._told.append((self.engine.world.now + seconds, do))
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.engine.world.now + seconds
+        while self.engine.world.now < end:
+            now = self.engine.world.now + 1
+            due = [do for at, do in self._told if at <= now]
+            self._told = [(at, do) for at, do in self._told if at > now]
+            self.engine.advance(now)
+            for do in due:
+                do()
+            self._watch()
+
+    # What became of it.
+
+    @property
+    def desired(self) -> int:
+        return int(self.group.desired)
+
+    @property
+    def alive(self) -> list[Instance]:
+        return instances.of_group(self.engine.world, "asg")
 
     def zones(self) -> Counter[str]:
-        return Counter(vm.zone for vm in self.alive)
+        return Counter(one.zone for one in self.alive)
 
-    def _later(self, do: Any) -> None:
-        self._waiting.append((self.now + self.slow, do))
+    def healthy(self) -> int:
+        return sum(t.state == "healthy" for t in self.engine.world.targets.values())
 
-    def _second(self) -> None:
-        self.vms = [vm for vm in self.vms if vm.ends is None or vm.ends > self.now]
-        alive = self.alive
-        if len(alive) < self.desired:
-            if self.refusal:
-                text = "Launching a new EC2 instance"
-                self.activities = [Activity("a", "Failed", text, self.refusal, self.now)]
-            else:
-                self._launch(self.instead or self.machine, self.now, self.now + self.start)
-        there = {vm.id for vm in alive}
-        self.tasks = [
-            one
-            for one in self.tasks
-            if one.on in there and (one.stops is None or one.stops > self.now)
-        ]
-        self._place(self.now + timedelta(seconds=15))
-        self._drain()
-        self.fewest = min(self.fewest, self.healthy())
+    @property
+    def least(self) -> int:
+        """How many healthy targets the minimum percent asks for."""
+        spec = self._service.spec
+        desired = self._fewest_asked
+        return services.bounds(desired, spec.minimum_percent, spec.maximum_percent).lower
 
-    def _launch(self, machine: Machine, at: datetime, joins: datetime) -> None:
-        self._count += 1
-        counts = self.zones()
-        first = next(self._ties, "a")
-        zone = min("ab", key=lambda zone: (counts[zone], zone != first))
-        self.vms.append(Vm(f"i-{self._count}", zone, machine, at, joins))
-        text = f"Launching a new EC2 instance: i-{self._count}"
-        self.activities.insert(0, Activity(f"a{self._count}", "Successful", text, time=at))
+    def _watch(self) -> None:
+        """A request is lost when it is sent where nothing answers, or cut before it ended."""
+        world, healthy = self.engine.world, self.healthy()
+        for intent in self.engine.intents():
+            if isinstance(intent, DeregisterTarget):
+                self._drains[intent.task] = world.now + intent.delay
+        for target in world.targets.values():
+            task = world.tasks.get(target.task)
+            if target.state == "healthy" and (task is None or task.status != "RUNNING"):
+                self.lost.append(f"{world.now}: {target.instance} answers no more")
+        for task in world.tasks.values():
+            if task.stopped is None or task.arn in self._ended:
+                continue
+            self._ended.add(task.arn)
+            cut = task.stopped < self._drains.get(task.arn, 0.0)
+            if (task.stop_code == "TerminationNotice" and task.was_healthy) or cut:
+                self.lost.append(f"{world.now}: {task.id} on {task.instance} was cut off")
+        least = min(self.least, self._best)
+        self._best = max(self._best, healthy)
+        self.fewest = min(self.fewest, healthy)
+        if healthy < least:
+            self.lost.append(f"{world.now}: {healthy} of {least} targets are healthy")
 
-    def _ready(self) -> list[Vm]:
-        joined = [vm for vm in self.vms if self.joins or vm.launched < START]
-        return [
-            vm
-            for vm in joined
-            if vm.joins <= self.now and not vm.draining and vm.ends is None and vm.connected
-        ]
-
-    def _place(self, healthy: datetime) -> None:
-        """As many as the maximum percent lets start, where there is room, the emptiest first."""
-        going = {vm.id for vm in self.vms if vm.draining}
-        most = self.wanted * self.maximum_percent // 100
-        while True:
-            staying = [one for one in self.tasks if one.on not in going and one.stops is None]
-            live = [one for one in self.tasks if one.stops is None]
-            if len(staying) >= self.wanted or len(live) >= most:
-                return
-            load = Counter(one.on for one in self.tasks)
-            room = [vm for vm in self._ready() if load[vm.id] < WHOLE_CPU // CPU]
-            if not room:
-                return
-            self._count += 1
-            vm = min(room, key=lambda vm: (load[vm.id], vm.id))
-            self.tasks.append(Running(f"t{self._count}", vm.id, healthy))
-
-    def _drain(self) -> None:
-        """Stop what runs on an instance that drains, down to the minimum percent."""
-        fewest = math.ceil(self.wanted * self.minimum_percent / 100)
-        going = {vm.id for vm in self.vms if vm.draining}
-        for one in self.tasks:
-            if one.on in going and one.stops is None:
-                pending = one.healthy > self.now
-                if pending or self.healthy() > fewest:
-                    one.stops = self.now + timedelta(seconds=10)
-
-    # The view.
-
-    def _view(self) -> Snapshot:
-        parameters = {"AmiId": self.machine.image}
-        return Snapshot(
-            self.now,
-            NAMES,
-            service=self._service(),
-            tasks=self._tasks(),
-            task_definitions=DEFINITIONS,
-            targets=tuple(
-                Target(f"{one.on}:{n}", self._target(one)) for n, one in enumerate(self._present())
-            ),
-            instances=self._instances(),
-            group=self._group(),
-            stacks={"ecs": stack("ecs", "UPDATE_COMPLETE", parameters=parameters)},
-        )
-
-    def _service(self) -> Service:
-        running = sum(one.stops is None and one.healthy <= self.now for one in self.tasks)
-        pending = sum(one.stops is None for one in self.tasks) - running
-        settled = running == self.wanted and not pending
-        one = deployment(
-            "d1",
-            OLD,
-            desired=self.wanted,
-            running=running,
-            pending=pending,
-            state="COMPLETED" if settled else "IN_PROGRESS",
-        )
-        return replace(
-            service(one, desired=self.wanted),
-            minimum_percent=self.minimum_percent,
-            maximum_percent=self.maximum_percent,
-        )
-
-    def _tasks(self) -> tuple[Task, ...]:
-        arns = {vm.id: vm.arn for vm in self.vms}
-        return tuple(
-            Task(one.id, "RUNNING", OLD, "d1", instance=arns[one.on]) for one in self._present()
-        )
-
-    def _present(self) -> list[Running]:
-        there = {vm.id for vm in self.vms}
-        return [one for one in self.tasks if one.on in there]
+    def _at(self, seconds: float) -> Any:
+        return START + timedelta(seconds=seconds)
 
     def _instances(self) -> tuple[ContainerInstance, ...]:
-        load = Counter(one.on for one in self.tasks)
-        return tuple(
-            ContainerInstance(
-                vm.arn,
-                vm.id,
-                "DRAINING" if vm.draining else "ACTIVE",
-                vm.connected,
-                WHOLE_CPU - CPU * load[vm.id],
-                WHOLE_MEMORY - MEMORY * load[vm.id],
-                whole_cpu=WHOLE_CPU,
-                whole_memory=WHOLE_MEMORY,
-                zone=vm.zone,
-                image=vm.machine.image,
-                type=vm.machine.type,
-                machine=vm.machine.hash,
-                running=load[vm.id],
-                joined=vm.joins,
-            )
-            for vm in self.vms
-            if vm.joins <= self.now and (self.joins or vm.launched < START)
+        world = self.engine.world
+        return tuple(self._instance(one) for one in placement.container_instances(world, "web"))
+
+    def _instance(self, one: Instance) -> ContainerInstance:
+        world = self.engine.world
+        left = placement.room(world, one)
+        held = placement.occupants(world, one.id)
+        return ContainerInstance(
+            # Tasks name the instance that they are on by its id here.
+            one.id,
+            one.id,
+            "DRAINING" if one.draining else "ACTIVE",
+            one.agent_connected,
+            left.cpu,
+            left.memory,
+            whole_cpu=one.cpu,
+            whole_memory=one.memory,
+            zone=one.zone,
+            image=one.image,
+            type=one.instance_type,
+            machine=dict(one.script.attributes).get("opsctl.machine", ""),
+            running=sum(task.status == "RUNNING" for task in held),
+            joined=self._at(one.joined_at or 0.0),
         )
 
     def _group(self) -> Group:
-        members = tuple(
-            GroupInstance(vm.id, vm.zone, "Terminating:Wait" if vm.ends else "InService")
-            for vm in self.vms
-        )
+        world, group = self.engine.world, self.group
         return Group(
-            "web",
-            0,
-            self.maximum,
-            self.desired,
-            members,
-            tuple(self.activities[:20]),
+            "asg",
+            group.spec.minimum,
+            group.spec.maximum,
+            group.desired,
+            tuple(
+                GroupInstance(one.id, one.zone, _lifecycle(one))
+                for one in world.instances.values()
+                if one.group == "asg" and one.state != "terminated"
+            ),
+            tuple(
+                Activity(a.id, a.status, a.description, a.message, self._at(a.start))
+                for a in group.activities[:_ACTIVITIES]
+            ),
             dict(self.tags),
         )
 
-    def _target(self, one: Running) -> str:
-        if one.stops is not None:
-            return "draining"
-        return "healthy" if one.healthy <= self.now else "initial"
+
+def _lifecycle(one: Instance) -> str:
+    if one.state == "running":
+        return "InService"
+    return "Pending" if one.state == "pending" else "Terminating"
+
+
+def _spec(
+    machine: Machine, desired: int, minimum: int, maximum: int, zones: Iterable[str]
+) -> GroupSpec:
+    return GroupSpec(
+        "asg",
+        "web",
+        desired,
+        minimum,
+        maximum,
+        tuple(zones),
+        instance_type=machine.type,
+        launch=machine.image + machine.hash,
+        image=machine.image,
+        script=StartScript(attributes=(("opsctl.machine", machine.hash),), signal="joined"),
+    )
+
+
+def _definition(engine: Engine, port: int) -> str:
+    ports = [{"containerPort": 8082, "hostPort": port}]
+    container = {"name": "web", "image": "web@1", "cpu": CPU, "memory": MEMORY}
+    document = {"family": "web", "containerDefinitions": [{**container, "portMappings": ports}]}
+    return engine.register(document).arn

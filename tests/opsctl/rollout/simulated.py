@@ -18,28 +18,41 @@ from opsctl_sandbox.cluster.intents import WriteLog
 from opsctl_sandbox.cluster.values import GroupSpec, LoadBalancer, ServiceSpec
 from tests.opsctl.snapshots import NAMES, START
 
-_READY = 900.0  # simulated seconds until the first deployment is whole
+READY = 900.0  # simulated seconds until the first deployment is whole
 
 
 class Simulated:
     """A service of eight tasks that serves, and can be rolled to a second revision."""
 
-    def __init__(self, seed: int, *failures: Failure, maximum: int = 200, desired: int = 8) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *failures: Failure,
+        maximum: int = 200,
+        desired: int = 8,
+        instances: int = 4,
+        minimum: int = 100,
+    ) -> None:
         self._engine = engine = Engine(seed, failures=failures)
         engine.world.clusters["web"] = {}
         zones = ("us-east-1a", "us-east-1b")
-        engine.create_group(GroupSpec("asg", "web", 4, 0, 10, zones, instance_type="t3.xlarge"))
-        spec = ServiceSpec("web", "web", self._revision("web@1"), desired, 100, maximum)
+        self._group = GroupSpec("asg", "web", instances, 0, 10, zones, instance_type="t3.xlarge")
+        engine.create_group(self._group)
+        spec = ServiceSpec("web", "web", self._revision("web@1"), desired, minimum, maximum)
         balancer = LoadBalancer("tg", "web", 8082, deregistration_delay=30.0)
         spec = replace(spec, breaker=True, rollback=True, load_balancers=(balancer,))
         self._service = engine.create_service(spec)
         self._lines: dict[str, tuple[str, ...]] = {}
-        self._now = _READY
-        engine.advance(_READY)
+        self._now = READY
+        engine.advance(READY)
 
     def roll(self) -> None:
         spec = replace(self._service.spec, task_definition=self._revision("web@2"))
         self._engine.update_service(spec)
+
+    def grow(self, instances: int) -> None:
+        """The group gets room, as somebody or a capacity provider gives it."""
+        self._engine.update_group(replace(self._group, desired=instances))
 
     def goal(self) -> Goal:
         return Goal.from_now("web@2", self.look())
@@ -57,42 +70,14 @@ class Simulated:
         primary = self._service.primary
         return primary.rollout == "COMPLETED" and primary.task_definition.endswith(":2")
 
+    @property
+    def over(self) -> bool:
+        """No deployment is under way, and the roll has begun."""
+        states = {one.rollout for one in self._service.deployments}
+        return len(self._service.deployments) == 1 and "IN_PROGRESS" not in states
+
     def look(self) -> Snapshot:
-        world = self._engine.world
-        for intent in self._engine.intents():
-            if isinstance(intent, WriteLog) and intent.subject in world.tasks:
-                self._lines[world.tasks[intent.subject].id] = intent.lines
-        tasks = [one for one in world.tasks.values() if one.service == "web"]
-        deployments = tuple(_deployment(one, tasks) for one in self._service.deployments)
-        service = Service(
-            "web",
-            "web",
-            self._service.spec.desired,
-            sum(one.running for one in deployments),
-            sum(one.pending for one in deployments),
-            self._service.primary.task_definition,
-            deployments,
-            target_groups=("tg",),
-        )
-        return Snapshot(
-            START + timedelta(seconds=world.now),
-            NAMES,
-            service=service,
-            tasks=tuple(map(_task, tasks)),
-            task_definitions=tuple(
-                TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
-                for one in world.definitions.values()
-            ),
-            targets=tuple(
-                Target(f"{one.instance}:{one.port}", one.state, one.reason, one.description)
-                for one in world.targets.values()
-            ),
-            lines=dict(self._lines),
-            instances=tuple(
-                ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
-                for one in world.instances.values()
-            ),
-        )
+        return look(self._engine, self._service, self._lines)
 
     def _revision(self, image: str) -> str:
         container = {
@@ -104,6 +89,47 @@ class Simulated:
         }
         document = {"family": "web", "containerDefinitions": [container]}
         return self._engine.register(document).arn
+
+
+def look(engine: Engine, service: values.Service, lines: dict[str, tuple[str, ...]]) -> Snapshot:
+    """The service `web` as it is now; what its tasks wrote is added to `lines`."""
+    world = engine.world
+    for intent in engine.intents():
+        if isinstance(intent, WriteLog) and intent.subject in world.tasks:
+            lines[world.tasks[intent.subject].id] = intent.lines
+    tasks = [one for one in world.tasks.values() if one.service == "web"]
+    deployments = tuple(_deployment(one, tasks) for one in service.deployments)
+    described = Service(
+        "web",
+        "web",
+        service.spec.desired,
+        sum(one.running for one in deployments),
+        sum(one.pending for one in deployments),
+        service.primary.task_definition,
+        deployments,
+        target_groups=("tg",),
+        minimum_percent=service.spec.minimum_percent,
+        maximum_percent=service.spec.maximum_percent,
+    )
+    return Snapshot(
+        START + timedelta(seconds=world.now),
+        NAMES,
+        service=described,
+        tasks=tuple(map(_task, tasks)),
+        task_definitions=tuple(
+            TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
+            for one in world.definitions.values()
+        ),
+        targets=tuple(
+            Target(f"{one.instance}:{one.port}", one.state, one.reason, one.description)
+            for one in world.targets.values()
+        ),
+        lines=dict(lines),
+        instances=tuple(
+            ContainerInstance(one.id, one.id, "ACTIVE", one.agent_connected)
+            for one in world.instances.values()
+        ),
+    )
 
 
 def _deployment(one: values.Deployment, tasks: list[values.Task]) -> Deployment:

@@ -16,7 +16,7 @@ from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Container, Task
 from opsctl_sandbox.cluster.failures import Failure, Kind
-from tests.opsctl.rollout.simulated import Simulated
+from tests.opsctl.rollout.simulated import READY, Simulated
 from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, START, config, deployment, snapshot
 
 GOAL = Goal(NEW_IMAGE, "d1", OLD, frozenset({"d1"}), ours="d2")
@@ -205,7 +205,28 @@ PASSING: tuple[Kind, ...] = ("crash-at-start", "out-of-memory", "port-taken", "p
 LASTING: tuple[Kind, ...] = ("wrong-architecture",)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def followed(
+    simulated: Simulated, *, grows: float | None = None, until: float = 2400.0
+) -> tuple[bool, bool]:
+    """Whether it was called certain, and whether anything was said of it at all."""
+    said = certain = False
+    seen = Outlook.begin(simulated.look(), breaker=True)
+    goal = simulated.goal()
+    simulated.roll()
+    for looks, now in enumerate(simulated.looks(every=5.0, until=until)):
+        if grows is not None and looks * 5.0 >= grows:
+            simulated.grow(6)
+            grows = None
+        goal = goal.seen(now)
+        seen = seen.see(now, goal)
+        said = said or bool(goal.ours and seen.doom)
+        certain = certain or bool(goal.ours and seen.doom and seen.doom.certain)
+        if simulated.over:
+            break
+    return certain, said
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 10_000),
     kind=st.sampled_from([*PASSING, *LASTING]),
@@ -219,14 +240,32 @@ def test_nothing_is_stopped_that_would_have_succeeded(
     # An image does not change its processor after a while: what lasts happens always.
     planned = Failure(kind, match="web:2", times=None if kind in LASTING else times, after=after)
     simulated = Simulated(seed, planned, maximum=maximum)
-    certain = False
-    seen = Outlook.begin(simulated.look(), breaker=True)
-    goal = simulated.goal()
-    simulated.roll()
-    for now in simulated.looks(every=5.0, until=2400.0):
-        goal = goal.seen(now)
-        seen = seen.see(now, goal)
-        certain = certain or bool(goal.ours and seen.doom and seen.doom.certain)
+    certain, _ = followed(simulated)
     assert not (certain and simulated.deployed)
     if kind in LASTING and maximum == 113 and after == 1.0:
         assert certain, "it was not seen that this can only fail"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    kind=st.sampled_from(["targets-timeout", "targets-refused", "crash-at-start", "pull-denied"]),
+    slow=st.sampled_from([0.0, 60.0, 240.0, 600.0]),
+    instances=st.sampled_from([2, 3, 4]),
+    grows=st.sampled_from([None, 30.0, 300.0]),
+    room=st.sampled_from([(100, 200), (100, 113), (50, 100)]),
+)
+def test_no_alarm_is_raised_at_a_slow_start_a_single_death_or_a_capacity_that_comes(
+    seed: int,
+    kind: Kind,
+    slow: float,
+    instances: int,
+    grows: float | None,
+    room: tuple[int, int],
+) -> None:
+    dies = kind in PASSING
+    odd = Failure(kind, match="web:2", times=1 if dies else None, end=READY + slow, after=20.0)
+    planned = replace(odd, end=float("inf")) if dies else odd
+    minimum, maximum = room
+    simulated = Simulated(seed, planned, instances=instances, minimum=minimum, maximum=maximum)
+    assert followed(simulated, grows=grows) == (False, False)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Overtaken
 from opsctl.rollout import ecs
 from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -75,10 +75,11 @@ def test_a_system_as_it_should_be_is_asked_nothing() -> None:
 
 
 def test_a_preview_shows_instances_that_differ_and_counts_them_as_a_change() -> None:
-    driven = World(old=replace(NOW, type="t3.large")).preview()
+    world = World(old=replace(NOW, type="t3.large"))
+    driven = world.preview()
     assert driven.result is True
     [plan] = driven.of(InstancePlan)
-    assert [one.instance for one in plan.replacements] == ["i-1", "i-2"]
+    assert {one.instance for one in plan.replacements} == {one.id for one in world.fleet.alive}
 
 
 def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
@@ -172,15 +173,49 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
 
 def test_a_group_that_was_resized_by_hand_is_told() -> None:
     world = World()
-    world.fleet.maximum = 7
+    world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert "to 7 instances" in notice.text and notice.text.endswith("ecs up --revert-drift")
 
 
 def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_is_there() -> None:
     world = World()
-    world.fleet.wanted = 6
+    world.fleet.scale(6)
     driven = world.preview(reverts_drift=True)
     [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
     assert plan.stack.reverts_drift and plan.stack.parameters["DesiredCount"] == "4"
     assert driven.of(Notice) == []
+
+
+def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
+    # The first look's count went out with the change set, minutes later.
+    world = World(changes=("Topic",))
+
+    def meanwhile(operation: str) -> None:
+        # The second lock is the service's: the repository's change is done.
+        if world.cloudformation.executed and operation == "GetParametersByPath":
+            world.fleet.scale(6)
+
+    clients = world.clients
+    clients.ssm.before = meanwhile
+    procedure = ecs.up(clients, CONFIG, ecs.NONE)
+    driven = Driven(procedure, world.look, [True, True, True])
+    assert driven.result.kind == "done" and len(driven.questions) == 3
+    counts = [plan.stack.parameters.get("DesiredCount") for plan in driven.of(Plan)]
+    assert counts == [None, "4", "6"]
+    [overtaken] = driven.of(Overtaken)
+    assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
+
+
+def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:
+    # "set `compute.maximum: 3`, then run: opsctl ecs up", which refused for the same lack of room.
+    world = World(old=replace(NOW, type="t3.large"))
+    world.fleet.allow(2)
+    world.fleet.scale(8)
+    world.fleet.pass_time(600)
+    bigger = config("ecs.desired_count=4", "compute.instance_type=t3.small", "compute.maximum=3")
+    with pytest.raises(OpsError, match="the group may not grow beyond 2"):
+        world.preview()
+    driven = Driven(ecs.preview(world.clients, bigger), world.look)
+    [plan] = driven.of(InstancePlan)
+    assert plan.grow

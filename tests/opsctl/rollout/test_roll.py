@@ -210,6 +210,21 @@ def test_who_answers_after_another_release_does_not_take_it_back() -> None:
         World(STEADY, overtaken, image=OLD_IMAGE, force=True)
 
 
+@pytest.mark.parametrize("image", [NEW_IMAGE, OLD_IMAGE])
+def test_a_count_that_somebody_sets_before_the_answer_is_not_set_back(image: str) -> None:
+    seven = by_hand(7)
+    with pytest.raises(Busy, match="somebody set the service to 7 tasks instead of 2"):
+        World(STEADY, seven, image=image, force=image == OLD_IMAGE)
+
+
+def test_a_forced_deployment_leaves_the_count_to_a_service_that_scales() -> None:
+    again = snapshot(deployment("d9", OLD))
+    scaled = config("ecs.scaling.minimum=2", "ecs.scaling.maximum=9", "ecs.scaling.cpu_percent=60")
+    script = (STEADY, STEADY, at(STEADY, 1), at(again, 2))
+    world = World(*script, image=OLD_IMAGE, force=True, config=scaled)
+    assert "desiredCount" not in world.ecs.updates[0]
+
+
 def test_a_count_of_the_config_and_new_tasks_are_two_steps() -> None:
     three = at(by_hand(3), 1, ENDED)
     again = at(by_hand(3, "d9"), 2)

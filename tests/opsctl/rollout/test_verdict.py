@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from opsctl.outcome import Outcome
@@ -46,6 +48,18 @@ def test_an_outcome_is_certain_or_it_is_none(now: Snapshot, expected: str | None
 def test_the_deployment_that_took_over_is_named(primary: Deployment, words: str) -> None:
     outcome = verdict.judge(snapshot(primary), GOAL)
     assert outcome is not None and outcome.reason.endswith(words)
+
+
+def test_a_service_that_was_set_to_no_task_meanwhile_serves_nothing() -> None:
+    emptied = deployment("d2", NEW, desired=0, running=0)
+    none = snapshot(emptied, service=service(emptied, desired=0), states="")
+    goal = Goal.from_now(NEW_IMAGE, snapshot(deployment("d1", OLD))).seen(none)
+    outcome = verdict.judge(none, goal)
+    assert outcome is not None and outcome.kind == "deployed-unhealthy"
+    assert "nothing serves" in outcome.reason
+    # With `desired_count: 0` nobody expects a task.
+    asked = verdict.judge(none, replace(goal, desired=0))
+    assert asked is not None and asked.kind == "deployed"
 
 
 def test_nothing_is_judged_before_our_deployment_began() -> None:

@@ -56,6 +56,14 @@ def test_a_cache_that_is_not_there_is_none(stub: Stub) -> None:
     assert cache.replication_group(elasticache, "x") is None
 
 
+def test_a_cache_of_which_aws_says_nothing_is_none(stub: Stub) -> None:
+    elasticache, stubber = stub("elasticache")
+    stubber.add_response("describe_cache_clusters", {"CacheClusters": []})
+    stubber.add_response("describe_replication_groups", {"ReplicationGroups": []})
+    assert cache.cluster(elasticache, "x") is None
+    assert cache.replication_group(elasticache, "x") is None
+
+
 def test_snapshots_are_newest_first(stub: Stub) -> None:
     elasticache, stubber = stub("elasticache")
     old, new = ("2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z")

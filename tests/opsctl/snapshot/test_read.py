@@ -172,9 +172,11 @@ def test_silence_ends_a_patient_look_and_is_named_in_another() -> None:
     assert [unread.part for unread in now.unread] == ["alarms"]
 
 
-def test_a_mistake_of_ours_is_never_taken_for_a_refusal() -> None:
-    with pytest.raises(KeyError):
-        reader(Aws(fails={"describe_alarms": KeyError("ours")}), patient=False)(ALL)
+def test_an_answer_that_makes_no_sense_is_named_and_the_others_are_there() -> None:
+    now = reader(Aws(fails={"describe_alarms": KeyError("StateValue")}))(ALL)
+    [unread] = now.unread
+    assert unread.reason == "what AWS says of the alarms cannot be read: it lacks 'StateValue'"
+    assert unread.code == "" and now.service is not None
 
 
 def test_task_definitions_and_last_lines_are_read_once() -> None:

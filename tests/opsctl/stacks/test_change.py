@@ -272,6 +272,18 @@ def test_the_reason_is_asked_for_before_the_change_set_goes() -> None:
     assert aws.calls.index("DescribeEvents") < aws.calls.index("DeleteChangeSet")
 
 
+def test_what_another_stack_holds_is_not_taken_over_and_the_hint_does_not_say_so() -> None:
+    aws = CloudFormation()
+    aws.reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::…]"
+    aws.validations = [VALIDATION]
+    wanted = replace(STACK, imports=frozenset({"AppLogGroup"}))
+    procedure = change.up(cast(Any, Clients(aws)), wanted, bucket=None, sleep=lambda _: None)
+    with pytest.raises(OpsError, match="already exists") as caught:
+        Driven(procedure, (EXISTS,), (True,))
+    assert caught.value.hint is not None and "--import" not in caught.value.hint
+    assert "another stack holds" in caught.value.hint
+
+
 def test_without_the_permission_the_missing_permission_is_named() -> None:
     aws = CloudFormation()
     aws.reason = "The following hook(s)/validation failed"

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from opsctl.config import document, load
 from opsctl.config.model import Config
+from opsctl.errors import AwsError
+from opsctl.snapshot.snapshot import Unread
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, template
 from opsctl.stacks.definition import Stack
@@ -225,6 +227,13 @@ def test_a_newly_published_image_changes_nothing_until_it_is_asked_for() -> None
     assert live(RELEASED)["AmiId"] == "ami-00000001"
     assert live(RELEASED, new=True)["AmiId"] == "ami-00000002"
     assert live(RELEASED, "compute.ami=ami-00000009")["AmiId"] == "ami-00000009"
+
+
+def test_a_newest_image_that_aws_does_not_tell_is_no_missing_one() -> None:
+    refused = Unread("newest_image", "AWS refused GetParameters: not authorized")
+    now = replace(stacks(), unread=(refused,))
+    with pytest.raises(AwsError, match="refused GetParameters"):
+        definition.ami(config(), now)
 
 
 def test_a_stack_of_an_older_opsctl_keeps_the_image_that_its_parameter_named() -> None:

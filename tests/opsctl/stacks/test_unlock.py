@@ -50,7 +50,7 @@ def test_after_a_no_it_stays() -> None:
     ("look", "words"),
     [
         (now(HELD, status="UPDATE_IN_PROGRESS"), "it is being changed right now"),
-        (now(HELD, minutes=0), "may still be at it"),
+        (now(HELD, minutes=0), "may still be working"),
     ],
 )
 def test_one_that_may_still_be_needed_is_warned_of(look: Snapshot, words: str) -> None:

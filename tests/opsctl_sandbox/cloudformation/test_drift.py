@@ -37,11 +37,13 @@ def test_what_was_deleted_is_made_again_and_what_was_resized_set_back(
     assert (unchanged["Status"], unchanged["Changes"]) == ("FAILED", [])
     cloudformation.delete_change_set(StackName=unique, ChangeSetName="back")
 
-    [group] = [
+    group, profile_name = (
         one["PhysicalResourceId"]
+        for logical_id in ("Group", "Profile")
         for one in cloudformation.describe_stack_resources(StackName=unique)["StackResources"]
-        if one["LogicalResourceId"] == "Group"
-    ]
+        if one["LogicalResourceId"] == logical_id
+    )
+    assert profile_name == unique
     logs.delete_log_group(logGroupName=unique)
     autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=2)
     found = reverting(cloudformation, unique, json.dumps(template))

@@ -161,6 +161,48 @@ def test_a_user_may_do_what_its_policies_allow_and_nothing_else(
         client(sandbox, "ecs", key).list_clusters()
 
 
+def test_a_policy_holds_for_its_resources_and_under_its_conditions(
+    sandbox: Sandbox, connect: Connect, unique: str
+) -> None:
+    iam, place = connect("iam"), "us-east-1:123456789012"
+    iam.create_user(UserName=unique)
+    made = iam.create_access_key(UserName=unique)["AccessKey"]
+    key = Key(made["AccessKeyId"], made["SecretAccessKey"], "")
+    mine = {
+        "ecs:DescribeServices": f"arn:aws:ecs:{place}:service/{unique}/*",
+        "cloudformation:DescribeStacks": f"arn:aws:cloudformation:{place}:stack/{unique}-*/*",
+        "ssm:GetParameters": f"arn:aws:ssm:{place}:parameter/{unique}/*",
+        "s3:CreateBucket": f"arn:aws:s3:::{unique}",
+    }
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": action, "Resource": arn} for action, arn in mine.items()
+    ]
+    cluster = {"ArnEquals": {"ecs:cluster": f"arn:aws:ecs:{place}:cluster/{unique}"}}
+    tasks = {"Effect": "Allow", "Action": "ecs:ListTasks", "Resource": "*", "Condition": cluster}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [*statements, tasks]})
+    iam.put_user_policy(UserName=unique, PolicyName="p", PolicyDocument=document)
+    connect("ecs").create_cluster(clusterName=unique)
+
+    ecs, ssm, s3 = (client(sandbox, name, key) for name in ("ecs", "ssm", "s3"))
+    ecs.describe_services(cluster=unique, services=["one"])
+    ecs.list_tasks(cluster=unique)
+    ssm.get_parameters(Names=[f"/{unique}/one"])
+    s3.create_bucket(Bucket=unique)
+    cloudformation = client(sandbox, "cloudformation", key)
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=f"{unique}-db")
+    for call in (
+        lambda: ecs.describe_services(cluster="other", services=["one"]),
+        lambda: ecs.list_tasks(cluster="other"),
+        lambda: ssm.get_parameters(Names=[f"/{unique}/one", "/other"]),
+        lambda: s3.create_bucket(Bucket="other"),
+        lambda: cloudformation.describe_stacks(StackName="other"),
+        cloudformation.describe_stacks,
+    ):
+        with pytest.raises(ClientError, match="is not authorized to perform|AccessDenied"):
+            call()
+
+
 @pytest.fixture
 def faults(sandbox: Sandbox) -> Iterator[Any]:
     yield lambda *rules: post(sandbox, "faults", rules)

@@ -181,12 +181,34 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     now = replace(healthy(), **{part: getattr(empty, part)}, unread=(refused,),
                   failed_calls=(denied,))  # fmt: skip
     screen = shown(now)
-    assert sum("not readable" in line for line in screen) >= 1
+    line = next(line for line in screen if "not readable: " in line)
+    owner = next(row for row in status_rows.ROWS if part in row.parts)
+    said = "Describe is denied" if part == owner.parts[0] else part.replace("_", " ")
+    assert line.startswith(owner.label) and f"not readable: {said}" in line
     labels = {line.split()[0] for line in screen if line}
     assert {row.label for row in status_rows.ROWS} <= labels
     assert max(map(len, screen)) <= 80 and len(screen) <= 40
     unknown = part in ("stacks", "service", "targets")
     assert check(now) == ("unknown" if unknown else check(now))
+
+
+def test_without_credentials_nothing_is_said_to_be_well() -> None:
+    why = "there are no AWS credentials"
+    unread = tuple(
+        Unread(part, why, "set AWS_PROFILE", cause="credentials-refused")
+        for part in sorted(STATUS.parts)
+    )
+    now = Snapshot(START, healthy().names, STATUS, unread=unread)
+    screen = shown(now)
+    assert screen[2:4] == [f"✗ wrong now: {why}", "  → set AWS_PROFILE · opsctl why"]
+    assert now.blind and status.health(now, ()) == ("unknown", f"nothing can be read: {why}")
+
+
+def test_many_parts_that_cannot_be_read_still_fit_into_the_line() -> None:
+    unread = tuple(Unread(part, "no") for part in sorted(STATUS.parts - {"service", "stacks"}))
+    now = healthy(unread=unread)
+    assert not now.blind
+    assert max(map(len, shown(now))) <= 80
 
 
 def test_five_hundred_tasks_fit_newest_and_failed_first() -> None:

@@ -1,0 +1,99 @@
+"""Alarms that a roll which goes well may ring are muted while it lasts, and until they settle.
+
+A mute rule has one window that ends by itself, whatever becomes of this command; an alarm that
+still rings then takes its actions. So nothing has to be removed, and nothing is lost:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules.html
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from opsctl import aws
+from opsctl.alarms import watched
+from opsctl.config.model import Config
+from opsctl.procedure import Notice, Procedure, look_at
+
+if TYPE_CHECKING:
+    from opsctl.aws import Clients
+
+# A window outlasts the next renewal by minutes, and the roll by ten: metrics come two minutes late,
+# and the alarms look at the last five.
+_LASTS = timedelta(minutes=15)
+_RENEWED = timedelta(minutes=5)
+_AHEAD = timedelta(seconds=5)  # a rule's window begins at a full minute that lies before us
+_MOST = 100  # alarms of one rule
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Mute:
+    """Two rules in turn, so that the next window begins before the last one ends."""
+
+    def __init__(
+        self, clients: "Clients", system: str, names: Sequence[str], now: Callable[[], datetime]
+    ) -> None:
+        self._clients, self._system, self._names, self._now = clients, system, names[:_MOST], now
+        self._put_at: datetime | None = None
+        self._turn = 1
+
+    def put(self) -> datetime:
+        """Mute from the next full minute on; returns when that ends."""
+        now = self._now()
+        begin = (now + _AHEAD).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        self._clients.cloudwatch.put_alarm_mute_rule(
+            Name=f"{self._system}-roll-{self._turn}",
+            Description="Set by opsctl: it ends by itself, and the next roll replaces it",
+            Rule={
+                "Schedule": {
+                    "Expression": f"at({begin:%Y-%m-%dT%H:%M})",
+                    "Duration": f"PT{int(_LASTS.total_seconds() // 60)}M",
+                    "Timezone": "UTC",
+                }
+            },
+            MuteTargets={"AlarmNames": list(self._names)},
+        )
+        self._put_at, self._turn = now, 3 - self._turn
+        return begin + _LASTS
+
+    def renew(self) -> None:
+        """Called again and again while the roll lasts. What fails now was allowed before."""
+        if self._put_at is None or self._now() - self._put_at < _RENEWED:
+            return
+        try:
+            with self._clients.briefly():
+                self.put()
+        except Exception as error:
+            if aws.fault(error) is None:
+                raise
+
+
+def begin(
+    clients: "Clients", config: Config, *, now: Callable[[], datetime] = utc_now
+) -> Procedure[Mute]:
+    """Mute what there is to mute; a caller who may not do so rolls all the same."""
+    seen = yield from look_at(watched.LOOK)
+    names = [
+        one.name
+        for one in watched.watched(seen, config)
+        if one.alarm.of_roll and one.state is not None and one.state.actions
+    ]
+    mute = Mute(clients, config.system, names, now)
+    if not names:
+        return mute
+    try:
+        with clients.briefly():
+            until = mute.put()
+    except Exception as error:
+        if aws.fault(error) is None:
+            raise
+        text = f"{len(names)} alarms that a roll may ring are not muted: {aws.translate(error)}"
+        yield Notice(text, warning=True)
+        return mute
+    yield Notice(
+        f"{len(names)} alarms that a roll may ring are muted until ten minutes after it, "
+        f"now until {until:%H:%M} UTC"
+    )
+    return mute
