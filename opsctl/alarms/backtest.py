@@ -56,6 +56,11 @@ def backtest(
             "CloudWatch keeps minutes for 15 days, and alarms are played over minutes",
             hint="opsctl alarms backtest --since 15d",
         )
+    if now - since <= UNSETTLED:
+        raise ConfigError(
+            "the newest two minutes may still change, and are not played",
+            hint="opsctl alarms backtest --since 1h",
+        )
     asked = [one for one in alarms if one.query is not None]
     found: dict[str, Played] = {}
     for period in sorted({one.alarm.period for one in asked}):

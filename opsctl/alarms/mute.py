@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.alarms import watched
+from opsctl.alarms.catalogue import full_names
 from opsctl.config.model import Config
 from opsctl.procedure import Notice, Procedure, look_at
 
@@ -75,10 +76,13 @@ def begin(
 ) -> Procedure[Mute]:
     """Mute what there is to mute; a caller who may not do so rolls all the same."""
     seen = yield from look_at(watched.LOOK)
+    # What rolls a deployment back is nothing that a good roll rings.
+    judges = {*full_names(config, config.alarms.roll_back_on), *config.ecs.breaker.alarms}
     names = [
         one.name
         for one in watched.watched(seen, config)
         if one.alarm.of_roll and one.state is not None and one.state.actions
+        if one.name not in judges
     ]
     mute = Mute(clients, config.system, names, now)
     if not names:

@@ -35,6 +35,7 @@ _REFUSALS = (
     (r"MaxSpot|Spot", "no Spot capacity at this price"),
 )
 _FIRST_MINUTES = timedelta(minutes=3)
+_A_SESSION = timedelta(seconds=30)
 # A stack event of the group that names EC2's refusal itself.
 _LAUNCH = re.compile(
     r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
@@ -80,6 +81,28 @@ def cannot_launch(history: History) -> Iterator[Cause]:
         tuple(evidence),
         "another `compute.instance_type` or zone, or a raised quota; then run: opsctl ecs up",
         count=max(len(refused), 1),
+        explains=_AFTER_A_LAUNCH,
+    )
+
+
+def suspended(history: History) -> Iterator[Cause]:
+    """A group that lacks instances because somebody told it to launch none."""
+    group = history.now.group
+    if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
+        return
+    yield Cause(
+        "asg-cannot-launch",
+        f"the Auto Scaling group launches no instance: somebody suspended {group.stands_still}",
+        "certain",
+        (
+            Evidence(
+                "autoscaling DescribeAutoScalingGroups",
+                f"{len(group.members)} of {group.desired} instances, suspended: "
+                f"{group.stands_still}",
+                history.now.at,
+            ),
+        ),
+        f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}",
         explains=_AFTER_A_LAUNCH,
     )
 
@@ -154,7 +177,7 @@ def disconnected(history: History) -> Iterator[Cause]:
         "agent-disconnected",
         f"the ECS agent of {number} instances is disconnected: {', '.join(ids[:3])}: their tasks "
         "run on, and nothing can be started or stopped there",
-        "certain" if every or history.looks > 1 else "likely",
+        "certain" if every else _sure_of_silence(history),
         tuple(
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
@@ -163,6 +186,14 @@ def disconnected(history: History) -> Iterator[Cause]:
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )
+
+
+def _sure_of_silence(history: History) -> Confidence:
+    """An agent ends its session about every half hour, and is back after some seconds."""
+    lasts = history.now.at - min(history.silent.values(), default=history.now.at)
+    if lasts >= _FIRST_MINUTES:
+        return "certain"
+    return "likely" if history.looks == 1 or lasts >= _A_SESSION else "possible"
 
 
 def no_instance(history: History) -> Iterator[Cause]:
@@ -284,4 +315,12 @@ def _worst(lines: Sequence[str]) -> str:
     return spoken[-1] if spoken else lines[-1]
 
 
-RULES = (cannot_launch, never_joined, signal_missing, disconnected, no_instance, draining)
+RULES = (
+    cannot_launch,
+    suspended,
+    never_joined,
+    signal_missing,
+    disconnected,
+    no_instance,
+    draining,
+)

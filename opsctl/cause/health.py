@@ -34,14 +34,16 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
     unhealthy = _unhealthy(history)
     events = _sentences(history)
     code, words = _reason(history, unhealthy, events)
+    blocked = _blocked(history, code)
+    next = _next(history, code, blocked)
     for failures in failed.values():
         yield telling.told(
             history,
             "target-unhealthy",
             failures,
             words,
-            next=_next(code),
-            evidence=[*_targets(history, unhealthy), *events[-1:], *_blocked(history, code)],
+            next=next,
+            evidence=[*_targets(history, unhealthy), *events[-1:], *blocked],
         )
     steady = telling.steady(history.now) and not history.ended_badly
     # The tasks stop and the targets are deregistered before either says why.
@@ -52,8 +54,8 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
             "target-unhealthy",
             f"{_count(unhealthy)}: {words}" if unhealthy else words,
             "certain" if not gone else "likely",
-            (*_targets(history, unhealthy), *said[-1:], *_blocked(history, code)),
-            _next(code),
+            (*_targets(history, unhealthy), *said[-1:], *blocked),
+            next,
             over=gone and steady,
             count=len(unhealthy),
             deployment=_newest(history),
@@ -166,11 +168,10 @@ def _blocked(history: History, code: str) -> list[Evidence]:
         return []
     own = history.now.output("ecs", "InstanceSecurityGroup")
     group = next((one for one in history.now.security_groups if one.id == own), None)
-    balancers = {sg for one in history.now.target_groups for sg in one.security_groups}
+    balancers, ports = _balancers(history), _target_ports(history)
     if group is None or not balancers:
         return []
-    ports = {int(one.id.rpartition(":")[2] or 0) for one in history.now.targets} or set(_PORTS)
-    if all(group.admits(source, port) for source in balancers for port in ports):
+    if all(any(group.admits(source, port) for source in balancers) for port in ports):
         return []
     return [
         Evidence(
@@ -182,7 +183,25 @@ def _blocked(history: History, code: str) -> list[Evidence]:
     ]
 
 
-def _next(code: str) -> str:
+def _balancers(history: History) -> list[str]:
+    return sorted({sg for one in history.now.target_groups for sg in one.security_groups})
+
+
+def _target_ports(history: History) -> list[int]:
+    ports = {int(one.id.rpartition(":")[2] or 0) for one in history.now.targets}
+    dynamic = not ports or min(ports) >= _PORTS[0]
+    return list(_PORTS) if dynamic else sorted(ports)
+
+
+def _next(history: History, code: str, blocked: list[Evidence]) -> str:
+    if blocked:
+        ports = _target_ports(history)
+        reach = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else f"{ports[0]}"
+        return (
+            "to admit the load balancer again: aws ec2 authorize-security-group-ingress "
+            f"--group-id {history.now.output('ecs', 'InstanceSecurityGroup')} --protocol tcp "
+            f"--port {reach} --source-group {_balancers(history)[0]}"
+        )
     if code == "Target.Timeout":
         return "ports and security groups as the stack wants them: opsctl ecs plan"
     return "opsctl logs tail stdout --since 15m --no-follow"

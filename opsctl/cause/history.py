@@ -63,9 +63,10 @@ class History:
 
     `primaries` are the ids of the primary deployments, in their order. `statuses` are each
     stack's, in their order. `command` is the one that was recorded, '' for a look from outside.
-    `absent` are instances that ran, in some look, without being in the cluster. `counts` and
-    `definitions` are what the service had beside what its settled stack asks for, wherever one
-    look saw both: (when, has, asked for).
+    `absent` are instances that ran, in some look, without being in the cluster; `silent` those
+    whose agent is disconnected, with the first look of that. `counts` and `definitions` are what
+    the service had beside what its settled stack asks for, wherever one look saw both: (when, has,
+    asked for).
     """
 
     now: Snapshot
@@ -83,6 +84,7 @@ class History:
     activities: Mapping[str, Activity] = field(default_factory=dict)
     instances: Mapping[str, ContainerInstance] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    silent: Mapping[str, datetime] = field(default_factory=dict)
     statuses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     states: Mapping[Kind, tuple[StackState, ...]] = field(default_factory=dict)
     counts: tuple[tuple[datetime, int, int], ...] = ()
@@ -135,6 +137,7 @@ class History:
             ),
             instances=_added(self.instances, ((one.id, one) for one in now.instances)),
             absent=self.absent | _absent(now),
+            silent=_silent(self.silent, now),
             statuses=self._statuses(now),
             states=self._states(now),
             counts=(*self.counts, *_counts(now)),
@@ -189,6 +192,12 @@ def _absent(now: Snapshot) -> set[str]:
         return set()
     known = {one.id for one in now.instances}
     return {one.id for one in now.group.instances if one.lifecycle in _SERVING} - known
+
+
+def _silent(before: Mapping[str, datetime], now: Snapshot) -> Mapping[str, datetime]:
+    if not now.holds("instances"):
+        return before
+    return {one.id: before.get(one.id, now.at) for one in now.instances if not one.connected}
 
 
 def _settled(now: Snapshot) -> tuple[Service, StackState] | None:

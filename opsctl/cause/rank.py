@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from opsctl.cause import (
+    balancer,
     calls,
     commands,
     exits,
@@ -15,6 +16,7 @@ from opsctl.cause import (
     stacks,
     starts,
     stores,
+    telling,
 )
 from opsctl.cause.cause import Cause
 from opsctl.cause.commands import UNEXPLAINED
@@ -27,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *starts.RULES,
     *exits.RULES,
     *stores.RULES,
+    *balancer.RULES,
     *health.RULES,
     *fleet.RULES,
     *room.RULES,
@@ -47,8 +50,9 @@ def rank(history: History) -> tuple[Cause, ...]:
     """Every cause once, the one to act on first.
 
     What is over comes last, what stops nothing before it; what another cause explains comes
-    after it; the certain before the likely; the newest deployment before older ones; what
-    happened most often before the rest.
+    after it; a deployment that failed comes after what is wrong now, while the one of before
+    serves; the certain before the likely; the newest deployment before older ones; what happened
+    most often before the rest.
     """
     found = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
     present = [cause for _, cause in found if not cause.over]
@@ -58,12 +62,15 @@ def rank(history: History) -> tuple[Cause, ...]:
         explained |= {UNEXPLAINED, "deployment-running"}
     found = [one for one in found if one[1].id not in explained & _ECHOES]
 
+    serves = not history.ended_badly and telling.steady(history.now)
+
     def place(numbered: tuple[int, Cause]) -> tuple[object, ...]:
         index, cause = numbered
         return (
             cause.over,
             not cause.hinders,
             cause.id in explained,
+            serves and cause.deployment > 0,
             _SURE[cause.confidence],
             -cause.deployment,
             -cause.count,

@@ -70,9 +70,12 @@ def seen_failed(history: History) -> Iterator[Cause]:
         state = bad[-1]
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
+        # One that was rolled back before this command began has nothing to do with its end.
+        here = history.ended_badly and len(states) > 1
+        why = telling.brief(state.reason) or words
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
-            f"`{state.name}` is {state.status}: {telling.brief(state.reason) or words}",
+            f"`{state.name}` is {state.status}" + (f": {why}" if why else ""),
             "certain" if state.reason else "likely",
             (
                 Evidence(
@@ -82,7 +85,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
                 ),
             ),
             _next(kind, state.status),
-            hinders=stuck or state.status == "ROLLBACK_COMPLETE" or history.ended_badly,
+            hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=_good(states[-1].status) and not history.ended_badly,
         )
 

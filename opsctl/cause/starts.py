@@ -1,7 +1,7 @@
 """Tasks that cannot start: processor, secrets, permissions, logging, ports."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
@@ -52,7 +52,7 @@ def log_group_missing(history: History) -> Iterator[Cause]:
             "log-group-missing",
             failures,
             f"{which} does not exist: {_last(failures[0])}",
-            next="to see which are there: opsctl logs sources",
+            next=_log_groups(history, missing),
             evidence=[
                 Evidence("logs DescribeLogGroups", f"{name}: not found", history.now.at)
                 for name in missing
@@ -69,9 +69,16 @@ def log_group_gone(history: History) -> Iterator[Cause]:
                 f"the log group {one.name} does not exist: no new task can start",
                 "certain",
                 (Evidence("logs DescribeLogGroups", f"{one.name}: not found", history.now.at),),
-                "to see which are there: opsctl logs sources",
+                _log_groups(history, [one.name]),
                 explains=frozenset({"breaker-tripped", "resource-failed", "logging-failed"}),
             )
+
+
+def _log_groups(history: History, missing: Sequence[str]) -> str:
+    """The stack makes its own ones again."""
+    if set(missing) & set(history.now.names.log_groups.values()):
+        return "to make it again: opsctl ecs up --revert-drift"
+    return "to see which are there: opsctl logs sources"
 
 
 def container_cannot_start(history: History) -> Iterator[Cause]:

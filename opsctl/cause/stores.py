@@ -32,7 +32,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             "redis-unreachable",
             failures,
             _sentence(line, history),
-            next=_next(causes),
+            next=_next(history, causes),
             evidence=causes,
         )
     quotes = _quotes(history, _STORE)
@@ -43,7 +43,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             _sentence(named.quote, history),
             _sure(history, quotes, causes),
             (*causes, *quotes[:3]),
-            _next(causes),
+            _next(history, causes),
             count=len(quotes),
             explains=_EXPLAINS,
         )
@@ -58,7 +58,7 @@ def redis_shut(history: History) -> Iterator[Cause]:
             f"Redis refuses connections from the tasks: {shut.quote}",
             "likely",
             (shut,),
-            _next([shut]),
+            _next(history, [shut]),
             explains=_EXPLAINS,
         )
 
@@ -211,10 +211,17 @@ def _shut_out(history: History) -> Evidence | None:
     )
 
 
-def _next(causes: Sequence[Evidence]) -> str:
-    if causes:
-        return "to see what was changed by hand: opsctl ecs plan"
-    return "address and state of the cache: opsctl db status"
+def _next(history: History, causes: Sequence[Evidence]) -> str:
+    if not causes:
+        return "address and state of the cache: opsctl db status"
+    # No plan shows it: CloudFormation does not look at the rules of a group.
+    now = history.now
+    cache, instances = now.output("db", "SecurityGroup"), now.output("ecs", "InstanceSecurityGroup")
+    port = now.cache.endpoint.rpartition(":")[2] if now.cache else ""
+    return (
+        f"to admit them again: aws ec2 authorize-security-group-ingress --group-id {cache} "
+        f"--protocol tcp --port {port or 6379} --source-group {instances}"
+    )
 
 
 def _matching(pattern: re.Pattern[str], lines: Sequence[str]) -> str:

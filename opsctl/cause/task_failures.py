@@ -115,6 +115,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "wrong-architecture",
         _says(
             r"exec format error|no matching manifest for|matching platform|"
+            r"requested platform|no match for platform|"
             r"image platform .* does not match|cannot execute binary file"
         ),
     ),
@@ -166,6 +167,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "log-group-missing",
         _says(
             r"specified log (?:group|stream) does not exist|log group \S+ does not exist|"
+            r"cannot find the (?:Amazon )?CloudWatch log group|"
             r"(?:log\w* driver|logger args|log stream).*(?:ResourceNotFound|does not exist)"
         ),
     ),

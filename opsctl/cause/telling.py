@@ -148,6 +148,9 @@ def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
         return False
     if last.deployment == primary.id:
         return True
+    # The stack was changed again since, and that went well.
+    if state and state.changed and last.stopped and last.stopped < state.changed:
+        return True
     return _revision(primary.task_definition) >= _revision(last.task_definition)
 
 

@@ -8,6 +8,7 @@ from opsctl.cli import moments, stack
 from opsctl.cli.options import Confirm, DryRun, RevertDrift, Yes, group, opened, plan_only
 from opsctl.cli.restart import restart
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.board import BoardScreen
 from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.outcome import Outcome
@@ -56,8 +57,13 @@ def up(
     invocation.warn()
     clients, config = invocation.clients, invocation.config
     procedure = releasing.up(clients, config, Wishes(new_ami, imports, revert_drift))
-    releases = ReleasesScreen(invocation.console)
-    stack.change(invocation, procedure, Answers(yes, confirm or ()), releases)
+    console = invocation.console
+    screens = (
+        BoardScreen(console, waits=True),
+        ReleasesScreen(console),
+        RolloutScreen(console),
+    )
+    stack.change(invocation, procedure, Answers(yes, confirm or ()), *screens)
     return stack.status(invocation, "ecs")
 
 
@@ -106,13 +112,14 @@ def scale(
     """Run so many tasks, until the config asks for another count."""
     invocation = opened(context)
     clients, config = invocation.clients, invocation.config
-    screen = RolloutScreen(invocation.console)
+    board, screen = BoardScreen(invocation.console), RolloutScreen(invocation.console)
     if dry_run:
         return 2 if run(invocation, scaling.preview(config, count), screen) else 0
     procedure = scaling.scale(
         clients, config, count, timeout=moments.duration(timeout, "--timeout")
     )
-    outcome: Outcome = run(invocation, procedure, screen, answers=Answers(yes, confirm or ()))
+    answers = Answers(yes, confirm or ())
+    outcome: Outcome = run(invocation, procedure, board, screen, answers=answers)
     outcome.require()
     return 0
 

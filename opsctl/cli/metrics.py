@@ -26,10 +26,11 @@ from opsctl.metrics.targets import LOOK, targets
 from opsctl.snapshot.snapshot import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opsctl.cli.options import Invocation
     from opsctl.cli.screens.console import Console
+    from opsctl.metrics.chart import Mark
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _CODES = {"healthy": 0, "degraded": 10, "unknown": 11}
@@ -63,13 +64,14 @@ def metrics(
     """
     # Long because it is the table of options, each used once.
     invocation, groups = options.opened(context), catalogue.chosen(names or [])
+    charts = bool(plot or html or png)
+    csv = as_csv and not watch  # --watch --csv writes it again and again
+    shows = {"--check": check, "--watch": watch, "--csv": csv, "--plot": plot, "--explain": explain}
+    _require_one(shows, html or png)
     if check:
         return _check(invocation, groups)
     length = None if period == "auto" else _seconds(period, "--period")
     pause = _seconds(every, "--every")
-    charts = bool(plot or html or png)
-    if watch and (charts or explain):
-        raise ConfigError("--watch shows the table: without --plot, --html, --png and --explain")
     if png is not None:
         _need_matplotlib()
     if watch:
@@ -88,8 +90,17 @@ def metrics(
         page = screens.as_page(shown, marks)
         _write(console, "page", html, page.encode(errors="backslashreplace"))
     if png is not None:
-        _write(console, "picture", png, screens.as_picture(shown, marks))
+        _write(console, "picture", png, _picture(shown, marks))
     return 0
+
+
+def _require_one(shows: "Mapping[str, object]", file: Path | None) -> None:
+    """Raises ConfigError for options of which each shows something else."""
+    said = [option for option, given in shows.items() if given]
+    if file is not None and said and said[0] in ("--check", "--watch", "--csv"):
+        said.append("--html or --png")
+    if len(said) > 1:
+        raise ConfigError(f"{said[0]} does not go together with {said[1]}: choose one")
 
 
 def _need_matplotlib() -> None:
@@ -98,6 +109,14 @@ def _need_matplotlib() -> None:
         raise ConfigError(
             "--png draws with matplotlib, which is not installed", hint=adding(REQUIREMENT)
         )
+
+
+def _picture(shown: Shown, marks: "Sequence[Mark]") -> bytes:
+    try:
+        return screens.as_picture(shown, marks)
+    except ImportError as error:
+        hint = adding(REQUIREMENT)
+        raise ConfigError(f"matplotlib cannot be loaded: {error}", hint=hint) from error
 
 
 def _write(console: "Console", kind: str, path: Path, content: bytes) -> None:

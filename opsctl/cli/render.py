@@ -68,7 +68,8 @@ def _caddyfile(invocation: Invocation) -> str:
     template = caddyfile.read(path)
     # The endpoint is known once the stack exists; a name that says so stands in its place.
     endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
-    invocation.console.say(f"`{endpoint}` stands for the address that `opsctl db up` gives")
+    console = invocation.console
+    console.say(console.hint(f"`{endpoint}` stands for the address that `opsctl db up` gives"))
     values = caddyfile.variables(config, {"RedisEndpoint": endpoint})
     return caddyfile.fill(template, values, file=path.name)
 

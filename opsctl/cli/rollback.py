@@ -7,6 +7,7 @@ import typer
 from opsctl.cli import moments
 from opsctl.cli.options import DryRun, Yes, group, opened
 from opsctl.cli.run import Answers, run
+from opsctl.cli.screens.board import BoardScreen
 from opsctl.cli.screens.image import ImageScreen
 from opsctl.cli.screens.plan import PlanScreen
 from opsctl.cli.screens.releases import ReleasesScreen
@@ -45,9 +46,10 @@ def rollback(
         timeout=moments.duration(timeout, "--timeout"),
     )
     screens = (
+        BoardScreen(console),
         ReleasesScreen(console),
         ImageScreen(console),
-        StackScreen(console),
+        StackScreen(console, tree=False),
         RolloutScreen(console),
     )
     if dry_run:

@@ -22,7 +22,7 @@ def change(
     invocation: Invocation, procedure: Procedure[Outcome], answers: Answers, *more: Screen
 ) -> int:
     """Raises the error of an outcome that is not good."""
-    screens = (*_plan_screens(invocation), StackScreen(invocation.console), *more)
+    screens = (*_plan_screens(invocation), *more, StackScreen(invocation.console))
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
     return 0

@@ -77,7 +77,8 @@ def show(
     width = min(max(size.columns, 60), 120)
     # The cursor stands on a line of its own below the screen.
     tall = min(screens.LINES, max(size.lines - 1, 5)) if clear else screens.LINES
-    lines = screens.screen(now, causes, console, width=width, lines=tall)
+    region = invocation.quick_reader.clients.region
+    lines = screens.screen(now, causes, console, width=width, lines=tall, region=region)
     if clear and sys.stdout.isatty() and not console.plain:
         console.in_place(lines)
         return

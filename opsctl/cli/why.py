@@ -10,6 +10,7 @@ from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
 from opsctl.cli.screens import status
+from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from opsctl.cause.cause import Cause
@@ -38,6 +39,8 @@ def why(
 
     Without --from: the live system, and the last recording of a command that changed it.
     """
+    if save is not None and html is not None and save.absolute() == html.absolute():
+        raise ConfigError("--save and --html name the same file", hint="opsctl why --help")
     invocation = opened(context)
     console = invocation.console
     incident = (

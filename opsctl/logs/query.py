@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from opsctl import aws
 from opsctl.errors import AwsError, ConfigError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _started(
             limit=limit,
         )
     except logs.exceptions.MalformedQueryException as error:
-        raise ConfigError(f"CloudWatch does not take this query: {error}") from error
+        raise ConfigError(f"CloudWatch does not take this query: {aws.message(error)}") from error
     return started["queryId"]
 
 

@@ -5,6 +5,7 @@ The figure is drawn by Agg without pyplot: no display, no window, no state betwe
 
 import io
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ _BLUE, _GREY, _RED, _VIOLET = "#1668c4", "#666666", "#b3261e", "#7a4fbf"
 
 def picture(title: str, panels: Sequence[Panel], marks: Sequence[Mark]) -> bytes:
     """A PNG. Raises ImportError where matplotlib is not installed."""
+    # matplotlib reads it when it is imported, and refuses a name that it does not know.
+    os.environ["MPLBACKEND"] = "agg"
     import matplotlib
     from matplotlib.figure import Figure
 

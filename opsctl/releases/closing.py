@@ -26,11 +26,16 @@ LOOK = Look(
 LEFT = "the command that made it ended before its outcome was known"
 
 
-def close_open(clients: "Clients", now: Snapshot) -> Procedure[tuple[Release, ...]]:
-    """The releases of this snapshot, with those closed that a command left open."""
+def close_open(
+    clients: "Clients", now: Snapshot, *, why: str = LEFT
+) -> Procedure[tuple[Release, ...]]:
+    """The releases of this snapshot, with those closed that a command left open.
+
+    `why` says how it came that somebody else has to judge.
+    """
     closed: list[Release] = []
     for release, later in _pairs(now.releases):
-        outcome = judge(release, later, now, gone=clients.caller.gone)
+        outcome = judge(release, later, now, gone=clients.caller.gone, why=why)
         if outcome is not None:
             primary = now.primary
             ours = primary is not None and outcome.kind.startswith("deployed")
@@ -61,6 +66,7 @@ def judge(
     now: Snapshot,
     *,
     gone: Callable[[str], bool] = lambda process: False,
+    why: str = LEFT,
 ) -> Outcome | None:
     """None for one that is closed, that goes on, or that cannot be judged from this snapshot.
 
@@ -70,31 +76,31 @@ def judge(
     if not release.running or unread & {"stacks", "service", "task_definitions", "targets"}:
         return None
     if later is not None:
-        return _before(release, later)
+        return _before(release, later, why)
     if _goes_on(release, now, gone):
         return None
     primary = now.primary
     if primary is None:
-        return Outcome("failed", f"{LEFT}; the service is not there any more")
+        return Outcome("failed", f"{why}; the service is not there any more")
     if now.runs(release.image, primary) and primary.id != release.before_deployment:
-        return _live(primary, now)
+        return _live(primary, now, why)
     began = _began(release, primary, now)
     if release.before and not now.runs(release.before, primary):
-        return Outcome("superseded", f"{LEFT}; {primary.revision} runs, which holds another image")
+        return Outcome("superseded", f"{why}; {primary.revision} runs, which holds another image")
     if not began:
         return Outcome("failed", "the command that made it ended before anything was changed")
     state = now.stack("ecs")
-    why = f": {state.reason}" if state and state.reason and "ROLLBACK" in state.status else ""
-    return Outcome("rolled-back", f"{LEFT}; {primary.revision} is the primary deployment{why}")
+    more = f": {state.reason}" if state and state.reason and "ROLLBACK" in state.status else ""
+    return Outcome("rolled-back", f"{why}; {primary.revision} is the primary deployment{more}")
 
 
-def _before(release: Release, later: Release) -> Outcome:
+def _before(release: Release, later: Release, why: str) -> Outcome:
     """From what the next release has seen when it began."""
     if later.before == release.image and later.before_deployment != release.before_deployment:
-        return Outcome("deployed", f"{LEFT}; release {later.number} has seen it run")
+        return Outcome("deployed", f"{why}; release {later.number} has seen it run")
     if later.before == release.before:
-        return Outcome("rolled-back", f"{LEFT}; release {later.number} has seen the old image run")
-    return Outcome("superseded", f"{LEFT}; release {later.number} came after it")
+        return Outcome("rolled-back", f"{why}; release {later.number} has seen the old image run")
+    return Outcome("superseded", f"{why}; release {later.number} came after it")
 
 
 def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bool:
@@ -106,13 +112,13 @@ def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bo
     return state is not None and state.in_progress
 
 
-def _live(primary: Deployment, now: Snapshot) -> Outcome | None:
+def _live(primary: Deployment, now: Snapshot, why: str) -> Outcome | None:
     if verdict.settled(now):
-        return Outcome("deployed", LEFT)
+        return Outcome("deployed", why)
     if primary.state == "IN_PROGRESS":
         return None
-    why = primary.reason or f"{now.healthy} targets are healthy"
-    return Outcome("deployed-unhealthy", f"{LEFT}; {why}")
+    health = primary.reason or f"{now.healthy} targets are healthy"
+    return Outcome("deployed-unhealthy", f"{why}; {health}")
 
 
 def _began(release: Release, primary: Deployment, now: Snapshot) -> bool:

@@ -8,8 +8,11 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, look_at
 from opsctl.releases import closing, difference, facts
 from opsctl.releases.record import Record
-from opsctl.rollout import ecs
+from opsctl.rollout import ecs, roll
+from opsctl.rollout.watch import Watch
+from opsctl.stacks import join
 from opsctl.stacks.changes import Plan
+from opsctl.stacks.operation import Operation
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -22,11 +25,12 @@ def up(clients: "Clients", config: Config, wishes: ecs.Wishes = ecs.NONE) -> Pro
 
 
 class _Told:
-    """Opens a release for a change that rolls tasks, and closes it with the stack's own end."""
+    """Opens a release for a change that rolls tasks, follows those, and closes it with the end."""
 
     def __init__(self, clients: "Clients", config: Config) -> None:
         self._clients, self._config = clients, config
         self.record = Record(clients, config.system)
+        self._watch: Watch | None = None
 
     def begin(self, plan: Plan) -> Procedure[None]:
         if not rolls(plan):
@@ -37,7 +41,13 @@ class _Told:
         release = facts.of_image(facts.planned(self._config, now), live.image, known)
         reasons = tuple(one.text for one in difference.between(live, release) if one.rolls)
         changed = reasons or tuple(one.logical_id for one in plan.changes)
+        self._watch = yield from roll.before()
         yield from self.record.begin(replace(release, changed=changed), now, plan.change_set)
+
+    def follow(self, operation: Operation) -> Procedure[Outcome]:
+        if self._watch is None:
+            return (yield from join.followed(self._clients, operation))
+        return (yield from roll.with_stack(self._clients, operation, self._watch))
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         yield from self.record.end(outcome)

@@ -94,8 +94,12 @@ def end(
     return closed
 
 
+class _NoneFree(AwsError):
+    """Names that were deleted just now cannot be made again for 30 seconds."""
+
+
 def _unwritten(error: Exception, what: str) -> Procedure[None]:
-    if aws.fault(error) != "refused":
+    if aws.fault(error) != "refused" and not isinstance(error, _NoneFree):
         raise error
     refusal = aws.translate(error)
     yield Notice(f"{what}: {refusal.message if refusal else error}", warning=True)
@@ -115,7 +119,7 @@ def _opened(clients: "Clients", system: str, release: Release) -> Release:
                 continue
         _point(clients, system, number)
         return replace(release, number=number)
-    raise AwsError(f"no number of a release is free between {first} and {number}")
+    raise _NoneFree(f"no number of a release is free between {first} and {number}")
 
 
 def _point(clients: "Clients", system: str, number: int) -> None:

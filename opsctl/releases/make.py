@@ -151,6 +151,18 @@ def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
     return _generated(config, filled)
 
 
+def named(
+    clients: "Clients", repository: Repository, held: Held
+) -> tuple[ReleaseImage, Promotion | None]:
+    """An image that exists; one of another repository is copied first."""
+    if held.repository.name == repository.name:
+        return ReleaseImage(held.reference), None
+    promotion = Promotion(held, repository)
+    if registry.holds(clients.ecr, repository, held.digest):
+        return ReleaseImage(promotion.target), None
+    return ReleaseImage("", target=promotion.target), promotion
+
+
 def prepare(
     clients: "Clients",
     config: Config,

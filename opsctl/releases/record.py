@@ -34,6 +34,8 @@ class Record:
     ) -> None:
         self._clients, self._system, self._now = clients, system, now
         self.release: Release | None = None
+        # A rollback of somebody else took our lock over: there is no other cause to look for.
+        self.taken_over = False
 
     def begin(self, release: Release, before: Snapshot, operation: str = "") -> Procedure[None]:
         """Once: whoever looks again, because somebody was quicker, has begun already."""
@@ -59,6 +61,8 @@ class Record:
             raise
         if outcome.kind == "superseded":
             outcome = yield from self._by_whom(outcome)
+        elif outcome.kind == "rolled-back":
+            outcome = yield from self._cancelled_by(outcome)
         yield from self.end(outcome)
         return outcome
 
@@ -71,6 +75,21 @@ class Record:
             return outcome
         by = f"release {later[-1].number} by {later[-1].name}"
         return replace(outcome, reason=f"{outcome.reason}, {by}")
+
+    def _cancelled_by(self, outcome: Outcome) -> Procedure[Outcome]:
+        """The outcome with whoever took our lock over: only a rollback does, to cancel our roll."""
+        if self.release is None:
+            return outcome
+        now = yield from look_at(Look(frozenset({"locks"}), ("ecs",)))
+        lock = now.locks.get("ecs")
+        if lock is None or lock.process == self.release.process or "rollback" not in lock.command:
+            return outcome
+        if lock.since is None or lock.since < self.release.begun:
+            return outcome
+        why = f" ({lock.why})" if lock.why else ""
+        return replace(
+            outcome, reason=f"cancelled by {lock.holder}: {lock.command}{why}", hint=None
+        )
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:

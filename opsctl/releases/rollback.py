@@ -101,6 +101,7 @@ class Rollback:
                 ending.enter_context(held)
             if held is not None and state.in_progress:
                 yield from held.renewed(self._cancelled(state))
+                yield from self._close_taken_over(held)
             return (yield from self._release(target, held).run())
 
     def preview(self) -> Procedure[bool]:
@@ -273,6 +274,13 @@ class Rollback:
         if state.status == _CANCELLABLE:
             yield from join.Undo(self._clients, operation)()
         yield from follow(operation, subject=f"`{state.name}` is being rolled back")
+
+    def _close_taken_over(self, held: Held) -> Procedure[None]:
+        """Its command lives, and may not know what became of it."""
+        if held.lock is None:
+            return
+        why = f"taken over by {held.lock.holder}: {held.lock.command}"
+        yield from closing.close_open(self._clients, (yield from self._seen()), why=why)
 
 
 def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ...]:

@@ -124,7 +124,8 @@ class Release:
             try:
                 released = self._record.kept(self._release())
                 outcome = yield from lock.watched(released, self._renew)
-                outcome = yield from explained(outcome)
+                if not self._record.taken_over:
+                    outcome = yield from explained(outcome)
             except Detached as left:
                 outcome = Outcome("detached", left.message, left.hint)
             seconds = round(self._now() - began, 1)
@@ -254,7 +255,7 @@ class Release:
         wanted = facts.released_image(now) if self._options.restart else self._options.image
         if wanted is not None:
             named = registry.resolve(self._clients.ecr, repository, wanted)
-            image, making = self._named(repository, named)
+            image, making = make.named(self._clients, repository, named)
             release = facts.of_image(release, image.reference or image.target, known)
             if not release.commit:
                 release = facts.labelled(release, self._labels(self._clients, named))
@@ -302,15 +303,6 @@ class Release:
             after,
             difference.between(live, release, commits=commits, more=more),
         )
-
-    def _named(self, repository: Repository, held: registry.Held) -> tuple[ReleaseImage, Making]:
-        """An image that exists; one of another repository is copied first."""
-        if held.repository.name == repository.name:
-            return ReleaseImage(held.reference), None
-        promotion = Promotion(held, repository)
-        if registry.holds(self._clients.ecr, repository, held.digest):
-            return ReleaseImage(promotion.target), None
-        return ReleaseImage("", target=promotion.target), promotion
 
     def _own(
         self,

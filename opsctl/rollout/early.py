@@ -18,9 +18,8 @@ from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
 REPEATED = 3  # failures of one cause, and of no other
-# What the same image meets again on every instance.
-_OF_THE_IMAGE = {"image-not-found", "wrong-architecture", "caddyfile-refused"}
-_OF_TASKS = _OF_THE_IMAGE | {
+_OF_TASKS = {
+    *("image-not-found", "wrong-architecture", "caddyfile-refused"),
     *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
     *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
 }
@@ -83,7 +82,7 @@ class Outlook:
         if first.count < max(REPEATED, self.failed):
             return None
         alive = any(task.running for task in mine)
-        certain = first.id in _OF_THE_IMAGE and not alive
+        certain = first.lasting and not alive
         return Doom(first, certain, first.count, self._costs())
 
     def _costs(self) -> timedelta:

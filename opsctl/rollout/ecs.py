@@ -8,7 +8,7 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
-from opsctl.rollout import roll_instances
+from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, join, remove
@@ -164,14 +164,31 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
             "to make it anew: opsctl ecs up --revert-drift",
             warning=True,
         )
-    sizes = (compute.minimum, compute.maximum)
-    if group is None or (group.minimum, group.maximum) == sizes or not group.instances:
+    if group is not None and group.stands_still:
+        yield Notice(
+            f"{instances.suspended(group)}, so no instance is replaced; to let it: "
+            f"{instances.resume(group)}",
+            warning=True,
+        )
+    if group is None or instances.TAG in group.tags:
         return
-    yield Notice(
-        f"`{group.name}` has {group.minimum} to {group.maximum} instances, set by hand, not "
-        f"{sizes[0]} to {sizes[1]}; to put that back: opsctl ecs up --revert-drift",
-        warning=True,
-    )
+    asked = (compute.minimum, compute.desired, compute.maximum)
+    there = (group.minimum, group.desired, group.maximum)
+    if compute.capacity_provider:  # ECS moves the desired one
+        asked, there = (asked[0], 0, asked[2]), (there[0], 0, there[2])
+    if asked != there:
+        # The config may have changed since, and then the plan says so.
+        live = _sizes(group.minimum, group.desired, group.maximum)
+        wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
+        yield Notice(
+            f"`{group.name}` has {live}, opsctl.yaml asks for {wanted}: what the plan "
+            "does not change was set by hand; to put it back: opsctl ecs up --revert-drift",
+            warning=True,
+        )
+
+
+def _sizes(minimum: int, desired: int, maximum: int) -> str:
+    return f"{desired} instances ({minimum} to {maximum})"
 
 
 def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:

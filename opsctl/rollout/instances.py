@@ -176,6 +176,8 @@ class InstanceRoll:
         group = now.group
         if group is None:
             return Step("failed", "the stack has no Auto Scaling group")
+        if group.stands_still:
+            return Step("failed", suspended(group))
         excess = group.desired - self.size
         # One that somebody else drains, for a reason of theirs, is not ours to terminate.
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
@@ -277,6 +279,8 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
     old = roll.outdated(now)
     grow = group.maximum > roll.size
     replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
+    if old and group.stands_still:
+        raise OpsError(suspended(group), hint=resume(group))
     if old:
         _require_movable(now)
     # While an instance comes or goes, what it takes or brings is not known.
@@ -290,6 +294,14 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                     cause="no-room",
                 )
     return InstancePlan(replacements, roll.size, grow)
+
+
+def suspended(group: Group) -> str:
+    return f"somebody suspended the processes of `{group.name}`: {group.stands_still}"
+
+
+def resume(group: Group) -> str:
+    return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
 
 
 def note(size: int, since: datetime | None) -> str:

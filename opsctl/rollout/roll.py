@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -22,7 +22,7 @@ from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import join as joining
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.operation import Operation
+from opsctl.stacks.operation import Operation, RollBegun
 from opsctl.stacks.plan import Planning
 from opsctl.stacks.template import read as read_template
 
@@ -42,6 +42,7 @@ _OURS = {
 }
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
 _NEVER = datetime.max
+_AFTERWARDS = timedelta(minutes=10)  # for targets, once CloudFormation calls the service steady
 _DECLINED = Outcome("cancelled", "nothing was rolled")
 # Told of the last look, and of the change set that is executed next: under the lock, in the ledger.
 Begin: TypeAlias = Callable[[Snapshot, str], Procedure[None]]
@@ -185,6 +186,34 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
     watch = Watch(goal, replace(now, tasks=now.running), _NEVER.replace(tzinfo=now.at.tzinfo))
     both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
     return Outcome("done") if _is_good(both) else (yield from _failed(both))
+
+
+def before() -> Procedure[Watch | None]:
+    """Before a change of the stack that rolls tasks of the same image; None without a service."""
+    now = yield from look_at(_BEFORE)
+    state = now.stack("ecs")
+    if state is None or not now.holds("service", "tasks", "task_definitions", "targets"):
+        return None
+    # The config may ask for no task.
+    goal = replace(Goal.from_now(state.parameters.get("Image", ""), now, forced=True), desired=0)
+    watch = Watch(goal, now, _NEVER.replace(tzinfo=now.at.tzinfo))
+    return watch if now.service is not None else None
+
+
+def with_stack(
+    clients: "Clients", operation: Operation, watch: Watch, sleep: Sleep = time.sleep
+) -> Procedure[Outcome]:
+    """Follow such a change: its tasks are shown, checked and asked like those of a release."""
+    yield RollBegun()
+    both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
+    if not _is_good(both):
+        return (yield from _failed(both))
+    watch = both.watch
+    if not watch.goal.ours:
+        return both.operation.outcome  # a new definition of the same tasks: only its tags differ
+    watch = replace(watch, deadline=watch.last.at + _AFTERWARDS)
+    outcome = yield from _verify(watch, lambda *_: (), sleep)
+    return both.operation.outcome if outcome.kind == "deployed" else outcome
 
 
 def _is_good(both: StackRoll) -> bool:

@@ -74,7 +74,10 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`activities` are newest first. A deleted group has no sizes, and its last activities."""
+    """`activities` are newest first. A deleted group has no sizes, and its last activities.
+
+    `suspended` are the processes that somebody told it not to do by itself: Launch, Terminate…
+    """
 
     name: str
     minimum: int = 0
@@ -83,6 +86,7 @@ class Group:
     instances: tuple[GroupInstance, ...] = ()
     activities: tuple[Activity, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    suspended: tuple[str, ...] = ()
 
     @property
     def members(self) -> tuple[GroupInstance, ...]:
@@ -93,6 +97,11 @@ class Group:
         """When the instance was launched, as far as the last activities tell."""
         times = (one.time for one in self.activities if instance in one.description and one.time)
         return min(times, default=None)
+
+    @property
+    def stands_still(self) -> str:
+        """The suspended processes without which no instance comes, or goes; '' when none is."""
+        return ", ".join(one for one in self.suspended if one in ("Launch", "Terminate"))
 
     @property
     def refusal(self) -> str:
@@ -152,6 +161,7 @@ def _group(group: "AutoScalingGroupTypeDef", activities: tuple[Activity, ...]) -
         ),
         activities=activities,
         tags={tag.get("Key", ""): tag.get("Value", "") for tag in group.get("Tags", ())},
+        suspended=tuple(one.get("ProcessName", "") for one in group.get("SuspendedProcesses", ())),
     )
 
 

@@ -1,9 +1,12 @@
-"""What tasks wrote lately, from the log streams that their task definition names."""
+"""What tasks wrote lately, from the log streams that their task definition names, without what
+looks like a secret: it ends on screens, in pipelines and in recordings.
+"""
 
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from opsctl.snapshot.redact import redact
 from opsctl.snapshot.task_definitions import TaskDefinition
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def last(
         except logs.exceptions.ResourceNotFoundException:
             continue
         if events:
-            return tuple(_COLOURS.sub("", event.get("message", "")).strip() for event in events)
+            return tuple(_line(event.get("message", "")) for event in events)
     return ()
 
 
@@ -58,4 +61,8 @@ def errors(
         )["events"]
     except logs.exceptions.ResourceNotFoundException:
         return ()
-    return tuple(event.get("message", "").strip() for event in events)
+    return tuple(_line(event.get("message", "")) for event in events)
+
+
+def _line(message: str) -> str:
+    return redact(_COLOURS.sub("", message)).strip()

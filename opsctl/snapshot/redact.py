@@ -7,6 +7,10 @@ import re
 from typing import Any
 
 MASK = "•••"
+# What a program says of a secret, and not what it is: `API_KEY: is empty`.
+_WORDS = (
+    "is|was|are|has|must|may|can|cannot|not|no|missing|required|invalid|empty|expired|none|null"
+)
 _SECRET = "password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credentials?"
 _PATTERNS = (
     # A key of AWS, by its fixed beginning.
@@ -20,7 +24,7 @@ _PATTERNS = (
     (
         re.compile(
             rf"(?i)(?<!:\d{{12}}:)((?!secretsmanager:)(?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
-            rf"(?!{MASK}|(?:bearer|basic)\s)[^\s\"',;&}}]+"
+            rf"(?!{MASK}|(?:bearer|basic)\s|(?:{_WORDS})(?![\w/+=-]))[^\s\"',;&}}]+"
         ),
         rf"\g<1>{MASK}",
     ),

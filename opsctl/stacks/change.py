@@ -15,7 +15,7 @@ from opsctl.snapshot.taken import Named
 from opsctl.stacks import join, lock, names, remove, states
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.operation import StackResult
+from opsctl.stacks.operation import Operation, StackResult
 from opsctl.stacks.plan import Planning
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Told(Protocol):
     """Who is told of a change: after a yes, under the lock, before it begins; and how it ended."""
 
     def begin(self, plan: Plan) -> Procedure[None]: ...
+
+    def follow(self, operation: Operation) -> Procedure[Outcome]: ...
 
     def end(self, outcome: Outcome) -> Procedure[None]: ...
 
@@ -106,7 +108,8 @@ def _up(
             if told is not None:
                 yield from told.begin(planning.plan)
             operation = planning.begin()
-            outcome = (yield from held.renewed(join.run(clients, operation))).outcome
+            following = told.follow(operation) if told else join.followed(clients, operation)
+            outcome = yield from held.renewed(following)
             if told is not None:
                 yield from told.end(outcome)
             return outcome

@@ -137,6 +137,11 @@ def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
     return replace(ended, cancelled=undo.done)
 
 
+def followed(clients: "Clients", operation: Operation) -> Procedure[Outcome]:
+    """The same, and how it ended."""
+    return (yield from run(clients, operation)).outcome
+
+
 @contextmanager
 def quicker(stack: str) -> Iterator[None]:
     """Raises Busy for every error of AWS that means: somebody else has changed this stack."""
@@ -156,8 +161,7 @@ def overtaken(stack: str) -> Busy:
 
 
 def _join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
-    ended = yield from run(clients, Operation.of(state))
-    return ended.outcome
+    return (yield from followed(clients, Operation.of(state)))
 
 
 class Undo:

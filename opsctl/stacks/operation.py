@@ -119,6 +119,11 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class RollBegun:
+    """From now on the operation rolls tasks, whatever else it does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """How far the instances of a group are; `refusal` is why EC2 launches no more."""
 

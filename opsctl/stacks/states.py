@@ -16,6 +16,8 @@ MEANING: Mapping[str, str] = {
     "UPDATE_ROLLBACK_COMPLETE": "the last update failed and was rolled back",
     "UPDATE_ROLLBACK_FAILED": "the last update failed, and so did rolling it back",
     "UPDATE_FAILED": "the last update failed and was left as it is",
+    "IMPORT_ROLLBACK_COMPLETE": "the last import of resources failed and was undone",
+    "IMPORT_ROLLBACK_FAILED": "the last import of resources failed, and so did undoing it",
 }
 # The statuses that begin an operation's good end, by the status while it runs.
 EXPECTED: Mapping[str, str] = {
@@ -24,6 +26,7 @@ EXPECTED: Mapping[str, str] = {
     "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
     "DELETE_IN_PROGRESS": "DELETE_COMPLETE",
     "IMPORT_IN_PROGRESS": "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_IN_PROGRESS": "IMPORT_ROLLBACK_COMPLETE",
     "ROLLBACK_IN_PROGRESS": "ROLLBACK_COMPLETE",
     "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-chang
 from collections.abc import Mapping
 from typing import Any
 
-from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack import load_balancers, stacks
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Structure
@@ -19,7 +19,8 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """Of named resources it is known whether they are there, of services and groups their size."""
+    """It is known what is there any more, of services and groups their size, of listeners where
+    they listen."""
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
         self._simulation = simulation
@@ -74,9 +75,15 @@ class Drift:
             return self._group(identifier, properties)
         if kind == _SERVICE:
             return self._service(identifier, properties)
-        if not names.property_of(kind):
+        if kind == "AWS::ElasticLoadBalancingV2::Listener" and names.is_there(kind, identifier):
+            return _compared(properties, load_balancers.listener(identifier))
+        if kind == "AWS::ECS::Cluster":
+            there: bool | None = identifier in self._simulation.world().clusters
+        else:
+            there = names.is_there(kind, identifier)
+        if there is None:
             return "UNSUPPORTED", {}
-        return ("IN_SYNC" if names.exists(kind, identifier) else "DELETED"), {}
+        return ("IN_SYNC" if there else "DELETED"), {}
 
     def _group(self, name: str, properties: Structure) -> tuple[str, Changed]:
         group = self._simulation.world().groups.get(name)

@@ -166,12 +166,13 @@ class Engine:
         return service
 
     def update_service(self, spec: ServiceSpec, *, force: bool = False) -> Service:
-        """Give an active service a new specification; a new task definition, or `force`, begins a
-        new deployment."""
+        """Give an active service a new specification; a new task definition, other load balancers,
+        or `force`, begin a new deployment."""
         service = self.world.services[(spec.cluster, spec.name)]
+        moved = _target_groups(spec) != _target_groups(service.spec)
         service.spec = spec
         service.primary.updated = self.world.now
-        if force or spec.task_definition != service.primary.task_definition:
+        if force or moved or spec.task_definition != service.primary.task_definition:
             deployments.begin(self.world, service, spec.task_definition)
         return service
 
@@ -213,6 +214,17 @@ class Engine:
         group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
         instances.balance(self.world, group)
         return group
+
+    def suspend(self, name: str, processes: Iterable[str]) -> None:
+        """The group does none of these by itself until they are resumed."""
+        suspended = self.world.groups[name].suspended
+        suspended.update({one: self.world.now for one in processes if one not in suspended})
+
+    def resume(self, name: str, processes: Iterable[str]) -> None:
+        group = self.world.groups[name]
+        for one in processes:
+            group.suspended.pop(one, None)
+        instances.balance(self.world, group)
 
     def delete_group(self, name: str, *, force: bool = False) -> None:
         """End its instances, and forget the group once they are gone; `force` waits for no hook."""
@@ -286,3 +298,7 @@ class Engine:
     def drain_instance(self, instance: str, draining: bool = True) -> None:
         """Set a container instance DRAINING (its service tasks are replaced) or ACTIVE."""
         self.world.instances[instance].draining = draining
+
+
+def _target_groups(spec: ServiceSpec) -> list[tuple[str, str, int]]:
+    return [(one.target_group, one.container, one.container_port) for one in spec.load_balancers]

@@ -26,9 +26,10 @@ def of_group(world: World, group: str) -> list[Instance]:
 def balance(world: World, group: Group) -> None:
     """Launch or terminate until there are as many as desired."""
     present = of_group(world, group.spec.name)
-    for _ in range(group.desired - len(present)):
-        _launch(world, group)
-    if group.balancing:
+    if "Launch" not in group.suspended:
+        for _ in range(group.desired - len(present)):
+            _launch(world, group)
+    if group.balancing or "Terminate" in group.suspended:
         return
     for instance in _surplus(group, present, len(present) - group.desired):
         leave(world, instance, "a difference between desired and actual capacity")
@@ -106,7 +107,9 @@ def _launch(world: World, group: Group, because: str = "") -> None:
 
 
 def _retry(world: World, group: Group) -> None:
-    if not group.deleting and len(of_group(world, group.spec.name)) < group.desired:
+    if group.deleting or "Launch" in group.suspended:
+        return
+    if len(of_group(world, group.spec.name)) < group.desired:
         _launch(world, group)
 
 
@@ -193,7 +196,7 @@ def even_out(world: World, group: Group) -> None:
     launched first, and then one of the fuller zone goes."""
     if world.groups.get(group.spec.name) is not group:
         return
-    if not group.deleting:
+    if not group.deleting and not group.suspended.keys() & {"Launch", "Terminate", "AZRebalance"}:
         _even_out(world, group)
     world.after(world.timings.even_out, even_out, world, group)
 

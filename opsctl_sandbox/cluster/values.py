@@ -340,6 +340,8 @@ class Group:
     """The group metrics that were asked for; AWS sends none by itself."""
     balancing: str = ""
     """The instance that was launched to even out the zones, until an old one makes room."""
+    suspended: dict[str, float] = field(default_factory=dict)
+    """The processes that somebody suspended, and since when."""
 
 
 @dataclass(slots=True)

@@ -77,6 +77,12 @@ def names_by_target_group() -> dict[str, str]:
     return names
 
 
+def listener(arn: str) -> dict[str, Any]:
+    """Where it listens: `Port` and `Protocol`."""
+    record = find(alb._listeners, arn) or {}
+    return {key: record[key] for key in ("Port", "Protocol") if key in record}
+
+
 def _listeners() -> list[dict[str, Any]]:
     """A copy: calls change the store while others read it."""
     return list(alb._listeners._data.values())

@@ -107,8 +107,21 @@ def _group(simulation: Simulation, record: Answer) -> Answer:
     ]
     status = {"Status": "Delete in progress"} if group.deleting else {}
     metrics = [{"Metric": name, "Granularity": "1Minute"} for name in sorted(group.metrics)]
-    living = {"DesiredCapacity": group.desired, "Instances": mine, "EnabledMetrics": metrics}
-    return {**record, **living, **status}
+    suspended = [
+        {
+            "ProcessName": name,
+            "SuspensionReason": f"User suspended at {simulation.wall(since):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for name, since in sorted(group.suspended.items())
+    ]
+    return {
+        **record,
+        "DesiredCapacity": group.desired,
+        "Instances": mine,
+        "EnabledMetrics": metrics,
+        "SuspendedProcesses": suspended,
+        **status,
+    }
 
 
 def _tagged(record: Answer, tag_filter: Structure) -> bool:
@@ -273,6 +286,34 @@ async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Str
     return {"Activity": _activity(simulation, activity)}
 
 
+PROCESSES = (
+    *("Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance"),
+    *("HealthCheck", "InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions"),
+)
+
+
+async def suspend_processes(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    simulation.engine.suspend(*_processes(simulation, call))
+    return {}
+
+
+async def resume_processes(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    simulation.engine.resume(*_processes(simulation, call))
+    return {}
+
+
+def _processes(simulation: Simulation, call: Call) -> tuple[str, list[str]]:
+    """The group, and those that the call names, or all."""
+    name = call.parameters["AutoScalingGroupName"]
+    if name not in simulation.world().groups:
+        raise lifecycle_hooks.no_group(name)
+    named = list(call.parameters.get("ScalingProcesses") or PROCESSES)
+    for one in named:
+        if one not in PROCESSES:
+            raise Refused("ValidationError", f"{one} is not a valid scaling process")
+    return name, named
+
+
 async def enable_metrics(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     group, names = _measured(simulation, call)
     group.metrics |= names
@@ -308,8 +349,12 @@ OPERATIONS = {
     "UpdateAutoScalingGroup": update_group,
     "DeleteAutoScalingGroup": delete_group,
     "TerminateInstanceInAutoScalingGroup": terminate,
+    "SuspendProcesses": suspend_processes,
+    "ResumeProcesses": resume_processes,
     "EnableMetricsCollection": enable_metrics,
     "DisableMetricsCollection": disable_metrics,
+    "SetInstanceProtection": not_simulated,
+    "SetInstanceHealth": not_simulated,
     "StartInstanceRefresh": not_simulated,
     "AttachInstances": not_simulated,
     "EnterStandby": not_simulated,

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,19 @@ def opsctl(
         text=True,
         timeout=timeout,
     )
-    for line in done.stderr.splitlines():
-        if line.startswith(("hint: ", "warning: ")) or ": opsctl " in line:
-            hints.require_same_system(line, words, environ, cwd)
+    require_hints(done.stdout, done.stderr, words, environ, cwd)
     return done
+
+
+def require_hints(
+    data: str, talk: str, words: Sequence[str], environ: Mapping[str, str], cwd: Path
+) -> None:
+    """Every command that was hinted at can be pasted, and leads back to the same system."""
+    shown = [line for line in data.splitlines() if line.strip().startswith("→ ")]
+    for line in (*shown, *talk.splitlines()):
+        said = line.strip().startswith(("hint: ", "warning: ", "→ "))
+        if said or ": opsctl " in line:
+            hints.require_same_system(line, words, environ, cwd)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ OUTAGE = 8.0  # seconds: more than botocore's own retries ever outlasted
 SERVICES = ("cloudformation", "ecs", "elasticloadbalancing", "logs", "monitoring", "ec2", "sts")
 SILENCE = [{"kind": "reset", "operation": f"{service}:*"} for service in SERVICES]
 pytestmark = pytest.mark.timeout(300)
-# In fast time each command meets a silent minute at any call in tests/hostile, in every `make test`.
+# In fast time each command meets a silent minute at any call, in tests/hostile.
 long_form = pytest.mark.skipif("HOSTILE_LIVES" not in os.environ, reason="make test-hostile")
 
 

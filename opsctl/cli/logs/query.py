@@ -10,7 +10,7 @@ from typer import Option
 from opsctl.cli import moments, options
 from opsctl.cli.logs import choosing
 from opsctl.cli.screens import log_reports
-from opsctl.errors import ConfigError
+from opsctl.errors import ConfigError, nearest
 from opsctl.logs import query as insights
 from opsctl.logs import sources
 
@@ -41,6 +41,12 @@ def query(
     names, asked = insights.PRESETS.get(text, ((), text))
     if not asked.strip():
         raise ConfigError("the query is empty", hint="opsctl logs query errors")
+    if asked is text and len(text.split()) == 1:
+        near = nearest(text, insights.PRESETS) or "errors"
+        raise ConfigError(
+            f"`{text}` is neither a query nor one of {', '.join(insights.PRESETS)}",
+            hint=f"opsctl logs query {near}",
+        )
     logs, now = invocation.clients.logs, choosing.now()
     if group:
         groups = sources.matching(logs, group)

@@ -22,6 +22,7 @@ _MARKS = {"OK": ("●", "good"), "ALARM": ("✗", "bad")}
 _UNKNOWN = ("○", "warn")
 _NEAR = timedelta(minutes=30)  # a release so long before an alarm may have to do with it
 _NEWEST = 5  # changes of state that `explain` shows
+_NOT_YET = "the alarm does not exist yet: opsctl alarms up"
 
 
 class AlarmsScreen(Screen):
@@ -104,7 +105,7 @@ def show_one(
         ("rings when", words.condition(one.alarm)),
         ("gaps", words.gaps(one.alarm)),
         ("now", points or "no data was read"),
-        ("CloudWatch", live.reason if live else "the alarm does not exist yet: opsctl alarms up"),
+        ("CloudWatch", live.reason if live else console.hint(_NOT_YET)),
     ]
     if near is not None:
         rows.append(("release", f"{near.number} by {near.name} began {near.begun:%H:%M:%SZ}"))

@@ -16,6 +16,7 @@ from opsctl.cli.screens.words import age, counted, fitted, zone_word
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
+from opsctl.stacks.operation import RollBegun
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,10 +27,14 @@ _MARKS = {"healthy": "●", "unhealthy": "✗"}
 
 
 class BoardScreen(Screen):
-    """Draws on a terminal only; anywhere else the lines of the events say it all."""
+    """Draws on a terminal only; anywhere else the lines of the events say it all.
 
-    def __init__(self, console: Console) -> None:
+    With `waits`, only while the stack's change rolls tasks.
+    """
+
+    def __init__(self, console: Console, *, waits: bool = False) -> None:
         self._console = console
+        self._waits, self._rolls = waits, not waits
         self._now: Snapshot | None = None
         self._began: datetime | None = None
         # container instance ARN -> EC2 id, from the look that read them
@@ -40,10 +45,13 @@ class BoardScreen(Screen):
         """Sees every snapshot, and takes none from the other screens."""
         if isinstance(item, Snapshot):
             self._ids.update({one.arn: one.id for one in item.instances})
-            if "tasks" in item.look.parts:
+            if "tasks" in item.look.parts and self._rolls:
                 self._see(item)
+        elif isinstance(item, RollBegun):
+            self._rolls = True
         elif isinstance(getattr(item, "outcome", None), Outcome):
             self.pause()
+            self._rolls = not self._waits
         return False
 
     def pause(self) -> None:

@@ -93,7 +93,7 @@ def show_lags(
             longest_seconds=lag.longest / 1000,
             newest=lag.newest,
         )
-        times = [f"{value / 1000:.1f}s" for value in (lag.p50, lag.p99, lag.longest)]
+        times = [_seconds(value) for value in (lag.p50, lag.p99, lag.longest)]
         age = format_duration(max(timedelta(), now - lag.newest))
         rows.append((lag.source, lag.id, f"{lag.lines:,}", *times, f"{age} ago"))
     if rows and not console.json:
@@ -133,6 +133,12 @@ def show_changes(console: Console, found: Sequence[Changed], about: str) -> None
         if len(mine) > _MOST:
             console.say(f"  and {len(mine) - _MOST} more that are {change}")
     console.say(about if found else f"{about}: no kind of line is new, gone, louder or quieter")
+
+
+def _seconds(milliseconds: int) -> str:
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f}s"
+    return format_duration(timedelta(seconds=milliseconds // 1000))
 
 
 def _cell(text: str) -> str:

@@ -3,7 +3,7 @@
 import csv
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -264,16 +264,15 @@ def plot(
     console: Console, shown: Shown, wanted: str, marks: Sequence[Mark], width: int, height: int
 ) -> None:
     """A chart of each row of this metric. Raises ConfigError for a name that no row has."""
-    names = {name(one): index for index, one in enumerate(shown.series)}
-    low = wanted.lower()
-    mine = [index for label, index in names.items() if label.lower().split(" ")[0] == low]
-    mine = mine or [index for label, index in names.items() if low in label.lower()]
-    if not mine:
-        near = nearest(wanted, names, cutoff=0.3)
-        raise ConfigError(
-            f"no metric here is called `{wanted}`",
-            hint=f"opsctl metrics --plot {near.split(' ')[0]}" if near else "opsctl metrics all",
-        )
+    mine = _named(shown.series, wanted)
+    over = shown.series[mine[0]].window
+    happened = [mark for mark, _ in over.inside(marks)]
+    if console.json:
+        _emit(console, shown, mine)
+        for mark in happened:
+            kind = "alarm" if mark.sign == ALARM else "release"
+            console.emit("mark", time=mark.at, kind=kind, text=mark.text)
+        return
     for index in mine:
         one, limit = shown.series[index], shown.limits.get(index)
         unit = one.query.metric.unit
@@ -288,10 +287,22 @@ def plot(
             marks=marks,
         ):
             console.data(line)
-    over = shown.series[mine[0]].window
-    for mark in marks:
-        if over.start <= mark.at < over.end:
-            console.data(f"  {mark.sign} {mark.at:%H:%M:%S}Z  {mark.text}")
+    for mark in happened:
+        console.data(f"  {mark.sign} {mark.at:%H:%M:%S}Z  {mark.text}")
+
+
+def _named(series: Sequence[Series], wanted: str) -> list[int]:
+    """Rows of this name in every group, or else of which it is a part."""
+    names, low = [name(one).lower() for one in series], wanted.lower()
+    mine = [index for index, label in enumerate(names) if label.split(" ")[0] == low]
+    mine = mine or [index for index, label in enumerate(names) if low in label]
+    if not mine:
+        near = nearest(wanted, [name(one).split(" ")[0] for one in series], cutoff=0.3)
+        raise ConfigError(
+            f"no metric here is called `{wanted}`",
+            hint=f"opsctl metrics --plot {near}" if near else "opsctl metrics all",
+        )
+    return mine
 
 
 def as_page(shown: Shown, marks: Sequence[Mark]) -> str:
@@ -352,9 +363,9 @@ def _tasks(snapshot: Snapshot) -> str:
     )
 
 
-def _emit(console: Console, shown: Shown) -> None:
-    for index, one in enumerate(shown.series):
-        limit = shown.limits.get(index)
+def _emit(console: Console, shown: Shown, indexes: Iterable[int] | None = None) -> None:
+    for index in range(len(shown.series)) if indexes is None else indexes:
+        one, limit = shown.series[index], shown.limits.get(index)
         metric = one.query.metric
         console.emit(
             "metric",

@@ -9,7 +9,7 @@ from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
 from opsctl.snapshot.stacks import StackEvent, StackState
-from opsctl.stacks.operation import Fleet, StackResult
+from opsctl.stacks.operation import Fleet, RollBegun, StackResult
 from opsctl.stacks.remove import Removal
 from opsctl.stacks.states import MEANING
 
@@ -60,6 +60,10 @@ class StackScreen(Screen):
                 reason=item.outcome.reason or None,
             )
         else:
+            if isinstance(item, RollBegun):
+                # The table of the tasks stands where the tree would.
+                self.pause()
+                self._draws = False
             return False
         return True
 

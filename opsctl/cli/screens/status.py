@@ -21,10 +21,18 @@ _LABEL = 11
 
 
 def screen(
-    now: Snapshot, causes: Sequence[Cause], console: Console, *, width: int, lines: int = LINES
+    now: Snapshot,
+    causes: Sequence[Cause],
+    console: Console,
+    *,
+    width: int,
+    lines: int = LINES,
+    region: str = "",
 ) -> list[str]:
-    """Every line, styled where the console is a terminal, none wider than `width`."""
-    rows = [head(now, width), "", *verdict(now, causes, console, width), ""]
+    """Every line, styled where the console is a terminal, none wider than `width`. `region` is
+    where AWS was asked, although it may not have answered.
+    """
+    rows = [head(now, width, region), "", *verdict(now, causes, console, width), ""]
     if nothing(now):
         return [*rows, *_refused(now, console, width)]
     for row in ROWS:
@@ -39,10 +47,10 @@ def part(now: Snapshot, labels: Sequence[str], console: Console, *, width: int) 
     return [_line(row, now, console, width) for row in ROWS if row.label in labels]
 
 
-def head(now: Snapshot, width: int) -> str:
+def head(now: Snapshot, width: int, asked: str = "") -> str:
     names, who = now.names, now.identity
     account = who.account if who else "account unknown"
-    region = who.region if who else names.region or "Region unknown"
+    region = who.region if who else asked or names.region or "Region unknown"
     left = " · ".join(filter(None, (names.system, names.environment, account, region)))
     time = f"{now.at:%H:%M:%S} UTC"
     return f"{fitted(left, width - len(time) - 1):<{width - len(time)}}{time}"
@@ -74,7 +82,7 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     more = len(present) - 1
     command = f"  → {console.hint(first.next or 'opsctl why')}"
     also = f" · {counted(more, 'more cause')}" if more else ""
-    tails = (f"{also} · opsctl why", also, "")
+    tails = (f"{also} · {console.hint('opsctl why')}", also, "")
     tail = next(t for t in tails if not t or len(command + t) <= width)
     # Never cut off: it is there to be pasted.
     yield from textwrap.wrap(

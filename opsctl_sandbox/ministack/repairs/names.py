@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from ministack.services import cloudwatch_logs, ecr, elasticache, iam, s3, ssm
+from ministack.services import (
+    alb,
+    cloudwatch,
+    cloudwatch_logs,
+    ec2,
+    ecr,
+    elasticache,
+    iam,
+    s3,
+    sns,
+    ssm,
+)
 
 # The types whose name is their identifier (`primaryIdentifier` of the schema): the property of a
 # template, and ministack's store by that name.
@@ -17,6 +28,17 @@ _STORES: dict[str, tuple[str, Any]] = {
     "AWS::S3::Bucket": ("BucketName", s3._buckets),
     "AWS::SSM::Parameter": ("Name", ssm._parameters),
 }
+# The others of opsctl's stacks, by the physical id that AWS gives them.
+_BY_ID: dict[str, Any] = {
+    "AWS::CloudWatch::Alarm": cloudwatch._alarms,
+    "AWS::CloudWatch::Dashboard": cloudwatch._dashboards,
+    "AWS::EC2::LaunchTemplate": ec2._launch_templates,
+    "AWS::EC2::SecurityGroup": ec2._security_groups,
+    "AWS::ElasticLoadBalancingV2::Listener": alb._listeners,
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": alb._lbs,
+    "AWS::ElasticLoadBalancingV2::TargetGroup": alb._tgs,
+    "AWS::SNS::Topic": sns._topics,
+}
 
 
 def property_of(resource_type: str) -> str:
@@ -27,3 +49,11 @@ def property_of(resource_type: str) -> str:
 def exists(resource_type: str, name: str) -> bool:
     """Whether the account of this call has it; only for types that `property_of` knows."""
     return _STORES[resource_type][1].get(name) is not None
+
+
+def is_there(resource_type: str, physical_id: str) -> bool | None:
+    """Whether what a stack made is still there; None for the types that are not known here."""
+    if resource_type in _STORES:
+        return exists(resource_type, physical_id)
+    store = _BY_ID.get(resource_type)
+    return None if store is None else store.get(physical_id) is not None

@@ -42,6 +42,17 @@ def _launch_type(service: Service) -> str:
     return "none" if document.get("capacityProviderStrategy") else document.get("launchType", "EC2")
 
 
+def list_families(simulation: Simulation, request: Structure) -> Answer:
+    world = simulation.world()
+    status = one_of(request, "status", ("ACTIVE", "INACTIVE", "ALL"), "ACTIVE")
+    prefix = str(request.get("familyPrefix") or "")
+    active = {d.family for d in world.definitions.values() if d.arn not in world.inactive}
+    known = {d.family for d in world.definitions.values()}
+    chosen = {"ACTIVE": active, "INACTIVE": known - active, "ALL": known}[status]
+    names = sorted(one for one in chosen if one.startswith(prefix))
+    return page(names, request, "families")
+
+
 def list_task_definitions(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
     status = one_of(request, "status", ("ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"), "ACTIVE")
@@ -114,6 +125,7 @@ ANSWERS = {
     "ListClusters": list_clusters,
     "ListServices": list_services,
     "ListTaskDefinitions": list_task_definitions,
+    "ListTaskDefinitionFamilies": list_families,
     "ListTasks": list_tasks,
     "ListContainerInstances": list_container_instances,
 }

@@ -56,3 +56,8 @@ def test_the_newest_minutes_which_may_still_change_are_not_played() -> None:
 def test_more_than_cloudwatch_keeps_is_refused() -> None:
     with pytest.raises(ConfigError, match="15 days"):
         backtest(cast(Any, Kept(range(0))), [], NOW - timedelta(days=16), NOW)
+
+
+def test_a_span_that_may_still_change_is_not_played() -> None:
+    with pytest.raises(ConfigError, match="newest two minutes"):
+        backtest(cast(Any, Kept(range(0))), [], NOW - timedelta(minutes=1), NOW)

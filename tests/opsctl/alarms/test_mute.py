@@ -5,6 +5,7 @@ import pytest
 
 from opsctl.alarms.catalogue import catalogue
 from opsctl.alarms.mute import Mute, begin
+from opsctl.config.model import Config
 from opsctl.procedure import Notice
 from tests.opsctl.alarms.live import CONFIG, seen
 from tests.opsctl.snapshots import Driven, config
@@ -34,11 +35,8 @@ class World:
         self.cloudwatch, self.time = CloudWatch(), NOON
         self.clients = cast(Any, Clients(CloudFormation(), cloudwatch=self.cloudwatch))
 
-    def begin(self, **live: Any) -> Driven:
-        return Driven(begin(self.clients, CONFIG, now=lambda: self.time), lambda look: seen(**live))
-
-    def mute(self, **live: Any) -> tuple[Mute, list[Notice]]:
-        driven = self.begin(**live)
+    def mute(self, of: Config = CONFIG, **live: Any) -> tuple[Mute, list[Notice]]:
+        driven = Driven(begin(self.clients, of, now=lambda: self.time), lambda look: seen(**live))
         return cast(Mute, driven.result), driven.of(Notice)
 
 
@@ -66,6 +64,17 @@ def test_an_outage_is_never_muted() -> None:
     many = config("load_balancer.cross_zone=false", "ecs.desired_count=2")
     muted = {one.name for one in catalogue(many, ["a", "b"]) if one.of_roll}
     assert "unhealthy-hosts-a" in muted and "healthy-hosts-a" not in muted
+
+
+def test_what_rolls_a_deployment_back_is_not_muted() -> None:
+    world = World()
+    judged = (
+        'alarms.roll_back_on=["unhealthy-hosts"]', 'ecs.breaker.alarms=["web-service-cpu"]',
+    )  # fmt: skip
+    world.mute(config("ecs.desired_count=2", *judged))
+    muted = world.cloudwatch.rules[0]["MuteTargets"]["AlarmNames"]
+    assert "web-service-memory" in muted
+    assert "web-unhealthy-hosts" not in muted and "web-service-cpu" not in muted
 
 
 def test_a_long_roll_mutes_again_in_turn_with_windows_that_overlap() -> None:

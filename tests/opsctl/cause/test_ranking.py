@@ -17,6 +17,7 @@ from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, 
 STEADY = snapshot(deployment("d1", OLD))
 FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, whole_cpu=4096)
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
+LOOK = Look(frozenset({"instances"}))
 ROLLED_BACK = Failure("rolled-back", "the deployment failed")
 
 
@@ -128,6 +129,15 @@ def test_what_an_earlier_release_died_of_is_over_while_a_newer_one_is_rolled() -
     # A rollback to an older revision begins later, too, and that failure is what it is for.
     again = replace(deployment("d3", OLD, running=0, state="IN_PROGRESS"), created=START)
     assert not first(snapshot(again, tasks=(replace(task(code=7), stopped=later(-60)),))).over
+
+
+def test_what_is_wrong_now_comes_before_a_release_that_was_rolled_back() -> None:
+    died = replace(STEADY, tasks=(task(code=7),), look=Look(frozenset({"cache", "stacks"})),
+                   stacks={"db": stack("db", "CREATE_COMPLETE"),
+                           "ecs": stack("ecs", "UPDATE_ROLLBACK_COMPLETE")})  # fmt: skip
+    assert ids(died) == ["cache-gone", "container-exited"]
+    newer = {**died.stacks, "ecs": stack("ecs", "UPDATE_COMPLETE", changed=later(60))}
+    assert [one.over for one in ranked(replace(died, stacks=newer))] == [False, True]
 
 
 def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:
@@ -272,6 +282,18 @@ def test_an_agent_without_connection_explains_the_missing_room() -> None:
                       events=(ServiceEvent("1", words, START),))  # fmt: skip
     now = snapshot(service=rolling)
     assert ids(replace(now, instances=(silent,)))[0] == "agent-disconnected"
+
+
+def test_an_agent_that_is_away_for_a_moment_is_not_called_disconnected_for_certain() -> None:
+    away = replace(FULL, id="i-2", connected=False)
+    looks = [
+        replace(STEADY, at=later(0), instances=(FULL,), look=LOOK),
+        replace(STEADY, at=later(20), instances=(FULL, away), look=LOOK),
+        replace(STEADY, at=later(300), instances=(FULL, away), look=LOOK),
+    ]
+    causes = [ranked(*looks[:n]) for n in (1, 2, 3)]
+    sure = ["".join(one.confidence for one in found if "agent" in one.id) for found in causes]
+    assert sure == ["", "possible", "certain"]
 
 
 def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.cause.history import Failure
+from opsctl.snapshot.instances import Group
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
+from opsctl.snapshot.targets import Target, TargetGroup
 from tests.opsctl.cause.histories import first, ids, ranked
 from tests.opsctl.snapshots import event, snapshot, stack
 
@@ -70,6 +73,14 @@ def test_a_launch_that_is_refused_is_known_from_the_stacks_event_alone(reason: s
     assert ids(snapshot(failures=(failed,))) == ["asg-cannot-launch"]
 
 
+def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
+    # `no-instance` said `opsctl ecs up`, which launches nothing either.
+    group = Group("asg", 0, 2, 2, suspended=("AZRebalance", "Launch"))
+    [found] = ranked(snapshot(group=group))
+    assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
+    assert found.next == "aws autoscaling resume-processes --auto-scaling-group-name asg"
+
+
 def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
     reason = "Received 1 FAILURE signal(s) out of 2. Unable to satisfy 100% requirement"
     failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
@@ -84,6 +95,16 @@ def test_a_stack_that_was_found_failed_is_told_by_its_own_reason() -> None:
         "db", "ROLLBACK_COMPLETE", reason="The following resource(s) failed to create: [X]."
     )
     assert ids(snapshot(stacks={"db": state})) == ["resource-failed"]
+
+
+def test_what_was_rolled_back_before_a_command_is_not_why_it_was_refused() -> None:
+    rolling, back = (stack("ecs", f"UPDATE_ROLLBACK_{end}") for end in ("IN_PROGRESS", "COMPLETE"))
+    refused = Failure("OpsError", "`image.repository` is another one")
+    at_rest = snapshot(stacks={"ecs": back})
+    assert not [one for one in ranked(at_rest, failures=(refused,)) if one.hinders]
+    ended = snapshot(stacks={"ecs": back}, seconds=9)
+    here = ranked(snapshot(stacks={"ecs": rolling}), ended, failures=(refused,))
+    assert here[0].hinders and here[0].sentence == "`web-ecs` is UPDATE_ROLLBACK_COMPLETE"
 
 
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
@@ -107,5 +128,22 @@ def test_a_security_group_that_shuts_the_instances_out_is_seen_in_its_rules() ->
     found = first(now)
     assert found.id == "redis-unreachable"
     assert "sg-1 of the cache admits sg-2, the instances have sg-3" in found.sentence
+    assert found.next.endswith("--group-id sg-1 --protocol tcp --port 6379 --source-group sg-3")
     open_ = replace(shut, ingress=(Ingress(6379, 6379, ("sg-3",)),))
     assert ids(replace(now, security_groups=(open_,))) == []
+
+
+def test_a_group_that_shuts_the_load_balancer_out_is_named_with_the_rule_that_is_missing() -> None:
+    ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
+    shut = SecurityGroup("sg-3", ingress=(Ingress(22, 22, ("10.0.0.0/8",)),))
+    late = Target("i-1:40000", "unhealthy", "Target.Timeout", "Request timed out")
+    groups = (TargetGroup("tg", security_groups=("sg-7", "sg-8")),)
+    now = snapshot(stacks={"ecs": ecs}, security_groups=(shut,), target_groups=groups)
+    found = first(replace(now, targets=(late,)))
+    assert found.id == "target-unhealthy"
+    assert found.next.endswith(
+        "--group-id sg-3 --protocol tcp --port 32768-60999 --source-group sg-7"
+    )
+    # One of its groups is enough.
+    open_ = replace(shut, ingress=(Ingress(32768, 60999, ("sg-8",)),))
+    assert "authorize" not in first(replace(now, targets=(late,), security_groups=(open_,))).next

@@ -31,6 +31,10 @@ NEVER_RAN = [
         "CannotPullContainerError: image Manifest does not contain descriptor matching platform "
         "'linux/arm64'",
     ),
+    (
+        "wrong-architecture",
+        f"{PULL}no match for platform in manifest sha256:ab: not found",
+    ),
     ("disk-full", f"{PULL}failed to register layer: write /x: no space left on device"),
     (
         "log-group-missing",
@@ -41,6 +45,11 @@ NEVER_RAN = [
         "log-group-missing",
         "ResourceInitializationError: failed to validate logger args: create stream has been "
         "retried 1 times: ResourceNotFoundException: The specified log group does not exist",
+    ),
+    (
+        "log-group-missing",
+        "ResourceInitializationError: failed to validate logger args: The task cannot find the "
+        "Amazon CloudWatch log group defined in the task definition.",
     ),
     (
         "permission-missing",

@@ -37,7 +37,7 @@ secrets: {values: {token: ssm:/web/token}}
 """
 ARGUMENTS = {
     "secrets set": "token", "ecs scale": "3", "unlock": "web-ecs", "completion": "bash",
-    "alarms test": "x", "alarms explain": "x", "logs query": "x", "diff": "1 2",
+    "alarms test": "x", "alarms explain": "x", "logs query": "errors", "diff": "1 2",
     "render": "task-definition",
 }  # fmt: skip
 # They ask neither the config nor AWS, or have a sandbox and tests of their own.

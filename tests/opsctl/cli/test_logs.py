@@ -218,6 +218,9 @@ def test_a_query_an_audit_and_the_lags_are_read_from_the_same_sources(logging: S
     assert asked.returncode == 0, asked.stderr
     *rows, query = map(json.loads, asked.stdout.splitlines())
     assert (len(rows), query["type"], query["rows"]) == (6, "query", 6)
+    refused = logging.run("logs", "query", "stats | by")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: CloudWatch does not take this query: unexpected")
     late = logging.run("--json", "logs", "lag", "stdout")
     [lag] = map(json.loads, late.stdout.splitlines())
     assert (lag["id"], lag["lines"]) == (TASK[:8], 2)

@@ -82,6 +82,8 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
         (["--period", "90s"], "whole minutes"),
         (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
         (["--since", "2030-01-01"], "future"),
+        (["--watch", "--plot", "x"], "--watch does not go together with --plot"),
+        (["--check", "--png", "x"], "--check does not go together with --html or --png"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(system: System, options: list[str], text: str) -> None:
@@ -134,6 +136,8 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (check.returncode, check.stdout[:9]) == (10, "degraded:"), check.stderr
     plot = measured.run("metrics", "cluster", "--plot", "cpureservation", "--since", "30m")
     assert plot.stdout.startswith("cluster: CPUReservation, %\n")
+    plot = measured.run("--json", "metrics", "cluster", "--plot", "cpureservation")
+    assert [json.loads(line)["metric"] for line in plot.stdout.splitlines()] == ["CPUReservation"]
     files = ("--html", "page.html", "--png", "picture.png")
     page = measured.run("metrics", "cluster", *files, "--since", "30m")
     assert page.returncode == 0, page.stderr

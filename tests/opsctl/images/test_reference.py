@@ -72,3 +72,23 @@ def test_no_text_is_taken_for_an_image_unless_it_names_a_version(text: str) -> N
     except ConfigError:
         return
     assert reference.version and " " not in text
+
+
+_WORDS = st.from_regex(r"[a-z0-9]{1,9}([._-][a-z0-9]{1,9}){0,2}", fullmatch=True)
+_REPOSITORIES = st.lists(_WORDS, min_size=1, max_size=3).map("/".join)
+_HOSTS = st.sampled_from(["", HOST, "127.0.0.1:4566", "localhost"])
+_TAGS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", fullmatch=True)
+
+
+@given(_HOSTS, _REPOSITORIES, _TAGS | st.just(""), st.sampled_from(["", DIGEST]))
+def test_what_is_put_together_by_the_grammar_is_taken_apart_again(
+    host: str, repository: str, tag: str, digest: str
+) -> None:
+    text = f"{host}/{repository}" if host else repository
+    text += (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    taken = bool(tag or digest) if host else bool(tag and not digest)
+    if taken:
+        assert parse(text) == Reference(tag, digest, repository, host)
+    elif "/" in text or ":" in text:
+        with pytest.raises(ConfigError):
+            parse(text)

@@ -127,6 +127,19 @@ def test_a_ledger_that_was_deleted_begins_with_numbers_that_nobody_used() -> Non
     assert [one.number for one in read(ssm)] == [4]
 
 
+def test_a_long_ledger_that_was_deleted_just_now_stops_no_roll() -> None:
+    # Its names cannot be made again for 30 seconds: the command ended before its change.
+    ssm = Ssm()
+    for _ in range(60):
+        begin(ssm)
+    ssm.delete_parameters(Names=[releases.pointer("web")])
+    for number in range(1, 61):
+        ssm.delete_parameters(Names=[releases.path("web", number)])
+    driven = Driven(ledger.begin(cast(Any, Writer(ssm)), "web", FACTS, now=START))
+    assert driven.result.number == 0
+    assert "this release is not in the history: no number" in driven.of(Notice)[0].text
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ParameterLimitExceeded"])
 def test_a_ledger_that_refuses_is_said_and_the_roll_goes_on(code: str) -> None:
     ssm = Ssm()

@@ -1,6 +1,7 @@
 """What a release writes down, when it is locked, and which images it keeps."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +14,9 @@ from opsctl.releases import history
 from opsctl.releases.difference import Difference
 from opsctl.releases.rollback import Rollback
 from opsctl.snapshot import releases
+from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.secret_versions import SecretVersion
-from opsctl.snapshot.snapshot import Unread
+from opsctl.snapshot.snapshot import Look, Unread
 from opsctl.stacks import lock
 from tests.opsctl.releases.world import CONFIG, DIGEST, URI, World, kinds, result
 from tests.opsctl.snapshots import OLD, OLD_IMAGE, START, Driven, deployment, service
@@ -47,6 +49,29 @@ def test_a_roll_that_fails_is_closed_as_that(root: Path) -> None:
     world.run(True, end="UPDATE_ROLLBACK_COMPLETE")
     [release] = world.history()
     assert release.outcome == "rolled-back" and not release.good
+
+
+def test_a_roll_that_a_rollback_cancelled_says_whose_it_was(root: Path) -> None:
+    # "rolled back: `web-ecs` (UPDATE_ROLLBACK_COMPLETE)", and nobody knew why.
+    bob = Lock("web-ecs", 2, who="a/bob", host="ci", process="q", command="rollback --yes")
+    later = START + timedelta(days=9999)
+    for theirs, said in (
+        (replace(bob, since=later), "cancelled by bob@ci: rollback --yes"),
+        (replace(bob, since=START - timedelta(days=1)), ""),
+        (replace(bob, since=later, command="ecs up"), ""),
+    ):
+        world = World(root, held=True, image=DIGEST)
+        look = world._look("UPDATE_ROLLBACK_COMPLETE")
+
+        def taken_over(wanted: Look, lock: Lock = theirs, look: Any = look) -> Any:
+            now = look(wanted)
+            return replace(now, locks={"ecs": lock}) if wanted.parts == {"locks"} else now
+
+        world._look = lambda end, now=taken_over: now  # type: ignore[method-assign, misc]
+        driven = world.run(True)
+        assert driven.result.kind == "rolled-back"
+        assert (driven.result.reason == said) == bool(said)
+        assert world.history()[0].reason == driven.result.reason
 
 
 def test_what_is_declined_or_only_tried_is_no_release(root: Path) -> None:

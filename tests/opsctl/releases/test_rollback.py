@@ -265,6 +265,9 @@ def test_a_roll_that_is_under_way_is_cancelled_after_a_yes() -> None:
     world = World(known=known, status="UPDATE_IN_PROGRESS", target=3)
     driven = world.run(True, True)
     assert world.cancelled and "cancel that, and go back to release 3" in driven.questions[0].text
+    # Its command lives, so it did not "end before its outcome was known".
+    closed = world.ssm.values["/opsctl/web/releases/000004/outcome"]
+    assert "taken over by ann@laptop: update-tasks; " in closed
 
 
 def test_a_no_cancels_nothing() -> None:

@@ -321,6 +321,7 @@ class Fleet(Writer):
                 for a in group.activities[:_ACTIVITIES]
             ),
             dict(self.tags),
+            tuple(group.suspended),
         )
 
 

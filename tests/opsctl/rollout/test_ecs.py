@@ -175,7 +175,19 @@ def test_a_group_that_was_resized_by_hand_is_told() -> None:
     world = World()
     world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
-    assert "to 7 instances" in notice.text and notice.text.endswith("ecs up --revert-drift")
+    assert notice.text == (
+        "`asg` has 2 instances (0 to 7), opsctl.yaml asks for 2 instances (0 to 2): what the plan "
+        "does not change was set by hand; to put it back: opsctl ecs up --revert-drift"
+    )
+
+
+def test_a_group_that_was_set_to_zero_by_hand_is_told() -> None:
+    # Without an instance left, `ecs plan` said nothing but "no changes".
+    world = World()
+    world.fleet.resize(0)
+    world.fleet.pass_time(120)
+    [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
+    assert notice.text.startswith("`asg` has 0 instances (0 to 3), opsctl.yaml asks for 2 ")
 
 
 def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_is_there() -> None:

@@ -13,9 +13,10 @@ from opsctl.procedure import Cancel, Notice, Waiting
 from opsctl.rollout import roll
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.watch import TasksStopped, Wave
-from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.snapshot import Look, Snapshot, Unread
 from opsctl.snapshot.tasks import Container, Task
 from opsctl.stacks.changes import Plan
+from opsctl.stacks.operation import Operation, RollBegun
 from tests.opsctl.rollout.test_plan import CONFIG, INSTANCES, STEADY, by_hand, state
 from tests.opsctl.snapshots import (
     NEW,
@@ -314,3 +315,45 @@ def test_a_roll_can_be_cancelled_while_cloudformation_waits() -> None:
 def test_the_proof_is_asked_for_only_where_there_is_a_listener() -> None:
     world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
     assert world.driven.looks[-1] == Look(frozenset({"listener"}), ())
+
+
+WHOLE = Look(frozenset({"service", "tasks", "task_definitions", "targets"}))
+SERVING = replace(
+    snapshot(deployment("d1", NEW), states="healthy healthy"),
+    stacks={"ecs": state(Image=NEW_IMAGE)},
+    look=WHOLE,
+)
+
+
+def with_stack(*snapshots: Snapshot) -> Driven:
+    """A change of the stack that rolls tasks of the image that runs already."""
+
+    def procedure() -> Any:
+        watch = yield from roll.before()
+        if watch is None:
+            return None
+        clients, operation = cast(Any, Clients(CloudFormation())), Operation.of(RUNNING)
+        return (yield from roll.with_stack(clients, operation, watch, sleep=lambda _: None))
+
+    return Driven(procedure(), snapshots)
+
+
+def test_a_change_of_the_stack_that_rolls_tasks_follows_them_and_is_proved() -> None:
+    driven = with_stack(SERVING, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
+    assert driven.result == Outcome("done")
+    assert driven.of(RollBegun) and driven.looks[-1] == Look(frozenset({"listener"}), ())
+
+
+def test_such_a_change_that_is_rolled_back_has_its_tasks_reason() -> None:
+    driven = with_stack(SERVING, at(FAILED, 1), at(FAILED, 2, BACK), at(FAILED, 3))
+    assert driven.result.kind == "rolled-back" and "`web` exited 3" in driven.result.reason
+
+
+def test_a_definition_whose_tags_alone_changed_starts_no_task_that_could_be_waited_for() -> None:
+    driven = with_stack(SERVING, at(SERVING, 1), at(SERVING, 2, ENDED))
+    assert driven.result == Outcome("done")
+
+
+def test_without_a_service_or_a_look_at_it_the_stack_alone_is_followed() -> None:
+    assert with_stack(replace(SERVING, service=None)).result is None
+    assert with_stack(replace(SERVING, unread=(Unread("targets", "AccessDenied"),))).result is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, cast
 
@@ -241,6 +242,24 @@ def test_what_never_moves_ends_the_roll_with_what_it_waited_for() -> None:
     assert outcome is not None and outcome.kind == "failed"
     why = "nothing has changed for 30 minutes: waiting until every task is healthy"
     assert outcome.reason.startswith(why) and group.lost == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_group_that_somebody_suspended_is_told_and_how_to_resume_it(before: bool) -> None:
+    group = fleet()
+    suspend = partial(group.engine.suspend, "asg", ["Launch", "AZRebalance"])
+    if before:
+        suspend()
+        with pytest.raises(OpsError, match="suspended the processes of `asg`: Launch") as caught:
+            roll(group)
+        assert caught.value.hint == (
+            "aws autoscaling resume-processes --auto-scaling-group-name asg"
+        )
+        assert group.calls == []
+        return
+    group.later(200, suspend)
+    outcome, _ = roll(group)
+    assert outcome is not None and "suspended the processes of `asg`: Launch" in outcome.reason
 
 
 def test_a_size_that_somebody_sets_meanwhile_stays() -> None:

@@ -18,6 +18,13 @@ def test_the_last_lines_are_those_of_the_tasks_own_stream_oldest_first(stub: Stu
     assert lines.last(logs, DEFINITION, "t1") == ("starting", "no such file")
 
 
+def test_no_screen_shows_a_secret_that_a_task_wrote(stub: Stub) -> None:
+    logs, stubber = stub("logs")
+    events = [{"message": "\x1b[31mlogin failed: password=hunter2\x1b[0m\n"}]
+    stubber.add_response("get_log_events", {"events": events}, PARAMETERS)
+    assert lines.last(logs, DEFINITION, "t1") == ("login failed: password=•••",)
+
+
 def test_a_stream_that_is_not_there_yet_has_no_lines(stub: Stub) -> None:
     logs, stubber = stub("logs")
     stubber.add_client_error("get_log_events", "ResourceNotFoundException")

@@ -66,6 +66,9 @@ def test_a_secret_that_somebody_printed_is_masked(text: str) -> None:
         "invalid parameters: /web/api-key",
         "http://127.0.0.1:80/v1/cids answered 404",
         "token expired",
+        "API_KEY: is empty",
+        "DB_PASSWORD: required",
+        "token: null",
         "not authorized to perform: secretsmanager:GetSecretValue on resource: "
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/api-AbCdEf",
     ],

@@ -39,6 +39,17 @@ def test_a_deployment_that_completes_is_successful() -> None:
     assert verdicts(engine, service.primary) == ["IN_PROGRESS", "SUCCESSFUL"]
 
 
+def test_another_target_group_begins_a_deployment_whose_tasks_are_registered_there() -> None:
+    engine, service = released()
+    first = service.primary
+    [balancer] = service.spec.load_balancers
+    new = replace(balancer, target_group="new")
+    engine.update_service(replace(service.spec, load_balancers=(new,)))
+    assert service.primary is not first
+    assert verdicts(engine, service.primary) == ["IN_PROGRESS", "SUCCESSFUL"]
+    assert {target.target_group for target in engine.world.targets.values()} == {"new"}
+
+
 def test_the_breaker_rolls_back_and_the_service_names_the_good_definition_again() -> None:
     engine, service = released(CRASHES)
     good = service.spec.task_definition

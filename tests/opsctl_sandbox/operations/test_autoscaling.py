@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.fleet import until
 from tests.opsctl_sandbox.operations.ecs.test_tasks import instance
 
 
@@ -93,6 +94,30 @@ def test_group_metrics_are_asked_for(connect: Connect, unique: str) -> None:
     left = [one for one in enabled() if one != "GroupMinSize"]
     autoscaling.disable_metrics_collection(AutoScalingGroupName=name, Metrics=left)
     assert enabled() == ["GroupMinSize"]
+
+
+def test_a_suspended_group_launches_nothing_until_it_is_resumed(
+    connect: Connect, unique: str
+) -> None:
+    instance(connect, unique)
+    autoscaling = connect("autoscaling")
+
+    def group() -> Any:
+        found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[unique])
+        return found["AutoScalingGroups"][0]
+
+    autoscaling.suspend_processes(AutoScalingGroupName=unique, ScalingProcesses=["Launch"])
+    [suspended] = group()["SuspendedProcesses"]
+    assert suspended["ProcessName"] == "Launch"
+    assert suspended["SuspensionReason"].startswith("User suspended at ")
+    autoscaling.terminate_instance_in_auto_scaling_group(
+        InstanceId=group()["Instances"][0]["InstanceId"], ShouldDecrementDesiredCapacity=False
+    )
+    until(lambda: group()["Instances"] == [])
+    autoscaling.resume_processes(AutoScalingGroupName=unique)
+    assert group()["SuspendedProcesses"] == [] and len(group()["Instances"]) == 1
+    wrong = {"AutoScalingGroupName": unique, "ScalingProcesses": ["Dance"]}
+    assert code(autoscaling.suspend_processes, **wrong) == "ValidationError"
 
 
 def test_instances_are_filtered_by_group_tag_and_status(connect: Connect, unique: str) -> None:

@@ -15,7 +15,7 @@ from opsctl.errors import ConfigError
 from opsctl.metrics.catalogue import CATALOGUE, GROUPS, Query
 from opsctl.metrics.chart import RELEASE, Mark
 from opsctl.metrics.meanings import MEANINGS
-from opsctl.metrics.series import Series, window
+from opsctl.metrics.series import Series, Window, window
 from opsctl.snapshot.alarms import AlarmChange
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Snapshot
@@ -152,6 +152,17 @@ def test_a_plot_is_found_by_a_part_of_its_name_and_lists_its_marks(
     assert "▲" in lines[-3] and lines[-1].endswith("release 7 by ann")
     with pytest.raises(ConfigError, match="no metric here is called `nothing`"):
         screen.plot(Console(), looked, "nothing", [], 60, 6)
+
+
+def test_a_plot_shows_the_metric_of_every_group_that_has_one_of_this_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    over = Window(NOW - timedelta(minutes=2), NOW, 60)
+    mine = [one for one in CATALOGUE if one.name == "CPUUtilization"]
+    rows = [Series(Query(metric, {}), over, [1.0, 2.0]) for metric in mine]
+    screen.plot(Console(), shown(*rows), "cpuutilization", [], 60, 6)
+    heads = [line for line in capsys.readouterr().out.splitlines() if ": CPUUtilization" in line]
+    assert [head.partition(":")[0] for head in heads] == ["cluster", "service", "cache", "asg"]
 
 
 def test_releases_and_alarms_that_begin_to_ring_are_marks() -> None:

@@ -1,0 +1,63 @@
+"""What somebody took away: the service, its target group, the listener that leads there."""
+
+from collections.abc import Iterator
+
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+
+_REVERT = "to make it anew: opsctl ecs up --revert-drift"
+_EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
+
+
+def service_gone(history: History) -> Iterator[Cause]:
+    now, state = history.now, history.now.stack("ecs")
+    if not now.holds("service", "stacks") or now.service is not None or state is None:
+        return
+    # Before the first release the stack has no such output.
+    if state.outputs.get("ServiceArn") and not state.in_progress:
+        yield Cause(
+            "service-gone",
+            f"there is no service `{now.names.service}`, although the stack `{state.name}` made "
+            "one: somebody deleted it",
+            "certain",
+            (Evidence("ecs DescribeServices", "not found", now.at),),
+            _REVERT,
+            explains=_EXPLAINS,
+        )
+
+
+def target_group_gone(history: History) -> Iterator[Cause]:
+    now = history.now
+    refused = [one for one in now.unread if one.code == "TargetGroupNotFound"]
+    if refused and now.service is not None:
+        yield Cause(
+            "target-group-gone",
+            f"the target group of `{now.service.name}` is not there: somebody deleted it, so the "
+            "load balancer reaches no task",
+            "certain",
+            (Evidence(refused[0].operation, "TargetGroupNotFound", now.at),),
+            _REVERT,
+            explains=_EXPLAINS,
+        )
+
+
+def listener_gone(history: History) -> Iterator[Cause]:
+    now, state = history.now, history.now.stack("ecs")
+    # Of some targets alone it means that their zone is not enabled.
+    unused = [one for one in now.targets if one.state == "unused"]
+    if now.service is None or not unused or len(unused) < len(now.targets):
+        return
+    if state is not None and state.in_progress:
+        return
+    yield Cause(
+        "listener-gone",
+        f"no listener of the load balancer leads to `{now.service.name}`: somebody deleted it, or "
+        "leads it elsewhere",
+        "certain",
+        (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
+        _REVERT,
+        explains=_EXPLAINS,
+    )
+
+
+RULES = (service_gone, target_group_gone, listener_gone)

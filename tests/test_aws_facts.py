@@ -1,0 +1,39 @@
+"""Every fact about AWS names code and tests that exist."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opsctl_sandbox import rehearsals
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "aws-facts.md").read_text(encoding="utf-8")
+ROWS = [
+    cells
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and len(cells := re.split(r" \| ", line.strip("| "))) == 4
+]
+
+
+def _files(cell: str, tool: str, sandbox: str) -> Iterator[list[Path]]:
+    """For each file of a cell, where it may be."""
+    own, _, theirs = cell.partition("sandbox:")
+    for part, folder in ((own, tool), (theirs, sandbox)):
+        for name in re.findall(r"`([\w./-]+\.(?:py|j2))`", part):
+            yield [ROOT / name, ROOT / folder / name]
+
+
+@pytest.mark.parametrize("row", ROWS[2:], ids=lambda row: row[0][:40])
+def test_its_code_and_its_tests_are_there(row: list[str]) -> None:
+    _, source, code, tests = row
+    assert re.search(r"\b[MDSOC]\b", source), "no source"
+    files = [
+        *_files(code, "opsctl", "opsctl_sandbox"),
+        *_files(tests, "tests/opsctl", "tests/opsctl_sandbox"),
+    ]
+    for places in files:
+        assert any(place.exists() for place in places), places[0].name
+    for name in re.findall(r"rehearsal `([\w-]+)`", tests):
+        assert list(Path(rehearsals.__file__).parent.rglob(f"{name}.*")), name
