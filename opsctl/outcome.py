@@ -28,11 +28,15 @@ ENDS: Mapping[OutcomeKind, tuple[type[OpsError], str] | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reason` is one sentence, without the words of the kind; `hint` the exact next command."""
+    """`reason` is one sentence, without the words of the kind; `hint` the exact next command.
+
+    `cause` is the id of a cause that is known already, as `OpsError` has it.
+    """
 
     kind: OutcomeKind
     reason: str = ""
     hint: str | None = None
+    cause: str = ""
 
     @property
     def good(self) -> bool:
@@ -43,4 +47,4 @@ class Outcome:
         end = ENDS[self.kind]
         if end is not None:
             error, words = end
-            raise error(f"{words}{self.reason}", hint=self.hint)
+            raise error(f"{words}{self.reason}", hint=self.hint, cause=self.cause)

@@ -46,6 +46,8 @@ COMMANDS: Mapping[str, str] = {
     "rehearse": "Run a command against a prepared failure",
 }
 _USAGE = "usage"
+# The error says whose command it was: nothing here has a cause.
+_ELSEWHERE = "someone-else-is-deploying"
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
@@ -198,7 +200,7 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
         error.exit_code = 64  # 2 says there that something would change
     # A command line that means nothing began nothing.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
-    if recorder is not None and not recorder.explained:
+    if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
         from opsctl.cli.screens import causes
 
         causes.show_failure(invocation.console, recorder.causes())

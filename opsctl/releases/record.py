@@ -86,10 +86,9 @@ class Record:
             return outcome
         if lock.since is None or lock.since < self.release.begun:
             return outcome
-        why = f" ({lock.why})" if lock.why else ""
-        return replace(
-            outcome, reason=f"cancelled by {lock.holder}: {lock.command}{why}", hint=None
-        )
+        self.taken_over = True
+        reason = f"cancelled by {lock.holder}: {lock.command}"
+        return Outcome("rolled-back", reason, cause="someone-else-is-deploying")
 
     def end(self, outcome: Outcome) -> Procedure[None]:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:

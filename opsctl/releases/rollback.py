@@ -181,8 +181,11 @@ class Rollback:
         running = closing.running(now, known)
         wanted = choose(known, running, self._number)
         if wanted is None and known and "@" not in known[0].before:
+            at = running or known[-1]
+            origin = closing.original(at, known)
+            same = f" (release {at.number} runs its image)" if origin.number != at.number else ""
             raise OpsError(
-                f"there is no good release before {known[-1].number}, and nothing ran before them",
+                f"there is no good release before {origin.number}{same}",
                 hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
             )
         if wanted is None:

@@ -97,21 +97,16 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     anew = same and bool(order.force or order.renew or repairs)
     if parameters or template or anew:
         way: Way = "stack" if parameters or template else "deployment"
-        forecast = _forecast(now, need, config)
-        return RollPlan(
-            way,
-            order.image,
-            need,
-            parameters,
-            repairs,
-            findings,
-            forecast,
-            template,
-            anew,
-            tasks=service.desired if service and not config.ecs.scaling else None,
-        )
+        forecast, kept = _forecast(now, need, config), _kept(service, config)
+        told = (repairs, findings, forecast)
+        return RollPlan(way, order.image, need, parameters, *told, template, anew, kept)
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
+
+
+def _kept(service: Service | None, config: Config) -> int | None:
+    """The live count, unless it moves by itself."""
+    return service.desired if service and not config.ecs.scaling else None
 
 
 def requirement(now: Snapshot, config: Config, count: int) -> Requirement:

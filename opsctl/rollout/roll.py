@@ -120,11 +120,10 @@ def roll(
         # Also when the stack asks for this already, and the service has something else.
         if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
-        count = plan.tasks if plan.way == "deployment" else None
-        watch = yield from _begin(order, state, begin, forced=True, tasks=count)
+        kept = plan.tasks if plan.way == "deployment" else None
+        watch = yield from _begin(order, state, begin, forced=True, tasks=kept)
         _force(clients, config, state, plan)
-    early = _early(clients, config, order, watch)
-    return (yield from _verify(watch, act, sleep, early))
+    return (yield from _verify(watch, act, sleep, _early(clients, config, order, watch)))
 
 
 def _early(

@@ -156,6 +156,12 @@ def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackE
         raise
 
 
+def change_sets(cloudformation: "CloudFormationClient", stack: str) -> tuple[str, ...]:
+    """The names of the stack's change sets."""
+    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
+    return tuple(one.get("ChangeSetName", "") for page in pages for one in page["Summaries"])
+
+
 def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:
     """The id after which events belong to the next operation; None when there is no stack."""
     try:

@@ -16,7 +16,7 @@ from opsctl.stacks import join, lock, names, remove, states
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation, StackResult
-from opsctl.stacks.plan import Planning
+from opsctl.stacks.plan import CHANGE_SETS, Planning
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -176,6 +176,8 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
         if named and not stack.reverts_drift:
             yield from _tell_deleted(stack, names.made(named, _held(clients, state)))
         return
+    if state is not None:
+        _require_alone(clients, state)
     taken = yield from _taken([one for one in named if one.logical_id not in stack.imports])
     if taken:
         # Somebody may be making this very stack, since we looked.
@@ -183,6 +185,23 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
         if made is not None and made.exists:
             raise join.overtaken(stack.name)
     names.require_free(taken, stack.name, stack.command)
+
+
+def _require_alone(clients: "Clients", state: StackState) -> None:
+    """Executing our change set would delete one that another tool made for the new stack."""
+    if state.status != "REVIEW_IN_PROGRESS":
+        return
+    others = [
+        one
+        for one in stacks.change_sets(clients.cloudformation, state.id)
+        if not one.startswith(CHANGE_SETS)
+    ]
+    if others:
+        raise OpsError(
+            f"`{state.name}` is REVIEW_IN_PROGRESS with a change set of somebody else: {others[0]}",
+            hint="execute or delete that one first, or choose another `name` in opsctl.yaml",
+            cause="not-ours",
+        )
 
 
 def _tell_deleted(stack: Stack, made: Sequence[Named]) -> Procedure[None]:

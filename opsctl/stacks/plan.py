@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # CloudFormation takes a template body up to here, and one in S3 up to 1 MB.
 MAXIMUM_BODY = 51_200
+CHANGE_SETS = "opsctl-"  # how the names of ours begin
 _DEADLINE = 300.0  # seconds for a change set to be made
 # Two wordings are in use for the same thing; the second comes from CreateChangeSet itself.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -88,7 +89,7 @@ class Planning:
         body = _body(self._clients, stack, self._bucket)
         if stack.reverts_drift and self._kind == "UPDATE":
             body["DeploymentMode"] = "REVERT_DRIFT"
-        self._change_set = token = f"opsctl-{uuid.uuid4().hex}"
+        self._change_set = token = f"{CHANGE_SETS}{uuid.uuid4().hex}"
         try:
             created = cloudformation.create_change_set(
                 StackName=stack.name,
@@ -138,7 +139,7 @@ def _discard(clients: "Clients", stack: str, name: str, because: BaseException |
 
 def _execute(cloudformation: "CloudFormationClient", plan: Plan) -> None:
     """Executing a change set deletes all others of its stack, so theirs may have removed ours."""
-    token = f"opsctl-{uuid.uuid4().hex}"
+    token = f"{CHANGE_SETS}{uuid.uuid4().hex}"
     try:
         cloudformation.execute_change_set(ChangeSetName=plan.change_set, ClientRequestToken=token)
     except (

@@ -1,5 +1,6 @@
 """AWS falls silent while a command follows what runs there: every flow outlasts it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ OUTAGE = 8.0  # seconds: more than botocore's own retries ever outlasted
 SERVICES = ("cloudformation", "ecs", "elasticloadbalancing", "logs", "monitoring", "ec2", "sts")
 SILENCE = [{"kind": "reset", "operation": f"{service}:*"} for service in SERVICES]
 pytestmark = pytest.mark.timeout(300)
+# In fast time each command meets a silent minute at any call, in tests/hostile.
+long_form = pytest.mark.skipif("HOSTILE_LIVES" not in os.environ, reason="make test-hostile")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,7 @@ def through_an_outage(place: Place, *words: str, once: str) -> tuple[int, str]:
     return command.wait(timeout=60), "".join(screen)
 
 
+@long_form
 def test_a_stack_operation_outlasts_it(place: Place) -> None:
     other = ("--set", "db.name=outage-other", "--set", "name=outage2")
     code, screen = through_an_outage(place, "db", "up", "--yes", *other, once="CREATE_IN_PROGRESS")
@@ -54,7 +58,7 @@ def test_a_stack_operation_outlasts_it(place: Place) -> None:
     [
         # While CloudFormation waits for the tasks, and while only the tasks are followed.
         ((), "UPDATE_IN_PROGRESS"),
-        (("--force",), "a new deployment of the same image is forced"),
+        pytest.param(("--force",), "a new deployment of the same image is forced", marks=long_form),
     ],
 )
 def test_a_roll_outlasts_it(place: Place, options: tuple[str, ...], once: str) -> None:

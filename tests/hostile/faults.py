@@ -83,6 +83,9 @@ class Wire:
         session.events.register("before-send", self._send)
 
     def close(self) -> None:
+        """A thread that a command left behind meets no fault, and no signal, any more."""
+        with self._lock:
+            self.fault = None
         self._http.close()
 
     def _send(self, request: AWSPreparedRequest, event_name: str = "", **_: Any) -> Any:

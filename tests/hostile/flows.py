@@ -88,7 +88,7 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
     wire = Wire(fault)
     kept = tempfile.TemporaryFile()  # noqa: SIM115  # what is asked for its number must have one
     stream = io.TextIOWrapper(kept, encoding="utf-8", write_through=True)
-    with redirect_stdout(stream), redirect_stderr(stream), closing(wire), process(typed):
+    with redirect_stdout(stream), redirect_stderr(stream), process(typed), closing(wire):
         invocation, rest = Wired.parse(["--debug", *words], os.environ)
         invocation.wire, invocation.sleep = wire, wire.clock.sleep
         try:

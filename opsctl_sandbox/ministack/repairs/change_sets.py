@@ -151,6 +151,13 @@ def _conditioned(
     return resource if name in held or action == "Add" else {**plain, "Action": "Add"}
 
 
+async def list_change_sets(call: Call, ministack: Forward) -> Structure:
+    """By the stack's id, too."""
+    stack = str(call.parameters["StackName"])
+    name = stack.split("/")[1] if stack.startswith("arn:") else stack
+    return await ministack({**call.parameters, "StackName": name})
+
+
 async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
     """By a resource's own name, too: the stack that it belongs to."""
     request = dict(call.parameters)
@@ -219,4 +226,5 @@ OPERATIONS: Operations = {
     ("cloudformation", "DescribeChangeSet"): describe_change_set,
     ("cloudformation", "ExecuteChangeSet"): execute_change_set,
     ("cloudformation", "DescribeStackResources"): describe_stack_resources,
+    ("cloudformation", "ListChangeSets"): list_change_sets,
 }

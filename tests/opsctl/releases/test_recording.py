@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from opsctl.errors import AwsError
-from opsctl.procedure import Driver, Notice, Question, Waiting
+from opsctl.procedure import Driver, Failed, Notice, Question, Waiting
 from opsctl.releases import history
 from opsctl.releases.difference import Difference
 from opsctl.releases.rollback import Rollback
@@ -71,6 +71,7 @@ def test_a_roll_that_a_rollback_cancelled_says_whose_it_was(root: Path) -> None:
         driven = world.run(True)
         assert driven.result.kind == "rolled-back"
         assert (driven.result.reason == said) == bool(said)
+        assert bool(driven.of(Failed)) != bool(said)  # there is no cause to look for
         assert world.history()[0].reason == driven.result.reason
 
 

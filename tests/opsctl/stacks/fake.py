@@ -97,6 +97,12 @@ class CloudFormation:
         self._call("DeleteChangeSet")
         self.change_sets.pop(ChangeSetName, None)
 
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_change_sets"
+        self._call("ListChangeSets")
+        names = [{"ChangeSetName": name} for name in self.change_sets]
+        return SimpleNamespace(paginate=lambda **_: iter([{"Summaries": names}]))
+
     def execute_change_set(self, *, ChangeSetName: str, ClientRequestToken: str) -> None:
         self._call("ExecuteChangeSet")
         if ChangeSetName not in self.change_sets:

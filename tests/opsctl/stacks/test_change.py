@@ -63,6 +63,20 @@ def test_after_a_no_nothing_was_changed_and_nothing_is_left(now: Snapshot) -> No
     assert aws.executed == [] and aws.change_sets == {} and aws.deleted == []
 
 
+@pytest.mark.parametrize("theirs", ["reviewed-by-the-auditors", "opsctl-0123"])
+def test_a_new_stack_with_a_change_set_of_another_tool_is_left_to_it(theirs: str) -> None:
+    # Executing ours would have deleted theirs, unsaid.
+    aws = CloudFormation()
+    aws.change_sets[theirs] = {"StackName": "web-db"}
+    reviewed = stacks(stack("db", "REVIEW_IN_PROGRESS"))
+    if theirs.startswith("opsctl-"):
+        assert up(aws, reviewed, CREATED).result.kind == "done"
+        return
+    with pytest.raises(OpsError, match=f"a change set of somebody else: {theirs}"):
+        up(aws, reviewed)
+    assert list(aws.change_sets) == [theirs] and aws.executed == []
+
+
 def test_a_no_never_deletes_a_stack_that_somebody_made_meanwhile() -> None:
     # A1: the only thing that an answer of "no" may touch is our own change set.
     aws = CloudFormation()

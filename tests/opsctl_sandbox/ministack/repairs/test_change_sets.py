@@ -198,6 +198,9 @@ def test_a_stack_that_two_people_review_is_one_stack(
     named = cloudformation.list_change_sets(StackName=unique)["Summaries"]
     assert {one["ChangeSetName"] for one in named} == {"first", "second"}
     assert {one["StackId"] for one in named} == {first["StackId"]}
+    by_id = {"StackName": first["StackId"]}
+    assert len(cloudformation.list_change_sets(**by_id)["Summaries"]) == 2
+    assert plain("cloudformation").list_change_sets(**by_id)["Summaries"] == []
     described = cloudformation.describe_change_set(ChangeSetName=second["Id"])
     assert described["StackId"] == first["StackId"]
     assert reviewed(plain("cloudformation"), unique, "third")["StackId"] != first["StackId"]
