@@ -70,10 +70,7 @@ _LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read in o
 _RECENT_OF = 3  # the running tasks, newest first, whose last lines are read
 _RECENT_LINES = 30
 # The outputs that name the groups between the instances and the cache.
-_SECURITY_GROUPS: tuple[tuple[Kind, str], ...] = (
-    ("db", "SecurityGroup"),
-    ("ecs", "InstanceSecurityGroup"),
-)
+_SECURITY_GROUPS: Mapping[Kind, str] = {"db": "SecurityGroup", "ecs": "InstanceSecurityGroup"}
 _RECENT = timedelta(minutes=15)
 _TRIES = 10  # looks at a task's log stream, before it is taken to have written nothing
 
@@ -353,7 +350,7 @@ class _Reading:
     def _security_groups(self, states: Mapping[Kind, StackState]) -> tuple[SecurityGroup, ...]:
         ids = [
             states[kind].outputs.get(output, "")
-            for kind, output in _SECURITY_GROUPS
+            for kind, output in _SECURITY_GROUPS.items()
             if kind in states
         ]
         return security_groups.read(self.clients.ec2, ids)
