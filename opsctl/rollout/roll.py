@@ -243,10 +243,7 @@ def _begin(
     """
     now = yield from look_at(_BEFORE)
     state = now.stacks.get("ecs")
-    if state is not None and (state.parameters, state.outputs) != (
-        planned.parameters,
-        planned.outputs,
-    ):
+    if state and (state.parameters, state.outputs) != (planned.parameters, planned.outputs):
         raise joining.overtaken(planned.name)
     if tasks is not None and now.service is not None and now.service.desired != tasks:
         raise Busy(f"somebody set the service to {now.service.desired} tasks instead of {tasks}")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsctl.alarms.limits import Limit
+from opsctl.cli.screens import metric_cells as cells
 from opsctl.cli.screens import metrics as screen
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.metrics import MetricsScreen, Shown
@@ -31,22 +32,22 @@ def series(points: Sequence[float | None], *, name: str, status: str = "Complete
 
 
 def test_a_gap_is_drawn_as_a_gap_and_zero_as_zero() -> None:
-    assert screen.sparkline([0, None, 7, 3.5, 0], 10) == "▁·█▅▁"
-    assert screen.sparkline([0, 0], 10) == "▁▁"
-    assert screen.sparkline([75, 75, None], 10) == "▄▄·"
-    assert screen.sparkline([], 10) == ""
+    assert cells.sparkline([0, None, 7, 3.5, 0], 10) == "▁·█▅▁"
+    assert cells.sparkline([0, 0], 10) == "▁▁"
+    assert cells.sparkline([75, 75, None], 10) == "▄▄·"
+    assert cells.sparkline([], 10) == ""
 
 
 @given(st.lists(st.none() | st.floats(0, 1e12), max_size=500), st.integers(1, 60))
 def test_a_sparkline_fits_and_is_a_gap_only_where_nothing_is(
     points: list[float | None], width: int
 ) -> None:
-    drawn = screen.sparkline(points, width)
+    drawn = cells.sparkline(points, width)
     assert len(drawn) == min(width, len(points))
     if all(point is not None for point in points):
-        assert screen.GAP not in drawn
+        assert cells.GAP not in drawn
     if all(point is None for point in points):
-        assert set(drawn) <= {screen.GAP}
+        assert set(drawn) <= {cells.GAP}
 
 
 @pytest.mark.parametrize(
@@ -62,24 +63,24 @@ def test_a_sparkline_fits_and_is_a_gap_only_where_nothing_is(
     ],
 )
 def test_numbers_are_short(value: float, unit: str, text: str) -> None:
-    assert screen.number(value, unit) == text
+    assert cells.number(value, unit) == text
 
 
 def test_a_row_says_value_unit_change_extremes_and_age() -> None:
-    row = screen.row(series([10, 20, None, None, None], name="CPUReservation"), NOW, 30)
+    row = cells.row(series([10, 20, None, None, None], name="CPUReservation"), NOW, 30)
     assert row == ("CPUReservation", "20", "%", "+5", "▁█···", "10", "20", "", "3m30s")
 
 
 def test_a_fresh_value_is_marked() -> None:
-    assert screen.row(series([1, 1], name="CPUReservation"), NOW, 30)[1] == "1~"
+    assert cells.row(series([1, 1], name="CPUReservation"), NOW, 30)[1] == "1~"
 
 
 def test_no_data_is_not_zero_and_a_failed_answer_says_so() -> None:
-    empty = screen.row(series([None, None], name="Evictions"), NOW, 30)
+    empty = cells.row(series([None, None], name="Evictions"), NOW, 30)
     assert (empty[1], empty[-1]) == ("-", "no data")
-    failed = screen.row(series([1.0, None], name="Evictions", status="InternalError"), NOW, 30)
+    failed = cells.row(series([1.0, None], name="Evictions", status="InternalError"), NOW, 30)
     assert (failed[1], failed[-1]) == ("?", "CloudWatch: InternalError")
-    part = screen.row(series([1.0, None], name="Evictions", status="PartialData"), NOW, 30)
+    part = cells.row(series([1.0, None], name="Evictions", status="PartialData"), NOW, 30)
     assert part[-1].endswith(", partial")
 
 
@@ -91,9 +92,9 @@ def shown(*found: Series, limits: dict[int, Limit] | None = None) -> Shown:
 
 
 def test_the_limit_of_an_alarm_stands_beside_the_value_with_its_state() -> None:
-    assert screen.row(series([81, 82], name="CPUReservation"), NOW, 30, LIMIT)[7] == "✗ > 80"
+    assert cells.row(series([81, 82], name="CPUReservation"), NOW, 30, LIMIT)[7] == "✗ > 80"
     unmade = Limit("<", 2, "", "running-tasks")
-    assert screen.row(series([81, 82], name="CPUReservation"), NOW, 30, unmade)[7] == "< 2"
+    assert cells.row(series([81, 82], name="CPUReservation"), NOW, 30, unmade)[7] == "< 2"
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
