@@ -37,9 +37,12 @@ class PlanScreen(Screen):
         effect = f"  {change.effect}" if change.effect else ""
         kind = self._console.style("faint", change.resource_type)
         self._print(f"  {self._console.style(style, sign)} {change.logical_id}  {kind}{effect}")
+        # A property that may replace its resource does not where the resource is only modified.
+        forces = "forces" if change.replaces else "may force" if change.may_replace else ""
         for one in change.properties:
+            word = f" ({forces} replacement)" if forces and one.recreates else ""
             values = f": {one.before} -> {one.after}" if one.before or one.after else ""
-            self._print(f"      {one.name}{values}{' (forces replacement)' * one.recreates}")
+            self._print(f"      {one.name}{values}{word}")
 
 
 def _fields(change: Change) -> dict[str, object]:
