@@ -1,6 +1,7 @@
 """The door to jinja2: a template's name and its values -> text. Nothing is left undefined."""
 
 import json
+import os
 import re
 import traceback
 from contextlib import suppress
@@ -52,9 +53,9 @@ def _environment() -> "jinja2.Environment":
 
 
 def _bytecode() -> "jinja2.BytecodeCache | None":
-    """Compiled templates in jinja2's folder for this user: compiling is a quarter of `render`.
+    """Compiled templates in the user's cache, as compiling them is a quarter of `render`.
 
-    None where no folder is this user's alone; one that cannot be written is not filled.
+    None where there can be no such folder; one that cannot be written is not filled.
     """
     import jinja2
 
@@ -64,7 +65,10 @@ def _bytecode() -> "jinja2.BytecodeCache | None":
                 super().dump_bytecode(bucket)
 
     try:
-        return Written()
+        folder = project.cache(os.environ) / "templates"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # It holds code: with sudo the home may be somebody else's.
+        return Written(str(folder)) if folder.stat().st_uid == os.getuid() else None
     except (OSError, RuntimeError):
         return None
 

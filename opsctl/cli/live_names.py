@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from opsctl import project
+
 if TYPE_CHECKING:
     from opsctl.snapshot.snapshot import Part, Snapshot
 
@@ -116,8 +118,8 @@ def _briefly(ask: Callable[[], Names]) -> Names:
 
 def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[], Names]) -> Names:
     """The names from a file of the user's cache, unless it is older than `seconds`."""
-    home = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    file = Path(home, "opsctl", f"names-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json")
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    file = project.cache(environ) / f"names-{digest}.json"
     try:
         if 0 <= time.time() - file.stat().st_mtime < seconds:
             return [(name, about) for name, about in json.loads(file.read_text("utf-8"))]

@@ -1,5 +1,3 @@
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -37,29 +35,36 @@ def test_durations_are_cloudformations(value: timedelta, text: str) -> None:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in place of /tmp, and an environment that is made anew in it."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where compiled templates are kept, by an environment that is made anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     templates._environment.cache_clear()
-    yield tmp_path
+    yield tmp_path / "opsctl" / "templates"
     templates._environment.cache_clear()
 
 
-def test_a_compiled_template_is_kept_for_the_next_start(temporary: Path) -> None:
+def test_a_compiled_template_is_kept_for_the_next_start(kept: Path) -> None:
     text = templates.render("ecr.yaml.j2", config=CONFIG, imports=())
-    (folder,) = temporary.iterdir()
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert list(folder.iterdir())
+    assert kept.stat().st_mode & 0o777 == 0o700
+    assert list(kept.iterdir())
     templates._environment.cache_clear()
     assert templates.render("ecr.yaml.j2", config=CONFIG, imports=()) == text
 
 
-def test_a_folder_that_is_not_ours_alone_keeps_no_template(temporary: Path) -> None:
-    (temporary / f"_jinja2-cache-{os.getuid()}").write_text("somebody else's")
+def test_where_no_folder_can_be_nothing_is_kept(kept: Path) -> None:
+    kept.parent.write_text("a file")
     assert templates.render("ecr.yaml.j2", config=CONFIG, imports=())
 
 
-def test_a_folder_that_vanishes_or_is_full_stops_no_rendering(temporary: Path) -> None:
+def test_a_folder_of_somebody_else_holds_no_code_of_ours(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    assert templates.render("ecr.yaml.j2", config=CONFIG, imports=())
+    assert not list(kept.iterdir())
+
+
+def test_a_folder_that_vanishes_or_is_full_stops_no_rendering(kept: Path) -> None:
     templates._environment()
-    (temporary / f"_jinja2-cache-{os.getuid()}").rmdir()
+    kept.rmdir()
     assert templates.render("ecr.yaml.j2", config=CONFIG, imports=())

@@ -190,11 +190,11 @@ def struck(faults: Faults, calls: int) -> list[bool]:
     return asyncio.run(history())
 
 
-def test_a_probability_has_the_same_history_for_the_same_seed() -> None:
+def test_a_probability_has_the_same_history_for_the_same_seed(tmp_path: Path) -> None:
     rules = [{"kind": "throttle", "probability": 0.5}]
     histories = []
     for seed in (7, 7, 8):
-        faults = Faults(Path("/nonexistent"), seed=seed)
+        faults = Faults(tmp_path / "none", seed=seed)
         faults.plan(rules)
         histories.append(struck(faults, 40))
     faults.plan(rules)
