@@ -255,7 +255,8 @@ class InstanceRoll:
                 text = f"terminating {member.id}, which never joined the cluster"
                 return Step("terminate", text, member.id)
             minutes = int(self.patience.total_seconds() // 60)
-            return Step("failed", f"{member.id} has not joined the cluster in {minutes} minutes")
+            time = f"{minutes} minute{'s' * (minutes != 1)}"
+            return Step("failed", f"{member.id} has not joined the cluster in {time}")
         if len(group.members) >= group.desired:
             return None
         refused = [
