@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from opsctl.snapshot.snapshot import Snapshot
 if TYPE_CHECKING:
     from opsctl.cli.options import Invocation
 
+_PAUSES = (0.5, 1.5)  # seconds before another look
 _BEFORE = timedelta(hours=1)  # metrics before the command began: what was usual
 
 
@@ -42,10 +44,21 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
     except ConfigError as error:
         return _refused(error)
     look = EVERYTHING | Look(frozenset({"subnets"})) if metrics else EVERYTHING
-    now = invocation.quick_reader(look)
+    now = with_last_lines(lambda: invocation.quick_reader(look), time.sleep)
     recording = recordings.newest(recordings.folder(invocation), config.system)
     incident = Incident(recordings.with_now(recording, now), recording, now.at, now)
     return replace(incident, series=_metrics(invocation, incident)) if metrics else incident
+
+
+def with_last_lines(look: Callable[[], Snapshot], sleep: Callable[[float], None]) -> Snapshot:
+    """A look; another when what a task wrote last, which often is the cause, has yet to come."""
+    now = look()
+    for pause in _PAUSES:
+        if not now.lines_to_come:
+            break
+        sleep(pause)
+        now = look()
+    return now
 
 
 def read(path: Path) -> Incident:

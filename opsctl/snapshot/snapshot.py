@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Self
 
 from opsctl.aws import FailedCall
@@ -29,7 +29,10 @@ from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
-from opsctl.snapshot.tasks import Task
+from opsctl.snapshot.tasks import Task, ended
+
+# The awslogs driver sends every few seconds, and once more when its container has ended.
+_LINES_COME = timedelta(seconds=10)
 
 Part = Literal[
     "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
@@ -247,6 +250,12 @@ class Snapshot:
     @property
     def stopped(self) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if task.is_stopped)
+
+    @property
+    def lines_to_come(self) -> bool:
+        """A task ended so recently that what it wrote last may still be on its way."""
+        ends = [task.stopped for task in ended(self.tasks) if task.id not in self.lines]
+        return any(end is not None and self.at - end < _LINES_COME for end in ends)
 
     @property
     def healthy(self) -> int:

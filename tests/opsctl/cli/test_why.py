@@ -9,6 +9,7 @@ import pytest
 
 from opsctl import cli
 from opsctl.cause.history import Failure
+from opsctl.cli import bundle
 from opsctl.cli import recording as recordings
 from opsctl.outcome import Outcome
 from opsctl.recorder import Recorder
@@ -85,6 +86,23 @@ def test_when_nobody_answers_it_says_so_and_exits_3(
     assert cli.main([command]) == 3
     out = capsys.readouterr().out
     assert "nothing answers" in out and "nothing wrong" not in out
+
+
+def test_the_last_lines_of_a_task_that_just_ended_are_waited_for() -> None:
+    dead = replace(task(code=3), stopped=START)
+    early = replace(rolled(dead), at=START + timedelta(seconds=1), lines={})
+    whole = replace(early, lines={dead.id: ("no such file",)})
+    looks, slept = iter([early, early, whole]), list[float]()
+    assert bundle.with_last_lines(lambda: next(looks), slept.append) is whole
+    assert slept == [0.5, 1.5]
+    looks, slept = iter([early, early, early]), list[float]()
+    assert bundle.with_last_lines(lambda: next(looks), slept.append) is early
+
+
+def test_what_ended_a_while_ago_and_wrote_nothing_is_not_waited_for() -> None:
+    dead = replace(task(code=3), stopped=START)
+    late = replace(rolled(dead), at=START + timedelta(seconds=30), lines={})
+    assert bundle.with_last_lines(lambda: late, lambda seconds: pytest.fail("waited")) is late
 
 
 def test_one_file_cannot_be_the_bundle_and_the_page(
