@@ -114,7 +114,8 @@ def test_a_missing_group_says_which_there_are(logging: System) -> None:
     done = logging.run("logs", "tail", "agent", "--no-follow")
     assert done.returncode == 1
     assert f"there is no log group /{logging.name}/agent" in done.stderr
-    assert f"log groups that exist: /{logging.name}/" in done.stderr
+    (there,) = [line for line in done.stderr.splitlines() if "log groups that exist: " in line]
+    assert f"/{logging.name}/" in there  # others' names may be nearer
     assert "hint: opsctl logs sources" in done.stderr
 
 
