@@ -21,12 +21,12 @@ from opsctl.cause.history import Failure, History, Note
 from opsctl.errors import AwsError, ConfigError, OpsError
 from opsctl.outcome import Outcome
 from opsctl.recording import EMPTY, NOBODY, NOTED, Begun
+from opsctl.recording_files import prune
 from opsctl.snapshot import record
 from opsctl.snapshot.redact import redacted
 from opsctl.snapshot.snapshot import Names, Snapshot
 
 VERSION = 1
-KEPT, BYTES = 20, 64 * 1024 * 1024
 # Of one recording: after this no snapshot is written any more, only what happens.
 _LARGE = 16 * 1024 * 1024
 _PER_SECOND = 50_000  # bytes of snapshots, so that a large system is written less often
@@ -75,6 +75,8 @@ class Recorder:
                 "names": asdict(names or NOBODY),
             }
         )
+        if self.path is not None:
+            prune(folder)
 
     def take(self, item: object) -> None:
         """One item of a procedure."""
@@ -156,7 +158,6 @@ class Recorder:
                 except FileExistsError:
                     continue
                 self.path = path
-                prune(folder)
                 return
         except OSError as error:
             self.trouble = f"{folder}: {error.strerror}"
@@ -250,16 +251,6 @@ def failure_of(error: OpsError, at: datetime) -> Failure:
         error.code if aws and isinstance(error, AwsError) else "",
         at,
     )
-
-
-def prune(folder: Path, *, kept: int = KEPT, size: int = BYTES) -> None:
-    """Keep the newest so many, and of these as many as fit; the very newest in any case."""
-    paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.name, reverse=True)
-    total = 0
-    for index, path in enumerate(paths):
-        total += path.stat().st_size
-        if index >= kept or (total > size and index > 0):
-            path.unlink(missing_ok=True)
 
 
 _GROWING = {"events"}

@@ -1,12 +1,13 @@
 """Which commands are recorded, where, and which recording a later `why` looks into."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl.errors import OpsError
+from opsctl.recording_files import newest_first
 
 if TYPE_CHECKING:
     from opsctl.cause.history import History
@@ -76,7 +77,7 @@ def end(invocation: "Invocation", outcome: str) -> None:
 def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Recording | None":
     """The last recording of this system, while it still tells something about now."""
     now = now or datetime.now(UTC)
-    read = ((path, _read(path)) for path in _paths(folder))
+    read = ((path, _read(path)) for path in newest_first(folder))
     ours = ((path, one) for path, one in read if one and one.begun.system in ("", system))
     path, recording = next(ours, (None, None))
     if path is None or recording is None:
@@ -133,10 +134,6 @@ def read(path: Path) -> "Recording":
         raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error
 
 
-def _paths(folder: Path) -> Sequence[Path]:
-    return sorted(folder.glob("*.jsonl"), key=lambda path: path.name, reverse=True)
-
-
 def _read(path: Path) -> "Recording | None":
     try:
         return read(path)
@@ -150,4 +147,4 @@ def _written(path: Path) -> datetime:
 
 def names(folder: Path) -> Iterator[str]:
     """For the shell's completion: newest first."""
-    return (str(path) for path in _paths(folder))
+    return (str(path) for path in newest_first(folder))

@@ -18,8 +18,9 @@ from opsctl.cause import rank
 from opsctl.errors import ConfigError, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Joining, Notice
-from opsctl.recorder import Recorder, prune
+from opsctl.recorder import Recorder
 from opsctl.recording import Begun, Recording
+from opsctl.recording_files import prune
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 from tests.opsctl.cause.histories import rolled, task

@@ -140,6 +140,18 @@ def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_pat
     assert recordings.newest(tmp_path, "nobody") is None
 
 
+@pytest.mark.parametrize("second", ["update-tasks", "ecs up"])
+def test_of_two_commands_that_began_in_one_second_the_later_is_the_newest(
+    second: str, tmp_path: Path
+) -> None:
+    times = iter(START + timedelta(milliseconds=n) for n in (1, 1, 2, 2))
+    for command in ("update-tasks", second):
+        made = Recorder(tmp_path, Begun(command, "web"), NAMES, now=lambda: next(times))
+        made.close("done")
+    found = recordings.newest(tmp_path, "web", now=START + timedelta(seconds=1))
+    assert found is not None and found.at == START + timedelta(milliseconds=2)
+
+
 def test_of_two_commands_at_once_the_one_that_failed_is_explained(tmp_path: Path) -> None:
     times = iter(START + timedelta(seconds=n) for n in range(100))
     overtaken = Recorder(tmp_path, Begun("update-tasks one", "web"), NAMES, now=lambda: next(times))
