@@ -17,7 +17,6 @@ _SKEW = re.compile(
 _TIMES = re.compile(
     r"(\d{8}T\d{6}Z) is (?:now earlier|still later) than \d{8}T\d{6}Z \((\d{8}T\d{6}Z)"
 )
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _CHECK = "aws sts get-caller-identity"
 _ON_THE_WAY = {"network", "not-aws"}
 
@@ -90,9 +89,8 @@ def permission_missing(history: History) -> Iterator[Cause]:
         return
     ended = _ended(_by(history, "permission-missing"), calls)
     first = ended[0] if ended else calls[0]
-    match = _ACTION.search(first.message)
-    action = match["action"] if match else first.operation
-    on = f" on {match['resource'].rstrip('.')}" if match and match["resource"] else ""
+    named, on = telling.denied(first.message)
+    action = named or first.operation
     others = len({one.operation for one in calls}) - 1
     more = f" (and {telling.counted(others, 'other action')})" if others else ""
     yield _cause(

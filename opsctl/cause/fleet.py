@@ -7,7 +7,7 @@ from datetime import timedelta
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
-from opsctl.snapshot.instances import Activity
+from opsctl.snapshot.instances import Activity, Group
 from opsctl.snapshot.stacks import StackEvent
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -102,9 +102,14 @@ def suspended(history: History) -> Iterator[Cause]:
                 history.now.at,
             ),
         ),
-        f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}",
+        resume(group),
         explains=_AFTER_A_LAUNCH,
     )
+
+
+def resume(group: Group) -> str:
+    """The command that lets the group do again what somebody told it not to do."""
+    return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
 
 
 def never_joined(history: History) -> Iterator[Cause]:

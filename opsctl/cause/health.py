@@ -197,11 +197,9 @@ def _next(history: History, code: str, blocked: list[Evidence]) -> str:
     if blocked:
         ports = _target_ports(history)
         reach = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else f"{ports[0]}"
-        return (
-            "to admit the load balancer again: aws ec2 authorize-security-group-ingress "
-            f"--group-id {history.now.output('ecs', 'InstanceSecurityGroup')} --protocol tcp "
-            f"--port {reach} --source-group {_balancers(history)[0]}"
-        )
+        group = history.now.output("ecs", "InstanceSecurityGroup")
+        command = telling.admitting(group, reach, _balancers(history)[0])
+        return f"to admit the load balancer again: {command}"
     if code == "Target.Timeout":
         return "ports and security groups as the stack wants them: opsctl ecs plan"
     return "opsctl logs tail stdout --since 15m --no-follow"

@@ -45,7 +45,6 @@ _KINDS = (
         "a limit of the account is reached",
     ),
 )
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 
 
 def failed(history: History) -> Iterator[Cause]:
@@ -110,9 +109,9 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
     id, words = by_reason(reason)
     if first.status == "DELETE_FAILED":
         id, words = "delete-blocked", "it cannot be deleted"
-    if id == "permission-missing" and (match := _ACTION.search(reason)):
-        on = f" on {match['resource'].rstrip('.')}" if match["resource"] else ""
-        words = f"the caller lacks {match['action']}{on}"
+    action, on = telling.denied(reason)
+    if id == "permission-missing" and action:
+        words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)
     status = history.statuses.get(stack, ("",))[-1]
     return Cause(

@@ -8,7 +8,6 @@ from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.cause.task_failures import TaskFailure
 
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
@@ -31,9 +30,8 @@ def secret_missing(history: History) -> Iterator[Cause]:
 
 def permission_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "permission-missing").values():
-        match = _ACTION.search(failures[0].text)
-        on = f" on {match['resource'].rstrip('.')}" if match and match["resource"] else ""
-        what = f"the task's roles lack {match['action']}{on}" if match else "a role may not do this"
+        action, on = telling.denied(failures[0].text)
+        what = f"the task's roles lack {action}{on}" if action else "a role may not do this"
         yield telling.told(
             history,
             "permission-missing",

@@ -218,10 +218,7 @@ def _next(history: History, causes: Sequence[Evidence]) -> str:
     now = history.now
     cache, instances = now.output("db", "SecurityGroup"), now.output("ecs", "InstanceSecurityGroup")
     port = now.cache.endpoint.rpartition(":")[2] if now.cache else ""
-    return (
-        f"to admit them again: aws ec2 authorize-security-group-ingress --group-id {cache} "
-        f"--protocol tcp --port {port or 6379} --source-group {instances}"
-    )
+    return f"to admit them again: {telling.admitting(cache, port or '6379', instances)}"
 
 
 def _matching(pattern: re.Pattern[str], lines: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from opsctl.cause.fleet import resume
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -166,8 +167,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         )
     if group is not None and group.stands_still:
         yield Notice(
-            f"{instances.suspended(group)}, so no instance is replaced; to let it: "
-            f"{instances.resume(group)}",
+            f"{instances.suspended(group)}, so no instance is replaced; to let it: {resume(group)}",
             warning=True,
         )
     if group is None or instances.TAG in group.tags:

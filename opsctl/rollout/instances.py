@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
+from opsctl.cause import telling
+from opsctl.cause.fleet import resume
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice
@@ -255,7 +257,7 @@ class InstanceRoll:
                 text = f"terminating {member.id}, which never joined the cluster"
                 return Step("terminate", text, member.id)
             minutes = int(self.patience.total_seconds() // 60)
-            time = f"{minutes} minute{'s' * (minutes != 1)}"
+            time = telling.counted(minutes, "minute")
             return Step("failed", f"{member.id} has not joined the cluster in {time}")
         if len(group.members) >= group.desired:
             return None
@@ -299,10 +301,6 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
 
 def suspended(group: Group) -> str:
     return f"somebody suspended the processes of `{group.name}`: {group.stands_still}"
-
-
-def resume(group: Group) -> str:
-    return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
 
 
 def note(size: int, since: datetime | None) -> str:
