@@ -26,10 +26,6 @@ _AHEAD = timedelta(seconds=5)  # a rule's window begins at a full minute that li
 _MOST = 100  # alarms of one rule
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Mute:
     """Two rules in turn, so that the next window begins before the last one ends."""
 
@@ -72,7 +68,10 @@ class Mute:
 
 
 def begin(
-    clients: "Clients", config: Config, *, now: Callable[[], datetime] = utc_now
+    clients: "Clients",
+    config: Config,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Procedure[Mute]:
     """Mute what there is to mute; a caller who may not do so rolls all the same."""
     seen = yield from look_at(watched.LOOK)

@@ -54,9 +54,9 @@ class Unreadable(AwsError):
     """AWS answered, and what it said of one part of the system makes no sense to us."""
 
     def __init__(self, part: str, error: Exception) -> None:
-        what = f"lacks {error}" if isinstance(error, LookupError) else str(error)
+        what = f"it lacks {error}" if isinstance(error, LookupError) else str(error)
         super().__init__(
-            f"what AWS says of the {part.replace('_', ' ')} cannot be read: it {what}",
+            f"what AWS says of the {part.replace('_', ' ')} cannot be read: {what}",
             hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
         )
 

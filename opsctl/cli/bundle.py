@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -44,7 +43,7 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
     except ConfigError as error:
         return _refused(error)
     look = EVERYTHING | Look(frozenset({"subnets"})) if metrics else EVERYTHING
-    now = with_last_lines(lambda: invocation.quick_reader(look), time.sleep)
+    now = with_last_lines(lambda: invocation.quick_reader(look), invocation.sleep)
     recording = recordings.newest(recordings.folder(invocation), config.system)
     incident = Incident(recordings.with_now(recording, now), recording, now.at, now)
     return replace(incident, series=_metrics(invocation, incident)) if metrics else incident

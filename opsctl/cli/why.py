@@ -10,6 +10,7 @@ from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
 from opsctl.cli.screens import status
+from opsctl.cli.status import unanswered
 from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def why(
         bundle.write_page(incident, found, html)
         console.say(f"wrote {html}")
     _show(console, incident, found)
-    return 3 if incident.now is not None and incident.now.blind else 0
+    return unanswered(incident.now) if incident.now is not None else 0
 
 
 def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:

@@ -67,7 +67,17 @@ def query(
     sleep: Callable[[float], None],
 ) -> Generator[Progress, None, Rows]:
     """Yields how far it is. Raises AwsError when CloudWatch gives up, ConfigError for the text."""
-    id, pause, over = _started(logs, groups, text, start, end, limit), _QUICKEST, False
+    if len(groups) > MOST_GROUPS:
+        raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
+    id = _started(
+        logs,
+        logGroupNames=list(groups),
+        startTime=int(start.timestamp()),
+        endTime=int(end.timestamp()),
+        queryString=text,
+        limit=limit,
+    )
+    pause, over = _QUICKEST, False
     try:
         while True:
             answer = logs.get_query_results(queryId=id)
@@ -90,27 +100,11 @@ def query(
     return _rows(cast("Sequence[Any]", answer["results"]), progress)
 
 
-def _started(
-    logs: "CloudWatchLogsClient",
-    groups: Sequence[str],
-    text: str,
-    start: datetime,
-    end: datetime,
-    limit: int,
-) -> str:
-    if len(groups) > MOST_GROUPS:
-        raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
+def _started(logs: "CloudWatchLogsClient", **request: Any) -> str:
     try:
-        started = logs.start_query(
-            logGroupNames=list(groups),
-            startTime=int(start.timestamp()),
-            endTime=int(end.timestamp()),
-            queryString=text,
-            limit=limit,
-        )
+        return logs.start_query(**request)["queryId"]
     except logs.exceptions.MalformedQueryException as error:
         raise ConfigError(f"CloudWatch does not take this query: {aws.message(error)}") from error
-    return started["queryId"]
 
 
 def _progress(answer: Mapping[str, Any]) -> Progress:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from opsctl.config.duration import format_duration
 from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, look_at
@@ -30,7 +31,9 @@ def unlock(clients: "Clients", stack: str) -> Procedure[Outcome]:
     if state is not None and state.in_progress:
         yield Notice(f"{states.in_words(state)}: it is being changed right now", warning=True)
     elif held.held(now.at) and not clients.caller.gone(held.process):
-        yield Notice("its holder renewed it just now and may still be working", warning=True)
+        ago = format_duration(lock.LASTS)
+        text = f"its holder renewed it less than {ago} ago, and may still be working"
+        yield Notice(text, warning=True)
     if not (yield from ask(f"remove the lock of {held.holder} from `{name}`?")):
         return Outcome("cancelled", f"`{name}` stays locked")
     lock.close(clients, now.names.system, held, now=now.at)

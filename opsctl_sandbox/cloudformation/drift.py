@@ -19,8 +19,8 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """It is known what is there any more, of services and groups their size, of listeners where
-    they listen."""
+    """Knows which resources are still there, the size of services and groups, and where a
+    listener listens."""
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
         self._simulation = simulation

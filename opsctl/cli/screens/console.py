@@ -26,12 +26,13 @@ JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
 # Control characters, but for line ends, tabs and our own styles; and what turns the direction of
 # the text around, so that a line reads as something else.
+_STYLE = r"\x1b\[(?:0|1|2|31|32|33)m"
 _CONTROL = re.compile(
-    r"\x1b\[(?:0|1|2|31|32|33)m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    _STYLE + r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _LEAST = 8  # columns of a cell that is cut
-_STYLED = re.compile(r"\x1b\[(?:0|1|2|31|32|33)m")
+_STYLED = re.compile(_STYLE)
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
