@@ -67,14 +67,21 @@ def drawn(whole: Sequence[tuple[str, Fault]], count: int) -> list[tuple[str, Fau
     return [dice.choice([one for one in whole if one[0] == flow]) for flow in flows]
 
 
-def wrong(flow: str, fault: Fault, ended: Ended, well: Ended) -> str:
-    """What is not as it must be; '' when all is well."""
+def indecent(ended: Ended) -> str:
+    """What no end of a command may be, whatever was wrong; '' when all is well."""
     if ended.code not in CODES:
         return f"exit code {ended.code} is not documented"
     if "Traceback" in ended.said:
         return "a traceback"
     if leaked := [name for name, value in CANARIES.items() if value in ended.said]:
         return f"the canary of the {leaked[0]} is printed"
+    return ""
+
+
+def wrong(flow: str, fault: Fault, ended: Ended, well: Ended) -> str:
+    """What is not as it must be; '' when all is well."""
+    if bad := indecent(ended):
+        return bad
     if not ended.struck or fault.kind == "delay":
         return "" if ended.code == well.code else f"exit code {ended.code}, not {well.code}"
     passing = fault.lasts == ONCE and fault.kind not in LASTING

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile.conftest import CANARIES
 from tests.hostile.faults import ENDINGS, EVER, KINDS, MINUTE, ONCE, Ending, Fault, Kind
 from tests.hostile.flows import Ended, run
 from tests.hostile.leaks import leaked
 from tests.hostile.life import WAY, Step, World
-from tests.hostile.test_calls import CODES, SEED
+from tests.hostile.test_calls import SEED, indecent
 
 LIVES = int(os.environ.get("HOSTILE_LIVES", "1"))
 WRONGS: tuple[tuple[Kind | Ending, float], ...] = (
@@ -46,12 +45,8 @@ def unsaid(world: World, ended: Ended) -> str:
     """What is wrong with how it ended, before anything is done about it."""
     if ended.code == -9:
         return ""  # it had no chance to say or do anything
-    if ended.code not in CODES:
-        return f"exit code {ended.code} is not documented"
-    if "Traceback" in ended.said:
-        return "a traceback"
-    if leaked := [name for name, value in CANARIES.items() if value in ended.said]:
-        return f"the canary of the {leaked[0]} is printed"
+    if bad := indecent(ended):
+        return bad
     if left := [one for one in world.left() if one not in ended.told.replace("`", "")]:
         return f"left behind, and unsaid: {left}"
     return ""
