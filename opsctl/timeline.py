@@ -31,7 +31,7 @@ class Moment:
 
 def moments(history: History, recording: Recording | None) -> tuple[Moment, ...]:
     """Oldest first, each once."""
-    found = [
+    everything = [
         *_command(history, recording),
         *_stack(history, recording),
         *_service(history),
@@ -41,7 +41,7 @@ def moments(history: History, recording: Recording | None) -> tuple[Moment, ...]
         *_alarms(history),
         *_lines(history),
     ]
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.at))
+    return tuple(sorted(dict.fromkeys(everything), key=lambda one: one.at))
 
 
 def _command(history: History, recording: Recording | None) -> Iterator[Moment]:

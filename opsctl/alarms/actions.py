@@ -47,7 +47,7 @@ def put_back(cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], topic: s
         if one.query is None:
             continue
         alarm = one.alarm
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "AlarmName": one.name,
             "AlarmDescription": alarm.tells,
             "Namespace": alarm.namespace,
@@ -66,4 +66,4 @@ def put_back(cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], topic: s
             "AlarmActions": [topic],
             "OKActions": [topic],
         }
-        cloudwatch.put_metric_alarm(**asked)
+        cloudwatch.put_metric_alarm(**request)

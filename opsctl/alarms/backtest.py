@@ -61,16 +61,16 @@ def backtest(
             "the newest two minutes may still change, and are not played",
             hint="opsctl alarms backtest --since 1h",
         )
-    asked = [one for one in alarms if one.query is not None]
-    found: dict[str, Played] = {}
-    for period in sorted({one.alarm.period for one in asked}):
-        mine = [one for one in asked if one.alarm.period == period]
+    queried = [one for one in alarms if one.query is not None]
+    results: dict[str, Played] = {}
+    for period in sorted({one.alarm.period for one in queried}):
+        mine = [one for one in queried if one.alarm.period == period]
         # The newest minutes may still change; a gap among them would be taken for bad.
         over = window(since, now - UNSETTLED, period)
         queries = [one.query for one in mine if one.query is not None]
         for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
-            found[one.name] = _played(one, series)
-    return [found[one.name] for one in asked]
+            results[one.name] = _played(one, series)
+    return [results[one.name] for one in queried]
 
 
 def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:

@@ -93,18 +93,18 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
     """
     made, prefix = [alarm.name for alarm in catalogue(config)], f"{config.system}-"
     zonal = () if config.load_balancer.cross_zone else _OF_HOSTS
-    found = []
+    full = []
     for name in names:
         short = name.removeprefix(prefix)
         if short in made or short.startswith(tuple(f"{one}-" for one in zonal)):
-            found.append(f"{prefix}{short}")
+            full.append(f"{prefix}{short}")
         elif short not in _OF_RUNNING:
             near = nearest(short, made) or made[0]
             raise ConfigError(
                 f"`alarms.roll_back_on` names no alarm of this system: `{name}`",
                 hint=f"write {near}; for all names: opsctl alarms status",
             )
-    return found
+    return full
 
 
 # The functions below are long because they are tables: a row is an alarm.

@@ -49,14 +49,14 @@ class Checked:
 def limits(series: Sequence[Series], alarms: Sequence[Watched]) -> dict[int, Limit]:
     """By the index of the series that an alarm watches."""
     known = {_key(one.query): one for one in alarms if one.query is not None}
-    found = {}
+    rows = {}
     for index, one in enumerate(series):
         watched = known.get(_key(one.query))
         if watched is not None:
             alarm, live = watched.alarm, watched.state
             state = live.state if live else ""
-            found[index] = Limit(alarm.comparison, alarm.threshold, state, alarm.name)
-    return found
+            rows[index] = Limit(alarm.comparison, alarm.threshold, state, alarm.name)
+    return rows
 
 
 def of_groups(alarms: Sequence[Watched], groups: Sequence[str]) -> list[Watched]:
@@ -69,10 +69,10 @@ def check(
     cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], now: datetime
 ) -> list[Checked]:
     """The rules over the newest points, whether or not the alarms were made in CloudWatch."""
-    asked = [one for one in alarms if one.query is not None]
-    found = []
-    for period in sorted({one.alarm.period for one in asked}):
-        mine = [one for one in asked if one.alarm.period == period]
+    queried = [one for one in alarms if one.query is not None]
+    checked = []
+    for period in sorted({one.alarm.period for one in queried}):
+        mine = [one for one in queried if one.alarm.period == period]
         longest = max(one.rule.range for one in mine)
         over = window(now - timedelta(seconds=period * (longest + 1)), now, period)
         queries = [one.query for one in mine if one.query is not None]
@@ -80,16 +80,16 @@ def check(
             failed = series.status in _FAILED
             state = None if failed else one.rule.state(series.points, "INSUFFICIENT_DATA")
             reason = f"CloudWatch: {series.status}" if failed else words.points(one, series)
-            found.append(Checked(one, state, reason))
-    return found
+            checked.append(Checked(one, state, reason))
+    return checked
 
 
 def health(checked: Sequence[Checked]) -> tuple[str, str]:
     """`healthy`, `degraded` or `unknown`, and why."""
     rings = [one for one in checked if one.state == "ALARM"]
     if rings:
-        told = "; ".join(f"{one.watched.alarm.name}: {one.watched.alarm.tells}" for one in rings)
-        return "degraded", told
+        reasons = "; ".join(f"{one.watched.alarm.name}: {one.watched.alarm.tells}" for one in rings)
+        return "degraded", reasons
     failed = [one.watched.alarm.name for one in checked if one.state is None]
     if failed:
         return "unknown", f"not readable: {', '.join(failed)}"

@@ -20,7 +20,7 @@ _REASON = "a test by opsctl: nothing is wrong"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Rung:
     """The alarm rang; its message went `to` these, and it is in the state `before` again."""
 
     name: str
@@ -45,7 +45,7 @@ def trial(clients: "Clients", config: Config, name: str) -> Procedure[Outcome]:
         # CloudWatch itself looks again within a minute; this only makes it sooner.
         before: State = "OK" if state.state == "OK" else "INSUFFICIENT_DATA"
         cloudwatch.set_alarm_state(AlarmName=one.name, StateValue=before, StateReason=_REASON)
-    yield Told(one.name, state.to, state.state)
+    yield Rung(one.name, state.to, state.state)
     return Outcome("done")
 
 

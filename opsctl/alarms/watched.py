@@ -33,16 +33,16 @@ class Watched:
 def watched(now: Snapshot, config: Config) -> list[Watched]:
     states = {state.name: state for state in now.alarms}
     zones = sorted({subnet.zone for subnet in now.subnets})
-    found = []
+    alarms = []
     for alarm in catalogue(config, zones):
         name = f"{now.names.alarms}{alarm.name}"
-        found.append(Watched(alarm, name, _query(alarm, now), states.get(name)))
-    return found
+        alarms.append(Watched(alarm, name, _query(alarm, now), states.get(name)))
+    return alarms
 
 
-def named(found: Sequence[Watched], name: str, prefix: str) -> Watched:
+def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
     """The one of this name, with or without the system's own. Raises ConfigError for a typo."""
-    known = {one.alarm.name: one for one in found}
+    known = {one.alarm.name: one for one in alarms}
     short = name.removeprefix(prefix)
     if short in known:
         return known[short]

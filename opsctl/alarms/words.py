@@ -38,14 +38,16 @@ def points(one: Watched, series: Series) -> str:
     real = [point for point in recent if point is not None]
     bad = sum(rule.breaches(point) for point in real)
     sign = f"{rule.comparison} {rule.threshold:g}"
-    told = []
+    clauses = []
     if real:
         values = ", ".join(f"{point:g}" for point in real[-_MOST:])
         more = "…, " if len(real) > _MOST else ""
-        told.append(f"{bad} of {len(real)} points {sign} ({more}{values})")
+        clauses.append(f"{bad} of {len(real)} points {sign} ({more}{values})")
     if missing := len(recent) - len(real):
-        told.append(f"{missing} of the last {len(recent)} had no data, which {_short(one.alarm)}")
-    return "; ".join(told)
+        clauses.append(
+            f"{missing} of the last {len(recent)} had no data, which {_short(one.alarm)}"
+        )
+    return "; ".join(clauses)
 
 
 def _short(alarm: Alarm) -> str:

@@ -30,7 +30,7 @@ def out_of_memory(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "out-of-memory").values():
         limit = telling.limits(history, failures[0])
         said = any("memory" in one.text.lower() for one in failures)
-        yield telling.told(
+        yield telling.cause(
             history,
             "out-of-memory",
             failures,
@@ -44,7 +44,7 @@ def out_of_memory(history: History) -> Iterator[Cause]:
 
 def caddyfile_refused(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "caddyfile-refused").values():
-        yield telling.told(
+        yield telling.cause(
             history,
             "caddyfile-refused",
             failures,
@@ -66,7 +66,7 @@ def container_exited(history: History) -> Iterator[Cause]:
             sentence += f", and last said: {telling.quoted(first.lines[-1])}"
         elif (reason := _own(first)) != "":
             sentence += f": {reason}"
-        yield telling.told(history, "container-exited", failures, sentence, next=LOGS)
+        yield telling.cause(history, "container-exited", failures, sentence, next=LOGS)
 
 
 def _loudest(failures: Sequence[TaskFailure]) -> TaskFailure:

@@ -299,8 +299,8 @@ def _event(event: StackEvent) -> Evidence:
 
 
 def _meaning(text: str) -> str:
-    found = (words for pattern, words in _REFUSALS if re.search(pattern, text, re.IGNORECASE))
-    return next(found, "EC2 refuses")
+    meanings = (words for pattern, words in _REFUSALS if re.search(pattern, text, re.IGNORECASE))
+    return next(meanings, "EC2 refuses")
 
 
 def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:

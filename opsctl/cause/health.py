@@ -37,7 +37,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
     blocked = _blocked(history, code)
     next = _next(history, code, blocked)
     for failures in failed.values():
-        yield telling.told(
+        yield telling.cause(
             history,
             "target-unhealthy",
             failures,
@@ -68,7 +68,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
 def container_unhealthy(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "container-unhealthy").values():
         last = f", and last said: {failures[0].lines[-1]}" if failures[0].lines else ""
-        yield telling.told(
+        yield telling.cause(
             history,
             "container-unhealthy",
             failures,

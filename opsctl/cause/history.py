@@ -210,11 +210,11 @@ def _settled(now: Snapshot) -> tuple[Service, StackState] | None:
 
 def _counts(now: Snapshot) -> Iterable[tuple[datetime, int, int]]:
     both = _settled(now)
-    asked = both[1].parameters.get("DesiredCount", "") if both else ""
+    declared = both[1].parameters.get("DesiredCount", "") if both else ""
     if now.names.scales and both and both[0].desired:
         return
-    if both and asked.isdigit() and both[0].desired != int(asked):
-        yield now.at, both[0].desired, int(asked)
+    if both and declared.isdigit() and both[0].desired != int(declared):
+        yield now.at, both[0].desired, int(declared)
 
 
 def _definitions(now: Snapshot) -> Iterable[tuple[datetime, str, str]]:

@@ -14,7 +14,7 @@ _ACTION = re.compile(r"(?:perform|action)s?:? (\w+:\w+)|allows the (\w+:\w+) act
 def image_not_found(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "image-not-found").values():
         name = _name(history, failures[0])
-        yield telling.told(
+        yield telling.cause(
             history,
             "image-not-found",
             failures,
@@ -53,7 +53,7 @@ def pull_denied(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "pull-denied").values():
         match = _ACTION.search(failures[0].reason)
         action = next(filter(None, match.groups()), "") if match else ""
-        yield telling.told(
+        yield telling.cause(
             history,
             "pull-denied",
             failures,

@@ -54,13 +54,13 @@ def rank(history: History) -> tuple[Cause, ...]:
     serves; the certain before the likely; the newest deployment before older ones; what happened
     most often before the rest.
     """
-    found = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
-    present = [cause for _, cause in found if not cause.over]
+    causes = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
+    present = [cause for _, cause in causes if not cause.over]
     sure = [cause for cause in present if cause.confidence != "possible"]
     explained = {id for cause in sure for id in cause.explains}
     if any(cause.hinders for cause in sure):
         explained |= {UNEXPLAINED, "deployment-running"}
-    found = [one for one in found if one[1].id not in explained & _ECHOES]
+    causes = [one for one in causes if one[1].id not in explained & _ECHOES]
 
     serves = not history.ended_badly and telling.steady(history.now)
 
@@ -77,7 +77,7 @@ def rank(history: History) -> tuple[Cause, ...]:
             index,
         )
 
-    return _once([cause for _, cause in sorted(found, key=place)])
+    return _once([cause for _, cause in sorted(causes, key=place)])
 
 
 def _once(causes: Iterable[Cause]) -> tuple[Cause, ...]:

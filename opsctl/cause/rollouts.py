@@ -15,17 +15,17 @@ _FOLLOW = "to join it and follow it to its end: opsctl update-tasks"
 
 
 def scaled_by_hand(history: History) -> Iterator[Cause]:
-    for at, has, asked in history.counts[-1:]:
+    for at, has, declared in history.counts[-1:]:
         now = history.now.service
         yield Cause(
             "scaled-by-hand",
             f"the service was set to {telling.counted(has, 'task')} past its stack, which asks for "
-            f"{asked}{'' if has else ': nothing serves'}",
+            f"{declared}{'' if has else ': nothing serves'}",
             "certain",
-            (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {asked}", at),),
+            (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {declared}", at),),
             "opsctl update-tasks" if has == 0 else "opsctl ecs plan",
             hinders=has == 0,
-            over=now is not None and now.desired == asked,
+            over=now is not None and now.desired == declared,
             explains=frozenset({"no-progress", "tasks-missing", "target-unhealthy"}),
         )
 
@@ -48,9 +48,9 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
 
 def superseded(history: History) -> Iterator[Cause]:
     """A newer deployment began before this one was done, and it was no rollback."""
-    told = [one for one in history.failures if one.kind == "superseded"]
+    failures = [one for one in history.failures if one.kind == "superseded"]
     passed = [one for one in _passed_over(history) if one is not None]
-    if not told and not passed:
+    if not failures and not passed:
         return
     primary = history.now.primary
     newer = f"{primary.revision} ({primary.id})" if primary else "another one"
@@ -65,15 +65,15 @@ def superseded(history: History) -> Iterator[Cause]:
     sentence = f"a newer deployment took over before this one was done: {newer}"
     yield Cause(
         "superseded",
-        told[-1].message.removeprefix("superseded: ") if told else sentence,
-        "certain" if told else "likely",
+        failures[-1].message.removeprefix("superseded: ") if failures else sentence,
+        "certain" if failures else "likely",
         tuple(evidence),
         "opsctl ecs status; to replace it, run the same command again",
-        hinders=bool(told),
-        over=not told and telling.steady(history.now),
+        hinders=bool(failures),
+        over=not failures and telling.steady(history.now),
         explains=frozenset({"deployment-running", "breaker-tripped"})
         # Two deployments at once need more room than one.
-        | (frozenset({"changed-by-hand", "no-room"}) if told else frozenset()),
+        | (frozenset({"changed-by-hand", "no-room"}) if failures else frozenset()),
     )
 
 

@@ -52,9 +52,9 @@ def failed(history: History) -> Iterator[Cause]:
     for stack in dict.fromkeys(event.stack for event in history.stack_events.values()):
         events = [event for event in history.stack_events.values() if event.stack == stack]
         causes = [event for event in _last_operation(events) if event.is_cause]
-        told = [event for event in causes if not _elsewhere(event)]
-        if told:
-            yield _cause(history, stack, told)
+        origins = [event for event in causes if not _elsewhere(event)]
+        if origins:
+            yield _cause(history, stack, origins)
 
 
 def seen_failed(history: History) -> Iterator[Cause]:
@@ -159,8 +159,8 @@ def _reason(event: StackEvent) -> str:
 
 
 def by_reason(reason: str) -> tuple[str, str]:
-    found = ((id, words) for pattern, id, words in _KINDS if pattern.search(reason))
-    return next(found, ("resource-failed", ""))
+    kinds = ((id, words) for pattern, id, words in _KINDS if pattern.search(reason))
+    return next(kinds, ("resource-failed", ""))
 
 
 def _kind_of(history: History, stack: str) -> Kind | None:

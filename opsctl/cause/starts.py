@@ -18,7 +18,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "secret-missing").values():
         match = _REFERENCE.search(failures[0].text)
         what = f"the secret {match['name'].rstrip('.:')}" if match else "a secret of the task"
-        yield telling.told(
+        yield telling.cause(
             history,
             "secret-missing",
             failures,
@@ -32,7 +32,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "permission-missing").values():
         action, on = telling.denied(failures[0].text)
         what = f"the task's roles lack {action}{on}" if action else "a role may not do this"
-        yield telling.told(
+        yield telling.cause(
             history,
             "permission-missing",
             failures,
@@ -45,7 +45,7 @@ def log_group_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "log-group-missing").values():
         missing = [one.name for one in history.now.log_groups if not one.exists]
         which = f"the log group {missing[0]}" if missing else "a log group of the task"
-        yield telling.told(
+        yield telling.cause(
             history,
             "log-group-missing",
             failures,
@@ -81,7 +81,7 @@ def _log_groups(history: History, missing: Sequence[str]) -> str:
 
 def container_cannot_start(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "container-cannot-start", "task-failed").values():
-        yield telling.told(
+        yield telling.cause(
             history,
             "container-cannot-start",
             failures,

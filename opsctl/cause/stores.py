@@ -27,7 +27,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
     causes = _causes(history)
     for failures in task_failures.of(history, "redis-unreachable").values():
         line = _matching(_LAST_OF_STORE, [line for one in failures for line in one.lines])
-        yield telling.told(
+        yield telling.cause(
             history,
             "redis-unreachable",
             failures,
@@ -96,7 +96,7 @@ def cache_full(history: History) -> Iterator[Cause]:
     """By what Redis answers to writes; else by its memory, which may be well with evictions."""
     for failures in task_failures.of(history, "cache-full").values():
         line = _matching(_FULL, [line for one in failures for line in one.lines])
-        yield telling.told(
+        yield telling.cause(
             history, "cache-full", failures, f"{_NO_WRITES}: {line}", next=_LARGER, evidence=[]
         )
     quotes, use = _quotes(history, _FULL), history.now.cache_use
@@ -116,7 +116,7 @@ def cache_full(history: History) -> Iterator[Cause]:
 def auth_unreachable(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "auth-unreachable").values():
         line = _matching(_LAST_OF_AUTH, [line for one in failures for line in one.lines])
-        yield telling.told(history, "auth-unreachable", failures, _of_auth(line), next=_AUTH_NEXT)
+        yield telling.cause(history, "auth-unreachable", failures, _of_auth(line), next=_AUTH_NEXT)
     if quotes := _quotes(history, _AUTH):
         yield Cause(
             "auth-unreachable",
@@ -163,10 +163,10 @@ def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
         alive = history.tasks.get(task)
         if alive is None or not alive.running:
             continue
-        told = [index for index, line in enumerate(lines) if pattern.search(line)]
+        matching = [index for index, line in enumerate(lines) if pattern.search(line)]
         back = [index for index, line in enumerate(lines) if _BACK.search(line)]
-        if told and max(back, default=-1) < told[-1]:
-            quotes.append(Evidence(f"task {task[:8]}", telling.quoted(lines[told[-1]])))
+        if matching and max(back, default=-1) < matching[-1]:
+            quotes.append(Evidence(f"task {task[:8]}", telling.quoted(lines[matching[-1]])))
     errors = [line for line in history.now.app_errors if pattern.search(line)]
     quotes += [Evidence("log group app", telling.quoted(line)) for line in errors[-2:]]
     return quotes

@@ -54,13 +54,13 @@ def admitting(group: str, ports: str, source: str) -> str:
 def of_tasks(failures: Sequence[TaskFailure]) -> tuple[Evidence, ...]:
     """Of the newest ones: reason and last line of each."""
     evidence: list[Evidence] = []
-    told: set[str] = set()
+    seen: set[str] = set()
     for failure in failures:
         task = failure.task
         said = _said(failure)
-        if said in told:
+        if said in seen:
             continue
-        told.add(said)
+        seen.add(said)
         evidence.append(Evidence(f"task {task.id[:8]}", said, task.stopped))
         if len(evidence) == _QUOTES:
             break
@@ -86,7 +86,7 @@ def _said(failure: TaskFailure) -> str:
     return " · ".join(filter(None, parts))
 
 
-def told(
+def cause(
     history: History,
     id: str,
     failures: Sequence[TaskFailure],
@@ -126,7 +126,7 @@ def plainly(
     def rule(history: History) -> Iterator[Cause]:
         for failures in task_failures.of(history, id).values():
             sentence = f"{words}: {says(failures[0])}"
-            yield told(history, id, failures, sentence, next=next, lasting=lasting)
+            yield cause(history, id, failures, sentence, next=next, lasting=lasting)
 
     return rule
 

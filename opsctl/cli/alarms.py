@@ -61,13 +61,13 @@ def status(context: typer.Context) -> None:
     """Show the state of each alarm: since when, and why one rings."""
     invocation = opened(context)
     now = invocation.reader(watched.LOOK).require("stacks", "alarms")
-    found = watched.watched(now, invocation.config)
+    alarms = watched.watched(now, invocation.config)
     reasons = {
         one.name: words.points(one, _newest(invocation.clients.cloudwatch, one))
-        for one in found
+        for one in alarms
         if one.state is not None and one.state.rings and one.query is not None
     }
-    screens.show_states(invocation.console, found, reasons, now.at)
+    screens.show_states(invocation.console, alarms, reasons, now.at)
     if now.stack("alarms") is None:
         invocation.console.say(
             f"`{now.names.stacks['alarms']}` does not exist; "
@@ -82,8 +82,8 @@ def explain(context: typer.Context, name: Name) -> None:
     at = datetime.now(UTC)
     more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
     now = invocation.reader(watched.LOOK | more).require("stacks", "alarms")
-    found = watched.watched(now, invocation.config)
-    one = watched.named(found, name, now.names.alarms)
+    alarms = watched.watched(now, invocation.config)
+    one = watched.named(alarms, name, now.names.alarms)
     newest = _newest(invocation.clients.cloudwatch, one) if one.query else None
     changes = [change for change in now.alarm_changes if change.name == one.name]
     for unread in now.unread:
@@ -96,11 +96,11 @@ def backtest(context: typer.Context, since: Since = "14d") -> None:
     """Play the rules of the config over what CloudWatch has kept: how often each had rung."""
     invocation = opened(context)
     now = invocation.reader(watched.LOOK).require("stacks")
-    found = watched.watched(now, invocation.config)
+    alarms = watched.watched(now, invocation.config)
     start = moments.moment(since, now=now.at, zone=UTC)
-    played = playing.backtest(invocation.clients.cloudwatch, found, start, now.at)
+    played = playing.backtest(invocation.clients.cloudwatch, alarms, start, now.at)
     screens.show_played(invocation.console, played, now.at - start)
-    unnamed = len(found) - len(played)
+    unnamed = len(alarms) - len(played)
     if unnamed:
         invocation.console.say(f"{unnamed} alarms watch what no stack has made yet: not played")
 
@@ -121,5 +121,5 @@ def _newest(cloudwatch: "CloudWatchClient", one: watched.Watched) -> series.Seri
     assert one.query is not None
     now = datetime.now(UTC)
     length = timedelta(seconds=one.alarm.period * (one.rule.range + 1))
-    [found] = fetch(cloudwatch, [one.query], series.window(now - length, now, one.alarm.period))
-    return found
+    [newest] = fetch(cloudwatch, [one.query], series.window(now - length, now, one.alarm.period))
+    return newest

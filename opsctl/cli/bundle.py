@@ -163,7 +163,7 @@ def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeri
     queries = list(catalogue.queries(catalogue.chosen([]), targets(now, invocation.config)))
     over = window(min(began, now.at) - _BEFORE, now.at + timedelta(minutes=1))
     try:
-        found = fetch(invocation.quick_reader.clients.cloudwatch, queries, over)
+        read = fetch(invocation.quick_reader.clients.cloudwatch, queries, over)
     except Exception as error:
         if aws.fault(error) is None:
             raise
@@ -176,6 +176,6 @@ def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeri
             over.period,
             tuple(one.points),
         )
-        for one in found
+        for one in read
         if any(point is not None for point in one.points)
     )

@@ -27,6 +27,6 @@ def diff(
     invocation = plan_only(context)
     root = invocation.path.parent
     procedure = compare(invocation.clients, invocation.config, root, before, after)
-    found: Difference = run(invocation, procedure)
-    ReleasesScreen(invocation.console, data=True).show(found)
-    return 0 if found.is_empty else 2
+    difference: Difference = run(invocation, procedure)
+    ReleasesScreen(invocation.console, data=True).show(difference)
+    return 0 if difference.is_empty else 2

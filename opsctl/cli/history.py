@@ -20,7 +20,7 @@ def releases(
 ) -> int:
     """List the newest releases, or show all of one."""
     invocation = opened(context)
-    found = run(invocation, history(invocation.clients, lines=lines, number=number))
+    answer = run(invocation, history(invocation.clients, lines=lines, number=number))
     show = show_history if number is None else show_release
-    show(invocation.console, found)
+    show(invocation.console, answer)
     return 0

@@ -47,7 +47,7 @@ def init(
     name = _name(invocation, folder, name)
     choices = Choices(name)
     if account or (account is None and console.interactive):
-        choices = _of_account(invocation, choices, vpc, subnet or [], asked=account is None)
+        choices = _of_account(invocation, choices, vpc, subnet or [], required=account is None)
     written = list(scaffold.write(folder, scaffold.files(choices)))
     for file in written:
         console.emit("written", path=str(file.path), kept=file.kept)
@@ -69,9 +69,9 @@ def _name(invocation: Invocation, folder: Path, name: str | None) -> str:
 
 
 def _of_account(
-    invocation: Invocation, choices: Choices, vpc: str | None, subnets: list[str], *, asked: bool
+    invocation: Invocation, choices: Choices, vpc: str | None, subnets: list[str], *, required: bool
 ) -> Choices:
-    """Raises AwsError without credentials, when the account was asked for."""
+    """Raises AwsError without credentials, when the account is required."""
     from opsctl import aws
     from opsctl.config.model import Aws
     from opsctl.snapshot import identity, network
@@ -82,12 +82,14 @@ def _of_account(
         caller = identity.read(clients)
     except Exception as error:
         refusal = aws.translate(error)
-        if refusal is None or not asked:
+        if refusal is None or not required:
             raise
         console.say(f"{refusal.message}, so this will be a system of the sandbox")
         return choices
     where = f"account {caller.account} in {caller.region}"
-    if asked and not choose.yes(console, f"for AWS {where}? (no: for a sandbox on this machine)"):
+    if required and not choose.yes(
+        console, f"for AWS {where}? (no: for a sandbox on this machine)"
+    ):
         return choices
     known = network.read(clients.ec2)
     place = choose.place(console, known, where, vpc, subnets)

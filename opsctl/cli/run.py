@@ -114,9 +114,9 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
         # What was seen so far has to do.
         if aws.fault(error) is None:
             raise
-    told = recorder.explain(outcome)
+    explained = recorder.explain(outcome)
     causes.show_failure(invocation.console, recorder.causes())
-    return told
+    return explained
 
 
 def _tell_left(invocation: "Invocation") -> None:

@@ -91,8 +91,8 @@ def image(
     from opsctl.releases import make
 
     invocation = opened(context)
-    [found] = sandbox_process.run(["status", f"--name={name}"], invocation.environ)
-    if invocation.environ.get("AWS_ENDPOINT_URL") != found["endpoint"]:
+    [running] = sandbox_process.run(["status", f"--name={name}"], invocation.environ)
+    if invocation.environ.get("AWS_ENDPOINT_URL") != running["endpoint"]:
         raise ConfigError(
             f"this shell does not lead to the sandbox `{name}`", hint='eval "$(opsctl sandbox env)"'
         )

@@ -30,12 +30,12 @@ def check(context: typer.Context) -> None:
     """Look whether each secret exists, has a value and is in a form that its reader takes."""
     invocation = opened(context)
     now = invocation.reader(Look(frozenset({"secrets"}))).require("secrets")
-    found = list(uses.findings(invocation.config, {one.reference: one for one in now.secrets}))
-    SecretsScreen(invocation.console).findings(found)
-    wrong = [one for one in found if one.problem and not one.doubt]
+    findings = list(uses.findings(invocation.config, {one.reference: one for one in now.secrets}))
+    SecretsScreen(invocation.console).findings(findings)
+    wrong = [one for one in findings if one.problem and not one.doubt]
     if wrong:
         raise OpsError(
-            f"{len(wrong)} of {len(found)} secrets would stop a release",
+            f"{len(wrong)} of {len(findings)} secrets would stop a release",
             hint=wrong[0].hint or None,
         )
 

@@ -22,7 +22,7 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.code = 0
         self.unread = False
         self._pipe: select.poll | None = None
@@ -38,7 +38,7 @@ class Stop:
     def __call__(self) -> bool:
         if self._pipe is not None and not self.unread:
             self.unread = any(event & select.POLLERR for _, event in self._pipe.poll(0))
-        return self.asked or self.unread
+        return self.requested or self.unread
 
     def sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -56,10 +56,10 @@ class Stop:
 
     def end(self) -> None:
         """Raises BrokenPipeError when the reader has left: it ends a command quietly."""
-        if self.unread and not self.asked:
+        if self.unread and not self.requested:
             raise BrokenPipeError
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked, self.code = True, 128 + number
+        self.requested, self.code = True, 128 + number
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -49,30 +49,30 @@ def why(
     )
     from opsctl.cause import rank
 
-    found = rank.rank(incident.history)
+    causes = rank.rank(incident.history)
     if save is not None:
         bundle.save(incident, save)
         console.say(f"wrote {save}; to read it anywhere: opsctl why --from {save}")
     if html is not None:
-        bundle.write_page(incident, found, html)
+        bundle.write_page(incident, causes, html)
         console.say(f"wrote {html}")
-    _show(console, incident, found)
+    _show(console, incident, causes)
     return unanswered(incident.now) if incident.now is not None else 0
 
 
-def _show(console: "Console", incident: bundle.Incident, found: "Sequence[Cause]") -> None:
+def _show(console: "Console", incident: bundle.Incident, causes: "Sequence[Cause]") -> None:
     looked = screen.looked_at(incident.history)
-    for number, cause in enumerate(found, 1):
+    for number, cause in enumerate(causes, 1):
         screen.emit(console, cause, number)
-    console.emit("why", causes=[cause.id for cause in found], looked_at=looked, at=incident.at)
+    console.emit("why", causes=[cause.id for cause in causes], looked_at=looked, at=incident.at)
     if console.json:
         return
-    for number, cause in enumerate(found, 1):
+    for number, cause in enumerate(causes, 1):
         for line in screen.block(console, cause, number):
             console.data(line)
         console.data("")
     if incident.now is not None and status.nothing(incident.now):
         console.data(status.absence(incident.now))
-    elif all(cause.over for cause in found):
+    elif all(cause.over for cause in causes):
         console.data("nothing wrong that can be seen")
     console.data(looked)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LAST_LINES = 12
 # A `RUN` step may be silent for long; the engine is known to answer when this begins to count.
 _SILENCE = 1800
-_ASKED = 10  # seconds for a question to a registry that may not be reachable
+_REGISTRY_TIMEOUT = 10  # seconds for a question to a registry that may not be reachable
 
 
 class Engine:
@@ -76,33 +76,33 @@ class Engine:
     def architecture(self, image: str) -> str:
         """The image's architecture in the engine's words: amd64, arm64."""
         with _translated("the engine"):
-            found: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
-        return str(found["Architecture"])
+            description: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
+        return str(description["Architecture"])
 
     def local_digests(self, image: str) -> tuple[str, ...]:
         """The digests under which the engine has the image; its id where it was never pulled."""
         from docker.errors import DockerException
 
         try:
-            found: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
+            description: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
         except (DockerException, OSError):
             return ()
-        pulled = [one.partition("@")[2] for one in found.get("RepoDigests") or ()]
-        return tuple(pulled) or (str(found["Id"]),)
+        pulled = [one.partition("@")[2] for one in description.get("RepoDigests") or ()]
+        return tuple(pulled) or (str(description["Id"]),)
 
     def registry_digest(self, image: str) -> str:
         """The digest that the image's registry has now, without a pull; '' where it cannot say."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        timeout, self._client.timeout = self._client.timeout, _ASKED
+        timeout, self._client.timeout = self._client.timeout, _REGISTRY_TIMEOUT
         try:
-            found: Any = self._client.inspect_distribution(image)  # type: ignore[no-untyped-call]
+            description: Any = self._client.inspect_distribution(image)  # type: ignore[no-untyped-call]
         except (DockerException, RequestException, OSError):
             return ""
         finally:
             self._client.timeout = timeout
-        return str(found.get("Descriptor", {}).get("digest", ""))
+        return str(description.get("Descriptor", {}).get("digest", ""))
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         with _translated("the engine"):

@@ -55,11 +55,11 @@ def _caddyfile(config: Config, root: Path) -> Iterator[Finding]:
 
 def _files(config: Config, root: Path) -> Iterator[Finding]:
     try:
-        found = context.load(config.image, root, {})
+        loaded = context.load(config.image, root, {})
     except OpsError as error:
         yield Finding("image", "warning", error.message, "opsctl init")
         return
-    yield Finding("image", "ok", f"the image is built from {len(found.paths)} files")
+    yield Finding("image", "ok", f"the image is built from {len(loaded.paths)} files")
 
 
 def _engine(connect: Callable[[], docker.Engine]) -> Iterator[Finding]:

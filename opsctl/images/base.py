@@ -31,17 +31,17 @@ def references(dockerfile: str, arguments: Mapping[str, str]) -> tuple[str, ...]
     """
     values: dict[str, str] = {}
     stages: set[str] = set()
-    found: dict[str, None] = {}
+    images: dict[str, None] = {}
     for line in dockerfile.splitlines():
-        if (argument := _ARG.match(line)) and not stages and not found:
+        if (argument := _ARG.match(line)) and not stages and not images:
             name, default = argument[1], (argument[2] or "").strip("\"'")
             values[name] = arguments.get(name, _filled(default, values))
         elif start := _FROM.match(line):
             image = _filled(start[1], values)
             if image.lower() not in stages and image != "scratch":
-                found[image] = None
+                images[image] = None
             stages.add((start[2] or f"{len(stages)}th stage").lower())
-    return tuple(found)
+    return tuple(images)
 
 
 def look(engine: "Engine", images: tuple[str, ...]) -> Base:

@@ -29,12 +29,12 @@ class Login:
 
 def repository(ecr: "ECRClient", name: str, *, hint: str = "opsctl ecs up") -> Repository:
     try:
-        found = ecr.describe_repositories(repositoryNames=[name])["repositories"]
+        repositories = ecr.describe_repositories(repositoryNames=[name])["repositories"]
     except ecr.exceptions.RepositoryNotFoundException as error:
         raise OpsError(
             f"there is no repository `{name}`", hint=hint, cause="image-not-found"
         ) from error
-    return Repository(name, found[0]["repositoryUri"])
+    return Repository(name, repositories[0]["repositoryUri"])
 
 
 def login(ecr: "ECRClient") -> Login:
@@ -83,14 +83,14 @@ def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
     if wanted.repository and wanted.repository != own.name:
         holder = repository(ecr, wanted.repository, hint="name a repository of this account")
     key = {"imageDigest": wanted.digest} if wanted.digest else {"imageTag": wanted.tag}
-    found = _digest(ecr, holder, key)
-    if found is None:
+    digest = _digest(ecr, holder, key)
+    if digest is None:
         raise DockerError(
             f"`{holder.name}` holds no image `{wanted.version}`",
             hint="the images of earlier releases: opsctl history",
             cause="image-not-found",
         )
-    return Held(holder, found)
+    return Held(holder, digest)
 
 
 def empty(ecr: "ECRClient", name: str) -> None:
@@ -116,10 +116,10 @@ def delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierT
 
 def _digest(ecr: "ECRClient", repository: Repository, wanted: dict[str, str]) -> str | None:
     try:
-        found = ecr.describe_images(
+        images = ecr.describe_images(
             repositoryName=repository.name,
             imageIds=[wanted],  # type: ignore[list-item]  # a TypedDict with one of two keys
         )["imageDetails"]
     except ecr.exceptions.ImageNotFoundException:
         return None
-    return found[0]["imageDigest"] if found else None
+    return images[0]["imageDigest"] if images else None

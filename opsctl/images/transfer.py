@@ -87,8 +87,8 @@ def labels(repository: Repository, digest: str, *, login: Login) -> Mapping[str,
         if children := manifest.get("manifests"):
             manifest = json.loads(link.manifest(repository.name, children[0]["digest"])[0])
         config = json.loads(link.blob(repository.name, manifest["config"]["digest"]))
-        found = config.get("config", {}).get("Labels") or {}
-        return {str(name): str(value) for name, value in found.items()}
+        given = config.get("config", {}).get("Labels") or {}
+        return {str(name): str(value) for name, value in given.items()}
     except (_Broken, _Refused, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
@@ -215,7 +215,7 @@ class _Link:
             with (
                 _broken(),
                 closing(_connection(url)) as connection,
-                _asked(connection, method, url, body, given) as answer,
+                _response(connection, method, url, body, given) as answer,
             ):
                 if method != "GET" or answer.status not in _MOVED:
                     yield _accepted(answer)
@@ -240,7 +240,7 @@ def _connection(url: str) -> http.client.HTTPConnection:
     return kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
 
 
-def _asked(
+def _response(
     connection: http.client.HTTPConnection,
     method: str,
     url: str,

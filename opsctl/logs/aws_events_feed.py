@@ -14,7 +14,7 @@ EVERY = 5.0  # seconds between two looks
 # CloudWatch and CloudFormation tell an event some time after it has happened.
 _OVERLAP = timedelta(minutes=3)
 # More than AWS tells at once: 100 service events, the tasks of an hour.
-_MOST_TOLD = 20_000
+_MOST_SENT = 20_000
 _PARTS: frozenset[Part] = frozenset(
     ("service", "tasks", "targets", "stack_events", "alarm_changes", "releases")
 )
@@ -37,7 +37,7 @@ class AwsEvents:
         self._came: deque[LogEvent | Notice] = deque()
         self._over = threading.Event()
         self._past = False
-        self._told: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
         self._silent = False
         self._unread: set[str] = set()
 
@@ -64,7 +64,7 @@ class AwsEvents:
         while not self._over.is_set():
             try:
                 now = self._look(Look(_PARTS, since=start))
-                told = aws_events.aws_events(before, now)
+                events = aws_events.aws_events(before, now)
             except Exception as error:
                 # Whatever it is: the lines go on without the events, and the next look may do.
                 if not self._silent:
@@ -73,7 +73,7 @@ class AwsEvents:
                 self._silent = True
             else:
                 self._silent = False
-                self._tell(now, [one for one in told if _within(one, since, until)])
+                self._tell(now, [one for one in events if _within(one, since, until)])
                 before, start = now, max(start, now.at - _OVERLAP)
             self._past = True
             if until is not None:
@@ -86,11 +86,11 @@ class AwsEvents:
                 self._unread.add(unread.part)
                 text = f"not readable: {unread.part}: {unread.reason}"
                 self._came.append(Notice("denied", None, text))
-        new = [event for event in events if event.id not in self._told]
-        self._told.update({event.id: event.timestamp for event in new})
-        if len(self._told) > _MOST_TOLD:
-            newest = sorted(self._told.items(), key=lambda told: told[1])[-_MOST_TOLD // 2 :]
-            self._told = dict(newest)
+        new = [event for event in events if event.id not in self._sent]
+        self._sent.update({event.id: event.timestamp for event in new})
+        if len(self._sent) > _MOST_SENT:
+            newest = sorted(self._sent.items(), key=lambda entry: entry[1])[-_MOST_SENT // 2 :]
+            self._sent = dict(newest)
         self._came.extend(new)
 
 

@@ -33,13 +33,13 @@ def lags(events: Iterable[Sequence[LogEvent]]) -> list[Lag]:
     for batch in events:
         for event in batch:
             known.setdefault((event.source, event.stream), _Stream()).add(event)
-    found = [stream.lag(*key) for key, stream in known.items()]
-    return sorted(found, key=lambda lag: (-lag.p99, lag.source, lag.stream))
+    measured = [stream.lag(*key) for key, stream in known.items()]
+    return sorted(measured, key=lambda lag: (-lag.p99, lag.source, lag.stream))
 
 
-def silent(found: Sequence[Lag], source: str, ids: Iterable[str]) -> list[str]:
+def silent(lags: Sequence[Lag], source: str, ids: Iterable[str]) -> list[str]:
     """Those of these tasks or instances that have no line here."""
-    spoke = {lag.id for lag in found if lag.source == source}
+    spoke = {lag.id for lag in lags if lag.source == source}
     return [id for id in ids if short_id(id) not in spoke]
 
 

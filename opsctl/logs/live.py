@@ -125,13 +125,13 @@ class Live:
         """One session to its end; yields for each update."""
         arns = self._arns()
         sources = {arns[group.name]: group.source for group in self._groups if group.name in arns}
-        asked: dict[str, Any] = {"logGroupIdentifiers": list(sources)}
+        request: dict[str, Any] = {"logGroupIdentifiers": list(sources)}
         if self._selection.pattern:
-            asked["logEventFilterPattern"] = self._selection.pattern
+            request["logEventFilterPattern"] = self._selection.pattern
         prefix = self._selection.parameters().get("logStreamNamePrefix")
         if prefix and len(sources) == 1:
-            asked["logStreamNamePrefixes"] = [prefix]
-        with closing(self._logs.start_live_tail(**asked)["responseStream"]) as stream:
+            request["logStreamNamePrefixes"] = [prefix]
+        with closing(self._logs.start_live_tail(**request)["responseStream"]) as stream:
             for one in stream:
                 if self._over.is_set():
                     return

@@ -131,8 +131,8 @@ def _level(raw: str) -> str:
         return next(_TOKENS[token] for token in tokens if token in _TOKENS)
     for hint in _HINTS:
         if hint in head:
-            found = _WORD.search(head)
-            return known(found[found.lastindex or 0]) if found else ""
+            match = _WORD.search(head)
+            return known(match[match.lastindex or 0]) if match else ""
     return ""
 
 

@@ -69,14 +69,14 @@ def masked(text: str) -> str:
 
 def compare(before: Shapes, after: Shapes, *, scale: float = 1.0) -> list[Changed]:
     """New ones first, worst level first. `scale` makes up for a span `before` of another length."""
-    found = []
+    changes = []
     for shape in {**before.counts, **after.counts}:
         was, is_ = round(before.counts.get(shape, 0) * scale), after.counts.get(shape, 0)
         change = _change(was, is_)
         if change is not None:
             example = after.examples.get(shape) or before.examples[shape]
-            found.append(Changed(change, shape, was, is_, example))
-    return sorted(found, key=_weight)
+            changes.append(Changed(change, shape, was, is_, example))
+    return sorted(changes, key=_weight)
 
 
 def _change(was: int, is_: int) -> Change | None:

@@ -82,8 +82,8 @@ def _group_pattern(pattern: str) -> tuple[re.Pattern[str], str]:
 
 
 def _groups(logs: "CloudWatchLogsClient", prefix: str) -> Iterator[str]:
-    asked: Any = {"logGroupNamePrefix": prefix} if prefix else {}
-    for page in logs.get_paginator("describe_log_groups").paginate(**asked):
+    request: Any = {"logGroupNamePrefix": prefix} if prefix else {}
+    for page in logs.get_paginator("describe_log_groups").paginate(**request):
         yield from (group["logGroupName"] for group in page["logGroups"])
 
 
@@ -118,13 +118,13 @@ def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
 
 def arns(logs: "CloudWatchLogsClient", groups: Sequence[LogGroup]) -> dict[str, str]:
     """The ARN of each group that exists, by its name; as Live Tail wants it, without `:*`."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for group in groups:
         for one in logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]:
             if one["logGroupName"] == group.name:
                 arn = one.get("logGroupArn") or one.get("arn", "")
-                found[group.name] = arn.removesuffix(":*")
-    return found
+                by_name[group.name] = arn.removesuffix(":*")
+    return by_name
 
 
 def newest_streams(

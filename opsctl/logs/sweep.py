@@ -36,8 +36,8 @@ class Sweep:
     def request(self) -> Mapping[str, Any]:
         if not self.cut:
             self.cut = min(self.start + self.span - 1, self.end)
-        asked = {"startTime": self.start, "endTime": self.cut, "limit": LIMIT}
-        return {**asked, "nextToken": self.token} if self.token else asked
+        arguments = {"startTime": self.start, "endTime": self.cut, "limit": LIMIT}
+        return {**arguments, "nextToken": self.token} if self.token else arguments
 
     def answer(self, count: int, first: int, last: int, token: str | None) -> bool:
         """Take note of a page; True when it was the last page of the last slice.

@@ -62,8 +62,8 @@ def _columns(values: Sequence[float | None], width: int) -> list[float | None]:
     if not count:
         return [None] * width
     if count <= width:
-        each = width // count
-        return [value for value in values for _ in range(each)]
+        repeat = width // count
+        return [value for value in values for _ in range(repeat)]
     spans = ((column * count // width, (column + 1) * count // width) for column in range(width))
     return [max((p for p in values[a:b] if p is not None), default=None) for a, b in spans]
 

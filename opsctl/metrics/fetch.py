@@ -17,10 +17,10 @@ _POINTS = 100_800
 def fetch(cloudwatch: "CloudWatchClient", queries: Sequence[Query], window: Window) -> list[Series]:
     """One series for each query, in their order."""
     most = max(1, min(_QUERIES, _POINTS // max(1, len(window))))
-    found: list[Series] = []
+    series: list[Series] = []
     for first in range(0, len(queries), most):
-        found += _ask(cloudwatch, queries[first : first + most], window)
-    return found
+        series += _ask(cloudwatch, queries[first : first + most], window)
+    return series
 
 
 def _ask(
@@ -32,7 +32,9 @@ def _ask(
     more: dict[str, Any] = {}
     while True:
         answer = cloudwatch.get_metric_data(
-            MetricDataQueries=[_asked(index, query, window) for index, query in enumerate(queries)],
+            MetricDataQueries=[
+                _as_query(index, query, window) for index, query in enumerate(queries)
+            ],
             StartTime=window.start,
             EndTime=window.end,
             ScanBy="TimestampAscending",  # not what every server does: `align` sorts
@@ -50,7 +52,7 @@ def _ask(
         yield Series(query, window, align(when, what, window), status)
 
 
-def _asked(index: int, query: Query, window: Window) -> Any:
+def _as_query(index: int, query: Query, window: Window) -> Any:
     return {
         "Id": f"m{index}",
         "MetricStat": {

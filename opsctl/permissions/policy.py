@@ -59,14 +59,14 @@ def grants(config: Config, audience: For) -> list[Grant]:
     """Every action once for the same resources, in the order of its name."""
     if audience == "cloudformation":
         return sorted(set(_of_cloudformation(config, _types(config))), key=_order)
-    found = set(_own(config, audience))
+    wanted = set(_own(config, audience))
     role = config.aws.cloudformation_role
     if audience != "read" and role:
-        found.add(Grant("iam:PassRole", (role,), _passed_to("cloudformation.amazonaws.com")))
+        wanted.add(Grant("iam:PassRole", (role,), _passed_to("cloudformation.amazonaws.com")))
     elif audience != "read":
         types = _types(config) if audience == "operator" else _RELEASED
-        found |= set(_of_cloudformation(config, types))
-    return sorted(found, key=_order)
+        wanted |= set(_of_cloudformation(config, types))
+    return sorted(wanted, key=_order)
 
 
 def _own(config: Config, audience: Audience) -> Iterator[Grant]:
@@ -153,7 +153,7 @@ def _types(config: Config) -> list[str]:
     """The types of the resources in this config's stacks."""
     builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
     resources = [template.read(build(config).template)["Resources"] for build in builders]
-    return sorted({one["Type"] for each in resources for one in each.values()})
+    return sorted({one["Type"] for stack in resources for one in stack.values()})
 
 
 def _in_bucket(config: Config) -> bool:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def up(clients: "Clients", config: Config, wishes: ecs.Wishes = ecs.NONE) -> Procedure[Outcome]:
-    told = _Told(clients, config)
-    procedure = ecs.up(clients, config, wishes, told=told)
-    return (yield from told.record.kept(procedure))
+    observer = _ReleaseObserver(clients, config)
+    procedure = ecs.up(clients, config, wishes, observer=observer)
+    return (yield from observer.record.kept(procedure))
 
 
-class _Told:
+class _ReleaseObserver:
     """Opens a release for a change that rolls tasks, follows those, and closes it with the end."""
 
     def __init__(self, clients: "Clients", config: Config) -> None:

@@ -94,12 +94,12 @@ def compare(
         return _two(_numbered(known, before), _numbered(known, after), config, root)
     release = Release(clients, config, root, Options(), sleep=sleep)
     against = None if before is None else _numbered(known, before)
-    found = yield from release.compare(against)
+    compared = yield from release.compare(against)
     state = now.stack("ecs")
     more: tuple[Changed, ...] = ()
     if state is not None and now.service is not None:
         more = (*drift(now, state, config), *_stack(clients, config, now, state, sleep))
-    return replace(found, changes=(*found.changes, *more))
+    return replace(compared, changes=(*compared.changes, *more))
 
 
 def drift(now: Snapshot, state: StackState, config: Config) -> tuple[Changed, ...]:
@@ -149,10 +149,10 @@ def _stack(
 def _two(before: Released, after: Released, config: Config, root: Path) -> Difference:
     directory = (root / config.image.context).resolve()
     commits = revision.commits(directory, before.commit, after.commit)
-    found = difference.between(before, after, commits=commits)
-    if not found and before.config != after.config:
-        found = (Changed("stack", "opsctl.yaml was another one", rolls=False),)
-    return Difference(f"release {before.number}", f"release {after.number}", found)
+    changes = difference.between(before, after, commits=commits)
+    if not changes and before.config != after.config:
+        changes = (Changed("stack", "opsctl.yaml was another one", rolls=False),)
+    return Difference(f"release {before.number}", f"release {after.number}", changes)
 
 
 def _numbered(known: tuple[Released, ...], number: int) -> Released:

@@ -209,12 +209,12 @@ def look_at_base(
         yield Base(known)
         return
     try:
-        found = base.look(engine, images)
+        newest = base.look(engine, images)
     finally:
         engine.close()
-    if not found.digest and images:
+    if not newest.digest and images:
         yield Notice(f"no registry says whether there is a newer {', '.join(images)}")
-    yield found if found.digest else Base(known)
+    yield newest if newest.digest else Base(known)
 
 
 def build(

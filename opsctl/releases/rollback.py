@@ -298,19 +298,19 @@ def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ..
         memory=live.memory,
         desired=live.desired,
     )
-    found = difference.between(then, after)
+    changes = difference.between(then, after)
     if release.config and release.config != facts.config_hash(config):
-        found = (*found, Changed("stack", "opsctl.yaml is not what it was then", rolls=False))
-    return found
+        changes = (*changes, Changed("stack", "opsctl.yaml is not what it was then", rolls=False))
+    return changes
 
 
 def candidates(known: Sequence[Released], before: int) -> list[Released]:
     """Good releases before this number, newest first; what was rolled back to counts once."""
-    found: dict[str, Released] = {}
+    by_digest: dict[str, Released] = {}
     for release in sorted(known, key=lambda one: one.number, reverse=True):
         if release.number < before and release.good and release.digest:
-            found.setdefault(release.digest, release)
-    return list(found.values())
+            by_digest.setdefault(release.digest, release)
+    return list(by_digest.values())
 
 
 def under_way(known: Sequence[Released], number: int | None) -> Released | None:

@@ -275,12 +275,12 @@ class Release:
         back = self._options.back_to
         if back is not None:
             release = replace(release, back_to=back.number, environment=back.environment)
-        found = self._difference(now, live, release)
+        difference = self._difference(now, live, release)
         if not quiet:
-            yield found
+            yield difference
             yield image
-        changed = (*(["restart"] if self._options.restart else ()), *found.reasons)
-        return Plan(replace(release, changed=changed), image, making, found, now)
+        changed = (*(["restart"] if self._options.restart else ()), *difference.reasons)
+        return Plan(replace(release, changed=changed), image, making, difference, now)
 
     def _difference(
         self, now: Snapshot, live: releases.Release, release: releases.Release

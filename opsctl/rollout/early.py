@@ -91,8 +91,8 @@ class Outlook:
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
         threshold = min(max(-(-service.desired // 2), 3), 200)
-        each = (self.history.now.at - self.began) / max(self.failed, 1)
-        return max(each * max(threshold - self.failed, 0), timedelta())
+        one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
+        return max(one_failure * max(threshold - self.failed, 0), timedelta())
 
 
 def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:

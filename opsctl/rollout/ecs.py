@@ -54,12 +54,12 @@ def up(
     config: Config,
     wishes: Wishes = NONE,
     *,
-    told: change.Told | None = None,
+    observer: change.Observer | None = None,
 ) -> Procedure[Outcome]:
     """Bring both stacks to their desired state, and the instances after them.
 
-    `told` hears of the service stack's change. Raises OpsError without the db stack: the service
-    stack imports the cache's security group.
+    `observer` is told of the service stack's change. Raises OpsError without the db stack: the
+    service stack imports the cache's security group.
     """
     bucket = config.aws.bucket
     now = yield from look_at(_LOOK)
@@ -73,7 +73,7 @@ def up(
     # Before the question, which is about the instances too.
     replaces = yield from _replaces(config, service)
     renew = partial(_wanted, clients, config, wishes)
-    outcome = yield from change.up(clients, service, bucket=bucket, told=told, renew=renew)
+    outcome = yield from change.up(clients, service, bucket=bucket, observer=observer, renew=renew)
     if not outcome.good:
         return outcome
     if not definition.release((yield from join.describe("ecs"))):
@@ -172,11 +172,11 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         )
     if group is None or instances.TAG in group.tags:
         return
-    asked = (compute.minimum, compute.desired, compute.maximum)
+    declared = (compute.minimum, compute.desired, compute.maximum)
     there = (group.minimum, group.desired, group.maximum)
     if compute.capacity_provider:  # ECS moves the desired one
-        asked, there = (asked[0], 0, asked[2]), (there[0], 0, there[2])
-    if asked != there:
+        declared, there = (declared[0], 0, declared[2]), (there[0], 0, there[2])
+    if declared != there:
         # The config may have changed since, and then the plan says so.
         live = _sizes(group.minimum, group.desired, group.maximum)
         wanted = _sizes(compute.minimum, compute.desired, compute.maximum)

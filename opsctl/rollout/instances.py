@@ -214,8 +214,8 @@ class InstanceRoll:
         return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
 
     def _why(self, instance: ContainerInstance) -> str:
-        asked = "it was asked for" if instance.id in self.everything else ""
-        return self.machine.difference(instance) or asked
+        reason = "it was asked for" if instance.id in self.everything else ""
+        return self.machine.difference(instance) or reason
 
     def _drain(self, instance: ContainerInstance, why: str) -> Step:
         return Step("drain", f"draining {instance.id} ({instance.zone}): {why}", instance.arn)

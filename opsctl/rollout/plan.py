@@ -98,8 +98,8 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     if parameters or template or anew:
         way: Way = "stack" if parameters or template else "deployment"
         forecast, kept = _forecast(now, need, config), _kept(service, config)
-        told = (repairs, findings, forecast)
-        return RollPlan(way, order.image, need, parameters, *told, template, anew, kept)
+        parts = (repairs, findings, forecast)
+        return RollPlan(way, order.image, need, parameters, *parts, template, anew, kept)
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
 

@@ -249,8 +249,8 @@ def _begin(
         raise Busy(f"somebody set the service to {now.service.desired} tasks instead of {tasks}")
     if begin is not None:
         yield from begin(now, change_set)
-    asked = planned.parameters.get("DesiredCount", "")
-    desired = int(asked) if asked.isdigit() else 0
+    declared = planned.parameters.get("DesiredCount", "")
+    desired = int(declared) if declared.isdigit() else 0
     goal = Goal.from_now(order.image, now, forced=forced, desired=desired)
     return Watch(goal, now, now.at + order.timeout)
 

@@ -67,8 +67,8 @@ class ScaleWatch:
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         now.require("service", "tasks", "targets")
-        told = tuple(news(self.last, now, self.goal))
-        return replace(self, last=now, looked=True), told
+        happened = tuple(news(self.last, now, self.goal))
+        return replace(self, last=now, looked=True), happened
 
 
 def preview(config: Config, count: int) -> Procedure[bool]:

@@ -44,14 +44,14 @@ def _of_services(ecs: "ECSClient", cluster: str) -> set[str]:
     arns = [arn for page in pages for arn in page["serviceArns"]]
     batched = [arns[at : at + _SERVICES] for at in range(0, len(arns), _SERVICES)]
     describe = partial(ecs.describe_services, cluster=cluster)
-    found: set[str] = set()
+    used: set[str] = set()
     for answer in _some([partial(describe, services=batch) for batch in batched]):
         for service in answer["services"]:
             if service.get("status") == "INACTIVE":
                 continue
             several = [*service.get("deployments", ()), *service.get("taskSets", ())]
-            found |= {one.get("taskDefinition", "") for one in [service, *several]}
-    return found - {""}
+            used |= {one.get("taskDefinition", "") for one in [service, *several]}
+    return used - {""}
 
 
 def _tasks(ecs: "ECSClient", cluster: str) -> list[Any]:

@@ -51,13 +51,13 @@ def under(ssm: "SSMClient", path: str) -> dict[str, Parameter]:
 
 def described(ssm: "SSMClient", names: Sequence[str]) -> "dict[str, ParameterMetadataTypeDef]":
     """What SSM says of those of these names that exist, but their values."""
-    found: dict[str, ParameterMetadataTypeDef] = {}
+    by_name: dict[str, ParameterMetadataTypeDef] = {}
     pages = ssm.get_paginator("describe_parameters").paginate
     for at in range(0, len(names), _AT_ONCE):
         values = list(names[at : at + _AT_ONCE])
         for page in pages(ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": values}]):
-            found |= {one.get("Name", ""): one for one in page["Parameters"]}
-    return found
+            by_name |= {one.get("Name", ""): one for one in page["Parameters"]}
+    return by_name
 
 
 def named(ssm: "SSMClient", names: Iterable[str]) -> dict[str, Parameter]:

@@ -46,7 +46,7 @@ def read(
     ours = [
         (one, match)
         for one in dict.fromkeys(references)
-        if (match := next(filter(None, (each.fullmatch(one) for each in patterns)), None))
+        if (match := next(filter(None, (pattern.fullmatch(one) for pattern in patterns)), None))
     ]
     return tuple(together([partial(_image, ecr, one, match) for one, match in ours]))
 

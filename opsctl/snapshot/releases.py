@@ -138,13 +138,13 @@ def read(
     if last == 0:
         return _chosen(_all(ssm, system), newest, wanted)
     first = max(1, last - newest + 1)
-    found = _some(ssm, system, {*wanted, *range(first, last + _AHEAD + 1)})
-    while found and max(found) > last:
-        last = max(found)
-        found |= _some(ssm, system, range(last + 1, last + _AHEAD + 1))
-    if not any(number >= first for number in found):
-        found |= _all(ssm, system)  # the pointer outlived what it points at
-    return _chosen(found, newest, wanted)
+    known = _some(ssm, system, {*wanted, *range(first, last + _AHEAD + 1)})
+    while known and max(known) > last:
+        last = max(known)
+        known |= _some(ssm, system, range(last + 1, last + _AHEAD + 1))
+    if not any(number >= first for number in known):
+        known |= _all(ssm, system)  # the pointer outlived what it points at
+    return _chosen(known, newest, wanted)
 
 
 def newest(ssm: "SSMClient", system: str) -> int:
@@ -169,10 +169,10 @@ def _some(ssm: "SSMClient", system: str, numbers: Iterable[int]) -> dict[int, Re
 
 
 def _chosen(
-    found: Mapping[int, Release], newest: int, wanted: Iterable[int]
+    known: Mapping[int, Release], newest: int, wanted: Iterable[int]
 ) -> tuple[Release, ...]:
-    last = set(sorted(found)[-newest:] if newest else ())
-    return tuple(found[number] for number in sorted(found) if number in {*last, *wanted})
+    last = set(sorted(known)[-newest:] if newest else ())
+    return tuple(known[number] for number in sorted(known) if number in {*last, *wanted})
 
 
 def _releases(system: str, kept: Mapping[str, Parameter]) -> dict[int, Release]:

@@ -236,8 +236,8 @@ class Snapshot:
     @property
     def blind(self) -> bool:
         """Nothing of what every system has could be read: AWS refused it all, or was silent."""
-        asked = [part for part in _GROUND if part in self.look.parts]
-        return bool(asked) and all(self.unread_part(part) for part in asked)
+        wanted = [part for part in _GROUND if part in self.look.parts]
+        return bool(wanted) and all(self.unread_part(part) for part in wanted)
 
     @property
     def primary(self) -> Deployment | None:

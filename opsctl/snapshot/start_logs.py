@@ -31,10 +31,10 @@ def absent(group: Group | None, joined: Sequence[ContainerInstance]) -> tuple[st
     if group is None:
         return ()
     launched = [
-        found[0]
+        match[0]
         for activity in group.activities
         if activity.description.startswith("Launching")
-        and (found := _INSTANCE.search(f"{activity.description} {activity.message}"))
+        and (match := _INSTANCE.search(f"{activity.description} {activity.message}"))
     ]
     known = {one.id for one in joined}
     candidates = dict.fromkeys([*launched, *(one.id for one in group.instances)])

@@ -27,7 +27,7 @@ Renew: TypeAlias = Callable[[], Procedure[Stack]]
 _ROUNDS = 20  # plans made anew because somebody else was quicker
 
 
-class Told(Protocol):
+class Observer(Protocol):
     """Who is told of a change: after a yes, under the lock, before it begins; and how it ended."""
 
     def begin(self, plan: Plan) -> Procedure[None]: ...
@@ -61,7 +61,7 @@ def up(
     stack: Stack,
     *,
     bucket: str | None,
-    told: Told | None = None,
+    observer: Observer | None = None,
     renew: Renew | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
@@ -73,7 +73,7 @@ def up(
         try:
             if renew is not None and left < _ROUNDS - 1:
                 stack = yield from renew()
-            outcome = yield from _up(clients, stack, bucket, told, renew, sleep)
+            outcome = yield from _up(clients, stack, bucket, observer, renew, sleep)
         except Busy as overtaken:
             if not left:
                 raise
@@ -89,7 +89,7 @@ def _up(
     clients: "Clients",
     stack: Stack,
     bucket: str | None,
-    told: Told | None,
+    observer: Observer | None,
     renew: Renew | None,
     sleep: Sleep,
 ) -> Procedure[Outcome]:
@@ -105,13 +105,15 @@ def _up(
         with held:
             if renew is not None:
                 _require_same(stack, (yield from renew()))
-            if told is not None:
-                yield from told.begin(planning.plan)
+            if observer is not None:
+                yield from observer.begin(planning.plan)
             operation = planning.begin()
-            following = told.follow(operation) if told else join.followed(clients, operation)
+            following = (
+                observer.follow(operation) if observer else join.followed(clients, operation)
+            )
             outcome = yield from held.renewed(following)
-            if told is not None:
-                yield from told.end(outcome)
+            if observer is not None:
+                yield from observer.end(outcome)
             return outcome
 
 

@@ -79,11 +79,11 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         waiting = ", ".join(cache.pending)
         yield Notice(f"`{cache.id}` changes in its next maintenance window: {waiting}")
         return
-    asked = {"node_type": db.node_type, "nodes": db.nodes * (db.shards or 1)}
+    declared = {"node_type": db.node_type, "nodes": db.nodes * (db.shards or 1)}
     live = {"node_type": cache.node_type, "nodes": len(cache.nodes)}
     if cache.version:
-        asked["engine_version"], live["engine_version"] = db.version, cache.version
-    for key, value in asked.items():
+        declared["engine_version"], live["engine_version"] = db.version, cache.version
+    for key, value in declared.items():
         there = live[key]
         # AWS adds its own patch level: 7.1 is 7.1.0 there.
         same = str(there) == str(value) or str(there).startswith(f"{value}.")
@@ -143,10 +143,10 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
     if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
         return Outcome("cancelled", "no snapshot was made")
     kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
-    asked = {kind: config.db.name, "SnapshotName": name}
+    request = {kind: config.db.name, "SnapshotName": name}
     # One that is there all of a sudden is ours: the answer was lost, and the call repeated.
     with suppress(clients.elasticache.exceptions.SnapshotAlreadyExistsFault):
-        clients.elasticache.create_snapshot(**asked)  # type: ignore[arg-type]  # one of two keys
+        clients.elasticache.create_snapshot(**request)  # type: ignore[arg-type]  # one of two keys
     watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")
     return watch.outcome
 

@@ -67,8 +67,8 @@ class Held:
             _quietly(lambda: _put(self._clients, name, _value(self.lock, now), again=True))
 
 
-def watched(procedure: Procedure[R], each: Callable[[], None]) -> Procedure[R]:
-    """Pass on all that the procedure yields, and call `each` before every item."""
+def watched(procedure: Procedure[R], before_item: Callable[[], None]) -> Procedure[R]:
+    """Pass on all that the procedure yields, and call `before_item` before each."""
     step: Callable[[], object] = partial(next, procedure)
     with closing(procedure):
         while True:
@@ -77,7 +77,7 @@ def watched(procedure: Procedure[R], each: Callable[[], None]) -> Procedure[R]:
             except StopIteration as stop:
                 result: R = stop.value
                 return result
-            each()
+            before_item()
             try:
                 answer = yield item
             except Exception as error:

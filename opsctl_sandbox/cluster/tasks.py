@@ -94,8 +94,10 @@ def _secrets(task: Task) -> list[str]:
 
 def _log_groups(task: Task) -> list[str]:
     """Those to which the awslogs driver writes, and which it does not make itself."""
-    found = (c.get("logConfiguration") or {} for c in task.definition.containers)
-    options = [one.get("options") or {} for one in found if one.get("logDriver") == "awslogs"]
+    configurations = (c.get("logConfiguration") or {} for c in task.definition.containers)
+    options = [
+        one.get("options") or {} for one in configurations if one.get("logDriver") == "awslogs"
+    ]
     return [
         one["awslogs-group"]
         for one in options

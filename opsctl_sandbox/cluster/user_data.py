@@ -64,7 +64,7 @@ def read(text: str) -> StartScript:
 
 
 def collected(text: str) -> list[Collected]:
-    return [Collected(*found) for found in _COLLECTED.findall(text)]
+    return [Collected(*groups) for groups in _COLLECTED.findall(text)]
 
 
 def place(text: str, source: str, instance: str) -> tuple[str, str] | None:
@@ -81,14 +81,14 @@ def place(text: str, source: str, instance: str) -> tuple[str, str] | None:
 
 def start_log(text: str) -> str:
     """The file that the script writes what it does to; empty when there is none."""
-    found = _LOGGED.search(text)
-    return (found.group(1) or found.group(2)) if found else ""
+    match = _LOGGED.search(text)
+    return (match.group(1) or match.group(2)) if match else ""
 
 
 def _attributes(text: str) -> tuple[tuple[str, str], ...]:
-    found = _ATTRIBUTES.search(text)
+    match = _ATTRIBUTES.search(text)
     try:
-        values = json.loads(found.group(1)) if found else {}
+        values = json.loads(match.group(1)) if match else {}
     except ValueError:
         return ()
     return tuple((str(name), str(value)) for name, value in values.items())

@@ -113,8 +113,8 @@ def _ecs(call: Call) -> list[str]:
     if call.operation == "RegisterTaskDefinition":
         return [_arn(call, "ecs", str(parameters["family"]), "task-definition/{}:*")]
     for key in ("serviceDeploymentArn", "serviceDeploymentArns", "resourceArn"):
-        if found := _values(parameters, key):
-            return found
+        if values := _values(parameters, key):
+            return values
     if call.operation.startswith("List") and "Service" not in call.operation:
         return []
     return [
@@ -175,8 +175,8 @@ def _identities(call: Call) -> list[str]:
     tails = {"RoleName": "role/", "InstanceProfileName": "instance-profile/", "UserName": "user/"}
     if arns := _values(call.parameters, "PolicySourceArn"):
         return arns
-    found = {key: tail for key, tail in tails.items() if call.parameters.get(key)}
-    key = next(iter(found), "")  # AddRoleToInstanceProfile is about the profile
+    given = {key: tail for key, tail in tails.items() if call.parameters.get(key)}
+    key = next(iter(given), "")  # AddRoleToInstanceProfile is about the profile
     if call.parameters.get("InstanceProfileName"):
         key = "InstanceProfileName"
     if not key:

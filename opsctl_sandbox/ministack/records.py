@@ -76,19 +76,19 @@ class Launch:
 
 def launch(group: Record) -> Launch:
     """`$Latest` and `$Default` mean what they mean at this moment."""
-    asked = group.get("LaunchTemplate") or {}
-    record = _template(asked)
+    reference = group.get("LaunchTemplate") or {}
+    record = _template(reference)
     if record is None:
         name = str(group.get("LaunchConfigurationName", ""))
         return Launch(name, "", find(autoscaling._launch_configs, name) or {})
-    version = _version(record, str(asked.get("Version") or "$Default"))
+    version = _version(record, str(reference.get("Version") or "$Default"))
     data: Record = version.get("LaunchTemplateData", {})
     return Launch(str(record["LaunchTemplateId"]), str(version["VersionNumber"]), data)
 
 
-def _template(asked: Record) -> Record | None:
+def _template(reference: Record) -> Record | None:
     """By id or by name; ministack records either as both."""
-    names = {asked.get("LaunchTemplateId"), asked.get("LaunchTemplateName")} - {None, ""}
+    names = {reference.get("LaunchTemplateId"), reference.get("LaunchTemplateName")} - {None, ""}
     for record in list(ec2._launch_templates._data.values()):
         if names.intersection((record["LaunchTemplateId"], record["LaunchTemplateName"])):
             known: Record = record

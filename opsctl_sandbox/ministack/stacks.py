@@ -148,9 +148,9 @@ def resources(stack: str) -> Document:
 
 def keep_drift(change_set: str, stack: str) -> None:
     """Hand what a change set found to the operation that is about to begin."""
-    _, found = changesets._find_change_set(change_set, stack)
-    if found and found.get("_drift") and found["StackName"] in _stacks:
-        _stacks[found["StackName"]]["_drift"] = found["_drift"]
+    _, record = changesets._find_change_set(change_set, stack)
+    if record and record.get("_drift") and record["StackName"] in _stacks:
+        _stacks[record["StackName"]]["_drift"] = record["_drift"]
 
 
 def region() -> str:

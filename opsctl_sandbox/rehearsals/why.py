@@ -78,8 +78,8 @@ def _ask(workspace: Workspace, moment: Moment, folder: Path, *options: str) -> A
     command = workspace.opsctl(["why", *options], json=True, elsewhere=None if here else folder)
     screen = list(command.screen())
     objects = command.end()[1]
-    told = [one for one in objects if one["type"] == "why"]
+    answers = [one for one in objects if one["type"] == "why"]
     sentences = [one["sentence"] for one in objects if one["type"] == "cause"]
-    if not told:
+    if not answers:
         return Answer(moment, ["no answer"], " ".join(screen))
-    return Answer(moment, told[0]["causes"], sentences[0] if sentences else "")
+    return Answer(moment, answers[0]["causes"], sentences[0] if sentences else "")

@@ -11,11 +11,11 @@ CONTENT_TYPE = b"application/problem+json"
 
 
 def problem(status: int, detail: str, *, id: str = "", headers: Headers = ()) -> Response:
-    told: dict[str, object] = {"type": "about:blank", "title": _title(status), "status": status}
-    told["detail"] = detail
+    document: dict[str, object] = {"type": "about:blank", "title": _title(status), "status": status}
+    document["detail"] = detail
     if id:
-        told["request_id"] = id
-    return Response(status, orjson.dumps(told), CONTENT_TYPE, headers)
+        document["request_id"] = id
+    return Response(status, orjson.dumps(document), CONTENT_TYPE, headers)
 
 
 def of(error: Exception, id: str) -> Response:

@@ -80,8 +80,8 @@ def require_sources(names: Sequence[str], known: Sequence[str] = NAMES) -> None:
 def release(invocation: Invocation, number: int) -> Release:
     """The release of this number, 0 for the newest. Raises OpsError where there is none."""
     look = Look(frozenset({"releases"}), (), releases=1, numbers=(number,) if number else ())
-    found = invocation.reader(look).require("releases").releases
-    named = [one for one in found if one.number == number or not number]
+    known = invocation.reader(look).require("releases").releases
+    named = [one for one in known if one.number == number or not number]
     if not named:
         what = f"release {number}" if number else "any release"
         raise OpsError(f"the ledger does not hold {what}", hint="opsctl history")

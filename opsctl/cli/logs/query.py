@@ -38,10 +38,10 @@ def query(
     """
     invocation, console = options.opened(context), options.opened(context).console
     # Long because of its options.
-    names, asked = insights.PRESETS.get(text, ((), text))
-    if not asked.strip():
+    names, insights_query = insights.PRESETS.get(text, ((), text))
+    if not insights_query.strip():
         raise ConfigError("the query is empty", hint="opsctl logs query errors")
-    if asked is text and len(text.split()) == 1:
+    if insights_query is text and len(text.split()) == 1:
         near = nearest(text, insights.PRESETS) or "errors"
         raise ConfigError(
             f"`{text}` is neither a query nor one of {', '.join(insights.PRESETS)}",
@@ -58,7 +58,7 @@ def query(
     running = insights.query(
         logs,
         [one.name for one in groups],
-        asked,
+        insights_query,
         start,
         last or now,
         limit=limit,

@@ -43,8 +43,8 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
     if start >= end:
         raise ConfigError("`--since` is too short: the newest four minutes are not settled yet")
     over = Window(start, end, 60)
-    asked = auditing.queries({group.source: group.name for group in groups})
-    series = fetch(invocation.clients.cloudwatch, asked, over)
+    queries = auditing.queries({group.source: group.name for group in groups})
+    series = fetch(invocation.clients.cloudwatch, queries, over)
     metrics = {
         one.query.about: {
             int(over.time(index).timestamp() * 1000): value
@@ -64,8 +64,8 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
             one = auditing.compare(group.source, counts, metrics[group.source], start, end)
             audits[group.source] = one
         left = [group for group in left if audits[group.source].missing]
-    found = [audits[group.source] for group in groups]
-    if not log_reports.show_audits(invocation.console, found, start, end):
+    results = [audits[group.source] for group in groups]
+    if not log_reports.show_audits(invocation.console, results, start, end):
         raise typer.Exit(10)
 
 
@@ -75,7 +75,7 @@ def lag(context: typer.Context, names: Names = None, since: options.Since = "15m
     groups = _groups(invocation, names)
     now = choosing.now()
     start = moments.moment(since, now=now, zone=choosing.zone(False))
-    found = lagging.lags(_read(invocation, groups, start, now))
+    lags = lagging.lags(_read(invocation, groups, start, now))
     seen = invocation.quick_reader(Look(frozenset({"tasks", "instances"}), ()))
     running = {
         "task": [task.id for task in seen.running],
@@ -83,12 +83,12 @@ def lag(context: typer.Context, names: Names = None, since: options.Since = "15m
     }
     per = {source.name: source.per for source in SOURCES}
     silent = {
-        group.source: lagging.silent(found, group.source, running[per[group.source]])
+        group.source: lagging.silent(lags, group.source, running[per[group.source]])
         for group in groups
         # The service writes there only when something is wrong.
         if group.source != "app"
     }
-    log_reports.show_lags(invocation.console, found, silent, now)
+    log_reports.show_lags(invocation.console, lags, silent, now)
 
 
 def compare(
@@ -111,12 +111,12 @@ def compare(
     # Both ends of a reading are inclusive.
     before.take(_read(invocation, groups, turned - length, turned - timedelta(milliseconds=1)))
     after.take(_read(invocation, groups, turned, end))
-    found = shapes.compare(before, after, scale=(end - turned) / length)
+    changes = shapes.compare(before, after, scale=(end - turned) / length)
     about = (
         f"release {release.number} began {turned:%Y-%m-%d %H:%M:%SZ}; "
         f"{format_duration(length)} before against {format_duration(end - turned)} after"
     )
-    log_reports.show_changes(invocation.console, found, about)
+    log_reports.show_changes(invocation.console, changes, about)
 
 
 def _groups(invocation: Invocation, names: Sequence[str] | None) -> list[LogGroup]:

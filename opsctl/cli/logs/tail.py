@@ -138,9 +138,9 @@ def tail(
     stop.listen()
     screen.run()
     stop.end()
-    if following or stop.asked:
+    if following or stop.requested:
         screen.summary()
-    if stop.asked:
+    if stop.requested:
         raise typer.Exit(stop.code)
     screen.check_missing(len(groups))
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from opsctl.alarms import words
 from opsctl.alarms.backtest import Played
-from opsctl.alarms.trial import Told
+from opsctl.alarms.trial import Rung
 from opsctl.alarms.watched import Watched
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
@@ -37,7 +37,7 @@ class AlarmsScreen(Screen):
         if isinstance(item, Drift):
             console.emit("alarm_drift", name=item.name, changed=item.changed)
             self._print(f"  ! {item.name}, changed by hand: {', '.join(item.changed)}")
-        elif isinstance(item, Told):
+        elif isinstance(item, Rung):
             console.emit("alarm_test", name=item.name, to=item.to, before=item.before)
             names = ", ".join(target.rpartition(":")[2] for target in item.to)
             console.say(f"`{item.name}` rang and is quiet again; its message went to {names}")

@@ -188,11 +188,11 @@ class Console:
 
 def narrowed(widths: Sequence[int], room: int) -> list[int]:
     """The widest first, until all have room or none can be narrower."""
-    found = list(widths)
-    while sum(found) > room and max(found, default=0) > _LEAST:
-        widest = found.index(max(found))
-        found[widest] -= 1
-    return found
+    narrow = list(widths)
+    while sum(narrow) > room and max(narrow, default=0) > _LEAST:
+        widest = narrow.index(max(narrow))
+        narrow[widest] -= 1
+    return narrow
 
 
 def printable(text: str) -> str:

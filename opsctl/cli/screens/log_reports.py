@@ -26,18 +26,18 @@ def show_rows(console: Console, rows: Rows) -> None:
         console.emit("query_row", **{"fields": dict(zip(rows.columns, row, strict=True))})
     if rows.rows and not console.json:
         console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows], fit=True)
-    told = rows.progress
+    progress = rows.progress
     console.emit(
         "query",
         rows=len(rows.rows),
-        matched=told.matched,
-        scanned=told.scanned,
-        bytes=told.size,
-        price_usd=round(told.price, 6),
+        matched=progress.matched,
+        scanned=progress.scanned,
+        bytes=progress.size,
+        price_usd=round(progress.price, 6),
     )
     console.say(
-        f"{len(rows.rows):,} rows; {told.matched:,} of {told.scanned:,} lines match; "
-        f"{told.size / 1e6:,.1f} MB read, about ${told.price:.4f}"
+        f"{len(rows.rows):,} rows; {progress.matched:,} of {progress.scanned:,} lines match; "
+        f"{progress.size / 1e6:,.1f} MB read, about ${progress.price:.4f}"
     )
 
 
@@ -55,8 +55,8 @@ def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end:
             counted=one.counted,
             missing=one.missing,
             differences=[
-                {"minute": each.minute, "read": each.read, "counted": each.counted}
-                for each in one.differences
+                {"minute": row.minute, "read": row.read, "counted": row.counted}
+                for row in one.differences
             ],
         )
         words = f"{one.missing:,} missing" if one.missing else "equal"
@@ -66,14 +66,14 @@ def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end:
     if not console.json:
         console.table(("SOURCE", "MINUTES", "READ", "COUNTED", ""), rows)
         for one in audits:
-            for each in [each for each in one.differences if each.missing][:_MOST]:
+            for row in [row for row in one.differences if row.missing][:_MOST]:
                 console.data(
-                    f"  {one.source} {each.minute:%H:%M}Z  {each.read:,} of {each.counted:,} lines"
+                    f"  {one.source} {row.minute:%H:%M}Z  {row.read:,} of {row.counted:,} lines"
                 )
     whole = not any(one.missing for one in audits)
     span = f"{start:%H:%M} to {end:%H:%M}Z"
-    told = "every line that CloudWatch took in can be read" if whole else "lines are missing"
-    console.say(f"{told}, {span}")
+    sentence = "every line that CloudWatch took in can be read" if whole else "lines are missing"
+    console.say(f"{sentence}, {span}")
     return whole
 
 
@@ -107,9 +107,9 @@ def show_lags(
         console.say("not one line in this time")
 
 
-def show_changes(console: Console, found: Sequence[Changed], about: str) -> None:
+def show_changes(console: Console, changes: Sequence[Changed], about: str) -> None:
     for change in ("new", "louder", "gone", "quieter"):
-        mine = [one for one in found if one.change == change]
+        mine = [one for one in changes if one.change == change]
         for one in mine:
             console.emit(
                 "shape",
@@ -132,7 +132,7 @@ def show_changes(console: Console, found: Sequence[Changed], about: str) -> None
             )
         if len(mine) > _MOST:
             console.say(f"  and {len(mine) - _MOST} more that are {change}")
-    console.say(about if found else f"{about}: no kind of line is new, gone, louder or quieter")
+    console.say(about if changes else f"{about}: no kind of line is new, gone, louder or quieter")
 
 
 def _seconds(milliseconds: int) -> str:

@@ -161,17 +161,17 @@ class _Fit:
 
 def explain(console: Console, shown: Shown, width: int = 80) -> None:
     """What each row means, once, and its limit in words."""
-    told = dict[str, str]()
+    meanings = dict[str, str]()
     for index, one in enumerate(shown.series):
         metric = one.query.metric
         label = "RunningTasks" if metric.statistic == "SampleCount" else metric.name
         limit = shown.limits.get(index)
         key = f"{metric.group} {label}"
-        if key in told:
+        if key in meanings:
             continue
         rings = f" Alarm {limit.alarm}: {limited(limit, metric.unit)}." if limit else ""
-        told[key] = f"{MEANINGS.get(label, metric.tells)}{rings}"
-    for key, text in told.items():
+        meanings[key] = f"{MEANINGS.get(label, metric.tells)}{rings}"
+    for key, text in meanings.items():
         group, _, label = key.partition(" ")
         console.emit("metric_meaning", group=group, metric=label, text=text)
         if not console.json:
@@ -251,26 +251,26 @@ def _panels(shown: Shown) -> list[Panel]:
 
 def marks(snapshot: Snapshot) -> list[Mark]:
     """Releases and alarms that began to ring, oldest first."""
-    found = [
+    moments = [
         Mark(one.begun, RELEASE, f"release {one.number}{f' by {one.name}' if one.name else ''}")
         for one in snapshot.releases
     ]
-    found += [
+    moments += [
         Mark(one.time, ALARM, f"{one.name.removeprefix(snapshot.names.alarms)} rings")
         for one in snapshot.alarm_changes
         if one.after == "ALARM"
     ]
-    return sorted(found, key=lambda mark: mark.at)
+    return sorted(moments, key=lambda mark: mark.at)
 
 
 def price(series: Sequence[Series], every: float) -> str:
     """What CloudWatch bills for looking again and again; statistics of one metric count once."""
-    asked = {
+    metrics = {
         (one.query.metric.namespace, one.query.metric.name, *sorted(one.query.dimensions.items()))
         for one in series
     }
-    an_hour = len(asked) * 3600 / every * _PER_METRIC
-    return f"{len(asked)} metrics every {every:g}s: about ${an_hour:.2f} an hour"
+    an_hour = len(metrics) * 3600 / every * _PER_METRIC
+    return f"{len(metrics)} metrics every {every:g}s: about ${an_hour:.2f} an hour"
 
 
 def _tasks(snapshot: Snapshot) -> str:

@@ -50,20 +50,20 @@ class ReleasesScreen(Screen):
             return False
         return True
 
-    def _difference(self, found: Difference) -> None:
+    def _difference(self, difference: Difference) -> None:
         self._console.emit(
             "difference",
-            before=found.before,
-            after=found.after,
-            same=found.is_empty,
-            changes=[asdict(change) for change in found.changes],
+            before=difference.before,
+            after=difference.after,
+            same=difference.is_empty,
+            changes=[asdict(change) for change in difference.changes],
         )
-        if not found.changes:
+        if not difference.changes:
             if self._data:
-                self._print(SAME if found.after == "this directory" else "nothing differs")
+                self._print(SAME if difference.after == "this directory" else "nothing differs")
             return
-        self._print(f"{found.before} -> {found.after}")
-        self._changes(found.changes)
+        self._print(f"{difference.before} -> {difference.after}")
+        self._changes(difference.changes)
 
     def _changes(self, changes: Iterable[Changed]) -> None:
         topic = ""

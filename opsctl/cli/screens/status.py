@@ -47,10 +47,10 @@ def part(now: Snapshot, labels: Sequence[str], console: Console, *, width: int) 
     return [_line(row, now, console, width) for row in ROWS if row.label in labels]
 
 
-def head(now: Snapshot, width: int, asked: str = "") -> str:
+def head(now: Snapshot, width: int, region: str = "") -> str:
     names, who = now.names, now.identity
     account = who.account if who else "account unknown"
-    region = who.region if who else asked or names.region or "Region unknown"
+    region = who.region if who else region or names.region or "Region unknown"
     left = " · ".join(filter(None, (names.system, names.environment, account, region)))
     time = f"{now.at:%H:%M:%S} UTC"
     return f"{fitted(left, width - len(time) - 1):<{width - len(time)}}{time}"
@@ -59,16 +59,16 @@ def head(now: Snapshot, width: int, asked: str = "") -> str:
 def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int) -> Iterator[str]:
     """The first cause in one sentence with its command, or that nothing is wrong."""
     if wrong := elsewhere(now):
-        yield from _told("✗", "wrong account:", wrong, console, width)
+        yield from _in_two_lines("✗", "wrong account:", wrong, console, width)
         return
     if nothing(now):
-        yield from _told("○", "nothing here:", absence(now), console, width)
+        yield from _in_two_lines("○", "nothing here:", absence(now), console, width)
         yield f"  {console.hint('to begin: opsctl db up')}"
         return
     present = [cause for cause in causes if not cause.over]
     first = present[0] if present else None
     if first is None and health(now, causes)[0] == "degraded":
-        yield from _told("◐", "not whole:", health(now, causes)[1], console, width)
+        yield from _in_two_lines("◐", "not whole:", health(now, causes)[1], console, width)
         yield f"  → {console.hint(_to_make_whole(now))}"
         return
     if first is None:
@@ -78,7 +78,7 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
         yield f"{console.style('good', line[0])}{line[1:]}"
         return
     mark, words = _weight(now, first)
-    yield from _told(mark, words, first.sentence, console, width)
+    yield from _in_two_lines(mark, words, first.sentence, console, width)
     more = len(present) - 1
     command = f"  → {console.hint(first.next or 'opsctl why')}"
     also = f" · {counted(more, 'more cause')}" if more else ""
@@ -127,7 +127,7 @@ def absence(now: Snapshot) -> str:
     return f"no system called `{names.system}` here{here}{config}"
 
 
-def _told(mark: Mark, words: str, text: str, console: Console, width: int) -> Iterator[str]:
+def _in_two_lines(mark: Mark, words: str, text: str, console: Console, width: int) -> Iterator[str]:
     """Two lines at most."""
     lead = f"{mark} {words} "
     whole = fitted(text, 2 * width - len(lead) - 4)

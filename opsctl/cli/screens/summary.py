@@ -108,8 +108,8 @@ def _nothing(fields: Mapping[str, Any], region: str) -> Iterator[str]:
     return iter(())
 
 
-def _findings(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    rows = [one for one in found if one["level"] != "ok"]
+def _findings(findings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [one for one in findings if one["level"] != "ok"]
     if rows:
         yield from ("| level | area | finding | fix |", "| --- | --- | --- | --- |")
     for one in rows:

@@ -215,8 +215,8 @@ def _stack(call: Call, name: str) -> dict[str, Any]:
     for stack in cloudformation._stacks._data.values():
         mine = f":{call.region}:{call.account}:" in stack["StackId"]
         if mine and name in (stack["StackName"], stack["StackId"]):
-            found: dict[str, Any] = stack
-            return found
+            record: dict[str, Any] = stack
+            return record
     return {}
 
 

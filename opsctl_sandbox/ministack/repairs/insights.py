@@ -40,7 +40,7 @@ class Stats:
         groups: dict[tuple[str, ...], list[Row]] = {}
         for row in rows:
             groups.setdefault(tuple(row.get(name, "") for name in self.by), []).append(row)
-        found = [
+        chosen = [
             {
                 **dict(zip(self.by, key, strict=True)),
                 **{
@@ -52,8 +52,8 @@ class Stats:
         ]
         if self.sort is not None:
             name, greatest = self.sort
-            found.sort(key=lambda row: _weight(row.get(name, "")), reverse=greatest)
-        return found[: self.limit]
+            chosen.sort(key=lambda row: _weight(row.get(name, "")), reverse=greatest)
+        return chosen[: self.limit]
 
 
 def parsed(query: str) -> tuple[str, Stats | None]:
@@ -107,11 +107,11 @@ def operations() -> Operations:
     kept: dict[str, Stats] = {}
 
     async def start(call: Call, ministack: Forward) -> Structure:
-        asked, stats = parsed(call.parameters["queryString"])
+        query, stats = parsed(call.parameters["queryString"])
         if stats is None:
             return await ministack(call.parameters)
         limit = int(call.parameters.get("limit") or _MOST)
-        answer = await ministack({**call.parameters, "queryString": asked, "limit": _MOST})
+        answer = await ministack({**call.parameters, "queryString": query, "limit": _MOST})
         kept[answer["queryId"]] = Stats(stats.terms, stats.by, stats.sort, min(limit, stats.limit))
         return answer
 

@@ -27,7 +27,7 @@ class Rule:
     start: datetime
     end: datetime
     alarms: frozenset[str]
-    asked: Structure
+    request: Structure
     arn: str
     updated: datetime
 
@@ -84,14 +84,14 @@ class Mutes:
         return datetime.fromtimestamp(self._now(), UTC)
 
     async def _put(self, call: Call, _: Forward) -> Structure:
-        asked, name = call.parameters, call.parameters["Name"]
-        start, end = _window(asked["Rule"]["Schedule"])
-        alarms = frozenset(asked.get("MuteTargets", {}).get("AlarmNames", ()))
+        request, name = call.parameters, call.parameters["Name"]
+        start, end = _window(request["Rule"]["Schedule"])
+        alarms = frozenset(request.get("MuteTargets", {}).get("AlarmNames", ()))
         known = {str(scoped[-1]) for scoped in cloudwatch._alarms._data}
         if missing := alarms - known:
             raise Refused("ValidationError", f"Alarms do not exist: {', '.join(sorted(missing))}")
         arn = f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm-mute-rule:{name}"
-        self._rules[name] = Rule(start, end, alarms, asked, arn, self._moment())
+        self._rules[name] = Rule(start, end, alarms, request, arn, self._moment())
         return {}
 
     async def _get(self, call: Call, _: Forward) -> Structure:
@@ -101,17 +101,17 @@ class Mutes:
             raise Refused(
                 "ResourceNotFoundException", f"Mute rule {name} does not exist", status=404
             )
-        kept = {key: value for key, value in rule.asked.items() if key != "Tags"}
+        kept = {key: value for key, value in rule.request.items() if key != "Tags"}
         return {**kept, **self._summary(rule)}
 
     async def _list(self, call: Call, _: Forward) -> Structure:
         alarm, statuses = call.parameters.get("AlarmName"), call.parameters.get("Statuses")
-        found = [
+        rules = [
             self._summary(rule)
             for rule in self._rules.values()
             if alarm is None or alarm in rule.alarms
         ]
-        chosen = [one for one in found if not statuses or one["Status"] in statuses]
+        chosen = [one for one in rules if not statuses or one["Status"] in statuses]
         return {"AlarmMuteRuleSummaries": chosen}
 
     async def _delete(self, call: Call, _: Forward) -> Structure:

@@ -17,11 +17,11 @@ async def describe_stacks(call: Call, ministack: Forward) -> Structure:
 
 def with_names(described: Structure, resolved: Structure) -> dict[str, Any]:
     """The description of a stack or a change set, its parameters as they were given."""
-    told = [_told(one, resolved.get(one["ParameterKey"])) for one in described["Parameters"]]
-    return {**described, "Parameters": told}
+    named = [_as_given(one, resolved.get(one["ParameterKey"])) for one in described["Parameters"]]
+    return {**described, "Parameters": named}
 
 
-def _told(parameter: Structure, resolved: Structure | None) -> Structure:
+def _as_given(parameter: Structure, resolved: Structure | None) -> Structure:
     if not resolved or "SsmName" not in resolved:
         return parameter
     return {

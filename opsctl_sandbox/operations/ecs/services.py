@@ -135,8 +135,8 @@ def update_service(simulation: Simulation, request: Structure) -> Answer:
         spec = replace(spec, spread=_spread(request))
     changed = {k: v for k, v in request.items() if k not in ("service", "forceNewDeployment")}
     force = bool(request.get("forceNewDeployment"))
-    asked = request.get("capacityProviderStrategy")
-    if asked is not None and asked != spec.document.get("capacityProviderStrategy") and not force:
+    wanted = request.get("capacityProviderStrategy")
+    if wanted is not None and wanted != spec.document.get("capacityProviderStrategy") and not force:
         raise invalid(
             "When switching from launch type to capacity provider strategy on an existing "
             "service, or making a change to a capacity provider strategy on a service that is "

@@ -104,9 +104,9 @@ def parse(directive: Directive) -> Options:
 def check(options: tuple[Options, ...]) -> None:
     """Refuse a second rule from the same path, unless it is under a condition."""
     known: dict[str, Rule] = {}
-    for each in options:
-        for rule in each.rules:
-            if rule.source in known and not each.conditions:
+    for one in options:
+        for rule in one.rules:
+            if rule.source in known and not one.conditions:
                 other = known[rule.source]
                 raise _error(
                     rule.place,
@@ -127,7 +127,7 @@ def build(options: tuple[Options, ...], site: Site) -> Filter | None:
 
 class Redirect:
     def __init__(self, options: Sequence[Options]) -> None:
-        self._rules = [(rule, each) for each in options for rule in each.rules]
+        self._rules = [(rule, block) for block in options for rule in block.rules]
         self.answers_health = any(rule.target == HEALTH for rule, _ in self._rules)
 
     async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:

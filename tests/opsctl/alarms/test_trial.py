@@ -3,7 +3,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.alarms.actions import switch_on
-from opsctl.alarms.trial import Told, trial
+from opsctl.alarms.trial import Rung, trial
 from opsctl.errors import OpsError
 from opsctl.procedure import Notice
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -46,7 +46,7 @@ def test_an_alarm_rings_and_is_put_back_and_says_where_its_message_went() -> Non
     driven = world.test(True)
     assert driven.result.kind == "done"
     assert world.cloudwatch.states == ["ALARM", "OK"]
-    assert driven.of(Told) == [Told("web-running-tasks", (TOPIC,), "OK")]
+    assert driven.of(Rung) == [Rung("web-running-tasks", (TOPIC,), "OK")]
     assert "its message goes to web-alarms" in driven.questions[0].text
 
 
