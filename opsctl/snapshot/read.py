@@ -1,7 +1,5 @@
-"""Read a snapshot.
-
-Every part has its own thread, so a snapshot takes as long as its longest chain of calls that depend
-on each other.
+"""Read a snapshot, every part in its own thread: it takes as long as the longest chain of calls
+that depend on each other.
 """
 
 from collections import Counter
@@ -80,8 +78,8 @@ _TRIES = 10  # reads of a task's log stream before the task counts as having wri
 class Reader:
     """Reads snapshots of one system. Remembers what never changes: task definitions and last lines.
 
-    With `patient`, a part that AWS does not answer is retried for minutes, and then its error is
-    raised. Without, the part is named in `unread` at once.
+    With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
+    named in `unread` at once.
     """
 
     def __init__(
@@ -101,9 +99,7 @@ class Reader:
         self.tries = Counter[str]()
 
     def __call__(self, look: Look) -> Snapshot:
-        """Read a snapshot. Raises botocore's error when AWS does not answer or refuses the
-        credentials.
-        """
+        """Raises botocore's error when AWS does not answer or refuses the credentials."""
         return _Reading(self, look).run()
 
 
@@ -281,9 +277,7 @@ class _Reading:
     def _task_definitions(
         self, service: Service | None, tasks: tuple[Task, ...]
     ) -> tuple[TaskDefinition, ...]:
-        """Read the task definitions of all deployments and of stopped tasks whose lines may be
-        read.
-        """
+        """Read those of all deployments, and of stopped tasks whose lines may be read."""
         arns = [one.task_definition for one in service.deployments] if service else []
         arns += [task.task_definition for task in ended(tasks)]
         known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
@@ -305,9 +299,7 @@ class _Reading:
     def _last_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        """Read last lines of ended tasks, and keep them: a stopped task writes no more. Lines may
-        arrive late, so a task without lines is read again.
-        """
+        """Keep lines once there are some. Lines arrive late, so a task without any is read again."""
         by_arn = {one.arn: one for one in definitions}
         known, tries = self.reader.lines, self.reader.tries
         new = [
