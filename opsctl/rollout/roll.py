@@ -354,7 +354,7 @@ def _stack_to(
 ) -> Procedure[Stack]:
     """Return the ecs stack with the plan's changes.
 
-    If its template would change more than the tasks, only the image changes; `ecs up` does the rest.
+    If its template would change more than the tasks, only the image changes.
     """
     if not plan.template or "Image" not in plan.parameters:
         return _stack(state, plan, plan.template)

@@ -299,7 +299,7 @@ class _Reading:
     def _last_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        """Keep lines once there are some. Lines arrive late, so a task without any is read again."""
+        """Keep lines once there are some. They arrive late, so a task without any is read again."""
         by_arn = {one.arn: one for one in definitions}
         known, tries = self.reader.lines, self.reader.tries
         new = [
