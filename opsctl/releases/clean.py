@@ -1,4 +1,4 @@
-"""Old images after a release: removed where nothing can need them any more."""
+"""After a release, remove old images that nothing can need any more."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,17 @@ from opsctl.snapshot.snapshot import Look
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# All of the ledger: as many parameters as an account may have.
+# Read the whole ledger: as many releases as an account can have parameters.
 _LOOK = Look(frozenset({"image_users", "releases"}), (), releases=10_000) | repository.LOOK
 
 
 def clean(
     clients: "Clients", config: Config, image: str, release: Release | None
 ) -> Procedure[None]:
-    """Remove old images; the release of `image` stands whether or not this caller may do so."""
+    """Remove old images.
+
+    The release of `image` stands whether or not this caller may remove any.
+    """
     ecr, name = clients.ecr, config.image.repository
     now = yield from look_at(_LOOK)
     why = now.unread[0].reason if now.unread else ""
