@@ -40,7 +40,7 @@ class Rule:
         return _COMPARE[self.comparison](value, self.threshold)
 
     def state(self, newest: Sequence[Point], before: State) -> State:
-        """Return the state from the evaluation range's points, oldest first, and the state before."""
+        """Return the state from the points of the evaluation range and the state before."""
         recent = newest[-self.range :]
         real = [self.breaches(point) for point in recent if point is not None]
         filled = self.periods - len(real)
