@@ -1,4 +1,4 @@
-"""`opsctl ecs`: cluster, service, load balancer, instances; and the repository they pull from."""
+"""`opsctl ecs`: cluster, service, load balancer, instances, and the image repository."""
 
 from typing import Annotated
 
@@ -109,7 +109,7 @@ def scale(
     confirm: Confirm = None,
     timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
 ) -> int:
-    """Run so many tasks, until the config asks for another count."""
+    """Run this many tasks, until the config asks for another count."""
     invocation = opened(context)
     clients, config = invocation.clients, invocation.config
     board, screen = BoardScreen(invocation.console), RolloutScreen(invocation.console)

@@ -1,4 +1,4 @@
-"""`opsctl iam-policy`: the least that somebody must be allowed."""
+"""`opsctl iam-policy`: print the least-privilege policy."""
 
 import json
 from enum import StrEnum

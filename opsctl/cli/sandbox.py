@@ -54,7 +54,7 @@ def up(
 
 @app.command()
 def down(context: typer.Context, name: Name = "default") -> None:
-    """Stop it and everything it started."""
+    """Stop it and everything that it started."""
     invocation = opened(context)
     for item in sandbox_process.run(["down", f"--name={name}"], invocation.environ):
         invocation.console.say(item["message"])

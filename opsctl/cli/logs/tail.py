@@ -67,7 +67,7 @@ def tail(
 
     Without --follow it ends when everything is read. Ctrl-C ends it with a summary.
     """
-    # Long because it is the table of options, each used once: no part of it has a name.
+    # Long because it is the table of options, each used once.
     invocation, console = options.opened(context), options.opened(context).console
     said = Choice(
         *(tuple(names or ()), tuple(group or ()), pattern, grep, exclude, highlight, level, task),
@@ -148,7 +148,10 @@ def tail(
 def _with_aws_events(
     admits: Callable[[LogEvent], bool] | None,
 ) -> Callable[[LogEvent], bool] | None:
-    """What AWS did is asked for by itself; conditions on lines do not concern it."""
+    """Let events of AWS pass:
+
+    `--with` asks for them, and conditions on lines do not concern them.
+    """
     if admits is None:
         return None
     return lambda event: event.source in aws_events.KINDS or admits(event)
