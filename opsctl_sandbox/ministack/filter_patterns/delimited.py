@@ -1,6 +1,4 @@
-"""Filter patterns for lines of fields: `[ip, user, ..., status = 4*
-
-status = 500, bytes > 99]`.
+"""Filter patterns for lines of fields: `[ip, user, ..., status = 4* || status = 500, bytes > 99]`.
 
 Blanks separate fields; brackets and double quotes enclose one field. A pattern without `...`
 requires exactly as many fields as it has; a name may be left out.

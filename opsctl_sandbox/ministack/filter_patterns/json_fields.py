@@ -1,6 +1,4 @@
-"""Filter patterns for JSON: `{ $.status >= 500 && ($.user NOT EXISTS
-
-$.tags[*] = "a*") }`.
+"""Filter patterns for JSON: `{ $.status >= 500 && ($.user NOT EXISTS || $.tags[*] = "a*") }`.
 
 A selector that leads to an object, an array or null matches nothing: neither `=` nor `!=` holds.
 `[*]` tests every element.

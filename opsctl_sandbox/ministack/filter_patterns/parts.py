@@ -1,7 +1,6 @@
-"""What all filter patterns share: refusals, regular expressions, conditions with `&&` and `
+"""What all filter patterns share.
 
-`, and values to compare with.
-
+Refusals, regular expressions, conditions with `&&` and `||`, and values to compare with.
 Sources: "Filter pattern syntax" in the CloudWatch Logs User Guide; where that is silent, what the
 API told users (awslogs#210, defang#1008).
 """
@@ -134,10 +133,7 @@ class Tokens:
             raise invalid(self.pattern)
 
     def condition(self, one: Callable[[], Test[Content]]) -> Test[Content]:
-        """Parse tests of `one`, joined by `
-
-        ` and, with higher precedence, `&&`.
-        """
+        """Parse tests of `one`, joined by `||` and, with higher precedence, `&&`."""
         either = [self._both(one)]
         while self.take("||"):
             either.append(self._both(one))
