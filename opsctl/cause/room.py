@@ -83,7 +83,7 @@ def _unplaced(now: Snapshot) -> int:
 
 
 def _said(history: History) -> Evidence | None:
-    """Return the newest event that says so, or None if a task was started after it."""
+    """Return the newest event about lacking room, or None if a task was started after it."""
     events = [one for one in history.service_events.values() if _UNPLACED.search(one.text)]
     if not events:
         return None
