@@ -219,7 +219,7 @@ class Rollback:
         known: Sequence[Released],
         repository: Repository,
     ) -> Target:
-        """Return the target. Raises OpsError for an image that is gone, with the newest other one."""
+        """Return the target. Raises OpsError, with an older release, for an image that is gone."""
         if self._holds(repository, wanted):
             return Target(wanted, running)
         older = (one for one in candidates(known, wanted.number) if self._holds(repository, one))
