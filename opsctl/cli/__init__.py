@@ -33,16 +33,16 @@ COMMANDS: Mapping[str, str] = {
     "why": "Rank the causes of what is wrong, with evidence and a command",
     "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
     "history": "Show the releases: who, when, what changed, how it ended",
-    "rollback": "Bring back the last good release, or one that is named",
+    "rollback": "Bring back the last good release, or another one",
     "diff": "Compare two releases, or what runs with this directory",
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
-    "alarms": "Make the alarms, read, explain, test and back-test them",
-    "metrics": "Show metrics with sparklines; a gap is a gap",
+    "alarms": "Create, show, explain, test and back-test the alarms",
+    "metrics": "Show metrics with sparklines, charts and limits",
     "doctor": "Look for what would go wrong, and say what to do",
     "iam-policy": "Print the least IAM policy of an operator, a pipeline or a reader",
     "completion": "Print the completion script of a shell",
-    "sandbox": "Run an AWS on this machine",
+    "sandbox": "Run a simulated AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
 _USAGE = "usage"
@@ -52,8 +52,8 @@ GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
   --set KEY=VALUE    One value of the config for this run: --set db.port=6380
-  --why TEXT         Said to whoever finds the stack locked, and in the history
-  --json             One JSON object a line on stdout
+  --why TEXT         A reason, shown in the lock and in the history
+  --json             One JSON object per line on stdout
   --plain            Plain lines: no colour, no cursor movement
   --debug            Name every AWS call on stderr; secrets stay masked
   --version          Print the version

@@ -103,7 +103,7 @@ def roll(
 @app.command()
 def scale(
     context: typer.Context,
-    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks shall run.")],
+    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks to run.")],
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,

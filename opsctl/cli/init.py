@@ -26,13 +26,11 @@ _STACKS = ["opsctl db up", "opsctl ecs up", "opsctl update-tasks"]
 @app.command()
 def init(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if needed.")] = Path(
-        "."
-    ),
-    name: Annotated[str | None, Option(help="Of the system; else the directory's.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Created if needed.")] = Path("."),
+    name: Annotated[str | None, Option(help="The system's name; default: the directory's.")] = None,
     account: Annotated[
         bool | None,
-        Option("--account/--sandbox", help="For the AWS account of your credentials, or not."),
+        Option("--account/--sandbox", help="For your credentials' account, or for a sandbox."),
     ] = None,
     vpc: Annotated[str | None, Option(help="With --account; else the default VPC.")] = None,
     subnet: Annotated[

@@ -53,8 +53,8 @@ def metrics(
     check: Annotated[
         bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
     ] = False,
-    as_csv: Annotated[bool, Option("--csv", help="One line a point.")] = False,
-    watch: Annotated[bool, Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    as_csv: Annotated[bool, Option("--csv", help="One line per point.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Repeat until Ctrl-C.")] = False,
     every: Annotated[str, Option(help="How often with --watch.")] = "30s",
 ) -> int:
     """Show the metrics of the cluster, service, load balancer, cache, logs and instances.

@@ -28,12 +28,12 @@ _SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:
 _REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
 RevertDrift = Annotated[
-    bool, typer.Option("--revert-drift", help="Put back what was changed by other means.")
+    bool, typer.Option("--revert-drift", help="Revert what was changed outside of the stack.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Confirm = Annotated[
     list[str] | None,
-    typer.Option("--confirm", metavar="NAME", help="A name to be typed, when data is lost."),
+    typer.Option("--confirm", metavar="NAME", help="Confirms, by its name, what loses its data."),
 ]
 Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
 

@@ -20,9 +20,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command()
 def status(
     context: typer.Context,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Again and again in place, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat in place until Ctrl-C.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="One line; exit 0 healthy, 10 degraded, 11 unknown.")
     ] = False,

@@ -45,7 +45,7 @@ def update_tasks(
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
     timeout: Timeout = "20m",
     no_early_stop: Annotated[
-        bool, typer.Option("--no-early-stop", help="Wait, even for what can only fail.")
+        bool, typer.Option("--no-early-stop", help="Wait for the end even if it can only fail.")
     ] = False,
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""

@@ -36,7 +36,7 @@ SinceRelease = Annotated[
     int | None,
     Option("--since-release", metavar="N", help="From when release N began; 0 is the newest."),
 ]
-Until = Annotated[str | None, Option(help="Read up to then and end.")]
+Until = Annotated[str | None, Option(help="Read up to this time, then end.")]
 Pattern = Annotated[str, Option("--filter", help="CloudWatch's own filter pattern.")]
 Grep = Annotated[str, Option(help="Only messages that match this regex.")]
 Exclude = Annotated[str, Option(help="No messages that match this regex.")]
