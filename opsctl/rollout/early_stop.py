@@ -35,9 +35,7 @@ _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureExc
 
 @dataclass(frozen=True, slots=True)
 class CertainFailure:
-    """Yielded once: the rollout can only fail. `stops` is True when it is rolled back without
-    asking.
-    """
+    """The rollout can only fail. `stops`: roll back even if nobody answers the question."""
 
     doom: Doom
     stops: bool
