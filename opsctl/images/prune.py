@@ -43,9 +43,9 @@ def prune(
     used: Used,
     since: datetime,
 ) -> int:
-    """Remove unused images beyond the newest `keep`, and return how many.
+    """Remove unused images beyond the newest `keep`. Return how many were removed.
 
-    Images pushed before `since` are kept, too: `used` may not know who uses those.
+    Images pushed before `since` stay: `used` may not know who uses them.
     """
     images: list[tuple[datetime, str, tuple[str, ...]]] = []
     for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):

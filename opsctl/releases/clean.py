@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # A ledger holds up to 5,000 releases; SSM takes 40 reads of ten parameters a second.
 _RELEASES = 500
 _LOOK = Look(frozenset({"image_users", "releases"}), (), releases=_RELEASES) | repository.LOOK
-_PUSHED_LATER = timedelta(days=1)  # at most after its release began, by any clock
+# An image is pushed at most this long after its release began, whoever's clock is wrong.
+_PUSHED_LATER = timedelta(days=1)
 
 
 def clean(
@@ -54,7 +55,7 @@ def clean(
 
 
 def _known_since(releases: Sequence[Release]) -> datetime:
-    """Return the time since which every image's release is known; older releases were not read."""
+    """Return the time from which every image's release is known. Earlier ones were not read."""
     if not releases or releases[0].number == 1:
         return datetime.min.replace(tzinfo=UTC)
     return releases[0].begun + _PUSHED_LATER
