@@ -77,7 +77,7 @@ def drift(one: Watched, *, released: bool) -> list[str]:
     if released and not live.actions:
         changed.append("its actions are off")
     if not live.to:
-        changed.append("it tells nobody")
+        changed.append("it notifies nobody")
     return changed
 
 

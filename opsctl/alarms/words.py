@@ -11,7 +11,7 @@ from opsctl.metrics.series import Series
 _MEANS: Mapping[Missing, str] = {
     "breaching": "counts as bad",
     "notBreaching": "counts as good",
-    "missing": "says nothing; with nothing else the state is INSUFFICIENT_DATA",
+    "missing": "does not count; without any data the state is INSUFFICIENT_DATA",
     "ignore": "keeps the state as it is",
 }
 _MOST = 5  # values in one sentence

@@ -54,8 +54,8 @@ def listener_gone(history: History) -> Iterator[Cause]:
         return
     yield Cause(
         "listener-gone",
-        f"no listener of the load balancer leads to `{now.service.name}`: somebody deleted it, or "
-        "leads it elsewhere",
+        f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted or "
+        "changed it",
         "certain",
         (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
         _REVERT,

@@ -102,7 +102,7 @@ def backtest(context: typer.Context, since: Since = "14d") -> None:
     screens.show_played(invocation.console, played, now.at - start)
     unnamed = len(alarms) - len(played)
     if unnamed:
-        invocation.console.say(f"{unnamed} alarms watch what no stack has made yet: not played")
+        invocation.console.say(f"left out {unnamed} alarms of resources that do not exist yet")
 
 
 @app.command()

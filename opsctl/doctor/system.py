@@ -46,7 +46,7 @@ def taken(exist: Iterable[Named]) -> Iterator[Finding]:
         if not one.certain:
             doubtful.append(one.name)
             continue
-        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}` of nobody's stack"
+        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}`"
         fix = f"set `{names.key(one)}` to another name, or remove it"
         if one.type in names.IMPORTABLE:
             fix = "opsctl ecs up --import"

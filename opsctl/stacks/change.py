@@ -77,7 +77,7 @@ def up(
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)

@@ -52,7 +52,7 @@ def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)

@@ -216,7 +216,7 @@ def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
     counts = [plan.stack.parameters.get("DesiredCount") for plan in driven.of(Plan)]
     assert counts == [None, "4", "6"]
     [overtaken] = driven.of(Overtaken)
-    assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
+    assert overtaken.text == "somebody set DesiredCount 6; looking again"
 
 
 def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:
