@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-LINES = 5
+LINES = 20
 _ERRORS = 40  # events of the service's own error log
+# What stands below the words with which a program crashes: its stack, and what its language adds.
+_BELOW = re.compile(
+    r"at \S+.*[(:]|\.{3} \d+ more$|from \S+:\d+:in|goroutine \d|created by \S+$|\[signal |"
+    r"\S+\.go:\d+|(?:main|runtime)\.\S*\(|panic\(|exit status \d|Node\.js v\d|note: |"
+    r"stack backtrace|\d+: \w+::|(?:errno|code|syscall|address|port|hostname): \S+,?$|"
+    r"[\s{}\[\]()^~,;]*$"
+)
 # A terminal's colours, which programs write although nobody sees them.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -47,6 +54,11 @@ def last(
         if events:
             return tuple(_line(event.get("message", "")) for event in events)
     return ()
+
+
+def last_words(lines: "Sequence[str]") -> tuple[str, ...]:
+    """Without what stands below a crash; all of them where nothing else is left."""
+    return tuple(line for line in lines if not _BELOW.match(line)) or tuple(lines)
 
 
 def errors(
