@@ -1,8 +1,9 @@
 """When a rollout can only fail: said once, with the time that waiting would cost. Pure.
 
-Certain is what no retry changes: an image that is gone, or for another processor, or whose
-Caddyfile is refused, when every new task ended so. What merely happened again and again is worth
-a question. Neither holds once a new task has been healthy.
+Certain is what no retry changes: an image that is gone, or whose Caddyfile is refused, or that is
+for another processor than each type of instance; when every new task ended so, and none is on its
+way that may come further. What merely happened again and again is worth a question. Neither holds
+once a new task has been healthy.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,6 +24,7 @@ _OF_TASKS = {
     *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
     *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
 }
+_PROCESSOR = "wrong-architecture"
 _THREE_HOURS = timedelta(hours=3)  # CloudFormation waits so long for a steady service
 
 
@@ -44,13 +46,14 @@ class Doom:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is known of the new tasks. `proved` are those that were healthy once; `ids` the EC2
-    ids of the container instances that were there at the beginning.
+    ids of the container instances that were there at the beginning, `types` what they are.
     """
 
     began: datetime
     breaker: bool
     history: History
     ids: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     proved: frozenset[str] = frozenset()
     failed: int = 0
     doom: Doom | None = field(default=None)
@@ -58,7 +61,8 @@ class Outlook:
     @classmethod
     def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
         ids = {one.arn: one.id for one in now.instances}
-        return cls(now.at, breaker, History.empty(now.names, now.at), ids)
+        types = {one.arn: f"{one.type} {one.image}" for one in now.instances if one.takes_tasks}
+        return cls(now.at, breaker, History.empty(now.names, now.at), ids, types)
 
     def see(self, now: Snapshot, goal: Goal) -> Self:
         history = self.history.plus(now)
@@ -81,9 +85,14 @@ class Outlook:
         # Another kind of end among them means that it is not the same each time.
         if first.count < max(REPEATED, self.failed):
             return None
-        alive = any(task.running for task in mine)
-        certain = first.lasting and not alive
+        alone = first.id != _PROCESSOR or self._on_each(mine)
+        certain = first.lasting and alone and not any(_on_its_way(task, mine) for task in mine)
         return Doom(first, certain, first.count, self._costs())
+
+    def _on_each(self, mine: Collection[Task]) -> bool:
+        """Of a fleet of several types some may be of the image's processor."""
+        tried = {self.types.get(task.instance) for task in mine if task.is_stopped}
+        return set(self.types.values()) <= tried
 
     def _costs(self) -> timedelta:
         """At the rate of the failures so far, until the breaker trips; else CloudFormation's."""
@@ -93,6 +102,15 @@ class Outlook:
         threshold = min(max(-(-service.desired // 2), 3), 200)
         one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
+
+
+def _on_its_way(task: Task, mine: Collection[Task]) -> bool:
+    """It runs, or was begun before the last failure: it may come further than those that failed."""
+    if task.running or task.is_stopped or task.created is None:
+        return not task.is_stopped
+    # One that ECS takes down just now has no such time yet.
+    ends = [one.stopped for one in mine if one.is_stopped]
+    return any(end is None or task.created <= end for end in ends)
 
 
 def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
