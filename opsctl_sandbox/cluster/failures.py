@@ -41,9 +41,9 @@ class Failure:
     """One thing that goes wrong.
 
     `match` selects by substring: the image, task definition (family:revision) or instance of a
-    task, the Auto Scaling group's name or instance id, the logical id or type of a stack's resource; empty
-    matches all. `times` limits how often it happens (None: always). `reason` replaces the text
-    AWS would give. `start` and `end` bound it in simulated seconds.
+    task, the Auto Scaling group's name or instance id, the logical id or type of a stack's
+    resource; empty matches all. `times` limits how often it happens (None: always). `reason`
+    replaces the text AWS would give. `start` and `end` bound it in simulated seconds.
     """
 
     kind: Kind
