@@ -28,21 +28,34 @@ _KINDS = (
         "CloudFormation was not allowed to make IAM resources",
     ),
     (
+        re.compile(r"security token .*expired|ExpiredToken", re.I),
+        "credentials-expired",
+        "the credentials expired while CloudFormation worked",
+    ),
+    (
         re.compile(
-            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack",
+            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack|"
+            r"same name \S+ exists|Duplicate|was not idempotent",
             re.I,
         ),
         "name-exists",
         "the name is taken",
     ),
     (
+        re.compile(r"Throttl|Rate exceeded|Too ?Many ?Requests|Request ?Limit ?Exceeded", re.I),
+        "throttled",
+        "AWS throttled it",
+    ),
+    (
         re.compile(
-            r"quota|limit ?exceeded|LimitExceeded|exceed|maximum (?:number|limit)|too many|"
+            r"quota|limit ?exceeded|\blimit\b.*\bexceeded|exceed\w* (?:your|the|its) |"
+            r"maximum (?:number|limit)|too ?many|Max allowed length|more .* than allowed|"
+            r"number of .* has been reached|"
             r"\blimits?\b.*\b(?:reached|hit)|reached .*\blimit",
             re.I,
         ),
         "service-limit",
-        "a limit of the account is reached",
+        "a limit of AWS is reached",
     ),
 )
 

@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-LINES = 5
+LINES = 20
 _ERRORS = 40  # events of the service's own error log
+# The lines below the message of a crash: the stack trace, and what the language adds to it.
+_BELOW = re.compile(
+    r"at \S+.*[(:]|\.{3} \d+ more$|from \S+:\d+:in|goroutine \d|created by \S+$|\[signal |"
+    r"\S+\.go:\d+|(?:main|runtime)\.\S*\(|panic\(|exit status \d|Node\.js v\d|note: |"
+    r"stack backtrace|\d+: \w+::|(?:errno|code|syscall|address|port|hostname): \S+,?$|"
+    r"[\s{}\[\]()^~,;]*$"
+)
 # Terminal colours, which some programs write even without a terminal.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -49,6 +56,11 @@ def last(
         if events:
             return tuple(_line(event.get("message", "")) for event in events)
     return ()
+
+
+def last_words(lines: "Sequence[str]") -> tuple[str, ...]:
+    """Without what stands below a crash; all of them where nothing else is left."""
+    return tuple(line for line in lines if not _BELOW.match(line)) or tuple(lines)
 
 
 def errors(
