@@ -7,6 +7,8 @@ needs a row here, so that nobody gets a right by accident.
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from opsctl.aws import iam
+
 # Each may do what the one before it may: look on, release, and build or remove the stacks.
 Audience: TypeAlias = Literal["read", "deploy", "operator"]
 AUDIENCES: tuple[Audience, ...] = ("read", "deploy", "operator")
@@ -64,24 +66,6 @@ DOCKER: Mapping[str, Audience] = {
     "ecr:PutImage": "deploy",
     "ecr:UploadLayerPart": "deploy",
 }
-# boto3's word for a service -> IAM's, where it is another.
-_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
-# S3's actions are named for what they act on. AWS asks nobody's permission for the last two:
-# the first is free for all, the second is a right of the role that is assumed.
-_ACTIONS = {
-    "s3 HeadBucket": "s3:ListBucket",
-    "s3 PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "sts GetCallerIdentity": "",
-    "sts AssumeRole": "",
-}
-
-
-def action(call: str) -> str:
-    """IAM's action of a call (`elbv2 DescribeListeners`); '' for one that needs none."""
-    if call in _ACTIONS:
-        return _ACTIONS[call]
-    service, operation = call.split()
-    return f"{_PREFIXES.get(service, service)}:{operation}"
 
 
 def audience(call: str) -> Audience:
@@ -89,7 +73,7 @@ def audience(call: str) -> Audience:
     known = _AUDIENCES.get(call)
     if known is not None:
         return known
-    if call.split()[1].startswith(_READS) or not action(call):
+    if call.split()[1].startswith(_READS) or not iam.action(call):
         return "read"
     raise LookupError(f"who may call {call}? Give it a row in opsctl/permissions/calls.py")
 
