@@ -60,6 +60,19 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
+def temporary() -> str:
+    """The folder for temporary files. Raises OpsError where none takes any."""
+    import tempfile  # here: few commands need it
+
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise OpsError(
+            f"no temporary file can be written: {error.strerror}",
+            hint="make room in /tmp, or set TMPDIR to a folder that may be written",
+        ) from error
+
+
 def _cannot(path: Path, error: OSError, hint: str | None = None) -> OpsError:
     return OpsError(
         f"`{path}` cannot be written: {error.strerror}",

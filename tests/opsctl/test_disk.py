@@ -5,6 +5,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -143,6 +144,17 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path) -> None
     assert done.stdout.count("cannot be written: File too large; make room") == 2, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["write"]
     assert (tmp_path / "write").read_text() == "old"
+
+
+def test_no_folder_for_temporary_files_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert disk.temporary() == tempfile.gettempdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(OpsError, match="No usable temporary directory") as caught:
+        disk.temporary()
+    assert "TMPDIR" in str(caught.value.hint)
 
 
 # Root may write everywhere, so somebody else does.
