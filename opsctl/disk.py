@@ -1,7 +1,8 @@
-"""Writing files: whole or not at all, and what stands in the way as a sentence."""
+"""Files: read with an end, written whole or not at all."""
 
 import errno
 import os
+import select
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,19 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 ROOM = "make room, then run the same command again"
 # A folder that may not be written, or a single file that is mounted into a container.
 _ONLY_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY})
+
+
+def read(path: Path, most: int, *, silence: float = 5.0) -> bytes:
+    """Up to so many bytes of a file, a device or a pipe. Raises OSError, also for a pipe that is
+    silent for so many seconds.
+    """
+    # Opening a pipe that nobody writes into would wait for ever.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(file, "rb") as content:
+        if stat.S_ISFIFO(os.fstat(file).st_mode) and not select.select([file], [], [], silence)[0]:
+            raise TimeoutError(errno.ETIMEDOUT, "nobody writes into this pipe")
+        os.set_blocking(file, True)
+        return content.read(most)
 
 
 def write(

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from opsctl import disk
 from opsctl.errors import ConfigError
 
 Path = tuple[str | int, ...]
@@ -57,8 +58,7 @@ class Document:
 def read(path: FilePath) -> Document:
     """Raise ConfigError for a file that is missing, unreadable, broken, empty or no mapping."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_SIZE + 1)  # a device has no end
+        content = disk.read(path, _SIZE + 1)
     except FileNotFoundError:
         raise ConfigError(f"there is no `{path}`", hint=_elsewhere(path)) from None
     except OSError as error:

@@ -68,6 +68,17 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert read == ["through"] and stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_pipe_is_read_and_a_silent_one_is_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Timer(0.1, (tmp_path / "pipe").write_text, ("from a pipe",))
+    writer.start()
+    assert disk.read(tmp_path / "pipe", 100) == b"from a pipe"
+    writer.join()
+    with pytest.raises(OSError, match="nobody writes"):
+        disk.read(tmp_path / "pipe", 100, silence=0.01)
+    assert len(disk.read(Path("/dev/zero"), 7)) == 7
+
+
 def test_a_character_that_utf_8_lacks_is_written_in_ascii(tmp_path: Path) -> None:
     disk.write(tmp_path / "page", "a\udc80b")
     assert (tmp_path / "page").read_text() == "a\\udc80b"
