@@ -1,4 +1,4 @@
-"""The catalogue beside what there is in AWS: each alarm, its metric, its live state. Pure."""
+"""The catalogue joined with AWS: each alarm, its metric, its live state. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _SIGNS: dict[str, Comparison] = {word: sign for sign, word in OPERATORS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`name` is CloudWatch's; `query` is None while the ecs stack names no such resource."""
+    """An alarm. `name` is CloudWatch's; `query` is None while the ecs stack lacks the resource."""
 
     alarm: Alarm
     name: str
@@ -41,7 +41,10 @@ def watched(now: Snapshot, config: Config) -> list[Watched]:
 
 
 def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
-    """The one of this name, with or without the system's own. Raises ConfigError for a typo."""
+    """Return the alarm of this name, with or without the system's prefix.
+
+    Raises ConfigError for an unknown name.
+    """
     known = {one.alarm.name: one for one in alarms}
     short = name.removeprefix(prefix)
     if short in known:
@@ -54,7 +57,7 @@ def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
 
 
 def drift(one: Watched, *, released: bool) -> list[str]:
-    """What the live alarm has otherwise than the catalogue, as somebody changed it by hand."""
+    """Return how the live alarm differs from the catalogue, because somebody changed it by hand."""
     alarm, live = one.alarm, one.state
     if live is None:
         return []

@@ -2,10 +2,10 @@
 
 import re
 
-# boto3's word for a service -> IAM's, where it is another.
+# boto3's name of a service -> IAM's, if it differs.
 _PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
-# S3's actions are named for what they act on. AWS asks nobody's permission for the last two:
-# the first is free for all, the second is a right of the role that is assumed.
+# S3's actions are named after what they act on. The last two need no permission: everybody may call
+# the first; the assumed role decides about the second.
 _ACTIONS = {
     "s3 HeadBucket": "s3:ListBucket",
     "s3 PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
@@ -16,7 +16,7 @@ _NAMED = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<reso
 
 
 def action(call: str) -> str:
-    """IAM's action of a call (`elbv2 DescribeListeners`); '' for one that needs none."""
+    """Return IAM's action for a call (`elbv2 DescribeListeners`), or '' if it needs none."""
     if call in _ACTIONS:
         return _ACTIONS[call]
     service, operation = call.split()
@@ -24,7 +24,7 @@ def action(call: str) -> str:
 
 
 def denied(text: str) -> tuple[str, str]:
-    """The action that AWS's refusal names, and ` on RESOURCE`; each '' where it names none."""
+    """Return the action that a refusal names, and ` on RESOURCE`. Each is '' when it names none."""
     match = _NAMED.search(text)
     if match is None:
         return "", ""
@@ -32,7 +32,7 @@ def denied(text: str) -> tuple[str, str]:
 
 
 def lacking(text: str, service: str, operation: str) -> str:
-    """The action to allow after this refusal of a call: the one that it names, else the call's.
+    """Return the action to allow after a refusal: the one that it names, or else the call's own.
 
     `service` is '' where it is not known.
     """

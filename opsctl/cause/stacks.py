@@ -1,4 +1,4 @@
-"""What CloudFormation could not make, change or remove."""
+"""Causes for resources that CloudFormation could not create, update or delete."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _ENVELOPE = re.compile(
 )
 _COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
-# What a reason shares -> the cause's id, and how its sentence begins. The first that fits is it.
+# (patterns of a reason, cause id, beginning of its sentence); the first that fits is used.
 _KINDS = (
     (
         re.compile(r"not authorized|AccessDenied|Access Denied|UnauthorizedOp|unauthorized", re.I),
@@ -49,7 +49,7 @@ _KINDS = (
 
 
 def failed(history: History) -> Iterator[Cause]:
-    """Each stack's first resource that failed by itself, in its last operation."""
+    """Yield a Cause for each stack's first resource that failed by itself in the last operation."""
     for stack in dict.fromkeys(event.stack for event in history.stack_events.values()):
         events = [event for event in history.stack_events.values() if event.stack == stack]
         causes = [event for event in _last_operation(events) if event.is_cause]
@@ -59,7 +59,7 @@ def failed(history: History) -> Iterator[Cause]:
 
 
 def seen_failed(history: History) -> Iterator[Cause]:
-    """A stack that was found failed, and whose events are not known."""
+    """Yield a Cause for a stack in a failed state whose events are not known."""
     for kind, states in history.states.items():
         bad = [one for one in states if _bad(one.status)]
         if not bad or any(
@@ -70,7 +70,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
         state = bad[-1]
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
-        # One that was rolled back before this command began has nothing to do with its end.
+        # A stack that was rolled back before this command began is not why the command failed.
         here = history.ended_badly and len(states) > 1
         why = telling.brief(state.reason) or words
         yield Cause(
@@ -91,7 +91,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
 
 
 def stuck(history: History) -> Iterator[Cause]:
-    """A stack that takes no change before its rollback is brought to an end."""
+    """Yield a Cause for a stack that accepts no change until its rollback is completed."""
     for kind, state in history.now.stacks.items():
         if state.status not in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED"):
             continue
@@ -135,7 +135,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
 
 
 def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
-    """From the last event on that begins an operation of the stack itself."""
+    """Return the events since the last one that begins an operation of the stack itself."""
     begins = [
         index
         for index, event in enumerate(events)
@@ -146,7 +146,7 @@ def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
 
 
 def _elsewhere(event: StackEvent) -> bool:
-    """What tasks or instances explain better, and rules of their own."""
+    """Return whether other rules, about tasks or instances, explain this event better."""
     if event.resource_type == "AWS::ECS::Service":
         return "ircuit Breaker" in event.reason or "ROLLBACK" in event.status
     return event.resource_type == _GROUP and bool(

@@ -1,4 +1,4 @@
-"""An incident as one value: a recording, the live system, metrics; collected, saved, read."""
+"""An incident as one value: a recording, the live system, metrics. Collect, save, read."""
 
 import platform
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ from opsctl.snapshot.snapshot import Snapshot
 if TYPE_CHECKING:
     from opsctl.cli.options import Invocation
 
-_PAUSES = (0.5, 1.5)  # seconds before another look
-_BEFORE = timedelta(hours=1)  # metrics before the command began: what was usual
+_PAUSES = (0.5, 1.5)  # seconds before another snapshot
+_BEFORE = timedelta(hours=1)  # metrics from before the command, for comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What `why` explains. `now` is None for one that is read from a file."""
+    """What `why` explains. `now` is None if it was read from a file."""
 
     history: History
     recording: Recording | None
@@ -34,7 +34,7 @@ class Incident:
 
 
 def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
-    """The live system and the newest recording of it. Nobody waits minutes for an answer here."""
+    """Collect the live system and its newest recording. Does not wait for AWS to recover."""
     from opsctl.cause.looks import EVERYTHING
     from opsctl.snapshot.snapshot import Look
 
@@ -50,7 +50,7 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
 
 
 def with_last_lines(look: Callable[[], Snapshot], sleep: Callable[[float], None]) -> Snapshot:
-    """A look; another when what a task wrote last, which often is the cause, has yet to come."""
+    """Take a snapshot, and another if tasks' last lines, often the cause, have not arrived yet."""
     now = look()
     for pause in _PAUSES:
         if not now.lines_to_come:
@@ -67,7 +67,7 @@ def read(path: Path) -> Incident:
 
 
 def save(incident: Incident, path: Path) -> None:
-    """One redacted file, for its owner only, that `why --from` reads anywhere."""
+    """Save one redacted file, readable by its owner only, which `why --from` can read anywhere."""
     from opsctl.recorder import line_of, snapshot_line
 
     recording, now = incident.recording, incident.now
@@ -128,7 +128,7 @@ def versions() -> str:
 
 
 def _refused(error: ConfigError) -> Incident:
-    """A config that no command takes is the cause by itself; AWS cannot be asked about it."""
+    """Return an incident whose only cause is an invalid config; without it AWS cannot be read."""
     from opsctl.recorder import failure_of
     from opsctl.recording import NOBODY
 
@@ -138,7 +138,7 @@ def _refused(error: ConfigError) -> Incident:
 
 
 def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeries, ...]:
-    """Of the window, as far as CloudWatch answers."""
+    """Return the metrics around the incident, as far as CloudWatch answers."""
     from opsctl import aws
     from opsctl.metrics import catalogue
     from opsctl.metrics.fetch import fetch

@@ -1,4 +1,4 @@
-"""Questions with more answers than yes and no, for `init`."""
+"""Questions with more than two answers, for `init`."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,7 +25,7 @@ def yes(console: Console, question: str) -> bool:
 
 
 def _answer(console: Console, prompt: str) -> str:
-    """Raises Detached when there will be no answer: Ctrl-D."""
+    """Read a line. Raises Detached at the end of input (Ctrl-D)."""
     line = console.ask(prompt)
     if not line:
         raise Detached("no answer, so nothing was written")
@@ -35,7 +35,7 @@ def _answer(console: Console, prompt: str) -> str:
 def place(
     console: Console, network: Network, where: str, vpc: str | None, subnets: Sequence[str]
 ) -> tuple[Subnet, ...]:
-    """Subnets in at least two zones. Raises OpsError where the account has none that fit."""
+    """Return subnets in at least two zones. Raises OpsError when the account has none that fit."""
     chosen = _vpc(console, network, where, vpc, subnets)
     known = network.of(chosen.id)
     suggested = scaffold.suggested(network, chosen.id)
@@ -107,7 +107,7 @@ def _numbers(
     default: Sequence[int],
     refused: Callable[[Sequence[int]], str],
 ) -> list[int]:
-    """The chosen rows; asked again until the answer fits."""
+    """Return the chosen rows. Asks again until the answer is valid."""
     console.say(f"{title}:")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows, 1):

@@ -1,4 +1,4 @@
-"""`opsctl completion`: the script that a shell needs, printed or put where the shell looks."""
+"""`opsctl completion`: print a shell's completion script, or install it."""
 
 import os
 from enum import StrEnum
@@ -20,7 +20,7 @@ class Shell(StrEnum):
 
 
 _SCRIPTS = Path(__file__).parent / "shells"
-# shell -> the variable of the folder, its default under the home directory, the file in it
+# shell -> (variable of the folder, its default in the home directory, the file in it)
 _PLACES = {
     Shell.BASH: ("XDG_DATA_HOME", ".local/share", "bash-completion/completions/opsctl"),
     Shell.ZSH: ("XDG_DATA_HOME", ".local/share", "zsh/site-functions/_opsctl"),

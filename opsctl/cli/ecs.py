@@ -1,4 +1,4 @@
-"""`opsctl ecs`: cluster, service, load balancer, instances; and the repository they pull from."""
+"""`opsctl ecs`: cluster, service, load balancer, instances, and the image repository."""
 
 from typing import Annotated
 
@@ -103,13 +103,13 @@ def roll(
 @app.command()
 def scale(
     context: typer.Context,
-    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks shall run.")],
+    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks to run.")],
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
     timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
 ) -> int:
-    """Run so many tasks, until the config asks for another count."""
+    """Run this many tasks, until the config asks for another count."""
     invocation = opened(context)
     clients, config = invocation.clients, invocation.config
     board, screen = BoardScreen(invocation.console), RolloutScreen(invocation.console)

@@ -1,4 +1,4 @@
-"""`opsctl iam-policy`: the least that somebody must be allowed."""
+"""`opsctl iam-policy`: print the least-privilege policy."""
 
 import json
 from enum import StrEnum
@@ -26,10 +26,10 @@ def iam_policy(
     context: typer.Context,
     audience: Annotated[
         For,
-        typer.Option("--for", help="Who: everything, releases, looking on, or the stacks' role."),
+        typer.Option("--for", help="For everything, releases, reading, or the stacks' role."),
     ] = For.OPERATOR,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write it there, in files that IAM takes.")
+        Path | None, typer.Option("--out", help="Write it into this folder, in files for IAM.")
     ] = None,
 ) -> None:
     """Print the policy of this config's system, made from the calls that opsctl makes.

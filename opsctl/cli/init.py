@@ -1,4 +1,4 @@
-"""`opsctl init`: a directory that works at once."""
+"""`opsctl init`: write a directory that works at once."""
 
 import re
 import shlex
@@ -26,13 +26,11 @@ _STACKS = ["opsctl db up", "opsctl ecs up", "opsctl update-tasks"]
 @app.command()
 def init(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if needed.")] = Path(
-        "."
-    ),
-    name: Annotated[str | None, Option(help="Of the system; else the directory's.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Created if needed.")] = Path("."),
+    name: Annotated[str | None, Option(help="The system's name; default: the directory's.")] = None,
     account: Annotated[
         bool | None,
-        Option("--account/--sandbox", help="For the AWS account of your credentials, or not."),
+        Option("--account/--sandbox", help="For your credentials' account, or for a sandbox."),
     ] = None,
     vpc: Annotated[str | None, Option(help="With --account; else the default VPC.")] = None,
     subnet: Annotated[
@@ -60,7 +58,7 @@ def _name(invocation: Invocation, folder: Path, name: str | None) -> str:
         name = scaffold.system_name(folder.resolve().name) or "example"
         if invocation.console.interactive:
             name = choose.text(invocation.console, "name of the system", default=name)
-    # The repository has the same name, and ECR wants two letters.
+    # The repository has the same name, and ECR requires two letters.
     if not re.fullmatch(NAME, name) or not 2 <= len(name) <= NAME_LENGTH:
         raise ConfigError(
             f"`{name}` cannot be the name of a system", hint=f"allowed: two or more, {NAME_WORDS}"
@@ -71,7 +69,7 @@ def _name(invocation: Invocation, folder: Path, name: str | None) -> str:
 def _of_account(
     invocation: Invocation, choices: Choices, vpc: str | None, subnets: list[str], *, required: bool
 ) -> Choices:
-    """Raises AwsError without credentials, when the account is required."""
+    """Raise AwsError without credentials, if the account is required."""
     from opsctl import aws
     from opsctl.config.model import Aws
     from opsctl.snapshot import identity, network
@@ -106,7 +104,7 @@ def _of_account(
 
 
 def _show(console: Console, folder: Path, written: Sequence[Written]) -> None:
-    """A line for each file, and one for each folder."""
+    """Print a line for each file, and one for each folder."""
     lines = Counter[tuple[str, str]]()
     for file in written:
         top, *rest = file.path.relative_to(folder).parts

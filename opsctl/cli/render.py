@@ -1,4 +1,4 @@
-"""`opsctl render`: what would be sent, without a network."""
+"""`opsctl render`: print what would be sent, without a network."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ def _caddyfile(invocation: Invocation) -> str:
     config = invocation.config
     path = invocation.path.parent / config.caddyfile.template
     template = caddyfile.read(path)
-    # The endpoint is known once the stack exists; a name that says so stands in its place.
+    # The endpoint is known once the stack exists. Until then an invented one stands here.
     endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
     console = invocation.console
     console.say(console.hint(f"`{endpoint}` stands for the address that `opsctl db up` gives"))

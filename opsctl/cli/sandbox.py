@@ -12,7 +12,7 @@ from opsctl.cli.options import group, opened
 from opsctl.cli.run import run
 from opsctl.errors import ConfigError
 
-app = group("Run an AWS on this machine.")
+app = group("Run a simulated AWS on this machine.")
 
 Name = Annotated[str, typer.Option("--name", help="Which sandbox; several may run side by side.")]
 
@@ -25,7 +25,7 @@ def up(
     region: Annotated[str, typer.Option(help="Region that `sandbox env` names.")] = "us-east-1",
     tasks: Annotated[
         str,
-        typer.Option(help="What a task is: docker, process, none; auto is docker if it can be."),
+        typer.Option(help="What a task is: docker, process, none; auto is docker if possible."),
     ] = "auto",
     max_processes: Annotated[
         int, typer.Option(help="Processes or containers at most; tasks share them.")
@@ -55,7 +55,7 @@ def up(
 
 @app.command()
 def down(context: typer.Context, name: Name = "default") -> None:
-    """Stop it and everything it started."""
+    """Stop it and everything that it started."""
     invocation = opened(context)
     for item in sandbox_process.run(["down", f"--name={name}"], invocation.environ):
         invocation.console.say(item["message"])

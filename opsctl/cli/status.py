@@ -20,9 +20,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command()
 def status(
     context: typer.Context,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Again and again in place, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat in place until Ctrl-C.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="One line; exit 0 healthy, 10 degraded, 11 unknown.")
     ] = False,
@@ -41,12 +39,12 @@ def status(
 
 
 def unanswered(now: "Snapshot") -> int:
-    """The exit code: 3 when AWS refused everything, or nothing answered; what is wrong is 0."""
+    """Return the exit code: 3 when nothing could be read, else 0 even if something is wrong."""
     return 3 if now.blind else 0
 
 
 def look(invocation: Invocation) -> "tuple[Snapshot, Sequence[Cause]]":
-    """One look that nobody has to wait for, and what it shows to be wrong."""
+    """Take one snapshot without waiting, and rank its causes."""
     from opsctl.cause import rank
     from opsctl.cause.history import History
     from opsctl.cause.looks import STATUS
@@ -75,7 +73,7 @@ def show(
         return
     size = shutil.get_terminal_size((screens.WIDTH, screens.LINES))
     width = min(max(size.columns, 60), 120)
-    # The cursor stands on a line of its own below the screen.
+    # The cursor needs a line of its own below the screen.
     tall = min(screens.LINES, max(size.lines - 1, 5)) if clear else screens.LINES
     region = invocation.quick_reader.clients.region
     lines = screens.screen(now, causes, console, width=width, lines=tall, region=region)
@@ -87,7 +85,7 @@ def show(
 
 
 def show_part(invocation: Invocation, labels: Sequence[str]) -> None:
-    """Rows of the screen for a command that is about them alone."""
+    """Show rows of the screen for a command about them."""
     from opsctl.cause.looks import STATUS
     from opsctl.cli.screens import status as screens
     from opsctl.cli.screens import status_rows

@@ -1,4 +1,4 @@
-"""Look at everything, in the order in which it would stop a first release."""
+"""Check everything, in the order in which it would stop a first release."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -33,7 +33,7 @@ def machine(loaded: Loaded, root: Path) -> Iterator[Finding]:
 
 
 def in_aws(config: "Config", clients: "Clients", reader: "Reader") -> Iterator[Finding]:
-    """What the account says; nothing but one line for a caller whom AWS does not take."""
+    """Yield what the account shows; only one line when AWS refuses the caller."""
     wanted = Wanted(
         config.network.vpc,
         config.compute.instance_type,

@@ -1,4 +1,4 @@
-"""The file behind `--resume`: where each source stands, and the ids already printed."""
+"""The file of `--resume`: where each source continues, and the ids already printed."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _VERSION = 1
 
 
 def read(path: Path) -> Mapping[str, Bookmark]:
-    """Nothing when there is no file yet."""
+    """Return source -> bookmark; empty when the file does not exist."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""When a rollout can only fail: said once, with the time that waiting would cost. Pure.
+"""Decide when a rollout can only fail, and what waiting for its end would cost. Pure.
 
-Certain is what no retry changes: an image that is gone, or for another processor, or whose
-Caddyfile is refused, when every new task ended so. What merely happened again and again is worth
-a question. Neither holds once a new task has been healthy.
+It is certain when no retry can help: every new task ended because the image is gone, is for another
+processor, or holds a Caddyfile that is refused. Failures that only repeat are worth a question.
+Neither applies once a new task has been healthy.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,18 +17,20 @@ from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
-REPEATED = 3  # failures of one cause, and of no other
+REPEATED = 3  # failures of one cause, with no other cause among them
 _OF_TASKS = {
     *("image-not-found", "wrong-architecture", "caddyfile-refused"),
     *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
     *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
 }
-_THREE_HOURS = timedelta(hours=3)  # CloudFormation waits so long for a steady service
+_THREE_HOURS = timedelta(hours=3)  # how long CloudFormation waits for a steady service
 
 
 @dataclass(frozen=True, slots=True)
 class Doom:
-    """`certain` when no retry can change it. `costs` is what waiting for the end would take."""
+    """Why a rollout will fail. `certain` when no retry can help. `costs` is the time until the
+    rollout would end by itself.
+    """
 
     cause: Cause
     certain: bool
@@ -43,8 +45,10 @@ class Doom:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known of the new tasks. `proved` are those that were healthy once; `ids` the EC2
-    ids of the container instances that were there at the beginning.
+    """What is known of the new tasks.
+
+    `proved` holds the ids of tasks that were healthy once; `ids` the EC2 ids of the container
+    instances that existed at the beginning.
     """
 
     began: datetime
@@ -78,7 +82,7 @@ class Outlook:
         first = next((one for one in causes if one.id in _OF_TASKS and not one.over), None)
         if first is None or first.confidence != "certain":
             return None
-        # Another kind of end among them means that it is not the same each time.
+        # A failure of another kind among them means that the tasks do not all fail alike.
         if first.count < max(REPEATED, self.failed):
             return None
         alive = any(task.running for task in mine)
@@ -86,7 +90,9 @@ class Outlook:
         return Doom(first, certain, first.count, self._costs())
 
     def _costs(self) -> timedelta:
-        """At the rate of the failures so far, until the breaker trips; else CloudFormation's."""
+        """Return how long waiting for the end would take: until the breaker trips, at the rate of
+        the failures so far; without a breaker, until CloudFormation gives up.
+        """
         service = self.history.now.service
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
@@ -96,10 +102,10 @@ class Outlook:
 
 
 def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
-    """Its target is healthy; without targets, it runs.
+    """Return whether the task's target is healthy; without targets, whether it runs.
 
-    On an instance that is not known, a target of the same port counts for it: a task that may have
-    been healthy is not to be given up.
+    If the instance's id is not known, any healthy target with the same port counts: a task that may
+    have been healthy must not be given up.
     """
     if not task.running:
         return False

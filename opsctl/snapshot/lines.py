@@ -1,5 +1,6 @@
-"""What tasks wrote lately, from the log streams that their task definition names, without what
-looks like a secret: it ends on screens, in pipelines and in recordings.
+"""Read what tasks wrote lately, from the log streams that their task definitions name.
+
+Secrets are masked, because these lines end on screens, in pipelines and in recordings.
 """
 
 import re
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 LINES = 5
 _ERRORS = 40  # events of the service's own error log
-# A terminal's colours, which programs write although nobody sees them.
+# Terminal colours, which some programs write even without a terminal.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -29,9 +30,10 @@ def last(
     since: "datetime | None" = None,
     limit: int = LINES,
 ) -> tuple[str, ...]:
-    """Up to `limit` lines, oldest first; none when the task wrote nothing that is there yet.
+    """Return the last lines, at most `limit`, oldest first; none when nothing has arrived yet.
 
-    They are of one container: of those named in `first` if one wrote, else of any other.
+    All lines are from one container: one of those named in `first` if it wrote anything, else any
+    other.
     """
     for stream in sorted(definition.logs, key=lambda one: one.container not in first):
         try:
@@ -52,7 +54,7 @@ def last(
 def errors(
     logs: "CloudWatchLogsClient", group: str, now: "datetime", over: "timedelta"
 ) -> tuple[str, ...]:
-    """What the service logged in this time, as far as one page holds it."""
+    """Return what the service logged as errors in this period, as far as one page holds it."""
     try:
         events = logs.filter_log_events(
             logGroupName=group,

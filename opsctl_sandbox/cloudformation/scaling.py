@@ -1,5 +1,7 @@
-"""How CloudFormation makes scalable targets of ECS services and their policies: two resource types
-that ministack does not have."""
+"""CloudFormation's scalable targets of ECS services and their policies.
+
+ministack does not have these two resource types.
+"""
 
 from opsctl_sandbox.cluster.values import ScalableTarget, TrackingPolicy
 from opsctl_sandbox.ministack.resource_types import Handler, Made, Properties, handler
@@ -58,7 +60,7 @@ class Scaling:
         name = str(properties["PolicyName"])
         tracking = properties.get("TargetTrackingScalingPolicyConfiguration", {})
         predefined = tracking.get("PredefinedMetricSpecification", {})
-        # A metric of the stack's own is kept, and moves nothing: see docs/simulation.md.
+        # A custom metric is recorded but has no effect: see docs/simulation.md.
         metric = _METRICS.get(predefined.get("PredefinedMetricType", ""), "")
         target.policies[name] = TrackingPolicy(metric, float(tracking.get("TargetValue", 0)))
         world = self._simulation.world()

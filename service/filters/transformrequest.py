@@ -11,7 +11,7 @@ transformrequest [TEMPLATE] {
 import importlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,7 +34,7 @@ Transform: TypeAlias = Callable[[Request, Mapping[str, Any] | None], Command]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`python` is empty or MODULE:NAME."""
+    """`python` is '' or MODULE:NAME."""
 
     path: str = TEMPLATE
     parts: Mapping[str, str] = field(default_factory=lambda: {"key": KEY})
@@ -100,22 +100,29 @@ def mapper(options: Options, now: Callable[[], float] = time.time) -> "Mapper":
 
 
 class TransformRequest:
-    """`mapper` is the transform of a template, which can judge a request by its head."""
+    """`mapper` is a template's transform, which can judge a request by its head."""
 
     def __init__(self, transform: Transform, mapper: "Mapper | None" = None) -> None:
         self._transform = transform
         self._mapper = mapper
 
-    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+    def __call__(self, exchange: Exchange, call_next: Handler) -> Awaitable[Response]:
+        request = exchange.request
+        if request.pending is not None or request.method == "OPTIONS":
+            return self._by_head(exchange, call_next)
+        exchange.command = self._transform(request, exchange.security_context)
+        return call_next(exchange)
+
+    async def _by_head(self, exchange: Exchange, call_next: Handler) -> Response:
+        """What needs no body is answered before the body is there."""
         request = exchange.request
         if request.method == "OPTIONS":
             if self._mapper is not None and request.raw_path != b"*":
                 self._mapper.check_path(request)
             return Response(204, headers=((b"allow", METHODS.encode()),))
-        if request.pending is not None:
-            if self._mapper is not None:
-                self._mapper.check_head(request, exchange.security_context)
-            await request.complete()
+        if self._mapper is not None:
+            self._mapper.check_head(request, exchange.security_context)
+        await request.complete()
         exchange.command = self._transform(request, exchange.security_context)
         return await call_next(exchange)
 
