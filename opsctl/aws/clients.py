@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
 from opsctl.aws.failed_calls import READS, FailedCalls
-from opsctl.aws.faults import fault, translate, unreadable
+from opsctl.aws.faults import fault, name_service, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
 
@@ -153,6 +153,7 @@ class Clients:
             return call()
         except Exception as error:
             self.failed.add(service, operation, error)
+            name_service(error, service, operation)
             raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from opsctl.aws import iam
 from opsctl.errors import AwsError, OpsError
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
@@ -33,7 +34,10 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIED = {
+    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
+    *("NotAuthorized", "AuthorizationError"),
+}
 
 
 class NotAws(AwsError):
@@ -95,6 +99,16 @@ def code(error: BaseException) -> str:
     """Return the API's error code (`ValidationError`, `AccessDenied`), or ''."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def name_service(error: Any, service: str, operation: str) -> None:
+    """Keep the service of a refused call with the refusal, for its hint: botocore does not.
+
+    A call of another name within ours is one for credentials.
+    """
+    if name := getattr(error, "operation_name", ""):
+        inner = "sso" if name == "GetRoleCredentials" else "sts"
+        error.service = service if name == operation else inner
 
 
 def message(error: BaseException) -> str:
@@ -174,7 +188,10 @@ def _refusal(error: Any) -> AwsError:
             operation=operation,
             code=name,
         )
-    hint = f"allow this caller `{operation}`" if name in _DENIED else _HINTS.get(name)
+    hint = _HINTS.get(name)
+    if name in _DENIED:
+        action = iam.lacking(message(error), getattr(error, "service", ""), operation)
+        hint = f"allow this caller `{action}`"
     return AwsError(
         f"AWS refused {operation}: {message(error)} ({name})",
         hint=hint,

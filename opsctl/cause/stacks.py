@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from opsctl.aws import iam
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
@@ -122,7 +123,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
     id, words = by_reason(reason)
     if first.status == "DELETE_FAILED":
         id, words = "delete-blocked", "it cannot be deleted"
-    action, on = telling.denied(reason)
+    action, on = iam.denied(reason)
     if id == "permission-missing" and action:
         words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)

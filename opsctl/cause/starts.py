@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from opsctl.aws import iam
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
@@ -37,7 +38,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
 
 def permission_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "permission-missing").values():
-        action, on = telling.denied(failures[0].text)
+        action, on = iam.denied(failures[0].text)
         what = f"the task's roles lack {action}{on}" if action else "a role may not do this"
         yield telling.cause(
             history,
