@@ -57,7 +57,8 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """`patience` is for every call but those of `logs_once`. `failed` counts what AWS failed.
+    """`patience` is for every call but those of `cloudwatch_once` and `logs_once`. `failed` counts
+    what AWS failed.
 
     `open_session` makes the session anew when its credentials have expired.
     """
@@ -73,6 +74,8 @@ class Clients:
     elbv2: "_Service[ElasticLoadBalancingv2Client]" = _Service("elbv2")
     iam: "_Service[IAMClient]" = _Service("iam")
     logs: "_Service[CloudWatchLogsClient]" = _Service("logs")
+    # Without repetitions: it only adds a word, and nobody waits for that.
+    cloudwatch_once: "_Service[CloudWatchClient]" = _Service("cloudwatch", patient=False)
     # Without repetitions: the follower has its own, one layer only.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
