@@ -5,6 +5,9 @@ from typing import Any
 
 from opsctl.aws.faults import NotAws, unreadable
 
+# What AWS always says, where we take an answer without it for one that there is nothing.
+_SAYS: Mapping[str, str] = {"FilterLogEvents": "events"}
+
 
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
     """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
@@ -19,7 +22,10 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if headers.get("content-type", "").startswith("text/html"):
         raise NotAws(client.meta.endpoint_url)
-    return Answer(answer, client.meta.endpoint_url, operation)
+    whole = Answer(answer, client.meta.endpoint_url, operation)
+    if operation in _SAYS and whole[_SAYS[operation]] is None:
+        return whole.__missing__(_SAYS[operation])
+    return whole
 
 
 class Answer(dict[str, Any]):

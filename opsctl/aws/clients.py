@@ -243,7 +243,7 @@ def _calls_through(
                 if renewed is None or fault(error) != "expired":
                     raise
             # Once: credentials that are still the old ones are refused again, and that is raised.
-            return make(renewed(), operation, parameters)
+            return checked(make, renewed(), operation, parameters)
 
     return CallsThrough
 
