@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_rules_that_may_not_be_read_are_not_known_and_no_warning(
     assert row in capsys.readouterr().out.splitlines()
 
 
-def with_rules(*rules: MuteRule, **live: str) -> Snapshot:
+def with_rules(*rules: MuteRule, **live: Any) -> Snapshot:
     return replace(seen(**live), look=watched.LOOK_AT_MUTES, mute_rules=rules)
 
 
