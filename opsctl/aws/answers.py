@@ -5,8 +5,8 @@ from typing import Any
 
 from opsctl.aws.faults import NotAws, unreadable
 
-# What AWS always says, where we take an answer without it for one that there is nothing.
-_SAYS: Mapping[str, str] = {"FilterLogEvents": "events"}
+# Lists that AWS always gives, where we would take an answer without one for an empty one.
+_LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
 
 
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
@@ -23,8 +23,8 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
     if headers.get("content-type", "").startswith("text/html"):
         raise NotAws(client.meta.endpoint_url)
     whole = Answer(answer, client.meta.endpoint_url, operation)
-    if operation in _SAYS and whole[_SAYS[operation]] is None:
-        return whole.__missing__(_SAYS[operation])
+    if operation in _LISTS and not isinstance(whole[_LISTS[operation]], list):
+        return whole.__missing__(_LISTS[operation])
     return whole
 
 

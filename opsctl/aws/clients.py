@@ -373,9 +373,8 @@ def _parse_log_events_fast(session: "BotocoreSession") -> None:
         def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
             if shape is not None and shape.name == "FilterLogEventsResponse":
                 answer = json.loads(raw_body)
-                if isinstance(answer, dict) and isinstance(answer.get("events") or [], list):
+                if isinstance(answer, dict):
                     return answer
-                raise parsers.ResponseParserError("the answer is not one of CloudWatch Logs")
             return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
 
     class Factory(parsers.ResponseParserFactory):

@@ -185,12 +185,8 @@ class _Reading:
 
         def call() -> Any:
             known = [self.futures[need].result() for need in needs]
-            try:
+            with aws.understood(part):
                 return read(*known)
-            except (LookupError, TypeError, ValueError) as error:
-                if aws.fault(error) is not None:
-                    raise
-                raise aws.Unreadable(part, error) from error
 
         run(self.futures[part], call)
 

@@ -160,7 +160,7 @@ def test_an_answer_without_what_aws_always_says_is_none_of_aws(
             clients.cloudformation.describe_stacks()["Stacks"]
 
 
-@pytest.mark.parametrize("body", ["{}", '{"events": null}'])
+@pytest.mark.parametrize("body", ["{}", '{"events": null}', '{"events": {}}'])
 def test_a_page_of_lines_without_lines_is_none_of_aws(server: type[Server], body: str) -> None:
     # Half of its readers would take it for an empty page, and end well.
     server.script = [(200, JSON, body)]
