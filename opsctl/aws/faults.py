@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -63,6 +64,17 @@ class Unreadable(AwsError):
             f"what AWS says of the {part.replace('_', ' ')} cannot be read: {what}",
             hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
         )
+
+
+@contextmanager
+def understood(part: str) -> Iterator[None]:
+    """Raises Unreadable where what AWS says of a part lacks something, or makes no sense."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if fault(error) is not None:
+            raise
+        raise Unreadable(part, error) from error
 
 
 def fault(error: BaseException) -> Fault | None:
