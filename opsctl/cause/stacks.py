@@ -7,13 +7,14 @@ from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.snapshot import Kind
-from opsctl.snapshot.stacks import StackEvent
+from opsctl.snapshot.stacks import StackEvent, StackState
 
 _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
     re.DOTALL,
 )
 _COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 # What a reason shares -> the cause's id, and how its sentence begins. The first that fits is it.
 _KINDS = (
@@ -67,10 +68,13 @@ def seen_failed(history: History) -> Iterator[Cause]:
         ):
             continue
         state = bad[-1]
+        if _is_stuck(history.now.stacks.get(kind)):
+            continue
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
         # One that was rolled back before this command began has nothing to do with its end.
         here = history.ended_badly and len(states) > 1
+        gone = history.statuses[state.name][-1] == "DELETE_COMPLETE"
         why = telling.brief(state.reason) or words
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
@@ -85,20 +89,25 @@ def seen_failed(history: History) -> Iterator[Cause]:
             ),
             _next(kind, state.status),
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
-            over=_good(states[-1].status) and not history.ended_badly,
+            over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _is_stuck(state: StackState | None) -> bool:
+    return state is not None and state.status in _STUCK
 
 
 def stuck(history: History) -> Iterator[Cause]:
     """A stack that takes no change before its rollback is brought to an end."""
     for kind, state in history.now.stacks.items():
-        if state.status not in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED"):
+        if not _is_stuck(state):
             continue
+        said = f"{state.status} {telling.quoted(state.reason)}".strip()
         yield Cause(
             "stack-stuck",
             f"`{state.name}` is {state.status}: it takes no change before that is put right",
             "certain",
-            (Evidence("cloudformation DescribeStacks", state.status, state.changed),),
+            (Evidence("cloudformation DescribeStacks", said, state.changed),),
             _next(kind, state.status),
         )
 
@@ -182,6 +191,8 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
         return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"to continue the rollback: {command}"
+    if status == "IMPORT_ROLLBACK_FAILED":
+        return f"ask AWS Support to mend it, or remove it: {command.replace(' up', ' down')}"
     return f"correct that, then run: {command}"
 
 

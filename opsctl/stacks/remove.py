@@ -76,7 +76,7 @@ def _down(
     with held:
         if kind == "ecr":
             registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
-        ended = yield from held.renewed(_delete(clients, state))
+        ended = yield from held.renewed(_delete_all(clients, state))
         return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
@@ -91,34 +91,35 @@ def _removal(clients: "Clients", state: StackState) -> Removal:
     )
 
 
-def clear(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Remove what a failed creation or deletion left. Raises Detached when that is declined.
+def left(clients: "Clients", state: StackState) -> Removal:
+    """What a failed creation or deletion left."""
+    resources = stacks.resources(clients.cloudformation, state.id)
+    return Removal(state.name, resources, states.in_words(state))
 
-    A resource that could not be deleted before is left behind, because it would stop it again.
-    """
-    left = stacks.resources(clients.cloudformation, state.id)
-    yield Removal(state.name, left, states.in_words(state))
-    stuck = [one.logical_id for one in left if one.status == "DELETE_FAILED"]
-    keep = stuck if state.status == "DELETE_FAILED" else []
-    but = f", leaving {', '.join(keep)} behind" if keep else ""
-    if not (yield from ask(f"remove what is left of `{state.name}`{but}?")):
+
+def clear(clients: "Clients", state: StackState) -> Procedure[None]:
+    """Remove what a failed creation or deletion left. Raises Detached when that is declined."""
+    yield left(clients, state)
+    if not (yield from ask(f"remove what is left of `{state.name}`?")):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
-        ended = yield from held.renewed(_delete(clients, state, keep))
+        ended = yield from held.renewed(_delete_all(clients, state))
     outcome = yield from explained(ended.outcome)
     outcome.require()
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     """Bring a stack whose rollback failed back to its old state, without the failed resources."""
-    left = stacks.resources(clients.cloudformation, state.id)
-    failed = tuple(one for one in left if one.status == "UPDATE_FAILED")
-    yield Removal(state.name, failed, states.in_words(state))
+    held = stacks.resources(clients.cloudformation, state.id)
+    failed = tuple(one for one in held if one.status == "UPDATE_FAILED" and one.failed_itself)
+    stays = frozenset(one.logical_id for one in failed)
+    yield Removal(state.name, failed, states.in_words(state), stays)
     names = [one.logical_id for one in failed]
     skipping = f", skipping {', '.join(names)}" if names else ""
     question = f"continue the rollback of `{state.name}`{skipping}?"
-    again = partial(clients.cloudformation.continue_update_rollback, ResourcesToSkip=names)
+    skipped = {"ResourcesToSkip": names} if names else {}
+    again = partial(clients.cloudformation.continue_update_rollback, **skipped)
     yield from _rolled_back(clients, state, question, again)
 
 
@@ -129,9 +130,10 @@ def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
     which roll back when they fail, are refused until then.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
     """
-    left = stacks.resources(clients.cloudformation, state.id)
-    failed = tuple(one for one in left if one.status.endswith("FAILED"))
-    yield Removal(state.name, failed, states.in_words(state))
+    held = stacks.resources(clients.cloudformation, state.id)
+    failed = tuple(one for one in held if one.status.endswith("FAILED"))
+    stays = frozenset(one.logical_id for one in failed)
+    yield Removal(state.name, failed, states.in_words(state), stays)
     begin = clients.cloudformation.rollback_stack
     yield from _rolled_back(clients, state, f"roll `{state.name}` back?", begin)
 
@@ -157,6 +159,19 @@ def _rolled_back(
 def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
     [kind] = [kind for kind in KINDS if state.name.endswith(f"-{kind}")]
     return (yield from lock.take(clients, kind, state.name))
+
+
+def _delete_all(clients: "Clients", state: StackState) -> Procedure[Operation]:
+    """Delete the stack. What stops that a second time is left behind, after a yes."""
+    ended = yield from _delete(clients, state)
+    if ended.outcome.good or state.status != "DELETE_FAILED":
+        return ended
+    again = stacks.resources(clients.cloudformation, state.id)
+    stuck = [one.logical_id for one in again if one.status == "DELETE_FAILED"]
+    leaving = f"remove `{state.name}`, leaving {', '.join(stuck)} behind?"
+    if not stuck or not (yield from ask(leaving)):
+        return ended
+    return (yield from _delete(clients, state, stuck))
 
 
 def _delete(
