@@ -74,7 +74,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
         stuck = state.status.endswith("_FAILED")
         # One that was rolled back before this command began has nothing to do with its end.
         here = history.ended_badly and len(states) > 1
-        gone = history.statuses[state.name][-1] == "DELETE_COMPLETE"
+        gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
         why = telling.brief(state.reason) or words
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
@@ -91,6 +91,15 @@ def seen_failed(history: History) -> Iterator[Cause]:
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _gone(history: History, kind: Kind, state: StackState) -> bool:
+    """Whether the newest look shows another stack of this name, or none."""
+    now = history.now
+    if not now.holds("stacks") or kind not in now.look.stacks:
+        return False
+    live = now.stacks.get(kind)
+    return live is None or live.id != state.id
 
 
 def _is_stuck(state: StackState | None) -> bool:

@@ -74,13 +74,24 @@ def _down(
         return Outcome("cancelled", f"nothing was done to `{name}`")
     held = yield from lock.take(clients, kind, name)
     with held:
+        if not state.exists:
+            _require_unmade(clients, state)
         if kind == "ecr":
             registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
         ended = yield from held.renewed(_delete_all(clients, state))
         return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
+def _require_unmade(clients: "Clients", state: StackState) -> None:
+    """Raises Busy when somebody has made, since the question, what was only under review."""
+    now = stacks.describe(clients.cloudformation, state.id)
+    if now is None or now.status != state.status:
+        raise join.overtaken(state.name)
+
+
 def _removal(clients: "Clients", state: StackState) -> Removal:
+    if not state.exists:  # it has no template yet, and nothing is in it
+        return Removal(state.name, (), states.in_words(state))
     resources = stacks.resources(clients.cloudformation, state.id)
     policies = template.deletion_policies(stacks.template(clients.cloudformation, state.id))
     return Removal(
@@ -118,8 +129,9 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
     names = [one.logical_id for one in failed]
     skipping = f", skipping {', '.join(names)}" if names else ""
     question = f"continue the rollback of `{state.name}`{skipping}?"
-    skipped = {"ResourcesToSkip": names} if names else {}
-    again = partial(clients.cloudformation.continue_update_rollback, **skipped)
+    again = clients.cloudformation.continue_update_rollback
+    if names:
+        again = partial(again, ResourcesToSkip=names)
     yield from _rolled_back(clients, state, question, again)
 
 

@@ -296,3 +296,25 @@ def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
         post(fast, "failures", [{"kind": "rain"}])
     assert "not a kind of failure" in refused.value.read().decode()
     refused.value.close()
+
+
+def test_a_cache_that_somebody_resized_is_set_back(aws: Clients, name: str) -> None:
+    cache = {"ClusterName": name, "CacheNodeType": "cache.t4g.micro", "NumCacheNodes": 1}
+    resource = {"Type": "AWS::ElastiCache::CacheCluster", "Properties": cache | {"Engine": "redis"}}
+    body = json.dumps({"Resources": {"Cache": resource}})
+    cloudformation, elasticache = aws("cloudformation"), aws("elasticache")
+    cloudformation.create_stack(StackName=name, TemplateBody=body)
+    settled(aws, name)
+    small = {"CacheNodeType": "cache.t4g.small", "ApplyImmediately": True}
+    elasticache.modify_cache_cluster(CacheClusterId=name, **small)
+
+    back = cloudformation.create_change_set(
+        StackName=name, ChangeSetName="back", TemplateBody=body, DeploymentMode="REVERT_DRIFT"
+    )["Id"]
+    [change] = cloudformation.describe_change_set(ChangeSetName=back)["Changes"]
+    assert change["ResourceChange"]["ResourceDriftStatus"] == "MODIFIED"
+    cloudformation.execute_change_set(ChangeSetName=back)
+
+    assert settled(aws, name) == "UPDATE_COMPLETE"
+    [now] = elasticache.describe_cache_clusters(CacheClusterId=name)["CacheClusters"]
+    assert now["CacheNodeType"] == "cache.t4g.micro"
