@@ -15,6 +15,7 @@ _ENVELOPE = re.compile(
 )
 _COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
 _STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
+_UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 # What a reason shares -> the cause's id, and how its sentence begins. The first that fits is it.
 _KINDS = (
@@ -145,6 +146,8 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
             for event in causes[:3]
         ),
         _next(kind, status, deleting=first.status == "DELETE_FAILED"),
+        # What was undone is as it was before: only who asked for it has to act.
+        hinders=status not in _UNDONE or history.ended_badly,
         over=_good(status) and not history.ended_badly,
         count=len(causes),
         explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),

@@ -156,3 +156,11 @@ def test_a_group_that_shuts_the_load_balancer_out_is_named_with_the_rule_that_is
     # One of its groups is enough.
     open_ = replace(shut, ingress=(Ingress(32768, 60999, ("sg-8",)),))
     assert "authorize" not in first(replace(now, targets=(late,), security_groups=(open_,))).next
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"])
+def test_what_was_undone_hinders_only_the_command_that_asked_for_it(status: str) -> None:
+    failed = event("e1", "UPDATE_FAILED", "no such node type", of="Cache")
+    now = replace(snapshot(stacks={"db": stack("db", status)}), failures=(failed,))
+    assert [one.hinders for one in ranked(now)] == [False]
+    assert ranked(now, failures=(Failure("RolledBack", "rolled back"),))[0].hinders
