@@ -100,7 +100,9 @@ Handler = Callable[[Exchange], Awaitable[Response]]
 
 
 class Filter(Protocol):
-    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response: ...
+    """One that has nothing to wait for returns what `call_next` gave: a coroutine less."""
+
+    def __call__(self, exchange: Exchange, call_next: Handler) -> Awaitable[Response]: ...
 
 
 @dataclass

@@ -35,14 +35,24 @@ class Used:
         return False
 
 
-def prune(ecr: "ECRClient", repository: Repository, *, keep: int, used: Used) -> int:
-    """Remove images beyond the newest `keep`, but none of those in use. How many are gone."""
+def prune(
+    ecr: "ECRClient",
+    repository: Repository,
+    *,
+    keep: int,
+    used: Used,
+    since: datetime,
+) -> int:
+    """Remove images beyond the newest `keep`, and return how many.
+
+    None of those in use, and none pushed before `since`: `used` may not know who uses those.
+    """
     images: list[tuple[datetime, str, tuple[str, ...]]] = []
     for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):
         images += [
             (one["imagePushedAt"], one["imageDigest"], tuple(one.get("imageTags", ())))
             for one in page["imageDetails"]
         ]
-    old = sorted(images, reverse=True)[keep:]
+    old = [one for one in sorted(images, reverse=True)[keep:] if one[0] >= since]
     free = [digest for _, digest, tags in old if not used.holds(repository, digest, tags)]
     return registry.delete(ecr, repository.name, [{"imageDigest": digest} for digest in free])

@@ -1,5 +1,7 @@
 """Old images after a release: removed where nothing can need them any more."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
@@ -12,8 +14,10 @@ from opsctl.snapshot.snapshot import Look
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# All of the ledger: as many parameters as an account may have.
-_LOOK = Look(frozenset({"image_users", "releases"}), (), releases=10_000) | repository.LOOK
+# A ledger holds up to 5,000 releases; SSM takes 40 reads of ten parameters a second.
+_RELEASES = 500
+_LOOK = Look(frozenset({"image_users", "releases"}), (), releases=_RELEASES) | repository.LOOK
+_PUSHED_LATER = timedelta(days=1)  # at most after its release began, by any clock
 
 
 def clean(
@@ -37,9 +41,17 @@ def clean(
     used = prune.Used(frozenset({*now.image_users, *names, image} - {""}))
     try:
         ours = registry.repository(ecr, name)
-        removed = prune.prune(ecr, ours, keep=config.image.keep, used=used)
+        keep, since = config.image.keep, _known_since(now.releases)
+        removed = prune.prune(ecr, ours, keep=keep, used=used, since=since)
     except ecr.exceptions.ClientError as error:
         yield Notice(f"old images were not removed: {error}", warning=True)
         return
     if removed:
         yield Notice(f"removed {removed} old images, beyond `image.keep`")
+
+
+def _known_since(releases: Sequence[Release]) -> datetime:
+    """From when on every image's release is known; what earlier ones need was not read."""
+    if not releases or releases[0].number == 1:
+        return datetime.min.replace(tzinfo=UTC)
+    return releases[0].begun + _PUSHED_LATER

@@ -5,7 +5,7 @@ The first rule that applies to a path decides. What is known already passes with
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -180,33 +180,40 @@ class Reauth:
         self.hits = 0
         self.asked = 0
 
-    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+    def __call__(self, exchange: Exchange, call_next: Handler) -> Awaitable[Response]:
         request = exchange.request
         if request.query_string:
             request.query_string = without_context(request.query_string)
         path = request.path.lower()
         for rule in self._rules:
             if rule.applies(path):
-                if rule.recall(exchange):
-                    self.hits += 1
-                    break
-                self.asked += 1
-                await own_task()
-                refusal = await rule.authenticate(exchange)
-                if refusal is not None:
-                    return refusal
+                if not rule.recall(exchange):
+                    return self._authenticate(rule, exchange, call_next)
+                self.hits += 1
                 break
-        if request.pending is not None:
-            await request.complete()
-        if request.body:
-            without = without_context(request.body)
-            if without is not request.body and _is_form(request):
-                request.body = without
-        return await call_next(exchange)
+        if request.body or request.pending is not None:
+            return _without_context(exchange, call_next)
+        return call_next(exchange)
+
+    async def _authenticate(self, rule: Rule, exchange: Exchange, call_next: Handler) -> Response:
+        self.asked += 1
+        await own_task()
+        return await rule.authenticate(exchange) or await _without_context(exchange, call_next)
 
     def status(self) -> dict[str, object]:
         rules = [[backend.status() for backend in rule.backends] for rule in self._rules]
         return {"hits": self.hits, "asked": self.asked, "rules": rules}
+
+
+async def _without_context(exchange: Exchange, call_next: Handler) -> Response:
+    """Go on with a body that gives no security context."""
+    request = exchange.request
+    await request.complete()
+    if request.body:
+        without = without_context(request.body)
+        if without is not request.body and _is_form(request):
+            request.body = without
+    return await call_next(exchange)
 
 
 def _is_form(request: Request) -> bool:

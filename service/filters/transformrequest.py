@@ -11,7 +11,7 @@ transformrequest [TEMPLATE] {
 import importlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -106,16 +106,23 @@ class TransformRequest:
         self._transform = transform
         self._mapper = mapper
 
-    async def __call__(self, exchange: Exchange, call_next: Handler) -> Response:
+    def __call__(self, exchange: Exchange, call_next: Handler) -> Awaitable[Response]:
+        request = exchange.request
+        if request.pending is not None or request.method == "OPTIONS":
+            return self._by_head(exchange, call_next)
+        exchange.command = self._transform(request, exchange.security_context)
+        return call_next(exchange)
+
+    async def _by_head(self, exchange: Exchange, call_next: Handler) -> Response:
+        """What needs no body is answered before the body is there."""
         request = exchange.request
         if request.method == "OPTIONS":
             if self._mapper is not None and request.raw_path != b"*":
                 self._mapper.check_path(request)
             return Response(204, headers=((b"allow", METHODS.encode()),))
-        if request.pending is not None:
-            if self._mapper is not None:
-                self._mapper.check_head(request, exchange.security_context)
-            await request.complete()
+        if self._mapper is not None:
+            self._mapper.check_head(request, exchange.security_context)
+        await request.complete()
         exchange.command = self._transform(request, exchange.security_context)
         return await call_next(exchange)
 

@@ -10,7 +10,7 @@ import asyncio
 import re
 import ssl
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import hiredis
@@ -50,6 +50,7 @@ _OF_SCRIPT: Mapping[str, type[ResponseError]] = {
 class Link:
     """`lost` is called once, when the connection is closed by anybody but `close`.
 
+    `read` waits for the next reply; one that is an error is returned, not raised.
     A server that answers nothing for `timeout` seconds while commands wait counts as lost. `away`
     are the errors after which this server is of no use.
     """
@@ -57,11 +58,13 @@ class Link:
     def __init__(
         self,
         connection: AbstractConnection,
+        read: Callable[[], Awaitable[Any]],
         timeout: float,
         lost: Callable[["Link", str], None],
         away: tuple[type[Exception], ...] = AWAY,
     ) -> None:
         self._connection = connection
+        self._read_reply = read
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
         self._lost: Callable[[Link, str], None] | None = lost
@@ -124,25 +127,23 @@ class Link:
             self._fail(reason(error))
 
     async def _read(self) -> None:
-        read, waiting, now = self._connection.read_response, self._waiting, self._loop.time
+        read, waiting, now = self._read_reply, self._waiting, self._loop.time
         try:
             while True:
-                try:
-                    reply = await read(disconnect_on_error=False)
-                except ResponseError as error:
-                    reply = _unwrapped(error)
+                reply = await read()
                 self._progress = now()
                 future = waiting.popleft()
-                if not isinstance(reply, Exception):
+                if not isinstance(reply, ResponseError):
                     if not future.done():
                         future.set_result(reply)
-                elif not isinstance(reply, self._away):
-                    if not future.done():
-                        future.set_exception(reply)
-                else:
+                    continue
+                error = _unwrapped(reply)
+                if isinstance(error, self._away):
                     waiting.appendleft(future)
-                    self._fail(reason(reply))
+                    self._fail(reason(error))
                     return
+                if not future.done():
+                    future.set_exception(error)
         except (RedisError, OSError) as error:
             self._fail(reason(error))
         except IndexError:

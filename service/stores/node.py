@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -65,15 +65,24 @@ class Access:
             settings |= {"connection_class": TrustingConnection, "trusted": self.trusted}
         return settings
 
-    def connection(self, address: Address) -> AbstractConnection:
-        settings = dict(self.settings())
+    def connection(self, address: Address) -> tuple[AbstractConnection, Callable[[], Any]]:
+        """A connection that is not open yet, and what reads a reply from it.
+
+        That is its parser's: the connection's own `read_response` takes as long again.
+        """
+        parsers = []
+
+        def parser(**given: Any) -> Any:
+            parsers.append(DefaultParser(**given))
+            return parsers[0]
+
+        settings = {**self.settings(), "parser_class": parser, "db": address.database}
         make = settings.pop("connection_class")
         if address.path:
-            return UnixDomainSocketConnection(path=address.path, db=address.database, **settings)
-        made: AbstractConnection = make(
-            host=address.host, port=address.port, db=address.database, **settings
-        )
-        return made
+            made: AbstractConnection = UnixDomainSocketConnection(path=address.path, **settings)
+        else:
+            made = make(host=address.host, port=address.port, **settings)
+        return made, parsers[0].read_response
 
 
 class WrongMode(Unavailable):
@@ -173,7 +182,7 @@ class Node:
 
     async def _connect(self) -> Link:
         away = AWAY if self._mode == "cluster" else (*AWAY, *MOVING)
-        link = Link(self._access.connection(self.address), self._timeout, self._lost, away)
+        link = Link(*self._access.connection(self.address), self._timeout, self._lost, away)
         try:
             # One that accepts but does not answer is not a Redis that is up.
             async with asyncio.timeout(CONNECT_TIMEOUT):

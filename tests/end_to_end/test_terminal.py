@@ -1,15 +1,18 @@
 """A stack operation on a real terminal: the question, Ctrl-C with its choice, and joining again."""
 
+import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pexpect
 import pytest
 
-from tests.end_to_end.place import ROOT, Place
+from tests.end_to_end.place import ROOT, Place, require_hints
 
 Spawn = Callable[..., "pexpect.spawn[str]"]
 
@@ -26,7 +29,7 @@ def spawn(place: Place) -> Spawn:
 
 def terminal(place: Place, *words: str) -> "pexpect.spawn[str]":
     """The command on a terminal of its own."""
-    return pexpect.spawn(
+    child = pexpect.spawn(
         sys.executable,
         ["-m", "opsctl", *words],
         cwd=str(place.folder),
@@ -35,6 +38,8 @@ def terminal(place: Place, *words: str) -> "pexpect.spawn[str]":
         encoding="utf8",
         preexec_fn=_hear_interrupts,
     )
+    child.logfile_read = io.StringIO()
+    return child
 
 
 def _hear_interrupts() -> None:
@@ -43,8 +48,13 @@ def _hear_interrupts() -> None:
 
 
 def exit_code(child: "pexpect.spawn[str]") -> int | None:
+    """Of a child that is at its end, whose hints can be pasted."""
     child.expect(pexpect.EOF)
     child.close()
+    assert isinstance(child.logfile_read, io.StringIO)
+    screen = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", child.logfile_read.getvalue())
+    words = [os.fsdecode(word) for word in child.args[3:]]
+    require_hints("", screen, words, child.env or {}, Path(str(child.cwd)))
     return child.exitstatus
 
 

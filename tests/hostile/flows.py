@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3.session
@@ -21,6 +22,7 @@ from opsctl.cli import Terminated, run_command, terminate
 from opsctl.cli.options import Invocation
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Names
+from tests.end_to_end.place import require_hints
 from tests.hostile.faults import Fault, Killed, Wire
 
 _NUMBERS = itertools.count(1)
@@ -84,7 +86,7 @@ def _caller() -> Caller:
 
 
 def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> Ended:
-    """Both streams are read together. Nothing but a code may come out."""
+    """Both streams are read together. Nothing but a code may come out, and hints to paste."""
     wire = Wire(fault)
     kept = tempfile.TemporaryFile()  # noqa: SIM115  # what is asked for its number must have one
     stream = io.TextIOWrapper(kept, encoding="utf-8", write_through=True)
@@ -104,7 +106,9 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
     kept.seek(0)
     said = kept.read().decode()
     stream.close()
-    return Ended(code, said, wire.calls, wire.struck, wire.target)
+    ended = Ended(code, said, wire.calls, wire.struck, wire.target)
+    require_hints("", ended.told, words, os.environ, Path.cwd())
+    return ended
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from opsctl.cli import COMMANDS
 from opsctl.cli.options import Invocation
 
 # A command ends where the sentence goes on, or where a shell's bracket or quote closes.
-_COMMAND = re.compile(r"\bopsctl ((?:--?[a-z]|[a-z][a-z-]*(?![\w.]))(?:'[^']*'|[^;,()\"'`])*)")
+_COMMAND = re.compile(r"\bopsctl ((?:--?[a-z]|[a-z][a-z-]*(?![\w.]))(?:'[^']*'|[^;,()\"'`·])*)")
 # These words stand in the place of something that a person knows.
 _PLACEHOLDERS = {"REF": "v1", "TAG": "v1", "FILE": "file", "NAME": "name", "STACK": "web-ecs"}
 OF_NO_SYSTEM = ("sandbox", "rehearse", "completion")

@@ -47,7 +47,10 @@ def test_only_old_images_that_nothing_names_go_and_kept_ones_do_not_count(
             },
         )
         used = Used(frozenset({f"{REPOSITORY.uri}@sha256:2"}))
-        assert prune.prune(ecr, REPOSITORY, keep=2, used=used) == 1
+        assert (
+            prune.prune(ecr, REPOSITORY, keep=2, used=used, since=datetime.min.replace(tzinfo=UTC))
+            == 1
+        )
         stub.assert_no_pending_responses()
 
 

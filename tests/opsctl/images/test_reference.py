@@ -75,7 +75,12 @@ def test_no_text_is_taken_for_an_image_unless_it_names_a_version(text: str) -> N
 
 
 _WORDS = st.from_regex(r"[a-z0-9]{1,9}([._-][a-z0-9]{1,9}){0,2}", fullmatch=True)
-_REPOSITORIES = st.lists(_WORDS, min_size=1, max_size=3).map("/".join)
+# A first word with a point before a slash is a host, as for Docker: `my.team/web` needs its URI.
+_REPOSITORIES = (
+    st.lists(_WORDS, min_size=1, max_size=3)
+    .filter(lambda words: len(words) == 1 or "." not in words[0])
+    .map("/".join)
+)
 _HOSTS = st.sampled_from(["", HOST, "127.0.0.1:4566", "localhost"])
 _TAGS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", fullmatch=True)
 

@@ -68,6 +68,14 @@ def test_of_a_release_whose_end_is_not_known_nothing_goes(world: World, outcome:
     assert bool(world.ecr.deleted) == (outcome != "unreadable")
 
 
+def test_images_of_before_the_releases_that_were_read_stay(world: World) -> None:
+    # A full ledger has 5,000 releases: only the newest are read.
+    first = replace(released(4501, 2, "deployed"), begun=START + timedelta(days=6))
+    world.parts = {"releases": (first,)}
+    world.run(True)
+    assert set(world.ecr.deleted) == {digest(number) for number in range(7, 10)}
+
+
 def test_a_repository_that_no_stack_of_this_system_holds_is_not_cleaned(world: World) -> None:
     world.ecr_stack = replace(ECR, status="DELETE_COMPLETE")
     driven = world.run(True)

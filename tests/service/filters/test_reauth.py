@@ -266,7 +266,7 @@ def test_a_hit_never_waits(server: fake.AuthServer) -> None:
         await served.send(request)
         assert served.filter is not None
         with pytest.raises(StopIteration) as finished:
-            served.filter(Exchange(request), done).send(None)
+            next(served.filter(Exchange(request), done).__await__())
         assert finished.value.value is response
         for stop in served.site.shutdown:
             await stop()

@@ -36,12 +36,21 @@ def ask(text: str, uri: str, method: str = "GET", **headers: str) -> Response:
         headers=[(name.encode(), value.encode()) for name, value in headers.items()],
     )
 
+    return answered(text, request)
+
+
+def answered(text: str, request: Request) -> Response:
+    """The redirect, or 404 where the request goes on."""
+
     async def end(exchange: Exchange) -> Response:
         return Response(404, b"end")
 
-    each = redir.build(options(text), Site("", 80))
-    assert each is not None
-    return asyncio.run(each(Exchange(request), end))
+    async def run() -> Response:
+        redirect = redir.build(options(text), Site("", 80))
+        assert redirect is not None
+        return await redirect(Exchange(request), end)
+
+    return asyncio.run(run())
 
 
 def location(response: Response) -> str | None:
@@ -210,13 +219,8 @@ def test_every_code_is_answered_with_the_target(code: str) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_scheme_is_that_of_the_request(scheme: str) -> None:
     request = Request("GET", b"/a", path="/a", headers=[(b"host", b"h")], scheme=scheme)
-
-    async def end(exchange: Exchange) -> Response:
-        return Response(404)
-
-    each = redir.build(options("redir / {scheme}://www.{host}{uri}"), Site("", 80))
-    assert each is not None
-    assert location(asyncio.run(each(Exchange(request), end))) == f"{scheme}://www.h/a"
+    redirect = answered("redir / {scheme}://www.{host}{uri}", request)
+    assert location(redirect) == f"{scheme}://www.h/a"
 
 
 def test_a_redirect_has_a_short_body_for_get_only() -> None:
@@ -237,12 +241,5 @@ def test_meta_is_a_page_with_the_target_escaped_and_no_location() -> None:
 @given(st.text(), st.sampled_from(["/x{path}", "http://h{path}", "{path}", "x{uri}", "//{path}"]))
 def test_no_path_breaks_out_of_the_header(path: str, target: str) -> None:
     request = Request("GET", b"/", path="/" + path)
-
-    async def end(exchange: Exchange) -> Response:
-        return Response(404)
-
-    each = redir.build(options(f"redir {target}"), Site("", 80))
-    assert each is not None
-    answer = asyncio.run(each(Exchange(request), end))
-    address = location(answer)
+    address = location(answered(f"redir {target}", request))
     assert address is None or all(0x20 < ord(character) < 0x7F for character in address)
