@@ -190,6 +190,7 @@ class Engine:
 
     def scale_service(self, target: ScalableTarget) -> None:
         """Let the metrics of `utilization` move the service's desired count from now on."""
+        target.made = self.world.now
         self.world.scalable[target.cluster, target.service] = target
         self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
 
