@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from opsctl import disk
 from opsctl.config.findings import suggestion
 from opsctl.config.model import Config
 from opsctl.errors import TemplateError, nearest
@@ -41,8 +42,7 @@ _LARGEST = 1 << 20  # bytes
 def read(path: Path) -> str:
     """Read a file as UTF-8. Raises TemplateError with file and line if that fails."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = disk.read(path, _LARGEST + 1)
         if len(content) > _LARGEST:
             raise TemplateError(f"`{path}` has more than {_LARGEST >> 20} MiB: no Caddyfile")
         return content.decode("utf-8-sig")

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsctl import project
+from opsctl import disk, project
 from opsctl.config import document, load
-from opsctl.errors import OpsError
 from opsctl.snapshot.network import Network
 from opsctl.snapshot.subnets import Subnet
 
@@ -109,22 +108,7 @@ def write(folder: Path, contents: Mapping[str, str]) -> Iterator[Written]:
     """Write the files that do not exist yet. Raises OpsError when writing fails."""
     for name, text in contents.items():
         path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield Written(path, kept=not _create(path, text))
-        except OSError as error:
-            raise OpsError(f"`{path}` cannot be written: {error.strerror}") from error
-
-
-def _create(path: Path, text: str) -> bool:
-    """Write a file. Returns False when something with this name exists."""
-    try:
-        # `x` also refuses a link, wherever it points.
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True
+        yield Written(path, kept=not disk.create(path, text))
 
 
 def suggested(network: Network, vpc: str) -> tuple[Subnet, ...]:

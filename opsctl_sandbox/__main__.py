@@ -102,6 +102,12 @@ def main(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, KeyboardInterrupt):  # the reader left, or Ctrl-C
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = f"a file of the sandbox cannot be read or written: {where}{error.strerror}"
+        hint = "make room, or set TMPDIR to a folder that may be written"
+        _write({"type": "error", "message": reason, "hint": hint})
+        return 1
     return 0
 
 

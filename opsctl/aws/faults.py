@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
+from opsctl.aws import iam
 from opsctl.errors import AwsError, OpsError
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
@@ -33,7 +35,10 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIED = {
+    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
+    *("NotAuthorized", "AuthorizationError"),
+}
 
 
 class NotAws(AwsError):
@@ -59,6 +64,17 @@ class Unreadable(AwsError):
             f"what AWS says of the {part.replace('_', ' ')} cannot be read: {what}",
             hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
         )
+
+
+@contextmanager
+def understood(part: str) -> Iterator[None]:
+    """Raises Unreadable where what AWS says of a part lacks something, or makes no sense."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if fault(error) is not None:
+            raise
+        raise Unreadable(part, error) from error
 
 
 def fault(error: BaseException) -> Fault | None:
@@ -95,6 +111,16 @@ def code(error: BaseException) -> str:
     """Return the API's error code (`ValidationError`, `AccessDenied`), or ''."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def name_service(error: Any, service: str, operation: str) -> None:
+    """Keep the service of a refused call with the refusal, for its hint: botocore does not.
+
+    A call of another name within ours is one for credentials.
+    """
+    if name := getattr(error, "operation_name", ""):
+        inner = "sso" if name == "GetRoleCredentials" else "sts"
+        error.service = service if name == operation else inner
 
 
 def message(error: BaseException) -> str:
@@ -174,7 +200,10 @@ def _refusal(error: Any) -> AwsError:
             operation=operation,
             code=name,
         )
-    hint = f"allow this caller `{operation}`" if name in _DENIED else _HINTS.get(name)
+    hint = _HINTS.get(name)
+    if name in _DENIED:
+        action = iam.lacking(message(error), getattr(error, "service", ""), operation)
+        hint = f"allow this caller `{action}`"
     return AwsError(
         f"AWS refused {operation}: {message(error)} ({name})",
         hint=hint,

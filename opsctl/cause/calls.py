@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from opsctl.aws import iam
 from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER, FailedCall
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
@@ -91,8 +92,9 @@ def permission_missing(history: History) -> Iterator[Cause]:
         return
     ended = _ended(_by(history, "permission-missing"), calls)
     first = ended[0] if ended else calls[0]
-    named, on = telling.denied(first.message)
-    action = named or first.operation
+    _, on = iam.denied(first.message)
+    service, _, operation = first.operation.rpartition(":")
+    action = iam.lacking(first.message, service, operation)
     others = len({one.operation for one in calls}) - 1
     more = f" (and {telling.counted(others, 'other action')})" if others else ""
     yield _cause(

@@ -95,7 +95,7 @@ RULES = (
     ),
     telling.plainly(
         "registry-unreachable",
-        "the instances cannot reach the registry",
+        "the instances cannot pull from the registry",
         says=_reason,
         next="routes and groups as the stack wants them: opsctl ecs plan",
     ),

@@ -166,7 +166,7 @@ def someone_else(history: History) -> Iterator[Cause]:
                 Evidence("this command", str(one.fields.get("text", "")), one.time)
                 for one in notes[-2:]
             ),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
             over=not running,
         )
@@ -178,9 +178,20 @@ def someone_else(history: History) -> Iterator[Cause]:
             f"`{state.name}` is {state.status}{since}: an operation runs",
             "possible",
             (Evidence("cloudformation DescribeStacks", state.status, history.now.at),),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
         )
+
+
+def _to_join(history: History) -> str:
+    """The command that follows the stack which is being changed, and wants the same as it."""
+    for kind, state in history.now.stacks.items():
+        if not state.in_progress or (kind == "ecs" and state.status.startswith("UPDATE")):
+            continue
+        group = "ecs" if kind == "ecr" else kind
+        verb = "down" if state.status.startswith("DELETE") else "up"
+        return f"to join it and follow it to its end: opsctl {group} {verb}"
+    return _FOLLOW
 
 
 def under_way(history: History) -> Iterator[Cause]:

@@ -15,7 +15,6 @@ from opsctl.snapshot.snapshot import Snapshot
 _QUOTES = 3  # pieces of evidence of one kind
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
 
 
@@ -33,14 +32,6 @@ def quoted(text: str) -> str:
 def brief(reason: str) -> str:
     """Return AWS's sentence without Docker's prefix and request tokens, cut like `quoted`."""
     return quoted(_NOISE.sub("", reason)).rstrip(".")
-
-
-def denied(text: str) -> tuple[str, str]:
-    """Return the action that a refusal names, and ` on RESOURCE`. Each is '' when it names none."""
-    match = _ACTION.search(text)
-    if match is None:
-        return "", ""
-    return match["action"], f" on {match['resource'].rstrip('.')}" if match["resource"] else ""
 
 
 def admitting(group: str, ports: str, source: str) -> str:
@@ -81,7 +72,7 @@ def _said(failure: TaskFailure) -> str:
     parts = [
         exited,
         "" if GENERIC.fullmatch(reason) else reason,
-        f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
+        f'"{quoted(failure.last)}"' if failure.last else "",
     ]
     return " · ".join(filter(None, parts))
 

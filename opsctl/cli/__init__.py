@@ -4,12 +4,12 @@ Only the module of the given command is imported. `--help` and `--version` load 
 rich nor boto3, so that they start fast.
 """
 
-import errno
 import io
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -96,12 +96,15 @@ def main(argv: Sequence[str]) -> int:
     except Terminated as end:
         return 128 + end.number
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        from opsctl.disk import FULL, ROOM
+
+        if error.errno not in FULL:
             raise
         _write_no_more()
         where = f" to {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
-        sys.stderr.write("hint: make room, then run the same command again\n")
+        with suppress(OSError):  # it may be the same full disk
+            sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
+            sys.stderr.write(f"hint: {ROOM}\n")
         return 1
 
 

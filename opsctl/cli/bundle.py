@@ -1,6 +1,5 @@
 """An incident as one value: a recording, the live system, metrics. Collect, save, read."""
 
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opsctl import disk
 from opsctl.cause.cause import Cause
 from opsctl.cause.history import History
 from opsctl.cli import recording as recordings
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError
 from opsctl.recording import Begun, RecordedSeries, Recording
 from opsctl.snapshot.snapshot import Snapshot
 
@@ -90,7 +90,8 @@ def save(incident: Incident, path: Path) -> None:
     if recording is None or not recording.series:
         lines += [line_of({"type": "metric", **asdict(one)}) for one in incident.series]
     lines.append(line_of({"type": "versions", "text": versions()}))
-    write(path, "".join(lines))
+    # For its owner only: what others wrote may say more than it should.
+    disk.write(path, "".join(lines), private=True)
 
 
 def write_page(incident: Incident, causes: Sequence[Cause], path: Path) -> None:
@@ -111,20 +112,7 @@ def write_page(incident: Incident, causes: Sequence[Cause], path: Path) -> None:
         looked_at=causing.looked_at(incident.history),
         versions=versions(),
     )
-    write(path, page)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read: it may contain what others wrote."""
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(file, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace") as out:
-            out.write(text)
-    except OSError as error:
-        raise OpsError(
-            f"`{path}` cannot be written: {error.strerror}", hint="choose another file"
-        ) from error
+    disk.write(path, page, private=True)
 
 
 def versions() -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from opsctl import disk
 from opsctl.cli.options import group, opened
-from opsctl.errors import OpsError
 
 app = group("Print the completion script of a shell.")
 
@@ -53,13 +53,6 @@ def completion(
         return
     variable, default, name = _PLACES[shell]
     file = Path(os.environ.get(variable) or Path.home() / default) / name
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(script, encoding="utf-8")
-    except OSError as error:
-        raise OpsError(
-            f"`{file}` cannot be written: {error.strerror}",
-            hint=f'eval "$(opsctl completion {shell})"',
-        ) from error
+    disk.write(file, script, folders=True, hint=f'eval "$(opsctl completion {shell})"')
     console.emit("completion", shell=str(shell), path=str(file))
     console.say(f"wrote {file}; {_ONCE[shell].format(folder=file.parent)}")

@@ -6,14 +6,15 @@ minute, so only the first Tab may wait for the network.
 
 import hashlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from opsctl import project
+from opsctl import disk, project
+from opsctl.errors import OpsError
 
 if TYPE_CHECKING:
     from opsctl.snapshot.snapshot import Part, Snapshot
@@ -129,8 +130,7 @@ def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[]
     except (OSError, ValueError):
         pass
     names = ask()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(list(names)), encoding="utf-8")
-    new.replace(file)  # in one step, so that no other shell reads half a file
+    with suppress(OSError, OpsError):  # a home that is full, or may not be written
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.write(file, json.dumps(list(names)), private=True)
     return names

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from opsctl import aws
+from opsctl import aws, disk
 from opsctl.alarms import limits, watched
 from opsctl.cli import moments, options
 from opsctl.cli.installation import adding
@@ -120,10 +120,7 @@ def _picture(shown: Shown, marks: "Sequence[Mark]") -> bytes:
 
 
 def _write(console: "Console", kind: str, path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ConfigError(f"cannot write `{path}`: {error.strerror}") from None
+    disk.write(path, content)
     console.emit(kind, path=str(path))
     console.say(f"written: {path}")
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from opsctl import disk
 from opsctl.cli import sandbox_process
 from opsctl.cli.options import group, opened
 from opsctl.cli.run import run
@@ -98,7 +99,7 @@ def image(
         )
     config, root = invocation.config, invocation.path.parent
     files = run(invocation, make.files(config, root))
-    with TemporaryDirectory(prefix="opsctl-image-") as folder:
+    with TemporaryDirectory(prefix="opsctl-image-", dir=disk.temporary()) as folder:
         words = ["image", f"--name={name}", f"--repository={config.image.repository}"]
         words += [f"--tag={tag}", f"--service={root / config.image.context / 'service'}"]
         for option, path in (

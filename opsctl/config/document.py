@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from opsctl import disk
 from opsctl.errors import ConfigError
 
 Path = tuple[str | int, ...]
@@ -60,8 +61,7 @@ def read(path: FilePath) -> Document:
     Raises ConfigError for one that is missing, unreadable, invalid, empty or not a mapping.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_SIZE + 1)  # a device has no end
+        content = disk.read(path, _SIZE + 1)
     except FileNotFoundError:
         raise ConfigError(f"there is no `{path}`", hint=_elsewhere(path)) from None
     except OSError as error:

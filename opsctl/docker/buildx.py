@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
+from opsctl import disk
 from opsctl.docker.progress import BuildRequest, Progress, build_error, plain, with_lines
 
 _ANSWERS = 20  # seconds to wait for `docker buildx version`
@@ -49,7 +50,7 @@ class Buildx:
 def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
     lines: deque[str] = deque(maxlen=12)
     reason = ""
-    with tempfile.TemporaryFile() as archive:
+    with tempfile.TemporaryFile(dir=disk.temporary()) as archive:
         shutil.copyfileobj(context, archive)
         archive.seek(0)
         process = subprocess.Popen(

@@ -27,7 +27,7 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
             yield Finding("stacks", "blocking", text, "choose another `name` in opsctl.yaml")
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)
-        elif state.status in states.MEANING:
+        elif state.status in states.MEANING and state.status not in states.TAKES_CHANGES:
             yield Finding("stacks", "warning", text, command)
         else:
             yield Finding("stacks", "ok", text)

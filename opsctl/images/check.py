@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl import project
+from opsctl import disk, project
 from opsctl.errors import OpsError, TemplateError
 
 _PORT = re.compile(r":(\d+)$")
@@ -42,7 +42,7 @@ def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
     Raises TemplateError with the parser's `FILE:LINE - message`. FILE is `source`, the template,
     whose lines match those of `text`.
     """
-    with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-", dir=disk.temporary()) as folder:
         file = Path(folder, Path(name).name)
         for entry in directory.iterdir():
             # Links for `import`, which reads files beside the Caddyfile.

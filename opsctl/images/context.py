@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from opsctl import docker
+from opsctl import disk, docker
 from opsctl.errors import DockerError
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Context:
 
     def archive(self) -> IO[bytes]:
         """Return a tar without times and owners, so that the same content hits the build cache."""
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # handed to the caller, who closes it
+        # Handed to the caller, who closes it.
+        file = tempfile.TemporaryFile(dir=disk.temporary())  # noqa: SIM115
         with tarfile.open(fileobj=file, mode="w") as archive:
             for path in self.paths:
                 if path not in self.generated:

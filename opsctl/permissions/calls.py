@@ -7,6 +7,8 @@ something needs a row here, so that nobody gets a right by accident.
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from opsctl.aws import iam
+
 # Each audience may do what the previous one may: read; release; build or remove the stacks.
 Audience: TypeAlias = Literal["read", "deploy", "operator"]
 AUDIENCES: tuple[Audience, ...] = ("read", "deploy", "operator")
@@ -64,24 +66,6 @@ DOCKER: Mapping[str, Audience] = {
     "ecr:PutImage": "deploy",
     "ecr:UploadLayerPart": "deploy",
 }
-# boto3's name of a service -> IAM's, if it differs.
-_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
-# S3's actions are named after what they act on. The last two need no permission: everybody may call
-# the first; the assumed role decides about the second.
-_ACTIONS = {
-    "s3 HeadBucket": "s3:ListBucket",
-    "s3 PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "sts GetCallerIdentity": "",
-    "sts AssumeRole": "",
-}
-
-
-def action(call: str) -> str:
-    """Return IAM's action for a call (`elbv2 DescribeListeners`), or '' if it needs none."""
-    if call in _ACTIONS:
-        return _ACTIONS[call]
-    service, operation = call.split()
-    return f"{_PREFIXES.get(service, service)}:{operation}"
 
 
 def audience(call: str) -> Audience:
@@ -89,7 +73,7 @@ def audience(call: str) -> Audience:
     known = _AUDIENCES.get(call)
     if known is not None:
         return known
-    if call.split()[1].startswith(_READS) or not action(call):
+    if call.split()[1].startswith(_READS) or not iam.action(call):
         return "read"
     raise LookupError(f"who may call {call}? Give it a row in opsctl/permissions/calls.py")
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from opsctl.aws import iam
 from opsctl.config.model import Config
 from opsctl.permissions import calls
 from opsctl.permissions.calls import AUDIENCES, Audience
@@ -75,7 +76,7 @@ def _own(config: Config, audience: Audience) -> Iterator[Grant]:
     allowed = AUDIENCES[: AUDIENCES.index(audience) + 1]
     place, known = Place.of(config), config.secret_references.values()
     for call in data()["calls"]:
-        action = calls.action(call)
+        action = iam.action(call)
         if not action or calls.audience(call) not in allowed:
             continue
         if action.startswith("s3:") and not _in_bucket(config):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from opsctl import caddyfile, docker
+from opsctl import caddyfile, disk, docker
 from opsctl.config.model import Config
 from opsctl.errors import DockerError, OpsError, TemplateError
 from opsctl.images import base, check, context, make, registry, revision, transfer
@@ -48,7 +48,8 @@ class Caddyfile:
 
     def write(self) -> None:
         if self.changed:
-            self.path.write_text(self.text, encoding="utf-8")
+            hint = f"set `caddyfile.output` to a file that may be written, not {self.path.name}"
+            disk.write(self.path, self.text, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,16 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, definition, join, remove
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+# Where an operation goes while which the cache's stack has no outputs yet, or loses them.
+_WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
 
 
@@ -65,9 +68,7 @@ def up(
     whose security group the service stack imports.
     """
     bucket = config.aws.bucket
-    now = yield from look_at(_LOOK)
-    if now.require("stacks").stack("db") is None:
-        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+    _require_cache(config, (yield from look_at(_LOOK)).require("stacks").stack("db"))
     repository = yield from _repository(clients, config, wishes)
     outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
@@ -85,6 +86,16 @@ def up(
         agreed = outcome.kind == "done"
         return (yield from roll_instances.roll_instances(clients, config, agreed=agreed))
     return outcome
+
+
+def _require_cache(config: Config, db: StackState | None) -> None:
+    if db is None or not db.exists:
+        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+    if db.status in states.DEAD or states.EXPECTED.get(db.status) in _WITHOUT_OUTPUTS:
+        raise OpsError(
+            f"{states.in_words(db)}; `{config.system}-ecs` needs what it makes",
+            hint="opsctl db up",
+        )
 
 
 def _replaces(config: Config, service: Stack) -> Procedure[bool]:

@@ -127,7 +127,11 @@ def tail(
         last=lines,
         bookmark=bookmark,
         explain=lambda notice: stop.run(
-            lambda: sources.explain(invocation.clients.logs, notice, groups, selection), []
+            # Nobody waits for an explanation as long as for the lines.
+            lambda: sources.explain(
+                invocation.quick_reader.clients.logs, notice, groups, selection
+            ),
+            [],
         ),
     )
     if following:

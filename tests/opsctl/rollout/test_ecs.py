@@ -68,6 +68,15 @@ def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
     assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "CREATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_a_cache_that_never_came_to_be_is_put_right_first(status: str) -> None:
+    world = World()
+    world.db = stack("db", status)
+    with pytest.raises(OpsError, match=f"`web-db` is {status}.*`web-ecs` needs") as caught:
+        world.up()
+    assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
+
+
 def test_a_system_as_it_should_be_is_asked_nothing() -> None:
     driven = World().up()
     assert driven.result.kind == "no-changes" and driven.questions == []
