@@ -1,9 +1,9 @@
-"""Why EC2 refuses to launch an instance: its many words, what each means, and what helps."""
+"""Why EC2 refuses to launch an instance: its different wordings, what they mean, what helps."""
 
 import re
 
 _JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
-# A word of EC2's refusal -> what it means, and what helps. The first that fits is it.
+# Part of EC2's refusal -> what it means, and what helps. The first that matches is used.
 _UP = "then run: opsctl ecs up"
 _TYPE = f"another `compute.instance_type` or zone, {_UP}"
 _AGAIN = "what the stack made is made anew by: opsctl ecs up --revert-drift"
@@ -86,7 +86,7 @@ _OTHERWISE = ("EC2 refuses it", _TYPE)
 
 
 def refusal(text: str) -> tuple[str, str]:
-    """What the refusal means, and the next command."""
+    """Return what the refusal means, and the next command."""
     meanings = (
         (words, helps)
         for pattern, words, helps in _MEANINGS

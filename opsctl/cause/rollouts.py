@@ -184,7 +184,7 @@ def someone_else(history: History) -> Iterator[Cause]:
 
 
 def _to_join(history: History) -> str:
-    """The command that follows the stack which is being changed, and wants the same as it."""
+    """Return the command that follows the operation that is changing a stack."""
     for kind, state in history.now.stacks.items():
         if not state.in_progress or (kind == "ecs" and state.status.startswith("UPDATE")):
             continue

@@ -13,7 +13,7 @@ _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
 _AWAY = re.compile(r"connection issue|dial tcp|deadline exceeded|timed? ?out|no such host", re.I)
-# Docker started no program: the image's command is not in it, or may not be executed.
+# Docker started no program: the image lacks its own command, or it is not executable.
 _COMMAND = re.compile(r"exec: |executable file|no command specified|entrypoint", re.IGNORECASE)
 _IMAGE = "correct the image's command, then run: opsctl update-tasks"
 _AGENT = "what the instance's agent says of it: opsctl logs tail agent --since 1h --no-follow"

@@ -11,7 +11,7 @@ from opsctl.snapshot.stacks import StackState
 _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
 )
-# What Redis answers to those whom it does hear -> what that means, and what to do.
+# Errors with which Redis answers a client that can connect -> what they mean, and what to do.
 _ANSWERS = tuple(
     (re.compile(pattern, re.IGNORECASE), words, next)
     for pattern, words, next in (
