@@ -30,7 +30,7 @@ def up(aws: CloudFormation, *snapshots: Snapshot, answers: tuple[bool, ...] = (T
     return Driven(procedure, snapshots, answers)
 
 
-def test_a_new_stack_is_planned_from_its_template_and_aws_hears_nothing_of_it() -> None:
+def test_a_new_stack_is_planned_from_its_template_without_calling_aws() -> None:
     aws = CloudFormation()
     clients = cast(Any, Clients(aws))
     driven = Driven(change.preview(clients, STACK, bucket=None), [NOTHING])
@@ -84,7 +84,7 @@ def test_a_no_never_deletes_a_stack_that_somebody_made_meanwhile() -> None:
     assert "DeleteStack" not in aws.calls
 
 
-def test_somebody_who_was_quicker_is_joined_and_the_plan_is_made_anew() -> None:
+def test_an_operation_that_somebody_else_began_first_is_joined_and_planned_again_after() -> None:
     # A4: between the question and the answer, their change set removed ours.
     aws = CloudFormation()
     done = {"ExecuteChangeSet": aws.somebody_executes}
