@@ -40,7 +40,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             f"the service runs {has}, not {own} of its stack: somebody changed it by other means",
             "certain",
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
-            "to put it right: opsctl update-tasks",
+            "to repair it: opsctl update-tasks",
             over=primary is not None and primary.revision != has,
             explains=frozenset({"deployment-running", *(() if overtaken else ("superseded",))}),
         )

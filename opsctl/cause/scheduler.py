@@ -66,7 +66,7 @@ def _meaning(text: str) -> tuple[str, str, str]:
     plan = "opsctl ecs plan"
     if re.search(rf"{DENIED}|assume the service.linked role", text, re.I):
         action, on = iam.denied(text)
-        what = f"a role lacks {action}{on}" if action else "ECS may not do this with its roles"
+        what = f"a role lacks {action}{on}" if action else "a role of ECS lacks a permission"
         return (
             "permission-missing",
             what,
@@ -74,9 +74,9 @@ def _meaning(text: str) -> tuple[str, str, str]:
         )
     if re.search(r"target groups? .*not (?:be )?found", text, re.I):
         what = "the target group of the service is not there"
-        return "target-group-gone", what, "to make it anew: opsctl ecs up --revert-drift"
+        return "target-group-gone", what, "to make it again: opsctl ecs up --revert-drift"
     if _PERCENT.search(text):
-        what = "minimum and maximum percent leave no task that may be stopped or started"
+        what = "minimum and maximum percent allow ECS neither to stop nor to start a task"
         return "no-room", what, "`ecs.maximum_percent` and the like: opsctl config show --origin"
     if re.search("agent", text, re.I):
         what = "a task was to be placed where the ECS agent was disconnected"

@@ -129,7 +129,7 @@ def stuck(history: History) -> Iterator[Cause]:
         said = f"{state.status} {telling.quoted(state.reason)}".strip()
         yield Cause(
             "stack-stuck",
-            f"`{state.name}` is {state.status}: it takes no change before that is put right",
+            f"`{state.name}` is {state.status}: it accepts no changes before that is repaired",
             "certain",
             (Evidence("cloudformation DescribeStacks", said, state.changed),),
             _next(kind, state.status),
@@ -218,7 +218,7 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"to continue the rollback: {command}"
     if status == "IMPORT_ROLLBACK_FAILED":
-        return f"ask AWS Support to mend it, or remove it: {command.replace(' up', ' down')}"
+        return f"ask AWS Support to repair it, or remove it: {command.replace(' up', ' down')}"
     return f"correct that, then run: {command}"
 
 

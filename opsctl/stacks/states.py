@@ -49,8 +49,8 @@ def in_words(state: StackState) -> str:
 def refuse(state: StackState, command: str) -> OpsError:
     """Return the error for a status out of which only deleting the stack leads."""
     return OpsError(
-        f"{in_words(state)}; CloudFormation takes no change of it",
-        hint=f"ask AWS Support to mend it, or remove it: opsctl {command} down",
+        f"{in_words(state)}; CloudFormation accepts no changes to it",
+        hint=f"ask AWS Support to repair it, or remove it: opsctl {command} down",
         cause="stack-stuck",
     )
 

@@ -7,7 +7,7 @@ from opsctl.snapshot.targets import Target
 from tests.opsctl.cause.histories import ids, ranked
 from tests.opsctl.snapshots import NEW, deployment, snapshot, stack
 
-REVERT = "to make it anew: opsctl ecs up --revert-drift"
+REVERT = "to make it again: opsctl ecs up --revert-drift"
 
 
 def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> None:

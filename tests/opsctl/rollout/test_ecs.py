@@ -186,7 +186,7 @@ def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert notice.text == (
         "`asg` has 2 instances (0 to 7), opsctl.yaml asks for 2 instances (0 to 2): what the plan "
-        "does not change was set by hand; to put it back: opsctl ecs up --revert-drift"
+        "does not change was set by hand; to revert that: opsctl ecs up --revert-drift"
     )
 
 

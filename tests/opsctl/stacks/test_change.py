@@ -250,9 +250,9 @@ def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("UPDATE_ROLLBACK_FAILED", "to put it right: opsctl db up"),
-        ("UPDATE_FAILED", "to put it right: opsctl db up"),
-        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support to mend it, or remove it: opsctl db down"),
+        ("UPDATE_ROLLBACK_FAILED", "to repair it: opsctl db up"),
+        ("UPDATE_FAILED", "to repair it: opsctl db up"),
+        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support to repair it, or remove it: opsctl db down"),
     ],
 )
 def test_no_plan_is_made_of_a_stack_that_takes_no_change_set(status: str, hint: str) -> None:
@@ -267,7 +267,7 @@ def test_no_plan_is_made_of_a_stack_that_takes_no_change_set(status: str, hint: 
 
 def test_a_stack_that_only_its_deletion_helps_is_not_taken_for_somebody_elses_change() -> None:
     aws = CloudFormation()
-    with pytest.raises(OpsError, match="takes no change of it"):
+    with pytest.raises(OpsError, match="accepts no changes to it"):
         up(aws, stacks(stack("db", "IMPORT_ROLLBACK_FAILED")))
     assert aws.calls == []
 
