@@ -102,7 +102,7 @@ def test_an_option_that_there_is_not_is_2_and_64_for_what_plans(alone: Path, lin
 
 
 @pytest.mark.parametrize("line", TELL)
-def test_a_command_that_tells_what_is_wrong_ends_with_what_it_found(alone: Path, line: str) -> None:
+def test_a_command_that_reports_problems_exits_with_what_it_found(alone: Path, line: str) -> None:
     (alone / "opsctl.yaml").write_text("name: web\nnope: 1\n")
     assert main([line]) == TELL[line]
 
