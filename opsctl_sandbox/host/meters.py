@@ -21,7 +21,9 @@ _NODES = (("CacheNodeId", "0001"),)
 
 @dataclass(frozen=True)
 class Point:
-    """`of` tells apart samples of one series: each task sends its own."""
+    """`of` tells apart samples of one series: each task sends its own. `minute` is whose point it
+    is, in epoch seconds; None: of the one that is just over.
+    """
 
     namespace: str
     name: str
@@ -29,6 +31,7 @@ class Point:
     value: float
     unit: str = "Count"
     of: str = ""
+    minute: int | None = None
 
     @property
     def series(self) -> tuple[Any, ...]:
@@ -37,23 +40,27 @@ class Point:
 
 @dataclass
 class Traffic:
-    """Log events and bytes that came in, by group, since they were last taken."""
+    """Log events and bytes by their group and the minute in which they came in, until taken."""
 
-    events: Counter[str] = field(default_factory=Counter)
-    bytes: Counter[str] = field(default_factory=Counter)
+    clock: Callable[[], float] = time.time
+    events: Counter[tuple[str, int]] = field(default_factory=Counter)
+    bytes: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def count(self, group: str, events: int, size: int) -> None:
-        self.events[group] += events
-        self.bytes[group] += size
+        key = (group, _minute(self.clock()))
+        self.events[key] += events
+        self.bytes[key] += size
 
-    def take(self) -> Iterator[Point]:
+    def take(self, now: float) -> Iterator[Point]:
+        """Of the minutes that are over."""
         for name, counter, unit in (
             ("IncomingLogEvents", self.events, "None"),
             ("IncomingBytes", self.bytes, "Bytes"),
         ):
-            for group, value in counter.items():
-                yield Point("AWS/Logs", name, (("LogGroupName", group),), value, unit)
-            counter.clear()
+            for group, minute in [key for key in counter if key[1] < _minute(now)]:
+                value = counter.pop((group, minute))
+                mine = (("LogGroupName", group),)
+                yield Point("AWS/Logs", name, mine, value, unit, minute=minute)
 
 
 class Meters:
@@ -92,7 +99,7 @@ class Meters:
         if int(now // 60) != self._minute:
             self._minute = int(now // 60)
             self._sent.clear()
-            points += self._traffic.take()
+            points += self._traffic.take(now)
         points += [*self._ecs(used), *self._targets(), *self._groups(), *await self._cache()]
         points += self._flows()
         fresh = [one for one in points if one.series not in self._sent]
@@ -226,6 +233,10 @@ class Meters:
         return replace(point, value=max(0.0, point.value - before))
 
 
+def _minute(now: float) -> int:
+    return int(now // 60) * 60
+
+
 def _percent(
     name: str, dimensions: tuple[tuple[str, str], ...], part: float, whole: float, of: str = ""
 ) -> Point:
@@ -241,5 +252,5 @@ def _datum(point: Point, now: float) -> dict[str, Any]:
         "Value": float(point.value),
         "Unit": point.unit,
         # Of the minute that is over: the one that is not is not shown yet.
-        "Timestamp": (now // 60 - 1) * 60,
+        "Timestamp": _minute(now) - 60 if point.minute is None else point.minute,
     }
