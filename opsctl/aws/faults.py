@@ -97,6 +97,22 @@ def fault(error: BaseException) -> Fault | None:
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
 
 
+def without_credentials(error: BaseException) -> bool:
+    """Whether AWS was not called at all: there is nothing to sign with, at least just now."""
+    from botocore import exceptions
+
+    kinds = (
+        *(exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.SSOError),
+        *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+    )
+    return isinstance(error, kinds)
+
+
+def clock_is_wrong(error: BaseException) -> bool:
+    """Whether AWS refused a signature for the time that is in it."""
+    return bool(_clock(message(error)))
+
+
 def transient(error: BaseException) -> bool:
     """Whether the same call may well succeed in a moment: no answer, half an answer, too busy."""
     return fault(error) in ("throttled", "unreachable", "nobody")
