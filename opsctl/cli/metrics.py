@@ -155,7 +155,7 @@ def _watch(
 ) -> None:
     """For ever; what AWS does not answer is said, and asked again."""
     console = invocation.console
-    clear, priced = sys.stdout.isatty() and not console.plain, False
+    clear, began, priced = sys.stdout.isatty() and not console.plain, False, False
     while True:
         size = shutil.get_terminal_size(_PIPED)
         lines = size.lines - 1 if clear else None
@@ -165,10 +165,11 @@ def _watch(
         try:
             shown = _look(invocation, groups, since, length)
         except Exception as error:
-            if aws.fault(error) in (None, "refused"):
+            if not (aws.may_pass(error) if began else aws.transient(error)):
                 raise
             console.warn(f"{aws.translate(error) or error}; looking again in {pause}s")
         else:
+            began = True
             screen.show(shown)
             if clear or not priced:
                 console.say(screens.price(shown.series, pause))

@@ -47,7 +47,7 @@ class Recovery:
         elif fault in ("unreachable", "nobody"):
             self._unreachable(follower, f"no answer, retrying: {error}")
             self._wait_or_end(follower, error)
-        elif self._endless and self._calls.answered and aws.clock_is_wrong(error):
+        elif self._endless and self._calls.served and aws.clock_is_wrong(error):
             # As behind a long sleep, until the machine has asked for the time.
             self._unreachable(follower, f"{aws.translate(error)}, retrying")
             self._back_off(follower)
@@ -79,10 +79,10 @@ class Recovery:
 
     def _may_renew(self, follower: Follower, error: Exception) -> bool:
         """A follower gives somebody minutes to log in again; what ends by itself a few tries."""
-        gone = self._calls.answered and aws.without_credentials(error)
+        gone = self._calls.served and aws.without_credentials(error)
         if not (gone or aws.fault(error) == "expired") or not self._calls.renewable:
             return False
-        if not self._endless or not self._calls.answered:
+        if not self._endless or not self._calls.served:
             return follower.failures < _RENEWALS
         since = self._pace.now() if follower.renewing is None else follower.renewing
         return self._pace.now() - since <= OUTAGE

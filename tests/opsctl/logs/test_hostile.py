@@ -94,6 +94,11 @@ def test_a_follow_outlasts_an_hour_of_it(trouble: Exception) -> None:
     assert {notice.kind for notice in notices} <= {"caught-up", "unreachable", "throttled"}
 
 
+CLOCK = refused(
+    "InvalidSignatureException",
+    "Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z "
+    "(20261126T122500Z - 15 min.)",
+)
 EXPIRED = refused("ExpiredTokenException")
 CREDENTIALS = [
     EXPIRED,
@@ -142,16 +147,20 @@ def test_a_reading_without_follow_renews_a_few_times_and_ends() -> None:
 
 
 def test_a_follow_outlasts_a_clock_that_is_wrong_until_somebody_sets_it() -> None:
-    message = (
-        "Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z "
-        "(20261126T122500Z - 15 min.)"
-    )
-    trouble, clock = refused("InvalidSignatureException", message), Clock(stop=4000)
-    logs = Answers(clock, lambda call, _: trouble if 100 < clock.at < 3600 else {"events": []})
+    clock = Clock(stop=4000)
+    logs = Answers(clock, lambda call, _: CLOCK if 100 < clock.at < 3600 else {"events": []})
     _, notices = read(logs, clock, follow=True)
     assert clock.at > 3999
     [notice] = [one for one in notices if one.kind == "unreachable"]
     assert "this machine's clock is 25 minutes slow" in notice.text
+
+
+@pytest.mark.parametrize("trouble", [CLOCK, *CREDENTIALS[1:]], ids=lambda one: type(one).__name__)
+def test_what_was_wrong_from_the_beginning_is_an_error_at_once(trouble: Exception) -> None:
+    clock = Clock(stop=1000)
+    with pytest.raises(AwsError):
+        read(Answers(clock, lambda *_: trouble), clock, follow=True)
+    assert clock.at < 30
 
 
 def test_an_outage_behind_another_trouble_is_said() -> None:
