@@ -63,6 +63,13 @@ class Twins:
             del self._minutes[minute]
 
 
+def _denied(error: Exception) -> bool:
+    """Whether it will not be allowed the next time either."""
+    if aws.may_pass(error) or isinstance(error, aws.Unreadable):
+        return False
+    return aws.fault(error) == "refused" and "SessionTimeout" not in aws.code(error)
+
+
 class Live:
     """A feed of pushed lines. `arns` gives each group's ARN, and may ask AWS for it."""
 
@@ -119,8 +126,7 @@ class Live:
                 if self._over.is_set():
                     return
                 reason = str(aws.translate(error) or error)
-                refused = aws.fault(error) == "refused" and not isinstance(error, aws.Unreadable)
-                if refused and "SessionTimeout" not in aws.code(error):
+                if _denied(error):
                     self.pushes = False
                     self._say("denied", f"Live Tail is not available: {reason}; reading pages")
                     return

@@ -60,9 +60,7 @@ def show_states(
         else:
             console.say(console.hint("there is no alarm yet; to make them: opsctl alarms up"))
     for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
-        state = _state(one)
-        mark, style = _MARKS.get(state, _UNKNOWN)
-        live = one.state
+        state, live = _state(one), one.state
         console.emit(
             "alarm",
             name=one.name,
@@ -75,21 +73,27 @@ def show_states(
             **_muted(one),
             next=one.alarm.then,
         )
-        if console.json:
-            continue
-        since = f"  for {format_duration(now - live.since)}" if live and live.since else ""
-        quiet = "" if silent or live is None or live.actions else "  (takes no action)"
-        line = f"{one.alarm.name}  {state}{since}{quiet}"
-        tells = one.alarm.tells if state == "ALARM" else ""
-        beside = tells if len(line) + len(tells) + 4 <= _width() else ""
-        console.data(f"{console.style(style, mark)} {line}  {beside}".rstrip())
-        if tells and not beside:
-            console.data(f"    {tells}")
-        if one.muted:
-            console.data(f"    muted {words.muted(one.muted, now)}: it takes no action now")
-        if state == "ALARM":
-            console.data(f"    {reasons.get(one.name) or (live.reason if live else '')}")
-            console.data(f"    → {console.hint(one.alarm.then)}")
+        if not console.json:
+            why = reasons.get(one.name) or (live.reason if live else "")
+            _show_state(console, one, why, now, silent=silent)
+
+
+def _show_state(console: Console, one: Watched, why: str, now: datetime, *, silent: bool) -> None:
+    state, live = _state(one), one.state
+    mark, style = _MARKS.get(state, _UNKNOWN)
+    since = f"  for {format_duration(now - live.since)}" if live and live.since else ""
+    quiet = "" if silent or live is None or live.actions else "  (takes no action)"
+    line = f"{one.alarm.name}  {state}{since}{quiet}"
+    tells = one.alarm.tells if state == "ALARM" else ""
+    beside = tells if len(line) + len(tells) + 4 <= _width() else ""
+    console.data(f"{console.style(style, mark)} {line}  {beside}".rstrip())
+    if tells and not beside:
+        console.data(f"    {tells}")
+    if one.muted:
+        console.data(f"    muted {words.muted(one.muted, now)}: it takes no action now")
+    if state == "ALARM":
+        console.data(f"    {why}")
+        console.data(f"    → {console.hint(one.alarm.then)}")
 
 
 def show_one(
