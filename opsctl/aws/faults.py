@@ -25,6 +25,8 @@ _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
+    # EC2's one word for credentials that ended and for a clock that is wrong.
+    "RequestExpired": "set this machine's clock, or renew the credentials: aws sso login",
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -100,6 +102,28 @@ def fault(error: BaseException) -> Fault | None:
     if isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError":
         return "unreachable"
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
+
+
+def without_credentials(error: BaseException) -> bool:
+    """Whether AWS was not called at all: there is nothing to sign with, at least just now."""
+    from botocore import exceptions
+
+    kinds = (
+        *(exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.SSOError),
+        *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+    )
+    return isinstance(error, kinds)
+
+
+def clock_is_wrong(error: BaseException) -> bool:
+    """Whether AWS refused a signature for the time that is in it."""
+    return bool(_clock(message(error)))
+
+
+def may_pass(error: BaseException) -> bool:
+    """For what looks for ever: somebody may yet log in, set the clock, mend the network."""
+    refused = fault(error) in (None, "refused")
+    return not refused or without_credentials(error) or clock_is_wrong(error)
 
 
 def transient(error: BaseException) -> bool:

@@ -41,6 +41,13 @@ def preview(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[bool]:
     """Yield the plan only. Returns True when it changes something."""
+    return not (yield from planned(clients, stack, bucket=bucket, sleep=sleep)).is_empty
+
+
+def planned(
+    clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
+) -> Procedure[Plan]:
+    """Yield the plan only, and return it."""
     clients.check_account()
     state = yield from join.describe(stack.kind)
     if state is not None and state.in_progress:
@@ -67,7 +74,7 @@ def preview(
         yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
-    return not planning.plan.is_empty
+    return planning.plan
 
 
 def up(

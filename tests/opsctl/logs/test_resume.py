@@ -16,7 +16,17 @@ def test_a_bookmark_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v": 2}', '{"v": 1, "sources": {"app": 1}}'])
+def _floor(text: str) -> str:
+    return f'{{"v": 1, "sources": {{"app": {{"floor": {text}, "ids": {{}}}}}}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"v": 2}', '{"v": 1, "sources": {"app": 1}}'),
+        *map(_floor, ("1e400", "-1", "1e30", "NaN", '"x"')),
+    ],
+)
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mark"
     path.write_text(text, encoding="utf-8")
