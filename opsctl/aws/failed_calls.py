@@ -34,10 +34,15 @@ class FailedCall:
 
 
 class FailedCalls:
-    """A tally that several threads may add to. A read that says "there is none" did not fail."""
+    """A tally that several threads may add to. A read that says "there is none" did not fail.
+
+    `first` hears at once, in the call's own thread, of each way to fail that is new here: the tally
+    is taken with the next look, and an outage may be longer than the command lives.
+    """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
+        self.first: Callable[[FailedCall], None] = lambda call: None
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], FailedCall] = {}
 
@@ -51,6 +56,8 @@ class FailedCalls:
             earlier = self._kept.get(key)
             failed = FailedCall(name, kind, code(error), message(error), 1, self._now())
             self._kept[key] = replace(failed, times=earlier.times + 1) if earlier else failed
+        if earlier is None:
+            self.first(failed)
 
     def take(self) -> tuple[FailedCall, ...]:
         """Those since the last time, which are forgotten here."""

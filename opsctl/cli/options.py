@@ -142,12 +142,14 @@ class Invocation:
         from opsctl import aws
         from opsctl.cli import process
 
-        return aws.connect(
+        clients = aws.connect(
             self.config.aws,
             caller=process.caller(self.why),
             patience=aws.Patience(tell=self._tell_silence),
             debug=self.console.debug if self.debug else None,
         )
+        clients.failed.first = self._record_failing
+        return clients
 
     @cached_property
     def reader(self) -> "Reader":
@@ -173,6 +175,10 @@ class Invocation:
     def failed_calls(self) -> "tuple[FailedCall, ...]":
         """Since the last look; none when AWS was never called."""
         return self.clients.failed.take() if "clients" in self.__dict__ else ()
+
+    def _record_failing(self, call: "FailedCall") -> None:
+        if self.recorder is not None:
+            self.recorder.failing(call)
 
     def _tell_silence(self, error: BaseException) -> None:
         from opsctl import aws
