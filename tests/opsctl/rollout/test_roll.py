@@ -70,6 +70,20 @@ class Ecs:
         self.stopped.append(task)
 
 
+class Stacks(CloudFormation):
+    """Its changes are of the types that they name."""
+
+    def __init__(self, *, changes: tuple[str, ...] = ("ECS::TaskDefinition", "ECS::Service")):
+        super().__init__(changes=changes)
+
+    def describe_change_set(self, **parameters: Any) -> Any:
+        described = super().describe_change_set(**parameters)
+        for change in described.get("Changes", ()):
+            kind = change["ResourceChange"]["ResourceType"]
+            change["ResourceChange"]["ResourceType"] = kind.replace("AWS::X::", "AWS::")
+        return described
+
+
 class World:
     """One roll against fakes: what it did to AWS, what it said, how it ended."""
 
@@ -83,17 +97,7 @@ class World:
         config: Config = CONFIG,
         **order: Any,
     ) -> None:
-        self.aws, self.ecs = CloudFormation(changes=changes), Ecs()
-        describe = self.aws.describe_change_set
-
-        def renamed(**parameters: Any) -> Any:
-            described = describe(**parameters)
-            for change in described.get("Changes", ()):
-                kind = change["ResourceChange"]["ResourceType"]
-                change["ResourceChange"]["ResourceType"] = kind.replace("AWS::X::", "AWS::")
-            return described
-
-        self.aws.describe_change_set = renamed  # type: ignore[method-assign]  # our fake
+        self.aws, self.ecs = Stacks(changes=changes), Ecs()
         clients = cast(Any, Clients(self.aws, ecs=self.ecs))
         made = Order(image, **order)
 
