@@ -171,9 +171,11 @@ def _refusal(error: Any) -> AwsError:
             code=name,
         )
     hint = f"allow this caller `{operation}`" if name in _DENIED else _HINTS.get(name)
+    # An error of its own server is no refusal, and passes.
+    failed = fault(error) == "unreachable"
     return AwsError(
-        f"AWS refused {operation}: {message(error)} ({name})",
-        hint=hint,
+        f"AWS {'failed in' if failed else 'refused'} {operation}: {message(error)} ({name})",
+        hint=_NETWORK if failed else hint,
         operation=operation,
         code=name,
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opsctl.recorder import Recorder
     from opsctl.snapshot.read import Reader
 
-_FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
+_FLAGS = {"--json": "json", "--plain": "plain", "--no-color": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
 _SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:\..+)?|password)$")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.aws import FailedCall
 from opsctl.cause import rank
 from opsctl.cause.cause import Cause
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group
@@ -297,3 +298,11 @@ def test_every_answer_of_redis_is_told_as_what_it_is() -> None:
     ):
         made = history(rolled(task(code=1), lines={"t1": (line,)}))
         assert words in rank.rank(made)[0].sentence and helps(rank.rank(made)[0])
+
+
+def test_an_error_of_awss_own_server_is_an_answer() -> None:
+    call = FailedCall("ecs:ListTasks", "unreachable", "InternalFailure", "internal", 4, START)
+    best = first(snapshot(failed_calls=(call,)))
+    assert best.id == "network" and best.sentence.startswith("AWS itself fails: 4 calls ended in")
+    lost = replace(call, code="", message="Connection was closed")
+    assert "4 calls got no answer" in first(snapshot(failed_calls=(lost,))).sentence
