@@ -128,7 +128,9 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
-        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK, cause="network")
+        # What botocore cannot parse it quotes, on lines of its own.
+        line = " ".join(str(error).split())
+        return AwsError(f"no answer from AWS: {line}", hint=_NETWORK, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None

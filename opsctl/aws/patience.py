@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OUTAGE = 180.0  # seconds
+_HANGS = 5.0  # seconds of one call, for whoever does not want to wait
 _TRIES = 4  # without an answer so far, and for whoever does not want to wait
 # A call that fails once or twice is nothing that a person must know.
 _TOLD_AFTER = 3
@@ -34,9 +35,11 @@ class Patience:
         *,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[BaseException], None] = lambda error: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds = seconds
         self._sleep = sleep
+        self._clock = clock
         self._tell = tell
         self._answered = False
         self._silent = False
@@ -44,11 +47,14 @@ class Patience:
 
     def __call__(self, call: Callable[[], T]) -> T:
         """Raises the last failure when patience ends, and any other error at once."""
+        began = self._clock()
         try:
             result = call()
         except Exception as error:
             if not transient(error):
                 self._answered = True
+                raise
+            if not self._seconds and self._clock() - began >= _HANGS:
                 raise
             result = self._repeat(call)
         self._answered, self._silent = True, False

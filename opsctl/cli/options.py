@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FLAGS = {"--json": "json", "--plain": "plain", "--no-color": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
+_SOON = 10.0  # seconds that a part of `status` or `why` may take to be answered
 _SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:\..+)?|password)$")
 _REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
@@ -168,6 +169,7 @@ class Invocation:
         clients = aws.connect(
             self.config.aws,
             patience=aws.Patience(0),
+            read_timeout=_SOON,
             debug=self.console.debug if self.debug else None,
         )
         return Reader(clients, Names.of(self.config), patient=False)
