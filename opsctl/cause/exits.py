@@ -1,4 +1,4 @@
-"""Tasks that start, and end by themselves."""
+"""Causes for tasks that start and then exit."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from opsctl.cause.history import History
 from opsctl.cause.task_failures import TaskFailure
 
 LOGS = "opsctl logs tail stdout --since 15m --no-follow"
-# What a program says that a signal ended: 128 and the signal's number.
+# Exit code -> name of the signal. A process ended by a signal exits with 128 + its number.
 _SIGNALS = {
     132: "illegal instruction",
     134: "it aborted",
@@ -83,7 +83,7 @@ def _host(failure: TaskFailure) -> str:
 
 
 def _loudest(failures: Sequence[TaskFailure]) -> TaskFailure:
-    """The commonest way to end, and of those one that wrote something."""
+    """Return a failure with the most common exit code; one that wrote log lines if there is any."""
     codes = Counter(one.task.exit_code for one in failures)
     most = [one for one in failures if one.task.exit_code == codes.most_common(1)[0][0]]
     return next((one for one in most if one.lines), most[0])
@@ -101,7 +101,7 @@ def _container(failure: TaskFailure) -> str:
 
 
 def _line(failures: Sequence[TaskFailure], pattern: str) -> str:
-    """The newest line that says it."""
+    """Return the newest log line that matches `pattern`, else the reason of the first failure."""
     fits = task_failures.says(pattern)
     lines = (line for one in failures for line in reversed(one.lines) if fits(line))
     return telling.quoted(next(lines, failures[0].reason))

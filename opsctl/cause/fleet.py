@@ -1,4 +1,4 @@
-"""Instances that are not there, or take no tasks."""
+"""Causes for container instances: not launched, not joined, disconnected, draining."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _SIGNAL = re.compile(
 _JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
-# A stack event of the group that names EC2's refusal itself.
+# Matches an event of the group's resource that itself says why EC2 refused to launch.
 _LAUNCH = re.compile(
     r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
     r"did not stabilize|limit",
@@ -40,7 +40,9 @@ _AFTER_A_LAUNCH = frozenset(
 
 
 def cannot_launch(history: History) -> Iterator[Cause]:
-    """From the group's activities, or from the stack's event alone."""
+    """Yield a Cause when EC2 refuses to launch, known from the group's activities or only from
+    stack events.
+    """
     refused = [one for one in history.activities.values() if _refused(one)]
     refused = [one for one in refused if not _later_success(history, one)]
     events = [event for event in _of_group(history) if not _SIGNAL.search(event.reason)]
@@ -68,7 +70,7 @@ def cannot_launch(history: History) -> Iterator[Cause]:
 
 
 def suspended(history: History) -> Iterator[Cause]:
-    """A group that lacks instances because somebody told it to launch none."""
+    """Yield a Cause when the group lacks instances because its Launch process is suspended."""
     group = history.now.group
     if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
         return
@@ -90,12 +92,12 @@ def suspended(history: History) -> Iterator[Cause]:
 
 
 def resume(group: Group) -> str:
-    """The command that lets the group do again what somebody told it not to do."""
+    """Return the command that resumes the group's suspended processes."""
     return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
 
 
 def never_joined(history: History) -> Iterator[Cause]:
-    """Instances of the group that the cluster has never heard of."""
+    """Yield a Cause for instances of the group that never registered with the cluster."""
     absent = sorted(history.absent - set(history.instances))
     now_absent = [one for one in _present(history) if one in absent]
     given_up = history.ended_badly or bool(_of_group(history))
@@ -176,7 +178,9 @@ def disconnected(history: History) -> Iterator[Cause]:
 
 
 def _sure_of_silence(history: History) -> Confidence:
-    """An agent ends its session about every half hour, and is back after some seconds."""
+    """Return how certain a disconnected agent is. Agents reconnect about every half hour, within
+    seconds.
+    """
     lasts = history.now.at - min(history.silent.values(), default=history.now.at)
     if lasts >= _FIRST_MINUTES:
         return "certain"
@@ -184,7 +188,7 @@ def _sure_of_silence(history: History) -> Confidence:
 
 
 def no_instance(history: History) -> Iterator[Cause]:
-    """A service that wants tasks, and a cluster without an instance."""
+    """Yield a Cause when the service wants tasks and the cluster has no instance."""
     now = history.now
     if not now.holds("instances", "service") or now.service is None or now.instances:
         return
@@ -206,7 +210,7 @@ def no_instance(history: History) -> Iterator[Cause]:
 
 
 def draining(history: History) -> Iterator[Cause]:
-    """Instances that take no new task because somebody drains them."""
+    """Yield a Cause when every container instance is DRAINING, so that no task can be placed."""
     gone = [one for one in history.now.instances if one.status == "DRAINING"]
     takers = [one for one in history.now.instances if one.takes_tasks]
     if gone and not takers:
@@ -226,7 +230,7 @@ def _present(history: History) -> tuple[str, ...]:
 
 
 def _sure_of_absence(history: History, *, some: bool) -> Confidence:
-    """An instance that has just been launched is on its way."""
+    """Return how certain it is that an instance never joined: one just launched may still join."""
     state = history.now.stack("ecs")
     given_up = history.ended_badly or any(_SIGNAL.search(one.reason) for one in _of_group(history))
     if given_up and not some:
@@ -248,7 +252,7 @@ def _refused(activity: Activity) -> bool:
 
 
 def _later_success(history: History, refused: Activity) -> bool:
-    """A launch that succeeded after it: that refusal is over."""
+    """Return whether a launch succeeded after `refused`, which is then over."""
     times = [
         one.time
         for one in history.activities.values()
@@ -291,7 +295,7 @@ def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
 
 
 def _worst(lines: Sequence[str]) -> str:
-    """The last line that speaks of an error, else the last one."""
+    """Return the last line that speaks of an error, else the last line."""
     spoken = [
         line for line in lines if re.search(r"error|fail|cannot|could not|denied", line, re.I)
     ]

@@ -6,6 +6,7 @@ There is no task then that would tell, so ECS's own sentence is all that there i
 import re
 from collections.abc import Iterator
 
+from opsctl.aws import iam
 from opsctl.cause import stacks, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
@@ -64,7 +65,7 @@ def _meaning(text: str) -> tuple[str, str, str]:
     """The id, what it means, and the command."""
     plan = "opsctl ecs plan"
     if re.search(rf"{DENIED}|assume the service.linked role", text, re.I):
-        action, on = telling.denied(text)
+        action, on = iam.denied(text)
         what = f"a role lacks {action}{on}" if action else "ECS may not do this with its roles"
         return (
             "permission-missing",

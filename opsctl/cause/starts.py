@@ -1,8 +1,9 @@
-"""Tasks that cannot start: processor, secrets, permissions, logging, ports."""
+"""Causes for tasks that cannot start: processor, secrets, permissions, logging, ports."""
 
 import re
 from collections.abc import Iterator, Sequence
 
+from opsctl.aws import iam
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
@@ -37,7 +38,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
 
 def permission_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "permission-missing").values():
-        action, on = telling.denied(failures[0].text)
+        action, on = iam.denied(failures[0].text)
         what = f"the task's roles lack {action}{on}" if action else "a role may not do this"
         yield telling.cause(
             history,
@@ -66,7 +67,7 @@ def log_group_missing(history: History) -> Iterator[Cause]:
 
 
 def log_group_gone(history: History) -> Iterator[Cause]:
-    """Seen before a task fails for it."""
+    """Yield a Cause for a missing log group, before a task fails because of it."""
     for one in history.now.log_groups:
         if not one.exists:
             yield Cause(
@@ -80,7 +81,7 @@ def log_group_gone(history: History) -> Iterator[Cause]:
 
 
 def _log_groups(history: History, missing: Sequence[str]) -> str:
-    """The stack makes its own ones again."""
+    """Return the hint for missing log groups. The stack can create its own ones again."""
     if set(missing) & set(history.now.names.log_groups.values()):
         return "to make it again: opsctl ecs up --revert-drift"
     return "to see which are there: opsctl logs sources"
@@ -99,7 +100,9 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
 
 
 def _last(failure: TaskFailure) -> str:
-    """What says it: the reason, or the last line where the reason only says that it ended."""
+    """Return what the task says: its last log line when the reason only says that it exited, else
+    the reason.
+    """
     task = failure.task
     if failure.last and (task.exited or not failure.reason):
         return telling.quoted(failure.last)
@@ -107,7 +110,7 @@ def _last(failure: TaskFailure) -> str:
 
 
 def _secrets(history: History) -> tuple[Evidence, ...]:
-    """The references of the newest task definition, by name."""
+    """Return the secrets of the newest task definition, as one piece of evidence or ()."""
     primary = history.now.primary
     definition = history.now.definition(primary.task_definition) if primary else None
     names = (

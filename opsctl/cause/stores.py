@@ -1,4 +1,4 @@
-"""What the tasks need and cannot reach: Redis, the auth server."""
+"""Causes for what tasks need and cannot reach: Redis, the auth server."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,9 @@ _AWAY = {"deleting", "deleted", "create-failed", "restore-failed", "incompatible
 
 
 def redis_unreachable(history: History) -> Iterator[Cause]:
-    """From failed tasks' lines, from running ones', from an answer through the load balancer."""
+    """Yield a Cause when tasks cannot reach Redis, by lines of failed or running tasks or by an
+    answer through the load balancer.
+    """
     causes = _causes(history)
     for failures in task_failures.of(history, "redis-unreachable").values():
         line = _matching(_LAST_OF_STORE, [line for one in failures for line in one.lines])
@@ -92,7 +94,9 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
 
 
 def redis_shut(history: History) -> Iterator[Cause]:
-    """The cache's security group shuts the instances out, whatever the tasks say yet."""
+    """Yield a Cause when the cache's security group does not admit the instances, even before tasks
+    complain.
+    """
     shut = _shut_out(history)
     if shut is not None:
         yield Cause(
@@ -130,12 +134,16 @@ def cache_gone(history: History) -> Iterator[Cause]:
 
 
 def _made(state: StackState) -> bool:
-    """It has a cache by its own account: a stack that is under way may not have come so far."""
+    """Return whether the stack should have a cache now. One that is under way may not have created
+    it yet.
+    """
     return not state.troubled and not state.in_progress
 
 
 def cache_full(history: History) -> Iterator[Cause]:
-    """By what Redis answers to writes; else by its memory, which may be well with evictions."""
+    """Yield a Cause when the cache is full: Redis refuses writes, or its memory is nearly used up.
+    With evictions, full memory alone may be fine.
+    """
     for failures in task_failures.of(history, "cache-full").values():
         line = _matching(_FULL, [line for one in failures for line in one.lines])
         yield telling.cause(
@@ -193,13 +201,15 @@ def _sentence(line: str, history: History) -> str:
 
 
 def _sure(history: History, quotes: Sequence[Evidence], causes: Sequence[Evidence]) -> Confidence:
-    """A warning of long ago may have passed; a 503 or a shut door has not."""
+    """Return how certain it is that Redis is unreachable. One old warning may have passed; a 503 or
+    a closed security group has not.
+    """
     answered = any(one.source.startswith("http") for one in quotes)
     return "certain" if answered or causes or len(quotes) > 1 else "likely"
 
 
 def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
-    """What running tasks wrote last about it, unless they wrote later that it is back."""
+    """Return each running task's last matching line, unless a later one says that it is back."""
     quotes = [*_answers(history, pattern)]
     for task, lines in history.now.recent_lines.items():
         alive = history.tasks.get(task)
@@ -215,7 +225,7 @@ def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
 
 
 def _answers(history: History, pattern: re.Pattern[str]) -> Iterator[Evidence]:
-    """What the service answered through the load balancer, to the last request."""
+    """Yield what the service answered to the last request through the load balancer."""
     notes: tuple[Note, ...] = history.noted_as("Answer")[-1:]
     for note in notes:
         text, status = str(note.fields.get("text", "")), note.fields.get("status")
@@ -242,7 +252,8 @@ def _shut_out(history: History) -> Evidence | None:
     group = next((one for one in now.security_groups if one.id == cache), None)
     if group is None or not instances or state is None or state.in_progress:
         return None
-    # By whom, and not at which port: an endpoint other than AWS gives the cache a port of its own.
+    # This compares who is admitted, not the port: endpoints other than AWS give the cache their own
+    # port.
     if {instances, "0.0.0.0/0"} & set(group.admitted):
         return None
     return Evidence(
@@ -262,7 +273,7 @@ def _next(history: History, causes: Sequence[Evidence], line: str = "") -> str:
         return answer[1]
     if not causes:
         return "address and state of the cache: opsctl db status"
-    # No plan shows it: CloudFormation does not look at the rules of a group.
+    # No plan shows this: CloudFormation does not compare the rules of a security group.
     now = history.now
     cache, instances = now.output("db", "SecurityGroup"), now.output("ecs", "InstanceSecurityGroup")
     port = now.cache.endpoint.rpartition(":")[2] if now.cache else ""

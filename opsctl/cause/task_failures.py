@@ -1,7 +1,8 @@
-"""Which kind of failure a task's end was: by its codes, its reasons and its last lines.
+"""Classify failed tasks by their codes, reasons and last log lines.
 
-ECS, Docker and containerd word the same thing in many ways, and each new agent adds one; so a
-kind is known by what the sentences share. The order matters: the first kind that fits is it.
+ECS, Docker and containerd word the same failure in many ways, and every agent version adds
+one, so each pattern matches what the wordings share. The order matters: the first kind that
+fits is used.
 """
 
 import re
@@ -16,7 +17,7 @@ from opsctl.snapshot.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
-    """A task that failed. `lines` are its own last ones; `kind` is the id of the cause."""
+    """A failed task. `lines` are its own last log lines; `kind` is the id of the cause."""
 
     task: Task
     reason: str
@@ -38,13 +39,13 @@ class TaskFailure:
         return self.words[-1] if self.lines else ""
 
 
-# What ECS says of every task of that end, and so of none.
+# ECS says this of every task that exits, so it explains nothing.
 GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)\.?")
 Fits = Callable[[TaskFailure], bool]
 
 
 def _says(pattern: str, *, flags: int = re.IGNORECASE) -> Fits:
-    """The reason or the lines say so."""
+    """Return a test: does the reason or a log line match `pattern`?"""
     compiled = re.compile(pattern, flags)
     return lambda failure: bool(compiled.search(failure.text))
 
@@ -60,7 +61,9 @@ def _wrote(pattern: str) -> Fits:
 
 
 def _ended_with(pattern: str) -> Fits:
-    """Of its last lines: what it wrote before may be a trouble that it lived with."""
+    """Return a test: does one of the last two log lines match? Earlier lines may show trouble that
+    the task survived.
+    """
     compiled = re.compile(pattern, re.IGNORECASE)
     return lambda failure: any(compiled.search(line) for line in failure.words[-2:])
 
@@ -78,7 +81,9 @@ def _together(first: str, second: str) -> Fits:
 
 
 def _killed(failure: TaskFailure) -> bool:
-    """SIGKILL that ECS did not send: nearly always the kernel, for its memory."""
+    """Return whether the task got a SIGKILL that ECS did not send: nearly always the kernel, out of
+    memory.
+    """
     return failure.task.exited and failure.task.exit_code == 137
 
 
@@ -92,7 +97,8 @@ _PULL = (
     r"|(?:get|pull|retrieve|ecr) registry auth|invalid reference format"
 )
 _SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
-# What running tasks write, too, so that it must name both: who, and what is the matter.
+# Running tasks write such lines, too, so the pattern requires both: Redis, and what is wrong with
+# it.
 REDIS = (
     r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable"
     r"|unavailable|connect(?!ed\b)|no route|reset|name or service)"
@@ -107,7 +113,7 @@ AUTH = (
     r"|(?:cannot|could not|failed to|unable to) (?:reach|connect to|ask) the auth\w* server"
 )
 CACHE_FULL = r"OOM command not allowed|used memory > 'maxmemory'"
-# The last words of a task that ended may be those of any client library.
+# The last words of a task that exited may come from any client library.
 _TROUBLE = (
     r"(?:cannot be reached|\bis lost\b|refused|timed? ?out(?!\W{0,2}\d)|unreachable|no route"
     r"|unavailable|does not answer|\breset\b|not known|no such host|getaddrinfo|name resolution"
@@ -128,7 +134,7 @@ LAST_OF_AUTH = (
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
-    r"error during parsing|parsing caddyfile|"
+    r"error during parsing|parsing caddyfile|no site has the port \d|"
     r"\bcaddyfile\b.*(?:cannot be read|no such file|not found|permission denied|is empty)"
 )
 KINDS: Sequence[tuple[str, Fits]] = (
@@ -248,19 +254,21 @@ KINDS: Sequence[tuple[str, Fits]] = (
     ("container-exited", lambda failure: failure.task.exited),
     ("task-failed", lambda failure: True),
 )
-# The stop codes of what somebody or the scheduler wanted.
+# Stop codes of tasks that somebody or the scheduler stopped on purpose.
 _WANTED = {"ServiceSchedulerInitiated", "UserInitiated"}
 
 
 def failures(history: History) -> tuple[TaskFailure, ...]:
-    """Every task that was seen to fail, newest first, with its kind."""
+    """Return every task that was seen to fail, newest first, with its kind."""
     lines = history.now.lines
     read = [_failure(one, lines.get(one.id, ())) for one in history.tasks.values() if _failed(one)]
     return tuple(sorted(read, key=lambda one: _when(one.task), reverse=True))
 
 
 def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:
-    """The failures of these kinds, by the deployment that had started the task."""
+    """Return the failures of these kinds, grouped by the id of the deployment that started the
+    task.
+    """
     grouped: dict[str, tuple[TaskFailure, ...]] = {}
     for failure in failures(history):
         if failure.kind in kinds:
@@ -282,9 +290,11 @@ def _wanted(task: Task) -> bool:
 
 @lru_cache(maxsize=1024)
 def _failure(task: Task, lines: tuple[str, ...]) -> TaskFailure:
-    """Kept, because every rule asks for all of them, and each look at a rollout asks again."""
+    """Return the task as a TaskFailure with its kind. Cached, because every rule asks for all of
+    them at every snapshot.
+    """
     own = [one.reason for one in task.containers if one.reason]
-    # On EC2 the task's own reason is often only that it failed.
+    # On EC2 the task's own reason often says only that it failed.
     reasons = own if own and GENERIC.fullmatch(task.reason) else [task.reason, *own]
     bare = TaskFailure(task, "; ".join(dict.fromkeys(filter(None, reasons))), lines)
     kind = next(name for name, fits in KINDS if fits(bare))

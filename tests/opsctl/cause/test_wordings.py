@@ -80,6 +80,7 @@ RAN = [
     ("redis-unreachable", "MOVED 3999 10.0.0.1:6379"),
     ("redis-unreachable", "redis.exceptions.BusyLoadingError: Redis is loading the dataset"),
     ("caddyfile-refused", "error: /app/Caddyfile cannot be read: Permission denied"),
+    ("caddyfile-refused", "no site has the port 80; there are [8181, 9090]"),
     ("permission-missing", "(UnauthorizedOperation) when calling the DescribeInstances operation"),
     ("wrong-architecture", "qemu-x86_64: Could not open '/lib64/ld-linux-x86-64.so.2'"),
     ("container-exited", "PermissionError: [Errno 13] cannot bind ('0.0.0.0', 80)"),

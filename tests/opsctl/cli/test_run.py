@@ -43,7 +43,7 @@ def ecs_up() -> Case:
     """It replaces the instances, too."""
     older = Machine("ami-1", "t3.large", test_ecs.NOW.hash)
     world = test_ecs.World(old=older, changes=("Topic",))
-    procedure = ecs.up(world.clients, test_ecs.CONFIG, ecs.Wishes())
+    procedure = ecs.up(world.clients, test_ecs.CONFIG, ecs.Options())
     return procedure, world.look, lambda: [*world.cloudformation.calls, *world.fleet.calls]
 
 
