@@ -179,7 +179,9 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
-        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK, cause="network")
+        # What botocore cannot parse it quotes, on lines of its own.
+        line = " ".join(str(error).split())
+        return AwsError(f"no answer from AWS: {line}", hint=_NETWORK, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None
@@ -228,9 +230,11 @@ def _refusal(error: Any) -> AwsError:
     if name in _DENIED:
         action = iam.lacking(message(error), getattr(error, "service", ""), operation)
         hint = f"allow this caller `{action}`"
+    # An error of AWS's own server is no refusal, and passes.
+    failed = fault(error) == "unreachable"
     return AwsError(
-        f"AWS refused {operation}: {message(error)} ({name})",
-        hint=hint,
+        f"AWS {'failed in' if failed else 'refused'} {operation}: {message(error)} ({name})",
+        hint=_NETWORK if failed else hint,
         operation=operation,
         code=name,
     )

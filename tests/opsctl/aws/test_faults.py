@@ -2,6 +2,7 @@
 
 import pytest
 from botocore import exceptions
+from botocore.parsers import ResponseParserError
 
 from opsctl import aws
 from opsctl.errors import AwsError
@@ -112,3 +113,8 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
 )
 def test_a_fault_says_what_retrying_is_worth(error: Exception, fault: str | None) -> None:
     assert aws.fault(error) == fault
+
+
+def test_what_is_no_answer_is_told_on_one_line() -> None:
+    error = aws.translate(ResponseParserError("Unable to parse response, retries:\nb'denied'"))
+    assert error is not None and error.message.endswith("retries: b'denied'")
