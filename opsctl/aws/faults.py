@@ -22,6 +22,7 @@ _THROTTLED = {
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
+_PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
     "InvalidClientTokenId": _CREDENTIALS,
@@ -143,7 +144,9 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
-        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK, cause="network")
+        proxy = isinstance(error, exceptions.ProxyConnectionError)
+        hint = _PROXY if proxy else _NETWORK
+        return AwsError(f"no answer from AWS: {error}", hint=hint, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from opsctl import scaffold
+from opsctl import disk, scaffold
 from opsctl.cli import choose
 from opsctl.cli.options import Invocation, group, opened
 from opsctl.cli.screens.console import Console
@@ -55,7 +55,7 @@ def init(
 
 def _name(invocation: Invocation, folder: Path, name: str | None) -> str:
     if name is None:
-        name = scaffold.system_name(folder.resolve().name) or "example"
+        name = scaffold.system_name(disk.real(folder).name) or "example"
         if invocation.console.interactive:
             name = choose.text(invocation.console, "name of the system", default=name)
     # The repository has the same name, and ECR requires two letters.
