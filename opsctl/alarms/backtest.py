@@ -53,12 +53,12 @@ def backtest(
     """Return results in the order of the alarms, without those whose metric has no name yet."""
     if now - since > LONGEST:
         raise ConfigError(
-            "CloudWatch keeps minutes for 15 days, and alarms are played over minutes",
+            "CloudWatch keeps one-minute data, which the backtest needs, for 15 days",
             hint="opsctl alarms backtest --since 15d",
         )
     if now - since <= UNSETTLED:
         raise ConfigError(
-            "the newest two minutes may still change, and are not played",
+            "`--since` is too short: the newest two minutes may still change",
             hint="opsctl alarms backtest --since 1h",
         )
     queried = [one for one in alarms if one.query is not None]

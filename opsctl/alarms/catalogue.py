@@ -175,7 +175,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             comparison=">=",
             threshold=most,
             missing="notBreaching",
-            because="no task is not the maximum",
+            because="without data no task runs, which is not the maximum",
             then="opsctl metrics service",
             periods=15,
             of_roll=True,

@@ -95,11 +95,11 @@ def begin(
     except Exception as error:
         if aws.fault(error) is None:
             raise
-        text = f"{len(names)} alarms that a roll may ring are not muted: {aws.translate(error)}"
+        text = f"{len(names)} alarms that a roll may set off are not muted: {aws.translate(error)}"
         yield Notice(text, warning=True)
         return mute
     yield Notice(
-        f"{len(names)} alarms that a roll may ring are muted until ten minutes after it, "
+        f"{len(names)} alarms that a roll may set off are muted until ten minutes after it, "
         f"now until {until:%H:%M} UTC"
     )
     return mute

@@ -59,7 +59,7 @@ def _require_heard(name: str, state: AlarmState | None) -> AlarmState:
         )
     if not state.to:
         raise OpsError(
-            f"`{name}` tells nobody: it has no action for ALARM", hint="opsctl alarms plan"
+            f"`{name}` notifies nobody: it has no action for ALARM", hint="opsctl alarms plan"
         )
     if state.rings:
         raise OpsError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from opsctl.alarms.catalogue import OPERATORS, Alarm, Comparison, catalogue
 from opsctl.alarms.evaluation import Rule
@@ -9,20 +10,27 @@ from opsctl.config.model import Config
 from opsctl.errors import ConfigError, nearest
 from opsctl.metrics.catalogue import Metric, Query
 from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.snapshot import Look, Snapshot
 
 LOOK = Look(frozenset({"stacks", "subnets", "alarms"}), ("ecs", "alarms"))
+LOOK_AT_MUTES = LOOK | Look(frozenset({"mute_rules"}), ())
+_NO_END = datetime.max.replace(tzinfo=UTC)
 _SIGNS: dict[str, Comparison] = {word: sign for sign, word in OPERATORS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """An alarm. `name` is CloudWatch's; `query` is None while the ecs stack lacks the resource."""
+    """An alarm. `name` is CloudWatch's; `query` is None while the ecs stack lacks the resource.
+
+    `muted` are the rules that mute it now, the one that lasts longest first; None if unknown.
+    """
 
     alarm: Alarm
     name: str
     query: Query | None
     state: AlarmState | None
+    muted: tuple[MuteRule, ...] | None = None
 
     @property
     def rule(self) -> Rule:
@@ -36,7 +44,7 @@ def watched(now: Snapshot, config: Config) -> list[Watched]:
     alarms = []
     for alarm in catalogue(config, zones):
         name = f"{now.names.alarms}{alarm.name}"
-        alarms.append(Watched(alarm, name, _query(alarm, now), states.get(name)))
+        alarms.append(Watched(alarm, name, _query(alarm, now), states.get(name), _muted(name, now)))
     return alarms
 
 
@@ -77,8 +85,15 @@ def drift(one: Watched, *, released: bool) -> list[str]:
     if released and not live.actions:
         changed.append("its actions are off")
     if not live.to:
-        changed.append("it tells nobody")
+        changed.append("it notifies nobody")
     return changed
+
+
+def _muted(name: str, now: Snapshot) -> tuple[MuteRule, ...] | None:
+    if not now.holds("mute_rules"):
+        return None
+    rules = [rule for rule in now.mute_rules if name in rule.alarms]
+    return tuple(sorted(rules, key=lambda rule: rule.until or _NO_END, reverse=True))
 
 
 def _query(alarm: Alarm, now: Snapshot) -> Query | None:

@@ -5,6 +5,9 @@ from typing import Any
 
 from opsctl.aws.faults import NotAws, unreadable
 
+# Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
+_LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
+
 
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
     """Make a call and return the answer.
@@ -22,7 +25,10 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if headers.get("content-type", "").startswith("text/html"):
         raise NotAws(client.meta.endpoint_url)
-    return Answer(answer, client.meta.endpoint_url, operation)
+    whole = Answer(answer, client.meta.endpoint_url, operation)
+    if operation in _LISTS and not isinstance(whole[_LISTS[operation]], list):
+        return whole.__missing__(_LISTS[operation])
+    return whole
 
 
 class Answer(dict[str, Any]):

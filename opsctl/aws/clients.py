@@ -57,8 +57,8 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """The clients. `patience` applies to every call but those of `logs_once`; `failed` counts
-    failures.
+    """The clients. `patience` applies to every call but those of `cloudwatch_once` and `logs_once`;
+    `failed` counts failures.
 
     `open_session` opens a new session when credentials have expired.
     """
@@ -74,6 +74,8 @@ class Clients:
     elbv2: "_Service[ElasticLoadBalancingv2Client]" = _Service("elbv2")
     iam: "_Service[IAMClient]" = _Service("iam")
     logs: "_Service[CloudWatchLogsClient]" = _Service("logs")
+    # Without retries: its answers are optional, and nobody waits for them.
+    cloudwatch_once: "_Service[CloudWatchClient]" = _Service("cloudwatch", patient=False)
     # Without retries, because the log follower has its own.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
@@ -243,7 +245,7 @@ def _calls_through(
                 if renewed is None or fault(error) != "expired":
                     raise
             # Once only: credentials that are still the old ones are refused again.
-            return make(renewed(), operation, parameters)
+            return checked(make, renewed(), operation, parameters)
 
     return CallsThrough
 
@@ -376,9 +378,8 @@ def _parse_log_events_fast(session: "BotocoreSession") -> None:
         def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
             if shape is not None and shape.name == "FilterLogEventsResponse":
                 answer = json.loads(raw_body)
-                if isinstance(answer, dict) and isinstance(answer.get("events") or [], list):
+                if isinstance(answer, dict):
                     return answer
-                raise parsers.ResponseParserError("the answer is not one of CloudWatch Logs")
             return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
 
     class Factory(parsers.ResponseParserFactory):

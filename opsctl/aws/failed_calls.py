@@ -17,6 +17,8 @@ UNKNOWN_CALLER = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "IncompleteSignature"),
     *("RequestExpired", "InvalidAccessKeyId", "MissingAuthenticationToken"),
 }
+# Operations with optional answers: nothing is wrong without them.
+_OPTIONAL = {"ListAlarmMuteRules", "GetAlarmMuteRule"}
 # Prefixes of operations that change nothing.
 READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
 
@@ -43,7 +45,9 @@ class FailedCalls:
 
     def add(self, service: str, operation: str, error: BaseException) -> None:
         kind = fault(error)
-        if kind is None or (kind == "refused" and _expected(operation, code(error))):
+        if kind is None or operation in _OPTIONAL:
+            return
+        if kind == "refused" and _expected(operation, code(error)):
             return
         name = f"{service}:{operation}"
         with self._lock:

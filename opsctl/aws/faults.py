@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -66,6 +67,17 @@ class Unreadable(AwsError):
         )
 
 
+@contextmanager
+def understood(part: str) -> Iterator[None]:
+    """Raise Unreadable when AWS's answer for a part lacks something or makes no sense."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if fault(error) is not None:
+            raise
+        raise Unreadable(part, error) from error
+
+
 def fault(error: BaseException) -> Fault | None:
     """Return why a call failed, for the retries; None for errors that have nothing to do with AWS.
 
@@ -103,9 +115,9 @@ def code(error: BaseException) -> str:
 
 
 def name_service(error: Any, service: str, operation: str) -> None:
-    """Keep the service of a refused call with the refusal, for its hint: botocore does not.
+    """Store the service of a refused call in its exception, for the hint: botocore does not.
 
-    A call of another name within ours is one for credentials.
+    A call with another name that botocore made meanwhile was for credentials.
     """
     if name := getattr(error, "operation_name", ""):
         inner = "sso" if name == "GetRoleCredentials" else "sts"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 
-_REVERT = "to make it anew: opsctl ecs up --revert-drift"
+_REVERT = "to make it again: opsctl ecs up --revert-drift"
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
 
 
@@ -54,8 +54,8 @@ def listener_gone(history: History) -> Iterator[Cause]:
         return
     yield Cause(
         "listener-gone",
-        f"no listener of the load balancer leads to `{now.service.name}`: somebody deleted it, or "
-        "leads it elsewhere",
+        f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted or "
+        "changed it",
         "certain",
         (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
         _REVERT,

@@ -30,14 +30,20 @@ def out_of_memory(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "out-of-memory").values():
         limit = telling.limits(history, failures[0])
         said = any("memory" in one.text.lower() for one in failures)
+        code = failures[0].task.exit_code
         yield telling.cause(
             history,
             "out-of-memory",
             failures,
-            f"container `{_container(failures[0])}` needs more memory than it has"
+            _host(failures[0])
+            or f"container `{_container(failures[0])}` needs more memory than it has"
             + (f" ({limit} MiB)" if limit else "")
-            + f": exited {failures[0].task.exit_code}",
-            next="raise `ecs.memory`, then run: opsctl ecs up",
+            + (
+                f": exited {code}" if code is not None else f": {telling.brief(failures[0].reason)}"
+            ),
+            next="larger `compute.instance_type`, then run: opsctl ecs up"
+            if _host(failures[0])
+            else "raise `ecs.memory`, then run: opsctl ecs up",
             confidence="certain" if said else "likely",
         )
 
@@ -62,11 +68,18 @@ def container_exited(history: History) -> Iterator[Cause]:
         meaning = meaning or (_CODES.get(code) if code is not None else None)
         sentence = f"container `{_container(first)}` exited {'' if code is None else code}".rstrip()
         sentence += f" ({meaning})" if meaning else ""
-        if first.lines:
-            sentence += f", and last said: {telling.quoted(first.lines[-1])}"
+        if first.last:
+            sentence += f", and last said: {telling.quoted(first.last)}"
         elif (reason := _own(first)) != "":
             sentence += f": {reason}"
         yield telling.cause(history, "container-exited", failures, sentence, next=LOGS)
+
+
+def _host(failure: TaskFailure) -> str:
+    """Return a sentence if the container could not start because its instance has no memory."""
+    if failure.task.exit_code is not None or "cannot allocate" not in failure.reason.lower():
+        return ""
+    return f"an instance has no memory left to start a container: {telling.brief(failure.reason)}"
 
 
 def _loudest(failures: Sequence[TaskFailure]) -> TaskFailure:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from opsctl.cause import telling
+from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.instances import Activity, Group
@@ -16,24 +16,7 @@ _SIGNAL = re.compile(
     r"|Received \d+ .*signal",
     re.IGNORECASE,
 )
-# Pattern of EC2's refusal -> what it means.
-_REFUSALS = (
-    (r"InsufficientInstanceCapacity|sufficient .* capacity", "EC2 has no capacity for the type"),
-    (
-        r"VcpuLimitExceeded|vCPU|InstanceLimitExceeded|quota|limit",
-        "a quota of the account is used up",
-    ),
-    (r"InvalidAMIID|image id|\bAMI\b|ami-\w+", "the image of the launch template is not there"),
-    (r"InvalidKeyPair|key pair", "the key pair is not there"),
-    (r"instance profile|iamInstanceProfile|PassRole", "the instance profile cannot be used"),
-    (r"InsufficientFreeAddresses|free addresses|enough free", "a subnet has no free address"),
-    (r"security group|InvalidGroup", "a security group is not there"),
-    (r"subnet", "a subnet cannot be used"),
-    (r"Unsupported|not supported", "the type is not offered in this zone"),
-    (r"not authorized|UnauthorizedOperation|AccessDenied|encoded authorization", "EC2 refuses it"),
-    (r"KMS|encrypt|ClientInternalError|Client\.InternalError", "the volume's key cannot be used"),
-    (r"MaxSpot|Spot", "no Spot capacity at this price"),
-)
+_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
@@ -54,7 +37,6 @@ _AFTER_A_LAUNCH = frozenset(
         *("resource-failed", "breaker-tripped", "no-progress", "service-limit"),
     }
 )
-_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 
 
 def cannot_launch(history: History) -> Iterator[Cause]:
@@ -73,15 +55,15 @@ def cannot_launch(history: History) -> Iterator[Cause]:
         for one in sorted(refused, key=_when)[-2:]
     ]
     evidence += [_event(event) for event in events[-1:]]
+    words, next = launches.refusal(quote)
     group = history.now.group
     short = group is not None and len(group.instances) < group.desired
     yield Cause(
         "asg-cannot-launch",
-        f"the Auto Scaling group cannot launch an instance: {_meaning(quote)}: "
-        f"{telling.quoted(quote)}",
+        f"the Auto Scaling group cannot launch an instance: {words}: {telling.quoted(quote)}",
         "certain" if short or events or history.ended_badly or group is None else "likely",
         tuple(evidence),
-        "another `compute.instance_type` or zone, or a raised quota; then run: opsctl ecs up",
+        next,
         count=max(len(refused), 1),
         explains=_AFTER_A_LAUNCH,
     )
@@ -265,7 +247,8 @@ def _sure_of_absence(history: History, *, some: bool) -> Confidence:
 
 
 def _refused(activity: Activity) -> bool:
-    return activity.status in ("Failed", "Cancelled") and bool(activity.message)
+    launch = not activity.description.startswith("Terminating")
+    return launch and activity.status in ("Failed", "Cancelled") and bool(activity.message)
 
 
 def _later_success(history: History, refused: Activity) -> bool:
@@ -300,11 +283,6 @@ def _event(event: StackEvent) -> Evidence:
         f"{event.logical_id} {event.status}: {telling.quoted(event.reason)}",
         event.time,
     )
-
-
-def _meaning(text: str) -> str:
-    meanings = (words for pattern, words in _REFUSALS if re.search(pattern, text, re.IGNORECASE))
-    return next(meanings, "EC2 refuses")
 
 
 def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:

@@ -69,7 +69,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
 
 def container_unhealthy(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "container-unhealthy").values():
-        last = f", and last said: {failures[0].lines[-1]}" if failures[0].lines else ""
+        last = f", and last said: {failures[0].last}" if failures[0].last else ""
         yield telling.cause(
             history,
             "container-unhealthy",

@@ -17,6 +17,6 @@ EVERYTHING = Look(
 )
 STATUS = replace(
     EVERYTHING,
-    parts=EVERYTHING.parts | {"machine_images", "newest_image", "releases"},
+    parts=EVERYTHING.parts | {"machine_images", "newest_image", "releases", "mute_rules"},
     releases=1,
 )

@@ -40,7 +40,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             f"the service runs {has}, not {own} of its stack: somebody changed it by other means",
             "certain",
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
-            "to put it right: opsctl update-tasks",
+            "to repair it: opsctl update-tasks",
             over=primary is not None and primary.revision != has,
             explains=frozenset({"deployment-running", *(() if overtaken else ("superseded",))}),
         )
@@ -166,7 +166,7 @@ def someone_else(history: History) -> Iterator[Cause]:
                 Evidence("this command", str(one.fields.get("text", "")), one.time)
                 for one in notes[-2:]
             ),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
             over=not running,
         )
@@ -178,9 +178,20 @@ def someone_else(history: History) -> Iterator[Cause]:
             f"`{state.name}` is {state.status}{since}: an operation runs",
             "possible",
             (Evidence("cloudformation DescribeStacks", state.status, history.now.at),),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
         )
+
+
+def _to_join(history: History) -> str:
+    """Return the command that follows the operation that is changing a stack."""
+    for kind, state in history.now.stacks.items():
+        if not state.in_progress or (kind == "ecs" and state.status.startswith("UPDATE")):
+            continue
+        group = "ecs" if kind == "ecr" else kind
+        verb = "down" if state.status.startswith("DELETE") else "up"
+        return f"to join it and follow it to its end: opsctl {group} {verb}"
+    return _FOLLOW
 
 
 def under_way(history: History) -> Iterator[Cause]:

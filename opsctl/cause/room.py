@@ -10,7 +10,10 @@ from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
 
-_UNPLACED = re.compile(r"unable to place|cannot place|no container instance met", re.IGNORECASE)
+_UNPLACED = re.compile(
+    r"unable to place(?! a task\. Reason: (?!Capacity))|cannot place|no container instance met",
+    re.IGNORECASE,
+)
 # Pattern of ECS's sentence about the closest match -> the resource that is short.
 _LACKS = (
     (re.compile(r"insufficient CPU|RESOURCE:CPU", re.IGNORECASE), "CPU"),
@@ -19,7 +22,7 @@ _LACKS = (
     (re.compile(r"ATTRIBUTE|missing an attribute", re.IGNORECASE), "attributes"),
     (re.compile(r"constraint|MemberOf|DistinctInstance", re.IGNORECASE), "placement constraints"),
 )
-_ELSEWHERE = re.compile(r'"AGENT"|No Container Instances', re.IGNORECASE)
+_ELSEWHERE = re.compile(r'"AGENT"|agent connected|No Container Instances', re.IGNORECASE)
 EXPLAINS = frozenset({"breaker-tripped", "resource-failed", "no-progress", "scaled-by-hand"})
 
 

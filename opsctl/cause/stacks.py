@@ -8,13 +8,15 @@ from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.snapshot import Kind
-from opsctl.snapshot.stacks import StackEvent
+from opsctl.snapshot.stacks import StackEvent, StackState
 
 _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
     re.DOTALL,
 )
 _COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
+_UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 # (patterns of a reason, cause id, beginning of its sentence); the first that fits is used.
 _KINDS = (
@@ -29,21 +31,34 @@ _KINDS = (
         "CloudFormation was not allowed to make IAM resources",
     ),
     (
+        re.compile(r"security token .*expired|ExpiredToken", re.I),
+        "credentials-expired",
+        "the credentials expired while CloudFormation worked",
+    ),
+    (
         re.compile(
-            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack",
+            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack|"
+            r"same name \S+ exists|Duplicate|was not idempotent",
             re.I,
         ),
         "name-exists",
         "the name is taken",
     ),
     (
+        re.compile(r"Throttl|Rate exceeded|Too ?Many ?Requests|Request ?Limit ?Exceeded", re.I),
+        "throttled",
+        "AWS throttled it",
+    ),
+    (
         re.compile(
-            r"quota|limit ?exceeded|LimitExceeded|exceed|maximum (?:number|limit)|too many|"
+            r"quota|limit ?exceeded|\blimit\b.*\bexceeded|exceed\w* (?:your|the|its) |"
+            r"maximum (?:number|limit)|too ?many|Max allowed length|more .* than allowed|"
+            r"number of .* has been reached|"
             r"\blimits?\b.*\b(?:reached|hit)|reached .*\blimit",
             re.I,
         ),
         "service-limit",
-        "a limit of the account is reached",
+        "a limit of AWS is reached",
     ),
 )
 
@@ -68,10 +83,13 @@ def seen_failed(history: History) -> Iterator[Cause]:
         ):
             continue
         state = bad[-1]
+        if _is_stuck(history.now.stacks.get(kind)):
+            continue
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
         # A stack that was rolled back before this command began is not why the command failed.
         here = history.ended_badly and len(states) > 1
+        gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
         why = telling.brief(state.reason) or words
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
@@ -86,20 +104,34 @@ def seen_failed(history: History) -> Iterator[Cause]:
             ),
             _next(kind, state.status),
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
-            over=_good(states[-1].status) and not history.ended_badly,
+            over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _gone(history: History, kind: Kind, state: StackState) -> bool:
+    """Return whether the newest snapshot shows another stack with this name, or none."""
+    now = history.now
+    if not now.holds("stacks") or kind not in now.look.stacks:
+        return False
+    live = now.stacks.get(kind)
+    return live is None or live.id != state.id
+
+
+def _is_stuck(state: StackState | None) -> bool:
+    return state is not None and state.status in _STUCK
 
 
 def stuck(history: History) -> Iterator[Cause]:
     """Yield a Cause for a stack that accepts no change until its rollback is completed."""
     for kind, state in history.now.stacks.items():
-        if state.status not in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED"):
+        if not _is_stuck(state):
             continue
+        said = f"{state.status} {telling.quoted(state.reason)}".strip()
         yield Cause(
             "stack-stuck",
-            f"`{state.name}` is {state.status}: it takes no change before that is put right",
+            f"`{state.name}` is {state.status}: it accepts no changes before that is repaired",
             "certain",
-            (Evidence("cloudformation DescribeStacks", state.status, state.changed),),
+            (Evidence("cloudformation DescribeStacks", said, state.changed),),
             _next(kind, state.status),
         )
 
@@ -128,6 +160,8 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
             for event in causes[:3]
         ),
         _next(kind, status, deleting=first.status == "DELETE_FAILED"),
+        # After a rollback the stack is as before: only whoever wanted the change must act.
+        hinders=status not in _UNDONE or history.ended_badly,
         over=_good(status) and not history.ended_badly,
         count=len(causes),
         explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),
@@ -183,6 +217,8 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
         return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"to continue the rollback: {command}"
+    if status == "IMPORT_ROLLBACK_FAILED":
+        return f"ask AWS Support to repair it, or remove it: {command.replace(' up', ' down')}"
     return f"correct that, then run: {command}"
 
 

@@ -12,19 +12,26 @@ from opsctl.cause.task_failures import TaskFailure
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
-_LOGS = "opsctl logs tail stdout --since 15m --no-follow"
+_AWAY = re.compile(r"connection issue|dial tcp|deadline exceeded|timed? ?out|no such host", re.I)
+# Docker started no program: the image lacks its own command, or it is not executable.
+_COMMAND = re.compile(r"exec: |executable file|no command specified|entrypoint", re.IGNORECASE)
+_IMAGE = "correct the image's command, then run: opsctl update-tasks"
+_AGENT = "what the instance's agent says about it: opsctl logs tail agent --since 1h --no-follow"
 
 
 def secret_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "secret-missing").values():
         match = _REFERENCE.search(failures[0].text)
         what = f"the secret {match['name'].rstrip('.:')}" if match else "a secret of the task"
+        away = _AWAY.search(failures[0].text)
         yield telling.cause(
             history,
             "secret-missing",
             failures,
             f"{what} cannot be read: {_last(failures[0])}",
-            next="make it under that name, then run: opsctl update-tasks",
+            next="to compare routes and groups with the stack: opsctl ecs plan"
+            if away
+            else "make it under that name, then run: opsctl update-tasks",
             evidence=_secrets(history),
         )
 
@@ -87,7 +94,7 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
             "container-cannot-start",
             failures,
             f"the container cannot be started: {_last(failures[0])}",
-            next=_LOGS,
+            next=_IMAGE if _COMMAND.search(failures[0].reason) else _AGENT,
             confidence="certain" if failures[0].reason else "likely",
         )
 
@@ -97,8 +104,8 @@ def _last(failure: TaskFailure) -> str:
     the reason.
     """
     task = failure.task
-    if failure.lines and (task.exited or not failure.reason):
-        return telling.quoted(failure.lines[-1])
+    if failure.last and (task.exited or not failure.reason):
+        return telling.quoted(failure.last)
     return telling.brief(failure.reason) or "no reason given"
 
 

@@ -11,7 +11,48 @@ from opsctl.snapshot.stacks import StackState
 _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
 )
-_REFUSED = re.compile(r"\b(?:WRONGPASS|NOAUTH|invalid (?:username-)?password)\b", re.IGNORECASE)
+# Errors with which Redis answers a client that can connect -> what they mean, and what to do.
+_ANSWERS = tuple(
+    (re.compile(pattern, re.IGNORECASE), words, next)
+    for pattern, words, next in (
+        (
+            r"\b(?:WRONGPASS|NOAUTH)\b|invalid (?:username-)?password|AUTH <password>"
+            r"|AuthenticationError",
+            "Redis refuses the password of the tasks",
+            "a changed password is read when a task starts: opsctl update-tasks --force",
+        ),
+        (
+            r"\bNOPERM\b|NoPermissionError|no permissions to",
+            "Redis does not permit the tasks' user to run their commands",
+            "its user is `db.user`: opsctl config show --origin",
+        ),
+        (
+            r"\bREADONLY\b|read[ -]only replica",
+            "Redis takes no writes, because it is a replica",
+            "the address must be the primary's: opsctl db status",
+        ),
+        (
+            r"\bMOVED \d|\bCROSSSLOT\b",
+            "Redis runs in cluster mode, and the tasks do not use that mode",
+            "REDIS_MODE of the Caddyfile follows `db.cluster_mode`: opsctl update-tasks",
+        ),
+        (
+            r"wrong version number|handshake|certificate|\bSSL|\bTLS",
+            "the tasks and Redis do not agree on TLS",
+            "`rediss://` goes with `db.encryption_in_transit`: opsctl config show --origin",
+        ),
+        (
+            r"\bLOADING\b|BusyLoadingError",
+            "Redis is still loading its data",
+            "it passes by itself; to see: opsctl db status",
+        ),
+        (
+            r"max number of clients|MaxConnectionsError",
+            "Redis takes no more connections",
+            "fewer tasks, or a larger `db.node_type`: opsctl db status",
+        ),
+    )
+)
 _STORE = re.compile(task_failures.REDIS, re.IGNORECASE)
 _AUTH = re.compile(task_failures.AUTH, re.IGNORECASE)
 _FULL = re.compile(task_failures.CACHE_FULL, re.IGNORECASE)
@@ -34,7 +75,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             "redis-unreachable",
             failures,
             _sentence(line, history),
-            next=_next(history, causes),
+            next=_next(history, causes, line),
             evidence=causes,
         )
     quotes = _quotes(history, _STORE)
@@ -45,7 +86,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             _sentence(named.quote, history),
             _sure(history, quotes, causes),
             (*causes, *quotes[:3]),
-            _next(history, causes),
+            _next(history, causes, named.quote),
             count=len(quotes),
             explains=_EXPLAINS,
         )
@@ -152,8 +193,8 @@ def _sentence(line: str, history: History) -> str:
     cache = history.now.cache
     match = _ADDRESS.search(line)
     where = match[1] if match else (cache.endpoint if cache else "")
-    if _REFUSED.search(line):
-        return f"Redis refuses the password of the tasks: {telling.quoted(line)}"
+    if (answer := _answered(line)) is not None:
+        return f"{answer[0]}: {telling.quoted(line)}"
     at = f" at {where}" if where else ""
     return f"the tasks cannot reach Redis{at}: {telling.quoted(line)}"
 
@@ -222,7 +263,13 @@ def _shut_out(history: History) -> Evidence | None:
     )
 
 
-def _next(history: History, causes: Sequence[Evidence]) -> str:
+def _answered(line: str) -> tuple[str, str] | None:
+    return next(((words, next) for pattern, words, next in _ANSWERS if pattern.search(line)), None)
+
+
+def _next(history: History, causes: Sequence[Evidence], line: str = "") -> str:
+    if (answer := _answered(line)) is not None:
+        return answer[1]
     if not causes:
         return "address and state of the cache: opsctl db status"
     # No plan shows this: CloudFormation does not compare the rules of a security group.

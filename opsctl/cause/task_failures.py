@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from opsctl.cause.history import History
+from opsctl.snapshot.lines import last_words
 from opsctl.snapshot.tasks import Task
 
 
@@ -26,6 +27,16 @@ class TaskFailure:
     @property
     def text(self) -> str:
         return "\n".join([self.reason, *self.lines])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its last lines, without the stack trace of a crash."""
+        return last_words(self.lines)
+
+    @property
+    def last(self) -> str:
+        """The last line that it wrote; '' if it wrote nothing."""
+        return self.words[-1] if self.lines else ""
 
 
 # ECS says this of every task that exits, so it explains nothing.
@@ -54,11 +65,19 @@ def _ended_with(pattern: str) -> Fits:
     the task survived.
     """
     compiled = re.compile(pattern, re.IGNORECASE)
-    return lambda failure: any(compiled.search(line) for line in failure.lines[-2:])
+    return lambda failure: any(compiled.search(line) for line in failure.words[-2:])
 
 
 def _both(first: Fits, second: Fits) -> Fits:
     return lambda failure: first(failure) and second(failure)
+
+
+def _together(first: str, second: str) -> Fits:
+    """Match when the reason or one of the last lines contains both patterns."""
+    one, other = (re.compile(pattern, re.IGNORECASE) for pattern in (first, second))
+    return lambda failure: any(
+        one.search(text) and other.search(text) for text in (failure.reason, *failure.words[-2:])
+    )
 
 
 def _killed(failure: TaskFailure) -> bool:
@@ -71,11 +90,11 @@ def _killed(failure: TaskFailure) -> bool:
 DENIED = (
     r"AccessDenied|not authorized|UnauthorizedOperation|unauthorized|forbidden|"
     r"access denied|\bdenied\b|no basic auth credentials|authorization token has expired|"
-    r"unable to assume the (?:execution )?role|\b403\b"
+    r"unable to assume the (?:execution )?role|\b403\b|has the permissions? to pull"
 )
 _PULL = (
-    r"CannotPull|pull (?:access|image|command)|ImageManifest|ecr registry auth|failed to pull"
-    r"|docker pull|pull registry auth from|invalid reference format"
+    r"CannotPull|pull (?:access|image|command)|ImageManifest|failed to pull|docker pull"
+    r"|(?:get|pull|retrieve|ecr) registry auth|invalid reference format"
 )
 _SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
 # Running tasks write such lines, too, so the pattern requires both: Redis, and what is wrong with
@@ -106,7 +125,8 @@ _TROUBLE = (
 LAST_OF_REDIS = (
     rf"{REDIS}|(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
     r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN) |READONLY You can't write|ERR AUTH <password>"
-    r"|ERR max number of clients reached"
+    r"|ERR max number of clients reached|\bNOPERM |MOVED \d+ \S+:\d+|read only replica"
+    r"|redis\S*\.(?:Authentication|NoPermission|ReadOnly|BusyLoading|MaxConnections)\w*Error"
 )
 LAST_OF_AUTH = (
     rf"{AUTH}|(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid|\boidc\b"
@@ -114,7 +134,8 @@ LAST_OF_AUTH = (
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
-    r"error during parsing|parsing caddyfile"
+    r"error during parsing|parsing caddyfile|"
+    r"\bcaddyfile\b.*(?:cannot be read|no such file|not found|permission denied|is empty)"
 )
 KINDS: Sequence[tuple[str, Fits]] = (
     (
@@ -122,15 +143,24 @@ KINDS: Sequence[tuple[str, Fits]] = (
         _says(
             r"exec format error|no matching manifest for|matching platform|"
             r"requested platform|no match for platform|"
-            r"image platform .* does not match|cannot execute binary file"
+            r"image platform .* does not match|cannot execute binary file|"
+            r"cannot be used on this platform|qemu-\w+: Could not open"
         ),
     ),
     ("pull-denied", _both(_reason(_PULL), _reason(DENIED))),
     (
         "pull-limited",
-        _both(_reason(_PULL), _reason(r"toomanyrequests|rate limit|too many requests|\b429\b")),
+        _both(
+            _reason(_PULL),
+            _reason(r"toomanyrequests|rate limit|too many requests|\b429\b|Throttl|Rate exceeded"),
+        ),
     ),
-    ("disk-full", _says(r"no space left on device|disk quota exceeded|not enough disk")),
+    (
+        "disk-full",
+        _says(
+            r"no space left on device|disk quota exceeded|not enough disk|free data blocks which"
+        ),
+    ),
     (
         "image-not-found",
         _reason(
@@ -146,7 +176,9 @@ KINDS: Sequence[tuple[str, Fits]] = (
             _reason(_PULL),
             _reason(
                 r"timeout|timed out|deadline exceeded|dial tcp|no route|handshake|"
-                r"connection re(?:fused|set)|no such host|request canceled|unreachable|EOF"
+                r"connection re(?:fused|set)|no such host|request canceled|unreachable|EOF|"
+                r"connection issue|network configuration|server misbehaving|context canceled|"
+                r"x509|unexpected (?:HTTP )?status|\b50\d\b"
             ),
         ),
     ),
@@ -156,38 +188,43 @@ KINDS: Sequence[tuple[str, Fits]] = (
             rf"(?:{_SECRET}|variable).*\b(?:is|was) (?:there but |present but )?(?:empty|blank)"
             rf"|(?:{_SECRET}|variable|password|token|\bkey).*\b(?:must not|can(?:no|')t) be empty"
             r"|\b[A-Z0-9]+_[A-Z0-9_]+\b.* (?:is|was|be) (?:empty|blank)"
-            r"|empty (?:secret|value for)|no value for stage|has no (?:current )?value"
+            r"|empty (?:secret|value for)|no value for stage|secret value for staging label"
+            r"|has no (?:current )?value"
         ),
     ),
     (
         "permission-missing",
-        _both(_reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"), _reason(DENIED)),
+        _both(
+            _reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"),
+            _reason(DENIED + r"|DecryptionFailure|can't decrypt"),
+        ),
     ),
     (
         "permission-missing",
         _ended_with(
-            r"AccessDenied\w*|is not authorized to perform|(?:locate|load|find) credentials"
+            r"AccessDenied\w*|UnauthorizedOperation|not authorized to perform|"
+            r"(?:locate|load|find) credentials"
         ),
     ),
     (
         "log-group-missing",
         _says(
             r"specified log (?:group|stream) does not exist|log group \S+ does not exist|"
-            r"cannot find the (?:Amazon )?CloudWatch log group|"
+            r"cannot find the (?:Amazon )?CloudWatch log group(?!.*connection issue)|"
             r"(?:log\w* driver|logger args|log stream).*(?:ResourceNotFound|does not exist)"
         ),
     ),
     ("logging-failed", _reason(r"initialize logging driver|validate logger args")),
     (
         "secret-missing",
-        _both(
-            _says(_SECRET + r"|`(?:ssm|secretsmanager):\S+` cannot be resolved"),
-            _says(
+        _together(
+            _SECRET + r"|`(?:ssm|secretsmanager):\S+` cannot be resolved",
+            (
                 r"invalid (?:ssm )?parameters?|can't find the specified secret|ResourceNotFound|"
                 r"ParameterNotFound|ParameterVersionNotFound|did not contain json key|not found|"
                 r"does not exist|cannot be resolved|no text named|has no `secrets`|is not set|"
                 r"unable to (?:pull|retrieve|fetch) secrets?|Fetching secret data|"
-                r"marked (?:for )?delet"
+                r"marked (?:for )?delet|connection issue"
             ),
         ),
     ),
@@ -203,7 +240,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "out-of-memory",
         _says(
             r"OutOfMemory|out of memory|oom[- ]?kill|killed due to memory|heap out of memory|"
-            r"cannot allocate memory|MemoryError|memory limit exceeded"
+            r"cannot allocate memory|MemoryError|memory limit exceeded|memory limit too low"
         ),
     ),
     ("caddyfile-refused", _wrote(CADDYFILE)),

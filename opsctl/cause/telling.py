@@ -72,7 +72,7 @@ def _said(failure: TaskFailure) -> str:
     parts = [
         exited,
         "" if GENERIC.fullmatch(reason) else reason,
-        f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
+        f'"{quoted(failure.last)}"' if failure.last else "",
     ]
     return " · ".join(filter(None, parts))
 

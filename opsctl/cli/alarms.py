@@ -60,7 +60,7 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 def status(context: typer.Context) -> None:
     """Show each alarm's state: since when, and why one is in ALARM."""
     invocation = opened(context)
-    now = invocation.reader(watched.LOOK).require("stacks", "alarms")
+    now = invocation.reader(watched.LOOK_AT_MUTES).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     reasons = {
         one.name: words.points(one, _newest(invocation.clients.cloudwatch, one))
@@ -81,14 +81,15 @@ def explain(context: typer.Context, name: Name) -> None:
     invocation = opened(context)
     at = datetime.now(UTC)
     more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
-    now = invocation.reader(watched.LOOK | more).require("stacks", "alarms")
+    now = invocation.reader(watched.LOOK_AT_MUTES | more).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     one = watched.named(alarms, name, now.names.alarms)
     newest = _newest(invocation.clients.cloudwatch, one) if one.query else None
     changes = [change for change in now.alarm_changes if change.name == one.name]
     for unread in now.unread:
-        invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
-    screens.show_one(invocation.console, one, newest, changes, now.releases)
+        if unread.part != "mute_rules":  # which has a row of its own
+            invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
+    screens.show_one(invocation.console, one, newest, changes, now)
 
 
 @app.command()
@@ -102,7 +103,7 @@ def backtest(context: typer.Context, since: Since = "14d") -> None:
     screens.show_played(invocation.console, played, now.at - start)
     unnamed = len(alarms) - len(played)
     if unnamed:
-        invocation.console.say(f"{unnamed} alarms watch what no stack has made yet: not played")
+        invocation.console.say(f"left out {unnamed} alarms of resources that do not exist yet")
 
 
 @app.command()

@@ -1,10 +1,14 @@
-"""Questions with more than two answers, for `init`."""
+"""The choices of `init`: taken from the command line, from questions, or from the account."""
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from opsctl import scaffold
+from opsctl import disk, scaffold
 from opsctl.cli.screens.console import Console
+from opsctl.config.names import NAME, NAME_LENGTH, NAME_WORDS
 from opsctl.errors import ConfigError, Detached, OpsError
+from opsctl.scaffold import Choices
 from opsctl.snapshot.network import Network, Vpc
 from opsctl.snapshot.subnets import Subnet
 
@@ -14,6 +18,59 @@ _WAYS = {
     "other": "through another gateway",
     "": "no way out",
 }
+
+
+def name(console: Console, folder: Path, given: str | None) -> str:
+    """Raise ConfigError for a name that AWS would refuse."""
+    name = given
+    if name is None:
+        name = scaffold.system_name(disk.real(folder).name) or "example"
+        if console.interactive:
+            name = text(console, "name of the system", default=name)
+    # The repository has the same name, and ECR requires two letters.
+    if not re.fullmatch(NAME, name) or not 2 <= len(name) <= NAME_LENGTH:
+        raise ConfigError(
+            f"`{name}` cannot be the name of a system", hint=f"allowed: two or more, {NAME_WORDS}"
+        )
+    return name
+
+
+def account(
+    console: Console, choices: Choices, vpc: str | None, subnets: list[str], *, ask: bool
+) -> Choices:
+    """Return the choices with what the credentials' account adds, or as they are for a sandbox.
+
+    `ask` is for a command line that says neither --account nor --sandbox: without credentials it
+    becomes a sandbox. With --account, raises AwsError without credentials.
+    """
+    from opsctl import aws
+    from opsctl.config.model import Aws
+    from opsctl.snapshot import identity, network
+
+    try:
+        clients = aws.connect(Aws())
+        caller = identity.read(clients)
+    except Exception as error:
+        refusal = aws.translate(error)
+        if refusal is None or not ask:
+            raise
+        console.say(f"{refusal.message}, so this will be a system of the sandbox")
+        return choices
+    where = f"account {caller.account} in {caller.region}"
+    if ask and not yes(console, f"for AWS {where}? (no: for a sandbox on this machine)"):
+        return choices
+    known = network.read(clients.ec2)
+    chosen = place(console, known, where, vpc, subnets)
+    facing = scaffold.facing(known, chosen)
+    return Choices(
+        choices.name,
+        chosen[0].vpc,
+        tuple(one.id for one in chosen),
+        tuple(one.id for one in facing),
+        caller.region,
+        caller.account,
+        known.key_pairs,
+    )
 
 
 def text(console: Console, question: str, *, default: str) -> str:

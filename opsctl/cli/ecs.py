@@ -15,7 +15,7 @@ from opsctl.outcome import Outcome
 from opsctl.releases import ecs as releasing
 from opsctl.rollout import ecs, roll_instances
 from opsctl.rollout import scale as scaling
-from opsctl.rollout.ecs import Wishes
+from opsctl.rollout.ecs import Options
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
@@ -35,8 +35,8 @@ def plan(
 ) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    wishes = Wishes(new_ami, imports, revert_drift)
-    procedure = ecs.preview(invocation.clients, invocation.config, wishes)
+    options = Options(new_ami, imports, revert_drift)
+    procedure = ecs.preview(invocation.clients, invocation.config, options)
     return stack.plan(invocation, procedure)
 
 
@@ -56,7 +56,7 @@ def up(
     invocation = opened(context)
     invocation.warn()
     clients, config = invocation.clients, invocation.config
-    procedure = releasing.up(clients, config, Wishes(new_ami, imports, revert_drift))
+    procedure = releasing.up(clients, config, Options(new_ami, imports, revert_drift))
     console = invocation.console
     screens = (
         BoardScreen(console, waits=True),

@@ -14,8 +14,9 @@ from opsctl.snapshot.snapshot import Kind, Look
 def plan(invocation: Invocation, procedure: Procedure[bool], *more: Screen) -> int:
     """Print the plans. Returns 0 for no change, 2 for changes."""
     invocation.warn()
-    screens = _plan_screens(invocation, data=True)
-    return 2 if run(invocation, procedure, *screens, *more) else 0
+    # The last screen shows the remains of a stack that must be removed first.
+    screens = (*_plan_screens(invocation, data=True), *more, StackScreen(invocation.console))
+    return 2 if run(invocation, procedure, *screens) else 0
 
 
 def change(
@@ -42,7 +43,7 @@ def status(invocation: Invocation, *kinds: Kind, rows: Sequence[str] = ()) -> in
     console, screen = invocation.console, StackScreen(invocation.console)
     now = invocation.reader(Look(frozenset({"stacks"}), kinds)).require("stacks")
     for kind in kinds:
-        state, name = now.stack(kind), now.names.stacks[kind]
+        state, name = now.stacks.get(kind), now.names.stacks[kind]
         if state is None:
             console.emit("stack", stack=name, status=None)
             console.say(f"`{name}` does not exist")

@@ -21,7 +21,6 @@ from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
 
 Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
-
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
 

@@ -143,7 +143,7 @@ def _refused(
     count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
     # The same --set would be refused again.
     given = any(line.startswith("--set ") for line in lines)
-    fix = "give the --set otherwise" if given else "fix it, then run: opsctl config check"
+    fix = "correct the --set" if given else "fix it, then run: opsctl config check"
     return ConfigError(
         f"the config has {count}",
         hint=f"{fix}; every key and what it allows: opsctl config schema",

@@ -29,14 +29,20 @@ DERIVED: Mapping[tuple[str, ...], str] = {
 
 NAME = r"^[a-z](-?[a-z0-9])*$"
 NAME_LENGTH = 20
-NAME_WORDS = "up to 20 lower-case letters, digits and single -, from a letter on"
+NAME_WORDS = "up to 20 lower-case letters, digits and single hyphens, beginning with a letter"
 # With `name`'s 20 characters and a hyphen, no derived name exceeds the load balancer's 32.
 ENVIRONMENT = re.compile(r"(?=.{1,11}$)[a-z](-?[a-z0-9])*")
-ENVIRONMENT_WORDS = "up to 11 lower-case letters, digits and single -, from a letter on"
+ENVIRONMENT_WORDS = (
+    "up to 11 lower-case letters, digits and single hyphens, beginning with a letter"
+)
 
 _GROUP = (255, r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+", "letters, digits and punctuation")
 _ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
-_CACHE = (50, r"[a-z](-?[a-z0-9])*", "lower-case letters, digits and single - from a letter on")
+_CACHE = (
+    50,
+    r"[a-z](-?[a-z0-9])*",
+    "lower-case letters, digits and single hyphens, beginning with a letter",
+)
 _BALANCER = (
     32,
     r"(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",

@@ -27,7 +27,7 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
             yield Finding("stacks", "blocking", text, "choose another `name` in opsctl.yaml")
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)
-        elif state.status in states.MEANING:
+        elif state.status in states.MEANING and state.status not in states.TAKES_CHANGES:
             yield Finding("stacks", "warning", text, command)
         else:
             yield Finding("stacks", "ok", text)
@@ -46,7 +46,7 @@ def taken(exist: Iterable[Named]) -> Iterator[Finding]:
         if not one.certain:
             doubtful.append(one.name)
             continue
-        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}` of nobody's stack"
+        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}`"
         fix = f"set `{names.key(one)}` to another name, or remove it"
         if one.type in names.IMPORTABLE:
             fix = "opsctl ecs up --import"

@@ -84,7 +84,8 @@ def query(
     try:
         while True:
             answer = logs.get_query_results(queryId=id)
-            progress = _progress(answer)
+            with aws.understood("query"):
+                progress = _progress(answer)
             over = progress.status not in _RUNNING
             yield progress
             if over:
@@ -100,7 +101,8 @@ def query(
             hint="ask for less: a later --since, or fewer sources",
             operation="GetQueryResults",
         )
-    return _rows(cast("Sequence[Any]", answer["results"]), progress)
+    with aws.understood("query"):
+        return _rows(cast("Sequence[Any]", answer["results"]), progress)
 
 
 def _started(logs: "CloudWatchLogsClient", **request: Any) -> str:
@@ -118,9 +120,13 @@ def _progress(answer: Mapping[str, Any]) -> Progress:
     return Progress(answer["status"], matched, scanned, size)
 
 
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def _rows(results: Sequence[Sequence[Mapping[str, str]]], progress: Progress) -> Rows:
     """Return a table. A row may lack a field that others have; `@ptr` is an internal pointer."""
-    rows = [{one["field"]: one.get("value", "") for one in result} for result in results]
+    rows = [{one["field"]: _text(one.get("value")) for one in result} for result in results]
     columns = tuple(dict.fromkeys(name for row in rows for name in row if name != "@ptr"))
     return Rows(
         columns, tuple(tuple(row.get(name, "") for name in columns) for row in rows), progress

@@ -55,7 +55,8 @@ def matching(logs: "CloudWatchLogsClient", patterns: Sequence[str]) -> list[LogG
     names: dict[str, None] = {}
     for pattern in patterns:
         regex, prefix = _group_pattern(pattern)
-        names.update(dict.fromkeys(filter(regex.search, _groups(logs, prefix))))
+        with aws.understood("log groups"):
+            names.update(dict.fromkeys(filter(regex.search, _groups(logs, prefix))))
     if not names:
         near = _near(logs, patterns[0].strip("/*?^$"))
         raise ConfigError(
@@ -99,9 +100,10 @@ def _labels(names: Iterable[str]) -> dict[str, str]:
 
 def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
     answer = logs.describe_log_groups(logGroupNamePrefix=group.name)
-    described = next(
-        (one for one in answer["logGroups"] if one["logGroupName"] == group.name), None
-    )
+    with aws.understood("log groups"):
+        described = next(
+            (one for one in answer["logGroups"] if one["logGroupName"] == group.name), None
+        )
     if described is None:
         return LogGroupStatus(group, False)
     streams = newest_streams(logs, group.name, 1)
@@ -139,22 +141,37 @@ def newest_streams(
         if aws.code(error) == "ResourceNotFoundException":
             return []
         raise
-    return [
-        (
-            stream["logStreamName"],
-            # An empty stream has none.
-            datetime.fromtimestamp(stream["lastEventTimestamp"] / 1000, UTC)
-            if "lastEventTimestamp" in stream
-            else None,
-        )
-        for stream in answer["logStreams"]
-    ]
+    with aws.understood("log streams"):
+        return [
+            (
+                stream["logStreamName"],
+                # Absent on an empty stream.
+                datetime.fromtimestamp(stream["lastEventTimestamp"] / 1000, UTC)
+                if "lastEventTimestamp" in stream
+                else None,
+            )
+            for stream in answer["logStreams"]
+        ]
 
 
 def explain(
     logs: "CloudWatchLogsClient", notice: Notice, groups: Sequence[LogGroup], selection: Selection
 ) -> list[str]:
-    """Return lines that name what exists instead of a missing group or stream."""
+    """Return lines that name what exists instead of a missing group or stream.
+
+    Returns none where AWS does not say: the log lines themselves may well be readable.
+    """
+    try:
+        return _instead(logs, notice, groups, selection)
+    except Exception as error:
+        if aws.fault(error) is None:
+            raise
+        return []
+
+
+def _instead(
+    logs: "CloudWatchLogsClient", notice: Notice, groups: Sequence[LogGroup], selection: Selection
+) -> list[str]:
     if notice.kind == "missing":
         name = next(group.name for group in groups if group.source == notice.source)
         near = _near(logs, name)
@@ -172,5 +189,7 @@ def explain(
 
 def _near(logs: "CloudWatchLogsClient", group: str) -> list[str]:
     """Return existing groups with similar names, or a few others if none is similar."""
-    names = [one["logGroupName"] for one in logs.describe_log_groups(limit=50)["logGroups"]]
+    answer = logs.describe_log_groups(limit=50)
+    with aws.understood("log groups"):
+        names = [one["logGroupName"] for one in answer["logGroups"]]
     return difflib.get_close_matches(group, names, n=3, cutoff=0.5) or names[:5]

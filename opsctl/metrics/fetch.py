@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from opsctl import aws
 from opsctl.metrics.catalogue import Query
 from opsctl.metrics.series import Series, Window, align
 
@@ -40,16 +41,21 @@ def _ask(
             ScanBy="TimestampAscending",  # not every server sorts, so `align` does
             **more,
         )
-        for result in answer["MetricDataResults"]:
-            index = int(result["Id"][1:])
-            times[index] += result["Timestamps"]
-            values[index] += result["Values"]
-            statuses[index] = result.get("StatusCode", "Complete")
+        with aws.understood("metrics"):
+            for result in answer["MetricDataResults"]:
+                index = int(result["Id"][1:])
+                times[index] += result["Timestamps"]
+                values[index] += result["Values"]
+                statuses[index] = result.get("StatusCode", "Complete")
+            if answer.get("NextToken", "") == more.get("NextToken"):
+                raise ValueError("the same page again and again")
         if not answer.get("NextToken"):
             break
         more = {"NextToken": answer["NextToken"]}
     for query, when, what, status in zip(queries, times, values, statuses, strict=True):
-        yield Series(query, window, align(when, what, window), status)
+        with aws.understood("metrics"):
+            points = align(when, what, window)
+        yield Series(query, window, points, status)
 
 
 def _as_query(index: int, query: Query, window: Window) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Protocol, TypeVar
 
 from opsctl.errors import ConfigError
@@ -104,11 +105,14 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
 
 
 def align(times: Sequence[datetime], values: Sequence[float], over: Window) -> list[float | None]:
-    """Return points by their place in the window, whatever their order. Missing ones are None."""
+    """Return the points at their places in the window, in any order. Missing ones are None.
+
+    So are values that are not finite: CloudWatch accepts none, and they cannot be drawn.
+    """
     points: list[float | None] = [None] * len(over)
-    for moment, value in sorted(zip(times, values, strict=True)):
+    for moment, value in sorted(zip(times, map(float, values), strict=True)):
         index = over.index(moment)
-        if 0 <= index < len(points):
+        if 0 <= index < len(points) and isfinite(value):
             points[index] = value
     return points
 

@@ -36,9 +36,9 @@ def clean(
     if not why and (unknown := [one for one in now.releases if not one.readable]):
         why = f"release {unknown[0].number}: {unknown[0].reason}"
     if not why and not repository.held(now, name):
-        why = f"`{name}` is not of `{config.system}-ecr`"
+        why = f"`{name}` does not belong to `{config.system}-ecr`"
     if why:
-        yield Notice(f"old images are kept, because not all that may use them is known: {why}")
+        yield Notice(f"old images are kept, because it is not known what uses them: {why}")
         return
     needed = (one for one in now.releases if not one.bad)
     names = {name for one in needed for name in (one.image, one.digest, one.before)}

@@ -98,9 +98,9 @@ def judge(
 def _before(release: Release, later: Release, why: str) -> Outcome:
     """Judge from what the next release saw when it began."""
     if later.before == release.image and later.before_deployment != release.before_deployment:
-        return Outcome("deployed", f"{why}; release {later.number} has seen it run")
+        return Outcome("deployed", f"{why}; release {later.number} found it running")
     if later.before == release.before:
-        return Outcome("rolled-back", f"{why}; release {later.number} has seen the old image run")
+        return Outcome("rolled-back", f"{why}; release {later.number} found the old image running")
     return Outcome("superseded", f"{why}; release {later.number} came after it")
 
 

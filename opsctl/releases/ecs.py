@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 
-def up(clients: "Clients", config: Config, wishes: ecs.Wishes = ecs.NONE) -> Procedure[Outcome]:
+def up(
+    clients: "Clients", config: Config, options: ecs.Options = ecs.DEFAULTS
+) -> Procedure[Outcome]:
     observer = _ReleaseObserver(clients, config)
-    procedure = ecs.up(clients, config, wishes, observer=observer)
+    procedure = ecs.up(clients, config, options, observer=observer)
     return (yield from observer.record.kept(procedure))
 
 

@@ -151,7 +151,7 @@ def _two(before: Released, after: Released, config: Config, root: Path) -> Diffe
     commits = revision.commits(directory, before.commit, after.commit)
     changes = difference.between(before, after, commits=commits)
     if not changes and before.config != after.config:
-        changes = (Changed("stack", "opsctl.yaml was another one", rolls=False),)
+        changes = (Changed("stack", "opsctl.yaml has changed", rolls=False),)
     return Difference(f"release {before.number}", f"release {after.number}", changes)
 
 

@@ -215,7 +215,7 @@ def look_at_base(
     finally:
         engine.close()
     if not newest.digest and images:
-        yield Notice(f"no registry says whether there is a newer {', '.join(images)}")
+        yield Notice(f"no registry answers whether there is a newer {', '.join(images)}")
     yield newest if newest.digest else Base(known)
 
 

@@ -94,7 +94,7 @@ class Record:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
             return
         if outcome.kind == "no-changes":
-            outcome = Outcome("superseded", "somebody else was quicker with the same image")
+            outcome = Outcome("superseded", "somebody else released the same image first")
         if outcome.kind == "done":
             outcome = replace(outcome, kind="deployed")
         now = yield from look_at(Look(frozenset({"service"}), ()))

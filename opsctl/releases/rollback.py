@@ -146,7 +146,7 @@ class Rollback:
         elif ended.good:
             outcome = Outcome("deployed")
         else:
-            yield Notice(f"release {same.number} did not get there: {ended.reason}", warning=True)
+            yield Notice(f"release {same.number} did not succeed: {ended.reason}", warning=True)
             return None
         seconds = round(self._now() - began, 1)
         yield ReleaseResult(outcome, ReleaseImage(same.image), seconds, same.number)
@@ -265,7 +265,7 @@ class Rollback:
         elif state.in_progress:
             question = f"`{state.name}` is {state.status}{by}; follow that, then go back to"
         else:
-            question = f"somebody else is at it{by}; take over, and go back to"
+            question = f"somebody else changes the stack{by}; take over, and go back to"
         if not (yield from ask(f"{question} {target.name}?")):
             return None
         stack = definition.stack_name(self._config, "ecs")
@@ -300,7 +300,7 @@ def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ..
     )
     changes = difference.between(then, after)
     if release.config and release.config != facts.config_hash(config):
-        changes = (*changes, Changed("stack", "opsctl.yaml is not what it was then", rolls=False))
+        changes = (*changes, Changed("stack", "opsctl.yaml has changed since then", rolls=False))
     return changes
 
 

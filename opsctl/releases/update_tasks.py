@@ -170,7 +170,7 @@ class Release:
                     self._image = plan.image
                 return (yield from self._rolled(plan, state))
             except Busy as overtaken:
-                yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+                yield Overtaken(f"{overtaken.message}; looking again")
 
     def _agreed_to(
         self, plan: Plan, making: Build | Promotion, state: StackState

@@ -1,8 +1,9 @@
 """Decide when a rollout can only fail, and what waiting for its end would cost. Pure.
 
-It is certain when no retry can help: every new task ended because the image is gone, is for another
-processor, or holds a Caddyfile that is refused. Failures that only repeat are worth a question.
-Neither applies once a new task has been healthy.
+It is certain when no retry can help: every new task ended because the image is gone, holds a
+Caddyfile that is refused, or is for a processor that no instance type of the group has; and no task
+is on its way that may come further. Failures that only repeat are worth a question. Neither applies
+once a new task has been healthy.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,6 +24,7 @@ _OF_TASKS = {
     *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
     *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
 }
+_PROCESSOR = "wrong-architecture"
 _THREE_HOURS = timedelta(hours=3)  # how long CloudFormation waits for a steady service
 
 
@@ -48,13 +50,14 @@ class Outlook:
     """What is known of the new tasks.
 
     `proved` holds the ids of tasks that were healthy once; `ids` the EC2 ids of the container
-    instances that existed at the beginning.
+    instances that existed at the beginning, `types` their instance types.
     """
 
     began: datetime
     breaker: bool
     history: History
     ids: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     proved: frozenset[str] = frozenset()
     failed: int = 0
     doom: Doom | None = field(default=None)
@@ -62,7 +65,8 @@ class Outlook:
     @classmethod
     def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
         ids = {one.arn: one.id for one in now.instances}
-        return cls(now.at, breaker, History.empty(now.names, now.at), ids)
+        types = {one.arn: f"{one.type} {one.image}" for one in now.instances if one.takes_tasks}
+        return cls(now.at, breaker, History.empty(now.names, now.at), ids, types)
 
     def see(self, now: Snapshot, goal: Goal) -> Self:
         history = self.history.plus(now)
@@ -85,9 +89,14 @@ class Outlook:
         # A failure of another kind among them means that the tasks do not all fail alike.
         if first.count < max(REPEATED, self.failed):
             return None
-        alive = any(task.running for task in mine)
-        certain = first.lasting and not alive
+        alone = first.id != _PROCESSOR or self._on_each(mine)
+        certain = first.lasting and alone and not any(_on_its_way(task, mine) for task in mine)
         return Doom(first, certain, first.count, self._costs())
+
+    def _on_each(self, mine: Collection[Task]) -> bool:
+        """Return whether it was tried on every type: some types may have the image's processor."""
+        tried = {self.types.get(task.instance) for task in mine if task.is_stopped}
+        return set(self.types.values()) <= tried
 
     def _costs(self) -> timedelta:
         """Return how long waiting for the end would take: until the breaker trips, at the rate of
@@ -99,6 +108,15 @@ class Outlook:
         threshold = min(max(-(-service.desired // 2), 3), 200)
         one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
+
+
+def _on_its_way(task: Task, mine: Collection[Task]) -> bool:
+    """Return whether the task runs, or was created before the last failure, and may succeed."""
+    if task.running or task.is_stopped or task.created is None:
+        return not task.is_stopped
+    # A task that ECS is stopping right now has no such time yet.
+    ends = [one.stopped for one in mine if one.is_stopped]
+    return any(end is None or task.created <= end for end in ends)
 
 
 def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:

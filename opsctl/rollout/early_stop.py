@@ -35,9 +35,7 @@ _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureExc
 
 @dataclass(frozen=True, slots=True)
 class CertainFailure:
-    """Yielded once: the rollout can only fail. `stops` is True when it is rolled back without
-    asking.
-    """
+    """The rollout can only fail. `stops`: roll back even if nobody answers the question."""
 
     doom: Doom
     stops: bool
@@ -103,7 +101,7 @@ class EarlyStop:
             return outcome
         yield Notice(
             f"the service runs {primary.revision}, and `{state.name}` asks for "
-            f"{own.rpartition('/')[2]}: giving the stack its image of before",
+            f"{own.rpartition('/')[2]}: restoring the stack's previous image",
             warning=True,
         )
         kept: dict[str, str | None] = dict.fromkeys(state.parameters)
@@ -125,7 +123,7 @@ class EarlyStop:
         if self._operation is not None:
             yield from joining.Undo(self._clients, self._operation)()
             return
-        yield Notice("this deployment cannot be rolled back from here: it is waited for", True)
+        yield Notice("this deployment cannot be rolled back from here; waiting for its end", True)
 
     def _stop_deployment(self, goal: Goal) -> Procedure[bool]:
         ecs, ecs_config = self._clients.ecs, self._config.ecs

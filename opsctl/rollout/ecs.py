@@ -12,18 +12,21 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, definition, join, remove
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+# The end of an operation during which the cache's stack has no outputs yet, or loses them.
+_WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Options:
     """What the command line asks for beyond the config.
 
     `new_image` takes the newest machine image; `imports` takes over existing log groups and an
@@ -35,18 +38,18 @@ class Wishes:
     reverts_drift: bool = False
 
 
-NONE = Wishes()
+DEFAULTS = Options()
 
 
-def preview(clients: "Clients", config: Config, wishes: Wishes = NONE) -> Procedure[bool]:
+def preview(clients: "Clients", config: Config, options: Options = DEFAULTS) -> Procedure[bool]:
     """Yield both plans and the instances to be replaced.
 
     Returns True when anything would change.
     """
     bucket = config.aws.bucket
-    desired = yield from _repository(clients, config, wishes)
+    desired = yield from _repository(clients, config, options)
     repository = yield from change.preview(clients, desired, bucket=bucket)
-    service = yield from _service(clients, config, wishes)
+    service = yield from _service(clients, config, options)
     changes = yield from change.preview(clients, service, bucket=bucket)
     replaces = yield from _replaces(config, service)
     return repository or changes or replaces
@@ -55,7 +58,7 @@ def preview(clients: "Clients", config: Config, wishes: Wishes = NONE) -> Proced
 def up(
     clients: "Clients",
     config: Config,
-    wishes: Wishes = NONE,
+    options: Options = DEFAULTS,
     *,
     observer: change.Observer | None = None,
 ) -> Procedure[Outcome]:
@@ -65,17 +68,15 @@ def up(
     whose security group the service stack imports.
     """
     bucket = config.aws.bucket
-    now = yield from look_at(_LOOK)
-    if now.require("stacks").stack("db") is None:
-        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
-    repository = yield from _repository(clients, config, wishes)
+    _require_cache(config, (yield from look_at(_LOOK)).require("stacks").stack("db"))
+    repository = yield from _repository(clients, config, options)
     outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(clients, config, wishes)
+    service = yield from _service(clients, config, options)
     # Look before the question, which also names the instances.
     replaces = yield from _replaces(config, service)
-    renew = partial(_wanted, clients, config, wishes)
+    renew = partial(_wanted, clients, config, options)
     outcome = yield from change.up(clients, service, bucket=bucket, observer=observer, renew=renew)
     if not outcome.good:
         return outcome
@@ -85,6 +86,16 @@ def up(
         agreed = outcome.kind == "done"
         return (yield from roll_instances.roll_instances(clients, config, agreed=agreed))
     return outcome
+
+
+def _require_cache(config: Config, db: StackState | None) -> None:
+    if db is None or not db.exists:
+        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+    if db.status in states.DEAD or states.EXPECTED.get(db.status) in _WITHOUT_OUTPUTS:
+        raise OpsError(
+            f"{states.in_words(db)}; `{config.system}-ecs` needs its outputs",
+            hint="opsctl db up",
+        )
 
 
 def _replaces(config: Config, service: Stack) -> Procedure[bool]:
@@ -127,37 +138,39 @@ def _require_removable(clients: "Clients") -> Procedure[None]:
             )
 
 
-def _repository(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+def _repository(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
     stack = definition.ecr(config)
-    if wishes.imports:
+    if options.imports:
         stack = definition.ecr(config, (yield from change.existing(clients, stack)))
-    return replace(stack, reverts_drift=wishes.reverts_drift)
+    return replace(stack, reverts_drift=options.reverts_drift)
 
 
-def _service(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+def _service(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
     """Return the desired stack, with what the live system has in addition to the config."""
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    desired = yield from _desired(clients, config, wishes, now)
+    desired = yield from _desired(clients, config, options, now)
     yield from _differences(config, now, desired)
-    if not wishes.reverts_drift:
+    if not options.reverts_drift:
         yield from _drift(config, now)
     return desired
 
 
-def _wanted(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    return (yield from _desired(clients, config, wishes, now))
+    return (yield from _desired(clients, config, options, now))
 
 
-def _desired(clients: "Clients", config: Config, wishes: Wishes, now: Snapshot) -> Procedure[Stack]:
+def _desired(
+    clients: "Clients", config: Config, options: Options, now: Snapshot
+) -> Procedure[Stack]:
     stack = definition.ecs(config)
-    if wishes.imports:
+    if options.imports:
         stack = definition.ecs(config, (yield from change.existing(clients, stack)))
-    desired = definition.live(stack, config, now, new_image=wishes.new_image)
-    if wishes.reverts_drift and not config.ecs.scaling:
+    desired = definition.live(stack, config, now, new_image=options.new_image)
+    if options.reverts_drift and not config.ecs.scaling:
         count = {"DesiredCount": str(config.ecs.desired_count)}
         desired = replace(desired, parameters={**desired.parameters, **count})
-    return replace(desired, reverts_drift=wishes.reverts_drift)
+    return replace(desired, reverts_drift=options.reverts_drift)
 
 
 def _drift(config: Config, now: Snapshot) -> Procedure[None]:
@@ -168,7 +181,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
     if now.service is None and definition.release(state):
         yield Notice(
             f"somebody deleted the service `{config.ecs.service_name}`; "
-            "to make it anew: opsctl ecs up --revert-drift",
+            "to make it again: opsctl ecs up --revert-drift",
             warning=True,
         )
     if group is not None and group.stands_still:
@@ -188,7 +201,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
         yield Notice(
             f"`{group.name}` has {live}, opsctl.yaml asks for {wanted}: what the plan "
-            "does not change was set by hand; to put it back: opsctl ecs up --revert-drift",
+            "does not change was set by hand; to revert that: opsctl ecs up --revert-drift",
             warning=True,
         )
 

@@ -130,8 +130,8 @@ class InstanceRoll:
             return Outcome("done")
         return Outcome(
             "failed",
-            f"{self.step.text}; the instances that are left go on serving",
-            "after the cause is gone, go on with: opsctl ecs roll-instances",
+            f"{self.step.text}; the remaining instances still serve",
+            "remove the cause, then run: opsctl ecs roll-instances",
         )
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
@@ -142,7 +142,7 @@ class InstanceRoll:
             text = (
                 f"somebody resized `{now.group.name}` to {now.group.desired}" if now.group else ""
             )
-            news = (Notice(f"{text}; it comes back to {adopted.size}"), *news)
+            news = (Notice(f"{text}; after the roll it will have {adopted.size}"), *news)
         return seen, news
 
     def _adopt(self, group: Group) -> Self:
@@ -214,7 +214,7 @@ class InstanceRoll:
         return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
 
     def _why(self, instance: ContainerInstance) -> str:
-        reason = "it was asked for" if instance.id in self.everything else ""
+        reason = "requested with --all" if instance.id in self.everything else ""
         return self.machine.difference(instance) or reason
 
     def _drain(self, instance: ContainerInstance, why: str) -> Step:
@@ -242,7 +242,7 @@ class InstanceRoll:
             launched = group.launched(one.id) or one.joined
             why = self.machine.difference(one)
             if why and launched is not None and launched > self.began:
-                return Step("failed", f"{one.id} is new, and differs all the same: {why}")
+                return Step("failed", f"{one.id} is new and still differs: {why}")
         return None
 
     def _arriving(self, now: Snapshot, group: Group) -> Step | None:

@@ -55,9 +55,9 @@ def _ask(listener: Listener) -> Answer:
             url, response.status, f"answered {response.status}{detail or _shows(response.status)}"
         )
     except socket.gaierror:
-        return Answer(url, None, "was not asked: this machine does not know the name")
+        return Answer(url, None, "got no request: this machine cannot resolve the name")
     except (OSError, http.client.HTTPException) as error:
-        return Answer(url, None, f"could not be asked from here: {error}")
+        return Answer(url, None, f"cannot be reached from here: {error}")
     finally:
         connection.close()
 
@@ -65,7 +65,7 @@ def _ask(listener: Listener) -> Answer:
 def _shows(status: int) -> str:
     """Return what an answer without a token shows: a task answers, and perhaps Redis, too."""
     if status in (401, 403):
-        return ": a task answers; what is behind its token was not asked"
+        return ": a task answers; without a token the request went no further"
     if status == 404:
         return ": a task answers, and its store too"
     return ": a task answers"

@@ -65,7 +65,7 @@ def roll_instances(
         try:
             return (yield from _roll(clients, config, everything, agreed))
         except Busy as overtaken:
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
 
 
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
@@ -84,7 +84,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return Outcome("no-changes")
     question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
     if under_way:
-        question = f"go on replacing the instances of `{config.ecs.cluster_name}`?"
+        question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):
         outcome = Outcome("cancelled", "no instance was replaced")
         return (yield from _end(clients, state, group.name, outcome))

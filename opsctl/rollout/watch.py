@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 from opsctl.outcome import Outcome
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.lines import last_words
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
@@ -155,7 +156,7 @@ class Watch:
         why = f"a task stopped: {self.failed.why.rstrip('.')}"
         if self.failed.failed_health_checks and self.unhealthy:
             return f"{why}: {self.unhealthy}"
-        lines = self.last_lines
+        lines = last_words(self.last_lines)
         return f"{why}, and last said: {lines[-1]}" if lines else why
 
     @property

@@ -47,7 +47,7 @@ def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure
     secret = next((one for one in now.require("secrets").secrets if one.reference == wanted), None)
     if secret is None or secret.state == "denied":
         raise OpsError(
-            f"this caller may not look at `{use.reference}`",
+            f"this caller may not read `{use.reference}`",
             hint=_allow(use),
             cause="permission-missing",
         )

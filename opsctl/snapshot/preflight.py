@@ -21,7 +21,7 @@ Fact: TypeAlias = Literal["identity", "network", "quotas", "certificate", "offer
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Scope:
     """What to read: names from the config, and the actions that the caller should be allowed."""
 
     vpc: str
@@ -47,20 +47,20 @@ class Preflight:
     unread: Mapping[Fact, str] = field(default_factory=dict)
 
 
-def read(clients: "Clients", wanted: Wanted) -> Preflight:
+def read(clients: "Clients", scope: Scope) -> Preflight:
     """Read all facts side by side. Raises botocore's error when AWS refuses every call of this
     caller.
     """
     caller = identity.read(clients)
     reads: dict[Fact, Callable[[], Any]] = {
-        "network": lambda: network.read(clients.ec2, wanted.vpc),
+        "network": lambda: network.read(clients.ec2, scope.vpc),
         "quotas": lambda: quotas.read(clients),
-        "offers": lambda: _offers(clients, wanted.instance_type),
+        "offers": lambda: _offers(clients, scope.instance_type),
     }
-    if wanted.certificate:
-        reads["certificate"] = lambda: certificates.read(clients.acm, wanted.certificate)
+    if scope.certificate:
+        reads["certificate"] = lambda: certificates.read(clients.acm, scope.certificate)
     if not caller.is_root:
-        attempts = tuple(wanted.attempts(caller))
+        attempts = tuple(scope.attempts(caller))
         reads["refused"] = lambda: rights.refused(clients.iam, caller.principal, attempts)
     values: dict[str, Any] = {"identity": caller}
     unread: dict[Fact, str] = {}

@@ -5,7 +5,7 @@ that depend on each other.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from opsctl.snapshot import (
     locks,
     log_groups,
     machine_images,
+    mute_rules,
     parameters,
     registry_images,
     releases,
@@ -47,6 +48,7 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.log_groups import LogGroup
 from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
@@ -60,18 +62,17 @@ from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
-from opsctl.snapshot.tasks import Task, by_start, ended
+from opsctl.snapshot.tasks import Task, ended
 from opsctl.snapshot.together import run, together
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+# Optional parts: requested once, without retries, and left out when there is no answer.
+_OPTIONAL: frozenset[Part] = frozenset({"mute_rules"})
 _LINES_OF = 8  # stopped tasks, newest first, whose last lines one snapshot reads
-_RECENT_OF = 3  # running tasks, newest first, whose last lines it reads
-_RECENT_LINES = 30
 # Stack outputs that name the security groups between the instances and the cache.
 _SECURITY_GROUPS: Mapping[Kind, str] = {"db": "SecurityGroup", "ecs": "InstanceSecurityGroup"}
-_RECENT = timedelta(minutes=15)
 _TRIES = 10  # reads of a task's log stream before the task counts as having written nothing
 
 
@@ -122,6 +123,7 @@ class _Reading:
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
             "alarm_changes": ((), self._alarm_changes),
+            "mute_rules": ((), self._mute_rules),
             "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
             "locks": ((), self._locks),
@@ -169,7 +171,8 @@ class _Reading:
                 values[part] = future.result()
             except Exception as error:
                 fault = aws.fault(error)
-                if fault is None or (self.reader.patient and fault != "refused"):
+                needed = self.reader.patient and part not in _OPTIONAL
+                if fault is None or (needed and fault != "refused"):
                     raise
                 unread.append(_unread(part, error))
         failed = self.clients.failed.take()
@@ -182,12 +185,8 @@ class _Reading:
 
         def call() -> Any:
             known = [self.futures[need].result() for need in needs]
-            try:
+            with aws.understood(part):
                 return read(*known)
-            except (LookupError, TypeError, ValueError) as error:
-                if aws.fault(error) is not None:
-                    raise
-                raise aws.Unreadable(part, error) from error
 
         run(self.futures[part], call)
 
@@ -216,6 +215,9 @@ class _Reading:
 
     def _alarms(self) -> tuple[AlarmState, ...]:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
+
+    def _mute_rules(self) -> tuple[MuteRule, ...]:
+        return mute_rules.read(self.clients.cloudwatch_once, self.names.alarms)
 
     def _alarm_changes(self) -> tuple[AlarmChange, ...]:
         since = self.look.since or self.reader.now()
@@ -318,18 +320,12 @@ class _Reading:
     def _recent_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        by_arn = {one.arn: one for one in definitions}
-        running = [task for task in tasks if task.running and task.task_definition in by_arn]
-        chosen = by_start(running)[:_RECENT_OF]
-        since = self.reader.now() - _RECENT
-        last = partial(lines.last, self.clients.logs, limit=_RECENT_LINES, since=since)
-        read = together([partial(last, by_arn[one.task_definition], one.id) for one in chosen])
-        return {task.id: written for task, written in zip(chosen, read, strict=True) if written}
+        return lines.recent(self.clients.logs, tasks, definitions, self.reader.now())
 
     def _app_errors(self) -> tuple[str, ...]:
         group = self.names.log_groups.get("app", "")
         now = self.reader.now()
-        return lines.errors(self.clients.logs, group, now, _RECENT) if group else ()
+        return lines.errors(self.clients.logs, group, now) if group else ()
 
     def _identity(self) -> Identity:
         return identity.read(self.clients)

@@ -17,6 +17,7 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.log_groups import LogGroup
 from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
@@ -41,7 +42,7 @@ Part = Literal[
     "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
     "machine_images",
     "instances", "group", "cache", "alarms", "lines", "subnets", "newest_image", "taken", "backups",
-    "locks", "releases", "revisions", "secret_versions", "image_users", "secrets",
+    "locks", "releases", "revisions", "mute_rules", "secret_versions", "image_users", "secrets",
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
@@ -164,7 +165,8 @@ class Snapshot:
     instances that have not joined, by id. `failed_calls` are those since the previous snapshot.
     `locks` holds the newest lock of each stack, closed or not. `releases` are oldest first,
     `revisions` newest first. `image_users` are the images that anything in the account's ECS uses.
-    `stack_events` of every stack and `alarm_changes` of every alarm are oldest first.
+    `stack_events` of every stack and `alarm_changes` of every alarm are oldest first. `mute_rules`
+    are those that mute alarms of the system now.
     """
 
     at: datetime
@@ -207,6 +209,7 @@ class Snapshot:
     secret_versions: tuple[SecretVersion, ...] = ()
     image_users: frozenset[str] = frozenset()
     secrets: tuple[Secret, ...] = ()
+    mute_rules: tuple[MuteRule, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:

@@ -65,6 +65,12 @@ class StackResource:
     physical_id: str
     resource_type: str
     status: str
+    reason: str = ""
+
+    @property
+    def failed_itself(self) -> bool:
+        """Whether it failed itself, and was not only cancelled after another's failure."""
+        return self.status.endswith("_FAILED") and not self.reason.startswith(_ECHOES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,7 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
             physical_id=resource.get("PhysicalResourceId", ""),
             resource_type=resource["ResourceType"],
             status=resource["ResourceStatus"],
+            reason=resource.get("ResourceStatusReason", ""),
         )
         for resource in described
         if resource["ResourceStatus"] != "DELETE_COMPLETE"

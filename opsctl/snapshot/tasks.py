@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 BATCH = 100  # the maximum for DescribeTasks and DescribeContainerInstances
 # ECS has no stop code for a task that it stops because of health checks or a lost instance.
-_GONE = re.compile(r"Host EC2|instance (?:was )?terminated", re.IGNORECASE)
+_GONE = re.compile(
+    r"Host EC2|instance (?:was )?(?:terminated|deregistered)|Spot Task was interrupted"
+    r"|\(instance \S+\) was deregistered",
+    re.IGNORECASE,
+)
 _HEALTH_CHECKS = "Task failed ELB health checks"
 
 

@@ -50,7 +50,21 @@ def preview(
         )
     if state is not None and state.exists:
         states.require_ours(state)
-    yield from _compare_names(clients, stack, state)
+        if state.status in states.DEAD:
+            yield remove.left(clients, state)
+            state = None
+        elif state.status in states.HALF_WAY:
+            raise OpsError(
+                f"{states.in_words(state)}; no plan can be made before that is repaired",
+                hint=f"to repair it: opsctl {stack.command} up",
+                cause="stack-stuck",
+            )
+        elif state.status not in states.TAKES_CHANGES:
+            raise states.refuse(state, stack.command)
+        else:
+            yield from _compare_names(clients, stack, state)
+    else:
+        yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
     return not planning.plan.is_empty
@@ -77,7 +91,7 @@ def up(
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)
@@ -147,8 +161,10 @@ def settle(
             yield from remove.continue_rollback(clients, state)
         elif state.status == "UPDATE_FAILED":
             yield from remove.roll_back(clients, state)
-        else:
+        elif state.status in states.TAKES_CHANGES:
             return state
+        else:
+            raise states.refuse(state, "ecs" if kind == "ecr" else kind)
 
 
 def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:

@@ -90,7 +90,8 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         same = str(there) == str(value) or str(there).startswith(f"{value}.")
         if not same:
             yield Notice(
-                f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}",
+                f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}; "
+                "to revert that: opsctl db up --revert-drift",
                 warning=True,
             )
 

@@ -7,6 +7,13 @@ from opsctl.snapshot.stacks import StackState
 
 # The stack holds nothing worth updating: it is removed and created again.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# Statuses in which CloudFormation makes a change set of the stack.
+TAKES_CHANGES = {
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+}
+# Statuses in which a rollback can be continued, after which the stack takes changes again.
+HALF_WAY = {"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"}
 MEANING: Mapping[str, str] = {
     "REVIEW_IN_PROGRESS": "a change set was made, nothing was created yet",
     "CREATE_FAILED": "the first creation failed and was not rolled back",
@@ -37,6 +44,15 @@ def in_words(state: StackState) -> str:
     """Return for example: `demo-db` is ROLLBACK_COMPLETE: the first creation failed …"""
     meaning = MEANING.get(state.status)
     return f"`{state.name}` is {state.status}{f': {meaning}' if meaning else ''}"
+
+
+def refuse(state: StackState, command: str) -> OpsError:
+    """Return the error for a status out of which only deleting the stack leads."""
+    return OpsError(
+        f"{in_words(state)}; CloudFormation accepts no changes to it",
+        hint=f"ask AWS Support to repair it, or remove it: opsctl {command} down",
+        cause="stack-stuck",
+    )
 
 
 def require_ours(state: StackState) -> None:

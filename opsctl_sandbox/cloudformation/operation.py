@@ -10,7 +10,7 @@ from typing import Any
 
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack import caches, stacks
 from opsctl_sandbox.ministack.stacks import Document, Request
 
 _REPLACING = (
@@ -132,8 +132,10 @@ class StackOperation:
             tags = (request.previous or {}).get("Tags")
             old = stacks.tagged(request, kind, name, before["Properties"], tags)
             if drift == "MODIFIED":
-                # Send every property: the live resource differs from the stack's record.
-                old = {}
+                # The live resource differs from the stack's record. Without a record of the live
+                # values, every property is sent.
+                live = caches.live(before["PhysicalResourceId"]) if kind in caches.TYPES else {}
+                old = {**tagged, **live} if live else {}
             elif old == tagged:
                 return
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
@@ -208,8 +210,8 @@ class StackOperation:
             )
             if names
         ]
-        rollback = "" if self._request.previous is not None else "Rollback requested by user."
-        return "".join(parts) + rollback
+        creating = self._request.previous is None and not self._request.disable_rollback
+        return "".join(parts) + ("Rollback requested by user." if creating else "")
 
     async def _clean_up(self) -> None:
         """After an update, remove resources that were replaced or are no longer in the template."""

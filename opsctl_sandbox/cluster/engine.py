@@ -198,6 +198,7 @@ class Engine:
 
     def scale_service(self, target: ScalableTarget) -> None:
         """Scale the service's desired count by the metrics of `utilization` from now on."""
+        target.made = self.world.now
         self.world.scalable[target.cluster, target.service] = target
         self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
 

@@ -39,10 +39,10 @@ Kind = Literal[
 class Failure:
     """One planned failure.
 
-    `match` selects by substring: the image (or task definition family:revision) of a task, the Auto
-    Scaling group's name or instance id, the logical id or type of a stack's resource; '' matches
-    all. `times` limits how often it happens (None: always). `reason` replaces AWS's text. `start`
-    and `end` limit it in simulated seconds.
+    `match` selects by substring: the image, task definition (family:revision) or instance of a
+    task, the Auto Scaling group's name or instance id, the logical id or type of a stack's
+    resource; '' matches all. `times` limits how often it happens (None: always). `reason` replaces
+    AWS's text. `start` and `end` limit it in simulated seconds.
     """
 
     kind: Kind

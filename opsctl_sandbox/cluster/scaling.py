@@ -11,6 +11,11 @@ from opsctl_sandbox.cluster.values import ScalableTarget, Service, TrackingPolic
 from opsctl_sandbox.cluster.world import World
 
 MINUTE = 60.0
+# ECS's predefined metric types -> names of metrics.
+PREDEFINED = {
+    "ECSServiceAverageCPUUtilization": "CPUUtilization",
+    "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
+}
 # Target tracking creates two alarms: one for three minutes above the target, one for fifteen
 # minutes below nine tenths of it.
 OUT_AFTER, IN_AFTER, IN_BELOW = 3, 15, 0.9
@@ -42,7 +47,11 @@ def _scale(world: World, target: ScalableTarget, service: Service) -> None:
     desired, policies = service.spec.desired, list(target.policies.values())
     wanted = [_wanted(one, desired) for one in policies]
     out = [w for one, w in zip(policies, wanted, strict=True) if one.above >= OUT_AFTER]
-    shrinks = policies and all(one.below >= IN_AFTER for one in policies)
+    shrinks = bool(policies) and all(one.below >= IN_AFTER for one in policies)
+    if "DynamicScalingOutSuspended" in target.suspended:
+        out = []
+    if "DynamicScalingInSuspended" in target.suspended:
+        shrinks = False
     if out and world.now >= target.out_again:
         count = min(max(out), target.maximum)
         target.out_again = world.now + world.timings.scaling_cooldown

@@ -62,7 +62,7 @@ def create(
 
 
 def _subject(task: Task) -> str:
-    return f"{task.definition.images} {task.definition.arn} {task.service}"
+    return f"{task.definition.images} {task.definition.arn} {task.service} {task.instance}"
 
 
 def _pend(world: World, task: Task) -> None:

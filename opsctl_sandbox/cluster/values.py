@@ -364,6 +364,7 @@ class TrackingPolicy:
 
     metric: str
     target: float
+    arn: str = ""
     value: float | None = None
     above: int = 0
     below: int = 0
@@ -378,5 +379,7 @@ class ScalableTarget:
     minimum: int
     maximum: int
     policies: dict[str, TrackingPolicy] = field(default_factory=dict)
+    suspended: frozenset[str] = frozenset()
+    made: float = 0.0
     out_again: float = 0.0
     in_again: float = 0.0

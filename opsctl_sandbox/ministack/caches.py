@@ -8,6 +8,7 @@ from typing import Any
 
 from ministack.services import elasticache
 
+TYPES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 Record = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
@@ -101,6 +102,12 @@ def exists(*, cluster: str, group: str) -> bool:
         (cluster and elasticache._clusters.get(cluster))
         or (group and elasticache._replication_groups.get(group))
     )
+
+
+def live(name: str) -> Mapping[str, Any]:
+    """Return the properties that a cluster or group with this name has now."""
+    record = elasticache._clusters.get(name) or elasticache._replication_groups.get(name) or {}
+    return {key: record[key] for key in ("CacheNodeType", "NumCacheNodes") if key in record}
 
 
 def begin_snapshot(name: str, holding: bytes | None, ready: float) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from opsctl_sandbox.operations import autoscaling, ec2, elbv2
+from opsctl_sandbox.operations import application_autoscaling, autoscaling, ec2, elbv2
 from opsctl_sandbox.operations.ecs import (
     capacity_providers,
     clusters,
@@ -47,6 +47,7 @@ def operations(simulation: Simulation) -> Operations:
         for name, answer in module.ANSWERS.items():
             table["ecs", name] = _from_state(simulation, answer)
     for service, blends in (
+        ("application-autoscaling", application_autoscaling.OPERATIONS),
         ("autoscaling", autoscaling.OPERATIONS),
         ("elasticloadbalancing", elbv2.OPERATIONS),
         ("ec2", ec2.OPERATIONS),

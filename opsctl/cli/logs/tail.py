@@ -127,7 +127,11 @@ def tail(
         last=lines,
         bookmark=bookmark,
         explain=lambda notice: stop.run(
-            lambda: sources.explain(invocation.clients.logs, notice, groups, selection), []
+            # Fewer retries: an explanation is not worth as long a wait as the lines.
+            lambda: sources.explain(
+                invocation.quick_reader.clients.logs, notice, groups, selection
+            ),
+            [],
         ),
     )
     if following:

@@ -72,7 +72,7 @@ def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end:
                 )
     whole = not any(one.missing for one in audits)
     span = f"{start:%H:%M} to {end:%H:%M}Z"
-    sentence = "every line that CloudWatch took in can be read" if whole else "lines are missing"
+    sentence = "every line that CloudWatch received can be read" if whole else "lines are missing"
     console.say(f"{sentence}, {span}")
     return whole
 

@@ -104,7 +104,7 @@ class ReleasesScreen(Screen):
             why = release.reason or _outcome(release)
             self._console.warn(f"release {release.number} was not good: {why}")
         if target.stays:
-            self._print("this differs from then, and is not taken back:")
+            self._print("changed since then, and not reverted:")
             self._changes(target.stays)
 
 

@@ -1,23 +1,77 @@
 """The whole system on one screen: at most 40 lines of 80 columns, the answer first.
 
-Pure: a snapshot and its causes give lines. A part that could not be read says so in its line.
+A snapshot and its causes give lines. A part that could not be read says so in its line.
 """
 
+import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.aws.failed_calls import DENIED
 from opsctl.cause.cause import Cause
 from opsctl.cause.telling import steady
+from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
 from opsctl.cli.screens.words import counted, fitted
+from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot
 
 _STYLE = {"●": "good", "◐": "warn", "✗": "bad", "○": "faint"}
 WIDTH, LINES = 80, 40
 _LABEL = 11
+
+
+def show(
+    console: Console,
+    now: Snapshot,
+    causes: Sequence[Cause],
+    region: str,
+    *,
+    in_place: bool = False,
+) -> None:
+    """Print the screen; on a terminal, `in_place` overwrites the previous one."""
+    if console.json:
+        _emit(console, now, causes)
+        return
+    size = shutil.get_terminal_size((WIDTH, LINES))
+    width = min(max(size.columns, 60), 120)
+    # The cursor needs a line of its own below the screen.
+    tall = min(LINES, max(size.lines - 1, 5)) if in_place else LINES
+    lines = screen(now, causes, console, width=width, lines=tall, region=region)
+    if in_place and sys.stdout.isatty() and not console.plain:
+        console.in_place(lines)
+        return
+    for line in lines:
+        console.data(line.rstrip())
+
+
+def show_part(console: Console, now: Snapshot, labels: Sequence[str]) -> None:
+    """Print some rows of the screen, for the commands about them."""
+    for line in part(now, labels, console, width=WIDTH):
+        console.data(line.rstrip())
+
+
+def show_health(console: Console, now: Snapshot, causes: Sequence[Cause]) -> int:
+    """Print one line, and return the exit code."""
+    word, sentence = health(now, causes)
+    console.emit("health", health=word, reason=sentence)
+    if not console.json:
+        console.data(f"{word}: {sentence}")
+    return EXITS[word]
+
+
+def _emit(console: Console, now: Snapshot, causes: Sequence[Cause]) -> None:
+    console.emit(
+        "status",
+        health=health(now, causes)[0],
+        causes=[cause.id for cause in causes],
+        snapshot=record.to_json(now),
+    )
+    for number, cause in enumerate(causes, 1):
+        causing.emit(console, cause, number)
 
 
 def screen(

@@ -190,11 +190,19 @@ def _alarms(now: Snapshot) -> Iterator[Item]:
         yield Item("○", "none")
         return
     prefix = now.names.alarms
+    muted = {name for rule in now.mute_rules for name in rule.alarms}
     for one in ringing[:2]:
         since = f" for {age(now.at, one.since)}" if one.since else ""
-        yield Item("✗", f"{one.name.removeprefix(prefix)} rings{since}")
+        silent = ", muted" if one.name in muted else ""
+        yield Item("✗", f"{one.name.removeprefix(prefix)} rings{since}{silent}")
     if len(ringing) > 2:
         yield Item("✗", f"{len(ringing) - 2} more ring")
+    if count := sum(one.name in muted for one in now.alarms):
+        ends = [rule.until for rule in now.mute_rules]
+        known = [end for end in ends if end is not None]
+        until = f" until {max(known):%H:%M}Z" if len(known) == len(ends) else ""
+        rules = ", ".join(sorted(rule.name for rule in now.mute_rules))
+        yield Item("○", f"{count} muted{until} by {rules}")
     yield Item("●", f"{len(now.alarms) - len(ringing)} quiet")
 
 
@@ -237,6 +245,6 @@ ROWS: tuple[Row, ...] = (
     Row("targets", ("targets",), _targets),
     Row("instances", ("instances", "group", "machine_images", "newest_image"), _instances),
     Row("cache", ("cache", "cache_use"), _cache),
-    Row("alarms", ("alarms",), _alarms),
+    Row("alarms", ("alarms", "mute_rules"), _alarms),
     Row("release", ("releases",), _release),
 )

@@ -48,6 +48,26 @@ async def create_stack(call: Call, ministack: Forward) -> Structure:
     return await ministack(call.parameters)
 
 
+async def delete_stack(call: Call, ministack: Forward) -> Structure:
+    """Refuse to delete a stack during an update; during a creation, deleting it ends that."""
+    stack = _stack(call, call.parameters["StackName"])
+    status = str(stack.get("StackStatus", ""))
+    if status.startswith(("UPDATE_", "IMPORT_")) and status.endswith("_IN_PROGRESS"):
+        raise Refused(
+            "ValidationError",
+            f"Stack [{stack['StackId']}] cannot be deleted while in status {status}",
+        )
+    return await ministack(call.parameters)
+
+
+async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:
+    """Treat an empty list of resources to skip as no list."""
+    request = dict(call.parameters)
+    if not request.get("ResourcesToSkip"):
+        request.pop("ResourcesToSkip", None)
+    return await ministack(request)
+
+
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
     answer = await _create_change_set(call, ministack)
     early_validation.validate(call, answer["Id"])
@@ -226,7 +246,9 @@ def _stack(call: Call, name: str) -> dict[str, Any]:
 
 OPERATIONS: Operations = {
     ("cloudformation", "CreateChangeSet"): create_change_set,
+    ("cloudformation", "ContinueUpdateRollback"): continue_update_rollback,
     ("cloudformation", "CreateStack"): create_stack,
+    ("cloudformation", "DeleteStack"): delete_stack,
     ("cloudformation", "DescribeChangeSet"): describe_change_set,
     ("cloudformation", "ExecuteChangeSet"): execute_change_set,
     ("cloudformation", "DescribeStackResources"): describe_stack_resources,

@@ -20,6 +20,9 @@ def error(operation: str, code: str, status: int = 400) -> ClientError:
         ("DescribeStacks", "AccessDenied", True),
         ("DescribeStacks", "ExpiredToken", True),
         ("DescribeTasks", "ThrottlingException", True),
+        # Whoever cannot read mute rules lacks nothing that he needs.
+        ("ListAlarmMuteRules", "AccessDenied", False),
+        ("GetAlarmMuteRule", "ThrottlingException", False),
         ("GetCallerIdentity", "SignatureDoesNotMatch", True),
         ("CreateChangeSet", "ValidationError", True),
     ],
@@ -30,7 +33,7 @@ def test_only_what_is_no_answer_is_counted(operation: str, code: str, counted: b
     assert bool(calls.take()) == counted
 
 
-def test_the_same_failure_is_one_with_a_number_and_is_taken_once() -> None:
+def test_the_same_failure_is_counted_and_returned_once() -> None:
     calls = FailedCalls(now=lambda: START)
     for _ in range(3):
         calls.add("ecs", "DescribeTasks", ConnectionClosedError(endpoint_url="http://x"))

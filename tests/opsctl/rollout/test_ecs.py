@@ -54,10 +54,10 @@ class World:
         return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
 
     def up(self, *answers: bool, **more: Any) -> Driven:
-        return Driven(ecs.up(self.clients, CONFIG, ecs.Wishes(**more)), self.look, answers)
+        return Driven(ecs.up(self.clients, CONFIG, ecs.Options(**more)), self.look, answers)
 
     def preview(self, **more: Any) -> Driven:
-        return Driven(ecs.preview(self.clients, CONFIG, ecs.Wishes(**more)), self.look)
+        return Driven(ecs.preview(self.clients, CONFIG, ecs.Options(**more)), self.look)
 
 
 def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
@@ -68,7 +68,16 @@ def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
     assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
 
 
-def test_a_system_as_it_should_be_is_asked_nothing() -> None:
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "CREATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_a_cache_whose_creation_failed_is_repaired_first(status: str) -> None:
+    world = World()
+    world.db = stack("db", status)
+    with pytest.raises(OpsError, match=f"`web-db` is {status}.*`web-ecs` needs") as caught:
+        world.up()
+    assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
+
+
+def test_a_system_without_differences_asks_no_question() -> None:
     driven = World().up()
     assert driven.result.kind == "no-changes" and driven.questions == []
     assert driven.of(InstancePlan) == []
@@ -90,7 +99,7 @@ def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
     assert driven.of(Step)[-1].action == "done"
 
 
-def test_a_newer_image_is_only_told() -> None:
+def test_a_newer_image_is_only_reported() -> None:
     world = World()
     world.newest = "ami-2"
     driven = world.up()
@@ -125,7 +134,7 @@ def test_after_the_answer_to_the_change_the_instances_follow_without_another_que
     assert driven.of(Step)[-1].action == "done"
 
 
-def test_log_groups_of_before_are_taken_over_only_when_asked_to() -> None:
+def test_existing_log_groups_are_imported_only_on_request() -> None:
     world = World()
     world.ecs = None
     world.taken = {"/web/app"}
@@ -171,17 +180,17 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
     assert any("deleted the service `web`" in text and "--revert-drift" in text for text in texts)
 
 
-def test_a_group_that_was_resized_by_hand_is_told() -> None:
+def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     world = World()
     world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert notice.text == (
         "`asg` has 2 instances (0 to 7), opsctl.yaml asks for 2 instances (0 to 2): what the plan "
-        "does not change was set by hand; to put it back: opsctl ecs up --revert-drift"
+        "does not change was set by hand; to revert that: opsctl ecs up --revert-drift"
     )
 
 
-def test_a_group_that_was_set_to_zero_by_hand_is_told() -> None:
+def test_a_group_that_was_set_to_zero_by_hand_is_reported() -> None:
     # Without an instance left, `ecs plan` said nothing but "no changes".
     world = World()
     world.fleet.resize(0)
@@ -210,13 +219,13 @@ def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
 
     clients = world.clients
     clients.ssm.before = meanwhile
-    procedure = ecs.up(clients, CONFIG, ecs.NONE)
+    procedure = ecs.up(clients, CONFIG, ecs.DEFAULTS)
     driven = Driven(procedure, world.look, [True, True, True])
     assert driven.result.kind == "done" and len(driven.questions) == 3
     counts = [plan.stack.parameters.get("DesiredCount") for plan in driven.of(Plan)]
     assert counts == [None, "4", "6"]
     [overtaken] = driven.of(Overtaken)
-    assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
+    assert overtaken.text == "somebody set DesiredCount 6; looking again"
 
 
 def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:

@@ -17,6 +17,7 @@ from opsctl.snapshot.cache import Cache, CacheNode
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Names, Part, Snapshot, Unread
 from opsctl.snapshot.targets import Target
@@ -95,7 +96,7 @@ def test_nothing_deployed_names_where_it_was_looked_for() -> None:
     assert "opsctl db up" in screen and check(now) == "unknown"
 
 
-def test_credentials_of_another_account_are_seen_at_once() -> None:
+def test_credentials_of_another_account_are_shown_first() -> None:
     names = Names.of(config("aws.account='999999999999'"))
     now = replace(healthy(), names=names)
     assert "wrong account: these credentials are of 123456789012, the config says 999999999999" in (
@@ -148,7 +149,7 @@ def test_a_deployment_that_was_rolled_back_leaves_a_healthy_service() -> None:
     assert check(now) == "healthy"
 
 
-def test_instances_that_are_gone_are_missed() -> None:
+def test_missing_instances_are_reported() -> None:
     now = healthy(instances=(replace(INSTANCES[0], connected=False),))
     assert row(now, "instances").startswith("instances  ✗ 0 of 2 joined  ✗ 1 disconnected")
     assert check(now) == "degraded"
@@ -166,6 +167,17 @@ def test_an_alarm_that_rings_says_since_when() -> None:
     now = healthy(alarms=(ringing,))
     assert row(now, "alarms") == "alarms     ✗ healthy-hosts rings for 10 m  ● 0 quiet"
     assert check(now) == "degraded"
+
+
+def test_alarms_that_are_muted_say_until_when_and_by_which_rule() -> None:
+    ringing = AlarmState("web-service-cpu", "ALARM", "above 80", START)
+    rule = MuteRule("web-roll-1", ("web-service-cpu",), START + timedelta(minutes=20))
+    now = healthy(alarms=(ringing,), mute_rules=(rule,))
+    assert row(now, "alarms") == (
+        "alarms     ✗ service-cpu rings for 10 m, muted  ○ 1 muted until 12:20Z by web-r…"
+    )
+    again = healthy(mute_rules=(MuteRule("nightly", ("web-healthy-hosts",)),))
+    assert row(again, "alarms") == "alarms     ○ 1 muted by nightly  ● 1 quiet"
 
 
 SHOWN: tuple[Part, ...] = tuple(
@@ -192,7 +204,7 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     assert check(now) == ("unknown" if unknown else check(now))
 
 
-def test_without_credentials_nothing_is_said_to_be_well() -> None:
+def test_without_credentials_nothing_is_called_healthy() -> None:
     why = "there are no AWS credentials"
     unread = tuple(
         Unread(part, why, "set AWS_PROFILE", cause="credentials-refused")
