@@ -23,6 +23,7 @@ _THROTTLED = {
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
+_PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
     # EC2's one word for credentials that ended and for a clock that is wrong.
@@ -179,9 +180,11 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
+        proxy = isinstance(error, exceptions.ProxyConnectionError)
+        hint = _PROXY if proxy else _NETWORK
         # What botocore cannot parse it quotes, on lines of its own.
         line = " ".join(str(error).split())
-        return AwsError(f"no answer from AWS: {line}", hint=_NETWORK, cause="network")
+        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None

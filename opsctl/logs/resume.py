@@ -1,6 +1,8 @@
 """The file of `--resume`: where each source continues, and the ids already printed."""
 
 import json
+import shlex
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ _VERSION = 1
 def read(path: Path) -> Mapping[str, Bookmark]:
     """Return source -> bookmark; empty when the file does not exist."""
     try:
-        text = path.read_bytes()
+        regular = stat.S_ISREG(path.stat().st_mode) or path.is_dir()
+        text = path.read_bytes() if regular else b""
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error
+    if not regular:  # a device has no end, and its like must not be removed
+        raise ConfigError(f"`{path}` is not a file", hint="choose another file after --resume")
     try:
         content = json.loads(text)
         if content["v"] != _VERSION:
@@ -36,7 +41,7 @@ def read(path: Path) -> Mapping[str, Bookmark]:
     ) as error:
         raise ConfigError(
             f"{path} is not a bookmark of `opsctl logs tail`: {error}",
-            hint=f"remove it to start over: rm {path}",
+            hint=f"remove it to start over: rm {shlex.quote(str(path))}",
         ) from error
 
 

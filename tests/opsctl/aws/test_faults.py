@@ -57,6 +57,11 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
             "no answer from AWS: Connection was closed",
             "check the network",
         ),
+        (
+            exceptions.ProxyConnectionError(proxy_url="http://127.0.0.1:9"),
+            'no answer from AWS: Failed to connect to proxy URL: "http://127.0.0.1:9"',
+            "check HTTPS_PROXY and NO_PROXY",
+        ),
     ],
 )
 def test_each_refusal_is_a_sentence_with_a_next_command(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ def test_a_bookmark_comes_back_as_it_was_written(tmp_path: Path) -> None:
     resume.write(path, kept)
     assert resume.read(path) == kept
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/null", "/dev/zero"])
+def test_what_is_not_a_file_is_refused_and_no_command_removes_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(ConfigError, match="is not a file") as caught:
+        resume.read(path)
+    assert caught.value.hint == "choose another file after --resume"
 
 
 def _floor(text: str) -> str:
