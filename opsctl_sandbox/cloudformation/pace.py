@@ -34,6 +34,11 @@ class Pace:
         await self._simulation.sleep(stacks.duration(world, resource_type))
         self._strike("resource-fails", logical_id, resource_type, "InvalidRequest")
 
+    async def begin_deletion(self) -> None:
+        """The time before a stack's deletion comes to its first resource."""
+        world = self._simulation.world()
+        await self._simulation.sleep(stacks.duration(world, "AWS::CloudFormation::Stack"))
+
     def _strike(self, kind: Kind, logical_id: str, resource_type: str, code: str) -> None:
         world = self._simulation.world()
         failure = world.failures.take((kind,), f"{logical_id} {resource_type}", world.now)
