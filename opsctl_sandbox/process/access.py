@@ -30,15 +30,18 @@ class Access:
         *,
         issued: Callable[[str], Key | None],
         forbidden: Callable[[str, Call], str],
+        act_for: Callable[[str, str], None],
         skew: Callable[[str], float],
     ) -> None:
         """`issued` knows the keys that IAM and STS gave out, `forbidden` why the principal with an
-        ARN may not make a call. `skew` is by how many seconds this
+        ARN may not make a call, `act_for` is told of whoever makes one, and of the role that is to
+        do what it begins. `skew` is by how many seconds this
         AWS's clock is ahead of the machine's, for the operation `service:Operation`."""
         self._keys = keys
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self._issued = issued
         self._forbidden = forbidden
+        self._act_for = act_for
         self._skew = skew
 
     def stranger(self, request: Request) -> Answer | None:
@@ -82,7 +85,9 @@ class Access:
         now = datetime.now(UTC) + timedelta(seconds=self._skew(operation))
         signature.check(request, signed, key, now, dialect)
         if named and key not in (self._keys.operator, self._keys.task):
-            sentence = self._forbidden(key.principal, _call(request, named, key))
+            call = _call(request, named, key)
+            self._act_for(key.principal, str(call.parameters.get("RoleARN") or ""))
+            sentence = self._forbidden(key.principal, call)
             if sentence:
                 raise refusals.refusal("denied", dialect, code="", message=sentence, status=None)
         return key
