@@ -1,7 +1,8 @@
-"""The catalogue beside what there is in AWS: each alarm, its metric, its live state. Pure."""
+"""The catalogue joined with AWS: each alarm, its metric, its live state. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from opsctl.alarms.catalogue import OPERATORS, Alarm, Comparison, catalogue
 from opsctl.alarms.evaluation import Rule
@@ -9,20 +10,27 @@ from opsctl.config.model import Config
 from opsctl.errors import ConfigError, nearest
 from opsctl.metrics.catalogue import Metric, Query
 from opsctl.snapshot.alarms import AlarmState
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.snapshot import Look, Snapshot
 
 LOOK = Look(frozenset({"stacks", "subnets", "alarms"}), ("ecs", "alarms"))
+LOOK_AT_MUTES = LOOK | Look(frozenset({"mute_rules"}), ())
+_NO_END = datetime.max.replace(tzinfo=UTC)
 _SIGNS: dict[str, Comparison] = {word: sign for sign, word in OPERATORS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`name` is CloudWatch's; `query` is None while the ecs stack names no such resource."""
+    """An alarm. `name` is CloudWatch's; `query` is None while the ecs stack lacks the resource.
+
+    `muted` are the rules that mute it now, the one that lasts longest first; None if unknown.
+    """
 
     alarm: Alarm
     name: str
     query: Query | None
     state: AlarmState | None
+    muted: tuple[MuteRule, ...] | None = None
 
     @property
     def rule(self) -> Rule:
@@ -36,12 +44,15 @@ def watched(now: Snapshot, config: Config) -> list[Watched]:
     alarms = []
     for alarm in catalogue(config, zones):
         name = f"{now.names.alarms}{alarm.name}"
-        alarms.append(Watched(alarm, name, _query(alarm, now), states.get(name)))
+        alarms.append(Watched(alarm, name, _query(alarm, now), states.get(name), _muted(name, now)))
     return alarms
 
 
 def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
-    """The one of this name, with or without the system's own. Raises ConfigError for a typo."""
+    """Return the alarm of this name, with or without the system's prefix.
+
+    Raises ConfigError for an unknown name.
+    """
     known = {one.alarm.name: one for one in alarms}
     short = name.removeprefix(prefix)
     if short in known:
@@ -54,7 +65,7 @@ def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
 
 
 def drift(one: Watched, *, released: bool) -> list[str]:
-    """What the live alarm has otherwise than the catalogue, as somebody changed it by hand."""
+    """Return how the live alarm differs from the catalogue, because somebody changed it by hand."""
     alarm, live = one.alarm, one.state
     if live is None:
         return []
@@ -74,8 +85,15 @@ def drift(one: Watched, *, released: bool) -> list[str]:
     if released and not live.actions:
         changed.append("its actions are off")
     if not live.to:
-        changed.append("it tells nobody")
+        changed.append("it notifies nobody")
     return changed
+
+
+def _muted(name: str, now: Snapshot) -> tuple[MuteRule, ...] | None:
+    if not now.holds("mute_rules"):
+        return None
+    rules = [rule for rule in now.mute_rules if name in rule.alarms]
+    return tuple(sorted(rules, key=lambda rule: rule.until or _NO_END, reverse=True))
 
 
 def _query(alarm: Alarm, now: Snapshot) -> Query | None:

@@ -1,20 +1,21 @@
-"""An alarm in words: when it rings, which points make its state, what gaps were taken for. Pure."""
+"""Describe an alarm: when it goes off, which points decide its state, how gaps count. Pure."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from opsctl.alarms.catalogue import Alarm, Missing
 from opsctl.alarms.watched import Watched
 from opsctl.config.duration import format_duration
 from opsctl.metrics.series import Series
+from opsctl.snapshot.mute_rules import MuteRule
 
 _MEANS: Mapping[Missing, str] = {
     "breaching": "counts as bad",
     "notBreaching": "counts as good",
-    "missing": "says nothing; with nothing else the state is INSUFFICIENT_DATA",
+    "missing": "does not count; without any data the state is INSUFFICIENT_DATA",
     "ignore": "keeps the state as it is",
 }
-_MOST = 5  # values that a sentence shows
+_MOST = 5  # values in one sentence
 
 
 def condition(alarm: Alarm) -> str:
@@ -31,8 +32,19 @@ def gaps(alarm: Alarm) -> str:
     return f"a period without data {_MEANS[alarm.missing]}: {alarm.because}"
 
 
+def muted(rules: Sequence[MuteRule], now: datetime) -> str:
+    """Until when, by the rule that lasts longest; '' without one."""
+    if not rules:
+        return ""
+    first = rules[0]
+    if first.until is None:
+        return f"by `{first.name}` ({first.schedule})"
+    day = "" if first.until.date() == now.date() else f"{first.until:%Y-%m-%d} "
+    return f"until {day}{first.until:%H:%M}Z by `{first.name}`"
+
+
 def points(one: Watched, series: Series) -> str:
-    """What the newest points say, as far as an evaluation looks at them."""
+    """Describe the newest data points that an evaluation looks at."""
     rule = one.rule
     recent = list(series.points[-rule.periods :])
     real = [point for point in recent if point is not None]

@@ -1,4 +1,4 @@
-"""`opsctl metrics`: the curated metrics with sparklines, all of them in one call."""
+"""`opsctl metrics`: the system's metrics with sparklines, read in one call."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from opsctl import aws
+from opsctl import aws, disk
 from opsctl.alarms import limits, watched
 from opsctl.cli import moments, options
 from opsctl.cli.installation import adding
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _CODES = {"healthy": 0, "degraded": 10, "unknown": 11}
-_PIPED = (120, 24)  # columns and lines where there is no terminal
+_PIPED = (120, 24)  # columns and lines without a terminal
 
 
 @app.command()
@@ -53,19 +53,19 @@ def metrics(
     check: Annotated[
         bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
     ] = False,
-    as_csv: Annotated[bool, Option("--csv", help="One line a point.")] = False,
-    watch: Annotated[bool, Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    as_csv: Annotated[bool, Option("--csv", help="One line per point.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Repeat until Ctrl-C.")] = False,
     every: Annotated[str, Option(help="How often with --watch.")] = "30s",
 ) -> int:
     """Show the metrics of the cluster, service, load balancer, cache, logs and instances.
 
-    A gap (·) is a gap, not zero. Sums are by the minute. `~` marks a value younger than two
-    minutes: late samples may still change it. LIMIT is the alarm's, with its state: ✗ it rings.
+    A gap (·) means no data, not zero. Sums are per minute. `~` marks a value younger than two
+    minutes, which late samples may still change. LIMIT is the alarm's, with its state: ✗ is ALARM.
     """
     # Long because it is the table of options, each used once.
     invocation, groups = options.opened(context), catalogue.chosen(names or [])
     charts = bool(plot or html or png)
-    csv = as_csv and not watch  # --watch --csv writes it again and again
+    csv = as_csv and not watch  # --watch --csv writes rows repeatedly
     shows = {"--check": check, "--watch": watch, "--csv": csv, "--plot": plot, "--explain": explain}
     _require_one(shows, html or png)
     if check:
@@ -95,7 +95,7 @@ def metrics(
 
 
 def _require_one(shows: "Mapping[str, object]", file: Path | None) -> None:
-    """Raises ConfigError for options of which each shows something else."""
+    """Raise ConfigError for two options that each show something else."""
     said = [option for option, given in shows.items() if given]
     if file is not None and said and said[0] in ("--check", "--watch", "--csv"):
         said.append("--html or --png")
@@ -104,7 +104,7 @@ def _require_one(shows: "Mapping[str, object]", file: Path | None) -> None:
 
 
 def _need_matplotlib() -> None:
-    """Said before AWS is asked anything."""
+    """Raise ConfigError without matplotlib, before AWS is called."""
     if find_spec("matplotlib") is None:
         raise ConfigError(
             "--png draws with matplotlib, which is not installed", hint=adding(REQUIREMENT)
@@ -120,10 +120,7 @@ def _picture(shown: Shown, marks: "Sequence[Mark]") -> bytes:
 
 
 def _write(console: "Console", kind: str, path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise ConfigError(f"cannot write `{path}`: {error.strerror}") from None
+    disk.write(path, content)
     console.emit(kind, path=str(path))
     console.say(f"written: {path}")
 
@@ -153,7 +150,7 @@ def _watch(
     *,
     as_csv: bool,
 ) -> None:
-    """For ever; what AWS does not answer is said, and asked again."""
+    """Repeat for ever. When AWS does not answer, say so and try again."""
     console = invocation.console
     clear, priced = sys.stdout.isatty() and not console.plain, False
     while True:
@@ -177,7 +174,7 @@ def _watch(
 
 
 def _check(invocation: "Invocation", groups: "Sequence[str]") -> int:
-    """The rules of the alarms over the newest points: made in CloudWatch or not."""
+    """Apply the alarms' rules to the newest points, even if the alarms do not exist."""
     snapshot = invocation.reader(LOOK)
     alarms = limits.of_groups(watched.watched(snapshot, invocation.config), groups)
     checked = limits.check(invocation.clients.cloudwatch, alarms, datetime.now(UTC))
@@ -190,7 +187,7 @@ def _check(invocation: "Invocation", groups: "Sequence[str]") -> int:
 
 
 def _marked(since: str) -> Look:
-    """What is marked on charts."""
+    """Return what is marked on charts."""
     start = moments.moment(since, now=datetime.now(UTC), zone=UTC)
     return Look(frozenset({"releases", "alarm_changes"}), (), since=start, releases=50)
 

@@ -1,21 +1,22 @@
-"""Ask CloudWatch for series, all of a screen in one GetMetricData call. Changes nothing."""
+"""Read series from CloudWatch, a whole screen in one GetMetricData call."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from opsctl import aws
 from opsctl.metrics.catalogue import Query
 from opsctl.metrics.series import Series, Window, align
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
 
-_QUERIES = 500  # a call, the API's own maximum
+_QUERIES = 500  # the API's maximum per call
 _POINTS = 100_800
 
 
 def fetch(cloudwatch: "CloudWatchClient", queries: Sequence[Query], window: Window) -> list[Series]:
-    """One series for each query, in their order."""
+    """Return one series for each query, in the same order."""
     most = max(1, min(_QUERIES, _POINTS // max(1, len(window))))
     series: list[Series] = []
     for first in range(0, len(queries), most):
@@ -37,19 +38,24 @@ def _ask(
             ],
             StartTime=window.start,
             EndTime=window.end,
-            ScanBy="TimestampAscending",  # not what every server does: `align` sorts
+            ScanBy="TimestampAscending",  # not every server sorts, so `align` does
             **more,
         )
-        for result in answer["MetricDataResults"]:
-            index = int(result["Id"][1:])
-            times[index] += result["Timestamps"]
-            values[index] += result["Values"]
-            statuses[index] = result.get("StatusCode", "Complete")
+        with aws.understood("metrics"):
+            for result in answer["MetricDataResults"]:
+                index = int(result["Id"][1:])
+                times[index] += result["Timestamps"]
+                values[index] += result["Values"]
+                statuses[index] = result.get("StatusCode", "Complete")
+            if answer.get("NextToken", "") == more.get("NextToken"):
+                raise ValueError("the same page again and again")
         if not answer.get("NextToken"):
             break
         more = {"NextToken": answer["NextToken"]}
     for query, when, what, status in zip(queries, times, values, statuses, strict=True):
-        yield Series(query, window, align(when, what, window), status)
+        with aws.understood("metrics"):
+            points = align(when, what, window)
+        yield Series(query, window, points, status)
 
 
 def _as_query(index: int, query: Query, window: Window) -> Any:

@@ -1,11 +1,11 @@
-"""Read a snapshot: every part in a thread of its own, so that it takes as long as its longest
-chain of calls that need each other.
+"""Read a snapshot, every part in its own thread: it takes as long as the longest chain of calls
+that depend on each other.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from opsctl.snapshot import (
     locks,
     log_groups,
     machine_images,
+    mute_rules,
     parameters,
     registry_images,
     releases,
@@ -47,6 +48,7 @@ from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.log_groups import LogGroup
 from opsctl.snapshot.machine_images import MachineImage
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
@@ -60,26 +62,25 @@ from opsctl.snapshot.subnets import Subnet
 from opsctl.snapshot.taken import Named
 from opsctl.snapshot.targets import Listener, Target, TargetGroup
 from opsctl.snapshot.task_definitions import TaskDefinition
-from opsctl.snapshot.tasks import Task, by_start, ended
+from opsctl.snapshot.tasks import Task, ended
 from opsctl.snapshot.together import run, together
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-_LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read in one look
-_RECENT_OF = 3  # the running tasks, newest first, whose last lines are read
-_RECENT_LINES = 30
-# The outputs that name the groups between the instances and the cache.
+# Optional parts: each is asked for once, and left out without an answer.
+_OPTIONAL: frozenset[Part] = frozenset({"mute_rules"})
+_LINES_OF = 8  # stopped tasks, newest first, whose last lines one snapshot reads
+# Stack outputs that name the security groups between the instances and the cache.
 _SECURITY_GROUPS: Mapping[Kind, str] = {"db": "SecurityGroup", "ecs": "InstanceSecurityGroup"}
-_RECENT = timedelta(minutes=15)
-_TRIES = 10  # looks at a task's log stream, before it is taken to have written nothing
+_TRIES = 10  # reads of a task's log stream before the task counts as having written nothing
 
 
 class Reader:
-    """Reads one system, and remembers what AWS never changes: task definitions, last lines.
+    """Reads snapshots of one system. Remembers what never changes: task definitions and last lines.
 
-    With `patient`, a part that AWS does not answer is asked for again for minutes, and the fault
-    is raised when that does not help; without, it is named in `unread` at once.
+    With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
+    named in `unread` at once.
     """
 
     def __init__(
@@ -99,17 +100,17 @@ class Reader:
         self.tries = Counter[str]()
 
     def __call__(self, look: Look) -> Snapshot:
-        """Raises botocore's error when AWS stays silent, or does not take the credentials."""
+        """Raises botocore's error when AWS does not answer or refuses the credentials."""
         return _Reading(self, look).run()
 
 
 class _Reading:
-    """One look. A part waits for the parts that it needs; no two wait for each other."""
+    """Reads one snapshot. A part waits only for the parts that it needs."""
 
     def __init__(self, reader: Reader, look: Look) -> None:
         self.reader, self.look = reader, look
         self.clients, self.names = reader.clients, reader.names
-        # part -> the parts it needs, and how it is read from them; needed ones come first.
+        # part -> (the parts it needs, how to read it from them). Needed parts come first.
         self.reads: Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]] = {
             "stacks": ((), self._stacks),
             "events": ((), self._events),
@@ -122,6 +123,7 @@ class _Reading:
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
             "alarm_changes": ((), self._alarm_changes),
+            "mute_rules": ((), self._mute_rules),
             "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
             "locks": ((), self._locks),
@@ -143,7 +145,7 @@ class _Reading:
         }
 
     def _for_causes(self) -> Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]]:
-        """What tells why, rather than what."""
+        """Return the readers of parts that only the cause rules need."""
         return {
             "identity": ((), self._identity),
             "service_deployments": ((), self._service_deployments),
@@ -169,7 +171,8 @@ class _Reading:
                 values[part] = future.result()
             except Exception as error:
                 fault = aws.fault(error)
-                if fault is None or (self.reader.patient and fault != "refused"):
+                needed = self.reader.patient and part not in _OPTIONAL
+                if fault is None or (needed and fault != "refused"):
                     raise
                 unread.append(_unread(part, error))
         failed = self.clients.failed.take()
@@ -182,12 +185,8 @@ class _Reading:
 
         def call() -> Any:
             known = [self.futures[need].result() for need in needs]
-            try:
+            with aws.understood(part):
                 return read(*known)
-            except (LookupError, TypeError, ValueError) as error:
-                if aws.fault(error) is not None:
-                    raise
-                raise aws.Unreadable(part, error) from error
 
         run(self.futures[part], call)
 
@@ -216,6 +215,9 @@ class _Reading:
 
     def _alarms(self) -> tuple[AlarmState, ...]:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
+
+    def _mute_rules(self) -> tuple[MuteRule, ...]:
+        return mute_rules.read(self.clients.cloudwatch_once, self.names.alarms)
 
     def _alarm_changes(self) -> tuple[AlarmChange, ...]:
         since = self.look.since or self.reader.now()
@@ -270,14 +272,14 @@ class _Reading:
         ecs = states.get("ecs")
         name = ecs.outputs.get("AutoScalingGroupName", "") if ecs else ""
         if ecs is not None and not name:
-            # While it is created, and after it was rolled back, it has no outputs.
+            # During creation and after a rollback the stack has no outputs.
             name = stacks.physical_id(self.clients.cloudformation, ecs.id, "AutoScalingGroup")
         return instances.group(self.clients.autoscaling, name) if name else None
 
     def _task_definitions(
         self, service: Service | None, tasks: tuple[Task, ...]
     ) -> tuple[TaskDefinition, ...]:
-        """Of every deployment, and of the stopped tasks whose lines may be read."""
+        """Read those of all deployments, and of stopped tasks whose lines may be read."""
         arns = [one.task_definition for one in service.deployments] if service else []
         arns += [task.task_definition for task in ended(tasks)]
         known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
@@ -299,7 +301,7 @@ class _Reading:
     def _last_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        """Kept once there are some: a stopped task writes no more, but its lines come late."""
+        """Keep lines once there are some. They arrive late, so a task without any is read again."""
         by_arn = {one.arn: one for one in definitions}
         known, tries = self.reader.lines, self.reader.tries
         new = [
@@ -318,18 +320,12 @@ class _Reading:
     def _recent_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        by_arn = {one.arn: one for one in definitions}
-        running = [task for task in tasks if task.running and task.task_definition in by_arn]
-        chosen = by_start(running)[:_RECENT_OF]
-        since = self.reader.now() - _RECENT
-        last = partial(lines.last, self.clients.logs, limit=_RECENT_LINES, since=since)
-        read = together([partial(last, by_arn[one.task_definition], one.id) for one in chosen])
-        return {task.id: written for task, written in zip(chosen, read, strict=True) if written}
+        return lines.recent(self.clients.logs, tasks, definitions, self.reader.now())
 
     def _app_errors(self) -> tuple[str, ...]:
         group = self.names.log_groups.get("app", "")
         now = self.reader.now()
-        return lines.errors(self.clients.logs, group, now, _RECENT) if group else ()
+        return lines.errors(self.clients.logs, group, now) if group else ()
 
     def _identity(self) -> Identity:
         return identity.read(self.clients)
@@ -393,7 +389,7 @@ def _with_needs(
 
 def _unread(part: Part, error: Exception) -> Unread:
     refusal = aws.translate(error)
-    assert refusal is not None  # it has a fault
+    assert refusal is not None  # every error that reaches this has a translation
     operation = refusal.operation if isinstance(refusal, AwsError) else ""
     return Unread(
         part, refusal.message, refusal.hint, operation, aws.code(error), cause=refusal.cause

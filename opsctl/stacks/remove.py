@@ -1,4 +1,4 @@
-"""Take a stack down, or what is left of one: show what goes, ask, delete, follow."""
+"""Remove a stack, or what is left of one: show what goes, ask, delete, follow."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,14 +20,15 @@ from opsctl.stacks.operation import Operation, StackResult
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-_ROUNDS = 20  # looks made anew because somebody else was quicker
+_ROUNDS = 20  # new attempts, when somebody else was faster
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a deletion will take away, or has to skip; `why` it comes to that, if not asked for.
+    """What a deletion removes or skips. `why` says what led to it, if nobody asked for it.
 
-    `stays` are the logical ids of what outlives the stack, `snapshots` of what is saved before.
+    `stays` holds the logical ids of resources that outlive the stack, `snapshots` of those that are
+    saved first.
     """
 
     stack: str
@@ -38,7 +39,7 @@ class Removal:
 
 
 def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
-    """Remove the stack; a repository is emptied first, because images block its deletion.
+    """Remove the stack. A repository is emptied first, because images block its deletion.
 
     Raises OpsError when another stack imports from it, or when termination protection is on.
     """
@@ -51,7 +52,7 @@ def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)
@@ -103,7 +104,7 @@ def _removal(clients: "Clients", state: StackState) -> Removal:
 
 
 def left(clients: "Clients", state: StackState) -> Removal:
-    """What a failed creation or deletion left."""
+    """Return what a failed creation or deletion left."""
     resources = stacks.resources(clients.cloudformation, state.id)
     return Removal(state.name, resources, states.in_words(state))
 
@@ -122,7 +123,7 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Bring a stack whose rollback failed back to its old state, without the failed resources."""
+    """Bring a stack whose rollback failed back to its old state, skipping the failed resources."""
     held = stacks.resources(clients.cloudformation, state.id)
     failed = tuple(one for one in held if one.status == "UPDATE_FAILED" and one.failed_itself)
     stays = frozenset(one.logical_id for one in failed)
@@ -137,10 +138,12 @@ def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
 
 
 def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Bring a stack whose update failed, and was left as it was, back to its old state.
+    """Roll back a stack whose update failed and was left as it was.
 
-    Such an update was made by other means, with its rollback switched off; opsctl's own updates,
-    which roll back when they fail, are refused until then.
+    Such an update was made by another tool with rollback switched off. Until then CloudFormation
+    refuses opsctl's own updates, which roll back when they fail.
+
+    Source:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
     """
     held = stacks.resources(clients.cloudformation, state.id)
@@ -154,7 +157,7 @@ def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
 def _rolled_back(
     clients: "Clients", state: StackState, question: str, begin: Callable[..., object]
 ) -> Procedure[None]:
-    """Ask, let CloudFormation `begin` to roll back, and follow it to its end."""
+    """Ask, call `begin` to start the rollback, and follow it to its end."""
     if not (yield from ask(question)):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)

@@ -1,7 +1,7 @@
-"""Change sets that revert drift: CloudFormation compares the template with what is there, not with
-the template before.
+"""Change sets that revert drift: CloudFormation compares the template with the live resources, not
+with the previous template.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,9 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """Knows which resources are still there, the size of services, groups and caches, and where a
-    listener listens."""
+    """Compares which resources still exist, sizes of services, groups and caches, and the ports of
+    listeners.
+    """
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
         self._simulation = simulation

@@ -1,5 +1,7 @@
-"""How CloudFormation makes scalable targets of ECS services and their policies: two resource types
-that ministack does not have."""
+"""CloudFormation's scalable targets of ECS services and their policies.
+
+ministack does not have these two resource types.
+"""
 
 from opsctl_sandbox.cluster.scaling import PREDEFINED
 from opsctl_sandbox.cluster.values import ScalableTarget, TrackingPolicy
@@ -55,7 +57,7 @@ class Scaling:
         name = str(properties["PolicyName"])
         tracking = properties.get("TargetTrackingScalingPolicyConfiguration", {})
         predefined = tracking.get("PredefinedMetricSpecification", {})
-        # A metric of the stack's own is kept, and moves nothing: see docs/simulation.md.
+        # A custom metric is recorded but has no effect: see docs/simulation.md.
         metric = PREDEFINED.get(predefined.get("PredefinedMetricType", ""), "")
         world = self._simulation.world()
         resource = f"service/{target.cluster}/{target.service}"

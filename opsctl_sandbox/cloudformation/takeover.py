@@ -1,4 +1,4 @@
-"""Gives ministack's CloudFormation time, failure, and the resources of the simulation."""
+"""Give ministack's CloudFormation time, failures, and the resources of the simulation."""
 
 from opsctl_sandbox.cloudformation.capacity_providers import CapacityProviders
 from opsctl_sandbox.cloudformation.operation import StackOperation
@@ -12,7 +12,7 @@ from opsctl_sandbox.simulation import Simulation
 
 
 def install(simulation: Simulation, types: ResourceTypes) -> None:
-    """For the life of this process."""
+    """Install for the life of this process."""
     pace = Pace(simulation)
 
     async def run(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Alarms on the screen: states and their reasons, one alarm explained, what a test played."""
+"""Show alarms: their states and reasons, one alarm explained, the results of a backtest."""
 
 import shutil
 import sys
@@ -16,17 +16,18 @@ from opsctl.config.duration import format_duration
 from opsctl.metrics.series import Series
 from opsctl.snapshot.alarms import AlarmChange
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Snapshot
 from opsctl.stacks.alarms import Drift
 
 _MARKS = {"OK": ("●", "good"), "ALARM": ("✗", "bad")}
 _UNKNOWN = ("○", "warn")
-_NEAR = timedelta(minutes=30)  # a release so long before an alarm may have to do with it
+_NEAR = timedelta(minutes=30)  # a release this long before an alarm may be its cause
 _NEWEST = 5  # changes of state that `explain` shows
 _NOT_YET = "the alarm does not exist yet: opsctl alarms up"
 
 
 class AlarmsScreen(Screen):
-    """What a change or a test of alarms yields beside plan and stack events."""
+    """Shows what a change or a test of alarms yields, apart from plan and stack events."""
 
     def __init__(self, console: Console, *, data: bool = False) -> None:
         self._console = console
@@ -49,7 +50,7 @@ class AlarmsScreen(Screen):
 def show_states(
     console: Console, alarms: Sequence[Watched], reasons: Mapping[str, str], now: datetime
 ) -> None:
-    """Those that ring first; a reason below each that is not OK."""
+    """Show all alarms, those in ALARM first, with a reason for each that is not OK."""
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
     silent = all(one.state is None or not one.state.actions for one in alarms)
     if silent and not console.json:
@@ -71,6 +72,7 @@ def show_states(
             tells=one.alarm.tells,
             condition=words.condition(one.alarm),
             why=reasons.get(one.name, live.reason if live else ""),
+            **_muted(one),
             next=one.alarm.then,
         )
         if console.json:
@@ -79,6 +81,8 @@ def show_states(
         quiet = "" if silent or live is None or live.actions else "  (takes no action)"
         tells = f"  {one.alarm.tells}" if state == "ALARM" else ""
         console.data(f"{console.style(style, mark)} {one.alarm.name}  {state}{since}{quiet}{tells}")
+        if one.muted:
+            console.data(f"    muted {words.muted(one.muted, now)}: it takes no action now")
         if state == "ALARM":
             console.data(f"    {reasons.get(one.name) or (live.reason if live else '')}")
             console.data(f"    → {console.hint(one.alarm.then)}")
@@ -89,12 +93,12 @@ def show_one(
     one: Watched,
     series: Series | None,
     changes: Sequence[AlarmChange],
-    releases: Sequence[Release],
+    now: Snapshot,
 ) -> None:
-    """All there is to know of one alarm."""
+    """Show everything about one alarm."""
     points = words.points(one, series) if series else ""
     live = one.state
-    near = _near(live.since if live else None, releases)
+    near = _near(live.since if live else None, now.releases)
     _emit_one(console, one, points, changes, near)
     if console.json:
         return
@@ -107,6 +111,10 @@ def show_one(
         ("now", points or "no data was read"),
         ("CloudWatch", live.reason if live else console.hint(_NOT_YET)),
     ]
+    if one.muted:
+        rows.append(("muted", f"{words.muted(one.muted, now.at)}: it takes no action now"))
+    elif unread := now.unread_part("mute_rules"):
+        rows.append(("muted", f"not known: {unread.reason}"))
     if near is not None:
         rows.append(("release", f"{near.number} by {near.name} began {near.begun:%H:%M:%SZ}"))
     for change in changes[: -_NEWEST - 1 : -1]:
@@ -138,6 +146,7 @@ def _emit_one(
         points=points,
         reason=live.reason if live else "",
         changes=[{"time": one.time, "before": one.before, "after": one.after} for one in changes],
+        **_muted(one),
         release=near.number if near else None,
         next=one.alarm.then,
     )
@@ -171,12 +180,20 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
     console.say(f"{total} times in {format_duration(span)}, {len(played)} alarms")
 
 
+def _muted(one: Watched) -> dict[str, object]:
+    rules = one.muted
+    return {
+        "muted_by": None if rules is None else [rule.name for rule in rules],
+        "muted_until": rules[0].until if rules else None,
+    }
+
+
 def _state(one: Watched) -> str:
     return one.state.state if one.state else "NOT MADE"
 
 
 def _near(since: datetime | None, releases: Sequence[Release]) -> Release | None:
-    """The newest release that began shortly before the alarm took its state."""
+    """Return the newest release that began shortly before the alarm's state changed."""
     if since is None:
         return None
     near = [one for one in releases if timedelta() <= since - one.begun <= _NEAR]

@@ -1,4 +1,4 @@
-"""The rows of the status screen: what each part of a snapshot comes to, in marks and words."""
+"""The rows of the status screen: each part of a snapshot as marks and words."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`parts` are what the row is made from: when all were refused, it says that instead."""
+    """A row. `parts` are what it is made from; when none could be read, it says so."""
 
     label: str
     parts: tuple[Part, ...]
@@ -148,7 +148,7 @@ def _instances(now: Snapshot) -> Iterator[Item]:
 
 
 def _room(now: Snapshot) -> int | None:
-    """How many more tasks of the primary's size the instances take; None when it is not known."""
+    """Return how many more tasks of the primary's size fit, or None when that is not known."""
     definition = now.definition(now.primary.task_definition) if now.primary else None
     if definition is None or not definition.cpu or not definition.memory:
         return None
@@ -190,16 +190,24 @@ def _alarms(now: Snapshot) -> Iterator[Item]:
         yield Item("○", "none")
         return
     prefix = now.names.alarms
+    muted = {name for rule in now.mute_rules for name in rule.alarms}
     for one in ringing[:2]:
         since = f" for {age(now.at, one.since)}" if one.since else ""
-        yield Item("✗", f"{one.name.removeprefix(prefix)} rings{since}")
+        silent = ", muted" if one.name in muted else ""
+        yield Item("✗", f"{one.name.removeprefix(prefix)} rings{since}{silent}")
     if len(ringing) > 2:
         yield Item("✗", f"{len(ringing) - 2} more ring")
+    if count := sum(one.name in muted for one in now.alarms):
+        ends = [rule.until for rule in now.mute_rules]
+        known = [end for end in ends if end is not None]
+        until = f" until {max(known):%H:%M}Z" if len(known) == len(ends) else ""
+        rules = ", ".join(sorted(rule.name for rule in now.mute_rules))
+        yield Item("○", f"{count} muted{until} by {rules}")
     yield Item("●", f"{len(now.alarms) - len(ringing)} quiet")
 
 
 def _release(now: Snapshot) -> Iterator[Item]:
-    """The newest one of the ledger; without one, what runs by ECS."""
+    """Yield the ledger's newest release; without one, what ECS runs."""
     if now.releases:
         yield _newest(now.releases[-1], now)
         return
@@ -218,7 +226,7 @@ def _release(now: Snapshot) -> Iterator[Item]:
 
 
 def _newest(release: Release, now: Snapshot) -> Item:
-    """`42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
+    """Return for example: `42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
     mark: Mark = "◐" if release.running else "●" if release.good else "✗"
     who = f" by {release.name}" if release.name else ""
     what = release.commit[:7] or short_image(release.image)
@@ -237,6 +245,6 @@ ROWS: tuple[Row, ...] = (
     Row("targets", ("targets",), _targets),
     Row("instances", ("instances", "group", "machine_images", "newest_image"), _instances),
     Row("cache", ("cache", "cache_use"), _cache),
-    Row("alarms", ("alarms",), _alarms),
+    Row("alarms", ("alarms", "mute_rules"), _alarms),
     Row("release", ("releases",), _release),
 )

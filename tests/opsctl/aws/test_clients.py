@@ -160,6 +160,20 @@ def test_an_answer_without_what_aws_always_says_is_none_of_aws(
             clients.cloudformation.describe_stacks()["Stacks"]
 
 
+@pytest.mark.parametrize("body", ["{}", '{"events": null}', '{"events": {}}'])
+def test_a_page_of_lines_without_lines_is_none_of_aws(server: type[Server], body: str) -> None:
+    # Half of its readers would take it for an empty page, and end well.
+    server.script = [(200, JSON, body)]
+    with pytest.raises(NotAws, match="its answer to FilterLogEvents has no `events`"):
+        connect().logs_once.filter_log_events(logGroupName="g")
+
+
+def test_what_answers_to_renewed_credentials_is_looked_at_too(server: type[Server]) -> None:
+    server.script = [(400, JSON, '{"__type": "ExpiredTokenException"}'), (200, JSON, "{}")]
+    with pytest.raises(NotAws, match="has no `clusterArns`"):
+        connect().ecs.list_clusters()["clusterArns"]
+
+
 def test_nothing_is_written_into_another_account(server: type[Server]) -> None:
     # A8: not even the change set of a plan.
     clients = connect(account="999999999999")
@@ -221,7 +235,7 @@ def test_a_role_that_may_not_be_assumed_is_told(server: type[Server]) -> None:
     with pytest.raises(Exception, match="not authorized") as caught:
         connect(assume_role=f"{ROLE}forbidden").ecs.list_clusters()
     told = aws.translate(caught.value)
-    assert told is not None and told.hint == "allow this caller `AssumeRole`"
+    assert told is not None and told.hint == "allow this caller `sts:AssumeRole`"
 
 
 def profile(

@@ -20,6 +20,9 @@ def error(operation: str, code: str, status: int = 400) -> ClientError:
         ("DescribeStacks", "AccessDenied", True),
         ("DescribeStacks", "ExpiredToken", True),
         ("DescribeTasks", "ThrottlingException", True),
+        # Whoever cannot read mute rules lacks nothing that he needs.
+        ("ListAlarmMuteRules", "AccessDenied", False),
+        ("GetAlarmMuteRule", "ThrottlingException", False),
         ("GetCallerIdentity", "SignatureDoesNotMatch", True),
         ("CreateChangeSet", "ValidationError", True),
     ],

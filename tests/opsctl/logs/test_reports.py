@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opsctl.aws import Unreadable
 from opsctl.errors import AwsError, ConfigError
 from opsctl.logs import query as insights
 from opsctl.logs.events import LogEvent
@@ -103,6 +104,10 @@ class Insights:
 
     def __init__(self, *statuses: str, malformed: bool = False) -> None:
         self.statuses, self.malformed = list(statuses), malformed
+        self.rows: Any = [
+            [{"field": "@message", "value": "a"}, {"field": "@ptr", "value": "p"}],
+            [{"field": "@message", "value": "b"}, {"field": "level", "value": "error"}],
+        ]
         self.asked: dict[str, Any] = {}
         self.stopped: list[str] = []
 
@@ -113,12 +118,8 @@ class Insights:
         return {"queryId": "q1"}
 
     def get_query_results(self, *, queryId: str) -> Any:
-        rows = [
-            [{"field": "@message", "value": "a"}, {"field": "@ptr", "value": "p"}],
-            [{"field": "@message", "value": "b"}, {"field": "level", "value": "error"}],
-        ]
         counts = {"recordsMatched": 2.0, "recordsScanned": 9.0, "bytesScanned": 2e9}
-        return {"status": self.statuses.pop(0), "results": rows, "statistics": counts}
+        return {"status": self.statuses.pop(0), "results": self.rows, "statistics": counts}
 
     def stop_query(self, *, queryId: str) -> None:
         self.stopped.append(queryId)
@@ -153,6 +154,26 @@ def test_a_query_that_nobody_waits_for_is_stopped() -> None:
     next(running)
     running.close()
     assert logs.stopped == ["q1"]
+
+
+@pytest.mark.parametrize(
+    "rows", [[[{}]], [[{"value": "a"}]], [["x"]], [[None]], "x", None, [[{"field": None}], 3]]
+)
+def test_rows_that_make_no_sense_are_said_to_be_unreadable(rows: Any) -> None:
+    logs = Insights("Complete")
+    logs.rows = rows
+    with pytest.raises(Unreadable, match="what AWS says of the query cannot be read"):
+        list(asked(logs))
+
+
+def test_a_value_of_any_kind_is_text() -> None:
+    logs = Insights("Complete")
+    logs.rows = [[{"field": "a", "value": None}, {"field": "b", "value": 3}, {"field": "c"}]]
+    running = asked(logs)
+    next(running)
+    with pytest.raises(StopIteration) as ended:
+        next(running)
+    assert ended.value.value.rows == (("", "3", ""),)
 
 
 def test_a_query_that_fails_is_an_error_and_a_bad_one_the_users() -> None:

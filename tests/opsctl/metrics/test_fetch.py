@@ -2,6 +2,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
+from opsctl import aws
 from opsctl.metrics.catalogue import CATALOGUE, Query
 from opsctl.metrics.fetch import fetch
 from opsctl.metrics.series import window
@@ -57,6 +60,29 @@ def test_what_fails_inside_cloudwatch_keeps_its_status() -> None:
     client = Scripted([{"MetricDataResults": [result("m0", status="InternalError")]}])
     (found,) = fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
     assert found.status == "InternalError"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        result("zz"),
+        result("m7", (0, 1.0)),
+        {"Id": "m0"},
+        {"Id": "m0", "Timestamps": [NOW], "Values": []},
+        {"Id": "m0", "Timestamps": [NOW], "Values": ["x"]},
+    ],
+)
+def test_a_result_that_makes_no_sense_is_said_to_be_unreadable(odd: dict[str, Any]) -> None:
+    client = Scripted([{"MetricDataResults": [odd]}])
+    with pytest.raises(aws.Unreadable, match="what AWS says of the metrics cannot be read"):
+        fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
+
+
+def test_pages_that_lead_round_in_a_circle_are_left() -> None:
+    client = Scripted([{"MetricDataResults": [], "NextToken": "a"}] * 5)
+    with pytest.raises(aws.Unreadable, match="the same page again"):
+        fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
 
 
 def test_more_than_five_hundred_queries_are_several_calls() -> None:

@@ -204,6 +204,6 @@ def test_a_target_group_comes_with_the_security_groups_of_its_load_balancer(stub
 def test_errors_of_the_service_are_those_of_the_last_minutes(stub: Stub) -> None:
     logs, stubber = stub("logs")
     stubber.add_response("filter_log_events", {"events": [{"message": '{"error": "x"}\n'}]})
-    assert lines.errors(logs, "/web/app", START, timedelta(minutes=10)) == ('{"error": "x"}',)
+    assert lines.errors(logs, "/web/app", START) == ('{"error": "x"}',)
     stubber.add_client_error("filter_log_events", "ResourceNotFoundException")
-    assert lines.errors(logs, "/web/app", START, timedelta(minutes=10)) == ()
+    assert lines.errors(logs, "/web/app", START) == ()

@@ -172,6 +172,13 @@ def test_silence_ends_a_patient_look_and_is_named_in_another() -> None:
     assert [unread.part for unread in now.unread] == ["alarms"]
 
 
+def test_what_only_adds_a_word_never_ends_a_look() -> None:
+    silent = {"list_alarm_mute_rules": EndpointConnectionError(endpoint_url="http://x")}
+    now = reader(Aws(fails=dict(silent)))(ALL | Look(frozenset({"mute_rules"}), ()))
+    assert [unread.part for unread in now.unread] == ["mute_rules"]
+    assert now.service is not None
+
+
 def test_an_answer_that_makes_no_sense_is_named_and_the_others_are_there() -> None:
     now = reader(Aws(fails={"describe_alarms": KeyError("StateValue")}))(ALL)
     [unread] = now.unread

@@ -96,7 +96,7 @@ def test_somebody_who_was_quicker_is_joined_and_the_plan_is_made_anew() -> None:
     driven = up(aws, EXISTS, EXISTS, UPDATED, answers=(True, True))
     assert driven.result.kind == "done"
     assert len(driven.of(Plan)) == 2 and len(driven.questions) == 2
-    assert "who was quicker" in driven.of(Notice)[0].text
+    assert "looking again" in driven.of(Notice)[0].text
 
 
 def test_an_answer_that_was_lost_on_its_way_is_not_taken_for_somebody_else() -> None:

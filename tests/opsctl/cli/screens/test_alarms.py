@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from opsctl.cli.screens.alarms import show_one, show_played, show_states
 from opsctl.cli.screens.console import Console
 from opsctl.metrics.series import Series, Window
 from opsctl.snapshot.alarms import AlarmChange
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Snapshot, Unread
 from tests.opsctl.alarms.live import CONFIG, of, seen
 from tests.opsctl.snapshots import START
 
@@ -51,7 +54,7 @@ def test_one_alarm_is_explained_with_its_points_its_history_and_the_release_befo
     series = Series(one.query, Window(START - timedelta(minutes=2), START, 60), [1.0, None])
     change = AlarmChange(one.name, START, "OK", "ALARM", "Threshold Crossed")
     release = Release(7, START - timedelta(minutes=12), who="arn:aws:iam::1:user/ann")
-    show_one(Console(), one, series, [change], [release])
+    show_one(Console(), one, series, [change], replace(seen(), releases=(release,)))
     assert capsys.readouterr().out.splitlines() == [
         "web-running-tasks: ALARM since 2026-11-26 12:00:00Z",
         "  tells       fewer than 2 tasks have run for ten minutes",
@@ -68,9 +71,67 @@ def test_one_alarm_is_explained_with_its_points_its_history_and_the_release_befo
 def test_a_release_long_before_an_alarm_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
     one = of(seen(state="ALARM"), "running-tasks")
     old = Release(6, START - timedelta(hours=2))
-    show_one(Console(json=True), one, None, [], [old])
+    show_one(Console(json=True), one, None, [], replace(seen(), releases=(old,)))
     [shown] = map(json.loads, capsys.readouterr().out.splitlines())
     assert (shown["release"], shown["state"], shown["next"]) == (None, "ALARM", "opsctl why")
+
+
+def test_what_is_muted_says_until_when_and_by_which_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = with_rules(
+        MuteRule("web-roll-1", ("web-running-tasks",), NOW + timedelta(minutes=5)),
+        MuteRule("web-roll-2", ("web-running-tasks",), NOW + timedelta(minutes=10)),
+        state="ALARM",
+    )
+    found = watched.watched(now, CONFIG)
+    show_states(Console(), found, {}, NOW)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "    muted until 12:17Z by `web-roll-2`: it takes no action now"
+    )
+    show_one(
+        Console(), found[[one.name for one in found].index("web-running-tasks")], None, [], now
+    )
+    row = "  muted       until 12:17Z by `web-roll-2`: it takes no action now"
+    assert row in capsys.readouterr().out.splitlines()
+    show_states(Console(json=True), found, {}, NOW)
+    shown = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    muted = shown["web-running-tasks"]
+    assert (muted["muted_by"], muted["muted_until"][:16]) == (
+        ["web-roll-2", "web-roll-1"], "2026-11-26T12:17",
+    )  # fmt: skip
+    quiet = shown["web-service-cpu"]
+    assert (quiet["muted_by"], quiet["muted_until"]) == ([], None)
+
+
+def test_a_rule_that_comes_again_and_again_says_its_schedule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = with_rules(MuteRule("nightly", ("web-running-tasks",), None, "cron(0 2 * * *) for PT4H"))
+    show_states(Console(), [of(now, "running-tasks")], {}, NOW)
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "    muted by `nightly` (cron(0 2 * * *) for PT4H): it takes no action now"
+    )
+
+
+def test_rules_that_may_not_be_read_are_not_known_and_no_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unread = Unread("mute_rules", "AWS refused ListAlarmMuteRules", code="AccessDenied")
+    now = replace(with_rules(), unread=(unread,))
+    one = of(now, "running-tasks")
+    show_states(Console(), [one], {}, NOW)
+    caught = capsys.readouterr()
+    assert "mute" not in caught.out + caught.err
+    show_states(Console(json=True), [one], {}, NOW)
+    assert json.loads(capsys.readouterr().out)["muted_by"] is None
+    show_one(Console(), one, None, [], now)
+    row = "  muted       not known: AWS refused ListAlarmMuteRules"
+    assert row in capsys.readouterr().out.splitlines()
+
+
+def with_rules(*rules: MuteRule, **live: Any) -> Snapshot:
+    return replace(seen(**live), look=watched.LOOK_AT_MUTES, mute_rules=rules)
 
 
 def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from opsctl.snapshot.cache import Cache, CacheNode
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Names, Part, Snapshot, Unread
 from opsctl.snapshot.targets import Target
@@ -166,6 +167,17 @@ def test_an_alarm_that_rings_says_since_when() -> None:
     now = healthy(alarms=(ringing,))
     assert row(now, "alarms") == "alarms     ✗ healthy-hosts rings for 10 m  ● 0 quiet"
     assert check(now) == "degraded"
+
+
+def test_alarms_that_are_muted_say_until_when_and_by_which_rule() -> None:
+    ringing = AlarmState("web-service-cpu", "ALARM", "above 80", START)
+    rule = MuteRule("web-roll-1", ("web-service-cpu",), START + timedelta(minutes=20))
+    now = healthy(alarms=(ringing,), mute_rules=(rule,))
+    assert row(now, "alarms") == (
+        "alarms     ✗ service-cpu rings for 10 m, muted  ○ 1 muted until 12:20Z by web-r…"
+    )
+    again = healthy(mute_rules=(MuteRule("nightly", ("web-healthy-hosts",)),))
+    assert row(again, "alarms") == "alarms     ○ 1 muted by nightly  ● 1 quiet"
 
 
 SHOWN: tuple[Part, ...] = tuple(
