@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from opsctl_sandbox.process.home import Sandbox
-from opsctl_sandbox.process.keys import Key
+from opsctl_sandbox.wire.signature import Key
 from tests.opsctl_sandbox.clients import Connect, client
 from tests.opsctl_sandbox.fleet import until
 
