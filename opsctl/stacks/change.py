@@ -201,7 +201,9 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
     named = names.of_template(stack.template)
     if state is not None and state.exists:
         if named and not stack.reverts_drift:
-            yield from _tell_deleted(stack, names.made(named, _held(clients, state)))
+            yield from _tell_deleted(
+                clients, stack, state, names.made(named, _held(clients, state))
+            )
         return
     if state is not None:
         _require_alone(clients, state)
@@ -231,10 +233,17 @@ def _require_alone(clients: "Clients", state: StackState) -> None:
         )
 
 
-def _tell_deleted(stack: Stack, made: Sequence[Named]) -> Procedure[None]:
+def _tell_deleted(
+    clients: "Clients", stack: Stack, state: StackState, made: Sequence[Named]
+) -> Procedure[None]:
     there = {one.logical_id for one in (yield from _taken(made))} if made else set()
-    for one in made:
-        if one.logical_id not in there:
+    gone = [one for one in made if one.logical_id not in there]
+    if not gone:
+        return
+    # What only has another name in the new template was never there under that one.
+    live = names.of_template(stacks.template(clients.cloudformation, state.id))
+    for one in gone:
+        if one in live:
             yield Notice(
                 f"{one.logical_id}: somebody deleted the {one.type} `{one.name}`, which an update "
                 f"does not see; to make it anew: opsctl {stack.command} up --revert-drift",
