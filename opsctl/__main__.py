@@ -21,9 +21,9 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Whoever starts us may have closed some (`<&-`): nothing is read there, nothing shown.
+    """Open the standard streams that were closed before opsctl started (`<&-`) on /dev/null.
 
-    The first file that is opened would take the place of a closed one, and get what is printed.
+    Otherwise the next file to be opened would take the place of a closed one and get the output.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:

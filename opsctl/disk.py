@@ -1,4 +1,4 @@
-"""Files: read with an end, written whole or not at all."""
+"""Files: read up to a limit, and written completely or not at all."""
 
 import errno
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from opsctl.errors import OpsError
 
-# The disk is full, the quota is used up, the file may not grow, the device fails.
+# The disk is full, the quota is used up, the file is too large, the device fails.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 ROOM = "make room, then run the same command again"
-# A folder that may not be written, or a single file that is mounted into a container.
+# A read-only folder, or a single file that is mounted into a container.
 _ONLY_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY})
 
 
 def read(path: Path, most: int, *, silence: float = 5.0) -> bytes:
-    """Up to so many bytes of a file, a device or a pipe. Raises OSError, also for a pipe that is
-    silent for so many seconds.
+    """Return up to `most` bytes of a file, a device or a pipe. Raises OSError, also when a pipe is
+    silent for `silence` seconds.
     """
     # Opening a pipe that nobody writes into would wait for ever.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -37,10 +37,10 @@ def write(
     folders: bool = False,
     hint: str = "choose another file",
 ) -> None:
-    """Put this into the file, in place of what it held; text as UTF-8.
+    """Replace the content of the file; text is written as UTF-8.
 
-    `private` makes it readable for its owner alone, `folders` makes the folders it lies in.
-    The file is replaced in one step, so that a full disk or a kill leaves the old one. Raises
+    `private` makes it readable only for its owner; `folders` creates its folders.
+    It is replaced in one step, so a full disk or a kill leaves the old content. Raises
     OpsError.
     """
     data = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
@@ -53,9 +53,9 @@ def write(
 
 
 def create(path: Path, text: str) -> bool:
-    """Write a file that is not there yet, and its folders; False where its name is taken.
+    """Write a new file, and create its folders. Return False if the name is taken.
 
-    A link takes the name too, wherever it leads. Raises OpsError, and then leaves no half file.
+    A link takes the name, too, even a broken one. Raises OpsError, and leaves no partial file then.
     """
     try:
         _make_folder(path.parent)
@@ -75,8 +75,8 @@ def create(path: Path, text: str) -> bool:
 
 
 def temporary() -> str:
-    """The folder for temporary files. Raises OpsError where none takes any."""
-    import tempfile  # here: few commands need it
+    """Return the folder for temporary files. Raises OpsError if none is writable."""
+    import tempfile  # imported here because few commands need it
 
     try:
         return tempfile.gettempdir()
@@ -97,7 +97,7 @@ def _cannot(path: Path, error: OSError, hint: str | None = None) -> OpsError:
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # a file, or a link that leads nowhere
+    except FileExistsError:  # a file, or a broken link
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
@@ -110,7 +110,7 @@ def _write(path: Path, data: bytes, private: bool) -> None:
     if now is not None:
         if stat.S_ISDIR(now.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        # A device, a pipe, what is somebody else's or has a second name stays what it is.
+        # A device, a pipe, another user's file, or one with a second link is not replaced.
         same = stat.S_ISREG(now.st_mode) and now.st_nlink == 1 and now.st_uid == os.geteuid()
         if not (same and os.access(path, os.W_OK)):
             return _overwrite(path, data, private)
@@ -124,7 +124,7 @@ def _write(path: Path, data: bytes, private: bool) -> None:
 
 
 def _replace(path: Path, data: bytes, mode: int, *, keep: bool) -> None:
-    """Through a new file beside it; a link stays, and where it leads is replaced."""
+    """Write a new file beside it and rename that. Behind a link, the link's target is replaced."""
     path = Path(os.path.realpath(path))
     new = path.with_name(f".opsctl-{os.urandom(6).hex()}")
     try:
@@ -142,13 +142,13 @@ def _replace(path: Path, data: bytes, mode: int, *, keep: bool) -> None:
 def _overwrite(path: Path, data: bytes, private: bool) -> None:
     file = os.open(path, os.O_WRONLY | os.O_TRUNC)
     if private:
-        with suppress(OSError):  # a device, or somebody else's
+        with suppress(OSError):  # a device, or another user's file
             os.fchmod(file, 0o600)
     _fill(file, data)
 
 
 def _fill(file: int, data: bytes) -> None:
-    """All of it, then close: a write to a full disk may take a part and fail at the next."""
+    """Write everything, then close: on a full disk one write may be partial, and the next fail."""
     with open(file, "wb", buffering=0) as out:
         left = memoryview(data)
         while left:

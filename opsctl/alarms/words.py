@@ -33,7 +33,7 @@ def gaps(alarm: Alarm) -> str:
 
 
 def muted(rules: Sequence[MuteRule], now: datetime) -> str:
-    """Until when, by the rule that lasts longest; '' without one."""
+    """Return until when they mute it, by the rule that lasts longest; '' without a rule."""
     if not rules:
         return ""
     first = rules[0]

@@ -5,7 +5,7 @@ from typing import Any
 
 from opsctl.aws.faults import NotAws, fault, unreadable
 
-# Lists that AWS always gives, where we would take an answer without one for an empty one.
+# Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
 _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
 
 

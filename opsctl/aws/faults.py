@@ -68,7 +68,7 @@ class Unreadable(AwsError):
 
 @contextmanager
 def understood(part: str) -> Iterator[None]:
-    """Raises Unreadable where what AWS says of a part lacks something, or makes no sense."""
+    """Raise Unreadable when AWS's answer for a part lacks something or makes no sense."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -114,9 +114,9 @@ def code(error: BaseException) -> str:
 
 
 def name_service(error: Any, service: str, operation: str) -> None:
-    """Keep the service of a refused call with the refusal, for its hint: botocore does not.
+    """Store the service of a refused call in its exception, for the hint: botocore does not.
 
-    A call of another name within ours is one for credentials.
+    A call with another name that botocore made meanwhile was for credentials.
     """
     if name := getattr(error, "operation_name", ""):
         inner = "sso" if name == "GetRoleCredentials" else "sts"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 
-_REVERT = "to make it anew: opsctl ecs up --revert-drift"
+_REVERT = "to make it again: opsctl ecs up --revert-drift"
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
 
 

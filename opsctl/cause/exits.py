@@ -76,7 +76,7 @@ def container_exited(history: History) -> Iterator[Cause]:
 
 
 def _host(failure: TaskFailure) -> str:
-    """What could not even be started for want of memory lacks that of its instance."""
+    """Return a sentence if the container could not start because its instance has no memory."""
     if failure.task.exit_code is not None or "cannot allocate" not in failure.reason.lower():
         return ""
     return f"an instance has no memory left to start a container: {telling.brief(failure.reason)}"

@@ -1,12 +1,12 @@
-"""Why EC2 refuses to launch an instance: its many words, what each means, and what helps."""
+"""Why EC2 refuses to launch an instance: its different wordings, what they mean, what helps."""
 
 import re
 
 _JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
-# A word of EC2's refusal -> what it means, and what helps. The first that fits is it.
+# Part of EC2's refusal -> what it means, and what helps. The first that matches is used.
 _UP = "then run: opsctl ecs up"
 _TYPE = f"another `compute.instance_type` or zone, {_UP}"
-_AGAIN = "what the stack made is made anew by: opsctl ecs up --revert-drift"
+_AGAIN = "to make again what is missing: opsctl ecs up --revert-drift"
 _QUOTA = f"ask for a higher quota of the account, {_UP}"
 _MEANINGS = (
     (r"launch template", "the launch template cannot be used", _AGAIN),
@@ -29,7 +29,7 @@ _MEANINGS = (
     ),
     (
         r"being validated|PendingVerification|\bblocked\b|not recognized as a valid account",
-        "the account may not launch instances now",
+        "the account may not launch instances at present",
         f"ask AWS Support, {_UP}",
     ),
     (
@@ -73,7 +73,7 @@ _MEANINGS = (
     ),
     (
         r"not authorized|UnauthorizedOperation|AccessDenied|encoded authorization|Access denied",
-        "EC2 may not do it with these roles",
+        "the roles lack a permission that EC2 needs",
         "to see what differs from the roles of the stack: opsctl ecs plan",
     ),
     (
@@ -86,7 +86,7 @@ _OTHERWISE = ("EC2 refuses it", _TYPE)
 
 
 def refusal(text: str) -> tuple[str, str]:
-    """What the refusal means, and the next command."""
+    """Return what the refusal means, and the next command."""
     meanings = (
         (words, helps)
         for pattern, words, helps in _MEANINGS

@@ -97,7 +97,7 @@ RULES = (
         "registry-unreachable",
         "the instances cannot pull from the registry",
         says=_reason,
-        next="routes and groups as the stack wants them: opsctl ecs plan",
+        next="to compare routes and groups with the stack: opsctl ecs plan",
     ),
     telling.plainly(
         "disk-full",

@@ -40,7 +40,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             f"the service runs {has}, not {own} of its stack: somebody changed it by other means",
             "certain",
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
-            "to put it right: opsctl update-tasks",
+            "to repair it: opsctl update-tasks",
             over=primary is not None and primary.revision != has,
             explains=frozenset({"deployment-running", *(() if overtaken else ("superseded",))}),
         )
@@ -184,7 +184,7 @@ def someone_else(history: History) -> Iterator[Cause]:
 
 
 def _to_join(history: History) -> str:
-    """The command that follows the stack which is being changed, and wants the same as it."""
+    """Return the command that follows the operation that is changing a stack."""
     for kind, state in history.now.stacks.items():
         if not state.in_progress or (kind == "ecs" and state.status.startswith("UPDATE")):
             continue

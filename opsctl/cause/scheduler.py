@@ -1,6 +1,6 @@
-"""What only the service scheduler says: it could not start a task, or register one with its target.
+"""Failures that only the service scheduler reports: a task not started, or not registered.
 
-There is no task then that would tell, so ECS's own sentence is all that there is.
+No task shows anything about them, so ECS's own sentence is the only evidence.
 """
 
 import re
@@ -15,7 +15,7 @@ from opsctl.cause.task_failures import DENIED
 from opsctl.snapshot.service import ServiceEvent
 
 _PREFIX = re.compile(r"^\(service [^)]*\) ")
-# ECS's sentence -> whether a task that was created later shows that it has passed.
+# ECS's sentence -> whether a task that was created later shows that the problem is over.
 _SENTENCES = (
     (re.compile(r"failed to launch a task|place a task\. Reason: (?!Capacity)", re.I), True),
     (
@@ -33,7 +33,7 @@ _PROTECTED = re.compile(r"protect", re.I)
 
 
 def refused(history: History) -> Iterator[Cause]:
-    """The newest such sentence, while the service is not whole."""
+    """Return the newest such sentence as a cause, while the service is not steady."""
     if telling.steady(history.now) and not history.ended_badly:
         return
     said = [one for one in history.service_events.values() if _current(one, history)]
@@ -62,11 +62,11 @@ def _current(event: ServiceEvent, history: History) -> bool:
 
 
 def _meaning(text: str) -> tuple[str, str, str]:
-    """The id, what it means, and the command."""
+    """Return the cause's id, what the sentence means, and the next command."""
     plan = "opsctl ecs plan"
     if re.search(rf"{DENIED}|assume the service.linked role", text, re.I):
         action, on = iam.denied(text)
-        what = f"a role lacks {action}{on}" if action else "ECS may not do this with its roles"
+        what = f"a role lacks {action}{on}" if action else "a role of ECS lacks a permission"
         return (
             "permission-missing",
             what,
@@ -74,9 +74,9 @@ def _meaning(text: str) -> tuple[str, str, str]:
         )
     if re.search(r"target groups? .*not (?:be )?found", text, re.I):
         what = "the target group of the service is not there"
-        return "target-group-gone", what, "to make it anew: opsctl ecs up --revert-drift"
+        return "target-group-gone", what, "to make it again: opsctl ecs up --revert-drift"
     if _PERCENT.search(text):
-        what = "minimum and maximum percent leave no task that may be stopped or started"
+        what = "minimum and maximum percent allow ECS neither to stop nor to start a task"
         return "no-room", what, "`ecs.maximum_percent` and the like: opsctl config show --origin"
     if re.search("agent", text, re.I):
         what = "a task was to be placed where the ECS agent was disconnected"

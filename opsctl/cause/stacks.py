@@ -109,7 +109,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
 
 
 def _gone(history: History, kind: Kind, state: StackState) -> bool:
-    """Whether the newest look shows another stack of this name, or none."""
+    """Return whether the newest snapshot shows another stack with this name, or none."""
     now = history.now
     if not now.holds("stacks") or kind not in now.look.stacks:
         return False
@@ -129,7 +129,7 @@ def stuck(history: History) -> Iterator[Cause]:
         said = f"{state.status} {telling.quoted(state.reason)}".strip()
         yield Cause(
             "stack-stuck",
-            f"`{state.name}` is {state.status}: it takes no change before that is put right",
+            f"`{state.name}` is {state.status}: it accepts no changes before that is repaired",
             "certain",
             (Evidence("cloudformation DescribeStacks", said, state.changed),),
             _next(kind, state.status),
@@ -160,7 +160,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
             for event in causes[:3]
         ),
         _next(kind, status, deleting=first.status == "DELETE_FAILED"),
-        # What was undone is as it was before: only who asked for it has to act.
+        # After a rollback the stack is as before: only whoever wanted the change must act.
         hinders=status not in _UNDONE or history.ended_badly,
         over=_good(status) and not history.ended_badly,
         count=len(causes),
@@ -218,7 +218,7 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"to continue the rollback: {command}"
     if status == "IMPORT_ROLLBACK_FAILED":
-        return f"ask AWS Support to mend it, or remove it: {command.replace(' up', ' down')}"
+        return f"ask AWS Support to repair it, or remove it: {command.replace(' up', ' down')}"
     return f"correct that, then run: {command}"
 
 

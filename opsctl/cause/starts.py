@@ -13,10 +13,10 @@ _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
 _AWAY = re.compile(r"connection issue|dial tcp|deadline exceeded|timed? ?out|no such host", re.I)
-# Docker started no program: the image's command is not in it, or may not be executed.
+# Docker started no program: the image lacks its own command, or it is not executable.
 _COMMAND = re.compile(r"exec: |executable file|no command specified|entrypoint", re.IGNORECASE)
 _IMAGE = "correct the image's command, then run: opsctl update-tasks"
-_AGENT = "what the instance's agent says of it: opsctl logs tail agent --since 1h --no-follow"
+_AGENT = "what the instance's agent says about it: opsctl logs tail agent --since 1h --no-follow"
 
 
 def secret_missing(history: History) -> Iterator[Cause]:
@@ -29,7 +29,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
             "secret-missing",
             failures,
             f"{what} cannot be read: {_last(failures[0])}",
-            next="routes and groups as the stack wants them: opsctl ecs plan"
+            next="to compare routes and groups with the stack: opsctl ecs plan"
             if away
             else "make it under that name, then run: opsctl update-tasks",
             evidence=_secrets(history),

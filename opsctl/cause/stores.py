@@ -12,7 +12,7 @@ _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
 )
 _ANY_ADDRESS = re.compile(r"\b([\w-]+(?:\.[\w-]+)+:\d{2,5})\b")
-# What Redis answers to those whom it does hear -> what that means, and what to do.
+# Errors with which Redis answers a client that can connect -> what they mean, and what to do.
 _ANSWERS = tuple(
     (re.compile(pattern, re.IGNORECASE), words, next)
     for pattern, words, next in (
@@ -24,7 +24,7 @@ _ANSWERS = tuple(
         ),
         (
             r"\bNOPERM\b|NoPermissionError|no permissions to",
-            "Redis does not permit the tasks' user what they do",
+            "Redis does not permit the tasks' user to run their commands",
             "its user is `db.user`: opsctl config show --origin",
         ),
         (
@@ -34,7 +34,7 @@ _ANSWERS = tuple(
         ),
         (
             r"\bMOVED \d|\bCROSSSLOT\b",
-            "Redis runs in cluster mode, and the tasks do not ask it so",
+            "Redis runs in cluster mode, and the tasks do not use that mode",
             "REDIS_MODE of the Caddyfile follows `db.cluster_mode`: opsctl update-tasks",
         ),
         (

@@ -30,12 +30,12 @@ class TaskFailure:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Its last lines, without what stands below a crash."""
+        """Its last lines, without the stack trace of a crash."""
         return last_words(self.lines)
 
     @property
     def last(self) -> str:
-        """The last thing that it said; '' of one that wrote nothing."""
+        """The last line that it wrote; '' if it wrote nothing."""
         return self.words[-1] if self.lines else ""
 
 
@@ -73,7 +73,7 @@ def _both(first: Fits, second: Fits) -> Fits:
 
 
 def _together(first: str, second: str) -> Fits:
-    """The reason, or one of the last lines, says both."""
+    """Match when the reason or one of the last lines contains both patterns."""
     one, other = (re.compile(pattern, re.IGNORECASE) for pattern in (first, second))
     return lambda failure: any(
         one.search(text) and other.search(text) for text in (failure.reason, *failure.words[-2:])

@@ -90,7 +90,7 @@ def save(incident: Incident, path: Path) -> None:
     if recording is None or not recording.series:
         lines += [line_of({"type": "metric", **asdict(one)}) for one in incident.series]
     lines.append(line_of({"type": "versions", "text": versions()}))
-    # For its owner only: what others wrote may say more than it should.
+    # Readable only for its owner: messages of other programs may contain private data.
     disk.write(path, "".join(lines), private=True)
 
 

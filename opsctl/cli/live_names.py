@@ -130,7 +130,7 @@ def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[]
     except (OSError, ValueError):
         pass
     names = ask()
-    with suppress(OSError, OpsError):  # a home that is full, or may not be written
+    with suppress(OSError, OpsError):  # a full or read-only home directory
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         disk.write(file, json.dumps(list(names)), private=True)
     return names

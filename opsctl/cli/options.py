@@ -251,3 +251,10 @@ def group(about: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         epilog="Global options may stand anywhere: opsctl --help",
     )
+
+
+def require_one(shows: Mapping[str, object]) -> None:
+    """Raise ConfigError for two options that each show something else."""
+    given = [option for option, value in shows.items() if value]
+    if len(given) > 1:
+        raise ConfigError(f"{given[0]} does not go together with {given[1]}: choose one")

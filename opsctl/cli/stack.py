@@ -14,7 +14,7 @@ from opsctl.snapshot.snapshot import Kind, Look
 def plan(invocation: Invocation, procedure: Procedure[bool], *more: Screen) -> int:
     """Print the plans. Returns 0 for no change, 2 for changes."""
     invocation.warn()
-    # The last one for what is left of a stack that is made anew.
+    # The last screen shows the remains of a stack that must be removed first.
     screens = (*_plan_screens(invocation, data=True), *more, StackScreen(invocation.console))
     return 2 if run(invocation, procedure, *screens) else 0
 

@@ -105,7 +105,7 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
 
 
 def align(times: Sequence[datetime], values: Sequence[float], over: Window) -> list[float | None]:
-    """Return points by their place in the window, whatever their order. Missing ones are None.
+    """Return the points at their places in the window, in any order. Missing ones are None.
 
     So are values that are not finite: CloudWatch accepts none, and they cannot be drawn.
     """

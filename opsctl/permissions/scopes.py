@@ -72,7 +72,7 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
 _ALL: Mapping[str, str] = {
     "cloudwatch:DescribeAlarms": "alarm:*",
     "cloudwatch:DescribeAlarmHistory": "alarm:*",
-    # Somebody else's rule may mute an alarm of the system, too.
+    # A mute rule with any name may mute an alarm of the system.
     "cloudwatch:GetAlarmMuteRule": "alarm-mute-rule:*",
     "cloudwatch:ListAlarmMuteRules": "alarm-mute-rule:*",
     "elasticache:DescribeCacheClusters": "cluster:*",

@@ -94,7 +94,7 @@ class Outlook:
         return Doom(first, certain, first.count, self._costs())
 
     def _on_each(self, mine: Collection[Task]) -> bool:
-        """Of a fleet of several types some may be of the image's processor."""
+        """Return whether it was tried on every type: some types may have the image's processor."""
         tried = {self.types.get(task.instance) for task in mine if task.is_stopped}
         return set(self.types.values()) <= tried
 
@@ -111,10 +111,10 @@ class Outlook:
 
 
 def _on_its_way(task: Task, mine: Collection[Task]) -> bool:
-    """It runs, or was begun before the last failure: it may come further than those that failed."""
+    """Return whether the task runs, or was created before the last failure, and may succeed."""
     if task.running or task.is_stopped or task.created is None:
         return not task.is_stopped
-    # One that ECS takes down just now has no such time yet.
+    # A task that ECS is stopping right now has no such time yet.
     ends = [one.stopped for one in mine if one.is_stopped]
     return any(end is None or task.created <= end for end in ends)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
-# Where an operation goes while which the cache's stack has no outputs yet, or loses them.
+# The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
 
@@ -93,7 +93,7 @@ def _require_cache(config: Config, db: StackState | None) -> None:
         raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
     if db.status in states.DEAD or states.EXPECTED.get(db.status) in _WITHOUT_OUTPUTS:
         raise OpsError(
-            f"{states.in_words(db)}; `{config.system}-ecs` needs what it makes",
+            f"{states.in_words(db)}; `{config.system}-ecs` needs its outputs",
             hint="opsctl db up",
         )
 
@@ -181,7 +181,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
     if now.service is None and definition.release(state):
         yield Notice(
             f"somebody deleted the service `{config.ecs.service_name}`; "
-            "to make it anew: opsctl ecs up --revert-drift",
+            "to make it again: opsctl ecs up --revert-drift",
             warning=True,
         )
     if group is not None and group.stands_still:
@@ -201,7 +201,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
         yield Notice(
             f"`{group.name}` has {live}, opsctl.yaml asks for {wanted}: what the plan "
-            "does not change was set by hand; to put it back: opsctl ecs up --revert-drift",
+            "does not change was set by hand; to revert that: opsctl ecs up --revert-drift",
             warning=True,
         )
 

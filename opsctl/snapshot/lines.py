@@ -74,7 +74,7 @@ def recent(
     definitions: Sequence[TaskDefinition],
     now: datetime,
 ) -> dict[str, tuple[str, ...]]:
-    """Return what the newest running tasks wrote lately, by task id."""
+    """Return what the newest running tasks wrote recently, by task id."""
     by_arn = {one.arn: one for one in definitions}
     running = [task for task in tasks if task.running and task.task_definition in by_arn]
     chosen = by_start(running)[:_RECENT_OF]
@@ -84,7 +84,7 @@ def recent(
 
 
 def errors(logs: "CloudWatchLogsClient", group: str, now: datetime) -> tuple[str, ...]:
-    """Return what the service logged as errors lately, as far as one page holds it."""
+    """Return what the service recently logged as errors, at most one page of it."""
     try:
         events = logs.filter_log_events(
             logGroupName=group,

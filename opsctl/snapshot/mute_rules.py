@@ -22,8 +22,8 @@ _DURATION = re.compile(r"P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?)?")
 
 @dataclass(frozen=True, slots=True)
 class MuteRule:
-    """It mutes these `alarms` of the system now. `until` None: it comes again by its `schedule`,
-    of which CloudWatch does not say when the window of now ends.
+    """A rule that mutes these `alarms` now. With `until` None it recurs by its `schedule`,
+    and CloudWatch does not say when the current window ends.
     """
 
     name: str
@@ -33,7 +33,7 @@ class MuteRule:
 
 
 def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[MuteRule, ...]:
-    """Those that are active, as far as they are about alarms whose names begin with `prefix`."""
+    """Return the active rules about alarms whose names begin with `prefix`, with those alarms."""
     pages = cloudwatch.get_paginator("list_alarm_mute_rules").paginate(Statuses=["ACTIVE"])
     arns = [one["AlarmMuteRuleArn"] for page in pages for one in page["AlarmMuteRuleSummaries"]]
     names = [arn.partition(":alarm-mute-rule:")[2] for arn in arns]
@@ -72,7 +72,7 @@ def _end(schedule: Mapping[str, Any], expires: datetime | None) -> datetime | No
 def _zone(name: str) -> tzinfo | None:
     if name == "UTC":
         return UTC
-    from zoneinfo import ZoneInfo  # here: hardly anybody's rule has another zone
+    from zoneinfo import ZoneInfo  # imported here because few rules have another zone
 
     try:
         return ZoneInfo(name)

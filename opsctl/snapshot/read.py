@@ -68,7 +68,7 @@ from opsctl.snapshot.together import run, together
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# Optional parts: each is asked for once, and left out without an answer.
+# Optional parts: requested once, without retries, and left out when there is no answer.
 _OPTIONAL: frozenset[Part] = frozenset({"mute_rules"})
 _LINES_OF = 8  # stopped tasks, newest first, whose last lines one snapshot reads
 # Stack outputs that name the security groups between the instances and the cache.

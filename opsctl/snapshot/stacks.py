@@ -69,7 +69,7 @@ class StackResource:
 
     @property
     def failed_itself(self) -> bool:
-        """Its own failure, not the echo of another's: CloudFormation skips no echo."""
+        """Whether it failed itself, and was not only cancelled after another's failure."""
         return self.status.endswith("_FAILED") and not self.reason.startswith(_ECHOES)
 
 

@@ -55,8 +55,8 @@ def preview(
             state = None
         elif state.status in states.HALF_WAY:
             raise OpsError(
-                f"{states.in_words(state)}; no plan can be made before that is put right",
-                hint=f"to put it right: opsctl {stack.command} up",
+                f"{states.in_words(state)}; no plan can be made before that is repaired",
+                hint=f"to repair it: opsctl {stack.command} up",
                 cause="stack-stuck",
             )
         elif state.status not in states.TAKES_CHANGES:

@@ -91,7 +91,7 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         if not same:
             yield Notice(
                 f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}; "
-                "to put it back: opsctl db up --revert-drift",
+                "to revert that: opsctl db up --revert-drift",
                 warning=True,
             )
 

@@ -84,14 +84,14 @@ def _down(
 
 
 def _require_unmade(clients: "Clients", state: StackState) -> None:
-    """Raises Busy when somebody has made, since the question, what was only under review."""
+    """Raise Busy if somebody, since the question, has created a stack that was under review."""
     now = stacks.describe(clients.cloudformation, state.id)
     if now is None or now.status != state.status:
         raise join.overtaken(state.name)
 
 
 def _removal(clients: "Clients", state: StackState) -> Removal:
-    if not state.exists:  # it has no template yet, and nothing is in it
+    if not state.exists:  # it has no template and no resources yet
         return Removal(state.name, (), states.in_words(state))
     resources = stacks.resources(clients.cloudformation, state.id)
     policies = template.deletion_policies(stacks.template(clients.cloudformation, state.id))
@@ -177,7 +177,7 @@ def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
 
 
 def _delete_all(clients: "Clients", state: StackState) -> Procedure[Operation]:
-    """Delete the stack. What stops that a second time is left behind, after a yes."""
+    """Delete the stack. After a yes, keep the resources that twice could not be deleted."""
     ended = yield from _delete(clients, state)
     if ended.outcome.good or state.status != "DELETE_FAILED":
         return ended

@@ -12,7 +12,7 @@ TAKES_CHANGES = {
     *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
     *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
 }
-# Statuses in which a rollback can be brought to its end, after which it takes changes again.
+# Statuses in which a rollback can be continued, after which the stack takes changes again.
 HALF_WAY = {"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"}
 MEANING: Mapping[str, str] = {
     "REVIEW_IN_PROGRESS": "a change set was made, nothing was created yet",
@@ -47,10 +47,10 @@ def in_words(state: StackState) -> str:
 
 
 def refuse(state: StackState, command: str) -> OpsError:
-    """For a status that nothing of opsctl leads out of but the stack's deletion."""
+    """Return the error for a status out of which only deleting the stack leads."""
     return OpsError(
-        f"{in_words(state)}; CloudFormation takes no change of it",
-        hint=f"ask AWS Support to mend it, or remove it: opsctl {command} down",
+        f"{in_words(state)}; CloudFormation accepts no changes to it",
+        hint=f"ask AWS Support to repair it, or remove it: opsctl {command} down",
         cause="stack-stuck",
     )
 

@@ -105,7 +105,7 @@ def exists(*, cluster: str, group: str) -> bool:
 
 
 def live(name: str) -> Mapping[str, Any]:
-    """The properties that a cluster or group of this name has now."""
+    """Return the properties that a cluster or group with this name has now."""
     record = elasticache._clusters.get(name) or elasticache._replication_groups.get(name) or {}
     return {key: record[key] for key in ("CacheNodeType", "NumCacheNodes") if key in record}
 

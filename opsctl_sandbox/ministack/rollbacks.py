@@ -1,7 +1,7 @@
-"""A rollback that fails, as on AWS: what could not be deleted or sent back stays in the stack, with
-the status that says so, until it is deleted, sent back, skipped or retained.
+"""A rollback that fails, as on AWS: what could not be deleted or reverted stays in the stack, with
+the status that says so, until it is deleted, reverted, skipped or retained.
 
-ministack alone forgets the first kind, and leaves the second as if nothing had happened to it.
+ministack alone forgets the first kind, and shows the second as if nothing had failed.
 """
 
 import inspect
@@ -15,7 +15,7 @@ Run = Callable[..., Awaitable[None]]
 
 
 def take_over() -> None:
-    """For the life of this process. Raises AttributeError when ministack is another one."""
+    """Patch ministack in this process. Raises AttributeError for another version of ministack."""
     rolling_back = _keeping_stuck(stacks._roll_back_operation)
     stacks._roll_back_operation = rolling_back
     handlers._roll_back_operation = rolling_back
@@ -61,7 +61,7 @@ def _settling(original: Run) -> Run:
 
 
 def _mark(stack: Document, logical_id: str, record: Document, status: str) -> None:
-    """As the resource's last event of this status says."""
+    """Set the resource's status, with the reason and time of its last event of that status."""
     for event in reversed(_stack_events.get(stack["StackId"], [])):
         if event["LogicalResourceId"] == logical_id and event["ResourceStatus"] == status:
             record |= {

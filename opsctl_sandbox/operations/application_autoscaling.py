@@ -57,13 +57,13 @@ async def describe_policies(simulation: Simulation, call: Call, forward: Forward
 
 
 async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """The simulation keeps none."""
+    """Return no activities: the simulation keeps none."""
     _asked(simulation, call)
     return {"ScalingActivities": []}
 
 
 async def register(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """A new target, or new bounds and suspensions of one."""
+    """Make a target, or change the bounds and suspensions of one."""
     _asked(simulation, call)
     request, world = call.parameters, simulation.world()
     key = _key(str(request["ResourceId"]))
@@ -98,7 +98,7 @@ async def deregister(simulation: Simulation, call: Call, forward: Forward) -> St
 
 
 def _asked(simulation: Simulation, call: Call) -> Iterable[ScalableTarget]:
-    """All of ECS; Refused for another namespace, which has none here."""
+    """Return all targets. Raises Refused for a namespace other than `ecs`."""
     namespace = call.parameters["ServiceNamespace"]
     if namespace != "ecs":
         raise _invalid(f"the sandbox scales services of ECS, and nothing of {namespace}")

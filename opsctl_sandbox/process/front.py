@@ -18,8 +18,8 @@ from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scop
 log = logging.getLogger(__name__)
 # A request with this header gets ministack as it is, for the tests of the repairs.
 PLAIN = "x-sandbox-plain"
-# The SDK for Go of 2023 (ecspresso has it) closes the connection under an answer that comes
-# before it has finished with its request, as none of AWS ever does.
+# The SDK for Go of 2023 (ecspresso has it) closes the connection if an answer comes
+# before it has finished sending its request; AWS never answers that early.
 _GO, _AS_FAR_AS_AWS = "lang/go", 0.002
 _ACCOUNT = re.compile(r"^\d{12}$")
 

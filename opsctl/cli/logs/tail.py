@@ -127,7 +127,7 @@ def tail(
         last=lines,
         bookmark=bookmark,
         explain=lambda notice: stop.run(
-            # Nobody waits for an explanation as long as for the lines.
+            # Fewer retries: an explanation is not worth as long a wait as the lines.
             lambda: sources.explain(
                 invocation.quick_reader.clients.logs, notice, groups, selection
             ),

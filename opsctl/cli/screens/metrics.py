@@ -28,6 +28,9 @@ _EXTRA = ("VS MEAN", "MIN", "UNIT", "MAX", "")  # the cells that are left out fi
 _PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed per metric, in most Regions
 
 
+PIPED = (120, 24)  # columns and lines without a terminal
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One reading of the metrics. `limits` maps the index of a series to its limit."""

@@ -49,7 +49,7 @@ async def create_stack(call: Call, ministack: Forward) -> Structure:
 
 
 async def delete_stack(call: Call, ministack: Forward) -> Structure:
-    """An update runs to its end before its stack can go; a creation is ended by the deletion."""
+    """Refuse to delete a stack during an update; during a creation, deleting it ends that."""
     stack = _stack(call, call.parameters["StackName"])
     status = str(stack.get("StackStatus", ""))
     if status.startswith(("UPDATE_", "IMPORT_")) and status.endswith("_IN_PROGRESS"):
@@ -61,7 +61,7 @@ async def delete_stack(call: Call, ministack: Forward) -> Structure:
 
 
 async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:
-    """An empty list skips nothing."""
+    """Treat an empty list of resources to skip as no list."""
     request = dict(call.parameters)
     if not request.get("ResourcesToSkip"):
         request.pop("ResourcesToSkip", None)

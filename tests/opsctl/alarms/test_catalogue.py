@@ -18,7 +18,7 @@ def found(name: str, *sets: str) -> Alarm:
     return alarm
 
 
-def test_names_are_told_apart() -> None:
+def test_names_are_distinguished() -> None:
     names = [alarm.name for alarm in alarms.catalogue(config())]
     assert len(names) == len(set(names))
     assert "cluster-cpu-reservation" in names
@@ -63,7 +63,7 @@ def test_a_service_that_wants_no_task_has_no_alarm_that_no_task_answers() -> Non
     assert "healthy-hosts" not in names
 
 
-def test_use_and_reservation_are_silent_while_nothing_runs() -> None:
+def test_alarms_on_use_and_reservation_do_not_ring_while_nothing_runs() -> None:
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
     for name in ("service-cpu", "service-memory", "cluster-cpu-reservation"):
         assert found(name).missing == "notBreaching"
@@ -92,7 +92,7 @@ def test_without_cross_zone_each_zone_has_its_own_alarms() -> None:
     assert (alarm.threshold, alarm.logical_id) == (1, "HealthyHostsUsEast1B")
 
 
-def test_a_service_that_scales_tells_when_it_cannot_grow() -> None:
+def test_a_scaled_service_has_an_alarm_at_its_maximum() -> None:
     sets = ("ecs.scaling={minimum: 2, maximum: 6, cpu_percent: 60}",)
     alarm = found("scaled-out", *sets)
     assert (alarm.comparison, alarm.threshold, alarm.missing) == (">=", 6, "notBreaching")

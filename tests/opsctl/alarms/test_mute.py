@@ -100,7 +100,7 @@ def test_without_alarms_nothing_is_asked_and_nothing_said(live: dict[str, Any]) 
     assert (world.cloudwatch.rules, notices) == ([], [])
 
 
-def test_who_may_not_mute_is_told_once_and_rolls_all_the_same() -> None:
+def test_without_permission_to_mute_the_roll_warns_once_and_goes_on() -> None:
     world = World()
     world.cloudwatch.fails = refusal("PutAlarmMuteRule", "AccessDenied")
     mute, [notice] = world.mute()

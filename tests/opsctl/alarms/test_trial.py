@@ -50,7 +50,7 @@ def test_an_alarm_rings_and_is_put_back_and_says_where_its_message_went() -> Non
     assert "its message goes to web-alarms" in driven.questions[0].text
 
 
-def test_a_no_lets_nothing_ring() -> None:
+def test_after_a_no_no_alarm_rings() -> None:
     world = World()
     assert world.test(False).result.kind == "cancelled"
     assert world.cloudwatch.states == []
@@ -93,7 +93,7 @@ def test_where_all_alarms_take_their_actions_or_there_are_none_nothing_is_done()
         assert world.cloudwatch.enabled == []
 
 
-def test_who_may_not_switch_alarms_on_is_told_and_the_release_stands() -> None:
+def test_without_permission_to_enable_alarms_the_release_warns_and_succeeds() -> None:
     world = World(actions=False)
     world.cloudwatch.fails = refusal("EnableAlarmActions", "AccessDenied")
     [notice] = Driven(switch_on(world.clients, CONFIG), world.look).of(Notice)

@@ -200,7 +200,7 @@ def test_credentials_that_somebody_renewed_are_taken_up(server: type[Server]) ->
         connect().ecs.list_clusters()
 
 
-def test_debug_hears_names_and_no_parameters(server: type[Server]) -> None:
+def test_debug_gets_names_of_calls_and_no_parameters(server: type[Server]) -> None:
     heard: list[str] = []
     clients = aws.connect(Aws(), debug=heard.append)
     clients.ecs.list_clusters(maxResults=7)
@@ -231,7 +231,7 @@ def test_a_role_is_assumed_once_for_every_call(server: type[Server]) -> None:
     assert "RoleArn=arn" in server.seen[0] and "ExternalId=secret" in server.seen[0]
 
 
-def test_a_role_that_may_not_be_assumed_is_told(server: type[Server]) -> None:
+def test_a_role_that_cannot_be_assumed_is_reported(server: type[Server]) -> None:
     with pytest.raises(Exception, match="not authorized") as caught:
         connect(assume_role=f"{ROLE}forbidden").ecs.list_clusters()
     told = aws.translate(caught.value)

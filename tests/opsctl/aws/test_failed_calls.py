@@ -33,7 +33,7 @@ def test_only_what_is_no_answer_is_counted(operation: str, code: str, counted: b
     assert bool(calls.take()) == counted
 
 
-def test_the_same_failure_is_one_with_a_number_and_is_taken_once() -> None:
+def test_the_same_failure_is_counted_and_returned_once() -> None:
     calls = FailedCalls(now=lambda: START)
     for _ in range(3):
         calls.add("ecs", "DescribeTasks", ConnectionClosedError(endpoint_url="http://x"))

@@ -81,7 +81,7 @@ def test_what_never_answered_is_given_up_after_a_few_tries() -> None:
     assert sum(aws.slept) < 10 and aws.told == []
 
 
-def test_who_does_not_want_to_wait_does_not() -> None:
+def test_without_patience_nothing_is_retried_for_long() -> None:
     aws = Aws(10_000)
     with pytest.raises(exceptions.EndpointConnectionError):
         answered(aws.patience(0))(aws.call)

@@ -7,7 +7,7 @@ from opsctl.snapshot.targets import Target
 from tests.opsctl.cause.histories import ids, ranked
 from tests.opsctl.snapshots import NEW, deployment, snapshot, stack
 
-REVERT = "to make it anew: opsctl ecs up --revert-drift"
+REVERT = "to make it again: opsctl ecs up --revert-drift"
 
 
 def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> None:
@@ -18,7 +18,7 @@ def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> 
     assert (found.id, found.next) == ("target-group-gone", REVERT)
 
 
-def test_a_target_group_to_which_no_listener_leads_is_told() -> None:
+def test_a_target_group_without_a_listener_is_reported() -> None:
     targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
     [found] = ranked(snapshot(deployment("d1", NEW), targets=targets))
     assert (found.id, found.next) == ("listener-gone", REVERT)

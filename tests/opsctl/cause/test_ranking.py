@@ -46,18 +46,18 @@ def test_nothing_wrong_is_no_cause() -> None:
     assert ranked(STEADY) == ()
 
 
-def test_the_breaker_is_only_the_echo_of_what_failed_the_tasks() -> None:
+def test_the_breaker_is_no_cause_when_failed_tasks_explain_it() -> None:
     tripped = ServiceDeployment("x/2", "STOPPED", breaker="TRIGGERED", failures=4, threshold=4)
     assert ids(rolled(task(code=1), service_deployments=(tripped,))) == ["container-exited"]
 
 
-def test_without_any_task_left_the_breaker_is_said_at_least() -> None:
+def test_without_any_task_left_the_breaker_is_the_cause() -> None:
     tripped = ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", breaker="TRIGGERED")
     now = replace(STEADY, service_deployments=(tripped,))
     assert ids(now, failures=(ROLLED_BACK,)) == ["breaker-tripped"]
 
 
-def test_what_stopped_an_earlier_deployment_says_nothing_of_the_one_under_way() -> None:
+def test_causes_of_an_earlier_deployment_do_not_count_for_the_current_one() -> None:
     earlier = ServiceDeployment("x/1", "ROLLBACK_SUCCESSFUL", created=later(-900),
                                 breaker="TRIGGERED", alarms=("cpu",))  # fmt: skip
     running = ServiceDeployment("x/2", "IN_PROGRESS", created=later(0))
@@ -111,7 +111,7 @@ def test_instances_that_run_and_never_joined_explain_it_too() -> None:
     assert ids(now, failures=(ROLLED_BACK,))[:2] == ["instance-never-joined", "signal-missing"]
 
 
-def test_instances_that_told_their_failure_are_no_longer_on_their_way() -> None:
+def test_instances_that_signalled_failure_do_not_count_as_starting() -> None:
     told = event("e", "CREATE_FAILED", "Received 1 FAILURE signal(s) out of 2", of="Group",
                  type="AWS::AutoScaling::AutoScalingGroup")  # fmt: skip
     group = Group("g", desired=1, instances=(GroupInstance("i-1", lifecycle="InService"),))
@@ -132,7 +132,7 @@ def test_the_newest_deployment_comes_before_an_older_one() -> None:
     assert ids(now)[:2] == ["port-taken", "container-exited"]
 
 
-def test_what_an_earlier_release_died_of_is_over_for_a_command_that_began_after_it() -> None:
+def test_the_failure_of_an_earlier_release_is_over_for_a_later_command() -> None:
     earlier = replace(task("t9", code=7, deployment="d0"), stopped=later(-60))
     looks = rolled(task(code=3), earlier, lines={"t1": ("own",), "t9": ("old",)})
     failed = (Failure("rolled-back", "the deployment failed"),)
@@ -142,7 +142,7 @@ def test_what_an_earlier_release_died_of_is_over_for_a_command_that_began_after_
     assert len(still[0].evidence) == 2, "it may be of the same command"
 
 
-def test_what_an_earlier_release_died_of_is_over_while_a_newer_one_is_rolled() -> None:
+def test_the_failure_of_an_earlier_release_is_over_while_a_newer_one_is_rolled() -> None:
     earlier = replace(task("t9", code=7, deployment="d0", definition=OLD), stopped=later(-60))
     under_way = service(replace(ROLLING[0], created=START), ROLLING[1])
     causes = ranked(rolled(earlier, service=under_way))
@@ -161,7 +161,7 @@ def test_what_is_wrong_now_comes_before_a_release_that_was_rolled_back() -> None
     assert [one.over for one in ranked(replace(died, stacks=newer))] == [False, True]
 
 
-def test_a_task_that_died_once_in_a_service_that_is_whole_is_over() -> None:
+def test_a_single_failed_task_is_over_when_the_service_is_steady() -> None:
     died = task("t1", code=1, deployment="d1", definition=OLD)
     [cause] = ranked(replace(STEADY, tasks=(died,)))
     assert cause.over
@@ -184,7 +184,7 @@ def test_a_throttled_call_stops_nothing_and_so_comes_last() -> None:
     assert ids(rolled(task(code=1), failed_calls=(call,))) == ["container-exited", "throttled"]
 
 
-def test_a_part_that_may_not_be_read_is_worth_a_word_only() -> None:
+def test_a_part_that_cannot_be_read_hinders_nothing() -> None:
     denied = FailedCall("cloudwatch:DescribeAlarms", "refused", "AccessDenied", "no", 1, START)
     causes = ranked(rolled(task(code=1), failed_calls=(denied,)))
     assert [cause.hinders for cause in causes] == [True, False]
@@ -209,7 +209,7 @@ def test_a_clock_that_is_wrong_says_by_how_much() -> None:
     assert found.id == "clock-wrong" and "60 minutes slow" in found.sentence
 
 
-def test_a_command_that_ended_for_another_cause_lends_its_words_to_no_call() -> None:
+def test_a_failed_call_does_not_get_the_message_of_another_error() -> None:
     # `why` said "there are no AWS credentials", of an earlier command, while nothing answered.
     call = FailedCall("ecs:DescribeServices", "nobody", "", "Could not connect", 5, START)
     earlier = Failure("AwsError", "there are no AWS credentials", cause="credentials-refused")
@@ -223,7 +223,7 @@ def test_a_command_that_ended_for_another_cause_lends_its_words_to_no_call() -> 
     assert (found.id, found.sentence) == ("network", own.message)
 
 
-def test_unhealthy_targets_are_told_by_their_code() -> None:
+def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
     for code, words in (
         ("Target.Timeout", "not answered in time"),
         ("Target.ResponseCodeMismatch", "another status"),
@@ -235,7 +235,7 @@ def test_unhealthy_targets_are_told_by_their_code() -> None:
         assert found.id == "target-unhealthy" and words in found.sentence
 
 
-def test_targets_that_are_gone_already_are_told_by_the_words_of_ecs() -> None:
+def test_targets_that_are_gone_are_explained_by_the_event_of_ecs() -> None:
     # Between the stop of a task and its end, neither the task nor the target says why.
     words = (
         "(service web) (port 80) is unhealthy in (target-group g) due to (reason Request timed out)"
@@ -258,7 +258,7 @@ def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack()
     assert ids(replace(zero, stacks={"ecs": state}))[:2] == ["scaled-by-hand", "changed-by-hand"]
 
 
-def test_two_operators_are_told_apart_from_an_own_deployment() -> None:
+def test_a_deployment_by_another_operator_is_distinguished_from_our_own() -> None:
     running = stack("ecs", "UPDATE_IN_PROGRESS")
     now = replace(STEADY, stacks={"ecs": running})
     assert ids(now) == ["someone-else-is-deploying"]
@@ -305,7 +305,7 @@ def test_an_agent_without_connection_explains_the_missing_room() -> None:
     assert ids(replace(now, instances=(silent,)))[0] == "agent-disconnected"
 
 
-def test_an_agent_that_is_away_for_a_moment_is_not_called_disconnected_for_certain() -> None:
+def test_an_agent_disconnected_for_a_moment_is_not_a_certain_cause() -> None:
     away = replace(FULL, id="i-2", connected=False)
     looks = [
         replace(STEADY, at=later(0), instances=(FULL,), look=LOOK),
@@ -317,7 +317,7 @@ def test_an_agent_that_is_away_for_a_moment_is_not_called_disconnected_for_certa
     assert sure == ["", "possible", "certain"]
 
 
-def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
+def test_an_instance_that_was_just_launched_counts_as_starting() -> None:
     launched = Activity("a", "Successful", "Launching a new EC2 instance: i-2", "", START)
     group = Group("g", desired=2, activities=(launched,),
                   instances=(GroupInstance("i-1"), GroupInstance("i-2")))  # fmt: skip
@@ -330,7 +330,7 @@ def test_an_instance_that_was_launched_just_now_is_on_its_way() -> None:
     assert ranked(old)[0].confidence == "likely"
 
 
-def test_tasks_that_went_with_their_instance_are_explained_by_a_cluster_without_any() -> None:
+def test_tasks_lost_with_their_instance_are_explained_by_an_empty_cluster() -> None:
     state = stack("ecs", "UPDATE_COMPLETE")
     gone = task(stop="", reason="Host EC2 (instance i-1) terminated", deployment="d1")
     look = Look(frozenset({"instances", "service"}))
@@ -338,7 +338,7 @@ def test_tasks_that_went_with_their_instance_are_explained_by_a_cluster_without_
     assert ids(now)[:2] == ["no-instance", "instance-lost"]
 
 
-def test_all_tasks_in_one_zone_are_worth_a_word_while_another_has_instances() -> None:
+def test_all_tasks_in_one_zone_are_noted_while_another_zone_has_instances() -> None:
     running = tuple(Task(f"t{n}", "RUNNING", OLD, "d1", zone="us-east-1a") for n in range(2))
     instances = tuple(replace(FULL, id=f"i-{zone}", zone=f"us-east-1{zone}") for zone in "ab")
     now = replace(STEADY, tasks=running, instances=instances)

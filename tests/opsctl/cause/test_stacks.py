@@ -44,7 +44,7 @@ LAUNCHES = [
 
 @pytest.mark.parametrize(("cause", "reason"), REASONS)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_resource_that_failed_is_told_by_its_reason(
+def test_a_failed_resource_is_explained_by_its_reason(
     cause: str, reason: str, wrapped: bool
 ) -> None:
     text = WRAPPED.format(reason) if wrapped else reason
@@ -54,7 +54,7 @@ def test_a_resource_that_failed_is_told_by_its_reason(
     assert "RequestToken" not in found.sentence and "Thing of `web-db`" in found.sentence
 
 
-def test_a_deletion_that_failed_is_blocked_whatever_it_says() -> None:
+def test_every_failed_deletion_has_the_cause_that_something_blocks_it() -> None:
     failed = event("e1", "DELETE_FAILED", "resource sg-1 has a dependent object", of="Group")
     found = first(snapshot(failures=(failed,)))
     assert found.id == "delete-blocked" and found.next.endswith("opsctl db down")
@@ -68,7 +68,7 @@ def test_echoes_never_rank() -> None:
 
 
 @pytest.mark.parametrize("reason", LAUNCHES)
-def test_a_launch_that_is_refused_is_known_from_the_stacks_event_alone(reason: str) -> None:
+def test_a_refused_launch_is_recognized_from_the_stacks_event_alone(reason: str) -> None:
     failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
     assert ids(snapshot(failures=(failed,))) == ["asg-cannot-launch"]
 
@@ -90,7 +90,7 @@ def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
     assert "Failed to download metadata" in found.sentence
 
 
-def test_a_stack_that_was_found_failed_is_told_by_its_own_reason() -> None:
+def test_a_stack_that_had_failed_before_is_explained_by_its_own_reason() -> None:
     state = stack(
         "db", "ROLLBACK_COMPLETE", reason="The following resource(s) failed to create: [X]."
     )
@@ -129,7 +129,7 @@ def test_a_stack_that_was_removed_since_is_over() -> None:
     assert [one.over for one in causes if one.id == "delete-blocked"] == [True]
 
 
-def test_a_security_group_that_shuts_the_instances_out_is_seen_in_its_rules() -> None:
+def test_a_security_group_that_blocks_the_instances_is_found_by_its_rules() -> None:
     db = stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg-1", "RedisPort": "6379"})
     ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
     shut = SecurityGroup("sg-1", ingress=(Ingress(6379, 6379, ("sg-2",)),))
@@ -142,7 +142,7 @@ def test_a_security_group_that_shuts_the_instances_out_is_seen_in_its_rules() ->
     assert ids(replace(now, security_groups=(open_,))) == []
 
 
-def test_a_group_that_shuts_the_load_balancer_out_is_named_with_the_rule_that_is_missing() -> None:
+def test_a_group_that_blocks_the_load_balancer_is_named_with_the_missing_rule() -> None:
     ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
     shut = SecurityGroup("sg-3", ingress=(Ingress(22, 22, ("10.0.0.0/8",)),))
     late = Target("i-1:40000", "unhealthy", "Target.Timeout", "Request timed out")
@@ -159,7 +159,7 @@ def test_a_group_that_shuts_the_load_balancer_out_is_named_with_the_rule_that_is
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"])
-def test_what_was_undone_hinders_only_the_command_that_asked_for_it(status: str) -> None:
+def test_a_change_that_was_rolled_back_hinders_only_the_command_that_made_it(status: str) -> None:
     failed = event("e1", "UPDATE_FAILED", "no such node type", of="Cache")
     now = replace(snapshot(stacks={"db": stack("db", status)}), failures=(failed,))
     assert [one.hinders for one in ranked(now)] == [False]

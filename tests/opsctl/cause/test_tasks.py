@@ -199,12 +199,12 @@ def test_the_last_lines_are_those_of_any_failed_task_that_wrote_some() -> None:
     assert found.count == 4
 
 
-def test_a_trouble_that_the_task_lived_with_is_not_its_end() -> None:
+def test_a_problem_that_the_task_survived_is_not_its_cause() -> None:
     lines = ("redis x:6379 cannot be reached: refused", "serving", "tick", "no such file")
     assert first(rolled(task(code=1), lines={"t1": lines})).id == "container-exited"
 
 
-def test_what_somebody_or_the_scheduler_stopped_is_no_failure() -> None:
+def test_a_task_that_was_stopped_on_purpose_is_no_failure() -> None:
     stopped = task(code=143, stop="ServiceSchedulerInitiated", reason="Scaling activity initiated")
     assert "container-exited" not in ids(rolled(stopped))
 

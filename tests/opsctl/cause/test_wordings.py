@@ -181,7 +181,7 @@ def helps(cause: Cause) -> bool:
 
 @pytest.mark.parametrize(("cause", "reason"), NEVER_RAN)
 @pytest.mark.parametrize("of_the_task", [False, True])
-def test_what_never_ran_is_explained_in_any_words(
+def test_a_container_that_never_ran_is_explained_for_every_wording(
     cause: str, reason: str, of_the_task: bool
 ) -> None:
     never = task(reason=reason) if of_the_task else task(own=reason, reason="Task failed to start")
@@ -191,13 +191,13 @@ def test_what_never_ran_is_explained_in_any_words(
 
 
 @pytest.mark.parametrize(("cause", "line"), RAN)
-def test_what_ended_is_explained_by_its_last_line(cause: str, line: str) -> None:
+def test_a_container_that_ended_is_explained_by_its_last_line(cause: str, line: str) -> None:
     best = first(rolled(task(code=1), lines={"t1": ("starting", line)}))
     assert best.id == cause and line in best.sentence and helps(best)
 
 
 @pytest.mark.parametrize(("cause", "words", "below"), CRASHES)
-def test_the_stack_below_a_crash_is_not_its_last_word(
+def test_a_stack_trace_is_not_taken_for_the_last_line(
     cause: str, words: str, below: tuple[str, ...]
 ) -> None:
     best = first(rolled(task(code=1), lines={"t1": ("starting", words, *below)}))
@@ -216,7 +216,7 @@ def test_an_instance_without_memory_is_not_called_the_containers_limit() -> None
     assert "compute.instance_type" in best.next
 
 
-def test_a_secret_that_is_out_of_reach_is_not_to_be_made_again() -> None:
+def test_for_an_unreachable_secret_the_hint_is_not_to_create_it() -> None:
     reason = f"{BEFORE}retrieval failed: unable to retrieve secrets from ssm: dial tcp: i/o timeout"
     assert "make it" not in first(rolled(task(reason=reason))).next
 
@@ -225,7 +225,7 @@ def test_a_secret_that_is_out_of_reach_is_not_to_be_made_again() -> None:
     "reason",
     ["Container instance deregistered forcibly by user", "Host EC2 (instance i-0ab) terminated."],
 )
-def test_a_task_that_went_with_its_instance_is_lost(reason: str) -> None:
+def test_a_task_whose_instance_was_terminated_counts_as_lost(reason: str) -> None:
     lost = replace(task(code=137, reason=reason), stop_code="")
     assert first(rolled(lost)).id == "instance-lost"
 
@@ -238,13 +238,15 @@ def said(text: str) -> Snapshot:
 
 
 @pytest.mark.parametrize(("cause", "text"), SCHEDULER)
-def test_what_only_the_scheduler_says_is_the_cause(cause: str, text: str) -> None:
+def test_a_failure_that_only_the_scheduler_reports_is_the_cause(cause: str, text: str) -> None:
     best = first(said(text))
     assert best.id == cause and helps(best)
 
 
 @pytest.mark.parametrize(("cause", "text"), SCHEDULER)
-def test_what_the_scheduler_said_is_over_once_the_service_is_whole(cause: str, text: str) -> None:
+def test_what_the_scheduler_reported_is_over_when_the_service_is_steady(
+    cause: str, text: str
+) -> None:
     whole = deployment("d2", NEW)
     now = replace(said(text), service=replace(service(whole), events=said(text).service.events))  # type: ignore[union-attr]
     assert ids(replace(now, targets=snapshot(whole).targets)) == []
@@ -271,7 +273,7 @@ def test_an_instance_that_could_not_be_ended_is_no_launch_that_failed() -> None:
 
 
 @pytest.mark.parametrize(("cause", "reason"), RESOURCES)
-def test_a_resource_that_failed_is_explained_in_any_words(cause: str, reason: str) -> None:
+def test_a_failed_resource_is_explained_for_every_wording(cause: str, reason: str) -> None:
     best = first(snapshot(failures=(event("e", "CREATE_FAILED", reason, of="Thing"),)))
     assert best.id == cause and helps(best)
 
@@ -287,7 +289,7 @@ def test_tasks_that_ended_explain_a_service_that_was_not_steady_in_time(reason: 
     ]
 
 
-def test_every_answer_of_redis_is_told_as_what_it_is() -> None:
+def test_every_error_of_redis_gets_its_own_explanation() -> None:
     for line, words in (
         ("WRONGPASS invalid username-password pair", "refuses the password"),
         ("READONLY You can't write against a read only replica.", "it is a replica"),

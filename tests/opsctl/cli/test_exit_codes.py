@@ -18,7 +18,7 @@ from typing import Any, get_args
 import pytest
 
 from opsctl.cli import main
-from opsctl.cli import metrics as metrics_command
+from opsctl.cli.metrics import check as metrics_check
 from opsctl.errors import ConfigError, OpsError
 from opsctl.outcome import Outcome, OutcomeKind
 from tests.end_to_end.place import ROOT
@@ -102,7 +102,7 @@ def test_an_option_that_there_is_not_is_2_and_64_for_what_plans(alone: Path, lin
 
 
 @pytest.mark.parametrize("line", TELL)
-def test_a_command_that_tells_what_is_wrong_ends_with_what_it_found(alone: Path, line: str) -> None:
+def test_a_command_that_reports_problems_exits_with_what_it_found(alone: Path, line: str) -> None:
     (alone / "opsctl.yaml").write_text("name: web\nnope: 1\n")
     assert main([line]) == TELL[line]
 
@@ -141,8 +141,8 @@ def test_no_outcome_was_forgotten() -> None:
 
 
 def test_what_is_checked_has_three_codes() -> None:
-    assert set(metrics_command._CODES.values()) == {0, 10, 11}
-    assert {ROWS[code] for code in metrics_command._CODES.values()} == {
+    assert set(metrics_check._CODES.values()) == {0, 10, 11}
+    assert {ROWS[code] for code in metrics_check._CODES.values()} == {
         "done", "degraded", "unknown",
     }  # fmt: skip
 

@@ -143,7 +143,7 @@ class Portal(LogServer):
         return super().answer(operation, asked)
 
 
-def test_a_page_of_a_proxy_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+def test_an_html_answer_of_a_proxy_is_an_error_at_once(tmp_path: Path) -> None:
     with serving(Portal(GROUP, [])) as endpoint:
         begun = time.monotonic()
         done = Place(tmp_path, endpoint).run("logs", "tail", "app", "--no-follow")

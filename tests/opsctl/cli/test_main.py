@@ -37,7 +37,7 @@ def test_help_and_version_import_nothing_heavy(argument: str) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
-def test_a_closed_stream_is_one_that_nobody_reads(closed: str, tmp_path: Path) -> None:
+def test_a_closed_stream_is_replaced_by_dev_null(closed: str, tmp_path: Path) -> None:
     line = f'"$0" -m opsctl init web {closed} && "$0" -m opsctl --config web/opsctl.yaml render db'
     done = subprocess.run(
         ["bash", "-c", line, sys.executable],
@@ -71,7 +71,7 @@ def test_an_unknown_command_is_refused_with_the_nearest_name(
         ("--nonsense", "error: there is no option `--nonsense`\nhint: opsctl --help\n", 2),
     ],
 )
-def test_what_a_command_does_not_take_is_refused_like_everything_else(
+def test_an_unknown_option_is_refused_like_other_usage_errors(
     line: str, said: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--json", *line.split()]) == code
@@ -82,7 +82,7 @@ def test_what_a_command_does_not_take_is_refused_like_everything_else(
 
 
 @pytest.mark.parametrize("line", ["--help", "--version", "rehearse", "config schema", "db --help"])
-def test_a_reader_that_left_is_no_error(line: str) -> None:
+def test_a_closed_pipe_is_no_error(line: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

@@ -106,7 +106,7 @@ def test_a_terminal_types_it_twice_without_an_echo(holder: System) -> None:
     ("answers", "end"),
     [((f"{VALUE}\r", "other\r"), "exit 2"), (("\x04",), "exit 7"), (("\x03",), "exit 130")],
 )
-def test_a_slip_or_a_change_of_mind_writes_nothing(
+def test_two_different_values_or_a_no_write_nothing(
     holder: System, answers: tuple[str, ...], end: str
 ) -> None:
     assert typed(holder, *answers).endswith(end)

@@ -52,7 +52,7 @@ def test_a_code_that_the_engine_gives_is_believed() -> None:
     assert push_errors.of("a proxy's page", 401) == "denied"
 
 
-def test_what_is_to_be_done_is_the_error() -> None:
+def test_the_error_says_what_to_do() -> None:
     broken = push_errors.read({"error": f'Put "https://{HOST}/": EOF'}, "web:1")
     assert isinstance(broken, PushBroken)
     assert isinstance(push_errors.read({"error": "tag invalid: is immutable"}, "x"), TagTaken)

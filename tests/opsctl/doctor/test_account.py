@@ -26,7 +26,7 @@ def test_the_right_caller_is_fine() -> None:
     assert (one.level, "as arn:aws:sts" in one.text) == ("ok", True)
 
 
-def test_the_sandboxs_account_is_nobodys_and_its_caller_always_root() -> None:
+def test_in_the_sandbox_the_account_and_a_root_caller_are_not_warned_about() -> None:
     root = replace(CALLER, arn=f"arn:aws:iam::{ACCOUNT}:root", emulated=True)
     assert levels(list(account.identity(config(), root, START))) == ["ok"]
 
@@ -98,7 +98,7 @@ def test_what_iam_does_not_say_is_unknown_and_root_is_not_asked_about() -> None:
     assert list(account.rights(CONFIG, Preflight(root), READY)) == []
 
 
-def test_a_quota_is_held_against_what_is_still_to_be_made() -> None:
+def test_a_quota_is_compared_with_what_is_still_to_be_made() -> None:
     quotas = (
         Quota("vCPUs", 10, 4), Quota("network load balancers", 50, 50),
         Quota("security groups", 100, 97), Quota("cache nodes", 300, 1),

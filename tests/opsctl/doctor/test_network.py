@@ -50,7 +50,7 @@ def test_endpoints_take_the_place_of_a_way_out() -> None:
     assert level == "blocking" and "lacks endpoints for s3" in text
 
 
-def test_a_nat_is_a_way_out_but_faces_nobody() -> None:
+def test_a_nat_reaches_the_internet_but_accepts_no_connections() -> None:
     natted = replace(NETWORK, routes={"subnet-1": "nat", "subnet-2": "nat"})
     found = wrong(findings(natted))
     assert len(found) == 2 and all("no route to an internet gateway" in text for _, text in found)

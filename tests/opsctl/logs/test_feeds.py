@@ -45,7 +45,7 @@ class Slow:
 
 
 @pytest.mark.parametrize("follow", [True, False])
-def test_lines_wait_for_the_past_of_what_comes_beside_them(follow: bool) -> None:
+def test_lines_wait_for_older_lines_of_other_sources(follow: bool) -> None:
     clock = Clock(stop=60)
     at = int(EPOCH * 1000)
     lines = [Written(at - n * 1000, at - n * 1000, str(n), "s", "app", f"line {n}") for n in (5, 9)]

@@ -162,7 +162,7 @@ WELL = {
         ({}, ""),
     ],
 )
-def test_an_odd_event_is_one_all_the_same(odd: Any, message: str) -> None:
+def test_a_malformed_event_is_still_shown(odd: Any, message: str) -> None:
     rows = page.rows({"events": [WELL, odd]})
     assert rows[0] == (NOW - 5000, NOW - 4000, "s", "1", "well")
     assert rows[1][4] == message

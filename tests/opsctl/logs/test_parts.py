@@ -45,7 +45,7 @@ def test_a_broken_date_is_no_date() -> None:
     assert not clock.learned
 
 
-def test_ids_below_the_floor_are_forgotten_and_never_taken_again() -> None:
+def test_ids_older_than_the_look_back_are_forgotten_and_never_read_again() -> None:
     seen = Seen()
     assert seen.add("a", 30_000)
     assert not seen.add("a", 30_000)

@@ -34,7 +34,7 @@ def released(number: int, image: int, outcome: Any) -> Release:
     return Release(number, START, image=f"{URI}@{digest(image)}", outcome=outcome)
 
 
-def test_the_oldest_go_but_what_a_good_release_or_a_service_names(world: World) -> None:
+def test_the_oldest_images_are_removed_except_those_in_use(world: World) -> None:
     world.parts = {
         "releases": (released(1, 2, "deployed"), released(2, 3, "rolled-back")),
         "image_users": frozenset({f"{URI}@{digest(5)}"}),
@@ -61,7 +61,7 @@ def test_what_cannot_be_read_is_taken_for_in_use(world: World, part: Any) -> Non
 
 
 @pytest.mark.parametrize("outcome", ["unreadable", "an outcome of a later version", "running"])
-def test_of_a_release_whose_end_is_not_known_nothing_goes(world: World, outcome: str) -> None:
+def test_images_of_a_release_with_unknown_outcome_are_kept(world: World, outcome: str) -> None:
     world.parts = {"releases": (released(1, 2, outcome),)}
     world.run(True)
     assert digest(2) not in world.ecr.deleted

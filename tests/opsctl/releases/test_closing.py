@@ -95,11 +95,11 @@ def test_a_forced_roll_of_the_same_image_is_told_by_its_deployment() -> None:
     ],
     ids=["the stack changes", "tasks start", "its command lives", "ECS may not be read"],
 )
-def test_what_goes_on_or_cannot_be_seen_is_left_open(now: Snapshot) -> None:
+def test_a_release_that_goes_on_or_cannot_be_read_is_left_open(now: Snapshot) -> None:
     assert judged(now) == ""
 
 
-def test_a_command_of_this_machine_that_was_killed_keeps_nothing_open() -> None:
+def test_the_release_of_a_killed_command_on_this_machine_is_closed() -> None:
     locks = {"ecs": Lock("web-ecs", 1, process="p", until=START + timedelta(hours=1))}
     now = live(deployment("d2", NEW), locks=locks)
     outcome = closing.judge(OPEN, None, now, gone=lambda process: process == "p")

@@ -74,7 +74,7 @@ def test_an_image_that_is_to_be_built_says_whether_its_content_differs() -> None
     assert same == "to be built again, of the same content"
 
 
-def test_of_what_nobody_wrote_down_nothing_is_said() -> None:
+def test_facts_that_were_not_recorded_are_not_compared() -> None:
     bare = Release(0, START, image=BEFORE.image)
     assert difference.between(bare, replace(BEFORE, commit="", variables={})) == ()
 
@@ -110,7 +110,7 @@ def now(*versions: SecretVersion, variables: Any = (), secrets: Any = (), **part
     return snapshot(deployment("d", NEW), **{**values, **parts})
 
 
-def test_what_runs_is_told_by_ecs_and_the_rest_by_the_ledger() -> None:
+def test_ecs_says_what_runs_and_the_ledger_the_rest() -> None:
     known = replace(BEFORE, image="web@sha256:2", outcome="deployed", desired=3)
     variables = (("LEVEL", "x"), ("AWS_REGION", "r"))
     live = facts.live(now(variables=variables), (known,))

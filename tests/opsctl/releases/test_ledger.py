@@ -81,7 +81,7 @@ def test_an_answer_that_was_lost_makes_no_second_release() -> None:
     assert len(read(ssm)) == 1
 
 
-def test_readers_find_releases_beyond_a_pointer_that_lags_behind() -> None:
+def test_readers_find_releases_newer_than_an_outdated_pointer() -> None:
     ssm = Ssm()
     for _ in range(14):
         begin(ssm)
@@ -141,7 +141,7 @@ def test_a_long_ledger_that_was_deleted_just_now_stops_no_roll() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ParameterLimitExceeded"])
-def test_a_ledger_that_refuses_is_said_and_the_roll_goes_on(code: str) -> None:
+def test_without_access_to_the_ledger_the_roll_warns_and_goes_on(code: str) -> None:
     ssm = Ssm()
 
     def refuse(operation: str) -> None:
@@ -178,7 +178,7 @@ def test_what_does_not_fit_into_4_kb_is_left_out_and_the_rest_is_kept() -> None:
 
 
 @pytest.mark.parametrize("value", ["nonsense", "[]", "null", "{}", "7", '"text"'])
-def test_an_entry_that_somebody_damaged_is_said_and_stops_nothing(value: str) -> None:
+def test_a_damaged_entry_is_reported_and_stops_nothing(value: str) -> None:
     ssm = Ssm()
     end(ssm, begin(ssm))
     ssm.values[releases.path("web", 2)] = value

@@ -93,7 +93,7 @@ def test_another_encoding_is_refused_with_its_line(root: Path) -> None:
         filled(root)
 
 
-def test_a_template_that_is_not_there_is_said_with_its_key(tmp_path: Path) -> None:
+def test_a_missing_template_is_reported_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="cannot be read") as caught:
         filled(tmp_path)
     assert "caddyfile.template" in str(caught.value.hint)

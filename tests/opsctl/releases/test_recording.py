@@ -99,7 +99,7 @@ def test_a_roll_that_is_left_running_stays_open_for_whoever_looks_next(root: Pat
     assert release.running and not world.locked()
 
 
-def test_a_roll_that_nobody_may_look_at_goes_on_and_is_judged_by_whoever_may(root: Path) -> None:
+def test_a_roll_without_permission_to_read_goes_on_and_is_closed_later(root: Path) -> None:
     world = World(root, held=True, image=DIGEST)
     look = world._look("UPDATE_COMPLETE")
     driver = Driver(world.release().run(), look=look, sleep=lambda _: None)

@@ -100,7 +100,7 @@ def test_a_secret_that_comes_with_the_new_tasks_is_named(tmp_path: Path) -> None
     assert found.reasons == ("secrets: ssm:/token: version 7 -> version 8",)
 
 
-def test_whoever_released_during_the_question_is_restarted_and_not_taken_back(
+def test_a_release_made_during_the_question_is_restarted_and_not_reverted(
     tmp_path: Path,
 ) -> None:
     world = Restart(tmp_path)
@@ -120,7 +120,7 @@ def test_whoever_released_during_the_question_is_restarted_and_not_taken_back(
     assert [one.image for one in world.history()] == [f"{URI}@{OTHER}"]
 
 
-def test_whoever_released_while_it_was_planned_is_restarted_and_not_taken_back(
+def test_a_release_made_during_planning_is_restarted_and_not_reverted(
     tmp_path: Path,
 ) -> None:
     # It looked, waited for a release to end, and brought back the image that it had looked at.

@@ -97,19 +97,19 @@ def test_one_that_runs_unhealthy_is_left() -> None:
     assert chosen(known, 3) == 2
 
 
-def test_what_the_ledger_could_not_write_down_came_after_all_of_it() -> None:
+def test_a_release_missing_in_the_ledger_counts_as_newer_than_all_in_it() -> None:
     # The newest release was passed over, because it was taken for the one that runs.
     assert chosen([release(1, 1), release(2, 2)], None) == 2
     assert chosen([release(1, 1), release(2, 2, "rolled-back")], None) == 1
 
 
-def test_nothing_before_is_said() -> None:
+def test_without_an_earlier_release_there_is_none_to_go_back_to() -> None:
     assert chosen([release(1, 1)], 1) is None and chosen([], None) is None
     with pytest.raises(OpsError, match="there is no release 9"):
         chosen([release(1, 1)], 1, 9)
 
 
-def test_what_differs_from_then_and_stays_is_told() -> None:
+def test_differences_that_a_rollback_does_not_revert_are_listed() -> None:
     then = release(1, 1, variables={"LEVEL": "a"}, secrets={"ssm:/t": "7"}, config="x", memory=300)
     definition = TaskDefinition(NEW, (image(3),), 512, 400, variables=(("LEVEL", "b"),))
     now = snapshot(
@@ -217,7 +217,7 @@ BACK = replace(
 )
 
 
-def test_a_rollback_that_others_have_begun_is_followed_and_not_taken_further_back() -> None:
+def test_a_rollback_that_somebody_else_began_is_followed_and_goes_no_further_back() -> None:
     # Two people, one thought: the second command cancelled the first, and went to release 1.
     world = World(known=[*KNOWN, BACK], status="UPDATE_IN_PROGRESS", target=2)
     look: Callable[[Look], Snapshot] = world.look
@@ -276,7 +276,7 @@ def test_a_no_cancels_nothing() -> None:
     assert driven.result.kind == "cancelled" and not world.cancelled
 
 
-def test_somebody_who_only_builds_is_asked_about_and_taken_over() -> None:
+def test_the_lock_of_a_command_that_only_builds_is_taken_after_a_question() -> None:
     lock = Lock("web-ecs", 1, who="a/bob", host="ci", process="q", until=START + timedelta(hours=1))
     world = World(locks={"ecs": lock})
     driven = world.run(True, True)

@@ -103,7 +103,7 @@ def test_without_its_stacks_the_command_that_makes_them_is_named(root: Path) -> 
         assert caught.value.hint == hint
 
 
-def test_a_caller_who_may_not_clean_up_has_released_all_the_same(root: Path) -> None:
+def test_a_release_succeeds_without_permission_to_clean_up(root: Path) -> None:
     world = World(root)
 
     def denied(name: str) -> Any:

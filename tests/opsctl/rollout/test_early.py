@@ -62,7 +62,7 @@ def outlook(*looks: Snapshot) -> Outlook:
     return seen
 
 
-def test_the_same_end_three_times_is_worth_a_question() -> None:
+def test_the_same_failure_three_times_is_asked_about() -> None:
     doom = outlook(look(*map(failed, range(3)))).doom
     assert doom is not None and not doom.certain and doom.times == 3
     assert "it will fail: the same 3 times" in doom.sentence
@@ -75,11 +75,11 @@ def test_an_image_for_another_processor_is_certain_when_every_task_ended_so() ->
 
 
 @pytest.mark.parametrize("tasks", [(failed(0),), (failed(0), failed(1))])
-def test_a_task_that_dies_once_or_twice_is_nothing(tasks: tuple[Task, ...]) -> None:
+def test_one_or_two_failed_tasks_are_no_certain_failure(tasks: tuple[Task, ...]) -> None:
     assert outlook(look(*tasks)).doom is None
 
 
-def test_different_ends_are_not_the_same_failure_again_and_again() -> None:
+def test_different_failures_do_not_count_as_the_same() -> None:
     odd = replace(failed(9), stop_code="TaskFailedToStart",
                   containers=(Container("web", None, "port is already allocated"),))  # fmt: skip
     assert outlook(look(failed(0), failed(1), failed(2), odd)).doom is None
@@ -90,7 +90,7 @@ def test_once_a_new_task_was_healthy_nothing_is_certain_any_more() -> None:
     assert outlook(served, look(*map(failed, range(5)))).doom is None
 
 
-def test_what_runs_still_may_be_the_one_that_succeeds() -> None:
+def test_a_task_that_still_runs_may_succeed() -> None:
     tasks = (*(failed(n, 255) for n in range(3)), running())
     doom = outlook(look(*tasks, line=FORMAT)).doom
     assert doom is None or not doom.certain
@@ -105,7 +105,7 @@ def test_a_retry_that_runs_shows_that_it_can() -> None:
     assert doom is not None and doom.certain, "it was begun after all of them had failed"
 
 
-def test_waiting_costs_what_the_breaker_still_needs() -> None:
+def test_the_cost_of_waiting_is_the_time_until_the_breaker_acts() -> None:
     seen = outlook(look(*map(failed, range(3))))
     assert seen.doom is not None and seen.doom.costs == timedelta()  # 3 of 3: it trips now
     without = replace(seen, breaker=False).see(look(*map(failed, range(4))), GOAL)
@@ -265,7 +265,7 @@ def test_nothing_is_stopped_that_would_have_succeeded(
     maximum=st.sampled_from([113, 150, 200]),
     after=st.sampled_from([1.0, 40.0]),
 )
-def test_nothing_is_stopped_that_only_one_instance_cannot_run(
+def test_nothing_is_stopped_when_only_one_instance_cannot_run_the_task(
     seed: int, instances: int, odd: int, times: int | None, maximum: int, after: float
 ) -> None:
     simulated = Simulated(seed, maximum=maximum, instances=instances)
@@ -281,7 +281,7 @@ def test_nothing_is_stopped_that_only_one_instance_cannot_run(
     times=st.sampled_from([3, 4, 5]),
     desired=st.sampled_from([8, 12]),
 )
-def test_nothing_is_stopped_while_others_that_began_with_the_failed_may_come_further(
+def test_nothing_is_stopped_while_other_tasks_may_still_succeed(
     seed: int, since: float, times: int, desired: int
 ) -> None:
     # A registry shows an image that was just pushed to some before others.

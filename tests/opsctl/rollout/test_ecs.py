@@ -69,7 +69,7 @@ def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "CREATE_IN_PROGRESS", "DELETE_FAILED"])
-def test_a_cache_that_never_came_to_be_is_put_right_first(status: str) -> None:
+def test_a_cache_whose_creation_failed_is_repaired_first(status: str) -> None:
     world = World()
     world.db = stack("db", status)
     with pytest.raises(OpsError, match=f"`web-db` is {status}.*`web-ecs` needs") as caught:
@@ -77,7 +77,7 @@ def test_a_cache_that_never_came_to_be_is_put_right_first(status: str) -> None:
     assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
 
 
-def test_a_system_as_it_should_be_is_asked_nothing() -> None:
+def test_a_system_without_differences_asks_no_question() -> None:
     driven = World().up()
     assert driven.result.kind == "no-changes" and driven.questions == []
     assert driven.of(InstancePlan) == []
@@ -99,7 +99,7 @@ def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
     assert driven.of(Step)[-1].action == "done"
 
 
-def test_a_newer_image_is_only_told() -> None:
+def test_a_newer_image_is_only_reported() -> None:
     world = World()
     world.newest = "ami-2"
     driven = world.up()
@@ -134,7 +134,7 @@ def test_after_the_answer_to_the_change_the_instances_follow_without_another_que
     assert driven.of(Step)[-1].action == "done"
 
 
-def test_log_groups_of_before_are_taken_over_only_when_asked_to() -> None:
+def test_existing_log_groups_are_imported_only_on_request() -> None:
     world = World()
     world.ecs = None
     world.taken = {"/web/app"}
@@ -180,17 +180,17 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
     assert any("deleted the service `web`" in text and "--revert-drift" in text for text in texts)
 
 
-def test_a_group_that_was_resized_by_hand_is_told() -> None:
+def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     world = World()
     world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert notice.text == (
         "`asg` has 2 instances (0 to 7), opsctl.yaml asks for 2 instances (0 to 2): what the plan "
-        "does not change was set by hand; to put it back: opsctl ecs up --revert-drift"
+        "does not change was set by hand; to revert that: opsctl ecs up --revert-drift"
     )
 
 
-def test_a_group_that_was_set_to_zero_by_hand_is_told() -> None:
+def test_a_group_that_was_set_to_zero_by_hand_is_reported() -> None:
     # Without an instance left, `ecs plan` said nothing but "no changes".
     world = World()
     world.fleet.resize(0)

@@ -77,7 +77,7 @@ def test_a_count_of_0_by_hand_is_not_taken_for_a_service_that_runs() -> None:
     assert plan.repairs == ("the service is set to 0 tasks by hand; its stack asks for 2",)
 
 
-def test_a_task_definition_by_other_means_is_said_and_replaced() -> None:
+def test_a_task_definition_set_outside_of_the_stack_is_reported_and_replaced() -> None:
     plan = planned(snapshot(deployment("d9", NEW)))
     assert plan.way == "deployment"
     assert "the service runs web:2, not web:1 of its stack" in plan.repairs[0]
@@ -129,7 +129,7 @@ def test_before_the_first_release_there_is_no_service() -> None:
     assert (plan.need.task.cpu, plan.need.desired) == (512, 2)
 
 
-def test_a_service_that_somebody_deleted_is_said_with_the_command_that_makes_it() -> None:
+def test_a_deleted_service_is_reported_with_the_command_that_makes_it() -> None:
     with pytest.raises(OpsError, match="no service `web` in `web`") as caught:
         planned(snapshot())
     assert caught.value.hint == "opsctl ecs up --revert-drift"

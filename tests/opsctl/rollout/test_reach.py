@@ -43,7 +43,7 @@ def test_any_answer_below_500_shows_that_a_task_was_reached(listener: Listener) 
     assert len(waits) == 2 and not found.bad
 
 
-def test_a_service_that_goes_on_failing_is_told_in_its_own_words(listener: Listener) -> None:
+def test_a_service_that_keeps_failing_is_reported_with_its_own_answer(listener: Listener) -> None:
     Failing.answers = []
     found = reach.reach(listener, sleep=lambda _: None)
     assert found.bad

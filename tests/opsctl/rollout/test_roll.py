@@ -128,7 +128,7 @@ def test_a_release_changes_the_stack_follows_the_tasks_and_is_proved() -> None:
     ]
 
 
-def test_one_look_sees_the_stack_and_its_tasks() -> None:
+def test_one_snapshot_holds_the_stack_and_its_tasks() -> None:
     world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
     together = [look for look in world.driven.looks if "events" in look.parts]
     assert together and all({"service", "tasks", "targets"} <= look.parts for look in together)
@@ -140,14 +140,14 @@ def test_after_a_no_nothing_was_rolled() -> None:
     assert world.aws.executed == [] and world.aws.change_sets == {}
 
 
-def test_a_rollback_is_told_with_the_reason_of_its_first_task() -> None:
+def test_a_rollback_is_reported_with_the_reason_of_its_first_failed_task() -> None:
     world = World(STEADY, STEADY, at(FAILED, 1, BACK), at(FAILED, 2))
     assert world.outcome.kind == "rolled-back"
     assert world.outcome.reason == ("a task stopped: `web` exited 3, and last said: no such file")
     assert world.outcome.hint == "opsctl logs tail --since 15m"
 
 
-def test_a_rollback_that_was_quicker_than_our_look_is_explained_all_the_same() -> None:
+def test_a_rollback_that_ended_between_two_snapshots_is_still_explained() -> None:
     nothing_seen = snapshot(deployment("d1", OLD))
     world = World(STEADY, STEADY, at(nothing_seen, 1, BACK), at(nothing_seen, 2), at(FAILED, 3))
     assert "`web` exited 3" in world.outcome.reason
@@ -167,7 +167,7 @@ def test_the_timeout_bounds_the_wait_inside_cloudformation_too() -> None:
     assert "`web-ecs` is still being changed" in world.outcome.reason
 
 
-def test_more_than_the_tasks_is_refused_before_the_question() -> None:
+def test_a_change_to_more_than_the_tasks_is_refused_before_the_question() -> None:
     with pytest.raises(OpsError, match="would change more than the tasks: AutoScalingGroup"):
         World(STEADY, changes=("ECS::Service", "AutoScalingGroup"))
 
@@ -225,7 +225,7 @@ def test_a_forced_deployment_is_followed_until_the_new_one_is_healthy() -> None:
     assert update["desiredCount"] == 2
 
 
-def test_who_answers_after_another_release_does_not_take_it_back() -> None:
+def test_an_answer_given_after_another_release_does_not_revert_it() -> None:
     # The answer came minutes later, and the forced deployment named the old task definition.
     parameters = {"Image": NEW_IMAGE, "DesiredCount": "2"}
     theirs = stack("ecs", "UPDATE_COMPLETE", parameters=parameters)
@@ -235,7 +235,7 @@ def test_who_answers_after_another_release_does_not_take_it_back() -> None:
 
 
 @pytest.mark.parametrize("image", [NEW_IMAGE, OLD_IMAGE])
-def test_a_count_that_somebody_sets_before_the_answer_is_not_set_back(image: str) -> None:
+def test_a_count_that_somebody_sets_before_the_answer_is_kept(image: str) -> None:
     seven = by_hand(7)
     with pytest.raises(Busy, match="somebody set the service to 7 tasks instead of 2"):
         World(STEADY, seven, image=image, force=image == OLD_IMAGE)
@@ -270,7 +270,7 @@ def test_the_same_release_is_no_work() -> None:
     assert world.outcome.kind == "no-changes" and world.aws.calls == []
 
 
-def test_stopping_in_waves_hurries_the_new_deployment_along() -> None:
+def test_stopping_old_tasks_in_waves_makes_room_for_the_new_deployment() -> None:
     tasks = tuple(Task(f"t{n}", "RUNNING", OLD, "d1") for n in range(2)) + tuple(
         Task(f"n{n}", "RUNNING", NEW, "d2") for n in range(2)
     )
@@ -288,7 +288,7 @@ def test_stopping_in_waves_hurries_the_new_deployment_along() -> None:
     assert world.ecs.stopped == ["t0", "t1"] and len(world.driven.of(Wave)) == 1
 
 
-def test_somebody_who_was_quicker_is_the_callers_to_join() -> None:
+def test_an_operation_that_somebody_else_began_first_is_left_to_the_caller() -> None:
     aws = CloudFormation(changes=())
     aws.fails["CreateChangeSet"] = _busy()
     clients = cast(Any, Clients(aws))
@@ -335,7 +335,7 @@ def test_a_roll_can_be_cancelled_while_cloudformation_waits() -> None:
     assert isinstance(procedure.throw(Cancel()), Notice) and "CancelUpdateStack" in aws.calls
 
 
-def test_the_proof_is_asked_for_only_where_there_is_a_listener() -> None:
+def test_the_service_is_requested_only_if_there_is_a_listener() -> None:
     world = World(STEADY, STEADY, at(ROLLING, 1), at(DONE, 2, ENDED), at(DONE, 3))
     assert world.driven.looks[-1] == Look(frozenset({"listener"}), ())
 
@@ -367,7 +367,7 @@ def test_a_change_of_the_stack_that_rolls_tasks_follows_them_and_is_proved() -> 
     assert driven.of(RollBegun) and driven.looks[-1] == Look(frozenset({"listener"}), ())
 
 
-def test_such_a_change_that_is_rolled_back_has_its_tasks_reason() -> None:
+def test_a_change_that_is_rolled_back_has_the_reason_of_its_tasks() -> None:
     driven = with_stack(SERVING, at(FAILED, 1), at(FAILED, 2, BACK), at(FAILED, 3))
     assert driven.result.kind == "rolled-back" and "`web` exited 3" in driven.result.reason
 

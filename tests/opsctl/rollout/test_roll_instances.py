@@ -113,12 +113,12 @@ def test_instances_that_are_as_they_should_be_stay() -> None:
     assert outcome == Outcome("no-changes") and group.calls == []
 
 
-def test_one_of_an_older_opsctl_which_tells_no_hash_stays() -> None:
+def test_an_instance_of_an_older_opsctl_without_a_hash_is_kept() -> None:
     group = fleet(old=replace(NEW, hash=""))
     assert roll(group)[0] == Outcome("no-changes")
 
 
-def test_all_replaces_those_too_and_a_new_one_only_once() -> None:
+def test_all_replaces_those_too_and_each_new_instance_only_once() -> None:
     group = fleet(old=NEW)
     before = {one.id for one in group.alive}
     outcome, _ = roll(group, everything=True)

@@ -54,7 +54,7 @@ def test_the_plan_has_the_room_and_without_it_nothing_is_asked() -> None:
     assert (plan.before, plan.after, plan.room) == (2, 4, 2)
 
 
-def test_none_at_all_needs_the_services_name() -> None:
+def test_scaling_to_zero_needs_the_services_name() -> None:
     world = World(0, TWO, of(0, 0, ""))
     [question] = world.driven.questions
     assert question.name == "web" and world.driven.result.kind == "done"
@@ -66,7 +66,7 @@ def test_as_many_as_run_is_no_change_and_a_no_changes_nothing() -> None:
     assert declined.driven.result.kind == "cancelled" and declined.ecs.updates == []
 
 
-def test_tasks_that_do_not_come_up_are_told_when_the_time_is_over() -> None:
+def test_tasks_that_do_not_start_are_reported_at_the_timeout() -> None:
     late = of(3, 2, "healthy healthy", seconds=400)
     outcome = World(3, TWO, late).driven.result
     assert outcome.kind == "timed-out"

@@ -32,7 +32,7 @@ DONE = deployment("d2", NEW)
         (snapshot(deployment("d3", NEW)), "superseded"),
     ],
 )
-def test_an_outcome_is_certain_or_it_is_none(now: Snapshot, expected: str | None) -> None:
+def test_an_uncertain_outcome_is_none(now: Snapshot, expected: str | None) -> None:
     outcome = verdict.judge(now, GOAL)
     assert (outcome.kind if outcome else None) == expected
 
@@ -62,7 +62,7 @@ def test_a_service_that_was_set_to_no_task_meanwhile_serves_nothing() -> None:
     assert asked is not None and asked.kind == "deployed"
 
 
-def test_nothing_is_judged_before_our_deployment_began() -> None:
+def test_there_is_no_verdict_before_our_deployment_began() -> None:
     goal = Goal(NEW_IMAGE, before="d1", before_definition=OLD)
     assert verdict.judge(snapshot(deployment("d1", OLD)), goal) is None
 

@@ -67,7 +67,7 @@ def failing(id: str = "t1", **more: object) -> Task:
     return replace(task, **more)  # type: ignore[arg-type]  # fields of a task
 
 
-def test_a_rollout_is_told_from_its_first_target_to_its_outcome() -> None:
+def test_a_rollout_is_reported_from_its_first_target_to_its_outcome() -> None:
     driven, watch = watched(BEFORE, BEFORE, STARTING, STARTING, DONE)
     assert texts(driven) == [
         "target i-1:32768 is initial (Elb.RegistrationInProgress)",
@@ -79,7 +79,7 @@ def test_a_rollout_is_told_from_its_first_target_to_its_outcome() -> None:
     assert watch.outcome is not None and watch.outcome.kind == "deployed"
 
 
-def test_what_happened_before_is_not_told_again() -> None:
+def test_what_happened_before_is_not_reported_again() -> None:
     old = Task("t0", "STOPPED", NEW, "d0", reason="yesterday")
     said = ServiceEvent("m0", "has reached a steady state.")
 
@@ -91,7 +91,7 @@ def test_what_happened_before_is_not_told_again() -> None:
     assert not driven.of(TasksStopped) and not driven.of(ServiceSaid)
 
 
-def test_a_task_that_fails_is_told_once_with_its_exit_code() -> None:
+def test_a_task_that_fails_is_reported_once_with_its_exit_code() -> None:
     again = replace(STARTING, tasks=(failing(),))
     driven, _ = watched(BEFORE, again, again, DONE)
     [stopped] = driven.of(TasksStopped)
@@ -99,13 +99,13 @@ def test_a_task_that_fails_is_told_once_with_its_exit_code() -> None:
     assert stopped.text == "task t1 stopped: `app` exited 1"
 
 
-def test_an_old_task_that_stops_is_no_news() -> None:
+def test_an_old_task_that_stops_is_not_reported() -> None:
     gone = Task("t1", "STOPPED", OLD, "d1", reason="Scaling activity")
     driven, _ = watched(BEFORE, replace(STARTING, tasks=(gone,)), DONE)
     assert not driven.of(TasksStopped)
 
 
-def test_each_reason_is_told_with_its_count() -> None:
+def test_each_reason_is_reported_with_its_count() -> None:
     scaled = Task("t9", "STOPPED", NEW, "d2", reason="Scaling activity")
     tasks = (failing("t1"), failing("t2"), failing("t3"), scaled)
     driven, _ = watched(BEFORE, STARTING, replace(STARTING, tasks=tasks), DONE)
@@ -115,7 +115,7 @@ def test_each_reason_is_told_with_its_count() -> None:
     ]
 
 
-def test_a_task_of_a_deployment_that_was_never_seen_is_news_all_the_same() -> None:
+def test_a_task_of_a_deployment_that_was_never_seen_is_still_reported() -> None:
     _, watch = watched(BEFORE, replace(BACK, tasks=(failing(),)))
     assert watch.failed is not None and watch.failed.id == "t1"
 

@@ -56,7 +56,7 @@ def test_a_cache_that_is_not_there_is_none(stub: Stub) -> None:
     assert cache.replication_group(elasticache, "x") is None
 
 
-def test_a_cache_of_which_aws_says_nothing_is_none(stub: Stub) -> None:
+def test_a_cache_without_an_answer_of_aws_is_none(stub: Stub) -> None:
     elasticache, stubber = stub("elasticache")
     stubber.add_response("describe_cache_clusters", {"CacheClusters": []})
     stubber.add_response("describe_replication_groups", {"ReplicationGroups": []})

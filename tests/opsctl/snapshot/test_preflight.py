@@ -28,11 +28,11 @@ def test_the_clock_is_compared_with_the_date_of_the_answer(
 
 
 @pytest.mark.parametrize("date", ["", "nonsense", "Thu, 99 Nov 2026"])
-def test_a_date_that_is_none_says_nothing(date: str) -> None:
+def test_an_invalid_date_gives_no_difference(date: str) -> None:
     assert identity._behind(date) == timedelta()
 
 
-def test_only_what_is_not_allowed_is_told(stub: Stub) -> None:
+def test_only_the_denied_actions_are_returned(stub: Stub) -> None:
     iam, stubber = stub("iam")
     results = [
         {"EvalActionName": "ecs:A", "EvalDecision": "allowed"},

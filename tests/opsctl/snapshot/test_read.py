@@ -164,7 +164,7 @@ def test_what_needs_a_refused_part_is_named_too() -> None:
     assert [task.id for task in now.stopped] == ["t1"]
 
 
-def test_silence_ends_a_patient_look_and_is_named_in_another() -> None:
+def test_without_an_answer_a_patient_snapshot_fails_and_a_quick_one_names_the_part() -> None:
     silent = {"describe_alarms": EndpointConnectionError(endpoint_url="http://x")}
     with pytest.raises(EndpointConnectionError):
         reader(Aws(fails=dict(silent)))(ALL)
@@ -172,7 +172,7 @@ def test_silence_ends_a_patient_look_and_is_named_in_another() -> None:
     assert [unread.part for unread in now.unread] == ["alarms"]
 
 
-def test_what_only_adds_a_word_never_ends_a_look() -> None:
+def test_an_optional_part_never_makes_a_snapshot_fail() -> None:
     silent = {"list_alarm_mute_rules": EndpointConnectionError(endpoint_url="http://x")}
     now = reader(Aws(fails=dict(silent)))(ALL | Look(frozenset({"mute_rules"}), ()))
     assert [unread.part for unread in now.unread] == ["mute_rules"]
@@ -204,13 +204,13 @@ def test_lines_that_come_late_are_looked_for_again() -> None:
     assert read(ALL).lines == {"t1": ("no such file",)}
 
 
-def test_a_look_at_nothing_asks_nothing() -> None:
+def test_a_look_without_parts_makes_no_calls() -> None:
     aws = Aws()
     assert reader(aws)(Look()).unread == ()
     assert aws.calls == []
 
 
-def test_two_looks_at_once_are_the_parts_of_both() -> None:
+def test_the_union_of_two_looks_has_the_parts_of_both() -> None:
     both = Look(frozenset({"events"}), (), events_of="arn", after="e1") | Look(
         frozenset({"service"}), ("db",)
     )

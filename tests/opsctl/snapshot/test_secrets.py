@@ -26,7 +26,7 @@ def test_a_parameter_is_there_with_its_kind_and_key_or_missing(stub: Stub) -> No
     )
 
 
-def test_a_caller_who_may_not_look_is_told_so(stub: Stub) -> None:
+def test_a_parameter_that_may_not_be_read_is_denied(stub: Stub) -> None:
     assert secrets.read(of_ssm(stub, denied=True), ["ssm:/a"]) == (Secret("ssm:/a", "denied"),)
 
 

@@ -63,7 +63,7 @@ def test_without_a_known_one_they_are_those_of_the_operation_that_runs(
     assert history.pages <= running // page + 1
 
 
-def test_of_an_operation_that_has_ended_all_events_are_told() -> None:
+def test_all_events_of_an_ended_operation_are_returned() -> None:
     events = stacks.events(cast(Any, History(2, length=5, page=3)), "s", None)
     assert [event.id for event in events] == [f"e{n}" for n in range(5, 10)]
 
@@ -109,7 +109,7 @@ def test_a_state_has_outputs_parameters_and_tags_by_name(stub: Stub) -> None:
     assert state.ours and state.protected and state.exists and not state.in_progress
 
 
-def test_importers_are_told_once_and_an_export_without_one_is_no_error(stub: Stub) -> None:
+def test_importers_are_listed_once_and_an_export_without_one_is_no_error(stub: Stub) -> None:
     cloudformation, stubber = stub("cloudformation")
     stubber.add_response("list_imports", {"Imports": ["web-ecs"]}, {"ExportName": "a"})
     stubber.add_client_error("list_imports", "ValidationError", "not imported by any stack")

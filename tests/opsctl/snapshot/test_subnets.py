@@ -14,7 +14,7 @@ def test_a_subnet_has_its_zone_and_its_free_addresses(stub: Stub) -> None:
     assert (second.id, second.free_addresses, second.public) == ("subnet-2", 9, False)
 
 
-def test_when_one_is_not_there_none_is_told(stub: Stub) -> None:
+def test_when_one_is_missing_none_is_returned(stub: Stub) -> None:
     ec2, stubber = stub("ec2")
     stubber.add_client_error("describe_subnets", "InvalidSubnetID.NotFound")
     assert subnets.read(ec2, ["subnet-1"]) == ()

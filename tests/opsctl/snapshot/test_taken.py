@@ -113,12 +113,12 @@ def test_a_security_group_is_looked_for_in_its_vpc(stub: Stub) -> None:
     assert not read("ec2", ec2, Named("Group", "AWS::EC2::SecurityGroup", "web", "vpc-1"))
 
 
-def test_who_may_not_ask_is_told_by_cloudformation_later(stub: Stub) -> None:
+def test_without_permission_to_check_names_nothing_is_refused_beforehand(stub: Stub) -> None:
     logs, stubber = stub("logs")
     stubber.add_client_error("describe_log_groups", "AccessDeniedException")
     assert not read("logs", logs, GROUP)
 
 
-def test_of_types_without_a_question_nothing_is_certain() -> None:
+def test_for_resource_types_that_cannot_be_checked_nothing_is_certain() -> None:
     [one] = taken.read(cast(Any, None), [Named("Service", "AWS::ECS::Service", "web")])
     assert not one.certain

@@ -31,6 +31,6 @@ def test_a_group_without_a_load_balancer_has_no_listener(stub: Stub) -> None:
     assert targets.listener(elbv2, "tg") is None
 
 
-def test_a_url_tells_how_to_ask_again() -> None:
+def test_a_url_has_its_scheme_host_and_port() -> None:
     assert Listener("x", 80).url == "http://x:80"
     assert Listener("x", 443, tls=True).url == "https://x:443"

@@ -41,7 +41,7 @@ class World:
         return Driven(alarms.up(self.clients, CONFIG), self.look, answers)
 
 
-def test_a_plan_of_what_is_as_it_should_be_is_empty() -> None:
+def test_without_differences_the_plan_is_empty() -> None:
     driven = World().plan()
     assert driven.result is False
     assert driven.of(Drift) == []

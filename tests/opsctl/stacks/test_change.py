@@ -30,7 +30,7 @@ def up(aws: CloudFormation, *snapshots: Snapshot, answers: tuple[bool, ...] = (T
     return Driven(procedure, snapshots, answers)
 
 
-def test_a_new_stack_is_planned_from_its_template_and_aws_hears_nothing_of_it() -> None:
+def test_a_new_stack_is_planned_from_its_template_without_calling_aws() -> None:
     aws = CloudFormation()
     clients = cast(Any, Clients(aws))
     driven = Driven(change.preview(clients, STACK, bucket=None), [NOTHING])
@@ -84,7 +84,7 @@ def test_a_no_never_deletes_a_stack_that_somebody_made_meanwhile() -> None:
     assert "DeleteStack" not in aws.calls
 
 
-def test_somebody_who_was_quicker_is_joined_and_the_plan_is_made_anew() -> None:
+def test_an_operation_that_somebody_else_began_first_is_joined_and_planned_again_after() -> None:
     # A4: between the question and the answer, their change set removed ours.
     aws = CloudFormation()
     done = {"ExecuteChangeSet": aws.somebody_executes}
@@ -250,9 +250,9 @@ def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("UPDATE_ROLLBACK_FAILED", "to put it right: opsctl db up"),
-        ("UPDATE_FAILED", "to put it right: opsctl db up"),
-        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support to mend it, or remove it: opsctl db down"),
+        ("UPDATE_ROLLBACK_FAILED", "to repair it: opsctl db up"),
+        ("UPDATE_FAILED", "to repair it: opsctl db up"),
+        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support to repair it, or remove it: opsctl db down"),
     ],
 )
 def test_no_plan_is_made_of_a_stack_that_takes_no_change_set(status: str, hint: str) -> None:
@@ -267,7 +267,7 @@ def test_no_plan_is_made_of_a_stack_that_takes_no_change_set(status: str, hint: 
 
 def test_a_stack_that_only_its_deletion_helps_is_not_taken_for_somebody_elses_change() -> None:
     aws = CloudFormation()
-    with pytest.raises(OpsError, match="takes no change of it"):
+    with pytest.raises(OpsError, match="accepts no changes to it"):
         up(aws, stacks(stack("db", "IMPORT_ROLLBACK_FAILED")))
     assert aws.calls == []
 

@@ -73,7 +73,7 @@ class World:
         return Driven(db.take_snapshot(clients, CONFIG, name), self.look, [answer])
 
 
-def test_a_cache_that_became_what_was_asked_for_is_not_spoken_of() -> None:
+def test_a_cache_that_is_as_requested_is_not_mentioned() -> None:
     driven = World().up()
     assert driven.result.kind == "done" and driven.of(Notice) == []
 
@@ -130,7 +130,7 @@ def test_a_snapshot_is_followed_until_it_can_be_used() -> None:
     assert [one.status for one in driven.of(Backup)] == ["creating", "available"]
 
 
-def test_a_snapshot_whose_answer_was_lost_is_followed_all_the_same() -> None:
+def test_a_snapshot_whose_answer_was_lost_is_still_followed() -> None:
     world = World()
     world.backups = [(), (Backup("mine", "available"),)]
     world.elasticache.answers = False  # the repeated call finds what the first one made

@@ -229,7 +229,7 @@ def test_a_newly_published_image_changes_nothing_until_it_is_asked_for() -> None
     assert live(RELEASED, "compute.ami=ami-00000009")["AmiId"] == "ami-00000009"
 
 
-def test_a_newest_image_that_aws_does_not_tell_is_no_missing_one() -> None:
+def test_a_refusal_to_name_the_newest_image_is_raised() -> None:
     refused = Unread("newest_image", "AWS refused GetParameters: not authorized")
     now = replace(stacks(), unread=(refused,))
     with pytest.raises(AwsError, match="refused GetParameters"):

@@ -48,7 +48,7 @@ def test_a_lock_that_nobody_renews_ends_the_command_with_the_one_that_removes_it
     assert caught.value.hint is not None and "opsctl unlock web-db" in caught.value.hint
 
 
-def test_who_gets_the_lock_second_plans_anew() -> None:
+def test_whoever_gets_the_lock_second_plans_again() -> None:
     ssm, aws = Ssm(), CloudFormation()
     bob = cast(Any, Writer(ssm, "bob"))
     [held] = [Driven(lock.take(bob, "db", "web-db", now=ssm.now)).result]
@@ -81,7 +81,7 @@ QUICKER = [
 
 
 @pytest.mark.parametrize(("operation", "code", "message"), QUICKER)
-def test_every_way_to_say_that_somebody_was_quicker_leads_to_another_look(
+def test_every_error_for_a_concurrent_change_leads_to_another_look(
     operation: str, code: str, message: str
 ) -> None:
     aws = CloudFormation()

@@ -74,7 +74,7 @@ def test_a_lock_that_nobody_renews_names_the_command_that_removes_it() -> None:
     assert caught.value.hint is not None and "opsctl unlock web-ecs" in caught.value.hint
 
 
-def test_a_command_of_this_machine_that_was_killed_holds_nobody_up() -> None:
+def test_the_lock_of_a_killed_command_on_this_machine_does_not_block() -> None:
     ssm = Ssm()
     take(ssm)
     with take(ssm, "bob", gone=lambda process: process == "ann"):
@@ -114,7 +114,7 @@ def test_names_that_were_deleted_just_now_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ParameterLimitExceeded"])
-def test_where_it_may_not_be_written_everything_goes_on_with_a_warning(code: str) -> None:
+def test_without_permission_for_locks_the_command_warns_and_goes_on(code: str) -> None:
     ssm = Ssm()
 
     def refuse(operation: str) -> None:

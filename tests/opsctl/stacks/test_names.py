@@ -20,11 +20,11 @@ def test_every_named_resource_has_the_config_key_of_its_name() -> None:
     )
 
 
-def test_the_template_before_has_no_names_to_tell() -> None:
+def test_an_empty_template_has_no_names() -> None:
     assert names.of_template("") == ()
 
 
-def test_what_is_taken_over_stays_when_the_stack_goes() -> None:
+def test_imported_resources_stay_when_the_stack_is_deleted() -> None:
     # CloudFormation imports only what it would retain.
     taken = definition.ecs(CONFIG, frozenset({"AppLogGroup"}))
     assert taken.template.count("DeletionPolicy: RetainExceptOnCreate") == 1
@@ -35,7 +35,7 @@ def test_what_is_taken_over_stays_when_the_stack_goes() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.kind)
-def test_a_name_that_exists_is_told_with_its_key(stack: Stack) -> None:
+def test_a_name_that_exists_is_reported_with_its_key(stack: Stack) -> None:
     for one in _named(stack):
         with pytest.raises(Exception, match="cannot make what exists already") as caught:
             names.require_free([one], stack.name, stack.command)

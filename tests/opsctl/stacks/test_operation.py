@@ -45,7 +45,7 @@ def test_looks_are_quick_while_things_move_and_gentle_while_they_do_not() -> Non
     assert driven.slept[0] < 0.3 and driven.slept[-1] == 3.0
 
 
-def test_what_happens_after_the_end_belongs_to_somebody_elses_operation() -> None:
+def test_events_after_the_end_belong_to_another_operation() -> None:
     ended = followed(happened(event("e1", "CREATE_COMPLETE"), event("e2", "UPDATE_IN_PROGRESS")))
     assert (ended.after, ended.outcome.kind) == ("e1", "done")
 
@@ -74,7 +74,7 @@ def test_a_stack_that_somebody_deletes_while_it_is_created_is_not_done() -> None
     assert "was deleted while it was being created" in outcome.reason
 
 
-def test_the_cause_is_told_without_the_envelope_of_the_handler() -> None:
+def test_the_cause_is_shown_without_the_text_around_it() -> None:
     sentence = 'Quota "nodes" exceeded.'
     handler = "(RequestToken: 63-7e, HandlerErrorCode: GeneralServiceException)"
     reason = f'Resource handler returned message: "{sentence}" {handler}'
@@ -104,7 +104,7 @@ def test_a_group_without_signals_is_asked_what_ec2_answered() -> None:
     assert driven.result.outcome.reason.endswith("Group: no signal: no capacity")
 
 
-def test_who_may_not_ask_about_the_group_is_told_the_rest() -> None:
+def test_without_permission_for_the_group_the_rest_is_reported() -> None:
     cause = event("e1", "CREATE_FAILED", "no signal", of="Group", type=GROUP)
     ended = followed(happened(cause, event("e2", "ROLLBACK_COMPLETE")), happened())
     assert ended.outcome.reason.endswith("Group: no signal")

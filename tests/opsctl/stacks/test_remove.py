@@ -47,7 +47,7 @@ def down(
     return Driven(procedure, snapshots, answers)
 
 
-def test_the_name_is_asked_for_and_then_the_stack_goes() -> None:
+def test_the_stack_is_removed_after_its_name_was_typed() -> None:
     aws = CloudFormation()
     driven = down(aws, EXISTS, GONE)
     assert [question.name for question in driven.questions] == ["web-db"]
@@ -55,7 +55,7 @@ def test_the_name_is_asked_for_and_then_the_stack_goes() -> None:
     assert driven.of(Removal)[0].stack == "web-db"
 
 
-def test_what_outlives_the_stack_is_said_before_the_name_is_asked_for() -> None:
+def test_what_stays_after_the_stack_is_listed_before_the_name_is_asked_for() -> None:
     aws = CloudFormation()
     aws.template = (
         "Resources:\n  Cache: {DeletionPolicy: Snapshot}\n"

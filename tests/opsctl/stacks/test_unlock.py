@@ -53,7 +53,7 @@ def test_after_a_no_it_stays() -> None:
         (now(HELD, minutes=0), "may still be working"),
     ],
 )
-def test_one_that_may_still_be_needed_is_warned_of(look: Snapshot, words: str) -> None:
+def test_removing_a_lock_that_may_be_in_use_is_warned_about(look: Snapshot, words: str) -> None:
     driven = run(Ssm(), look, False)
     assert [one for one in driven.of(Notice) if one.warning and words in one.text]
 
@@ -64,7 +64,7 @@ def test_without_a_lock_there_is_nothing_to_remove(lock: Lock | None) -> None:
     assert driven.result.kind == "no-changes" and driven.questions == []
 
 
-def test_another_name_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_lock_is_refused_with_a_list_of_the_locks() -> None:
     with pytest.raises(ConfigError, match="is not a stack of this system") as caught:
         run(Ssm(), now(HELD), name="other-ecs")
     assert "opsctl unlock web-ecs" in (caught.value.hint or "")

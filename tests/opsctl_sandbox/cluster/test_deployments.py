@@ -79,7 +79,7 @@ def heard(engine: Engine, service: Service) -> tuple[Done, int]:
     return done, well(engine, service)
 
 
-def test_cloudformation_hears_of_the_breaker_only_when_the_rollback_is_over() -> None:
+def test_cloudformation_learns_of_the_breaker_only_after_the_rollback() -> None:
     engine, service = released(CRASHES)
     roll(engine, service)
     bad = service.primary
@@ -102,7 +102,7 @@ def test_a_deployment_that_its_owner_stops_rolls_back_and_fails_the_stack_that_w
     assert service_done(engine.world, service, stopped, 0.0) != Done()
 
 
-def test_as_nobody_has_told_how_that_stack_ends_it_may_also_be_rehearsed_as_complete() -> None:
+def test_a_stack_with_a_stopped_deployment_may_also_be_rehearsed_as_complete() -> None:
     engine, service = released(Failure("stopped-counts-as-done"))
     roll(engine, service)
     stopped = service.primary

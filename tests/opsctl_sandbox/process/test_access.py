@@ -97,7 +97,7 @@ def test_a_web_page_is_refused_even_with_a_key(
     assert status(sandbox, path, {**login(sandbox, path), **page}) == 403
 
 
-def test_a_browser_that_asks_whether_it_may_is_told_no(sandbox: Sandbox) -> None:
+def test_a_cors_preflight_is_refused(sandbox: Sandbox) -> None:
     asks = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     assert status(sandbox, "/", asks, method="OPTIONS") == 403
 
@@ -241,6 +241,6 @@ def test_the_cache_takes_no_command_that_elasticache_does_not(sandbox: Sandbox) 
     redis.close()
 
 
-def test_a_connection_that_says_nothing_is_no_harm(sandbox: Sandbox, connect: Connect) -> None:
+def test_a_silent_connection_does_no_harm(sandbox: Sandbox, connect: Connect) -> None:
     with socket.create_connection(("127.0.0.1", sandbox.port)):
         connect("ecs").list_clusters()

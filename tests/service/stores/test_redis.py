@@ -102,7 +102,9 @@ def test_user_password_and_database_are_sent(redis_of_one_test: StartRedis) -> N
     asyncio.run(run())
 
 
-def test_a_redis_that_dies_is_told_at_once_and_found_again(redis_of_one_test: StartRedis) -> None:
+def test_a_redis_that_dies_is_noticed_at_once_and_found_again(
+    redis_of_one_test: StartRedis,
+) -> None:
     redis = redis_of_one_test()
 
     async def run() -> None:

@@ -45,5 +45,5 @@ def test_a_program_gets_objects(capsys: pytest.CaptureFixture[str]) -> None:
     assert step["type"] == "instance_step" and step["action"] == "drain"
 
 
-def test_it_shows_nothing_else() -> None:
+def test_the_screen_ignores_other_items() -> None:
     assert not InstancesScreen(Console(json=False)).show("x")

@@ -46,7 +46,7 @@ def test_one_row_a_release_with_the_one_that_runs_marked(capsys: Any) -> None:
     assert "what is live differs: 6 of 8 tasks run" in err
 
 
-def test_the_same_as_objects_without_what_is_nobodys_business(capsys: Any) -> None:
+def test_the_same_as_objects_without_private_fields(capsys: Any) -> None:
     show_history(Console(json=True), HISTORY)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["number"] for one in lines] == [44, 43, 41]
@@ -101,5 +101,5 @@ def test_a_rollback_says_what_it_does_not_take_back(capsys: Any) -> None:
         (timedelta(days=40), "17 Oct 14:10"),
     ],
 )
-def test_a_time_is_as_near_as_people_say_it(ago: timedelta, words: str) -> None:
+def test_times_are_rounded_as_people_say_them(ago: timedelta, words: str) -> None:
     assert when(AT - ago, AT) == words

@@ -96,7 +96,7 @@ def test_nothing_deployed_names_where_it_was_looked_for() -> None:
     assert "opsctl db up" in screen and check(now) == "unknown"
 
 
-def test_credentials_of_another_account_are_seen_at_once() -> None:
+def test_credentials_of_another_account_are_shown_first() -> None:
     names = Names.of(config("aws.account='999999999999'"))
     now = replace(healthy(), names=names)
     assert "wrong account: these credentials are of 123456789012, the config says 999999999999" in (
@@ -149,7 +149,7 @@ def test_a_deployment_that_was_rolled_back_leaves_a_healthy_service() -> None:
     assert check(now) == "healthy"
 
 
-def test_instances_that_are_gone_are_missed() -> None:
+def test_missing_instances_are_reported() -> None:
     now = healthy(instances=(replace(INSTANCES[0], connected=False),))
     assert row(now, "instances").startswith("instances  ✗ 0 of 2 joined  ✗ 1 disconnected")
     assert check(now) == "degraded"
@@ -204,7 +204,7 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     assert check(now) == ("unknown" if unknown else check(now))
 
 
-def test_without_credentials_nothing_is_said_to_be_well() -> None:
+def test_without_credentials_nothing_is_called_healthy() -> None:
     why = "there are no AWS credentials"
     unread = tuple(
         Unread(part, why, "set AWS_PROFILE", cause="credentials-refused")

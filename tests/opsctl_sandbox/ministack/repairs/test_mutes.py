@@ -65,7 +65,7 @@ def test_a_rule_is_scheduled_active_and_expired_by_the_clock(world: World) -> No
     assert found == ["SCHEDULED", "ACTIVE", "ACTIVE", "EXPIRED"]
 
 
-def test_what_rings_and_is_good_again_inside_the_window_was_heard_by_nobody(world: World) -> None:
+def test_an_alarm_that_rings_and_recovers_inside_the_window_notifies_nobody(world: World) -> None:
     world.put()
     world.after(2)
     world.becomes("ALARM")
@@ -74,7 +74,9 @@ def test_what_rings_and_is_good_again_inside_the_window_was_heard_by_nobody(worl
     assert world.done == []
 
 
-def test_what_rings_still_when_the_window_ends_is_heard_then_and_once(world: World) -> None:
+def test_an_alarm_that_still_rings_at_the_windows_end_notifies_then_and_once(
+    world: World,
+) -> None:
     world.put()
     world.after(2)
     world.becomes("ALARM")
@@ -109,7 +111,7 @@ def test_a_window_that_cannot_be_is_refused(world: World, bad: dict[str, str]) -
         world.put(**bad)
 
 
-def test_the_calls_travel_and_ministack_alone_has_none_of_them(
+def test_the_calls_work_and_ministack_alone_has_none_of_them(
     connect: Connect, plain: Connect, unique: str
 ) -> None:
     cloudwatch = connect("cloudwatch")
