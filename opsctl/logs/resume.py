@@ -10,6 +10,7 @@ from typing import Any
 from opsctl import disk
 from opsctl.errors import ConfigError, OpsError
 from opsctl.logs.follower import Bookmark
+from opsctl.logs.page import LATEST
 
 _VERSION = 1
 
@@ -30,7 +31,14 @@ def read(path: Path) -> Mapping[str, Bookmark]:
         if content["v"] != _VERSION:
             raise ValueError(f"version {content['v']}")
         return {name: _bookmark(kept) for name, kept in content["sources"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise ConfigError(
             f"{path} is not a bookmark of `opsctl logs tail`: {error}",
             hint=f"remove it to start over: rm {shlex.quote(str(path))}",
@@ -39,7 +47,10 @@ def read(path: Path) -> Mapping[str, Bookmark]:
 
 def _bookmark(kept: Mapping[str, Any]) -> Bookmark:
     ids = {int(minute): [*map(str, ids)] for minute, ids in kept["ids"].items()}
-    return Bookmark(int(kept["floor"]), ids)
+    floor = int(kept["floor"])
+    if not 0 <= floor <= LATEST:
+        raise ValueError(f"{floor} is no time")
+    return Bookmark(floor, ids)
 
 
 def write(path: Path, bookmarks: Mapping[str, Bookmark]) -> None:

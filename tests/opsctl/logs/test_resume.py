@@ -27,7 +27,17 @@ def test_what_is_not_a_file_is_refused_and_no_command_removes_it(tmp_path: Path,
     assert caught.value.hint == "choose another file after --resume"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v": 2}', '{"v": 1, "sources": {"app": 1}}'])
+def _floor(text: str) -> str:
+    return f'{{"v": 1, "sources": {{"app": {{"floor": {text}, "ids": {{}}}}}}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"v": 2}', '{"v": 1, "sources": {"app": 1}}'),
+        *map(_floor, ("1e400", "-1", "1e30", "NaN", '"x"')),
+    ],
+)
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mark"
     path.write_text(text, encoding="utf-8")
