@@ -21,7 +21,7 @@ test: ## Run every test
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/engine $(PYTEST_ARGUMENTS)
 	@$(PYTHON) -m pytest tests/engine $(PYTEST_ARGUMENTS)
 
-test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, every fault at every call
+test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, every fault at every call, every line of the documents
 	@scripts/setup dev
 	@HOSTILE_EXAMPLES=2000 HOSTILE_SECONDS=240 $(PYTHON) -m pytest --timeout 900 \
 		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py \
@@ -29,7 +29,7 @@ test-hostile: ## The long form of the hostile tests: whole connections, two oper
 	@ROUNDS=10 $(PYTHON) -m pytest --timeout 1800 tests/end_to_end/test_roll_instances.py
 	@ROUNDS=20 $(PYTHON) -m pytest --timeout 1800 tests/end_to_end/test_two_hands.py
 	@HOSTILE_SEED=$$(date +%F) HOSTILE_RUNS=100000 HOSTILE_SIGNALS=1000 HOSTILE_LIVES=31 $(PYTHON) -m pytest -s --timeout 7200 tests/hostile \
-		tests/end_to_end/test_outage.py
+		tests/end_to_end/test_outage.py tests/end_to_end/test_how_to.py
 
 check: ## Lint, types, import contracts, templates
 	@scripts/setup dev

@@ -1,8 +1,8 @@
-"""`Caddyfile_template` -> Caddyfile: ALL-CAPS names give way to the service's values.
+"""Fill `Caddyfile_template`: replace ALL-CAPS names by the service's values.
 
-A name is a whole word of two or more of A-Z, 0-9 and `_` that begins with a letter, wherever it
-stands: in comments and in quotes too. `{$ENV}` and `{%ENV%}` stay for run time, `$INCR` is no
-name, and neither is a word of ORDINARY. Any other name that has no value is an error.
+A name is a whole word of two or more of A-Z, 0-9 and `_` that begins with a letter, also in
+comments and quotes. `{$ENV}` and `{%ENV%}` stay for run time. `$INCR` and the words of ORDINARY are
+not names. Any other name without a value is an error.
 """
 
 import difflib
@@ -10,19 +10,20 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from opsctl import disk
 from opsctl.config.findings import suggestion
 from opsctl.config.model import Config
 from opsctl.errors import TemplateError, nearest
 
 _NAME = re.compile(r"(?<![A-Za-z0-9_$])(?<!\{%)[A-Z][A-Z0-9_]+(?![A-Za-z0-9_])")
-# Capitals that people write and mean literally; a variable may still take one of these names.
+# Capitals that people write and mean literally; a variable may still have such a name.
 _ORDINARY = (
     "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT HTTP HTTPS TLS SSL TCP UDP DNS URL URI "
     "API JSON YAML HTML CSS UTF ASCII AWS ECS ECR ELB NLB EC2 VPC CPU RAM JWT UTC ID IP OK NO TODO "
     "NOTE FIXME ALL CAPS"
 )
 ORDINARY = frozenset(_ORDINARY.split())
-# What opsctl can fill without being asked; a template need not use them all.
+# Names that opsctl fills by itself; a template need not use them all.
 FILLED = (
     "APP_LOG_GROUP_NAME",
     "ECS_LOG_GROUP_NAME",
@@ -39,10 +40,9 @@ _LARGEST = 1 << 20  # bytes
 
 
 def read(path: Path) -> str:
-    """A file as UTF-8. Raises TemplateError with file and line for anything else."""
+    """Read a file as UTF-8. Raises TemplateError with file and line if that fails."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = disk.read(path, _LARGEST + 1)
         if len(content) > _LARGEST:
             raise TemplateError(f"`{path}` has more than {_LARGEST >> 20} MiB: no Caddyfile")
         return content.decode("utf-8-sig")
@@ -59,9 +59,9 @@ def read(path: Path) -> str:
 
 
 def variables(config: Config, outputs: Mapping[str, str]) -> dict[str, str]:
-    """The values of FILLED and of `caddyfile.variables`, which win. `outputs` are the db stack's.
+    """Return the values of FILLED and of `caddyfile.variables`, which take precedence.
 
-    Raises TemplateError when the db stack has no endpoint.
+    `outputs` are those of the db stack. Raises TemplateError when they lack the endpoint.
     """
     if not outputs.get("RedisEndpoint"):
         raise TemplateError(
@@ -82,9 +82,9 @@ def variables(config: Config, outputs: Mapping[str, str]) -> dict[str, str]:
 
 
 def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_template") -> str:
-    """Replace every name in one pass, so that a value is never searched for names.
+    """Replace every name in one pass, so that values are never searched for names.
 
-    Raises TemplateError that tells every unknown and every unused name at once.
+    Raises TemplateError that lists every unknown and every unused name.
     """
     findings = [
         f"{file}:{number}: `{name}` has no value; {suggestion(name, variables)}"
@@ -111,7 +111,7 @@ def fill(template: str, variables: Mapping[str, str], *, file: str = "Caddyfile_
 
 
 def diff(old: str, new: str, *, old_name: str = "released", new_name: str = "now") -> list[str]:
-    """Unified, without line ends; empty when nothing differs."""
+    """Return a unified diff without line ends; empty when nothing differs."""
     return list(
         difflib.unified_diff(old.splitlines(), new.splitlines(), old_name, new_name, lineterm="")
     )

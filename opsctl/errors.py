@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known word that a typo probably meant, for a hint; "" when none is near."""
-    import difflib  # here: most commands name nothing that does not exist
+    """Return the known word that a typo probably meant, or "" when none is near."""
+    import difflib  # imported here, because most commands have no typo to correct
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
 
@@ -26,7 +26,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
 class OpsError(Exception):
     """One sentence for the user and the exact next command.
 
-    `cause` is the id of the cause that it names (docs/explain.md), where its class does not tell.
+    `cause` is a cause id of docs/explain.md, when the class alone does not tell.
     """
 
     exit_code = 1
@@ -79,7 +79,7 @@ class AwsError(OpsError):
 
 
 class DockerError(OpsError):
-    """The last lines of the engine's own output belong in `message`."""
+    """`message` should contain the last lines of the engine's own output."""
 
 
 class StackFailed(OpsError):

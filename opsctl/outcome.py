@@ -1,4 +1,4 @@
-"""How a command ended: one row for each outcome, with its error and so its exit code."""
+"""How a command ended: one row per outcome, with its error and so its exit code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ OutcomeKind = Literal[
     "done", "removed", "no-changes", "deployed", "deployed-unhealthy", "failed", "rolled-back",
     "superseded", "timed-out", "cancelled", "detached",
 ]  # fmt: skip
-# outcome -> the error that a command ends with, and the words before the reason
+# outcome -> (the error that ends the command, the words before the reason)
 ENDS: Mapping[OutcomeKind, tuple[type[OpsError], str] | None] = {
     "done": None,
     "removed": None,
@@ -28,9 +28,10 @@ ENDS: Mapping[OutcomeKind, tuple[type[OpsError], str] | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reason` is one sentence, without the words of the kind; `hint` the exact next command.
+    """How it ended. `reason` is one sentence, without the words of the kind; `hint` the next
+    command.
 
-    `cause` is the id of a cause that is known already, as `OpsError` has it.
+    `cause` is the id of a known cause, as in `OpsError`.
     """
 
     kind: OutcomeKind
@@ -43,7 +44,7 @@ class Outcome:
         return ENDS[self.kind] is None
 
     def require(self) -> None:
-        """Raise the error that this outcome means; a good one raises nothing."""
+        """Raise the error of this outcome; a good one raises nothing."""
         end = ENDS[self.kind]
         if end is not None:
             error, words = end

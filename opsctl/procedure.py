@@ -1,9 +1,9 @@
-"""How long work speaks to whoever drives it.
+"""The protocol between long work and its driver.
 
-A procedure is a generator of frozen values, the last of which is its outcome. Where it would look
-at AWS or wait it yields `Waiting` and is answered with a Snapshot; where a person decides it
-yields `Question` and is answered with True or False. It never prints, sleeps or asks by itself,
-so a test can drive it with values alone.
+A procedure is a generator of frozen values, the last of which is its outcome. To read AWS or to
+wait, it yields `Waiting` and receives a Snapshot; to let a person decide, it yields `Question` and
+receives True or False. It never prints, sleeps or asks by itself, so a test can drive it with
+values alone.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,7 +18,7 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 R = TypeVar("R")
 W = TypeVar("W", bound="Watch")
 Procedure: TypeAlias = Generator[object, Any, R]
-# Seconds between two looks: quick while things move, gentle while they do not, because a long
+# Seconds between two snapshots: short while things change, longer while they do not, because a long
 # operation must not use up the account's quota of calls.
 _QUICKEST, _SLOWER, _SLOW, _SLOWEST = 0.2, 1.3, 1.0, 3.0
 _QUICK_FOR = timedelta(seconds=60)
@@ -26,9 +26,9 @@ _QUICK_FOR = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Answered with a Snapshot of `look`, taken in `seconds`.
+    """Receives a Snapshot of `look`, taken in `seconds`.
 
-    `subject` says what goes on meanwhile, for whoever presses Ctrl-C.
+    `subject` says what is under way, for a person who presses Ctrl-C.
     """
 
     seconds: float
@@ -39,10 +39,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Answered with True or False. `name` must be typed when data would be lost.
+    """Receives True or False. `name` must be typed when data would be lost.
 
-    One that has an answer `unasked` takes that where nobody is there to be asked, and where
-    nobody answers for a while: what it is about does not wait.
+    `unasked` is the answer when nobody can be asked or nobody answers for a while, for questions
+    that cannot wait.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence that has no better form; a `warning` is worth a second look."""
+    """A sentence without a value of its own. A `warning` deserves attention."""
 
     text: str
     warning: bool = False
@@ -60,27 +60,27 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Joining(Notice):
-    """Somebody else's operation runs, and is followed before anything of ours."""
+    """Somebody else's operation is under way; it is followed before ours begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overtaken(Notice):
-    """Somebody else was quicker."""
+    """Somebody else changed the stack first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A bad outcome. Answered with the same one, its reason and hint told by what was recorded."""
+    """A bad outcome. Receives it back with a reason and hint from what was recorded."""
 
     outcome: Outcome
 
 
 class Cancel(Exception):
-    """Thrown into a procedure at a Waiting that is `cancellable`: undo what goes on."""
+    """Thrown into a procedure at a `cancellable` Waiting: undo what is under way."""
 
 
 class Watch(Protocol):
-    """What is followed, as far as it was seen. Pure: a new snapshot gives a new watch, and news."""
+    """The state of what is followed. Pure: a new snapshot gives a new watch and the news."""
 
     @property
     def look(self) -> Look: ...
@@ -92,7 +92,7 @@ class Watch(Protocol):
 
 
 def look_at(look: Look) -> Procedure[Snapshot]:
-    """One look, now."""
+    """Take one snapshot now."""
     now = yield Waiting(0.0, look)
     assert isinstance(now, Snapshot)
     return now
@@ -104,7 +104,7 @@ def ask(text: str, *, name: str = "", unasked: bool | None = None) -> Procedure[
 
 
 def explained(outcome: Outcome) -> Procedure[Outcome]:
-    """The outcome with its cause, where whoever drives the procedure knows it."""
+    """Return the outcome with its cause, if the driver knows it."""
     if outcome.good:
         return outcome
     answer = yield Failed(outcome)
@@ -119,10 +119,10 @@ def follow(
     act: Callable[[W, Snapshot], Iterable[object]] = lambda watch, now: (),
     decide: Callable[[W, Snapshot], Procedure[None]] | None = None,
 ) -> Procedure[W]:
-    """The one loop: look, tell what is new, until the watch is over.
+    """The one loop: take a snapshot, yield what is new, until the watch is over.
 
-    `act` may help after each look, `decide` may ask and end what goes on. `cancel` undoes it.
-    Whatever they do, it is followed to its end all the same.
+    `act` may act after each snapshot, `decide` may ask and end what is under way, `cancel` undoes
+    it. Whatever they do, it is followed to its end.
     """
     pause, began = 0.0, None
     while True:
@@ -147,10 +147,12 @@ def follow(
 
 
 class Driver(Iterator[object]):
-    """Iterate a procedure: it sleeps and looks where the procedure waits, and passes on the rest.
+    """Iterates a procedure: sleeps and takes snapshots where it waits, and passes on all other
+    items.
 
-    Snapshots are passed on too, for a screen or a recorder. An exception at a wait (Ctrl-C) loses
-    nothing: iterate on, or `cancel`, or `detach`. `result` is what the procedure returned.
+    Snapshots are passed on, too, for a screen or a recorder. An exception at a wait (Ctrl-C) loses
+    nothing: continue to iterate, or call `cancel` or `detach`. `result` is what the procedure
+    returned.
     """
 
     result: Any = None
@@ -182,14 +184,17 @@ class Driver(Iterator[object]):
         return item
 
     def answer(self, answer: object) -> None:
-        """To the Question, or the bad outcome, that was the last item."""
+        """Answer the Question or bad outcome that was the last item."""
         self._answer = answer
 
     def cancel(self) -> None:
         self._throw(Cancel())
 
     def detach(self) -> None:
-        """Leave what goes on to itself. Raises Detached unless the procedure has more to say."""
+        """Let what is under way continue alone.
+
+        Raises Detached unless the procedure has more to yield.
+        """
         subject = self.waiting.subject if self.waiting else ""
         self._throw(
             Detached(
@@ -199,7 +204,7 @@ class Driver(Iterator[object]):
         )
 
     def close(self) -> None:
-        """End the procedure where it stands; what it must clean up, it cleans up now."""
+        """End the procedure where it is; it cleans up after itself now."""
         self._procedure.close()
 
     def _wait(self, waiting: Waiting) -> Snapshot:

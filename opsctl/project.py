@@ -1,7 +1,6 @@
-"""The files that opsctl brings along (templates, the service, what an image is made of), and where
-it keeps what the next start need not make again.
+"""The files that opsctl ships (templates, the service, the image's files), and its cache folder.
 
-In a wheel they lie inside this package, in a checkout (or an editable install) beside it.
+In a wheel they are inside this package; in a checkout or an editable install beside it.
 """
 
 from collections.abc import Mapping
@@ -13,5 +12,8 @@ TEMPLATES = FOLDER / "templates"
 
 
 def cache(environ: Mapping[str, str]) -> Path:
-    """A folder of the user's; it may not be there yet. Raises RuntimeError without a home."""
+    """Return the user's cache folder, which may not exist yet.
+
+    Raises RuntimeError without a home.
+    """
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opsctl"

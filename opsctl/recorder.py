@@ -1,8 +1,8 @@
-"""The flight recorder: what a command saw and said, as JSON lines that outlive what AWS forgets.
+"""Write a recording: what a command saw and said, as JSON lines that AWS cannot forget.
 
-A recording is `.opsctl/recordings/TIME-COMMAND.jsonl`, for its owner only, redacted. Each line is
-written whole, so a command that is killed loses its last one at most. It makes no call of AWS:
-what the procedure looks at anyway passes through here.
+A recording is `.opsctl/recordings/TIME-COMMAND.jsonl`, readable by its owner only, redacted. Each
+line is written whole, so a killed command loses at most its last line. The recorder makes no calls
+of AWS; it records what the procedure reads anyway.
 """
 
 import json
@@ -27,22 +27,22 @@ from opsctl.snapshot.redact import redacted
 from opsctl.snapshot.snapshot import Names, Snapshot
 
 VERSION = 1
-# Of one recording: after this no snapshot is written any more, only what happens.
+# Bytes of one recording. Beyond this, no snapshots are written, only events.
 _LARGE = 16 * 1024 * 1024
 _PER_SECOND = 50_000  # bytes of snapshots, so that a large system is written less often
-_LONGEST = 2000  # characters of one text of an item
-# Items that are too many, or hold the text of a file.
+_LONGEST = 2000  # characters of one text in an item
+# Items that are too many, or contain a whole file.
 _SKIPPED = {"ImageEvent", "Caddyfile", "Waiting", "Failed", "ImageProgress"}
-# Members that hold what the config sets, which may be a secret in clear.
+# Members with values from the config, which may be secrets.
 _LEFT_OUT = {"template", "parameters", "before", "after", "caddyfile_text"}
-# Outcomes that a cause explains; the others say themselves what they are.
+# Outcomes that a cause explains; the others explain themselves.
 _EXPLAINED = {"failed", "rolled-back", "deployed-unhealthy"}
 
 
 class Recorder:
-    """Writes one recording. `history` is what it has seen so far, for the causes.
+    """Writes one recording. `history` is everything it has seen, for the causes.
 
-    Where no file can be written, everything works but for the file, and `trouble` says why.
+    If no file can be written, everything else works, and `trouble` says why.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Recorder:
         at = now()
         self.history = replace(History.empty(names or NOBODY, at), command=begun.command, began=at)
         self.trouble = ""
-        # Whether an outcome was told by its causes, which are then on the screen.
+        # Whether causes explained the outcome, which are then on the screen.
         self.explained = False
         self.path: Path | None = None
         self._file: int | None = None
@@ -79,7 +79,7 @@ class Recorder:
             prune(folder)
 
     def take(self, item: object) -> None:
-        """One item of a procedure."""
+        """Record one item of a procedure."""
         if isinstance(item, Snapshot):
             self.history = self.history.plus(item)
             self._snapshot(item)
@@ -102,7 +102,7 @@ class Recorder:
         )
 
     def explain(self, outcome: Outcome) -> Outcome:
-        """The outcome with the sentence and the command of its first cause."""
+        """Return the outcome with the sentence and the next command of its first cause."""
         self.failed(Failure(outcome.kind, outcome.reason, outcome.hint or "", time=self._now()))
         causes, self.explained = self.causes(), True
         if outcome.kind not in _EXPLAINED or not causes:
@@ -117,7 +117,7 @@ class Recorder:
         self._write({"type": "failure", **asdict(failure)})
 
     def error(self, error: OpsError) -> None:
-        """What the command ends with, unless an outcome has said it already."""
+        """Record the error that ends the command, unless an outcome has said the same."""
         message = error.message
         if any(message.endswith(known.message) for known in self.history.failures):
             return
@@ -127,7 +127,7 @@ class Recorder:
         return rank.rank(self.history)
 
     def close(self, outcome: str, calls: Iterable[FailedCall] = ()) -> None:
-        """The last line. `calls` failed since the last look."""
+        """Write the last line. `calls` are those that failed since the last snapshot."""
         if self._file is None:
             return
         calls = tuple(calls)
@@ -163,8 +163,9 @@ class Recorder:
             self.trouble = f"{folder}: {error.strerror}"
 
     def _snapshot(self, now: Snapshot) -> None:
-        """Looks of one kind that follow each other quickly are one line; of two kinds, never:
-        what stands in one line was seen in one look.
+        """Write snapshots that follow quickly as one line, if they read the same parts.
+
+        Otherwise separately: one line must show what was seen at one moment.
         """
         waiting = self._waiting
         if waiting is not None and waiting.look.parts != now.look.parts:
@@ -177,7 +178,7 @@ class Recorder:
             self._put(now)
 
     def _put(self, now: Snapshot) -> None:
-        """Only the parts that have changed: most of a large system stays as it is."""
+        """Write only the parts that have changed: most of a large system stays the same."""
         self._waiting = None
         changed = {
             part
@@ -224,18 +225,18 @@ class Recorder:
 
 
 def _named(command: str) -> str:
-    """`update-tasks`, `db-up`: a command's words, without its options."""
+    """Return the command's words without options, for the file name: `update-tasks`, `db-up`."""
     words = [word for word in command.split()[:2] if not word.startswith("-")]
     return "-".join(re.sub(r"[^\w-]", "", word) for word in words) or "opsctl"
 
 
 def line_of(content: Mapping[str, Any]) -> str:
-    """One line of a recording, redacted."""
+    """Return one line of a recording, redacted."""
     return json.dumps(redacted(json.loads(json.dumps(content, default=_plain)))) + "\n"
 
 
 def snapshot_line(now: Snapshot) -> str:
-    """A whole snapshot, for a bundle."""
+    """Return a whole snapshot as a line, for a bundle."""
     return line_of({"type": "snapshot", "changed": sorted(now.look.parts), **record.to_json(now)})
 
 
@@ -262,7 +263,7 @@ def _news(now: Snapshot) -> bool:
 
 
 def _joined(earlier: Snapshot, now: Snapshot) -> Snapshot:
-    """Two looks of which one line is written: what each alone would say once is kept of both."""
+    """Join two snapshots into one line, with the events and failed calls of both."""
     return replace(
         now,
         events=(*earlier.events, *now.events),
@@ -271,7 +272,7 @@ def _joined(earlier: Snapshot, now: Snapshot) -> Snapshot:
 
 
 def _ignored(folder: Path) -> None:
-    """Nothing in here belongs into a repository."""
+    """Keep recordings out of git repositories."""
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")

@@ -15,13 +15,13 @@ from opsctl.snapshot.snapshot import Names, Snapshot
 
 NOBODY = Names("", "", {}, "", "", "", "", False, "")
 EMPTY = Snapshot(datetime.min.replace(tzinfo=UTC), NOBODY)
-# The items, by their class, that causes are found in.
+# The items, by class name, that causes use.
 NOTED = {"Joining", "Overtaken", "Answer"}
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Whose recording it is."""
+    """The command of a recording."""
 
     command: str
     system: str = ""
@@ -38,7 +38,7 @@ class RecordedItem:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSeries:
-    """A metric over a window, as it was saved; None is a gap."""
+    """A saved metric over a window. None is a gap."""
 
     name: str
     unit: str
@@ -49,7 +49,7 @@ class RecordedSeries:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as it was read. `outcome` is '' where the command was killed, or still runs."""
+    """A recording. `outcome` is '' if the command was killed, or still runs."""
 
     begun: Begun
     at: datetime
@@ -82,7 +82,7 @@ class Recording:
 
     @classmethod
     def read(cls, lines: Iterable[str], *, path: Path | None = None) -> Self:
-        """Raises OpsError for what is not a recording. A line that is cut off ends it."""
+        """Parse a recording. A line that is cut off ends it. Raises OpsError for any other file."""
         reading = _Reading()
         for line in lines:
             try:
@@ -116,7 +116,7 @@ class Recording:
 
 
 class _Reading:
-    """Lines as they come; parts that did not change are carried from snapshot to snapshot."""
+    """Parses lines; parts that did not change are carried from snapshot to snapshot."""
 
     def __init__(self) -> None:
         self.begun: Begun | None = None

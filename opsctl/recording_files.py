@@ -1,20 +1,20 @@
-"""The files of the recordings: which is the newest, and how many stay."""
+"""The files of the recordings: which is the newest, and how many are kept."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 KEPT, BYTES = 20, 64 * 1024 * 1024
-_SECOND = len("20261126T120000")  # how a name begins
+_SECOND = len("20261126T120000")  # the beginning of a file name
 
 
 def newest_first(folder: Path) -> Sequence[Path]:
-    """By when each command began. Two may have begun in one second, and names have no more."""
+    """Return the files, newest first, by the exact times at which their commands began."""
     return sorted(folder.glob("*.jsonl"), key=_began, reverse=True)
 
 
 def prune(folder: Path, *, kept: int = KEPT, size: int = BYTES) -> None:
-    """Keep the newest so many, and of these as many as fit; the very newest in any case."""
+    """Keep at most `kept` of the newest files with at most `size` bytes, and always the newest."""
     total = 0
     for index, path in enumerate(newest_first(folder)):
         total += path.stat().st_size
@@ -27,7 +27,7 @@ def _began(path: Path) -> tuple[str, str, str]:
 
 
 def _moment(path: Path) -> str:
-    """As its first line says; '' for a file that has none."""
+    """Return the time in the file's first line, or ''."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             return str(json.loads(lines.readline())["at"])

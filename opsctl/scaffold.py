@@ -1,20 +1,19 @@
-"""The directory of a new system: what `init` writes, and writing it without overwriting."""
+"""The directory of a new system: what `init` writes, without overwriting anything."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsctl import project
+from opsctl import disk, project
 from opsctl.config import document, load
-from opsctl.errors import OpsError
 from opsctl.snapshot.network import Network
 from opsctl.snapshot.subnets import Subnet
 
-# The ids that a new sandbox has, and that opsctl.example.yaml names.
+# The ids in a new sandbox, which opsctl.example.yaml names.
 SANDBOX_VPC = "vpc-00000001"
 SANDBOX_SUBNETS = ("subnet-00000001", "subnet-00000002")
-_ZONES = 3  # subnets at most, each in a zone of its own
+_ZONES = 3  # subnets at most, each in its own zone
 _HEADER = """\
 # opsctl.yaml: every key, and what it does. Delete what you do not change: a file with `name` and
 # `network` alone describes a whole system; `opsctl config show` prints what it comes to."""
@@ -32,9 +31,9 @@ _COPIED = ("Caddyfile_template", "requirements/service.txt")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What differs between two systems at their beginning.
+    """What differs between two new systems.
 
-    `account` is '' in the sandbox, whose account holds nothing worth protecting.
+    `account` is '' in the sandbox, whose account needs no protection.
     """
 
     name: str
@@ -48,14 +47,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`kept` is a file that was there already, and was left as it was."""
+    """A file. `kept` means that it existed and was left unchanged."""
 
     path: Path
     kept: bool = False
 
 
 def files(choices: Choices) -> dict[str, str]:
-    """Path -> content of all that a system needs beside AWS."""
+    """Return path -> content of all files that a system needs."""
     texts = {name: _read(name) for name in _COPIED}
     service = sorted((project.FOLDER / "service").rglob("*"))
     sources = [path for path in service if path.is_file() and path.suffix not in _COMPILED]
@@ -73,7 +72,7 @@ def files(choices: Choices) -> dict[str, str]:
 
 
 def config(choices: Choices) -> str:
-    """The example with these choices; every key keeps its comment.
+    """Return the example config with these choices; every key keeps its comment.
 
     Raises ConfigError for a name that opsctl itself would refuse.
     """
@@ -106,29 +105,14 @@ def config(choices: Choices) -> str:
 
 
 def write(folder: Path, contents: Mapping[str, str]) -> Iterator[Written]:
-    """Write what is not there yet. Raises OpsError where nothing can be written."""
+    """Write the files that do not exist yet. Raises OpsError when writing fails."""
     for name, text in contents.items():
         path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield Written(path, kept=not _create(path, text))
-        except OSError as error:
-            raise OpsError(f"`{path}` cannot be written: {error.strerror}") from error
-
-
-def _create(path: Path, text: str) -> bool:
-    """False when there is something of this name already."""
-    try:
-        # `x` refuses a link too, wherever it leads.
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True
+        yield Written(path, kept=not disk.create(path, text))
 
 
 def suggested(network: Network, vpc: str) -> tuple[Subnet, ...]:
-    """One subnet of each zone, up to three: those whose instances reach AWS, private ones first.
+    """Return one subnet per zone, up to three, whose instances reach AWS, private ones first.
 
     Fewer than two means that the VPC has no such subnets in two zones.
     """
@@ -138,7 +122,7 @@ def suggested(network: Network, vpc: str) -> tuple[Subnet, ...]:
 
 
 def facing(network: Network, chosen: Iterable[Subnet]) -> tuple[Subnet, ...]:
-    """Other subnets for an internet-facing load balancer, when the chosen ones are private."""
+    """Return other subnets for an internet-facing load balancer if the chosen ones are private."""
     chosen = tuple(chosen)
     if not chosen or all(network.routes.get(one.id) == "internet" for one in chosen):
         return ()
@@ -159,11 +143,11 @@ def _one_of_each_zone(subnets: Iterable[Subnet]) -> tuple[Subnet, ...]:
 
 
 def system_name(text: str) -> str:
-    """A name for a system made of a directory's; '' when too little of it can be used."""
+    """Turn a directory's name into a system's name; '' when too little of it is usable."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     name = "-".join(words).lstrip("0123456789-")[:20]
     name = name.rstrip("-")
-    return name if len(name) > 1 else ""  # a repository of ECR has two letters
+    return name if len(name) > 1 else ""  # ECR repositories need two letters
 
 
 def _read(name: str) -> str:
@@ -175,7 +159,7 @@ def _list(values: Iterable[str]) -> str:
 
 
 def _with_value(line: str, key: str, value: str) -> str:
-    """The line with another value; the comment keeps its column where it can."""
+    """Return the line with another value. The comment stays in its column if possible."""
     match = re.fullmatch(r"(\s*)[\w-]+: *([^#]*?)( +#.*)?", line)
     assert match, line
     new = f"{match[1]}{key}: {value}"
@@ -186,7 +170,7 @@ def _with_value(line: str, key: str, value: str) -> str:
 
 
 def _admitted(ignore: str) -> str:
-    """The lines of .dockerignore that a system's own directory needs."""
+    """Return the lines of .dockerignore that a system's own directory needs."""
     names = ("Caddyfile", "Dockerfile", ".dockerignore", "requirements", "service")
     lines = ignore.splitlines()
     return "\n".join(one for one in lines if one[:1] != "!" or one[1:] in names) + "\n"

@@ -1,4 +1,4 @@
-"""The door to jinja2: a template's name and its values -> text. Nothing is left undefined."""
+"""Access to jinja2: render a template by name. Undefined values are errors."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from opsctl.errors import TemplateError
 if TYPE_CHECKING:
     import jinja2
 
-# JSON takes these as they are; YAML refuses them, or reads a line break.
+# JSON allows these unescaped; YAML refuses them or reads a line break.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def render(name: str, **values: object) -> str:
     """Fill `templates/<name>`. Raises TemplateError with file and line."""
-    import jinja2  # here, because most commands need a stack's name only
+    import jinja2  # imported here, because most commands need only a stack's name
 
     try:
         return _environment().get_template(name).render(values)
@@ -43,7 +43,7 @@ def _environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # CloudFormation's YAML, not HTML; `json` quotes what needs it
+        autoescape=False,  # CloudFormation's YAML, not HTML; `json` quotes where needed
         bytecode_cache=_bytecode(),
     )
     environment.filters["json"] = _json
@@ -53,9 +53,9 @@ def _environment() -> "jinja2.Environment":
 
 
 def _bytecode() -> "jinja2.BytecodeCache | None":
-    """Compiled templates in the user's cache, as compiling them is a quarter of `render`.
+    """Return a cache of compiled templates, because compiling takes a quarter of `render`.
 
-    None where there can be no such folder; one that cannot be written is not filled.
+    None when no folder can be made. A folder that cannot be written stays empty.
     """
     import jinja2
 
@@ -67,21 +67,21 @@ def _bytecode() -> "jinja2.BytecodeCache | None":
     try:
         folder = project.cache(os.environ) / "templates"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # It holds code: with sudo the home may be somebody else's.
+        # It holds code. With sudo the home may belong to somebody else.
         return Written(str(folder)) if folder.stat().st_uid == os.getuid() else None
     except (OSError, RuntimeError):
         return None
 
 
 def _json(value: Any) -> str:
-    """A JSON value, which is a YAML value that nothing in it can break out of."""
+    """Return a JSON value that is also valid YAML and whose content cannot break out of it."""
     return _UNPRINTABLE.sub(
         lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False)
     )
 
 
 def _iso(value: timedelta) -> str:
-    """CloudFormation's ISO 8601 durations: `PT15M`, `PT1H`, `PT90S`."""
+    """Return CloudFormation's ISO 8601 durations: `PT15M`, `PT1H`, `PT90S`."""
     seconds = int(value.total_seconds())
     if seconds % 60:
         return f"PT{seconds}S"

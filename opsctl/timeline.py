@@ -1,4 +1,4 @@
-"""What happened, in its order, from all that was seen of an incident. Pure."""
+"""What happened during an incident, in order. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opsctl.recording import Recording
 from opsctl.snapshot.tasks import Task
 
 Lane = Literal["command", "stack", "service", "tasks", "targets", "instances", "alarms", "log"]
-# ECS lists every task by its id; they are in the lane of the tasks.
+# ECS lists every task by its id, which the lane of the tasks already shows.
 _TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
 LANES: tuple[Lane, ...] = (
     *("command", "stack", "service", "tasks"),
@@ -21,7 +21,7 @@ LANES: tuple[Lane, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`bad` is what may have to do with the failure."""
+    """One line. `bad` means that it may have to do with the failure."""
 
     at: datetime
     lane: Lane
@@ -30,7 +30,7 @@ class Moment:
 
 
 def moments(history: History, recording: Recording | None) -> tuple[Moment, ...]:
-    """Oldest first, each once."""
+    """Return all moments, oldest first, each once."""
     everything = [
         *_command(history, recording),
         *_stack(history, recording),
@@ -131,7 +131,7 @@ def _alarms(history: History) -> Iterator[Moment]:
 
 
 def _lines(history: History) -> Iterator[Moment]:
-    """Lines have no time of their own here: they stand at the end of their task."""
+    """Yield log lines at their task's end, because they have no time of their own here."""
     for id, lines in history.now.lines.items():
         task = history.tasks.get(id)
         if task is not None and task.stopped is not None:

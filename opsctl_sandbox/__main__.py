@@ -1,7 +1,7 @@
-"""The sandbox as a program: `python -m opsctl_sandbox COMMAND`, one JSON object a line on stdout.
+"""The sandbox as a program: `python -m opsctl_sandbox COMMAND` prints one JSON object per line.
 
 `opsctl sandbox` and `opsctl rehearse` run it as a process and show what it writes. `serve` is the
-server that `up` starts in the background, and not a command for people.
+server that `up` starts in the background; people do not call it.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def env(options: argparse.Namespace) -> Iterator[Object]:
 
 
 def image(options: argparse.Namespace) -> Iterator[Object]:
-    """The service of the directory, else the one that was installed with this package."""
+    """Pack the service of the directory, else the one installed with this package."""
     sandbox = lifecycle.running(_home(options))
     given = Path(options.service)
     service = given if given.is_dir() else images.service_sources()
@@ -102,11 +102,17 @@ def main(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, KeyboardInterrupt):  # the reader left, or Ctrl-C
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 130
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = f"a file of the sandbox cannot be read or written: {where}{error.strerror}"
+        hint = "make room, or set TMPDIR to a folder that may be written"
+        _write({"type": "error", "message": reason, "hint": hint})
+        return 1
     return 0
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """A second Ctrl-C, or the same one sent by `opsctl` too, must not disturb the cleaning up."""
+    """Ignore a second Ctrl-C, or the same one sent by `opsctl`, during the clean-up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What the sandbox cannot do, as one sentence and the next command.
+"""Errors of the sandbox: one sentence, and the next command.
 
 `exit_code` follows docs/exit-codes.md: `opsctl sandbox` and `opsctl rehearse` pass it on.
 """
@@ -14,7 +14,7 @@ class SandboxError(Exception):
 
 
 class UsageError(SandboxError):
-    """An option, a name or a file of a rehearsal that makes no sense."""
+    """An invalid option, name or rehearsal file."""
 
     exit_code = 2
 
@@ -24,6 +24,6 @@ class EngineError(SandboxError):
 
 
 class NotReady(SandboxError):
-    """The server still starts, or hangs, after the time it is given."""
+    """The server is still starting, or hangs, after the time that it is given."""
 
     exit_code = 4

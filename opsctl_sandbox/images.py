@@ -1,7 +1,7 @@
 """Images without an engine: pack `service/` and a Caddyfile into one layer, push it to the
-sandbox's registry, and take such files out of any image there.
+sandbox's registry, and unpack such files from any image there.
 
-The archive holds no time and no owner, so equal files give equal digests.
+The archive contains no times and owners, so equal files give equal digests.
 """
 
 import gzip
@@ -28,14 +28,14 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 _ACCEPT = ", ".join((_MANIFEST, _INDEX, _DOCKER_MANIFEST, _DOCKER_LIST))
-# Loopback is reached without the proxies of the environment.
+# Loopback, without the proxies of the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """The three blobs of a one-layer image; `digest` is the manifest's."""
+    """The three blobs of a one-layer image. `digest` is the manifest's."""
 
     layer: bytes
     config: bytes
@@ -47,9 +47,10 @@ class Image:
 
 
 def service_sources() -> Path:
-    """The package `service`: beside this package in a checkout, in opsctl's data when installed.
+    """Return the package `service`: beside this package in a checkout, in opsctl's data if
+    installed.
 
-    Tasks that are processes need its run-time libraries, too: the extra `sandbox` brings them.
+    Tasks that are processes also need its libraries, which the extra `sandbox` installs.
     """
     top = Path(__file__).parent.parent
     packaged = top / "opsctl" / "_project" / "service"
@@ -57,7 +58,7 @@ def service_sources() -> Path:
 
 
 def pack(service: Path, caddyfile: str, *, secrets: bytes | None = None) -> Image:
-    """`service` is the package's directory; byte code and caches stay out."""
+    """Pack an image. `service` is the package's directory; byte code and caches are left out."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(service.rglob("*")):
@@ -92,13 +93,13 @@ def pack(service: Path, caddyfile: str, *, secrets: bytes | None = None) -> Imag
 
 @dataclass(frozen=True)
 class Registry:
-    """The sandbox's registry: `endpoint` is its URL, `authorization` the header of a login."""
+    """The sandbox's registry. `endpoint` is its URL, `authorization` the header of a login."""
 
     endpoint: str
     authorization: str
 
     def push(self, repository: str, image: Image, *, tag: str) -> str:
-        """Push the image; returns `HOST:PORT/REPOSITORY@sha256:…`."""
+        """Push the image and return `HOST:PORT/REPOSITORY@sha256:…`."""
         base = f"v2/{repository}"
         for blob in (image.layer, image.config):
             self._send(
@@ -111,10 +112,9 @@ class Registry:
         return f"{self.endpoint.removeprefix('http://')}/{repository}@{image.digest}"
 
     def unpack(self, reference: str, into: Path) -> None:
-        """Write the image's `/app` under `into`; `reference` may name any host, this registry
-        answers.
+        """Write the image's `/app` into `into`. `reference` may have any host name.
 
-        Raises SandboxError in ECS's own words when the image is not there.
+        Raises SandboxError in ECS's own words when the image does not exist.
         """
         repository, version = _split(reference)
         base = f"v2/{repository}"
@@ -169,13 +169,13 @@ class Registry:
 
 
 def at(registry: str, reference: str) -> str:
-    """The reference in the registry at HOST:PORT, whatever host it names."""
+    """Return the reference in the registry at HOST:PORT, whatever host it names."""
     repository, version = _split(reference)
     return f"{registry}/{repository}{'@' if version.startswith('sha256:') else ':'}{version}"
 
 
 def _extract(archive: tarfile.TarFile, into: Path) -> None:
-    """Plain files only, and none outside `into`; Debian 12's Python has no extraction filters."""
+    """Extract plain files, none outside `into`. Debian 12's Python has no extraction filters."""
     root = into.resolve()
     for member in archive:
         name = member.name.removeprefix("./").removeprefix("/")
@@ -188,7 +188,7 @@ def _extract(archive: tarfile.TarFile, into: Path) -> None:
 
 
 def _split(reference: str) -> tuple[str, str]:
-    """`host/repo@sha256:…` or `host/repo:tag` as (repo, version)."""
+    """Split `host/repo@sha256:…` or `host/repo:tag` into (repo, version)."""
     _, _, path = reference.partition("/")
     if "@" in path:
         name, _, version = path.partition("@")

@@ -1,7 +1,7 @@
-"""The simulation as the server holds it: the pure engine, and the speed wall time drives it at.
+"""The simulation in the server: the pure engine, and the speed of its clock.
 
-The only place where simulated seconds and wall time meet: a simulated second lasts
-`1 / speed` real ones, and the times of answers are wall times, so that they agree with logs.
+Only here simulated seconds and wall time meet: a simulated second lasts `1 / speed` real ones, and
+answers contain wall times, so that they agree with logs.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from opsctl_sandbox.cluster.world import World
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From wall time `began`, which was simulated second `at`, the clock runs at `speed`."""
+    """From wall time `began`, which is simulated second `at`, the clock runs at `speed`."""
 
     began: datetime
     at: float
@@ -24,7 +24,7 @@ class Stretch:
 
 class Simulation:
     def __init__(self, engine: Engine, *, speed: float, clock: Callable[[], datetime]) -> None:
-        """`clock` gives aware wall time; the engine's now is now."""
+        """`clock` returns aware wall time. The engine's time now corresponds to it."""
         self.engine = engine
         self._clock = clock
         self._stretches = [Stretch(clock(), engine.world.now, speed)]
@@ -34,14 +34,14 @@ class Simulation:
         return self._stretches[-1].speed
 
     def run_at(self, speed: float) -> None:
-        """Another speed from now on; what sleeps already wakes at the old one."""
+        """Change the speed; sleepers still wake at the old one."""
         if not speed > 0:
             raise ValueError(f"not a speed: {speed}; 1 is as fast as AWS")
         now = self._clock()
         self._stretches.append(Stretch(now, self._at(now), speed))
 
     def now(self) -> float:
-        """The simulated second that wall time has reached."""
+        """Return the simulated second for the present wall time."""
         return self._at(self._clock())
 
     def _at(self, wall: datetime) -> float:
@@ -49,12 +49,12 @@ class Simulation:
         return last.at + (wall - last.began).total_seconds() * last.speed
 
     def world(self) -> World:
-        """The world brought up to now: what an answer is made from."""
+        """Return the world, advanced to now."""
         self.engine.advance(self.now())
         return self.engine.world
 
     def wall(self, at: float) -> datetime:
-        """The wall time of a simulated second, at the speed of its day."""
+        """Return the wall time of a simulated second, at the speed of that time."""
         held = [stretch for stretch in self._stretches if stretch.at <= at]
         then = (held or self._stretches[:1])[-1]
         return then.began + timedelta(seconds=(at - then.at) / then.speed)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from opsctl.aws import iam
 from opsctl.permissions import calls as ours
 from scripts import calls
 
@@ -36,9 +37,9 @@ def text() -> str:
     actions = {
         action for handlers in templates.values() for one in handlers.values() for action in one
     }
-    actions |= {action for call in own if (action := ours.action(call))} | set(ours.DOCKER)
+    actions |= {action for call in own if (action := iam.action(call))} | set(ours.DOCKER)
     made = {
-        "calls": {call: ours.action(call) for call in own},
+        "calls": {call: iam.action(call) for call in own},
         "templates": templates,
         "resources": {action: _resources(action) for action in sorted(actions)},
     }

@@ -1,6 +1,6 @@
-"""`python -m service adapt|check|run`: the only place of the service that prints or exits.
+"""`python -m service adapt|check|run`: the only module of the service that prints or exits.
 
-What takes time is imported where it is used: until `run` hears signals, only the kernel does.
+Slow imports are made where they are used, so that `run` handles signals soon after its start.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sized
 from service.errors import CaddyfileError, ServiceError
 from service.server.supervisor import Stopped, Supervisor, hear, is_ending
 
-TYPE_CHECKING = False  # as in `typing`, which takes time
+TYPE_CHECKING = False  # as in `typing`, whose import takes time
 if TYPE_CHECKING:
     import argparse
 
@@ -92,7 +92,10 @@ def _check(arguments: "argparse.Namespace") -> int:
 
 
 def _some_site(plans: Sized, file: str) -> None:
-    """Caddy v1 serves its folder from an empty file; here nothing would ever be answered."""
+    """Raise CaddyfileError for an empty file.
+
+    Caddy v1 would serve its folder; here no request would ever be answered.
+    """
     if not plans:
         raise CaddyfileError("there is no site", file=file, line=1)
 
@@ -126,7 +129,7 @@ def _run(arguments: "argparse.Namespace") -> int:
 
 
 def _once(text: str) -> Callable[[], None]:
-    """Says TEXT when it is first called, by whichever process of those that are forked later."""
+    """Return a function that prints TEXT once, when first called in any forked process."""
     tokens, token = os.pipe()
     os.write(token, b"1")
     os.close(token)
@@ -169,7 +172,7 @@ def _version() -> str:
 
 
 def read(path: str) -> str:
-    """The text of a Caddyfile. As in v1, a byte that is not UTF-8 reads as U+FFFD."""
+    """Return the text of a Caddyfile. As in v1, a byte that is not UTF-8 becomes U+FFFD."""
     from pathlib import Path
 
     from service.caddyfile.lexer import decode

@@ -1,10 +1,10 @@
-"""The vocabulary of the filter chain: what a request carries and what a filter is.
+"""The types of the filter chain: what a request carries and what a filter is.
 
-A filter is Caddy's middleware: it gets the exchange and the next handler, and returns the
-response. Whatever goes wrong is raised, logged once by `awscloudwatch`, answered once by the
-site's application. Filters talk to each other through the exchange's slots only.
+A filter is Caddy's middleware: it gets the exchange and the next handler, and returns the response.
+Errors are raised, logged once by `awscloudwatch`, and answered once by the site's application.
+Filters communicate only through the exchange's slots.
 
-A request runs without an asyncio task of its own until a filter asks for one: see `own_task`.
+A request runs without its own asyncio task until a filter needs one: see `own_task`.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Request:
-    """`path` is percent-decoded, `raw_path` is what the client sent, without the query.
+    """A request. `path` is percent-decoded; `raw_path` is as the client sent it, without the query.
 
-    Header names are lower case. `id` is the client's X-Request-Id when it is sane, else ours.
-    A request may be judged by its head: while `pending` is set, `complete` has to be awaited
-    before `body` is read. What refuses a request earlier spares everybody its body.
+    Header names are in lower case. `id` is the client's X-Request-Id if that is valid, else ours.
+
+    A request may be judged by its head. While `pending` is set, await `complete` before reading
+    `body`. A filter that refuses it earlier saves everybody the body.
     """
 
     __slots__ = (
@@ -73,7 +74,10 @@ class Request:
 
 
 class ClientLeft(BaseException):
-    """The body will not come. Not an Exception, because nothing went wrong: nobody is answered."""
+    """The body will not arrive.
+
+    Not an Exception, because nothing failed and nobody gets an answer.
+    """
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ class Response:
 
 
 class Exchange:
-    """One request on its way down the chain. Each slot has one writer."""
+    """One request on its way through the chain. Each slot has one writer."""
 
     __slots__ = ("command", "reply", "request", "security_context")
 
@@ -109,20 +113,22 @@ class Filter(Protocol):
 class Site:
     """One address of a server block, and what its filters share; it replaces v1's globals.
 
-    `startup` runs in order before the first request, `shutdown` in reverse after the last.
-    `status` holds what each filter tells `/status`, by directive name; never a secret.
-    `written` gives the writes that the fallback's map has and Redis has not; it answers this host
-    only, unless `written_is_open`.
-    `paths` holds what each filter answers, as path items of the OpenAPI document.
-    What the edge has to know of the filters they say themselves: `tells_status` that this site is
-    not for clients, and so answers `/status`; `logs_errors` that a filter logs what goes wrong;
-    `guards` what an unknown client is answered, as responses of the OpenAPI document.
+    `startup` runs in order before the first request, `shutdown` in reverse after the last. `status`
+    holds each filter's part of `/status`, by directive name, without secrets. `written` yields the
+    writes that the fallback's map has and Redis lacks; only this host may read them, unless
+    `written_is_open`. `paths` holds what each filter answers, as path items of the OpenAPI
+    document.
+
+    The filters tell the server what it must know: `tells_status` means that the site is not for
+    clients and so answers `/status`; `logs_errors` that a filter logs errors; `guards` are the
+    responses to unknown clients, for the OpenAPI document.
     """
 
     host: str
     port: int
     secrets: Mapping[str, Any] = field(default_factory=dict)
-    container_metadata_uri: str = ""  # of ECS, set before start-up by who reads the environment
+    # of ECS; set before start-up by the module that reads the environment
+    container_metadata_uri: str = ""
     startup: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     shutdown: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     status: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
@@ -135,12 +141,15 @@ class Site:
 
 
 async def own_task() -> None:
-    """Go on in a task. Needed before whatever asks for the current one: asyncio.timeout, httpx."""
+    """Continue in an asyncio task.
+
+    Needed before calls that use the current task: asyncio.timeout, httpx.
+    """
     await asyncio.sleep(0)
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Beside the event loop, in a thread that nobody waits for when the process ends."""
+    """Run a call in a thread that does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -158,7 +167,7 @@ async def in_thread(call: Callable[[], T]) -> T:
             result = call()
         except Exception as raised:
             error = raised
-        with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+        with suppress(RuntimeError):  # the loop is closed: nobody needs the result
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -167,13 +176,13 @@ async def in_thread(call: Callable[[], T]) -> T:
 
 @types.coroutine
 def rest_of(started: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """What is left of a coroutine that is under way, to be awaited by somebody else."""
+    """Return the rest of a coroutine under way, so that somebody else can await it."""
     result: T = yield from started
     return result
 
 
 def link(filters: Sequence[Filter], end: Handler) -> Handler:
-    """Fold the filters back to front, so that the first one is outermost."""
+    """Link the filters, the first one outermost."""
     handler = end
     for one in reversed(filters):
         handler = _bind(one, handler)

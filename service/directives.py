@@ -1,18 +1,20 @@
-"""The one list of directives: what each is called, and the order in which filters run.
+"""The one list of directives: their names, and the order in which filters run.
 
 A filter module in `service/filters/` has
+
     Options                      a frozen dataclass
     parse(directive) -> Options  called once for each occurrence; raises CaddyfileError with
                                  file and line; needs no secrets, no network
     build(options, site) -> Filter | None
-                                 called once for each site: `options` is the tuple of what parse
-                                 gave for each occurrence in file order, never empty; wires
-                                 start-up, shutdown and status into the site
-    check(options) -> None       may be left out: refuses occurrences that do not go together
-    MAY_REPEAT = True            may be left out: then a second occurrence in a block is an error at
-                                 its line, found before `build`, which may take `(one,) = options`
+                                 called once for each site; `options` is the tuple of parse's
+                                 results in file order, never empty; registers start-up,
+                                 shutdown and status with the site
+    check(options) -> None       optional: refuses occurrences that do not fit together
+    MAY_REPEAT = True            optional: without it a second occurrence in a block is an
+                                 error at its line, found before `build`, which may then take
+                                 `(one,) = options`
 
-Checking a Caddyfile imports these modules, so whatever library serving needs, `build` imports.
+Checking a Caddyfile imports these modules, so `build` imports the libraries that serving needs.
 """
 
 import difflib
@@ -27,7 +29,7 @@ from service.caddyfile.addresses import Address, parse_address
 from service.chain import Filter, Site
 from service.errors import CaddyfileError
 
-# In the order of execution: the first is outermost.
+# In order of execution: the first is outermost.
 NAMES = (
     "secrets",
     "awscloudwatch",
@@ -47,14 +49,17 @@ class SitePlan:
     options: tuple[tuple[str, tuple[Any, ...]], ...]
 
     def build(self) -> tuple[Site, tuple[Filter, ...]]:
-        """Make the site and its filters. Secrets are read here; connections wait for start-up."""
+        """Build the site and its filters.
+
+        Secrets are read here; connections are opened at start-up.
+        """
         site = Site(host=self.address.host, port=self.address.port)
         filters = (_module(name).build(options, site) for name, options in self.options)
         return site, tuple(one for one in filters if one is not None)
 
 
 def plan(blocks: Sequence[ServerBlock]) -> tuple[SitePlan, ...]:
-    """Validate everything a file says; each block's keys become sites of their own."""
+    """Validate the whole file. Each key of a block becomes its own site."""
     sites: dict[Address, SitePlan] = {}
     for block in blocks:
         options = _options(block)

@@ -1,7 +1,7 @@
 """The service's error tree.
 
-CaddyfileError   the file is wrong: `FILE:LINE - message`, found before anything is served
-StartError       the world is wrong at start: a missing file, group or secret
+CaddyfileError   the file is wrong: `FILE:LINE - message`, raised before anything is served
+StartError       something is missing at start: a file, a group, a secret
 FilterError      this request is answered with `status`; logged once, answered once
 """
 
@@ -25,7 +25,7 @@ class StartError(ServiceError):
 
 
 class FilterError(ServiceError):
-    """`detail` reaches the client: never a token, a secret or a traceback."""
+    """`detail` is sent to the client: never a token, a secret or a traceback."""
 
     def __init__(
         self, status: int, detail: str, *, headers: Sequence[tuple[bytes, bytes]] = ()

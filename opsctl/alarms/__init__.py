@@ -1,1 +1,1 @@
-"""The alarms: what is watched, from when on it is bad, and what a gap means."""
+"""The alarms: what is watched, when it is bad, and what missing data means."""

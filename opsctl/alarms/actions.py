@@ -1,4 +1,4 @@
-"""What is done to the live alarms beside their stack: switched on, put back as they should be."""
+"""Change live alarms outside of their stack: switch their actions on, restore their settings."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ _MOST = 100  # names in one call
 
 
 def switch_on(clients: "Clients", config: Config) -> Procedure[None]:
-    """After the first release. The release stands, whether or not this caller may do so."""
+    """Switch the actions on after the first release, which stands even if this is refused."""
     now = yield from look_at(watched.LOOK)
     off = [
         one.name
@@ -42,7 +42,10 @@ def switch_on(clients: "Clients", config: Config) -> Procedure[None]:
 
 
 def put_back(cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], topic: str) -> None:
-    """As the catalogue has them; PutMetricAlarm replaces all of an alarm but its state."""
+    """Restore alarms to the catalogue's settings.
+
+    PutMetricAlarm replaces everything but the state.
+    """
     for one in alarms:
         if one.query is None:
             continue

@@ -1,4 +1,4 @@
-"""How often the alarms would have rung: their rules, played over what CloudWatch has kept."""
+"""Apply the alarms' rules to past data: how often would each have gone off?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from opsctl.metrics.series import UNSETTLED, Series, window
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
 
-LONGEST = timedelta(days=15)  # so long CloudWatch keeps minutes
+LONGEST = timedelta(days=15)  # CloudWatch keeps one-minute data for so long
 
 
 @dataclass(frozen=True, slots=True)
 class Rang:
-    """`end` None: it would ring still."""
+    """A period in ALARM. `end` is None when it would still be in ALARM."""
 
     start: datetime
     end: datetime | None
@@ -27,7 +27,7 @@ class Rang:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """`points` is how many there were, of `expected`."""
+    """The result for one alarm. `points` is the number of data points, of `expected`."""
 
     watched: Watched
     rang: tuple[Rang, ...]
@@ -50,22 +50,22 @@ class Played:
 def backtest(
     cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], since: datetime, now: datetime
 ) -> list[Played]:
-    """In the order of the alarms; those whose metric has no name yet are left out."""
+    """Return results in the order of the alarms, without those whose metric has no name yet."""
     if now - since > LONGEST:
         raise ConfigError(
-            "CloudWatch keeps minutes for 15 days, and alarms are played over minutes",
+            "CloudWatch keeps one-minute data, which the backtest needs, for 15 days",
             hint="opsctl alarms backtest --since 15d",
         )
     if now - since <= UNSETTLED:
         raise ConfigError(
-            "the newest two minutes may still change, and are not played",
+            "`--since` is too short: the newest two minutes may still change",
             hint="opsctl alarms backtest --since 1h",
         )
     queried = [one for one in alarms if one.query is not None]
     results: dict[str, Played] = {}
     for period in sorted({one.alarm.period for one in queried}):
         mine = [one for one in queried if one.alarm.period == period]
-        # The newest minutes may still change; a gap among them would be taken for bad.
+        # The newest minutes may still change, and a gap among them would count as bad.
         over = window(since, now - UNSETTLED, period)
         queries = [one.query for one in mine if one.query is not None]
         for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
@@ -74,7 +74,7 @@ def backtest(
 
 
 def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:
-    """A point is known when its period ends."""
+    """Return when the rule would be in ALARM. A data point is known when its period ends."""
     over = series.window
     return tuple(
         Rang(over.time(one.first + 1), None if one.end is None else over.time(one.end + 1))

@@ -1,4 +1,4 @@
-"""The catalogue of alarms: what is watched, from when on it is bad, and what a gap means. Pure.
+"""The catalogue of alarms: what is watched, when it is bad, and what missing data means. Pure.
 
 Sources: CloudWatch's list of recommended alarms and the ECS, NLB and ElastiCache guides.
 """
@@ -16,31 +16,32 @@ from opsctl.errors import ConfigError, nearest
 Dimension: TypeAlias = tuple[str, str]
 Comparison = Literal[">", "<", ">="]
 Missing = Literal["breaching", "notBreaching", "missing", "ignore"]
-# CloudWatch's own words for the signs
+# CloudWatch's words for the signs.
 OPERATORS: Mapping[Comparison, str] = {
     ">": "GreaterThanThreshold",
     "<": "LessThanThreshold",
     ">=": "GreaterThanOrEqualToThreshold",
 }
-# An engine with fewer cores shares its one thread's core with the system.
+# With fewer cores, the engine's single thread shares its core with the system.
 _CORES_OF_ITS_OWN = 4
 _BUSY = 90.0
-_MANY_CONNECTIONS = 50_000  # a node takes 65,000
-_SLOW = 5_000  # microseconds of a command inside Redis; tens are usual
-_MOST_MEMBERS = 40  # nodes of a cache that are watched: a template holds 500 resources
-_OF_HOSTS = ("healthy-hosts", "unhealthy-hosts")  # one for each zone without cross-zone
-_OF_RUNNING = ("running-tasks", "healthy-hosts")  # not made for a service of no task
+_MANY_CONNECTIONS = 50_000  # a node accepts 65,000
+_SLOW = 5_000  # microseconds per command inside Redis; tens are usual
+_MOST_MEMBERS = 40  # cache nodes that are watched: a template holds at most 500 resources
+# one alarm per zone without cross-zone load balancing
+_OF_HOSTS = ("healthy-hosts", "unhealthy-hosts")
+_OF_RUNNING = ("running-tasks", "healthy-hosts")  # not created for a service without tasks
 _ECS, _CACHE, _BALANCER = "AWS/ECS", "AWS/ElastiCache", "AWS/NetworkELB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """`dimensions` are names and values; a value `import:OUTPUT` is one of the ecs stack's.
+    """An alarm. `dimensions` are names and values; `import:OUTPUT` is an output of the ecs stack.
 
-    It rings when `points` of the last `periods` are bad, each of `period` seconds. `because` says
-    why a gap is taken for `missing`, and `then` what to run when it rings. `of` tells apart alarms
-    of the same kind: a zone, or a node of the cache. `of_roll`: new tasks beside the old ones may
-    ring it although all goes well, so it is muted meanwhile.
+    It goes into ALARM when `points` of the last `periods` are bad, each of `period` seconds.
+    `because` says why missing data counts as `missing`, and `then` what to run when it goes off.
+    `of` distinguishes alarms of one kind by zone or cache node. `of_roll` alarms may go off during
+    a good roll, because new tasks run beside old ones, so they are muted meanwhile.
     """
 
     id: str
@@ -56,7 +57,7 @@ class Alarm:
     then: str
     period: int = 60
     periods: int = 5
-    needs: int = 0  # 0: all of `periods`
+    needs: int = 0  # 0 means all of `periods`
     of: str = ""
     of_roll: bool = False
 
@@ -66,7 +67,7 @@ class Alarm:
 
     @property
     def name(self) -> str:
-        """The part after the system's name: `service-cpu` of `ServiceCpu`."""
+        """The name without the system's: `service-cpu` for `ServiceCpu`."""
         words = re.sub("(?=[A-Z])", "-", self.id).lower().removeprefix("-")
         return f"{words}-{self.of}" if self.of else words
 
@@ -76,7 +77,10 @@ class Alarm:
 
 
 def catalogue(config: Config, zones: Sequence[str] = ()) -> list[Alarm]:
-    """`zones` are the load balancer's; they matter where each answers for its own hosts alone."""
+    """Return all alarms.
+
+    `zones` are the load balancer's, used only without cross-zone balancing.
+    """
     return [
         *_ecs(config),
         *_load_balancer(config, () if config.load_balancer.cross_zone else zones),
@@ -87,9 +91,9 @@ def catalogue(config: Config, zones: Sequence[str] = ()) -> list[Alarm]:
 
 
 def full_names(config: Config, names: Sequence[str]) -> list[str]:
-    """Names of the catalogue as CloudWatch has them; without those that a count of 0 leaves out.
+    """Return CloudWatch's names of these alarms, without those that a count of 0 leaves out.
 
-    Raises ConfigError for a name that the catalogue lacks.
+    Raises ConfigError for a name that is not in the catalogue.
     """
     made, prefix = [alarm.name for alarm in catalogue(config)], f"{config.system}-"
     zonal = () if config.load_balancer.cross_zone else _OF_HOSTS
@@ -107,7 +111,7 @@ def full_names(config: Config, names: Sequence[str]) -> list[str]:
     return full
 
 
-# The functions below are long because they are tables: a row is an alarm.
+# The functions below are long because they are tables: each row is an alarm.
 
 
 def _ecs(config: Config) -> Iterator[Alarm]:
@@ -116,7 +120,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
     limits = (("CPU", config.alarms.cpu_percent), ("Memory", config.alarms.memory_percent))
     for metric, limit in limits:
         word = metric.capitalize()
-        # ECS sends neither without an instance or a running task; other alarms tell of those.
+        # ECS sends neither without an instance or a running task; other alarms watch for that.
         yield Alarm(
             id=f"Cluster{word}Reservation",
             tells=f"an update may find no room for its tasks ({metric})",
@@ -146,7 +150,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             of_roll=True,
         )
     fewest, most = config.ecs.fewest_tasks, config.ecs.most_tasks
-    # Each running task gives one sample a minute: a count without Container Insights.
+    # Each running task sends one sample a minute: a task count without Container Insights.
     count = Alarm(
         id="RunningTasks",
         tells=f"fewer than {fewest} tasks have run for ten minutes",
@@ -171,7 +175,7 @@ def _ecs(config: Config) -> Iterator[Alarm]:
             comparison=">=",
             threshold=most,
             missing="notBreaching",
-            because="no task is not the maximum",
+            because="without data no task runs, which is not the maximum",
             then="opsctl metrics service",
             periods=15,
             of_roll=True,
@@ -251,7 +255,7 @@ def _cache(config: Config) -> Iterator[Alarm]:
 
 
 def _members(config: Config) -> list[tuple[str, bool]]:
-    """The names that ElastiCache gives, and whether each begins as a replica."""
+    """Return (node name as ElastiCache gives it, whether it starts as a replica)."""
     if config.db.kind == "cluster":
         return [(config.db.name, False)]
     numbers = range(1, (config.db.shards or 0) + 1)
@@ -336,7 +340,7 @@ def _of_node(config: Config, replica: bool) -> Iterator[Alarm]:
         )
 
 
-# part of the id, metric, what a count above zero tells: causes of lag outside Redis
+# (part of the id, metric, what a count above zero means): causes of delay outside Redis.
 _NETWORK = (
     ("NetworkIn", "NetworkBandwidthInAllowanceExceeded", "the node's network is too small (in)"),
     ("NetworkOut", "NetworkBandwidthOutAllowanceExceeded", "the node's network is too small (out)"),
@@ -363,7 +367,7 @@ def _instances() -> Iterator[Alarm]:
 
 
 def _logs(config: Config) -> Iterator[Alarm]:
-    # A session of the agent lasts up to 30 minutes, and two idle ones say nothing between.
+    # A session of the agent lasts up to 30 minutes, and two idle ones send nothing in between.
     yield Alarm(
         id="AgentSilent",
         tells="no ECS agent has logged for an hour",

@@ -1,6 +1,6 @@
-"""What state an alarm takes from its points, as CloudWatch documents it. Pure.
+"""Compute an alarm's state from its data points, as CloudWatch documents it. Pure.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
 
 import operator
@@ -17,14 +17,14 @@ _COMPARE: Mapping[Comparison, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">=": operator.ge,
 }
-# More points are retrieved than evaluated, in case some are missing. AWS names the number for its
-# example only: 5 for 3.
+# CloudWatch retrieves more points than it evaluates, in case some are missing. AWS gives the number
+# only for its example: 5 for 3.
 _MORE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`points` of the last `periods` must breach."""
+    """The rule of an alarm. `points` of the last `periods` must breach."""
 
     comparison: Comparison
     threshold: float
@@ -40,7 +40,7 @@ class Rule:
         return _COMPARE[self.comparison](value, self.threshold)
 
     def state(self, newest: Sequence[Point], before: State) -> State:
-        """From the points of the evaluation range, oldest first, and the state until now."""
+        """Return the state from the points of the evaluation range and the state before."""
         recent = newest[-self.range :]
         real = [self.breaches(point) for point in recent if point is not None]
         filled = self.periods - len(real)
@@ -58,22 +58,22 @@ class Rule:
             return before
         if not real:
             return "INSUFFICIENT_DATA"
-        # All that is there breaches: enough for an alarm once the oldest is old enough.
+        # Every known point breaches: enough for ALARM once the oldest is old enough.
         return "ALARM" if _age_of_oldest(recent) >= self.points else before
 
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """From the period `first` on, until the one before `end`; `end` None: it rings still."""
+    """In ALARM from period `first` until before `end`; with `end` None, it still is."""
 
     first: int
     end: int | None
 
 
 def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
-    """When an alarm would have rung over these points, one a period, oldest first.
+    """Yield when an alarm would have been in ALARM over these points, one per period, oldest first.
 
-    It begins as OK; what lies before the first point is not known, and is not taken for bad.
+    It starts as OK. What lies before the first point is unknown and does not count as bad.
     """
     state: State = "OK"
     first: int | None = None
@@ -89,5 +89,5 @@ def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
 
 
 def _age_of_oldest(points: Sequence[Point]) -> int:
-    """Of the oldest point that is there, in periods; the newest period is 1."""
+    """Return the age of the oldest known point, in periods; the newest period is 1."""
     return next(len(points) - index for index, point in enumerate(points) if point is not None)

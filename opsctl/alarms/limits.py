@@ -1,4 +1,4 @@
-"""The alarms beside the metrics: which limit a row has, and what the rules say of it now."""
+"""Compare metrics with alarms: which limit a row has, and what the rules say of it now."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from opsctl.metrics.series import Series, window
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
 
-# groups of metrics -> the namespace of their alarms
+# group of metrics -> namespace of its alarms
 _NAMESPACES: Mapping[str, str] = {
     "cluster": "AWS/ECS",
     "service": "AWS/ECS",
@@ -29,7 +29,7 @@ _FAILED = ("InternalError", "Forbidden")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`state` is the live alarm's, '' where it was not made."""
+    """A row's limit. `state` is the live alarm's, or '' when the alarm does not exist."""
 
     comparison: str
     threshold: float
@@ -39,7 +39,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`state` None: CloudWatch did not give the points."""
+    """`state` is None when CloudWatch did not return the data points."""
 
     watched: Watched
     state: State | None
@@ -47,7 +47,7 @@ class Checked:
 
 
 def limits(series: Sequence[Series], alarms: Sequence[Watched]) -> dict[int, Limit]:
-    """By the index of the series that an alarm watches."""
+    """Return index of the series -> limit, for series that an alarm watches."""
     known = {_key(one.query): one for one in alarms if one.query is not None}
     rows = {}
     for index, one in enumerate(series):
@@ -60,7 +60,7 @@ def limits(series: Sequence[Series], alarms: Sequence[Watched]) -> dict[int, Lim
 
 
 def of_groups(alarms: Sequence[Watched], groups: Sequence[str]) -> list[Watched]:
-    """Those that watch one of these groups of metrics."""
+    """Return the alarms that watch one of these groups of metrics."""
     namespaces = {_NAMESPACES[group] for group in groups}
     return [one for one in alarms if one.alarm.namespace in namespaces]
 
@@ -68,7 +68,7 @@ def of_groups(alarms: Sequence[Watched], groups: Sequence[str]) -> list[Watched]
 def check(
     cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], now: datetime
 ) -> list[Checked]:
-    """The rules over the newest points, whether or not the alarms were made in CloudWatch."""
+    """Apply the rules to the newest data points, whether or not the alarms exist in CloudWatch."""
     queried = [one for one in alarms if one.query is not None]
     checked = []
     for period in sorted({one.alarm.period for one in queried}):
@@ -85,7 +85,7 @@ def check(
 
 
 def health(checked: Sequence[Checked]) -> tuple[str, str]:
-    """`healthy`, `degraded` or `unknown`, and why."""
+    """Return (`healthy`, `degraded` or `unknown`, why)."""
     rings = [one for one in checked if one.state == "ALARM"]
     if rings:
         reasons = "; ".join(f"{one.watched.alarm.name}: {one.watched.alarm.tells}" for one in rings)

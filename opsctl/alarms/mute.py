@@ -1,7 +1,7 @@
-"""Alarms that a roll which goes well may ring are muted while it lasts, and until they settle.
+"""Mute the alarms that a good roll may set off, while it lasts and until the metrics settle.
 
-A mute rule has one window that ends by itself, whatever becomes of this command; an alarm that
-still rings then takes its actions. So nothing has to be removed, and nothing is lost:
+A mute rule has one window, which ends by itself even if this command is killed. An alarm that is
+still in ALARM then takes its actions. So nothing has to be removed, and no alarm is lost:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules.html
 """
 
@@ -18,16 +18,16 @@ from opsctl.procedure import Notice, Procedure, look_at
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# A window outlasts the next renewal by minutes, and the roll by ten: metrics come two minutes late,
+# A window outlasts the next renewal by minutes and the roll by ten: metrics come two minutes late,
 # and the alarms look at the last five.
 _LASTS = timedelta(minutes=15)
 _RENEWED = timedelta(minutes=5)
-_AHEAD = timedelta(seconds=5)  # a rule's window begins at a full minute that lies before us
-_MOST = 100  # alarms of one rule
+_AHEAD = timedelta(seconds=5)  # a rule's window must begin at a full minute in the future
+_MOST = 100  # alarms in one rule
 
 
 class Mute:
-    """Two rules in turn, so that the next window begins before the last one ends."""
+    """Uses two rules in turn, so that the next window begins before the last one ends."""
 
     def __init__(
         self, clients: "Clients", system: str, names: Sequence[str], now: Callable[[], datetime]
@@ -37,7 +37,7 @@ class Mute:
         self._turn = 1
 
     def put(self) -> datetime:
-        """Mute from the next full minute on; returns when that ends."""
+        """Mute from the next full minute. Returns when that ends."""
         now = self._now()
         begin = (now + _AHEAD).replace(second=0, microsecond=0) + timedelta(minutes=1)
         self._clients.cloudwatch.put_alarm_mute_rule(
@@ -56,7 +56,7 @@ class Mute:
         return begin + _LASTS
 
     def renew(self) -> None:
-        """Called again and again while the roll lasts. What fails now was allowed before."""
+        """Called repeatedly during the roll. Ignores AWS errors: the first `put` was allowed."""
         if self._put_at is None or self._now() - self._put_at < _RENEWED:
             return
         try:
@@ -73,9 +73,12 @@ def begin(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Procedure[Mute]:
-    """Mute what there is to mute; a caller who may not do so rolls all the same."""
+    """Mute the alarms that can be muted.
+
+    If this caller may not, the roll continues all the same.
+    """
     seen = yield from look_at(watched.LOOK)
-    # What rolls a deployment back is nothing that a good roll rings.
+    # A good roll does not set off the alarms that roll a deployment back.
     judges = {*full_names(config, config.alarms.roll_back_on), *config.ecs.breaker.alarms}
     names = [
         one.name
@@ -92,11 +95,11 @@ def begin(
     except Exception as error:
         if aws.fault(error) is None:
             raise
-        text = f"{len(names)} alarms that a roll may ring are not muted: {aws.translate(error)}"
+        text = f"{len(names)} alarms that a roll may set off are not muted: {aws.translate(error)}"
         yield Notice(text, warning=True)
         return mute
     yield Notice(
-        f"{len(names)} alarms that a roll may ring are muted until ten minutes after it, "
+        f"{len(names)} alarms that a roll may set off are muted until ten minutes after it, "
         f"now until {until:%H:%M} UTC"
     )
     return mute

@@ -1,4 +1,4 @@
-"""Let an alarm ring for a moment, so that somebody sees its message arrive."""
+"""Set an alarm off for a moment, so that somebody sees its message arrive."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ _REASON = "a test by opsctl: nothing is wrong"
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The alarm rang; its message went `to` these, and it is in the state `before` again."""
+    """The alarm went off; its message went to the targets `to`; its state is `before` again."""
 
     name: str
     to: tuple[str, ...]
@@ -29,7 +29,7 @@ class Rung:
 
 
 def trial(clients: "Clients", config: Config, name: str) -> Procedure[Outcome]:
-    """Set the alarm to ALARM and back. Raises OpsError where nobody would hear of it."""
+    """Set the alarm to ALARM and back. Raises OpsError when nobody would be notified."""
     clients.check_account()
     now = (yield from look_at(watched.LOOK)).require("stacks", "alarms")
     one = watched.named(watched.watched(now, config), name, now.names.alarms)
@@ -42,7 +42,7 @@ def trial(clients: "Clients", config: Config, name: str) -> Procedure[Outcome]:
     try:
         yield from _seen(one.name)
     finally:
-        # CloudWatch itself looks again within a minute; this only makes it sooner.
+        # CloudWatch itself evaluates again within a minute; this is only faster.
         before: State = "OK" if state.state == "OK" else "INSUFFICIENT_DATA"
         cloudwatch.set_alarm_state(AlarmName=one.name, StateValue=before, StateReason=_REASON)
     yield Rung(one.name, state.to, state.state)
@@ -59,7 +59,7 @@ def _require_heard(name: str, state: AlarmState | None) -> AlarmState:
         )
     if not state.to:
         raise OpsError(
-            f"`{name}` tells nobody: it has no action for ALARM", hint="opsctl alarms plan"
+            f"`{name}` notifies nobody: it has no action for ALARM", hint="opsctl alarms plan"
         )
     if state.rings:
         raise OpsError(
@@ -70,7 +70,7 @@ def _require_heard(name: str, state: AlarmState | None) -> AlarmState:
 
 
 def _seen(name: str) -> Procedure[None]:
-    """Until CloudWatch itself says ALARM, which it may do a little later."""
+    """Wait until CloudWatch shows ALARM, which may take a moment."""
     look, pause = Look(frozenset({"alarms"}), ()), 0.0
     for _ in range(_LOOKS):
         now = yield Waiting(pause, look, f"`{name}` is made to ring")

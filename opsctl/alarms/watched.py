@@ -1,4 +1,4 @@
-"""The catalogue beside what there is in AWS: each alarm, its metric, its live state. Pure."""
+"""The catalogue joined with AWS: each alarm, its metric, its live state. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _SIGNS: dict[str, Comparison] = {word: sign for sign, word in OPERATORS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`name` is CloudWatch's; `query` is None while the ecs stack names no such resource.
+    """An alarm. `name` is CloudWatch's; `query` is None while the ecs stack lacks the resource.
 
-    `muted` are the rules that mute it now, the one that lasts longest first; None: not known.
+    `muted` are the rules that mute it now, the one that lasts longest first; None if unknown.
     """
 
     alarm: Alarm
@@ -49,7 +49,10 @@ def watched(now: Snapshot, config: Config) -> list[Watched]:
 
 
 def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
-    """The one of this name, with or without the system's own. Raises ConfigError for a typo."""
+    """Return the alarm of this name, with or without the system's prefix.
+
+    Raises ConfigError for an unknown name.
+    """
     known = {one.alarm.name: one for one in alarms}
     short = name.removeprefix(prefix)
     if short in known:
@@ -62,7 +65,7 @@ def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
 
 
 def drift(one: Watched, *, released: bool) -> list[str]:
-    """What the live alarm has otherwise than the catalogue, as somebody changed it by hand."""
+    """Return how the live alarm differs from the catalogue, because somebody changed it by hand."""
     alarm, live = one.alarm, one.state
     if live is None:
         return []
@@ -82,7 +85,7 @@ def drift(one: Watched, *, released: bool) -> list[str]:
     if released and not live.actions:
         changed.append("its actions are off")
     if not live.to:
-        changed.append("it tells nobody")
+        changed.append("it notifies nobody")
     return changed
 
 

@@ -1,4 +1,4 @@
-"""An alarm in words: when it rings, which points make its state, what gaps were taken for. Pure."""
+"""Describe an alarm: when it goes off, which points decide its state, how gaps count. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ from opsctl.snapshot.mute_rules import MuteRule
 _MEANS: Mapping[Missing, str] = {
     "breaching": "counts as bad",
     "notBreaching": "counts as good",
-    "missing": "says nothing; with nothing else the state is INSUFFICIENT_DATA",
+    "missing": "does not count; without any data the state is INSUFFICIENT_DATA",
     "ignore": "keeps the state as it is",
 }
-_MOST = 5  # values that a sentence shows
+_MOST = 5  # values in one sentence
 
 
 def condition(alarm: Alarm) -> str:
@@ -44,7 +44,7 @@ def muted(rules: Sequence[MuteRule], now: datetime) -> str:
 
 
 def points(one: Watched, series: Series) -> str:
-    """What the newest points say, as far as an evaluation looks at them."""
+    """Describe the newest data points that an evaluation looks at."""
     rule = one.rule
     recent = list(series.points[-rule.periods :])
     real = [point for point in recent if point is not None]

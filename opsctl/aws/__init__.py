@@ -1,4 +1,4 @@
-"""The door to AWS: the only package of the tool that imports boto3 and botocore."""
+"""Access to AWS: the only package of the tool that imports boto3 and botocore."""
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect

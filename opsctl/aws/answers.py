@@ -1,4 +1,4 @@
-"""What answered in place of AWS, or only half of an answer, told before anybody reads it."""
+"""Detect answers that are not from AWS, or only half of an answer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,14 +10,17 @@ _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
 
 
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
-    """The answer. Raises NotAws for a page in its place, as a proxy gives it with a status 200."""
+    """Make a call and return the answer.
+
+    Raises NotAws for another page in its place, as proxies send with status 200.
+    """
     try:
         answer = make(client, operation, parameters)
     except OSError as error:
-        # Credentials that were to be renewed from a file or by a program.
+        # Renewing credentials from a file or by a program failed.
         raise unreadable(error) or error from error
     except (KeyError, AttributeError, UnicodeDecodeError) as error:
-        # botocore's parsers looked for a part that every answer of AWS has.
+        # botocore's parsers miss a part that every answer of AWS has.
         raise NotAws(client.meta.endpoint_url) from error
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if headers.get("content-type", "").startswith("text/html"):
@@ -29,7 +32,7 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
 
 
 class Answer(dict[str, Any]):
-    """One answer of AWS. Another server's `{}` shows when what AWS always says is looked for."""
+    """One answer of AWS. A missing key raises NotAws, because other servers may answer `{}`."""
 
     def __init__(self, content: Mapping[str, Any], endpoint: str, operation: str) -> None:
         super().__init__(content)
@@ -41,18 +44,17 @@ class Answer(dict[str, Any]):
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raises ResponseParserError for half a JSON text.
+    """Raise ResponseParserError for half a JSON text.
 
-    botocore reads it as an empty answer, or as a refusal without a code.
-
-    For the event `after-call`.
+    botocore would take it for an empty answer, or for a refusal without a code. For the event
+    `after-call`.
     """
     from botocore.parsers import ResponseParserError
 
     body = http_response.content
     if not isinstance(body, bytes) or not body or not _speaks_json(http_response, model):
         return
-    # A refusal may be a plain sentence, of a proxy for instance; an answer is JSON.
+    # A refusal may be a plain sentence, for instance a proxy's; an answer is JSON.
     begins = http_response.status_code == 200 or body.lstrip().startswith(b"{")
     if begins and not body.rstrip().endswith(b"}"):
         raise ResponseParserError(f"the answer to {model.name} was cut off")
@@ -60,5 +62,5 @@ def refuse_half(http_response: Any, model: Any, **_: object) -> None:
 
 def _speaks_json(http_response: Any, model: Any) -> bool:
     kind = http_response.headers.get("content-type", "")
-    # Of several protocols that a service has, botocore takes one.
+    # A service may have several protocols; botocore chooses one.
     return model.service_model.resolved_protocol == "json" and "html" not in kind

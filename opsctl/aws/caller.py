@@ -1,4 +1,4 @@
-"""Who acts: what a lock and a release say of the command that made them."""
+"""Who acts: what locks and releases record about the command that made them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`process` is this process, told apart from every other one of every machine; '' unknown.
+    """The command. `process` identifies this process among those of all machines, or is ''.
 
-    `gone` says whether such a process has certainly ended; of another machine's nothing is certain.
+    `gone` returns whether such a process has certainly ended, which is unknown for another
+    machine's.
     """
 
     command: str = ""

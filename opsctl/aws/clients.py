@@ -1,7 +1,7 @@
-"""A boto3 Session and its clients, made when first used.
+"""A boto3 session and its clients, created when first used.
 
 Every call goes through `Patience`, is refused when it would write into an account that the config
-does not name, and may be told to `debug` by its name.
+does not name, and is reported by name to `debug`, if given.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
 from opsctl.aws.failed_calls import READS, FailedCalls
-from opsctl.aws.faults import fault, translate, unreadable
+from opsctl.aws.faults import fault, name_service, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.errors import AwsError
 
@@ -47,7 +47,7 @@ Client = TypeVar("Client")
 
 
 class _Service(Generic[Client]):
-    """The client of one AWS service, made when it is first asked for."""
+    """The client of one AWS service, created on first access."""
 
     def __init__(self, name: str, *, patient: bool = True) -> None:
         self._name, self._patient = name, patient
@@ -57,10 +57,10 @@ class _Service(Generic[Client]):
 
 
 class Clients:
-    """`patience` is for every call but those of `cloudwatch_once` and `logs_once`. `failed` counts
-    what AWS failed.
+    """The clients. `patience` applies to every call but those of `cloudwatch_once` and `logs_once`;
+    `failed` counts failures.
 
-    `open_session` makes the session anew when its credentials have expired.
+    `open_session` opens a new session when credentials have expired.
     """
 
     acm: "_Service[ACMClient]" = _Service("acm")
@@ -74,9 +74,9 @@ class Clients:
     elbv2: "_Service[ElasticLoadBalancingv2Client]" = _Service("elbv2")
     iam: "_Service[IAMClient]" = _Service("iam")
     logs: "_Service[CloudWatchLogsClient]" = _Service("logs")
-    # Without repetitions: it only adds a word, and nobody waits for that.
+    # Without retries: its answers are optional, and nobody waits for them.
     cloudwatch_once: "_Service[CloudWatchClient]" = _Service("cloudwatch", patient=False)
-    # Without repetitions: the follower has its own, one layer only.
+    # Without retries, because the log follower has its own.
     logs_once: "_Service[CloudWatchLogsClient]" = _Service("logs", patient=False)
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
@@ -107,15 +107,15 @@ class Clients:
         self._checked = account is None
         self._who = ""
         self.failed = FailedCalls()
-        # What a command could not put away behind it, in words.
+        # What a command could not clean up, in words.
         self.left: list[str] = []
-        # Neither making a client nor a cached_property is safe in several threads.
+        # Neither creating a client nor cached_property is thread-safe.
         self._making = threading.RLock()
         self._made: dict[tuple[str, bool], Any] = {}
 
     @contextmanager
     def briefly(self) -> Iterator[None]:
-        """For what is tried on the way out: nobody waits minutes for it."""
+        """Do not wait for AWS inside this block. For clean-up on the way out."""
         patience, self._patience = self._patience, Patience(0)
         try:
             yield
@@ -123,27 +123,27 @@ class Clients:
             self._patience = patience
 
     def who(self) -> str:
-        """The caller's identity, an ARN."""
+        """Return the caller's ARN."""
         self._who = self._who or self.sts.get_caller_identity()["Arn"]
         return self._who
 
     def renew(self) -> None:
-        """Read the credentials again: somebody may have renewed them meanwhile."""
+        """Read the credentials again: somebody may have renewed them."""
         with self._making:
             self._session = self._open_session()
             self._made.clear()
 
     def credentials_end(self) -> datetime | None:
-        """When credentials end that botocore cannot renew; None for any others."""
+        """Return when the credentials end if botocore cannot renew them, else None."""
         credentials: Any = self._session.get_credentials()
         method = getattr(credentials, "method", "")
         end = getattr(credentials, "_expiry_time", None)
         return end if method in ("env", "custom-process") and isinstance(end, datetime) else None
 
     def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
-        """Make one call in our manner; what each client does with every operation."""
+        """Make one call as described above. Every client does this for every operation."""
         if self._debug is not None:
-            # The operation's name only: parameters may hold what must not be printed.
+            # The operation's name only: parameters may hold secrets.
             self._debug(f"{service} {operation}")
         if not operation.startswith(READS):
             self.check_account()
@@ -155,6 +155,7 @@ class Clients:
             return call()
         except Exception as error:
             self.failed.add(service, operation, error)
+            name_service(error, service, operation)
             raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:
@@ -173,10 +174,10 @@ class Clients:
         def add(base_classes: list[type], **_: object) -> None:
             base_classes.insert(0, _calls_through(calling, renewed))
 
-        # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
+        # Source: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
         try:
-            make: Any = session.client  # the stubs know names, not `str`
+            make: Any = session.client  # the stubs accept literal names only
             client = make(
                 service,
                 region_name=self.region,
@@ -190,7 +191,7 @@ class Clients:
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
             if ".amazonaws." not in client.meta.endpoint_url:
-                # Live Tail has a host of its own, `stream-…`, which no endpoint but AWS's has.
+                # Live Tail has its own host, `stream-…`, which only AWS's endpoints have.
                 client.meta.config.inject_host_prefix = False
             return client
         except (OSError, ValueError) as error:
@@ -199,14 +200,14 @@ class Clients:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
 
     def _renewed(self, service: str) -> Any:
-        """The same client with the credentials as they are now."""
+        """Return the same client with the present credentials."""
         self.renew()
         return self.client(service)
 
     def check_account(self) -> None:
-        """Raises AwsError for credentials of another account than the config's.
+        """Raise AwsError for credentials of another account than the config's.
 
-        Every call that changes something is checked anyway; a plan must not mislead either.
+        Calls that change something are checked anyway; call this so that a plan does not mislead.
         """
         if self._checked:
             return
@@ -224,9 +225,10 @@ class Clients:
 def _calls_through(
     calling: Callable[[str, Callable[[], Any]], Any], renewed: Callable[[], Any] | None
 ) -> type:
-    """A base class for a client: paginators, waiters and plain calls all pass `_make_api_call`.
+    """Return a base class for a client: paginators, waiters and plain calls all use
+    `_make_api_call`.
 
-    `renewed` gives the same client with fresh credentials, where that is not somebody else's work.
+    `renewed` returns the same client with new credentials; None if the caller handles that itself.
     """
     from botocore.client import BaseClient
 
@@ -242,14 +244,14 @@ def _calls_through(
             except Exception as error:
                 if renewed is None or fault(error) != "expired":
                     raise
-            # Once: credentials that are still the old ones are refused again, and that is raised.
+            # Once only: credentials that are still the old ones are refused again.
             return checked(make, renewed(), operation, parameters)
 
     return CallsThrough
 
 
 def _give_role(cloudformation: Any, role: str) -> None:
-    """Have CloudFormation do its work with this role, in every operation that takes one."""
+    """Pass this role to CloudFormation in every operation that accepts one."""
 
     def add(params: dict[str, Any], model: Any, **_: object) -> None:
         if "RoleARN" in model.input_shape.members:
@@ -265,7 +267,10 @@ def connect(
     patience: Patience | None = None,
     debug: Callable[[str], None] | None = None,
 ) -> Clients:
-    """Open a session; no network yet. Raises AwsError when profile or Region are missing."""
+    """Open a session without network access.
+
+    Raises AwsError if the profile or Region is missing.
+    """
     from botocore.exceptions import BotoCoreError
 
     try:
@@ -273,7 +278,7 @@ def connect(
         region = aws.region or session.region_name
     except BotoCoreError as error:
         refusal = translate(error)
-        assert refusal is not None  # every BotoCoreError has a sentence
+        assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
     if region is None:
         raise AwsError(
@@ -298,7 +303,7 @@ def _open(aws: "Aws") -> "Session":
     import botocore.session
 
     session = botocore.session.Session(profile=aws.profile)
-    # botocore knows the second name only; every other SDK, and our sandbox, the first too.
+    # botocore knows only the second name; other SDKs, and our sandbox, know the first, too.
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
     _ask_for_mfa_on_terminals_only(session)
@@ -309,7 +314,7 @@ def _open(aws: "Aws") -> "Session":
 
 
 def _assume(session: "BotocoreSession", aws: "Aws") -> None:
-    """Make every call with the role's credentials, which are renewed before they expire."""
+    """Use the role's credentials for every call; they are renewed before they expire."""
     from botocore import credentials
 
     source: Any = session.get_component("credential_provider")
@@ -339,14 +344,14 @@ def _assume(session: "BotocoreSession", aws: "Aws") -> None:
 
 
 def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
-    """And share what an answer is worth with the aws CLI, so that one code lasts for an hour."""
+    """Also share the result with the aws CLI, so that one MFA code lasts for an hour."""
     from botocore.exceptions import BotoCoreError
     from botocore.utils import JSONFileCache
 
     try:
         provider = session.get_component("credential_provider").get_provider("assume-role")
     except BotoCoreError:
-        return  # a profile that is not there; the first call says so
+        return  # the profile does not exist; the first call says so
     ask = provider._prompter
 
     def answer(prompt: str) -> str:
@@ -362,10 +367,10 @@ def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
 
 
 def _parse_log_events_fast(session: "BotocoreSession") -> None:
-    """Leave FilterLogEvents answers as json.loads gives them.
+    """Return FilterLogEvents answers as json.loads parses them.
 
-    Its events are strings and plain numbers, so walking the shapes changes nothing, and it is
-    85 % of the time of reading a page.
+    Its events are strings and plain numbers, so botocore's parsing of shapes changes nothing, and
+    takes 85 % of the time of reading a page.
     """
     from botocore import parsers
 

@@ -1,4 +1,4 @@
-"""The calls that AWS failed, counted: what a cause is looked for in, beside the live state."""
+"""Count failed calls of AWS: evidence for causes, in addition to the live state."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from opsctl.aws.faults import Fault, code, fault, message
 
-# What AWS answers to a caller who may not do this, or whom it does not know.
+# AWS's codes for callers who are not allowed, or not known.
 DENIED = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
     *("NotAuthorized", "AuthorizationError", "AuthFailure", "OptInRequired"),
@@ -17,15 +17,15 @@ UNKNOWN_CALLER = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "IncompleteSignature"),
     *("RequestExpired", "InvalidAccessKeyId", "MissingAuthenticationToken"),
 }
-# What only adds a word: whoever gets no answer lacks nothing that he needs.
+# Operations with optional answers: nothing is wrong without them.
 _OPTIONAL = {"ListAlarmMuteRules", "GetAlarmMuteRule"}
-# The beginnings of operations that change nothing.
+# Prefixes of operations that change nothing.
 READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCall:
-    """`operation` is `service:Operation`; `times` it failed in this way, last at `at`."""
+    """`operation` is `service:Operation`. It failed `times` times in this way, last at `at`."""
 
     operation: str
     fault: Fault
@@ -36,7 +36,7 @@ class FailedCall:
 
 
 class FailedCalls:
-    """A tally that several threads may add to. A read that says "there is none" did not fail."""
+    """A thread-safe tally. A read that returns "does not exist" has not failed."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
@@ -57,7 +57,7 @@ class FailedCalls:
             self._kept[key] = replace(failed, times=earlier.times + 1) if earlier else failed
 
     def take(self) -> tuple[FailedCall, ...]:
-        """Those since the last time, which are forgotten here."""
+        """Return the failed calls since the last `take`, and forget them."""
         with self._lock:
             kept, self._kept = self._kept, {}
         return tuple(kept.values())

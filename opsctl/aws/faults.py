@@ -1,4 +1,4 @@
-"""What went wrong between us and AWS: whether repeating the call helps, and one sentence for it."""
+"""Classify failures between us and AWS: does repeating help, and what to tell the user."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
+from opsctl.aws import iam
 from opsctl.errors import AwsError, OpsError
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
@@ -36,13 +37,16 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIED = {
+    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
+    *("NotAuthorized", "AuthorizationError"),
+}
 
 
 class NotAws(AwsError):
-    """What answered is not AWS: a proxy, a captive portal, another server on that port.
+    """Something other than AWS answered: a proxy, a captive portal, another server on that port.
 
-    `lacks` is what every answer of AWS to this call has, and this one has not.
+    `lacks` names what every answer of AWS to this call has and this one has not.
     """
 
     def __init__(self, endpoint: str, lacks: str = "") -> None:
@@ -54,7 +58,7 @@ class NotAws(AwsError):
 
 
 class Unreadable(AwsError):
-    """AWS answered, and what it said of one part of the system makes no sense to us."""
+    """AWS answered, and what it says about one part of the system cannot be parsed."""
 
     def __init__(self, part: str, error: Exception) -> None:
         what = f"it lacks {error}" if isinstance(error, LookupError) else str(error)
@@ -76,9 +80,10 @@ def understood(part: str) -> Iterator[None]:
 
 
 def fault(error: BaseException) -> Fault | None:
-    """Why a call failed, for what repeats it; None for what has nothing to do with AWS.
+    """Return why a call failed, for the retries; None for errors that have nothing to do with AWS.
 
-    `nobody` listens at the endpoint; `unreachable` is any other broken way or broken answer.
+    `nobody`: nothing listens at the endpoint. `unreachable`: any other lost connection or broken
+    answer.
     """
     from botocore import exceptions
 
@@ -93,7 +98,7 @@ def fault(error: BaseException) -> Fault | None:
         return "nobody"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, NotAws)):
         return "unreachable"
-    # What a cut body raises in botocore's parsers.
+    # botocore's parsers raise these for an answer that was cut off.
     if isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError":
         return "unreachable"
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
@@ -122,14 +127,24 @@ def may_pass(error: BaseException) -> bool:
 
 
 def transient(error: BaseException) -> bool:
-    """Whether the same call may well succeed in a moment: no answer, half an answer, too busy."""
+    """Return whether the same call may succeed in a moment: no answer, half an answer, too busy."""
     return fault(error) in ("throttled", "unreachable", "nobody")
 
 
 def code(error: BaseException) -> str:
-    """The API's error code (`ValidationError`, `AccessDenied`), or '' for anything else."""
+    """Return the API's error code (`ValidationError`, `AccessDenied`), or ''."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def name_service(error: Any, service: str, operation: str) -> None:
+    """Keep the service of a refused call with the refusal, for its hint: botocore does not.
+
+    A call of another name within ours is one for credentials.
+    """
+    if name := getattr(error, "operation_name", ""):
+        inner = "sso" if name == "GetRoleCredentials" else "sts"
+        error.service = service if name == operation else inner
 
 
 def message(error: BaseException) -> str:
@@ -138,7 +153,7 @@ def message(error: BaseException) -> str:
 
 
 def translate(error: BaseException) -> OpsError | None:
-    """Any error of AWS as one sentence with the next command; None for anything else."""
+    """Return an error of AWS as one sentence with a hint; None for other errors."""
     from botocore import exceptions
 
     if isinstance(error, OpsError):
@@ -171,10 +186,13 @@ def translate(error: BaseException) -> OpsError | None:
 
 
 def unreadable(error: OSError | ValueError) -> AwsError | None:
-    """For what botocore lets through raw: files, programs, addresses. None for its own errors."""
+    """Translate errors that botocore does not wrap: files, programs, addresses.
+
+    None for its own errors.
+    """
     from botocore.exceptions import BotoCoreError
 
-    if isinstance(error, BotoCoreError):  # some of them are OSErrors, too
+    if isinstance(error, BotoCoreError):  # some of them are also OSErrors
         return None
     if isinstance(error, OSError):
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -190,7 +208,7 @@ def _nobody(endpoint: str) -> AwsError:
     local = "127.0.0.1" in endpoint or "localhost" in endpoint
     return AwsError(
         f"nothing answers at {endpoint}",
-        # A sandbox that was started again has another port; one that is not running says so.
+        # A restarted sandbox has another port; one that is not running says so.
         hint='eval "$(opsctl sandbox env)"' if local else "check the network and AWS_ENDPOINT_URL",
         cause="network",
     )
@@ -206,7 +224,10 @@ def _refusal(error: Any) -> AwsError:
             operation=operation,
             code=name,
         )
-    hint = f"allow this caller `{operation}`" if name in _DENIED else _HINTS.get(name)
+    hint = _HINTS.get(name)
+    if name in _DENIED:
+        action = iam.lacking(message(error), getattr(error, "service", ""), operation)
+        hint = f"allow this caller `{action}`"
     return AwsError(
         f"AWS refused {operation}: {message(error)} ({name})",
         hint=hint,
@@ -216,7 +237,7 @@ def _refusal(error: Any) -> AwsError:
 
 
 def _clock(text: str) -> int:
-    """Minutes that this machine's clock is slow, by what AWS says of a signature; 0 if fine."""
+    """Return the minutes by which AWS says this machine's clock is behind; 0 when unknown."""
     match = _SIGNED_AT.search(text)
     if match is None:
         return 0

@@ -1,7 +1,7 @@
-"""The one layer of retries: how long a call is repeated while AWS does not answer.
+"""The only layer of retries: how long a call is repeated while AWS does not answer.
 
-botocore's own retries are off. A command that AWS has answered before outlasts an outage of
-three minutes; one that it never answered gives up after four tries.
+botocore's own retries are off. A command that AWS has answered before outlasts an outage of three
+minutes; one that AWS never answered gives up after four tries.
 """
 
 import threading
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OUTAGE = 180.0  # seconds
-_TRIES = 4  # without an answer so far, and for whoever does not want to wait
-# A call that fails once or twice is nothing that a person must know.
+_TRIES = 4  # when AWS has not answered yet, and for calls that should not wait
+# One or two failures of a call are not worth a message.
 _TOLD_AFTER = 3
 
 
 class Patience:
-    """Repeats calls with jittered pauses; `tell` hears of the first failure of each outage.
+    """Repeats calls with jittered pauses. `tell` is called with the first failure of each outage.
 
-    May be used from several threads. Only what is safe to repeat may be called: a read, or a call
-    with a token by which AWS knows it again.
+    Thread-safe. Every call must be safe to repeat: a read, or a call with an idempotency token.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class Patience:
         self._lock = threading.Lock()
 
     def __call__(self, call: Callable[[], T]) -> T:
-        """Raises the last failure when patience ends, and any other error at once."""
+        """Make the call. Raises the last failure when patience ends, and other errors at once."""
         try:
             result = call()
         except Exception as error:
@@ -65,7 +64,7 @@ class Patience:
             before_sleep=self._failed,
             reraise=True,
         )
-        # A pause before the first repetition, too: `call` has just failed.
+        # Pause before the first retry, too: `call` has just failed.
         self._sleep(0.1)
         return retrying(call)
 

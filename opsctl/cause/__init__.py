@@ -1,1 +1,1 @@
-"""Why something is wrong: ranked causes from snapshots and what a command met. Pure, no client."""
+"""Rank the causes of a failure, from snapshots and from what a command recorded. No clients."""

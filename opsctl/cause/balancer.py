@@ -1,4 +1,4 @@
-"""What somebody took away: the service, its target group, the listener that leads there."""
+"""Causes: somebody deleted the service, its target group or its listener."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,16 @@ def service_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if not now.holds("service", "stacks") or now.service is not None or state is None:
         return
-    # Before the first release the stack has no such output, and an update may give it another name.
+    # Before the first release the stack has no such output. An update may replace the service, and
+    # then its name changes.
     made = state.outputs.get("ServiceArn", "").rpartition("/")[2] == now.names.service
     if made and (not state.in_progress or state.status.startswith("UPDATE")):
         yield Cause(
             "service-gone",
             f"there is no service `{now.names.service}`, although the stack `{state.name}` made "
             "one: somebody deleted it",
-            "likely" if state.in_progress else "certain",  # an update may just make it anew
+            # the update may be replacing the service right now
+            "likely" if state.in_progress else "certain",
             (Evidence("ecs DescribeServices", "not found", now.at),),
             _REVERT,
             explains=_EXPLAINS,
@@ -44,7 +46,7 @@ def target_group_gone(history: History) -> Iterator[Cause]:
 
 def listener_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
-    # Of some targets alone it means that their zone is not enabled.
+    # When only some targets are unused, the load balancer's zone is not enabled for those.
     unused = [one for one in now.targets if one.state == "unused"]
     if now.service is None or not unused or len(unused) < len(now.targets):
         return
@@ -52,8 +54,8 @@ def listener_gone(history: History) -> Iterator[Cause]:
         return
     yield Cause(
         "listener-gone",
-        f"no listener of the load balancer leads to `{now.service.name}`: somebody deleted it, or "
-        "leads it elsewhere",
+        f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted or "
+        "changed it",
         "certain",
         (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
         _REVERT,

@@ -1,9 +1,10 @@
-"""What AWS, or the way to it, does to our calls."""
+"""Causes for failed AWS calls: clock, credentials, permissions, throttling, network."""
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from opsctl.aws import iam
 from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER, FailedCall
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
@@ -70,7 +71,9 @@ def credentials_refused(history: History) -> Iterator[Cause]:
 
 
 def credentials_absent(history: History) -> Iterator[Cause]:
-    """Calls that never went out, and so are not counted: there is nothing to sign them with."""
+    """Yield a Cause when this machine has no credentials. Such calls were never sent, so they are
+    not among the failed calls.
+    """
     unread = [one for one in history.now.unread if not one.code and one.cause not in _ON_THE_WAY]
     if history.now.blind and unread:
         first = unread[0]
@@ -89,8 +92,9 @@ def permission_missing(history: History) -> Iterator[Cause]:
         return
     ended = _ended(_by(history, "permission-missing"), calls)
     first = ended[0] if ended else calls[0]
-    named, on = telling.denied(first.message)
-    action = named or first.operation
+    _, on = iam.denied(first.message)
+    service, _, operation = first.operation.rpartition(":")
+    action = iam.lacking(first.message, service, operation)
     others = len({one.operation for one in calls}) - 1
     more = f" (and {telling.counted(others, 'other action')})" if others else ""
     yield _cause(
@@ -129,7 +133,7 @@ def not_aws(history: History) -> Iterator[Cause]:
 
 
 def network(history: History) -> Iterator[Cause]:
-    """Broken connections, broken answers, errors of AWS's own servers."""
+    """Yield one Cause for lost connections, unreadable answers and errors of AWS's own servers."""
     calls = [
         one
         for one in _calls(history)
@@ -158,7 +162,9 @@ def _cause(
     *,
     explains: frozenset[str] = frozenset(),
 ) -> Cause:
-    """It stops something only where a command ended by it, or hardly anything could be read."""
+    """Return a Cause for failed `calls`. It hinders only when a command ended with one of them, or
+    when most parts of the snapshot could not be read.
+    """
     failures = _by(history, id)
     ended = _ended(failures, calls)
     stops = bool(ended) or _blind(history)
@@ -183,7 +189,7 @@ def _cause(
 
 
 def _calls(history: History) -> list[FailedCall]:
-    """Counted ones, and the error that ended a command if it was not counted."""
+    """Return the failed calls, and the error that ended a command if it is not among them."""
     counted = list(history.failed_calls.values())
     known = {one.code for one in counted}
     for failure in history.failures:
@@ -203,12 +209,12 @@ def _calls(history: History) -> list[FailedCall]:
 
 
 def _by(history: History, id: str) -> list[Failure]:
-    """The ends of commands that may be of this cause: those that name no other."""
+    """Return the failures of commands that name cause `id` or no cause at all."""
     return [one for one in history.failures if one.kind == "AwsError" and one.cause in ("", id)]
 
 
 def _ended(failures: Sequence[Failure], calls: Sequence[FailedCall]) -> list[FailedCall]:
-    """Those by which a command ended."""
+    """Return those of `calls` that ended a command."""
     ends = {(one.operation, one.code) for one in failures}
     silent = any(operation == "" for operation, _ in ends)
     return [
@@ -220,14 +226,14 @@ def _ended(failures: Sequence[Failure], calls: Sequence[FailedCall]) -> list[Fai
 
 
 def _own_words(failures: Sequence[Failure], ended: Sequence[FailedCall]) -> str:
-    """The sentence with which the command ended: it stays the same here."""
+    """Return the message with which the command ended, or ''. `why` repeats that sentence."""
     codes = {one.code for one in ended}
     own = [one.message for one in failures if one.code in codes]
     return own[-1] if own else ""
 
 
 def _blind(history: History) -> bool:
-    """Hardly a part could be read."""
+    """Return whether more than half of the parts could not be read."""
     looked, unread = len(history.now.look.parts), len(history.now.unread)
     return looked > 0 and unread * 2 > looked
 

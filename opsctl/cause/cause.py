@@ -1,4 +1,4 @@
-"""One cause: what is wrong, how sure that is, what shows it, and what to do next."""
+"""One cause: what is wrong, how certain that is, the evidence, and the next command."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,9 @@ Confidence = Literal["certain", "likely", "possible"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`source` is the API or the thing that says `quote`: `ecs DescribeTasks`, `task 3f2a91bc`."""
+    """One piece of evidence. `source` is the API or the thing that says `quote`: `ecs
+    DescribeTasks`, `task 3f2a91bc`.
+    """
 
     source: str
     quote: str
@@ -18,12 +20,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`id` is one of docs/explain.md. `next` is a hint: `opsctl …`, perhaps with words before it.
+    """One reason why something is wrong.
 
-    `hinders` is False for what is worth a word and stops nothing. `over` has passed: nothing of it
-    is left. `lasting` is what no repetition can change. `count` is how often it was seen;
-    `deployment` tells the newest from older ones (0). `explains` names the causes that follow
-    from this one.
+    `id` is one of the ids in docs/explain.md. `next` is a hint: an `opsctl …` command, perhaps
+    with words before it. `hinders` is False for a cause that stops nothing. `over` means that the
+    trouble has passed. `lasting` means that trying again cannot help. `count` is how often it was
+    seen. `deployment` orders deployments: newer ones have greater numbers, 0 is unknown.
+    `explains` holds the ids of causes that follow from this one.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What a command itself said when it ended: the causes that lie before AWS, and the last resort."""
+"""Causes from the error with which a command ended; and the fallback when no rule fits."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from opsctl.cause import stacks
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import Failure, History
 
-# The class of an error, or the kind of an outcome -> the id, where the error names none.
+# Error class or outcome kind -> cause id, for errors that do not name a cause.
 _BY_KIND = {
     "ConfigError": "config-refused",
     "TemplateError": "caddyfile-refused",
@@ -19,7 +19,7 @@ UNEXPLAINED = "unexplained"
 
 
 def refused(history: History) -> Iterator[Cause]:
-    """An error that names its cause, or whose class does."""
+    """Yield a Cause for each error whose cause is known from the error itself or from its class."""
     for failure in history.failures:
         id = failure.cause or _BY_KIND.get(failure.kind, "") or _by_words(failure)
         if id:
@@ -27,7 +27,9 @@ def refused(history: History) -> Iterator[Cause]:
 
 
 def unexplained(history: History) -> Iterator[Cause]:
-    """What the command said is always better than nothing; anything else ranks before it."""
+    """Yield the command's own message as a Cause when no rule knows it. Every other cause ranks
+    before it.
+    """
     for failure in history.failures:
         known = failure.cause or failure.kind in _BY_KIND or _by_words(failure)
         if failure.kind not in _LEFT and not known:
@@ -35,7 +37,7 @@ def unexplained(history: History) -> Iterator[Cause]:
 
 
 def _by_words(failure: Failure) -> str:
-    """A plan that CloudFormation refused is told in the words of its events."""
+    """Return the id for a refused plan, taken from the words of CloudFormation's events, or ''."""
     if failure.kind != "OpsError" or "CloudFormation refused" not in failure.message:
         return ""
     id, _ = stacks.by_reason(failure.message)

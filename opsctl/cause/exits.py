@@ -1,4 +1,4 @@
-"""Tasks that start, and end by themselves."""
+"""Causes for tasks that start and then exit."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from opsctl.cause.history import History
 from opsctl.cause.task_failures import TaskFailure
 
 LOGS = "opsctl logs tail stdout --since 15m --no-follow"
-# What a program says that a signal ended: 128 and the signal's number.
+# Exit code -> name of the signal. A process ended by a signal exits with 128 + its number.
 _SIGNALS = {
     132: "illegal instruction",
     134: "it aborted",
@@ -30,14 +30,20 @@ def out_of_memory(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "out-of-memory").values():
         limit = telling.limits(history, failures[0])
         said = any("memory" in one.text.lower() for one in failures)
+        code = failures[0].task.exit_code
         yield telling.cause(
             history,
             "out-of-memory",
             failures,
-            f"container `{_container(failures[0])}` needs more memory than it has"
+            _host(failures[0])
+            or f"container `{_container(failures[0])}` needs more memory than it has"
             + (f" ({limit} MiB)" if limit else "")
-            + f": exited {failures[0].task.exit_code}",
-            next="raise `ecs.memory`, then run: opsctl ecs up",
+            + (
+                f": exited {code}" if code is not None else f": {telling.brief(failures[0].reason)}"
+            ),
+            next="larger `compute.instance_type`, then run: opsctl ecs up"
+            if _host(failures[0])
+            else "raise `ecs.memory`, then run: opsctl ecs up",
             confidence="certain" if said else "likely",
         )
 
@@ -62,15 +68,22 @@ def container_exited(history: History) -> Iterator[Cause]:
         meaning = meaning or (_CODES.get(code) if code is not None else None)
         sentence = f"container `{_container(first)}` exited {'' if code is None else code}".rstrip()
         sentence += f" ({meaning})" if meaning else ""
-        if first.lines:
-            sentence += f", and last said: {telling.quoted(first.lines[-1])}"
+        if first.last:
+            sentence += f", and last said: {telling.quoted(first.last)}"
         elif (reason := _own(first)) != "":
             sentence += f": {reason}"
         yield telling.cause(history, "container-exited", failures, sentence, next=LOGS)
 
 
+def _host(failure: TaskFailure) -> str:
+    """What could not even be started for want of memory lacks that of its instance."""
+    if failure.task.exit_code is not None or "cannot allocate" not in failure.reason.lower():
+        return ""
+    return f"an instance has no memory left to start a container: {telling.brief(failure.reason)}"
+
+
 def _loudest(failures: Sequence[TaskFailure]) -> TaskFailure:
-    """The commonest way to end, and of those one that wrote something."""
+    """Return a failure with the most common exit code; one that wrote log lines if there is any."""
     codes = Counter(one.task.exit_code for one in failures)
     most = [one for one in failures if one.task.exit_code == codes.most_common(1)[0][0]]
     return next((one for one in most if one.lines), most[0])
@@ -88,7 +101,7 @@ def _container(failure: TaskFailure) -> str:
 
 
 def _line(failures: Sequence[TaskFailure], pattern: str) -> str:
-    """The newest line that says it."""
+    """Return the newest log line that matches `pattern`, else the reason of the first failure."""
     fits = task_failures.says(pattern)
     lines = (line for one in failures for line in reversed(one.lines) if fits(line))
     return telling.quoted(next(lines, failures[0].reason))

@@ -1,10 +1,10 @@
-"""Instances that are not there, or take no tasks."""
+"""Causes for container instances: not launched, not joined, disconnected, draining."""
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from opsctl.cause import telling
+from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.instances import Activity, Group
@@ -16,27 +16,10 @@ _SIGNAL = re.compile(
     r"|Received \d+ .*signal",
     re.IGNORECASE,
 )
-# A word of EC2's refusal -> what it means.
-_REFUSALS = (
-    (r"InsufficientInstanceCapacity|sufficient .* capacity", "EC2 has no capacity for the type"),
-    (
-        r"VcpuLimitExceeded|vCPU|InstanceLimitExceeded|quota|limit",
-        "a quota of the account is used up",
-    ),
-    (r"InvalidAMIID|image id|\bAMI\b|ami-\w+", "the image of the launch template is not there"),
-    (r"InvalidKeyPair|key pair", "the key pair is not there"),
-    (r"instance profile|iamInstanceProfile|PassRole", "the instance profile cannot be used"),
-    (r"InsufficientFreeAddresses|free addresses|enough free", "a subnet has no free address"),
-    (r"security group|InvalidGroup", "a security group is not there"),
-    (r"subnet", "a subnet cannot be used"),
-    (r"Unsupported|not supported", "the type is not offered in this zone"),
-    (r"not authorized|UnauthorizedOperation|AccessDenied|encoded authorization", "EC2 refuses it"),
-    (r"KMS|encrypt|ClientInternalError|Client\.InternalError", "the volume's key cannot be used"),
-    (r"MaxSpot|Spot", "no Spot capacity at this price"),
-)
+_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
-# A stack event of the group that names EC2's refusal itself.
+# Matches an event of the group's resource that itself says why EC2 refused to launch.
 _LAUNCH = re.compile(
     r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
     r"did not stabilize|limit",
@@ -54,11 +37,12 @@ _AFTER_A_LAUNCH = frozenset(
         *("resource-failed", "breaker-tripped", "no-progress", "service-limit"),
     }
 )
-_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 
 
 def cannot_launch(history: History) -> Iterator[Cause]:
-    """From the group's activities, or from the stack's event alone."""
+    """Yield a Cause when EC2 refuses to launch, known from the group's activities or only from
+    stack events.
+    """
     refused = [one for one in history.activities.values() if _refused(one)]
     refused = [one for one in refused if not _later_success(history, one)]
     events = [event for event in _of_group(history) if not _SIGNAL.search(event.reason)]
@@ -71,22 +55,22 @@ def cannot_launch(history: History) -> Iterator[Cause]:
         for one in sorted(refused, key=_when)[-2:]
     ]
     evidence += [_event(event) for event in events[-1:]]
+    words, next = launches.refusal(quote)
     group = history.now.group
     short = group is not None and len(group.instances) < group.desired
     yield Cause(
         "asg-cannot-launch",
-        f"the Auto Scaling group cannot launch an instance: {_meaning(quote)}: "
-        f"{telling.quoted(quote)}",
+        f"the Auto Scaling group cannot launch an instance: {words}: {telling.quoted(quote)}",
         "certain" if short or events or history.ended_badly or group is None else "likely",
         tuple(evidence),
-        "another `compute.instance_type` or zone, or a raised quota; then run: opsctl ecs up",
+        next,
         count=max(len(refused), 1),
         explains=_AFTER_A_LAUNCH,
     )
 
 
 def suspended(history: History) -> Iterator[Cause]:
-    """A group that lacks instances because somebody told it to launch none."""
+    """Yield a Cause when the group lacks instances because its Launch process is suspended."""
     group = history.now.group
     if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
         return
@@ -108,12 +92,12 @@ def suspended(history: History) -> Iterator[Cause]:
 
 
 def resume(group: Group) -> str:
-    """The command that lets the group do again what somebody told it not to do."""
+    """Return the command that resumes the group's suspended processes."""
     return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
 
 
 def never_joined(history: History) -> Iterator[Cause]:
-    """Instances of the group that the cluster has never heard of."""
+    """Yield a Cause for instances of the group that never registered with the cluster."""
     absent = sorted(history.absent - set(history.instances))
     now_absent = [one for one in _present(history) if one in absent]
     given_up = history.ended_badly or bool(_of_group(history))
@@ -194,7 +178,9 @@ def disconnected(history: History) -> Iterator[Cause]:
 
 
 def _sure_of_silence(history: History) -> Confidence:
-    """An agent ends its session about every half hour, and is back after some seconds."""
+    """Return how certain a disconnected agent is. Agents reconnect about every half hour, within
+    seconds.
+    """
     lasts = history.now.at - min(history.silent.values(), default=history.now.at)
     if lasts >= _FIRST_MINUTES:
         return "certain"
@@ -202,7 +188,7 @@ def _sure_of_silence(history: History) -> Confidence:
 
 
 def no_instance(history: History) -> Iterator[Cause]:
-    """A service that wants tasks, and a cluster without an instance."""
+    """Yield a Cause when the service wants tasks and the cluster has no instance."""
     now = history.now
     if not now.holds("instances", "service") or now.service is None or now.instances:
         return
@@ -224,7 +210,7 @@ def no_instance(history: History) -> Iterator[Cause]:
 
 
 def draining(history: History) -> Iterator[Cause]:
-    """Instances that take no new task because somebody drains them."""
+    """Yield a Cause when every container instance is DRAINING, so that no task can be placed."""
     gone = [one for one in history.now.instances if one.status == "DRAINING"]
     takers = [one for one in history.now.instances if one.takes_tasks]
     if gone and not takers:
@@ -244,7 +230,7 @@ def _present(history: History) -> tuple[str, ...]:
 
 
 def _sure_of_absence(history: History, *, some: bool) -> Confidence:
-    """An instance that has just been launched is on its way."""
+    """Return how certain it is that an instance never joined: one just launched may still join."""
     state = history.now.stack("ecs")
     given_up = history.ended_badly or any(_SIGNAL.search(one.reason) for one in _of_group(history))
     if given_up and not some:
@@ -261,11 +247,12 @@ def _sure_of_absence(history: History, *, some: bool) -> Confidence:
 
 
 def _refused(activity: Activity) -> bool:
-    return activity.status in ("Failed", "Cancelled") and bool(activity.message)
+    launch = not activity.description.startswith("Terminating")
+    return launch and activity.status in ("Failed", "Cancelled") and bool(activity.message)
 
 
 def _later_success(history: History, refused: Activity) -> bool:
-    """A launch that succeeded after it: that refusal is over."""
+    """Return whether a launch succeeded after `refused`, which is then over."""
     times = [
         one.time
         for one in history.activities.values()
@@ -298,11 +285,6 @@ def _event(event: StackEvent) -> Evidence:
     )
 
 
-def _meaning(text: str) -> str:
-    meanings = (words for pattern, words in _REFUSALS if re.search(pattern, text, re.IGNORECASE))
-    return next(meanings, "EC2 refuses")
-
-
 def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
     logs = history.now.start_logs
     return [
@@ -313,7 +295,7 @@ def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
 
 
 def _worst(lines: Sequence[str]) -> str:
-    """The last line that speaks of an error, else the last one."""
+    """Return the last line that speaks of an error, else the last line."""
     spoken = [
         line for line in lines if re.search(r"error|fail|cannot|could not|denied", line, re.I)
     ]

@@ -1,4 +1,4 @@
-"""Tasks that run and are not healthy: targets with each reason code, container health checks."""
+"""Causes for running tasks that are not healthy: target health, container health checks."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from opsctl.cause.history import History
 from opsctl.snapshot.targets import Target
 
 _UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (?P<reason>.+)\)")
-# The load balancer's codes, in words that say where to look.
+# The load balancer's reason codes, in words that say where to look.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
 _CODES: Mapping[str, str] = {
     "Target.Timeout": "health checks are not answered in time",
@@ -29,7 +29,9 @@ _FRESH = timedelta(minutes=15)
 
 
 def target_unhealthy(history: History) -> Iterator[Cause]:
-    """Now, or while it was watched, or only in the words of ECS."""
+    """Yield a Cause for unhealthy targets: seen now, seen earlier, or known only from ECS's
+    messages.
+    """
     failed = task_failures.of(history, "target-unhealthy")
     unhealthy = _unhealthy(history)
     events = _sentences(history)
@@ -46,7 +48,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
             evidence=[*_targets(history, unhealthy), *events[-1:], *blocked],
         )
     steady = telling.steady(history.now) and not history.ended_badly
-    # The tasks stop and the targets are deregistered before either says why.
+    # Tasks stop and targets are deregistered before either reports a reason.
     said = [] if steady else [one for one in events if _is_fresh(one, history)]
     if not failed and (unhealthy or said):
         gone = not any(one.state == "unhealthy" for one in history.now.targets)
@@ -67,7 +69,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
 
 def container_unhealthy(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "container-unhealthy").values():
-        last = f", and last said: {failures[0].lines[-1]}" if failures[0].lines else ""
+        last = f", and last said: {failures[0].last}" if failures[0].last else ""
         yield telling.cause(
             history,
             "container-unhealthy",
@@ -88,7 +90,7 @@ def container_unhealthy(history: History) -> Iterator[Cause]:
 
 
 def check_mismatch(history: History) -> Iterator[Cause]:
-    """The load balancer checks a port on which no task listens."""
+    """Yield a Cause when the load balancer checks a port on which no task listens."""
     definitions = history.now.task_definitions
     fixed = {port for one in definitions for port in one.host_ports}
     for group in history.now.target_groups:
@@ -132,7 +134,9 @@ def _sentences(history: History) -> list[Evidence]:
 def _reason(
     history: History, unhealthy: list[tuple[str, Target]], events: list[Evidence]
 ) -> tuple[str, str]:
-    """The commonest code, and it in words with the load balancer's own."""
+    """Return (code, words): the most common reason code, and a sentence for it that quotes the load
+    balancer.
+    """
     codes = Counter(target.reason for _, target in unhealthy if target.reason)
     code = codes.most_common(1)[0][0] if codes else ""
     described = next((one.description for _, one in unhealthy if one.reason == code), "")
@@ -163,7 +167,7 @@ def _targets(history: History, unhealthy: list[tuple[str, Target]]) -> list[Evid
 
 
 def _blocked(history: History, code: str) -> list[Evidence]:
-    """Whether the instances' security group shuts the load balancer out."""
+    """Return evidence that the instances' security group shuts out the load balancer, or []."""
     if code not in ("Target.Timeout", ""):
         return []
     own = history.now.output("ecs", "InstanceSecurityGroup")

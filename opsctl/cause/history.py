@@ -1,7 +1,8 @@
-"""What is known of an incident: many snapshots, and what a command met, as one value.
+"""Everything known about an incident as one value: many snapshots, and what a command recorded.
 
-AWS forgets: a rollback deletes a service, ECS a stopped task after an hour, and it does not repeat
-a sentence for hours. So everything that was ever seen is kept here beside how it is now.
+AWS forgets: a rollback deletes a service, ECS drops a stopped task after an hour and does not
+repeat a service event for hours. So a History keeps everything that was ever seen, beside the
+present state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 
-# Parts that only tell what is new, or that grow: they are added, never replaced.
+# Parts whose entries accumulate. New snapshots add to them; they never replace them.
 _ADDED = {
     *("events", "failures", "lines", "recent_lines", "start_logs", "stacks"),
     "task_definitions",
@@ -34,9 +35,10 @@ _DEFAULTS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a command ended with: `kind` is the error's class or the outcome's kind.
+    """The error or outcome with which a command ended.
 
-    `cause` is the id that the error itself names, '' where it names none.
+    `kind` is the class of the error or the kind of the outcome. `cause` is the cause id that the
+    error itself names, or ''.
     """
 
     kind: str
@@ -50,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Anything else that a command said, by the name of its class."""
+    """Another message of a command. `kind` is the name of its class."""
 
     kind: str
     fields: Mapping[str, Any]
@@ -59,14 +61,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`now` is the newest of every part; the other members are all that was ever seen.
+    """`now` holds the newest value of every part; the other members hold all that was ever seen.
 
-    `primaries` are the ids of the primary deployments, in their order. `statuses` are each
-    stack's, in their order. `command` is the one that was recorded, '' for a look from outside.
-    `absent` are instances that ran, in some look, without being in the cluster; `silent` those
-    whose agent is disconnected, with the first look of that. `counts` and `definitions` are what
-    the service had beside what its settled stack asks for, wherever one look saw both: (when, has,
-    asked for).
+    `primaries` are the ids of the primary deployments in order. `statuses` holds the statuses of
+    each stack in order. `command` is the recorded command, or '' without a recording.
+    `absent` holds ids of running instances that some snapshot did not see in the cluster.
+    `silent` maps instances with a disconnected agent to the time when that was first seen.
+    `counts` and `definitions` are taken from snapshots that saw both the service and its settled
+    stack: tuples of (time, value of the service, value in the stack).
     """
 
     now: Snapshot
@@ -99,7 +101,7 @@ class History:
 
     @classmethod
     def of(cls, snapshots: Iterable[Snapshot], **more: Any) -> Self:
-        """Of at least one snapshot, oldest first."""
+        """Return the History of `snapshots`, of which there is at least one, oldest first."""
         first, *rest = snapshots
         history = replace(cls.empty(first.names, first.at), **more).plus(first)
         for snapshot in rest:
@@ -107,7 +109,7 @@ class History:
         return history
 
     def plus(self, now: Snapshot) -> Self:
-        """With one more look."""
+        """Return this History with the snapshot `now` added."""
         service, group = now.service, now.group
         primary = now.primary
         return replace(
@@ -159,7 +161,9 @@ class History:
 
     @property
     def never_joined(self) -> tuple[str, ...]:
-        """Instances that were launched or present, and that the cluster never knew."""
+        """Return ids of instances that were launched or in service and never registered with the
+        cluster.
+        """
         group = Group("", activities=tuple(self.activities.values()))
         seen = (*sorted(self.absent), *start_logs.absent(group, ()))
         return tuple(one for one in dict.fromkeys(seen) if one not in self.instances)
@@ -187,7 +191,7 @@ class History:
 
 
 def _absent(now: Snapshot) -> set[str]:
-    """Instances in service that the cluster does not know, where one look saw both."""
+    """Return instances in service that the cluster does not list, if this snapshot saw both."""
     if now.group is None or not now.holds("group", "instances"):
         return set()
     known = {one.id for one in now.instances}
@@ -201,7 +205,7 @@ def _silent(before: Mapping[str, datetime], now: Snapshot) -> Mapping[str, datet
 
 
 def _settled(now: Snapshot) -> tuple[Service, StackState] | None:
-    """The service and its stack, when this one look saw both, and no operation runs."""
+    """Return the service and its stack if this snapshot saw both and no stack operation runs."""
     state = now.stacks.get("ecs")
     if now.service is None or state is None or not state.exists or state.in_progress:
         return None
@@ -246,7 +250,9 @@ def _summed(
 
 
 def _merged(before: Snapshot, now: Snapshot) -> Snapshot:
-    """The newest of every part; one that could not be read stays as it was, and is named."""
+    """Return the newest value of every part. A part that could not be read keeps its old value and
+    is named in `unread`.
+    """
     refused = {one.part for one in now.unread}
     read = {
         name
@@ -276,6 +282,6 @@ def _merged(before: Snapshot, now: Snapshot) -> Snapshot:
 
 
 def parts(history: History) -> frozenset[Part]:
-    """What was looked at and answered, in any look."""
+    """Return the parts that some snapshot asked for and that could be read."""
     refused = {one.part for one in history.now.unread}
     return frozenset(part for part in history.now.look.parts if part not in refused)

@@ -1,10 +1,10 @@
-"""What to look at to tell why."""
+"""The parts of a snapshot that the cause rules need."""
 
 from dataclasses import replace
 
 from opsctl.snapshot.snapshot import Look
 
-# All but what only a plan asks for.
+# Every part except those that only a plan needs.
 EVERYTHING = Look(
     frozenset(
         {

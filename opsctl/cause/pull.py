@@ -1,4 +1,4 @@
-"""Tasks whose image cannot be had."""
+"""Causes for tasks whose image cannot be pulled."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,9 @@ def image_not_found(history: History) -> Iterator[Cause]:
 
 
 def image_gone(history: History) -> Iterator[Cause]:
-    """Seen in the registry: what runs, or should, could not be started once more."""
+    """Yield a Cause when the registry no longer has the image of the service: no further task can
+    start.
+    """
     if not any(one.held is False for one in history.now.registry_images):
         return
     wanted = {
@@ -93,7 +95,7 @@ RULES = (
     ),
     telling.plainly(
         "registry-unreachable",
-        "the instances cannot reach the registry",
+        "the instances cannot pull from the registry",
         says=_reason,
         next="routes and groups as the stack wants them: opsctl ecs plan",
     ),

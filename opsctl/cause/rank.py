@@ -1,4 +1,4 @@
-"""All rules over one history, and which cause comes first."""
+"""Apply all rules to one history and rank the causes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,6 +13,7 @@ from opsctl.cause import (
     pull,
     rollouts,
     room,
+    scheduler,
     stacks,
     starts,
     stores,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     *balancer.RULES,
     *health.RULES,
     *fleet.RULES,
+    *scheduler.RULES,
     *room.RULES,
     *rollouts.RULES,
     *stacks.RULES,
@@ -39,7 +41,7 @@ RULES: tuple[Rule, ...] = (
 )
 _SURE = {"certain": 0, "likely": 1, "possible": 2}
 _QUOTES = 5
-# What only repeats that something failed: nobody needs it beside the cause.
+# These causes only repeat that something failed. They are left out when another cause explains it.
 _ECHOES = {
     *("breaker-tripped", "resource-failed", "no-progress", "logging-failed"),
     *(UNEXPLAINED, "deployment-running"),
@@ -47,12 +49,12 @@ _ECHOES = {
 
 
 def rank(history: History) -> tuple[Cause, ...]:
-    """Every cause once, the one to act on first.
+    """Return every cause once, the one to act on first.
 
-    What is over comes last, what stops nothing before it; what another cause explains comes
-    after it; a deployment that failed comes after what is wrong now, while the one of before
-    serves; the certain before the likely; the newest deployment before older ones; what happened
-    most often before the rest.
+    The order, by decreasing weight: causes that stop something before those that stop nothing,
+    and those that are over last; causes before what they explain; what is wrong now before a
+    failed deployment while the previous one still serves; certain before likely; newer
+    deployments before older ones; frequent before rare.
     """
     causes = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
     present = [cause for _, cause in causes if not cause.over]
@@ -81,7 +83,7 @@ def rank(history: History) -> tuple[Cause, ...]:
 
 
 def _once(causes: Iterable[Cause]) -> tuple[Cause, ...]:
-    """The first of each id, with what the others of it show."""
+    """Return the first cause of each id, with the evidence of all causes of that id."""
     by_id: dict[str, Cause] = {}
     for cause in causes:
         first = by_id.get(cause.id)

@@ -1,4 +1,4 @@
-"""Deployments: changed by hand, superseded, stopped by the breaker or an alarm, under way."""
+"""Causes for deployments: changed by hand, superseded, stopped by breaker or alarm, under way."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def scaled_by_hand(history: History) -> Iterator[Cause]:
 
 
 def changed_by_hand(history: History) -> Iterator[Cause]:
-    # A command that it overtook says so itself; then this is who did it.
+    # A command that was overtaken already says so; this cause then says who did it.
     overtaken = any(one.kind == "superseded" for one in history.failures)
     for at, has, own in history.definitions[-1:]:
         primary = history.now.primary
@@ -47,7 +47,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
 
 
 def superseded(history: History) -> Iterator[Cause]:
-    """A newer deployment began before this one was done, and it was no rollback."""
+    """Yield a Cause when a newer deployment, no rollback, replaced one that was under way."""
     failures = [one for one in history.failures if one.kind == "superseded"]
     passed = [one for one in _passed_over(history) if one is not None]
     if not failures and not passed:
@@ -78,7 +78,9 @@ def superseded(history: History) -> Iterator[Cause]:
 
 
 def breaker_tripped(history: History) -> Iterator[Cause]:
-    """The breaker only says that tasks failed; what failed them ranks before it."""
+    """Yield a Cause when the breaker stopped a deployment. The cause of the failed tasks ranks
+    before it.
+    """
     since = _since(history)
     evidence = [
         Evidence("ecs DescribeServices", telling.quoted(one.reason), one.created)
@@ -150,7 +152,9 @@ def alarm_rolled_back(history: History) -> Iterator[Cause]:
 
 
 def someone_else(history: History) -> Iterator[Cause]:
-    """Another command or hand changes the stack, now or when this command came."""
+    """Yield a Cause when another command or person changes the stack, now or when this command
+    started.
+    """
     notes = [*history.noted_as("Joining"), *history.noted_as("Overtaken")]
     running = [state for state in history.now.stacks.values() if state.in_progress]
     if notes:
@@ -162,7 +166,7 @@ def someone_else(history: History) -> Iterator[Cause]:
                 Evidence("this command", str(one.fields.get("text", "")), one.time)
                 for one in notes[-2:]
             ),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
             over=not running,
         )
@@ -174,13 +178,24 @@ def someone_else(history: History) -> Iterator[Cause]:
             f"`{state.name}` is {state.status}{since}: an operation runs",
             "possible",
             (Evidence("cloudformation DescribeStacks", state.status, history.now.at),),
-            _FOLLOW,
+            _to_join(history),
             hinders=False,
         )
 
 
+def _to_join(history: History) -> str:
+    """The command that follows the stack which is being changed, and wants the same as it."""
+    for kind, state in history.now.stacks.items():
+        if not state.in_progress or (kind == "ecs" and state.status.startswith("UPDATE")):
+            continue
+        group = "ecs" if kind == "ecr" else kind
+        verb = "down" if state.status.startswith("DELETE") else "up"
+        return f"to join it and follow it to its end: opsctl {group} {verb}"
+    return _FOLLOW
+
+
 def under_way(history: History) -> Iterator[Cause]:
-    """Not wrong, and worth knowing: a deployment has not completed yet."""
+    """Yield a Cause, which hinders nothing, for a deployment that has not completed yet."""
     service, primary = history.now.service, history.now.primary
     if service is None or primary is None or primary.state != "IN_PROGRESS":
         return
@@ -196,7 +211,7 @@ def under_way(history: History) -> Iterator[Cause]:
 
 
 def tasks_missing(history: History) -> Iterator[Cause]:
-    """Fewer tasks than asked for, and nothing that tells why."""
+    """Yield a Cause when fewer tasks run than desired and no deployment is under way."""
     service, primary = history.now.service, history.now.primary
     if service is None or primary is None or service.desired == 0:
         return
@@ -236,8 +251,9 @@ def _rolled(text: str) -> bool:
 
 
 def _since(history: History) -> datetime | None:
-    """When the newest deployment, or the command, began: ECS keeps the record of older ones, too,
-    and they say nothing of this one. None where it is not known.
+    """Return when the newest deployment or the command began, or None if that is not known.
+
+    ECS also keeps records of older deployments, which say nothing about this one.
     """
     begun = [one.created for one in history.service_deployments.values()]
     newest = telling.newest(begun)
@@ -253,13 +269,15 @@ def _come_through(history: History) -> bool:
 
 
 def _back(history: History) -> bool:
-    """Whether the newest stack operation was rolled back."""
+    """Return whether the newest stack operation was rolled back."""
     state = history.now.stack("ecs")
     return state is not None and "ROLLBACK" in state.status
 
 
 def _passed_over(history: History) -> list[Deployment]:
-    """Deployments that another one followed before they had completed, but for a rollback."""
+    """Return deployments that another one, other than a rollback, replaced before they had
+    completed.
+    """
     primary = history.now.primary
     if primary is None:
         return []

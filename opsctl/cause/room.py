@@ -1,4 +1,4 @@
-"""Tasks for which there is no place."""
+"""Causes for tasks that cannot be placed."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,11 @@ from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
 
-_UNPLACED = re.compile(r"unable to place|cannot place|no container instance met", re.IGNORECASE)
-# What ECS says stands in the way on the closest match -> the word for it.
+_UNPLACED = re.compile(
+    r"unable to place(?! a task\. Reason: (?!Capacity))|cannot place|no container instance met",
+    re.IGNORECASE,
+)
+# Pattern of ECS's sentence about the closest match -> the resource that is short.
 _LACKS = (
     (re.compile(r"insufficient CPU|RESOURCE:CPU", re.IGNORECASE), "CPU"),
     (re.compile(r"insufficient memory|RESOURCE:MEMORY", re.IGNORECASE), "memory"),
@@ -19,12 +22,14 @@ _LACKS = (
     (re.compile(r"ATTRIBUTE|missing an attribute", re.IGNORECASE), "attributes"),
     (re.compile(r"constraint|MemberOf|DistinctInstance", re.IGNORECASE), "placement constraints"),
 )
-_ELSEWHERE = re.compile(r'"AGENT"|No Container Instances', re.IGNORECASE)
+_ELSEWHERE = re.compile(r'"AGENT"|agent connected|No Container Instances', re.IGNORECASE)
 EXPLAINS = frozenset({"breaker-tripped", "resource-failed", "no-progress", "scaled-by-hand"})
 
 
 def no_room(history: History) -> Iterator[Cause]:
-    """By the scheduler's own words, or by arithmetic; not where no instance takes tasks at all."""
+    """Yield a Cause when tasks cannot be placed, by ECS's own words or by arithmetic. Yields
+    nothing when no instance takes tasks at all.
+    """
     said = _said(history)
     lacks = lacking(history.now)
     unplaced = _unplaced(history.now)
@@ -48,8 +53,9 @@ def no_room(history: History) -> Iterator[Cause]:
 
 
 def lacking(now: Snapshot) -> list[tuple[ContainerInstance, str]]:
-    """Each instance that takes tasks with what it lacks for one more; none when one fits, or
-    when nothing is known of the task's size.
+    """Return (instance, what it lacks) for each instance that takes tasks.
+
+    The list is empty when one more task fits, or when the task's size is not known.
     """
     definition = _definition(now)
     takers = [one for one in now.instances if one.takes_tasks]
@@ -71,7 +77,7 @@ def _lack(instance: ContainerInstance, task: TaskDefinition) -> str:
 
 
 def _unplaced(now: Snapshot) -> int:
-    """Tasks of the newest deployment that neither run nor start."""
+    """Return how many tasks of the newest deployment are neither running nor pending."""
     service, primary = now.service, now.primary
     if service is None or primary is None or not any(one.takes_tasks for one in now.instances):
         return 0
@@ -80,7 +86,7 @@ def _unplaced(now: Snapshot) -> int:
 
 
 def _said(history: History) -> Evidence | None:
-    """The newest such event, unless a task was started after it."""
+    """Return the newest event about lacking room, or None if a task was started after it."""
     events = [one for one in history.service_events.values() if _UNPLACED.search(one.text)]
     if not events:
         return None
@@ -100,7 +106,9 @@ def _word(text: str) -> str:
 def _sure(
     said: Evidence | None, lacks: list[tuple[ContainerInstance, str]], history: History
 ) -> Confidence:
-    """A rollout in waves has no room between two waves: that alone is nothing."""
+    """Return how certain the lack of room is. A rollout in waves has no room between two waves, so
+    a lack of room by arithmetic alone proves nothing.
+    """
     primary = history.now.primary
     if said and lacks:
         return "certain"
@@ -137,7 +145,9 @@ def _at_maximum(now: Snapshot) -> bool:
 
 
 def zones_uneven(history: History) -> Iterator[Cause]:
-    """Every task in one zone, although instances of others take tasks: that zone's end is ours."""
+    """Yield a Cause when every task runs in one zone although instances of other zones take tasks.
+    If that zone fails, the service is down.
+    """
     now = history.now
     running = [task for task in now.running if task.zone]
     takers = {one.zone for one in now.instances if one.takes_tasks and one.zone}

@@ -1,21 +1,24 @@
-"""What CloudFormation could not make, change or remove."""
+"""Causes for resources that CloudFormation could not create, update or delete."""
 
 import re
 from collections.abc import Iterator
 
+from opsctl.aws import iam
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.snapshot import Kind
-from opsctl.snapshot.stacks import StackEvent
+from opsctl.snapshot.stacks import StackEvent, StackState
 
 _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
     re.DOTALL,
 )
 _COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
+_UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
-# What a reason shares -> the cause's id, and how its sentence begins. The first that fits is it.
+# (patterns of a reason, cause id, beginning of its sentence); the first that fits is used.
 _KINDS = (
     (
         re.compile(r"not authorized|AccessDenied|Access Denied|UnauthorizedOp|unauthorized", re.I),
@@ -28,27 +31,40 @@ _KINDS = (
         "CloudFormation was not allowed to make IAM resources",
     ),
     (
+        re.compile(r"security token .*expired|ExpiredToken", re.I),
+        "credentials-expired",
+        "the credentials expired while CloudFormation worked",
+    ),
+    (
         re.compile(
-            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack",
+            r"already exists?|AlreadyExist|ResourceExistenceCheck|already in use|exists in stack|"
+            r"same name \S+ exists|Duplicate|was not idempotent",
             re.I,
         ),
         "name-exists",
         "the name is taken",
     ),
     (
+        re.compile(r"Throttl|Rate exceeded|Too ?Many ?Requests|Request ?Limit ?Exceeded", re.I),
+        "throttled",
+        "AWS throttled it",
+    ),
+    (
         re.compile(
-            r"quota|limit ?exceeded|LimitExceeded|exceed|maximum (?:number|limit)|too many|"
+            r"quota|limit ?exceeded|\blimit\b.*\bexceeded|exceed\w* (?:your|the|its) |"
+            r"maximum (?:number|limit)|too ?many|Max allowed length|more .* than allowed|"
+            r"number of .* has been reached|"
             r"\blimits?\b.*\b(?:reached|hit)|reached .*\blimit",
             re.I,
         ),
         "service-limit",
-        "a limit of the account is reached",
+        "a limit of AWS is reached",
     ),
 )
 
 
 def failed(history: History) -> Iterator[Cause]:
-    """Each stack's first resource that failed by itself, in its last operation."""
+    """Yield a Cause for each stack's first resource that failed by itself in the last operation."""
     for stack in dict.fromkeys(event.stack for event in history.stack_events.values()):
         events = [event for event in history.stack_events.values() if event.stack == stack]
         causes = [event for event in _last_operation(events) if event.is_cause]
@@ -58,7 +74,7 @@ def failed(history: History) -> Iterator[Cause]:
 
 
 def seen_failed(history: History) -> Iterator[Cause]:
-    """A stack that was found failed, and whose events are not known."""
+    """Yield a Cause for a stack in a failed state whose events are not known."""
     for kind, states in history.states.items():
         bad = [one for one in states if _bad(one.status)]
         if not bad or any(
@@ -67,10 +83,13 @@ def seen_failed(history: History) -> Iterator[Cause]:
         ):
             continue
         state = bad[-1]
+        if _is_stuck(history.now.stacks.get(kind)):
+            continue
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
-        # One that was rolled back before this command began has nothing to do with its end.
+        # A stack that was rolled back before this command began is not why the command failed.
         here = history.ended_badly and len(states) > 1
+        gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
         why = telling.brief(state.reason) or words
         yield Cause(
             "delete-blocked" if state.status == "DELETE_FAILED" else id,
@@ -85,20 +104,34 @@ def seen_failed(history: History) -> Iterator[Cause]:
             ),
             _next(kind, state.status),
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
-            over=_good(states[-1].status) and not history.ended_badly,
+            over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
 
 
+def _gone(history: History, kind: Kind, state: StackState) -> bool:
+    """Whether the newest look shows another stack of this name, or none."""
+    now = history.now
+    if not now.holds("stacks") or kind not in now.look.stacks:
+        return False
+    live = now.stacks.get(kind)
+    return live is None or live.id != state.id
+
+
+def _is_stuck(state: StackState | None) -> bool:
+    return state is not None and state.status in _STUCK
+
+
 def stuck(history: History) -> Iterator[Cause]:
-    """A stack that takes no change before its rollback is brought to an end."""
+    """Yield a Cause for a stack that accepts no change until its rollback is completed."""
     for kind, state in history.now.stacks.items():
-        if state.status not in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED"):
+        if not _is_stuck(state):
             continue
+        said = f"{state.status} {telling.quoted(state.reason)}".strip()
         yield Cause(
             "stack-stuck",
             f"`{state.name}` is {state.status}: it takes no change before that is put right",
             "certain",
-            (Evidence("cloudformation DescribeStacks", state.status, state.changed),),
+            (Evidence("cloudformation DescribeStacks", said, state.changed),),
             _next(kind, state.status),
         )
 
@@ -109,7 +142,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
     id, words = by_reason(reason)
     if first.status == "DELETE_FAILED":
         id, words = "delete-blocked", "it cannot be deleted"
-    action, on = telling.denied(reason)
+    action, on = iam.denied(reason)
     if id == "permission-missing" and action:
         words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)
@@ -127,6 +160,8 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
             for event in causes[:3]
         ),
         _next(kind, status, deleting=first.status == "DELETE_FAILED"),
+        # What was undone is as it was before: only who asked for it has to act.
+        hinders=status not in _UNDONE or history.ended_badly,
         over=_good(status) and not history.ended_badly,
         count=len(causes),
         explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),
@@ -134,7 +169,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
 
 
 def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
-    """From the last event on that begins an operation of the stack itself."""
+    """Return the events since the last one that begins an operation of the stack itself."""
     begins = [
         index
         for index, event in enumerate(events)
@@ -145,7 +180,7 @@ def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
 
 
 def _elsewhere(event: StackEvent) -> bool:
-    """What tasks or instances explain better, and rules of their own."""
+    """Return whether other rules, about tasks or instances, explain this event better."""
     if event.resource_type == "AWS::ECS::Service":
         return "ircuit Breaker" in event.reason or "ROLLBACK" in event.status
     return event.resource_type == _GROUP and bool(
@@ -182,6 +217,8 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
         return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
     if status == "UPDATE_ROLLBACK_FAILED":
         return f"to continue the rollback: {command}"
+    if status == "IMPORT_ROLLBACK_FAILED":
+        return f"ask AWS Support to mend it, or remove it: {command.replace(' up', ' down')}"
     return f"correct that, then run: {command}"
 
 

@@ -1,8 +1,9 @@
-"""Tasks that cannot start: processor, secrets, permissions, logging, ports."""
+"""Causes for tasks that cannot start: processor, secrets, permissions, logging, ports."""
 
 import re
 from collections.abc import Iterator, Sequence
 
+from opsctl.aws import iam
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
@@ -11,26 +12,33 @@ from opsctl.cause.task_failures import TaskFailure
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
-_LOGS = "opsctl logs tail stdout --since 15m --no-follow"
+_AWAY = re.compile(r"connection issue|dial tcp|deadline exceeded|timed? ?out|no such host", re.I)
+# Docker started no program: the image's command is not in it, or may not be executed.
+_COMMAND = re.compile(r"exec: |executable file|no command specified|entrypoint", re.IGNORECASE)
+_IMAGE = "correct the image's command, then run: opsctl update-tasks"
+_AGENT = "what the instance's agent says of it: opsctl logs tail agent --since 1h --no-follow"
 
 
 def secret_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "secret-missing").values():
         match = _REFERENCE.search(failures[0].text)
         what = f"the secret {match['name'].rstrip('.:')}" if match else "a secret of the task"
+        away = _AWAY.search(failures[0].text)
         yield telling.cause(
             history,
             "secret-missing",
             failures,
             f"{what} cannot be read: {_last(failures[0])}",
-            next="make it under that name, then run: opsctl update-tasks",
+            next="routes and groups as the stack wants them: opsctl ecs plan"
+            if away
+            else "make it under that name, then run: opsctl update-tasks",
             evidence=_secrets(history),
         )
 
 
 def permission_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "permission-missing").values():
-        action, on = telling.denied(failures[0].text)
+        action, on = iam.denied(failures[0].text)
         what = f"the task's roles lack {action}{on}" if action else "a role may not do this"
         yield telling.cause(
             history,
@@ -59,7 +67,7 @@ def log_group_missing(history: History) -> Iterator[Cause]:
 
 
 def log_group_gone(history: History) -> Iterator[Cause]:
-    """Seen before a task fails for it."""
+    """Yield a Cause for a missing log group, before a task fails because of it."""
     for one in history.now.log_groups:
         if not one.exists:
             yield Cause(
@@ -73,7 +81,7 @@ def log_group_gone(history: History) -> Iterator[Cause]:
 
 
 def _log_groups(history: History, missing: Sequence[str]) -> str:
-    """The stack makes its own ones again."""
+    """Return the hint for missing log groups. The stack can create its own ones again."""
     if set(missing) & set(history.now.names.log_groups.values()):
         return "to make it again: opsctl ecs up --revert-drift"
     return "to see which are there: opsctl logs sources"
@@ -86,21 +94,23 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
             "container-cannot-start",
             failures,
             f"the container cannot be started: {_last(failures[0])}",
-            next=_LOGS,
+            next=_IMAGE if _COMMAND.search(failures[0].reason) else _AGENT,
             confidence="certain" if failures[0].reason else "likely",
         )
 
 
 def _last(failure: TaskFailure) -> str:
-    """What says it: the reason, or the last line where the reason only says that it ended."""
+    """Return what the task says: its last log line when the reason only says that it exited, else
+    the reason.
+    """
     task = failure.task
-    if failure.lines and (task.exited or not failure.reason):
-        return telling.quoted(failure.lines[-1])
+    if failure.last and (task.exited or not failure.reason):
+        return telling.quoted(failure.last)
     return telling.brief(failure.reason) or "no reason given"
 
 
 def _secrets(history: History) -> tuple[Evidence, ...]:
-    """The references of the newest task definition, by name."""
+    """Return the secrets of the newest task definition, as one piece of evidence or ()."""
     primary = history.now.primary
     definition = history.now.definition(primary.task_definition) if primary else None
     names = (

@@ -1,4 +1,4 @@
-"""What the tasks need and cannot reach: Redis, the auth server."""
+"""Causes for what tasks need and cannot reach: Redis, the auth server."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,48 @@ from opsctl.snapshot.stacks import StackState
 _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
 )
-_REFUSED = re.compile(r"\b(?:WRONGPASS|NOAUTH|invalid (?:username-)?password)\b", re.IGNORECASE)
+# What Redis answers to those whom it does hear -> what that means, and what to do.
+_ANSWERS = tuple(
+    (re.compile(pattern, re.IGNORECASE), words, next)
+    for pattern, words, next in (
+        (
+            r"\b(?:WRONGPASS|NOAUTH)\b|invalid (?:username-)?password|AUTH <password>"
+            r"|AuthenticationError",
+            "Redis refuses the password of the tasks",
+            "a changed password is read when a task starts: opsctl update-tasks --force",
+        ),
+        (
+            r"\bNOPERM\b|NoPermissionError|no permissions to",
+            "Redis does not permit the tasks' user what they do",
+            "its user is `db.user`: opsctl config show --origin",
+        ),
+        (
+            r"\bREADONLY\b|read[ -]only replica",
+            "Redis takes no writes, because it is a replica",
+            "the address must be the primary's: opsctl db status",
+        ),
+        (
+            r"\bMOVED \d|\bCROSSSLOT\b",
+            "Redis runs in cluster mode, and the tasks do not ask it so",
+            "REDIS_MODE of the Caddyfile follows `db.cluster_mode`: opsctl update-tasks",
+        ),
+        (
+            r"wrong version number|handshake|certificate|\bSSL|\bTLS",
+            "the tasks and Redis do not agree on TLS",
+            "`rediss://` goes with `db.encryption_in_transit`: opsctl config show --origin",
+        ),
+        (
+            r"\bLOADING\b|BusyLoadingError",
+            "Redis is still loading its data",
+            "it passes by itself; to see: opsctl db status",
+        ),
+        (
+            r"max number of clients|MaxConnectionsError",
+            "Redis takes no more connections",
+            "fewer tasks, or a larger `db.node_type`: opsctl db status",
+        ),
+    )
+)
 _STORE = re.compile(task_failures.REDIS, re.IGNORECASE)
 _AUTH = re.compile(task_failures.AUTH, re.IGNORECASE)
 _FULL = re.compile(task_failures.CACHE_FULL, re.IGNORECASE)
@@ -23,7 +64,9 @@ _AWAY = {"deleting", "deleted", "create-failed", "restore-failed", "incompatible
 
 
 def redis_unreachable(history: History) -> Iterator[Cause]:
-    """From failed tasks' lines, from running ones', from an answer through the load balancer."""
+    """Yield a Cause when tasks cannot reach Redis, by lines of failed or running tasks or by an
+    answer through the load balancer.
+    """
     causes = _causes(history)
     for failures in task_failures.of(history, "redis-unreachable").values():
         line = _matching(_LAST_OF_STORE, [line for one in failures for line in one.lines])
@@ -32,7 +75,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             "redis-unreachable",
             failures,
             _sentence(line, history),
-            next=_next(history, causes),
+            next=_next(history, causes, line),
             evidence=causes,
         )
     quotes = _quotes(history, _STORE)
@@ -43,14 +86,16 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             _sentence(named.quote, history),
             _sure(history, quotes, causes),
             (*causes, *quotes[:3]),
-            _next(history, causes),
+            _next(history, causes, named.quote),
             count=len(quotes),
             explains=_EXPLAINS,
         )
 
 
 def redis_shut(history: History) -> Iterator[Cause]:
-    """The cache's security group shuts the instances out, whatever the tasks say yet."""
+    """Yield a Cause when the cache's security group does not admit the instances, even before tasks
+    complain.
+    """
     shut = _shut_out(history)
     if shut is not None:
         yield Cause(
@@ -88,12 +133,16 @@ def cache_gone(history: History) -> Iterator[Cause]:
 
 
 def _made(state: StackState) -> bool:
-    """It has a cache by its own account: a stack that is under way may not have come so far."""
+    """Return whether the stack should have a cache now. One that is under way may not have created
+    it yet.
+    """
     return not state.troubled and not state.in_progress
 
 
 def cache_full(history: History) -> Iterator[Cause]:
-    """By what Redis answers to writes; else by its memory, which may be well with evictions."""
+    """Yield a Cause when the cache is full: Redis refuses writes, or its memory is nearly used up.
+    With evictions, full memory alone may be fine.
+    """
     for failures in task_failures.of(history, "cache-full").values():
         line = _matching(_FULL, [line for one in failures for line in one.lines])
         yield telling.cause(
@@ -144,20 +193,22 @@ def _sentence(line: str, history: History) -> str:
     cache = history.now.cache
     match = _ADDRESS.search(line)
     where = match[1] if match else (cache.endpoint if cache else "")
-    if _REFUSED.search(line):
-        return f"Redis refuses the password of the tasks: {telling.quoted(line)}"
+    if (answer := _answered(line)) is not None:
+        return f"{answer[0]}: {telling.quoted(line)}"
     at = f" at {where}" if where else ""
     return f"the tasks cannot reach Redis{at}: {telling.quoted(line)}"
 
 
 def _sure(history: History, quotes: Sequence[Evidence], causes: Sequence[Evidence]) -> Confidence:
-    """A warning of long ago may have passed; a 503 or a shut door has not."""
+    """Return how certain it is that Redis is unreachable. One old warning may have passed; a 503 or
+    a closed security group has not.
+    """
     answered = any(one.source.startswith("http") for one in quotes)
     return "certain" if answered or causes or len(quotes) > 1 else "likely"
 
 
 def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
-    """What running tasks wrote last about it, unless they wrote later that it is back."""
+    """Return each running task's last matching line, unless a later one says that it is back."""
     quotes = [*_answers(history, pattern)]
     for task, lines in history.now.recent_lines.items():
         alive = history.tasks.get(task)
@@ -173,7 +224,7 @@ def _quotes(history: History, pattern: re.Pattern[str]) -> list[Evidence]:
 
 
 def _answers(history: History, pattern: re.Pattern[str]) -> Iterator[Evidence]:
-    """What the service answered through the load balancer, to the last request."""
+    """Yield what the service answered to the last request through the load balancer."""
     notes: tuple[Note, ...] = history.noted_as("Answer")[-1:]
     for note in notes:
         text, status = str(note.fields.get("text", "")), note.fields.get("status")
@@ -200,7 +251,8 @@ def _shut_out(history: History) -> Evidence | None:
     group = next((one for one in now.security_groups if one.id == cache), None)
     if group is None or not instances or state is None or state.in_progress:
         return None
-    # By whom, and not at which port: an endpoint other than AWS gives the cache a port of its own.
+    # This compares who is admitted, not the port: endpoints other than AWS give the cache their own
+    # port.
     if {instances, "0.0.0.0/0"} & set(group.admitted):
         return None
     return Evidence(
@@ -211,10 +263,16 @@ def _shut_out(history: History) -> Evidence | None:
     )
 
 
-def _next(history: History, causes: Sequence[Evidence]) -> str:
+def _answered(line: str) -> tuple[str, str] | None:
+    return next(((words, next) for pattern, words, next in _ANSWERS if pattern.search(line)), None)
+
+
+def _next(history: History, causes: Sequence[Evidence], line: str = "") -> str:
+    if (answer := _answered(line)) is not None:
+        return answer[1]
     if not causes:
         return "address and state of the cache: opsctl db status"
-    # No plan shows it: CloudFormation does not look at the rules of a group.
+    # No plan shows this: CloudFormation does not compare the rules of a security group.
     now = history.now
     cache, instances = now.output("db", "SecurityGroup"), now.output("ecs", "InstanceSecurityGroup")
     port = now.cache.endpoint.rpartition(":")[2] if now.cache else ""

@@ -1,7 +1,8 @@
-"""Which kind of failure a task's end was: by its codes, its reasons and its last lines.
+"""Classify failed tasks by their codes, reasons and last log lines.
 
-ECS, Docker and containerd word the same thing in many ways, and each new agent adds one; so a
-kind is known by what the sentences share. The order matters: the first kind that fits is it.
+ECS, Docker and containerd word the same failure in many ways, and every agent version adds
+one, so each pattern matches what the wordings share. The order matters: the first kind that
+fits is used.
 """
 
 import re
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from opsctl.cause.history import History
+from opsctl.snapshot.lines import last_words
 from opsctl.snapshot.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
-    """A task that failed. `lines` are its own last ones; `kind` is the id of the cause."""
+    """A failed task. `lines` are its own last log lines; `kind` is the id of the cause."""
 
     task: Task
     reason: str
@@ -26,14 +28,24 @@ class TaskFailure:
     def text(self) -> str:
         return "\n".join([self.reason, *self.lines])
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its last lines, without what stands below a crash."""
+        return last_words(self.lines)
 
-# What ECS says of every task of that end, and so of none.
+    @property
+    def last(self) -> str:
+        """The last thing that it said; '' of one that wrote nothing."""
+        return self.words[-1] if self.lines else ""
+
+
+# ECS says this of every task that exits, so it explains nothing.
 GENERIC = re.compile(r"(?:Essential container in task exited|Task failed to start)\.?")
 Fits = Callable[[TaskFailure], bool]
 
 
 def _says(pattern: str, *, flags: int = re.IGNORECASE) -> Fits:
-    """The reason or the lines say so."""
+    """Return a test: does the reason or a log line match `pattern`?"""
     compiled = re.compile(pattern, flags)
     return lambda failure: bool(compiled.search(failure.text))
 
@@ -49,31 +61,44 @@ def _wrote(pattern: str) -> Fits:
 
 
 def _ended_with(pattern: str) -> Fits:
-    """Of its last lines: what it wrote before may be a trouble that it lived with."""
+    """Return a test: does one of the last two log lines match? Earlier lines may show trouble that
+    the task survived.
+    """
     compiled = re.compile(pattern, re.IGNORECASE)
-    return lambda failure: any(compiled.search(line) for line in failure.lines[-2:])
+    return lambda failure: any(compiled.search(line) for line in failure.words[-2:])
 
 
 def _both(first: Fits, second: Fits) -> Fits:
     return lambda failure: first(failure) and second(failure)
 
 
+def _together(first: str, second: str) -> Fits:
+    """The reason, or one of the last lines, says both."""
+    one, other = (re.compile(pattern, re.IGNORECASE) for pattern in (first, second))
+    return lambda failure: any(
+        one.search(text) and other.search(text) for text in (failure.reason, *failure.words[-2:])
+    )
+
+
 def _killed(failure: TaskFailure) -> bool:
-    """SIGKILL that ECS did not send: nearly always the kernel, for its memory."""
+    """Return whether the task got a SIGKILL that ECS did not send: nearly always the kernel, out of
+    memory.
+    """
     return failure.task.exited and failure.task.exit_code == 137
 
 
 DENIED = (
     r"AccessDenied|not authorized|UnauthorizedOperation|unauthorized|forbidden|"
     r"access denied|\bdenied\b|no basic auth credentials|authorization token has expired|"
-    r"unable to assume the (?:execution )?role|\b403\b"
+    r"unable to assume the (?:execution )?role|\b403\b|has the permissions? to pull"
 )
 _PULL = (
-    r"CannotPull|pull (?:access|image|command)|ImageManifest|ecr registry auth|failed to pull"
-    r"|docker pull|pull registry auth from|invalid reference format"
+    r"CannotPull|pull (?:access|image|command)|ImageManifest|failed to pull|docker pull"
+    r"|(?:get|pull|retrieve|ecr) registry auth|invalid reference format"
 )
 _SECRET = r"secret|SSM Parameter|ssm param|parameter store|GetParameter|Secrets ?Manager"
-# What running tasks write, too, so that it must name both: who, and what is the matter.
+# Running tasks write such lines, too, so the pattern requires both: Redis, and what is wrong with
+# it.
 REDIS = (
     r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable"
     r"|unavailable|connect(?!ed\b)|no route|reset|name or service)"
@@ -88,7 +113,7 @@ AUTH = (
     r"|(?:cannot|could not|failed to|unable to) (?:reach|connect to|ask) the auth\w* server"
 )
 CACHE_FULL = r"OOM command not allowed|used memory > 'maxmemory'"
-# The last words of a task that ended may be those of any client library.
+# The last words of a task that exited may come from any client library.
 _TROUBLE = (
     r"(?:cannot be reached|\bis lost\b|refused|timed? ?out(?!\W{0,2}\d)|unreachable|no route"
     r"|unavailable|does not answer|\breset\b|not known|no such host|getaddrinfo|name resolution"
@@ -100,7 +125,8 @@ _TROUBLE = (
 LAST_OF_REDIS = (
     rf"{REDIS}|(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
     r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN) |READONLY You can't write|ERR AUTH <password>"
-    r"|ERR max number of clients reached"
+    r"|ERR max number of clients reached|\bNOPERM |MOVED \d+ \S+:\d+|read only replica"
+    r"|redis\S*\.(?:Authentication|NoPermission|ReadOnly|BusyLoading|MaxConnections)\w*Error"
 )
 LAST_OF_AUTH = (
     rf"{AUTH}|(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid|\boidc\b"
@@ -108,7 +134,8 @@ LAST_OF_AUTH = (
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
-    r"error during parsing|parsing caddyfile"
+    r"error during parsing|parsing caddyfile|"
+    r"\bcaddyfile\b.*(?:cannot be read|no such file|not found|permission denied|is empty)"
 )
 KINDS: Sequence[tuple[str, Fits]] = (
     (
@@ -116,15 +143,24 @@ KINDS: Sequence[tuple[str, Fits]] = (
         _says(
             r"exec format error|no matching manifest for|matching platform|"
             r"requested platform|no match for platform|"
-            r"image platform .* does not match|cannot execute binary file"
+            r"image platform .* does not match|cannot execute binary file|"
+            r"cannot be used on this platform|qemu-\w+: Could not open"
         ),
     ),
     ("pull-denied", _both(_reason(_PULL), _reason(DENIED))),
     (
         "pull-limited",
-        _both(_reason(_PULL), _reason(r"toomanyrequests|rate limit|too many requests|\b429\b")),
+        _both(
+            _reason(_PULL),
+            _reason(r"toomanyrequests|rate limit|too many requests|\b429\b|Throttl|Rate exceeded"),
+        ),
     ),
-    ("disk-full", _says(r"no space left on device|disk quota exceeded|not enough disk")),
+    (
+        "disk-full",
+        _says(
+            r"no space left on device|disk quota exceeded|not enough disk|free data blocks which"
+        ),
+    ),
     (
         "image-not-found",
         _reason(
@@ -140,7 +176,9 @@ KINDS: Sequence[tuple[str, Fits]] = (
             _reason(_PULL),
             _reason(
                 r"timeout|timed out|deadline exceeded|dial tcp|no route|handshake|"
-                r"connection re(?:fused|set)|no such host|request canceled|unreachable|EOF"
+                r"connection re(?:fused|set)|no such host|request canceled|unreachable|EOF|"
+                r"connection issue|network configuration|server misbehaving|context canceled|"
+                r"x509|unexpected (?:HTTP )?status|\b50\d\b"
             ),
         ),
     ),
@@ -150,38 +188,43 @@ KINDS: Sequence[tuple[str, Fits]] = (
             rf"(?:{_SECRET}|variable).*\b(?:is|was) (?:there but |present but )?(?:empty|blank)"
             rf"|(?:{_SECRET}|variable|password|token|\bkey).*\b(?:must not|can(?:no|')t) be empty"
             r"|\b[A-Z0-9]+_[A-Z0-9_]+\b.* (?:is|was|be) (?:empty|blank)"
-            r"|empty (?:secret|value for)|no value for stage|has no (?:current )?value"
+            r"|empty (?:secret|value for)|no value for stage|secret value for staging label"
+            r"|has no (?:current )?value"
         ),
     ),
     (
         "permission-missing",
-        _both(_reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"), _reason(DENIED)),
+        _both(
+            _reason(_SECRET + r"|\blog(?:s|ging|ger)?\b|role|kms|ECS was"),
+            _reason(DENIED + r"|DecryptionFailure|can't decrypt"),
+        ),
     ),
     (
         "permission-missing",
         _ended_with(
-            r"AccessDenied\w*|is not authorized to perform|(?:locate|load|find) credentials"
+            r"AccessDenied\w*|UnauthorizedOperation|not authorized to perform|"
+            r"(?:locate|load|find) credentials"
         ),
     ),
     (
         "log-group-missing",
         _says(
             r"specified log (?:group|stream) does not exist|log group \S+ does not exist|"
-            r"cannot find the (?:Amazon )?CloudWatch log group|"
+            r"cannot find the (?:Amazon )?CloudWatch log group(?!.*connection issue)|"
             r"(?:log\w* driver|logger args|log stream).*(?:ResourceNotFound|does not exist)"
         ),
     ),
     ("logging-failed", _reason(r"initialize logging driver|validate logger args")),
     (
         "secret-missing",
-        _both(
-            _says(_SECRET + r"|`(?:ssm|secretsmanager):\S+` cannot be resolved"),
-            _says(
+        _together(
+            _SECRET + r"|`(?:ssm|secretsmanager):\S+` cannot be resolved",
+            (
                 r"invalid (?:ssm )?parameters?|can't find the specified secret|ResourceNotFound|"
                 r"ParameterNotFound|ParameterVersionNotFound|did not contain json key|not found|"
                 r"does not exist|cannot be resolved|no text named|has no `secrets`|is not set|"
                 r"unable to (?:pull|retrieve|fetch) secrets?|Fetching secret data|"
-                r"marked (?:for )?delet"
+                r"marked (?:for )?delet|connection issue"
             ),
         ),
     ),
@@ -197,7 +240,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "out-of-memory",
         _says(
             r"OutOfMemory|out of memory|oom[- ]?kill|killed due to memory|heap out of memory|"
-            r"cannot allocate memory|MemoryError|memory limit exceeded"
+            r"cannot allocate memory|MemoryError|memory limit exceeded|memory limit too low"
         ),
     ),
     ("caddyfile-refused", _wrote(CADDYFILE)),
@@ -211,19 +254,21 @@ KINDS: Sequence[tuple[str, Fits]] = (
     ("container-exited", lambda failure: failure.task.exited),
     ("task-failed", lambda failure: True),
 )
-# The stop codes of what somebody or the scheduler wanted.
+# Stop codes of tasks that somebody or the scheduler stopped on purpose.
 _WANTED = {"ServiceSchedulerInitiated", "UserInitiated"}
 
 
 def failures(history: History) -> tuple[TaskFailure, ...]:
-    """Every task that was seen to fail, newest first, with its kind."""
+    """Return every task that was seen to fail, newest first, with its kind."""
     lines = history.now.lines
     read = [_failure(one, lines.get(one.id, ())) for one in history.tasks.values() if _failed(one)]
     return tuple(sorted(read, key=lambda one: _when(one.task), reverse=True))
 
 
 def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:
-    """The failures of these kinds, by the deployment that had started the task."""
+    """Return the failures of these kinds, grouped by the id of the deployment that started the
+    task.
+    """
     grouped: dict[str, tuple[TaskFailure, ...]] = {}
     for failure in failures(history):
         if failure.kind in kinds:
@@ -245,9 +290,11 @@ def _wanted(task: Task) -> bool:
 
 @lru_cache(maxsize=1024)
 def _failure(task: Task, lines: tuple[str, ...]) -> TaskFailure:
-    """Kept, because every rule asks for all of them, and each look at a rollout asks again."""
+    """Return the task as a TaskFailure with its kind. Cached, because every rule asks for all of
+    them at every snapshot.
+    """
     own = [one.reason for one in task.containers if one.reason]
-    # On EC2 the task's own reason is often only that it failed.
+    # On EC2 the task's own reason often says only that it failed.
     reasons = own if own and GENERIC.fullmatch(task.reason) else [task.reason, *own]
     bare = TaskFailure(task, "; ".join(dict.fromkeys(filter(None, reasons))), lines)
     kind = next(name for name, fits in KINDS if fits(bare))

@@ -1,4 +1,4 @@
-"""What the rules share: evidence from tasks, which deployment is the newest, what has passed."""
+"""Helpers that the rules share: evidence from tasks, the age of a deployment, what is over."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,36 +15,27 @@ from opsctl.snapshot.snapshot import Snapshot
 _QUOTES = 3  # pieces of evidence of one kind
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
-_ACTION = re.compile(r"perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>(?!\*)\S+))?")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 task`, `3 tasks`"""
+    """Return `1 task`, `3 tasks`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def quoted(text: str) -> str:
-    """On one line, not without end."""
+    """Return `text` on one line, cut to 300 characters."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def brief(reason: str) -> str:
-    """A sentence of AWS without its envelope."""
+    """Return AWS's sentence without Docker's prefix and request tokens, cut like `quoted`."""
     return quoted(_NOISE.sub("", reason)).rstrip(".")
 
 
-def denied(text: str) -> tuple[str, str]:
-    """The action that AWS's refusal names, and ` on RESOURCE`; each '' where it names none."""
-    match = _ACTION.search(text)
-    if match is None:
-        return "", ""
-    return match["action"], f" on {match['resource'].rstrip('.')}" if match["resource"] else ""
-
-
 def admitting(group: str, ports: str, source: str) -> str:
-    """The command that lets one security group reach another again."""
+    """Return the aws command that lets security group `source` reach `group` again."""
     return (
         f"aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp "
         f"--port {ports} --source-group {source}"
@@ -52,7 +43,7 @@ def admitting(group: str, ports: str, source: str) -> str:
 
 
 def of_tasks(failures: Sequence[TaskFailure]) -> tuple[Evidence, ...]:
-    """Of the newest ones: reason and last line of each."""
+    """Return the reason and the last log line of each of the newest failures."""
     evidence: list[Evidence] = []
     seen: set[str] = set()
     for failure in failures:
@@ -81,7 +72,7 @@ def _said(failure: TaskFailure) -> str:
     parts = [
         exited,
         "" if GENERIC.fullmatch(reason) else reason,
-        f'"{quoted(failure.lines[-1])}"' if failure.lines else "",
+        f'"{quoted(failure.last)}"' if failure.last else "",
     ]
     return " · ".join(filter(None, parts))
 
@@ -97,7 +88,7 @@ def cause(
     evidence: Sequence[Evidence] = (),
     lasting: bool = False,
 ) -> Cause:
-    """A cause that tasks of one deployment show."""
+    """Return a Cause with these failed tasks of one deployment as its evidence."""
     deployment = failures[0].task.deployment
     return Cause(
         id,
@@ -121,7 +112,9 @@ def plainly(
     next: str,
     lasting: bool = False,
 ) -> Callable[[History], Iterator[Cause]]:
-    """The rule of a cause that needs no more than its words and what the first failure says."""
+    """Return a rule for a cause that needs only `words` and what `says` returns for the first
+    failure.
+    """
 
     def rule(history: History) -> Iterator[Cause]:
         for failures in task_failures.of(history, id).values():
@@ -132,7 +125,9 @@ def plainly(
 
 
 def age(history: History, deployment: str) -> int:
-    """Greater for a newer deployment, as seconds of the time it began."""
+    """Return the time when the deployment began, in seconds since 1970. A newer one has a greater
+    number.
+    """
     known = history.deployments.get(deployment)
     if known is not None and known.created is not None:
         return int(known.created.timestamp())
@@ -145,8 +140,11 @@ def age(history: History, deployment: str) -> int:
 
 
 def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
-    """Whether the service has come through all the same: whole, and not rolled back; or whether
-    they are of a release before the one under way, or before this command, which failed by itself.
+    """Return whether these failures no longer matter.
+
+    True when the service runs all its tasks and was not rolled back; and when the failures belong
+    to an earlier release than the one under way, or to the time before a command that failed by
+    itself.
     """
     last, began = failures[0].task, history.began
     before = began is not None and last.stopped is not None and last.stopped < began
@@ -165,7 +163,7 @@ def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
         return False
     if last.deployment == primary.id:
         return True
-    # The stack was changed again since, and that went well.
+    # The stack was changed successfully after these failures.
     if state and state.changed and last.stopped and last.stopped < state.changed:
         return True
     return _revision(primary.task_definition) >= _revision(last.task_definition)
@@ -177,7 +175,7 @@ def _revision(arn: str) -> int:
 
 
 def steady(now: Snapshot) -> bool:
-    """As many tasks of the primary deployment as desired run and are healthy."""
+    """Return whether the desired number of healthy tasks of the primary deployment runs."""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return False
@@ -191,19 +189,19 @@ def steady(now: Snapshot) -> bool:
 
 
 def limits(history: History, failure: TaskFailure) -> int:
-    """The memory that the task may take, in MiB; 0 where its definition was not read."""
+    """Return the task's memory limit in MiB; 0 when its task definition was not read."""
     definition = history.now.definition(failure.task.task_definition)
     return definition.memory if definition else 0
 
 
 def image(history: History, failure: TaskFailure) -> str:
-    """What it was to run; '' where its definition was not read."""
+    """Return the image that the task should run; '' when its task definition was not read."""
     definition = history.now.definition(failure.task.task_definition)
     return definition.images[0] if definition and definition.images else ""
 
 
 def short_image(reference: str) -> str:
-    """Without the registry, and with the beginning of its digest: `web@sha256:86e1…`"""
+    """Return the image without its registry and with a shortened digest: `web@sha256:86e1…`."""
     name, _, digest = reference.rpartition("/")[2].partition("@")
     return f"{name}@{digest[:15]}…" if digest else name
 

@@ -1,15 +1,15 @@
 """The table of commands, and the one place where an error becomes a sentence and an exit code.
 
-Only the module of the command that was asked for is imported: `--help` and `--version` load
-neither typer nor rich nor boto3, because start-up is part of the product.
+Only the module of the given command is imported. `--help` and `--version` load neither typer nor
+rich nor boto3, so that they start fast.
 """
 
-import errno
 import io
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from opsctl.cli.options import Invocation
 
-# command -> what it does; the module is `opsctl.cli.<command>` with `_` for `-`.
+# command -> what it does. The module is `opsctl.cli.<command>` with `_` for `-`.
 COMMANDS: Mapping[str, str] = {
     "init": "Write the directory of a new system",
     "config": "Check, show or describe opsctl.yaml",
@@ -33,27 +33,27 @@ COMMANDS: Mapping[str, str] = {
     "why": "Rank the causes of what is wrong, with evidence and a command",
     "update-tasks": "Render the Caddyfile, build, push and roll the tasks",
     "history": "Show the releases: who, when, what changed, how it ended",
-    "rollback": "Bring back the last good release, or one that is named",
+    "rollback": "Bring back the last good release, or another one",
     "diff": "Compare two releases, or what runs with this directory",
     "unlock": "Remove the lock of a command that is gone",
     "logs": "Follow and list the log sources",
-    "alarms": "Make the alarms, read, explain, test and back-test them",
-    "metrics": "Show metrics with sparklines; a gap is a gap",
+    "alarms": "Create, show, explain, test and back-test the alarms",
+    "metrics": "Show metrics with sparklines, charts and limits",
     "doctor": "Look for what would go wrong, and say what to do",
     "iam-policy": "Print the least IAM policy of an operator, a pipeline or a reader",
     "completion": "Print the completion script of a shell",
-    "sandbox": "Run an AWS on this machine",
+    "sandbox": "Run a simulated AWS on this machine",
     "rehearse": "Run a command against a prepared failure",
 }
 _USAGE = "usage"
-# The error says whose command it was: nothing here has a cause.
+# The error itself names the other command; causes would add nothing.
 _ELSEWHERE = "someone-else-is-deploying"
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
   --set KEY=VALUE    One value of the config for this run: --set db.port=6380
-  --why TEXT         Said to whoever finds the stack locked, and in the history
-  --json             One JSON object a line on stdout
+  --why TEXT         A reason, shown in the lock and in the history
+  --json             One JSON object per line on stdout
   --plain            Plain lines: no colour, no cursor movement
   --debug            Name every AWS call on stderr; secrets stay masked
   --version          Print the version
@@ -90,36 +90,39 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _main(argv)
     except BrokenPipeError:
-        # The reader left (`| head`).
+        # The reader is gone (`| head`).
         _write_no_more()
         return 0
     except Terminated as end:
         return 128 + end.number
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        from opsctl.disk import FULL, ROOM
+
+        if error.errno not in FULL:
             raise
         _write_no_more()
         where = f" to {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
-        sys.stderr.write("hint: make room, then run the same command again\n")
+        with suppress(OSError):  # it may be the same full disk
+            sys.stderr.write(f"error: nothing more can be written{where}: {error.strerror}\n")
+            sys.stderr.write(f"hint: {ROOM}\n")
         return 1
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP: like Ctrl-C, so that every procedure cleans up after itself."""
+    """Raised for SIGTERM or SIGHUP. Like Ctrl-C, it lets every procedure clean up after itself."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 def terminate(number: int, frame: FrameType | None) -> None:
-    # A second one ends the process at once.
+    # A second signal ends the process at once.
     signal.signal(number, signal.SIG_DFL)
     raise Terminated(number)
 
 
 def _write_no_more() -> None:
-    """What is still in the buffer would fail again when the interpreter ends."""
+    """Discard the buffer of stdout, which would fail again when the interpreter exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -151,7 +154,7 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def run_command(invocation: "Invocation", rest: Sequence[str]) -> int:
-    """Run the command; whatever ends it is recorded, if the command is."""
+    """Run the command and record its end, if the command is recorded."""
     from opsctl.cli import recording
 
     invocation.words = rest
@@ -193,12 +196,12 @@ def _tell_pipeline(invocation: "Invocation") -> None:
 
 
 def _refused(invocation: "Invocation", error: OpsError) -> int:
-    """The exit code of an error that was told, with what shows its cause before it."""
+    """Print the error, before it the cause, and return the exit code."""
     from opsctl.cli import recording
 
     if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
-        error.exit_code = 64  # 2 says there that something would change
-    # A command line that means nothing began nothing.
+        error.exit_code = 64  # here 2 means that something would change
+    # A usage error started nothing, so there is nothing to record.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
     if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
         from opsctl.cli.screens import causes
@@ -231,7 +234,7 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _usage(invocation, name, error)
     except SystemExit as error:
-        # typer ends the process itself on a closed pipe, with 1 and with its own stdout.
+        # On a closed pipe typer ends the process itself, with exit code 1.
         if isinstance(error.__context__, BrokenPipeError):
             raise error.__context__ from None
         raise
@@ -239,7 +242,7 @@ def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
 
 
 def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
-    """What the command line has wrong. Raises ConfigError, or prints the help of a bare group."""
+    """Raise ConfigError for a usage error, or print the help of a command group."""
     context: Context | None = getattr(error, "ctx", None)
     message = error.format_message()
     if context is not None and message == context.get_help():
@@ -252,11 +255,11 @@ def _usage(invocation: "Invocation", name: str, error: "TyperException") -> int:
 
 
 def _plans(context: "Context", words: Sequence[str]) -> bool:
-    """Whether this command line, which was not understood, asks only what would change."""
+    """Return whether this invalid command line asks only what would change."""
     takes = {name for parameter in context.command.params for name in parameter.opts}
     return context.command.name in ("plan", "diff") or "--dry-run" in takes & set(words)
 
 
 def _lower(sentence: str) -> str:
-    """typer's sentence in the manner of ours: `no such option: --x`."""
+    """Return typer's sentence in our style: `no such option: --x`."""
     return sentence[:1].lower() + sentence[1:].removesuffix(".")

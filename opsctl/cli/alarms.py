@@ -1,4 +1,4 @@
-"""`opsctl alarms`: make the alarms of the catalogue, and read what they say."""
+"""`opsctl alarms`: create the alarms of the catalogue, and show what they say."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(metavar="ALARM", help="As `alarms status` n
 
 @app.command()
 def plan(context: typer.Context) -> int:
-    """Show what `up` would change, alarms changed by hand too: exit 0 nothing, 2 something."""
+    """Show what `up` would change, also alarms changed by hand: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
     screen = screens.AlarmsScreen(invocation.console, data=True)
     return stack.plan(invocation, alarms.preview(invocation.clients, invocation.config), screen)
@@ -37,7 +37,7 @@ def plan(context: typer.Context) -> int:
 def up(
     context: typer.Context, yes: Yes = False, dry_run: DryRun = False, confirm: Confirm = None
 ) -> int:
-    """Make or update every alarm, the topic that they tell, and a dashboard."""
+    """Create or update every alarm, the topic that they notify, and a dashboard."""
     if dry_run:
         return plan(context)
     invocation = opened(context)
@@ -58,7 +58,7 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show the state of each alarm: since when, and why one rings."""
+    """Show each alarm's state: since when, and why one is in ALARM."""
     invocation = opened(context)
     now = invocation.reader(watched.LOOK_AT_MUTES).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
@@ -77,7 +77,7 @@ def status(context: typer.Context) -> None:
 
 @app.command()
 def explain(context: typer.Context, name: Name) -> None:
-    """Say when an alarm rings, what its newest points are, and what gaps are taken for."""
+    """Say when an alarm goes off, what its newest points are, and how gaps count."""
     invocation = opened(context)
     at = datetime.now(UTC)
     more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
@@ -94,7 +94,7 @@ def explain(context: typer.Context, name: Name) -> None:
 
 @app.command()
 def backtest(context: typer.Context, since: Since = "14d") -> None:
-    """Play the rules of the config over what CloudWatch has kept: how often each had rung."""
+    """Apply the config's rules to past data: how often would each alarm have gone off?"""
     invocation = opened(context)
     now = invocation.reader(watched.LOOK).require("stacks")
     alarms = watched.watched(now, invocation.config)
@@ -103,12 +103,12 @@ def backtest(context: typer.Context, since: Since = "14d") -> None:
     screens.show_played(invocation.console, played, now.at - start)
     unnamed = len(alarms) - len(played)
     if unnamed:
-        invocation.console.say(f"{unnamed} alarms watch what no stack has made yet: not played")
+        invocation.console.say(f"left out {unnamed} alarms of resources that do not exist yet")
 
 
 @app.command()
 def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
-    """Let an alarm ring for a moment, so that somebody sees its message arrive."""
+    """Set an alarm off for a moment, so that somebody sees its message arrive."""
     invocation = opened(context)
     procedure = trial.trial(invocation.clients, invocation.config, name)
     screen = screens.AlarmsScreen(invocation.console)
@@ -118,7 +118,7 @@ def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
 
 
 def _newest(cloudwatch: "CloudWatchClient", one: watched.Watched) -> series.Series:
-    """The points that CloudWatch evaluates, those of the last minutes too."""
+    """Return the data points that CloudWatch evaluates, those of the last minutes included."""
     assert one.query is not None
     now = datetime.now(UTC)
     length = timedelta(seconds=one.alarm.period * (one.rule.range + 1))

@@ -1,6 +1,5 @@
-"""An incident as one value: a recording, the live system, metrics; collected, saved, read."""
+"""An incident as one value: a recording, the live system, metrics. Collect, save, read."""
 
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,23 +7,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opsctl import disk
 from opsctl.cause.cause import Cause
 from opsctl.cause.history import History
 from opsctl.cli import recording as recordings
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError
 from opsctl.recording import Begun, RecordedSeries, Recording
 from opsctl.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from opsctl.cli.options import Invocation
 
-_PAUSES = (0.5, 1.5)  # seconds before another look
-_BEFORE = timedelta(hours=1)  # metrics before the command began: what was usual
+_PAUSES = (0.5, 1.5)  # seconds before another snapshot
+_BEFORE = timedelta(hours=1)  # metrics from before the command, for comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What `why` explains. `now` is None for one that is read from a file."""
+    """What `why` explains. `now` is None if it was read from a file."""
 
     history: History
     recording: Recording | None
@@ -34,7 +34,7 @@ class Incident:
 
 
 def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
-    """The live system and the newest recording of it. Nobody waits minutes for an answer here."""
+    """Collect the live system and its newest recording. Does not wait for AWS to recover."""
     from opsctl.cause.looks import EVERYTHING
     from opsctl.snapshot.snapshot import Look
 
@@ -50,7 +50,7 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
 
 
 def with_last_lines(look: Callable[[], Snapshot], sleep: Callable[[float], None]) -> Snapshot:
-    """A look; another when what a task wrote last, which often is the cause, has yet to come."""
+    """Take a snapshot, and another if tasks' last lines, often the cause, have not arrived yet."""
     now = look()
     for pause in _PAUSES:
         if not now.lines_to_come:
@@ -67,7 +67,7 @@ def read(path: Path) -> Incident:
 
 
 def save(incident: Incident, path: Path) -> None:
-    """One redacted file, for its owner only, that `why --from` reads anywhere."""
+    """Save one redacted file, readable by its owner only, which `why --from` can read anywhere."""
     from opsctl.recorder import line_of, snapshot_line
 
     recording, now = incident.recording, incident.now
@@ -90,7 +90,8 @@ def save(incident: Incident, path: Path) -> None:
     if recording is None or not recording.series:
         lines += [line_of({"type": "metric", **asdict(one)}) for one in incident.series]
     lines.append(line_of({"type": "versions", "text": versions()}))
-    write(path, "".join(lines))
+    # For its owner only: what others wrote may say more than it should.
+    disk.write(path, "".join(lines), private=True)
 
 
 def write_page(incident: Incident, causes: Sequence[Cause], path: Path) -> None:
@@ -111,20 +112,7 @@ def write_page(incident: Incident, causes: Sequence[Cause], path: Path) -> None:
         looked_at=causing.looked_at(incident.history),
         versions=versions(),
     )
-    write(path, page)
-
-
-def write(path: Path, text: str) -> None:
-    """For its owner only: what others wrote may say more than it should."""
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(file, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace") as out:
-            out.write(text)
-    except OSError as error:
-        raise OpsError(
-            f"`{path}` cannot be written: {error.strerror}", hint="choose another file"
-        ) from error
+    disk.write(path, page, private=True)
 
 
 def versions() -> str:
@@ -140,7 +128,7 @@ def versions() -> str:
 
 
 def _refused(error: ConfigError) -> Incident:
-    """A config that no command takes is the cause by itself; AWS cannot be asked about it."""
+    """Return an incident whose only cause is an invalid config; without it AWS cannot be read."""
     from opsctl.recorder import failure_of
     from opsctl.recording import NOBODY
 
@@ -150,7 +138,7 @@ def _refused(error: ConfigError) -> Incident:
 
 
 def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeries, ...]:
-    """Of the window, as far as CloudWatch answers."""
+    """Return the metrics around the incident, as far as CloudWatch answers."""
     from opsctl import aws
     from opsctl.metrics import catalogue
     from opsctl.metrics.fetch import fetch

@@ -1,10 +1,14 @@
-"""Questions with more answers than yes and no, for `init`."""
+"""The choices of `init`: taken from the command line, from questions, or from the account."""
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from opsctl import scaffold
 from opsctl.cli.screens.console import Console
+from opsctl.config.names import NAME, NAME_LENGTH, NAME_WORDS
 from opsctl.errors import ConfigError, Detached, OpsError
+from opsctl.scaffold import Choices
 from opsctl.snapshot.network import Network, Vpc
 from opsctl.snapshot.subnets import Subnet
 
@@ -16,6 +20,59 @@ _WAYS = {
 }
 
 
+def name(console: Console, folder: Path, given: str | None) -> str:
+    """Raise ConfigError for a name that AWS would refuse."""
+    name = given
+    if name is None:
+        name = scaffold.system_name(folder.resolve().name) or "example"
+        if console.interactive:
+            name = text(console, "name of the system", default=name)
+    # The repository has the same name, and ECR requires two letters.
+    if not re.fullmatch(NAME, name) or not 2 <= len(name) <= NAME_LENGTH:
+        raise ConfigError(
+            f"`{name}` cannot be the name of a system", hint=f"allowed: two or more, {NAME_WORDS}"
+        )
+    return name
+
+
+def account(
+    console: Console, choices: Choices, vpc: str | None, subnets: list[str], *, ask: bool
+) -> Choices:
+    """Return the choices with what the credentials' account adds, or as they are for a sandbox.
+
+    `ask` is for a command line that says neither --account nor --sandbox: without credentials it
+    becomes a sandbox. With --account, raises AwsError without credentials.
+    """
+    from opsctl import aws
+    from opsctl.config.model import Aws
+    from opsctl.snapshot import identity, network
+
+    try:
+        clients = aws.connect(Aws())
+        caller = identity.read(clients)
+    except Exception as error:
+        refusal = aws.translate(error)
+        if refusal is None or not ask:
+            raise
+        console.say(f"{refusal.message}, so this will be a system of the sandbox")
+        return choices
+    where = f"account {caller.account} in {caller.region}"
+    if ask and not yes(console, f"for AWS {where}? (no: for a sandbox on this machine)"):
+        return choices
+    known = network.read(clients.ec2)
+    chosen = place(console, known, where, vpc, subnets)
+    facing = scaffold.facing(known, chosen)
+    return Choices(
+        choices.name,
+        chosen[0].vpc,
+        tuple(one.id for one in chosen),
+        tuple(one.id for one in facing),
+        caller.region,
+        caller.account,
+        known.key_pairs,
+    )
+
+
 def text(console: Console, question: str, *, default: str) -> str:
     return _answer(console, f"{question} [{default}] ") or default
 
@@ -25,7 +82,7 @@ def yes(console: Console, question: str) -> bool:
 
 
 def _answer(console: Console, prompt: str) -> str:
-    """Raises Detached when there will be no answer: Ctrl-D."""
+    """Read a line. Raises Detached at the end of input (Ctrl-D)."""
     line = console.ask(prompt)
     if not line:
         raise Detached("no answer, so nothing was written")
@@ -35,7 +92,7 @@ def _answer(console: Console, prompt: str) -> str:
 def place(
     console: Console, network: Network, where: str, vpc: str | None, subnets: Sequence[str]
 ) -> tuple[Subnet, ...]:
-    """Subnets in at least two zones. Raises OpsError where the account has none that fit."""
+    """Return subnets in at least two zones. Raises OpsError when the account has none that fit."""
     chosen = _vpc(console, network, where, vpc, subnets)
     known = network.of(chosen.id)
     suggested = scaffold.suggested(network, chosen.id)
@@ -107,7 +164,7 @@ def _numbers(
     default: Sequence[int],
     refused: Callable[[Sequence[int]], str],
 ) -> list[int]:
-    """The chosen rows; asked again until the answer fits."""
+    """Return the chosen rows. Asks again until the answer is valid."""
     console.say(f"{title}:")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows, 1):

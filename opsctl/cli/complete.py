@@ -1,7 +1,7 @@
-"""What may stand next on a command line.
+"""Complete a command line.
 
-A shell asks at every Tab, so this imports neither typer nor a command: the commands, their options
-and the keys of the config are a table that `make docs` makes from them.
+A shell calls this at every Tab, so it imports neither typer nor a command: `make docs` writes the
+commands, their options and the keys of the config into a table.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from opsctl.cli import live_names
 
-# The exit code by which a shell is told to complete names of files.
+# The exit code that tells the shell to complete file names.
 FILES = 3
 TABLE = Path(__file__).parent / "commands.json"
 
@@ -29,7 +29,7 @@ class Line:
     """A command line up to the word at the cursor, which is `current`.
 
     `path` is the command, `node` its part of the table, `arguments` how many it has already.
-    `option` is the option whose value is to be completed, behind `prefix` in the same word.
+    `option` is the option whose value is completed, after `prefix` in the same word.
     """
 
     table: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Line:
     prefix: str = ""
 
     def pass_by(self, word: str) -> None:
-        """Take a word before the cursor."""
+        """Parse a word before the cursor."""
         if self.option is not None:
             return self._take(word)
         name, equals, value = word.partition("=")
@@ -58,7 +58,7 @@ class Line:
         return None
 
     def end(self, word: str) -> None:
-        """Take the word at the cursor."""
+        """Parse the word at the cursor."""
         self.current = word
         name, equals, _ = word.partition("=")
         if self.option is None and equals and (option := self._option(name)):
@@ -69,7 +69,7 @@ class Line:
         return [*own, *self.table["options"]]
 
     def _option(self, name: str) -> Mapping[str, Any] | None:
-        """The option of this name, if it takes a value."""
+        """Return the option of this name, if it takes a value."""
         known = (one for one in self.options() if name in one["names"] and one["takes"])
         return next(known, None)
 
@@ -83,9 +83,9 @@ class Line:
 
 
 def complete(shell: str, words: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], int]:
-    """The lines to print, and the exit code: 0, or FILES when the shell should name files.
+    """Return the lines to print and the exit code: 0, or FILES when the shell should list files.
 
-    `words` are those after `opsctl` up to the cursor; of bash one text, the whole line.
+    `words` are those after `opsctl` up to the cursor; for bash one text, the whole line.
     """
     if shell == "bash":
         words = _split("".join(words))
@@ -108,7 +108,7 @@ def complete(shell: str, words: Sequence[str], environ: Mapping[str, str]) -> tu
 
 
 def _split(line: str) -> list[str]:
-    """The words after the command's own, the last one being the word at the cursor."""
+    """Return the words after `opsctl`. The last one is the word at the cursor."""
     try:
         words = shlex.split(line)
     except ValueError:  # an open quote
@@ -117,7 +117,7 @@ def _split(line: str) -> list[str]:
 
 
 def _candidates(line: Line, environ: Mapping[str, str]) -> list[Candidate] | None:
-    """None when the shell should name files."""
+    """Return the candidates, or None when the shell should list files."""
     if line.option is not None:
         return _values(line, line.option, environ)
     if line.current.startswith("-"):
@@ -151,7 +151,7 @@ def _values(
 
 
 def _settings(line: Line) -> Iterator[Candidate]:
-    """`key=` of every key of the config, and then the values that the key may have."""
+    """Yield `key=` for every key of the config, then the values that the key may have."""
     key, equals, _ = line.current.removeprefix(line.prefix).partition("=")
     keys = line.table["keys"]
     if equals:

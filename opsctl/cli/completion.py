@@ -1,4 +1,4 @@
-"""`opsctl completion`: the script that a shell needs, printed or put where the shell looks."""
+"""`opsctl completion`: print a shell's completion script, or install it."""
 
 import os
 from enum import StrEnum
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from opsctl import disk
 from opsctl.cli.options import group, opened
-from opsctl.errors import OpsError
 
 app = group("Print the completion script of a shell.")
 
@@ -20,7 +20,7 @@ class Shell(StrEnum):
 
 
 _SCRIPTS = Path(__file__).parent / "shells"
-# shell -> the variable of the folder, its default under the home directory, the file in it
+# shell -> (variable of the folder, its default in the home directory, the file in it)
 _PLACES = {
     Shell.BASH: ("XDG_DATA_HOME", ".local/share", "bash-completion/completions/opsctl"),
     Shell.ZSH: ("XDG_DATA_HOME", ".local/share", "zsh/site-functions/_opsctl"),
@@ -53,13 +53,6 @@ def completion(
         return
     variable, default, name = _PLACES[shell]
     file = Path(os.environ.get(variable) or Path.home() / default) / name
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(script, encoding="utf-8")
-    except OSError as error:
-        raise OpsError(
-            f"`{file}` cannot be written: {error.strerror}",
-            hint=f'eval "$(opsctl completion {shell})"',
-        ) from error
+    disk.write(file, script, folders=True, hint=f'eval "$(opsctl completion {shell})"')
     console.emit("completion", shell=str(shell), path=str(file))
     console.say(f"wrote {file}; {_ONCE[shell].format(folder=file.parent)}")

@@ -1,4 +1,4 @@
-"""`opsctl config`: is the file right, what does it come to, what may stand in it."""
+"""`opsctl config`: validate the file, show the merged config and its schema."""
 
 import json
 from typing import Annotated

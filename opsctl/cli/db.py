@@ -15,7 +15,7 @@ app = group("The database stack: ElastiCache, its security group and its subnet 
 
 
 FromSnapshot = Annotated[
-    str | None, typer.Option(metavar="NAME", help="What a cache that is made anew begins with.")
+    str | None, typer.Option(metavar="NAME", help="A snapshot whose data a new cache begins with.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""`opsctl diff`: two releases, or what runs against what this directory would release."""
+"""`opsctl diff`: compare two releases, or what runs with this directory."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`opsctl doctor`: what would go wrong, before it does."""
+"""`opsctl doctor`: find problems before a change meets them."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ app = group("Look for what would go wrong, and say what to do.")
 
 @app.command()
 def doctor(context: typer.Context) -> int:
-    """Look at the config, this machine and the account; each finding has its fix.
+    """Check the config, this machine and the account; each finding has its fix.
 
     Exit 0 is fine, 10 has warnings, 1 would stop a release. Nothing is changed.
     """

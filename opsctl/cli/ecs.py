@@ -1,4 +1,4 @@
-"""`opsctl ecs`: cluster, service, load balancer, instances; and the repository they pull from."""
+"""`opsctl ecs`: cluster, service, load balancer, instances, and the image repository."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from opsctl.outcome import Outcome
 from opsctl.releases import ecs as releasing
 from opsctl.rollout import ecs, roll_instances
 from opsctl.rollout import scale as scaling
-from opsctl.rollout.ecs import Wishes
+from opsctl.rollout.ecs import Options
 
 app = group("The service stack: cluster, service, load balancer, instances, log groups.")
 
@@ -35,8 +35,8 @@ def plan(
 ) -> int:
     """Show what `up` would change: exit 0 nothing, 2 something."""
     invocation = plan_only(context)
-    wishes = Wishes(new_ami, imports, revert_drift)
-    procedure = ecs.preview(invocation.clients, invocation.config, wishes)
+    options = Options(new_ami, imports, revert_drift)
+    procedure = ecs.preview(invocation.clients, invocation.config, options)
     return stack.plan(invocation, procedure)
 
 
@@ -56,7 +56,7 @@ def up(
     invocation = opened(context)
     invocation.warn()
     clients, config = invocation.clients, invocation.config
-    procedure = releasing.up(clients, config, Wishes(new_ami, imports, revert_drift))
+    procedure = releasing.up(clients, config, Options(new_ami, imports, revert_drift))
     console = invocation.console
     screens = (
         BoardScreen(console, waits=True),
@@ -103,13 +103,13 @@ def roll(
 @app.command()
 def scale(
     context: typer.Context,
-    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks shall run.")],
+    count: Annotated[int, typer.Argument(min=0, max=5000, help="How many tasks to run.")],
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
     timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
 ) -> int:
-    """Run so many tasks, until the config asks for another count."""
+    """Run this many tasks, until the config asks for another count."""
     invocation = opened(context)
     clients, config = invocation.clients, invocation.config
     board, screen = BoardScreen(invocation.console), RolloutScreen(invocation.console)

@@ -1,4 +1,4 @@
-"""`opsctl history`: who released what, when, how it ended, and what of it runs."""
+"""`opsctl history`: who released what, when, how it ended, and what runs of it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`opsctl iam-policy`: the least that somebody must be allowed."""
+"""`opsctl iam-policy`: print the least-privilege policy."""
 
 import json
 from enum import StrEnum
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from opsctl import disk
 from opsctl.cli.options import group, opened
-from opsctl.errors import OpsError
 from opsctl.permissions import policy
 
 app = group("Print the least IAM policy of an operator, a pipeline or a reader.")
@@ -26,10 +26,10 @@ def iam_policy(
     context: typer.Context,
     audience: Annotated[
         For,
-        typer.Option("--for", help="Who: everything, releases, looking on, or the stacks' role."),
+        typer.Option("--for", help="For everything, releases, reading, or the stacks' role."),
     ] = For.OPERATOR,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write it there, in files that IAM takes.")
+        Path | None, typer.Option("--out", help="Write it into this folder, in files for IAM.")
     ] = None,
 ) -> None:
     """Print the policy of this config's system, made from the calls that opsctl makes.
@@ -52,9 +52,5 @@ def iam_policy(
         return
     for number, part in enumerate(parts, 1):
         name = f"{audience}-{number}.json" if len(parts) > 1 else f"{audience}.json"
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / name).write_text(json.dumps(part, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OpsError(f"`{out / name}` cannot be written: {error.strerror}") from error
+        disk.write(out / name, json.dumps(part, indent=2) + "\n", folders=True)
         console.say(f"wrote {out / name}")

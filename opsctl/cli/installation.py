@@ -1,4 +1,4 @@
-"""How a library is added to the very installation that runs, whoever made it."""
+"""How to add a library to the running installation."""
 
 import shlex
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def adding(requirement: str, prefix: Path | None = None) -> str:
-    """The command that adds it: pipx and uv keep a file of their own in what they install."""
+    """Return the command that adds it. pipx and uv leave a file in what they install."""
     prefix = prefix or Path(sys.prefix)
     wanted, python = shlex.quote(requirement), shlex.quote(sys.executable)
     if (prefix / "pipx_metadata.json").exists():

@@ -1,4 +1,4 @@
-"""Ctrl-C during work that AWS goes on with: asked once, never guessed."""
+"""Ask what Ctrl-C means while AWS works on."""
 
 from enum import Enum
 
@@ -12,7 +12,7 @@ class Choice(Enum):
 
 
 def ask(console: Console, subject: str, *, cancellable: bool) -> Choice:
-    """Without a terminal the answer is to detach, said aloud; so is a second Ctrl-C."""
+    """Ask. Without a terminal, and on a second Ctrl-C, detach and say so."""
     if not console.interactive:
         console.say(f"{subject}: interrupted without a terminal, so it is left running")
         return Choice.DETACH

@@ -1,30 +1,31 @@
 """Names that only the config, the sandbox or AWS knows, for completion.
 
-What is on this machine is read at once. AWS is asked briefly, and what it said is kept for a
-minute: one Tab may wait for a network, the next may not.
+Names on this machine are read at once. AWS is called with a short timeout and its answer kept for a
+minute, so only the first Tab may wait for the network.
 """
 
 import hashlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from opsctl import project
+from opsctl import disk, project
+from opsctl.errors import OpsError
 
 if TYPE_CHECKING:
     from opsctl.snapshot.snapshot import Part, Snapshot
 
-Names: TypeAlias = Sequence[tuple[str, str]]  # a name and what it is
+Names: TypeAlias = Sequence[tuple[str, str]]  # (name, description)
 _MINUTE, _DAY = 60.0, 86_400.0
-_PATIENCE = 3.0  # seconds, for the first answer of AWS
+_PATIENCE = 3.0  # seconds to wait for AWS's first answer
 
 
 def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, str]) -> Names:
-    """The names for a parameter of a command (`logs tail task`); none where they cannot be had."""
+    """Return the names for a parameter of a command (`logs tail task`), or none on any failure."""
     try:
         if parameter == "environment":
             return _environments(config)
@@ -44,7 +45,7 @@ def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, 
                 _MINUTE,
                 lambda: _briefly(lambda: names(_look(part, config, environment, environ))),
             )
-    except Exception:  # whatever is wrong: a Tab is silent, and the command itself will say it
+    except Exception:  # A Tab must be silent; the command itself will report the problem.
         return ()
     return ()
 
@@ -85,7 +86,7 @@ def _instances(now: "Snapshot") -> Names:
     return [(one.id, one.zone) for one in now.instances]
 
 
-# parameter -> the part of a snapshot that it needs, and its names there
+# parameter -> (the part of a snapshot that it needs, how to get its names)
 _IN_AWS: "Mapping[str, tuple[Part, Callable[[Snapshot], Names]]]" = {
     "logs tail task": ("tasks", _tasks),
     "logs tail instance": ("instances", _instances),
@@ -106,7 +107,10 @@ def _look(part: "Part", config: Path, environment: str, environ: Mapping[str, st
 
 
 def _briefly(ask: Callable[[], Names]) -> Names:
-    """Raises TimeoutError when the answer takes longer than a person waits at a prompt."""
+    """Return the names.
+
+    Raises TimeoutError when it takes longer than a person waits at a prompt.
+    """
     answers: list[Names] = []
     thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
     thread.start()
@@ -117,7 +121,7 @@ def _briefly(ask: Callable[[], Names]) -> Names:
 
 
 def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[], Names]) -> Names:
-    """The names from a file of the user's cache, unless it is older than `seconds`."""
+    """Return the names from a file in the user's cache, unless it is older than `seconds`."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     file = project.cache(environ) / f"names-{digest}.json"
     try:
@@ -126,8 +130,7 @@ def _kept(key: str, environ: Mapping[str, str], seconds: float, ask: Callable[[]
     except (OSError, ValueError):
         pass
     names = ask()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = file.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(list(names)), encoding="utf-8")
-    new.replace(file)  # at once, so that two shells never read half a file
+    with suppress(OSError, OpsError):  # a home that is full, or may not be written
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.write(file, json.dumps(list(names)), private=True)
     return names

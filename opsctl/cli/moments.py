@@ -1,4 +1,4 @@
-"""Points in time as people type them: `10m`, `1h30m`, `13:10`, `yesterday`, ISO 8601."""
+"""Parse times as people type them: `10m`, `1h30m`, `13:10`, `yesterday`, ISO 8601."""
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -12,7 +12,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Local(tzinfo):
-    """This machine's zone, by its rules at each date: `datetime.astimezone` fixes today's."""
+    """This machine's zone, with the offset of each date (`datetime.astimezone` fixes one)."""
 
     def utcoffset(self, moment: datetime | None) -> timedelta | None:
         return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
@@ -26,12 +26,12 @@ class Local(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         there = moment.replace(tzinfo=UTC).astimezone()
         here = there.replace(tzinfo=self)
-        # An hour that comes twice: the second time it is `fold`.
+        # In an hour that occurs twice, the second one has `fold`.
         return here if here.utcoffset() == there.utcoffset() else here.replace(fold=1)
 
 
 def parse_moment(text: str, *, now: datetime, zone: tzinfo) -> datetime | timedelta:
-    """How long ago, or a moment; one without a zone is in `zone`. Raises ConfigError."""
+    """Return how long ago, or a moment, in `zone` if it has none. Raises ConfigError."""
     word = text.strip().lower()
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     words = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
@@ -60,7 +60,7 @@ def parse_moment(text: str, *, now: datetime, zone: tzinfo) -> datetime | timede
 
 
 def moment(text: str, *, now: datetime, zone: tzinfo) -> datetime:
-    """The same as a point in time."""
+    """Return the parsed text as a moment."""
     parsed = parse_moment(text, now=now, zone=zone)
     return now - parsed if isinstance(parsed, timedelta) else parsed
 
@@ -68,7 +68,7 @@ def moment(text: str, *, now: datetime, zone: tzinfo) -> datetime:
 def span(
     since: str, until: str | None, *, now: datetime, zone: tzinfo
 ) -> tuple[datetime | timedelta, datetime | None]:
-    """From when to when. Raises ConfigError for a span that holds nothing."""
+    """Return (begin, end). Raises ConfigError for a span that contains nothing."""
     first = parse_moment(since, now=now, zone=zone)
     start = now - first if isinstance(first, timedelta) else first
     end = None if until is None else moment(until, now=now, zone=zone)
@@ -80,7 +80,7 @@ def span(
 
 
 def duration(text: str, option: str) -> timedelta:
-    """Raises ConfigError that names the option, also for no time at all."""
+    """Parse a duration. Raises ConfigError, which names the option; also for zero."""
     try:
         length = parse_duration(text)
     except ValueError as error:

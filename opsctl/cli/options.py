@@ -1,4 +1,4 @@
-"""What every command shares: the global options, the opened config and the AWS clients."""
+"""What all commands share: the global options, the opened config and the AWS clients."""
 
 import re
 import shlex
@@ -28,12 +28,12 @@ _SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:
 _REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
 RevertDrift = Annotated[
-    bool, typer.Option("--revert-drift", help="Put back what was changed by other means.")
+    bool, typer.Option("--revert-drift", help="Revert what was changed outside of the stack.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Confirm = Annotated[
     list[str] | None,
-    typer.Option("--confirm", metavar="NAME", help="A name to be typed, when data is lost."),
+    typer.Option("--confirm", metavar="NAME", help="Confirms, by its name, what loses its data."),
 ]
 Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
 
@@ -60,10 +60,10 @@ class Invocation:
         self.why = why
         self.debug = debug
         self.sleep: Callable[[float], None] = time.sleep
-        # The command line without its global options, and what records it while it runs.
+        # The command line without global options, and its recorder while it runs.
         self.words: Sequence[str] = ()
         self.recorder: Recorder | None = None
-        # Whether exit code 2 says that something would change, and so not that the config is bad.
+        # Whether exit code 2 means that something would change, not that the config is invalid.
         self.planning = False
         plain = plain or "NO_COLOR" in environ or environ.get("TERM") == "dumb"
         self.console = Console(
@@ -72,7 +72,7 @@ class Invocation:
 
     @classmethod
     def parse(cls, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Self, list[str]]:
-        """Take the global options out of `argv`, wherever they stand before a `--`."""
+        """Take the global options out of `argv`, wherever they are before a `--`."""
         flags: dict[str, bool] = {}
         values: dict[str, str] = {}
         overrides: list[str] = []
@@ -102,11 +102,11 @@ class Invocation:
 
     @property
     def line(self) -> str:
-        """The command as it would be given again."""
+        """The command line, so that it can be repeated."""
         return shlex.join(["opsctl", *self._repeated(), *self.words])
 
     def _repeated(self) -> list[str]:
-        """The global options that a command of a hint must carry to mean this very system."""
+        """Return the global options that a command in a hint needs to mean this system."""
         words: list[str] = []
         if self.environment:
             words += ["--env", self.environment]
@@ -133,7 +133,7 @@ class Invocation:
         return self.loaded.config
 
     def warn(self) -> None:
-        """Say what the config allows but may not mean: before a plan, not at every command."""
+        """Print the config's warnings. Called before a plan, not by every command."""
         for warning in self.loaded.warnings:
             self.console.warn(warning)
 
@@ -158,7 +158,7 @@ class Invocation:
 
     @cached_property
     def quick_reader(self) -> "Reader":
-        """For a look that nobody wants to wait for: what does not answer at once is named."""
+        """A reader that does not wait: the snapshot names the parts that did not answer."""
         from opsctl import aws
         from opsctl.snapshot.read import Reader
         from opsctl.snapshot.snapshot import Names
@@ -171,7 +171,7 @@ class Invocation:
         return Reader(clients, Names.of(self.config), patient=False)
 
     def failed_calls(self) -> "tuple[FailedCall, ...]":
-        """Since the last look; none when AWS was never called."""
+        """Return the calls that failed since the last snapshot; none when AWS was never called."""
         return self.clients.failed.take() if "clients" in self.__dict__ else ()
 
     def _tell_silence(self, error: BaseException) -> None:
@@ -185,7 +185,7 @@ class Invocation:
 
 
 def _is_secret(override: str) -> bool:
-    """One that is refused, because it holds a value where a reference belongs: never said again."""
+    """Return whether the override holds a value instead of a reference. It must not be repeated."""
     key, _, value = override.partition("=")
     return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
 
@@ -206,14 +206,14 @@ def _following(words: Iterator[str], name: str) -> str:
 
 
 def opened(context: typer.Context) -> Invocation:
-    """The invocation that `main` handed to typer."""
+    """Return the invocation that `main` gave to typer."""
     invocation = context.obj
     assert isinstance(invocation, Invocation)
     return invocation
 
 
 def plan_only(context: typer.Context) -> Invocation:
-    """The same for a command that only plans: its exit code 2 means "different"."""
+    """Return the invocation of a command that only plans: its exit code 2 means "different"."""
     invocation = opened(context)
     invocation.planning = True
     return invocation
@@ -234,7 +234,7 @@ DryRun = Annotated[
 
 
 def group(about: str) -> typer.Typer:
-    """A command group in our manner: plain help, no tracebacks dressed up, no second completion."""
+    """Return a command group in our style: plain help, plain tracebacks, no second completion."""
     return typer.Typer(
         help=about,
         no_args_is_help=True,
@@ -243,3 +243,10 @@ def group(about: str) -> typer.Typer:
         pretty_exceptions_enable=False,
         epilog="Global options may stand anywhere: opsctl --help",
     )
+
+
+def require_one(shows: Mapping[str, object]) -> None:
+    """Raise ConfigError for two options that each show something else."""
+    given = [option for option, value in shows.items() if value]
+    if len(given) > 1:
+        raise ConfigError(f"{given[0]} does not go together with {given[1]}: choose one")

@@ -1,4 +1,4 @@
-"""Which commands are recorded, where, and which recording a later `why` looks into."""
+"""Which commands are recorded, where, and which recording `why` reads later."""
 
 import os
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ _JUST_NOW = timedelta(hours=1)  # for one that did not
 
 
 def folder(invocation: "Invocation") -> Path:
-    """Beside the config, whatever the working directory is."""
+    """Return the recordings' folder beside the config, whatever the working directory."""
     return invocation.path.parent / ".opsctl" / "recordings"
 
 
 def begin(invocation: "Invocation") -> "Recorder | None":
-    """The recorder of this command line, made when first asked for; None for one that reads."""
+    """Return this command's recorder, created on first use; None for a command that only reads."""
     if invocation.recorder is None and changes(invocation):
         from opsctl.cli import version
         from opsctl.recorder import Recorder
@@ -61,7 +61,7 @@ def changes(invocation: "Invocation") -> bool:
 
 
 def failed(invocation: "Invocation", error: OpsError) -> "Recorder | None":
-    """What the command ends with; its recorder, if it has one."""
+    """Record the error that ends the command, and return the recorder, if there is one."""
     recorder = begin(invocation)
     if recorder is not None:
         recorder.error(error)
@@ -75,7 +75,7 @@ def end(invocation: "Invocation", outcome: str) -> None:
 
 
 def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Recording | None":
-    """The last recording of this system, while it still tells something about now."""
+    """Return the last recording of this system, as long as it says something about the present."""
     now = now or datetime.now(UTC)
     read = ((path, _read(path)) for path in newest_first(folder))
     ours = ((path, one) for path, one in read if one and one.begun.system in ("", system))
@@ -96,14 +96,14 @@ def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Record
 
 
 def _ended_within(earlier: "Recording", recording: "Recording") -> bool:
-    """Two commands at once: the later one overtook the earlier, which has failed for it."""
+    """Return whether the earlier command ended after the later one began, so it was overtaken."""
     return earlier.ended is not None and earlier.ended > recording.at
 
 
 def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
-    """What was recorded and what is now, as one history.
+    """Join the recording and the present into one history.
 
-    A failure is history only while nothing newer has come and is well.
+    A recorded failure counts only until a newer deployment has succeeded.
     """
     from opsctl.cause.history import History
     from opsctl.cause.telling import steady
@@ -122,7 +122,7 @@ def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
 
 
 def read(path: Path) -> "Recording":
-    """Raises OpsError for a file that cannot be read, or is none of ours."""
+    """Read a recording. Raises OpsError for a file that cannot be read or is not a recording."""
     from opsctl.recording import Recording
 
     try:
@@ -146,5 +146,5 @@ def _written(path: Path) -> datetime:
 
 
 def names(folder: Path) -> Iterator[str]:
-    """For the shell's completion: newest first."""
+    """Yield the recordings, newest first, for the shell's completion."""
     return (str(path) for path in newest_first(folder))

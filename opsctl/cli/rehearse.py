@@ -1,4 +1,4 @@
-"""`opsctl rehearse`: see a failure before the first bad night."""
+"""`opsctl rehearse`: play a failure before it happens at night."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ def rehearse(
         ),
     ] = None,
 ) -> int:
-    """List the rehearsals, or play one in a sandbox of its own: its command, then `opsctl why`."""
+    """List the rehearsals, or play one in its own sandbox: its command, then `opsctl why`."""
     invocation = opened(context)
     console = invocation.console
     if name is None:
@@ -56,7 +56,7 @@ def _show(console: Console, event: Mapping[str, Any]) -> None:
 
 
 def judge(console: Console, rehearsal: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    """Raises OpsError when the command did not end as the rehearsal's file says."""
+    """Raise OpsError when the command did not end as the rehearsal's file says."""
     console.say(f"exit code {result['exit_code']}; see docs/exit-codes.md")
     console.say(f"what was wrong: {rehearsal['tells']} ({rehearsal['cause']})")
     if result["otherwise"]:

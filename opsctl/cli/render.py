@@ -1,4 +1,4 @@
-"""`opsctl render`: what would be sent, without a network."""
+"""`opsctl render`: print what would be sent, without a network."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from opsctl import disk
 from opsctl.cli.options import Invocation, group, opened
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import ConfigError
 
 app = group("Print what would be sent; needs no network.")
 # what -> the file that --out writes
@@ -39,7 +40,8 @@ def render(
     for name in what or FILES:
         text = _text(invocation, name)
         if out is not None:
-            path = _write(out, FILES[name], text)
+            path = out / FILES[name]
+            disk.write(path, text, folders=True)
             invocation.console.emit("rendered", what=name, path=str(path))
             invocation.console.say(f"wrote {path}")
         elif invocation.console.json:
@@ -66,18 +68,9 @@ def _caddyfile(invocation: Invocation) -> str:
     config = invocation.config
     path = invocation.path.parent / config.caddyfile.template
     template = caddyfile.read(path)
-    # The endpoint is known once the stack exists; a name that says so stands in its place.
+    # The endpoint is known once the stack exists. Until then an invented one stands here.
     endpoint = f"{config.db.name}.endpoint.invalid:{config.db.port}"
     console = invocation.console
     console.say(console.hint(f"`{endpoint}` stands for the address that `opsctl db up` gives"))
     values = caddyfile.variables(config, {"RedisEndpoint": endpoint})
     return caddyfile.fill(template, values, file=path.name)
-
-
-def _write(folder: Path, name: str, text: str) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OpsError(f"`{folder / name}` cannot be written: {error.strerror}") from error
-    return folder / name

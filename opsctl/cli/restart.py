@@ -1,4 +1,4 @@
-"""`opsctl ecs restart`: new tasks of what runs, without an image being built."""
+"""`opsctl ecs restart`: start new tasks of what runs, without building an image."""
 
 from typing import Annotated
 

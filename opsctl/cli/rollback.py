@@ -1,4 +1,4 @@
-"""`opsctl rollback`: back to the last release that was good, or to one that is named."""
+"""`opsctl rollback`: go back to the last good release, or to a given one."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Drive a procedure for a person: show its items, ask its questions, answer Ctrl-C."""
+"""Drive a procedure for a person: show its items, ask its questions, handle Ctrl-C."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the command line answers already: `--yes`, and the names after `--confirm`."""
+    """Answers of the command line: `--yes`, and the names after `--confirm`."""
 
     yes: bool = False
     confirm: Sequence[str] = ()
 
     def to(self, question: Question, console: Console) -> bool:
         if question.unasked is not None:
-            # `--yes` agrees to what was planned, and this was not.
+            # `--yes` agrees to the plan, which did not contain this.
             if self.yes or not console.interactive:
                 return question.unasked
             return console.confirm_soon(question.text, otherwise=question.unasked)
@@ -40,9 +40,9 @@ def run(
     *screens: Screen,
     answers: Answers | None = None,
 ) -> Any:
-    """The procedure's result. Whatever ends this, the procedure cleans up after itself.
+    """Run the procedure and return its result. It cleans up after itself however this ends.
 
-    What changes something (it has `answers`) is recorded, and explained when it fails.
+    A procedure that changes something (it has `answers`) is recorded, and explained when it fails.
     """
     if answers is not None:
         recording.begin(invocation)
@@ -60,7 +60,7 @@ def run(
 def _ended(
     invocation: "Invocation", driver: Driver, screens: Sequence[Screen], answers: Answers
 ) -> bool:
-    """Show items to the end, or until Ctrl-C was answered in a way that goes on."""
+    """Show items until the end, or until Ctrl-C was answered with going on."""
     console, recorder = invocation.console, invocation.recorder
     try:
         for item in driver:
@@ -99,7 +99,7 @@ def _ended(
 
 
 def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
-    """The outcome as `why` tells it of this command's own recording, its causes shown."""
+    """Return the outcome with the causes of this command's recording, which are shown."""
     from opsctl.cause.looks import EVERYTHING
     from opsctl.cli.screens import causes
 
@@ -111,7 +111,7 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
             look = replace(EVERYTHING, consoles=recorder.history.never_joined)
             recorder.take(invocation.reader(look))
     except Exception as error:
-        # What was seen so far has to do.
+        # Explain what was seen until now.
         if aws.fault(error) is None:
             raise
     explained = recorder.explain(outcome)

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from opsctl import disk
 from opsctl.cli import sandbox_process
 from opsctl.cli.options import group, opened
 from opsctl.cli.run import run
 from opsctl.errors import ConfigError
 
-app = group("Run an AWS on this machine.")
+app = group("Run a simulated AWS on this machine.")
 
 Name = Annotated[str, typer.Option("--name", help="Which sandbox; several may run side by side.")]
 
@@ -24,7 +25,7 @@ def up(
     region: Annotated[str, typer.Option(help="Region that `sandbox env` names.")] = "us-east-1",
     tasks: Annotated[
         str,
-        typer.Option(help="What a task is: docker, process, none; auto is docker if it can be."),
+        typer.Option(help="What a task is: docker, process, none; auto is docker if possible."),
     ] = "auto",
     max_processes: Annotated[
         int, typer.Option(help="Processes or containers at most; tasks share them.")
@@ -54,7 +55,7 @@ def up(
 
 @app.command()
 def down(context: typer.Context, name: Name = "default") -> None:
-    """Stop it and everything it started."""
+    """Stop it and everything that it started."""
     invocation = opened(context)
     for item in sandbox_process.run(["down", f"--name={name}"], invocation.environ):
         invocation.console.say(item["message"])
@@ -98,7 +99,7 @@ def image(
         )
     config, root = invocation.config, invocation.path.parent
     files = run(invocation, make.files(config, root))
-    with TemporaryDirectory(prefix="opsctl-image-") as folder:
+    with TemporaryDirectory(prefix="opsctl-image-", dir=disk.temporary()) as folder:
         words = ["image", f"--name={name}", f"--repository={config.image.repository}"]
         words += [f"--tag={tag}", f"--service={root / config.image.context / 'service'}"]
         for option, path in (

@@ -1,4 +1,5 @@
-"""The sandbox is a program of its own: `python -m opsctl_sandbox` writes one JSON object a line.
+"""Run the sandbox, a program of its own: `python -m opsctl_sandbox` writes one JSON object per
+line.
 
 Only `opsctl sandbox` and `opsctl rehearse` run it; nothing imports it.
 """
@@ -17,9 +18,10 @@ _ERRORS: Mapping[int, type[OpsError]] = {2: ConfigError, 4: TimedOut}
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> Generator[dict[str, Any]]:
-    """What it writes, as it comes. Raises OpsError in its words and with its exit code.
+    """Yield what it writes. Raises OpsError with its message and exit code.
 
-    A caller that stops reading interrupts it, and waits until it has cleaned up after itself.
+    When the caller stops reading, the sandbox is interrupted, and this waits until it has cleaned
+    up.
     """
     if find_spec("ministack") is None:
         raise OpsError("the sandbox is not installed", hint="pipx install '.[sandbox]'")

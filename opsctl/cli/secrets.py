@@ -20,14 +20,14 @@ app = group("The secrets that the config refers to: list, check and set them.")
 
 @app.command("list")
 def list_secrets(context: typer.Context) -> None:
-    """List the references of the config and who reads each; asks nobody."""
+    """List the config's references to secrets and who reads each. Needs no network."""
     invocation = opened(context)
     SecretsScreen(invocation.console).list(uses.uses(invocation.config))
 
 
 @app.command()
 def check(context: typer.Context) -> None:
-    """Look whether each secret exists, has a value and is in a form that its reader takes."""
+    """Check that each secret exists, has a value and is stored as its reader needs it."""
     invocation = opened(context)
     now = invocation.reader(Look(frozenset({"secrets"}))).require("secrets")
     findings = list(uses.findings(invocation.config, {one.reference: one for one in now.secrets}))
@@ -46,10 +46,13 @@ def set_secret(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in the config.")],
     yes: Yes = False,
 ) -> int:
-    """Write a value: typed without echo, or from stdin. Never an argument: others could read it."""
+    """Write a value, typed without echo or from stdin.
+
+    Never an argument, which others could read.
+    """
     invocation = opened(context)
     if context.args:
-        # typer's own refusal would print it once more.
+        # typer's own error would print it once more.
         raise ConfigError(
             "a secret is never an argument: the shell keeps it, and others can read it",
             hint=f"choose another value, then: opsctl secrets set {name}",
@@ -90,5 +93,5 @@ def _value(console: Console, reference: str) -> Value:
         text = sys.stdin.buffer.read(1_000_000).decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError("the value on stdin is not UTF-8") from None
-    # The line end that `echo` and editors add belongs to nobody's secret.
+    # The line end that `echo` and editors add does not belong to the secret.
     return Value(text.removesuffix("\n").removesuffix("\r"))

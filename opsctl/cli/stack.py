@@ -1,4 +1,4 @@
-"""What `db`, `ecs` and every other stack command share: a plan, a change, the status."""
+"""What all stack commands share: a plan, a change, the status."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,17 @@ from opsctl.snapshot.snapshot import Kind, Look
 
 
 def plan(invocation: Invocation, procedure: Procedure[bool], *more: Screen) -> int:
-    """Print the plans: 0 same, 2 different."""
+    """Print the plans. Returns 0 for no change, 2 for changes."""
     invocation.warn()
-    screens = _plan_screens(invocation, data=True)
-    return 2 if run(invocation, procedure, *screens, *more) else 0
+    # The last one for what is left of a stack that is made anew.
+    screens = (*_plan_screens(invocation, data=True), *more, StackScreen(invocation.console))
+    return 2 if run(invocation, procedure, *screens) else 0
 
 
 def change(
     invocation: Invocation, procedure: Procedure[Outcome], answers: Answers, *more: Screen
 ) -> int:
-    """Raises the error of an outcome that is not good."""
+    """Run the change. Raises the error of a bad outcome."""
     screens = (*_plan_screens(invocation), *more, StackScreen(invocation.console))
     outcome: Outcome = run(invocation, procedure, *screens, answers=answers)
     outcome.require()
@@ -29,7 +30,7 @@ def change(
 
 
 def _plan_screens(invocation: Invocation, *, data: bool = False) -> tuple[Screen, ...]:
-    # Imported here: `status` needs neither, and starts sooner without what they show.
+    # Imported here: `status` needs neither, and starts faster without them.
     from opsctl.cli.screens.instances import InstancesScreen
     from opsctl.cli.screens.plan import PlanScreen
 
@@ -38,11 +39,11 @@ def _plan_screens(invocation: Invocation, *, data: bool = False) -> tuple[Screen
 
 
 def status(invocation: Invocation, *kinds: Kind, rows: Sequence[str] = ()) -> int:
-    """The state and outputs of each stack, or that there is none; these rows of `opsctl status`."""
+    """Show the state and outputs of each stack, and these rows of `opsctl status`."""
     console, screen = invocation.console, StackScreen(invocation.console)
     now = invocation.reader(Look(frozenset({"stacks"}), kinds)).require("stacks")
     for kind in kinds:
-        state, name = now.stack(kind), now.names.stacks[kind]
+        state, name = now.stacks.get(kind), now.names.stacks[kind]
         if state is None:
             console.emit("stack", stack=name, status=None)
             console.say(f"`{name}` does not exist")

@@ -1,4 +1,4 @@
-"""Ctrl-C while something is read: the first ends it in order, the second one at once."""
+"""Handle Ctrl-C during reading: the first ends it in order, the second at once."""
 
 import select
 import signal
@@ -12,13 +12,13 @@ from typing import TypeVar
 from opsctl.logs.pace import in_thread
 
 T = TypeVar("T")
-_POLL = 0.05  # seconds: how soon a signal is answered, whatever goes on
+_POLL = 0.05  # seconds between checks for a signal
 
 
 class Stop:
-    """Asked whether to stop; also when nobody reads any more what is written to a pipe.
+    """Called to find out whether to stop; also True when the reader of the pipe is gone.
 
-    This way nothing is lost: what was read and held back is printed, and the bookmark is exact.
+    So nothing is lost: events held back are printed, and the bookmark is exact.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Stop:
             signal.signal(number, self._ask)
         if not sys.stdout.isatty():
             self._pipe = select.poll()
-            # No event but the one that is always told: POLLERR, that the reader is gone.
+            # Ask for no event: poll always reports POLLERR, which means that the reader is gone.
             self._pipe.register(sys.stdout.fileno(), 0)
 
     def __call__(self) -> bool:
@@ -46,7 +46,7 @@ class Stop:
             time.sleep(min(left, _POLL))
 
     def run(self, call: Callable[[], T], otherwise: T) -> T:
-        """What the call gives, or `otherwise` when that is not waited for any more."""
+        """Return the call's result, or `otherwise` when stopped before it ends."""
         future = in_thread(call)
         while not wait([future], _POLL).done:
             if self():
@@ -55,7 +55,7 @@ class Stop:
         return result
 
     def end(self) -> None:
-        """Raises BrokenPipeError when the reader has left: it ends a command quietly."""
+        """Raise BrokenPipeError if the reader is gone, which ends a command quietly."""
         if self.unread and not self.requested:
             raise BrokenPipeError
 

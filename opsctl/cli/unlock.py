@@ -19,7 +19,7 @@ def unlock(
     stack: Annotated[str, typer.Argument(metavar="STACK", help="As the lock names it: web-ecs.")],
     yes: Yes = False,
 ) -> int:
-    """Look at the stack, ask, and remove its lock."""
+    """Show the stack, ask, and remove its lock."""
     invocation = opened(context)
     procedure = unlocking(invocation.clients, stack)
     outcome: Outcome = run(

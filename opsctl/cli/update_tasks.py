@@ -1,4 +1,4 @@
-"""`opsctl update-tasks`: from a commit to healthy tasks, and the truth about how it ended."""
+"""`opsctl update-tasks`: from a commit to healthy tasks, with the true outcome."""
 
 from typing import Annotated
 
@@ -21,7 +21,6 @@ from opsctl.releases.update_tasks import Options, Release
 from opsctl.rollout.plan import Strategy
 
 Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
-
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
 
@@ -45,7 +44,7 @@ def update_tasks(
     force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
     timeout: Timeout = "20m",
     no_early_stop: Annotated[
-        bool, typer.Option("--no-early-stop", help="Wait, even for what can only fail.")
+        bool, typer.Option("--no-early-stop", help="Wait for the end even if it can only fail.")
     ] = False,
 ) -> int:
     """Render the Caddyfile, build and push the image, roll the tasks, verify what runs."""
@@ -74,7 +73,7 @@ def update_tasks(
 
 
 def preview(invocation: Invocation, procedure: Procedure[bool], *screens: Screen) -> int:
-    """What a roll would do: 0 nothing, 2 something."""
+    """Show what a roll would do. Returns 0 for nothing, 2 for changes."""
     if run(invocation, procedure, PlanScreen(invocation.console, data=True), *screens):
         return 2
     invocation.console.say(f"nothing to roll; {SAME}")

@@ -1,4 +1,4 @@
-"""`opsctl why`: what is wrong now, or was in a recording, ranked, with evidence and a command."""
+"""`opsctl why`: rank the causes of what is wrong, with evidence and a command."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""YAML text -> plain values with the place of each, read by YAML 1.2's core schema.
+"""Parse YAML text into plain values with their places, by YAML 1.2's core schema.
 
 `no` is text, a duplicate key is an error, and a number remembers how it was written.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from opsctl import disk
 from opsctl.errors import ConfigError
 
 Path = tuple[str | int, ...]
@@ -41,13 +42,13 @@ class WrittenFloat(float, _Written):
 
 
 def written(value: object) -> object:
-    """A number as its source spelt it, for a key that wants text; anything else untouched."""
+    """Return a number as it was written, for a key that expects text; anything else unchanged."""
     return value.text if isinstance(value, _Written) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`keys` and `values` are places (`FILE:LINE:COLUMN`) of each path's key and value."""
+    """`keys` and `values` map paths to the places (`FILE:LINE:COLUMN`) of keys and values."""
 
     data: dict[str, Any]
     keys: Mapping[Path, str]
@@ -55,10 +56,12 @@ class Document:
 
 
 def read(path: FilePath) -> Document:
-    """Raise ConfigError for a file that is missing, unreadable, broken, empty or no mapping."""
+    """Read and parse a file.
+
+    Raises ConfigError for one that is missing, unreadable, invalid, empty or not a mapping.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(_SIZE + 1)  # a device has no end
+        content = disk.read(path, _SIZE + 1)
     except FileNotFoundError:
         raise ConfigError(f"there is no `{path}`", hint=_elsewhere(path)) from None
     except OSError as error:
@@ -78,7 +81,7 @@ def read(path: FilePath) -> Document:
 
 
 def _elsewhere(path: FilePath) -> str:
-    """What was probably meant: the other spelling, or the config of a directory above."""
+    """Suggest what was probably meant: the other spelling, or the config of a parent directory."""
     near = path.with_suffix(".yml" if path.suffix == ".yaml" else ".yaml")
     above = (
         [folder / path.name for folder in FilePath.cwd().parents] if len(path.parts) == 1 else []
@@ -95,7 +98,7 @@ def parse(text: str, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(file, mark) if mark else file
-        # Never the error's own text: its snippet of the file may hold what must not be printed.
+        # Never the error's own text: its snippet of the file may hold a secret.
         raise _broken(file, [f"{place} is not YAML: {error.problem or error.context}"]) from None
     except yaml.YAMLError as error:
         raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
@@ -111,13 +114,13 @@ def parse(text: str, file: str) -> Document:
 
 
 def value(text: str) -> Any:
-    """One value in one line, for `--set`; raises yaml.YAMLError or ConfigError."""
+    """Parse one value on one line, for `--set`. Raises yaml.YAMLError or ConfigError."""
     node = _compose(text, "the value")
     return None if node is None else _Reader("the value").read(node, ())
 
 
 def _compose(text: str, file: str) -> Any:
-    """The tree of nodes. Composing recurses without a bound, in C, so depth is looked at first."""
+    """Return the tree of nodes. Checks the depth first: composing recurses without limit, in C."""
     if len(text) > _SIZE:
         raise _broken(file, [f"{file} is too long: {len(text):,} characters of {_SIZE:,}"])
     depth = 0
@@ -131,7 +134,7 @@ def _compose(text: str, file: str) -> Any:
 
 
 def scalar(text: str) -> Any:
-    """A plain scalar by the core schema: null, booleans, numbers, and else text."""
+    """Parse a plain scalar by the core schema: null, booleans, numbers, else text."""
     if _NULL.fullmatch(text):
         return None
     if text in _BOOL:

@@ -8,7 +8,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
 def parse_duration(value: object) -> timedelta:
-    """Raise ValueError for a bare number: a duration without its unit is a guess."""
+    """Parse a duration. Raises ValueError, also for a bare number: without a unit it is a guess."""
     if isinstance(value, timedelta):
         return value
     text = str(value).strip()
@@ -22,7 +22,7 @@ def parse_duration(value: object) -> timedelta:
 
 
 def format_duration(value: timedelta) -> str:
-    """The shortest exact form down to seconds: `1h30m`, `45s`, `0s`."""
+    """Return the shortest exact form down to seconds: `1h30m`, `45s`, `0s`."""
     left = round(value.total_seconds())
     parts = []
     for unit in ("d", "h", "m", "s"):

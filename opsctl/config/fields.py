@@ -1,4 +1,4 @@
-"""The types of single keys in `opsctl.yaml`: durations, ports, references, and their ranges."""
+"""Types of single keys in `opsctl.yaml`, with their ranges: durations, ports, references."""
 
 from datetime import timedelta
 from ipaddress import ip_network
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 from opsctl.config.document import written
 from opsctl.config.duration import format_duration, parse_duration
 
+# Source:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
@@ -32,7 +33,7 @@ def _tag(key: str) -> str:
     return key
 
 
-# `engine_version: 7.1` and `account: 012345678901` are text as written, not the number's spelling.
+# `engine_version: 7.1` and `account: 012345678901` are text as written, not numbers.
 Text = Annotated[str, BeforeValidator(written)]
 Duration = Annotated[
     timedelta,
@@ -41,8 +42,8 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$"}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
-# Ranges are those of the APIs, as botocore's models and the resource schemas have them; a test
-# holds every number here against the schemas.
+# Ranges are those of the APIs, from botocore's models and the resource schemas; a test compares
+# every number here with the schemas.
 HealthInterval = Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(seconds=300))]
 CheckTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))]
 StartPeriod = Annotated[Duration, Field(ge=timedelta(), le=timedelta(seconds=300))]
@@ -50,19 +51,19 @@ Delay = Annotated[Duration, Field(ge=timedelta(), le=timedelta(hours=1))]
 SignalTimeout = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=12))]
 Cooldown = Annotated[Duration, Field(ge=timedelta(), le=timedelta(days=1))]
 StopTimeout = Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(minutes=10))]
-# A secret is a reference, resolved where it is used: ssm:/path, secretsmanager:name, env:NAME.
+# A secret is given as a reference: ssm:/path, secretsmanager:name, env:NAME.
 _REFERENCE = (
     r"^(ssm:/[A-Za-z0-9_./-]+|secretsmanager:[A-Za-z0-9/_+=.@:-]+(#[A-Za-z0-9_.-]+)?"
     r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
 )
 SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
 Cidr = Annotated[str, AfterValidator(_network)]
-# strict: `no` is text and "8" is not a number; a list may fill a tuple all the same.
+# strict: `no` is text and "8" is not a number. A list may still fill a tuple.
 PortRange = Annotated[tuple[Port, Port], Field(strict=False)]
-# Of the desired count; a plain number is a count of failed tasks.
+# Percent of the desired count; a plain number is a count of failed tasks.
 BreakerPercent = Annotated[Text, Field(pattern=r"^([1-9][0-9]?|100)%$")]
-# AWS keeps `aws:` for itself, and opsctl knows its own stacks by `opsctl:`.
-# The length is a bound of its own: `\w{1,128}` takes the regex engine 40 ms to compile.
+# AWS reserves `aws:`, and opsctl recognises its stacks by `opsctl:`. The length is checked
+# separately: the regex engine takes 40 ms to compile `\w{1,128}`.
 TagKey = Annotated[
     str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$"), AfterValidator(_tag)
 ]

@@ -1,4 +1,4 @@
-"""What pydantic refused, as sentences: what was found, what is allowed, the nearest known name.
+"""Turn pydantic's errors into sentences: the value, what is allowed, the nearest known name.
 
 A value that is, or may be, a secret is never repeated.
 """
@@ -26,7 +26,7 @@ _SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL
 
 
 def is_secret(path: Path) -> bool:
-    """Whether the value at `path` may not be shown: references' places, and telling names."""
+    """Return whether the value at `path` must not be shown, judged by its section and name."""
     *sections, last = [str(piece) for piece in path]
     if "secrets" in sections[:2] or path[:2] == ("db", "password"):
         return path != ("secrets", "file")
@@ -41,20 +41,20 @@ def looks_secret(name: str) -> bool:
 def sentences(
     errors: Iterable[Mapping[str, Any]], data: object, model: type[BaseModel]
 ) -> dict[Path, str]:
-    """One sentence for each refused path; the branches of a union go together."""
+    """Return path -> sentence. The errors of a union's branches become one sentence."""
     by_path: dict[Path, list[Mapping[str, Any]]] = {}
     for error in errors:
         by_path.setdefault(real_path(error, data), []).append(error)
     return {
         path: _sentence(path, _deepest(group), model)
         for path, group in by_path.items()
-        # A union's branch that fits better says more than `expected a literal`.
+        # A branch of the union that fits better says more than `expected a literal`.
         if not any(other[: len(path)] == path and other != path for other in by_path)
     }
 
 
 def real_path(error: Mapping[str, Any], data: object) -> Path:
-    """pydantic names union branches inside `loc`; keep only the pieces that exist in the file."""
+    """Return the error's path in the file, without the union branches that pydantic adds."""
     path: list[str | int] = []
     for piece in error["loc"]:
         if piece in _children(data):
@@ -66,7 +66,7 @@ def real_path(error: Mapping[str, Any], data: object) -> Path:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …` or the list of what there is."""
+    """Return `did you mean …?` or the list of known words."""
     names = sorted(known)
     near = nearest(word, names)
     return f"did you mean `{near}`?" if near else f"known here: {', '.join(names) or 'nothing'}"

@@ -1,7 +1,7 @@
-"""What an instance type can hold: vCPU, memory, architecture; computed from family and size.
+"""What an instance type holds: vCPUs, memory, architecture, computed from family and size.
 
-Sources: https://aws.amazon.com/ec2/instance-types/ (sizes and families), ECS developer guide,
-"Reserving Amazon ECS Linux container instance memory" (less is registered than is installed).
+Sources: https://aws.amazon.com/ec2/instance-types/ (sizes and families); ECS developer guide,
+"Reserving Amazon ECS Linux container instance memory" (less is registered than installed).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Literal
 Architecture = Literal["x86_64", "arm64"]
 _CPU_UNITS = 1024
 
-# vCPU and GiB of the burstable sizes; t2's small ones have a single vCPU.
+# (vCPUs, GiB) of the burstable sizes; the small t2 sizes have a single vCPU.
 _BURSTABLE = {
     "nano": (2, 0.5),
     "micro": (2, 1),
@@ -27,13 +27,13 @@ _SIZES = {"medium": 1, "large": 2, "xlarge": 4, "2xlarge": 8, "3xlarge": 12, "4x
 _X86 = "c5 c5a c6a c6i c7a c7i m4 m5 m5a m6a m6i m7a m7i r5 r5a r6a r6i r7a r7i c8i m8i r8i"
 _ARM = "c6g c6gn c7g c7gn c8g m6g m7g m8g r6g r7g r8g"
 _GIB_FOR_VCPU = {"c": 2, "m": 4, "r": 8}
-# Kernel and crash dump take their part before the agent registers the rest; 6-8 % is seen.
+# Share of the memory that the agent registers: kernel and crash dump take 6-8 %.
 _REGISTERED = 0.92
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """`cpu` in ECS units (1024 a vCPU), `memory` in MiB as the agent registers it, rounded down."""
+    """`cpu` in ECS CPU units (1024 per vCPU), `memory` in MiB as the agent registers it."""
 
     name: str
     cpu: int
@@ -41,12 +41,12 @@ class InstanceType:
     architecture: Architecture
 
     def holds(self, cpu: int, memory: int) -> int:
-        """How many tasks of that size fit."""
+        """Return how many tasks of this size fit."""
         return min(self.cpu // cpu, self.memory // memory)
 
 
 def find(name: str) -> InstanceType | None:
-    """The type, or None for one this table does not know (then nothing can be said)."""
+    """Return the type, or None when this table does not know it."""
     family, _, size = name.partition(".")
     if family in ("t2", "t3", "t3a", "t4g") and size in _BURSTABLE:
         vcpu, gib = _BURSTABLE[size]

@@ -1,4 +1,4 @@
-"""Where values come from: file, overlay, environment, flags; merged in that order."""
+"""Where values come from: file, overlay, environment, flags, merged in that order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ def base(file: Document) -> Layer:
 
 
 def overlay(file: Document, environment: str) -> Layer:
-    """`environments.<environment>`; a ConfigError names the ones that exist."""
+    """Return `environments.<environment>`. Raises ConfigError, which names the existing ones."""
     overlays = file.data.get("environments")
     overlays = overlays if isinstance(overlays, dict) else {}
     if environment not in overlays:
@@ -57,12 +57,15 @@ def overlay(file: Document, environment: str) -> Layer:
 
 
 def settings(entries: Sequence[str], kind: Kind, source: str) -> list[Layer]:
-    """A layer for each `key.path=value`; the value is YAML in one line (`[a, b]` is a list)."""
+    """Return a layer for each `key.path=value`.
+
+    The value is YAML on one line (`[a, b]` is a list).
+    """
     return [_setting(entry.strip(), kind, source) for entry in entries if entry.strip()]
 
 
 def from_environment(environ: Mapping[str, str]) -> list[Layer]:
-    """`OPSCTL_SET='db.node_type=cache.t4g.small; ecs.cpu=256'`: the same words as `--set`."""
+    """Return layers of `OPSCTL_SET='db.node_type=cache.t4g.small; ecs.cpu=256'`."""
     return settings(environ.get(VARIABLE, "").split(";"), "environment", VARIABLE)
 
 
@@ -74,7 +77,7 @@ def merge(layers: Sequence[Layer]) -> dict[str, Any]:
 
 
 def place(layers: Sequence[Layer], path: Path) -> str:
-    """The place to send a reader to: the value's, the key's, or the nearest parent's."""
+    """Return the place to show: the value's, else the key's, else the nearest parent's."""
     for length in range(len(path), 0, -1):
         for layer in reversed(layers):
             for places in (layer.values, layer.keys):
@@ -84,7 +87,10 @@ def place(layers: Sequence[Layer], path: Path) -> str:
 
 
 def key_place(layers: Sequence[Layer], path: Path) -> str:
-    """The place of the key, or of what is set below it: `--set` has no line for the parents."""
+    """Return the place of the key or of what is set below it:
+
+    `--set` has no line for the parents.
+    """
     origins = (
         at
         for layer in reversed(layers)

@@ -1,4 +1,4 @@
-"""What AWS, or arithmetic, would refuse: told from the config alone, before anything is sent."""
+"""Find in the config alone what AWS or arithmetic would refuse, before anything is sent."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,12 +10,12 @@ from opsctl.config.document import Path
 from opsctl.config.findings import looks_secret
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
 
-# No longer sold, or refused for new clusters:
+# No longer sold, or refused for new clusters. Source:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
 _OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
 _HEALTH_PORT = 80  # of the default container health check
-_MOST_NODES = 500  # of one replication group, from engine 5.0.6 on
-# GiB of the ECS-optimised image, and where its root volume is:
+_MOST_NODES = 500  # per replication group, since engine 5.0.6
+# GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
@@ -23,7 +23,7 @@ _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`cause` is an id of docs/explain.md, where the finding is one of those."""
+    """A refusal or warning. `cause` is an id of docs/explain.md, or ''."""
 
     path: Path
     text: str
@@ -32,7 +32,7 @@ class Finding:
 
 
 def check(config: Config) -> list[Finding]:
-    """Every refusal and warning, in the order of the sections."""
+    """Return every refusal and warning, in the order of the sections."""
     return [finding for rule in _RULES for finding in rule(config)]
 
 
@@ -219,8 +219,8 @@ def _instances(config: Config) -> Iterator[Finding]:
             f"this image is not for {compute.architecture}; leave `compute.ami` out to have the "
             "newest one that is",
         )
-    # botocore: a provider's name "can't be prefixed with aws, ecs, or fargate", and CloudFormation
-    # makes the name from the stack's.
+    # botocore: a provider's name "can't be prefixed with aws, ecs, or fargate". CloudFormation
+    # derives the name from the stack's.
     if compute.capacity_provider and config.system.startswith(("aws", "ecs", "fargate")):
         yield Finding(
             ("compute", "capacity_provider"),
@@ -282,7 +282,7 @@ def _doubts(config: Config) -> Iterator[Finding]:
         yield Finding(("compute", "launch"), text, refuses=False)
     kind = instances.find(compute.instance_type)
     if compute.maximum <= compute.desired and kind is not None:
-        # An instance leaves before its replacement comes, so the others must hold its tasks.
+        # An instance leaves before its replacement arrives, so the others must hold its tasks.
         others = (compute.desired - 1) * kind.holds(config.ecs.cpu, config.ecs.memory)
         if others < config.ecs.most_tasks:
             text = (

@@ -1,4 +1,4 @@
-"""`opsctl.yaml` -> Loaded: layers merged, names derived, every error errors at once."""
+"""Load `opsctl.yaml`: merge layers, derive names, report all errors at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from opsctl.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`origins` has one entry for each leaf, keyed `db.node_type`; `warnings` are sentences."""
+    """`origins` has one entry per leaf, such as `db.node_type`; `warnings` are sentences."""
 
     config: Config
     origins: Mapping[str, Origin]
@@ -30,7 +30,7 @@ def load(
     environ: Mapping[str, str],
     overrides: Sequence[str] = (),
 ) -> Loaded:
-    """Read, merge and check one config. `overrides` are `key.path=value`, the words of `--set`.
+    """Read, merge and check one config. `overrides` are `key.path=value`, as in `--set`.
 
     Raises ConfigError with every finding, each beginning with `FILE:LINE:COLUMN key.path`.
     """
@@ -38,7 +38,7 @@ def load(
 
 
 def environments(file: Document) -> tuple[str, ...]:
-    """The names under `environments`, in the file's order."""
+    """Return the names under `environments`, in the file's order."""
     overlays = file.data.get("environments")
     return tuple(overlays) if isinstance(overlays, dict) else ()
 
@@ -50,7 +50,7 @@ def link(
     environ: Mapping[str, str],
     overrides: Sequence[str] = (),
 ) -> Loaded:
-    """What `load` does once the file is read."""
+    """Do what `load` does once the file is parsed."""
     stack = [layers.base(file)]
     if environment is not None:
         stack.append(layers.overlay(file, environment))
@@ -74,7 +74,7 @@ def link(
 
 
 def leaves(section: BaseModel, path: Path = ()) -> list[tuple[Path, Any]]:
-    """Every value of the config under its path; lists are values, free mappings are not."""
+    """Return (path, value) of every leaf. Lists are values; free mappings are not."""
     values: list[tuple[Path, Any]] = []
     for name in type(section).model_fields:
         value, here = getattr(section, name), (*path, name)
@@ -99,7 +99,7 @@ def _validate(data: Mapping[str, Any]) -> tuple[Config | None, dict[Path, str]]:
 
 
 def _structure(file: Document) -> dict[Path, str]:
-    """What is wrong with `environments` itself, the one section that is not in the model."""
+    """Check `environments` itself, the only section that is not in the model."""
     overlays = file.data.get("environments", {})
     if not isinstance(overlays, dict):
         return {("environments",): "allowed: a mapping of environment names to sections"}
@@ -138,12 +138,12 @@ def _refused(
     *,
     cause: str = "",
 ) -> ConfigError:
-    """Warnings are told, too, and counted apart."""
+    """Return the error. Warnings are listed, too, and counted separately."""
     lines = sorted((_line(stack, path, text) for path, text in errors.items()), key=_file_order)
     count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
-    # With the same --set it would be refused again.
+    # The same --set would be refused again.
     given = any(line.startswith("--set ") for line in lines)
-    fix = "give the --set otherwise" if given else "fix it, then run: opsctl config check"
+    fix = "correct the --set" if given else "fix it, then run: opsctl config check"
     return ConfigError(
         f"the config has {count}",
         hint=f"{fix}; every key and what it allows: opsctl config schema",

@@ -1,7 +1,7 @@
-"""The shape of `opsctl.yaml`: one frozen section per noun, every default of the description.
+"""The shape of `opsctl.yaml`: one frozen section per noun, with all defaults.
 
-Values only: reading files, overlays and origins live in `load`. A name left out is derived from
-`name` (and `environment`), so that a short file describes a whole system.
+Values only: `load` handles files, overlays and origins. A missing name is derived from `name` (and
+`environment`), so a short file describes a whole system.
 """
 
 from datetime import timedelta
@@ -35,15 +35,16 @@ from opsctl.config.fields import (
 )
 
 _ECS_IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023"
-# Oldest first. https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html
+# Oldest first.
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html
 ENGINE_VERSIONS = {
     "redis": ("5.0.6", "6.0", "6.2", "7.0", "7.1"),
     "valkey": ("7.2", "8.0", "8.1", "8.2"),
 }
 
 
-# A section that is left out is built from nothing by the validator of the whole file: an instance
-# as the default would need a validator of its own, and building them takes time at every start.
+# A missing section is built from nothing by the validator of the whole file. An instance as the
+# default would need its own validator, and building those takes time at every start.
 DEFAULTS: Any = Field(default={}, validate_default=True)
 
 
@@ -97,12 +98,12 @@ class Db(Section):
 
     @property
     def version(self) -> str:
-        """The engine's version: the newest that this table knows, unless one is written."""
+        """The engine's version: the written one, else the newest that this table knows."""
         return self.engine_version or ENGINE_VERSIONS[self.engine][-1]
 
     @property
     def clustered(self) -> bool:
-        """Whether clients must follow the slots from node to node."""
+        """Whether clients must use Redis Cluster's protocol."""
         return self.shards is not None and self.cluster_mode in (None, "enabled")
 
 
@@ -112,8 +113,8 @@ class ServiceRole(Section):
 
 
 class HealthCheck(Section):
-    # ECS does not look at the check inside an image; without this one a task that answers
-    # nothing but errors stays healthy for ever.
+    # ECS ignores an image's own health check. Without this one a task that answers only errors
+    # would stay healthy for ever.
     command: list[Text] | None = [
         *("CMD", "python", "-c"),
         "import urllib.request as u; u.urlopen('http://127.0.0.1:80/health.txt', timeout=4)",
@@ -133,7 +134,7 @@ class Breaker(Section):
 
 
 class Scaling(Section):
-    """`requests` are new connections of a task in a minute: an NLB counts no requests."""
+    """`requests` are new connections per task and minute: an NLB counts no requests."""
 
     minimum: Annotated[int, Field(ge=1, le=5000)]
     maximum: Annotated[int, Field(ge=1, le=5000)]
@@ -170,7 +171,7 @@ class Ecs(Section):
 
     @property
     def fewest_tasks(self) -> int:
-        """How many should run at the least; a service begins with as many."""
+        """The smallest number of tasks, with which a service starts."""
         return self.scaling.minimum if self.scaling else self.desired_count
 
     @property
@@ -205,7 +206,7 @@ class Compute(Section):
     minimum: Annotated[int, Field(ge=0)] = 0
     maximum: Annotated[int, Field(ge=0)] = 2
     cooldown: Cooldown = timedelta(seconds=300)
-    # ELB would look at load balancers attached to the group, and ECS attaches none to it:
+    # ELB would check load balancers attached to the group, and ECS attaches none to it:
     # docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html
     health_check: Literal["EC2"] = "EC2"
     health_check_grace: Cooldown = timedelta(minutes=5)
@@ -219,7 +220,7 @@ class Compute(Section):
 
     @property
     def image(self) -> str:
-        """An image id, or `ssm:` and the parameter that names the newest one."""
+        """A machine image id, or `ssm:` with the parameter that names the newest one."""
         folder = "/arm64" if self.architecture == "arm64" else ""
         return self.ami or f"ssm:{_ECS_IMAGES}{folder}/recommended/image_id"
 
@@ -266,7 +267,7 @@ _SELECTION = r"^[a-z](-?[a-z0-9])*$"
 
 
 class LogSelection(Section):
-    """A saved choice of `logs tail`: its options, by their names."""
+    """A saved selection of `logs tail`: its options, by name."""
 
     sources: list[Text] = []
     groups: list[Text] = []
@@ -301,12 +302,12 @@ class Logs(_LogGroups):
     selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
 
     def group(self, source: str) -> str:
-        """The log group of a source, by its name."""
+        """Return the log group of a source."""
         return str(getattr(self, source))
 
     @property
     def groups(self) -> dict[str, str]:
-        """The log group of every source."""
+        """The log group of every source, by the source's name."""
         return {name: self.group(name) for name in sources.NAMES}
 
 
@@ -332,7 +333,7 @@ class Alarms(Section):
 
 
 class Config(Section):
-    """The merged file. Only `cli` holds the whole; functions take the section they need."""
+    """The merged file. Only `cli` holds the whole; functions take the section that they need."""
 
     name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
@@ -351,7 +352,7 @@ class Config(Section):
 
     @property
     def system(self) -> str:
-        """`name`, or `name-environment`: the prefix of every derived name and stack."""
+        """`name`, or `name-environment`: the prefix of every stack and derived name."""
         return f"{self.name}-{self.environment}" if self.environment else self.name
 
     @property

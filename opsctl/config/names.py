@@ -1,4 +1,4 @@
-"""The one table of derived names, and how long or odd AWS lets each name be."""
+"""The table of derived names, and AWS's limits for each name."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from opsctl.config import sources
 from opsctl.config.document import Path
 
-# What an empty or absent key becomes; `{system}` is `name`, or `name-environment`.
+# The default of an empty or missing key. `{system}` is `name`, or `name-environment`.
 DERIVED: Mapping[tuple[str, ...], str] = {
     ("db", "name"): "{system}-redis",
     ("db", "security_group_name"): "{system}-redis",
@@ -29,14 +29,20 @@ DERIVED: Mapping[tuple[str, ...], str] = {
 
 NAME = r"^[a-z](-?[a-z0-9])*$"
 NAME_LENGTH = 20
-NAME_WORDS = "up to 20 lower-case letters, digits and single -, from a letter on"
-# With `name`'s 20 and a hyphen no derived name is over the load balancer's 32.
+NAME_WORDS = "up to 20 lower-case letters, digits and single hyphens, beginning with a letter"
+# With `name`'s 20 characters and a hyphen, no derived name exceeds the load balancer's 32.
 ENVIRONMENT = re.compile(r"(?=.{1,11}$)[a-z](-?[a-z0-9])*")
-ENVIRONMENT_WORDS = "up to 11 lower-case letters, digits and single -, from a letter on"
+ENVIRONMENT_WORDS = (
+    "up to 11 lower-case letters, digits and single hyphens, beginning with a letter"
+)
 
 _GROUP = (255, r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+", "letters, digits and punctuation")
 _ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
-_CACHE = (50, r"[a-z](-?[a-z0-9])*", "lower-case letters, digits and single - from a letter on")
+_CACHE = (
+    50,
+    r"[a-z](-?[a-z0-9])*",
+    "lower-case letters, digits and single hyphens, beginning with a letter",
+)
 _BALANCER = (
     32,
     r"(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",
@@ -45,7 +51,7 @@ _BALANCER = (
 _IAM = (r"[A-Za-z0-9_+=,.@-]+", "letters, digits and + = , . @ _ -")
 _REPOSITORY = (r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by . _ / or -")
 _LOG_GROUP = (512, r"(?!aws/)[A-Za-z0-9_/.#-]+", "letters, digits, _ / . # and -")
-# path -> the longest, the pattern, and the pattern in words; sources: each service's Create… call
+# path -> (longest, pattern, pattern in words). Source: each service's Create… call.
 LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("db", "name"): _CACHE,
     ("db", "security_group_name"): _GROUP,
@@ -62,7 +68,7 @@ LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("load_balancer", "security_group_name"): _GROUP,
     ("image", "repository"): (256, *_REPOSITORY),
     **{("logs", source): _LOG_GROUP for source in sources.NAMES},
-    # The service adds a timestamp and a task id to the root; streams may have 512.
+    # The service appends a timestamp and a task id to the root; streams may have 512 characters.
     ("logs", "stream_name_root"): (400, r"[^:*]+", "anything without : and *"),
 }
 _REPLICATION_GROUP_LENGTH = 40
@@ -70,7 +76,7 @@ _SHORTEST_REPOSITORY = 2
 
 
 def derive(data: dict[str, Any], environment: str | None) -> set[Path]:
-    """Fill every empty name of the table into `data`; the paths that were filled."""
+    """Fill every empty name of the table into `data`, and return the paths that were filled."""
     name = data.get("name")
     if not isinstance(name, str):
         return set()
@@ -90,7 +96,7 @@ def derive(data: dict[str, Any], environment: str | None) -> set[Path]:
 
 
 def refused(path: tuple[str, ...], name: str, *, replication_group: bool = False) -> str | None:
-    """Why AWS would refuse `name` at `path`, or None."""
+    """Return why AWS would refuse `name` at `path`, or None."""
     longest, pattern, words = LIMITS[path]
     if path == ("db", "name") and replication_group:
         longest = _REPLICATION_GROUP_LENGTH

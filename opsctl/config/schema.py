@@ -7,11 +7,14 @@ from opsctl.config.model import Config
 
 
 def schema() -> dict[str, Any]:
-    """Draft 2020-12; an overlay of `environments` takes every section and requires nothing."""
+    """Return a draft 2020-12 schema.
+
+    An overlay of `environments` accepts every section and requires none.
+    """
     made = Config.model_json_schema()
     properties, definitions = made["properties"], made["$defs"]
     del properties["environment"]
-    # The partial copies keep their own references: an overlay's `ecs` may hold half a `breaker`.
+    # The partial copies refer to each other: an overlay's `ecs` may hold half a `breaker`.
     partial = {f"{name}Overlay": _partial(section) for name, section in definitions.items()}
     overlay = {"type": "object", "additionalProperties": False, "properties": _partial(properties)}
     definitions |= partial

@@ -16,7 +16,7 @@ _REFERENCE = ("ssm:", "secretsmanager:", "env:")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`value` is plain (JSON's types); durations are text as people write them."""
+    """`value` is a plain JSON value; durations are text as people write them."""
 
     key: str
     value: Any
@@ -24,7 +24,7 @@ class Row:
 
 
 def rows(loaded: Loaded) -> list[Row]:
-    """Every leaf in the model's order. A reference is not a secret and stays readable."""
+    """Return every leaf in the model's order. A reference is not a secret and stays readable."""
     return [
         Row(key, _masked(path, _plain(value)), str(loaded.origins[key]))
         for path, value in leaves(loaded.config)

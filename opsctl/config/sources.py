@@ -1,6 +1,6 @@
-"""The log sources, one row each: everything that knows them reads this table.
+"""The log sources, one row each. Everything that knows them reads this table.
 
-A row gives a source its key under `logs`, its log group, its right to write, its line in the
+A row gives a source its key under `logs`, its log group, the right to write to it, its line in the
 CloudWatch agent's configuration, and its place in `logs` and `metrics`.
 """
 
@@ -10,9 +10,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """`writer` is the role that writes. `file` on the instance is read by the CloudWatch agent.
+    """A log source. `writer` is the role that writes. The CloudWatch agent reads `file` on the
+    instance.
 
-    `stream` is the stream's name there, in the agent's words; `${Cluster}` is Fn::Sub's.
+    `stream` is the stream's name in the agent's syntax; `${Cluster}` is filled by Fn::Sub.
     """
 
     name: str

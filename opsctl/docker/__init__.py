@@ -1,4 +1,4 @@
-"""The door to the Docker engine: nothing else but the sandbox imports the docker SDK."""
+"""Access to the Docker engine. Apart from the sandbox, only this package imports the docker SDK."""
 
 from opsctl.docker.engine import (
     Engine,

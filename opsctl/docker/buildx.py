@@ -1,7 +1,7 @@
-"""BuildKit through `docker buildx`, where the docker CLI has it: cache mounts, secrets, heredocs.
+"""Build with BuildKit through `docker buildx`: cache mounts, secrets, heredocs.
 
-The SDK knows the classic builder only. The image is loaded into the engine, so that the push goes
-the same way for both, with a token that no command line holds.
+The SDK supports the classic builder only. The image is loaded into the engine, so that both
+builders push the same way, with a token that appears on no command line.
 """
 
 import os
@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
+from opsctl import disk
 from opsctl.docker.progress import BuildRequest, Progress, build_error, plain, with_lines
 
-_ANSWERS = 20  # seconds in which `docker buildx version` answers
+_ANSWERS = 20  # seconds to wait for `docker buildx version`
 # `#7 [service 2/9] WORKDIR /app`, `#7 0.513 what the step printed`, `#7 DONE 0.2s`
 _LINE = re.compile(r"#(\d+) (.+)")
 _ERROR = re.compile(r"ERROR: (?:failed to (?:build|solve): )*(.+)")
@@ -28,7 +29,7 @@ class Buildx:
         self._command = command
 
     def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
-        """Build and yield the output line by line; the last one's `result` is the image's tag."""
+        """Build and yield the output line by line. The last item's `result` is the image's tag."""
         words = [self._command, "buildx", "build", "--load", "--progress", "plain"]
         words += ["--file", request.dockerfile, "--tag", request.tag]
         for option, value in (
@@ -49,12 +50,12 @@ class Buildx:
 def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
     lines: deque[str] = deque(maxlen=12)
     reason = ""
-    with tempfile.TemporaryFile() as archive:
+    with tempfile.TemporaryFile(dir=disk.temporary()) as archive:
         shutil.copyfileobj(context, archive)
         archive.seek(0)
         process = subprocess.Popen(
             words,
-            # Attestations would make an index of what is one image.
+            # Attestations would turn a single image into an index.
             env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
             stdin=archive,
             stdout=subprocess.DEVNULL,
@@ -74,7 +75,7 @@ def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
                 yield _progress(text)
             code = process.wait()
         finally:
-            # Also when whoever reads stops reading.
+            # also when the caller stops reading
             process.kill()
             process.wait()
             if process.stderr is not None:
@@ -84,7 +85,7 @@ def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
 
 
 def find() -> Buildx | None:
-    """None where the docker CLI or its buildx component is missing, or broken."""
+    """Return None when the docker CLI or its buildx component is missing or broken."""
     command = shutil.which("docker")
     if command is None or os.environ.get("DOCKER_BUILDKIT") == "0":
         return None

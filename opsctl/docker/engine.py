@@ -1,6 +1,7 @@
 """The Docker engine through the SDK: the classic builder, which every engine has, and the push.
 
-What the engine says wrong in a 200 stream is raised here, with the last lines of its own output.
+The engine reports errors inside a stream with status 200. They are raised here, with the last lines
+of the output.
 """
 
 import os
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _LAST_LINES = 12
-# A `RUN` step may be silent for long; the engine is known to answer when this begins to count.
+# Seconds. A `RUN` step may be silent for long, and the engine has answered before this counts.
 _SILENCE = 1800
-_REGISTRY_TIMEOUT = 10  # seconds for a question to a registry that may not be reachable
+_REGISTRY_TIMEOUT = 10  # seconds to wait for a registry that may not be reachable
 
 
 class Engine:
-    """`buildx` builds in the place of the classic builder, where there is one."""
+    """The engine. Builds with `buildx` instead of the classic builder, if given."""
 
     def __init__(self, client: "APIClient", buildx: Buildx | None = None) -> None:
         self._client = client
@@ -36,7 +37,7 @@ class Engine:
         self._client.close()
 
     def build(self, context: IO[bytes], request: BuildRequest) -> Iterator[Progress]:
-        """Build and yield the output line by line; the last one's `result` names the image."""
+        """Build and yield the output line by line. The last item's `result` names the image."""
         if self._buildx is not None:
             yield from self._buildx.build(context, request)
             return
@@ -59,7 +60,7 @@ class Engine:
                 decode=True,
             )
             image = reason = ""
-            # Read on after an error: the connection is free only at the stream's end.
+            # Read on after an error: the connection is free only at the end of the stream.
             for item in cast("Iterable[dict[str, Any]]", stream):
                 reason = reason or str(item.get("error", ""))
                 image = item.get("aux", {}).get("ID", image)
@@ -74,13 +75,13 @@ class Engine:
         yield Progress("built", result=image)
 
     def architecture(self, image: str) -> str:
-        """The image's architecture in the engine's words: amd64, arm64."""
+        """Return the image's architecture in the engine's words: amd64, arm64."""
         with _translated("the engine"):
             description: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
         return str(description["Architecture"])
 
     def local_digests(self, image: str) -> tuple[str, ...]:
-        """The digests under which the engine has the image; its id where it was never pulled."""
+        """Return the image's digests in the engine, or its id if it was never pulled."""
         from docker.errors import DockerException
 
         try:
@@ -91,7 +92,7 @@ class Engine:
         return tuple(pulled) or (str(description["Id"]),)
 
     def registry_digest(self, image: str) -> str:
-        """The digest that the image's registry has now, without a pull; '' where it cannot say."""
+        """Return the image's digest in its registry, without a pull; '' when it cannot be read."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
@@ -111,11 +112,11 @@ class Engine:
     def push(
         self, repository: str, tag: str, *, username: str, password: str
     ) -> Iterator[Progress]:
-        """Push one tag; the last item's `result` is the digest. Raises PushBroken, TagTaken."""
+        """Push one tag. The last item's `result` is the digest. Raises PushBroken, TagTaken."""
         digest, refusal = "", None
         with _translated("the push"):
-            # Given with each push, so that nothing is kept in memory or in ~/.docker/config.json;
-            # the SDK's `login` would answer with yesterday's token when it knows one.
+            # Passed with each push, so that nothing is kept in memory or in ~/.docker/config.json.
+            # The SDK's `login` would return yesterday's token if it has one.
             stream = self._client.push(
                 repository,
                 tag=tag,
@@ -137,7 +138,7 @@ class Engine:
 
 
 def connect() -> Engine:
-    """The engine that the docker CLI would use, ready for a long build."""
+    """Connect to the engine that the docker CLI would use, with timeouts for a long build."""
     client = reach(
         address(os.environ),
         timeout=10,
@@ -149,19 +150,21 @@ def connect() -> Engine:
 
 
 def address(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Where the docker CLI looks for an engine, as arguments of the SDK's client: DOCKER_HOST,
-    then its current context. A `base_url` of None is the SDK's default socket."""
+    """Return arguments for the SDK's client: DOCKER_HOST, else the docker CLI's current context.
+
+    A `base_url` of None is the SDK's default socket.
+    """
     from docker.context import ContextAPI
     from docker.errors import DockerException
     from docker.utils import kwargs_from_env
 
     try:
-        # The SDK takes an empty mapping for none and reads the process's own environment.
+        # The SDK takes an empty mapping for None, and then reads the process's own environment.
         settings = cast("dict[str, Any]", kwargs_from_env(environ or {"DOCKER_HOST": ""}))
         if "base_url" not in settings:
             name = environ.get("DOCKER_CONTEXT")
             context = ContextAPI.get_context(name)
-            if name and context is None:  # the SDK would go on to the default socket
+            if name and context is None:  # the SDK would silently use the default socket
                 raise DockerException(f"there is no context `{name}`")
             settings["base_url"] = context.Host if context else None
     except DockerException as error:
@@ -172,25 +175,28 @@ def address(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient":
-    """A client of an engine that answers. `timeout` is of each call, in seconds."""
+    """Return a client of an engine that answers. `timeout` is per call, in seconds."""
     from docker import APIClient
     from docker.errors import DockerException
 
     try:
         return APIClient(version="auto", timeout=timeout, **settings)
-    except (DockerException, ValueError) as error:  # ValueError: not a port
+    except (DockerException, ValueError) as error:  # ValueError: the port is invalid
         where = settings.get("base_url") or "the default socket"
         raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
 
 
 def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
-    """The paths of a build context, `.dockerignore` applied as the docker CLI does, sorted."""
+    """Return the paths of a build context, sorted.
+
+    Applies `.dockerignore` as the docker CLI does.
+    """
     from docker.utils import exclude_paths
 
     ignore = directory / ".dockerignore"
     lines = ignore.read_text().splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    # What opsctl itself leaves there decides no image: a recording would be a reason to build.
+    # opsctl's own files must not change the hash: each recording would cause a build.
     patterns.append(".opsctl")
     return tuple(sorted(exclude_paths(str(directory), patterns, dockerfile=dockerfile)))
 

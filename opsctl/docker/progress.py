@@ -1,4 +1,4 @@
-"""The request for a build, the progress of a build or a push, and the error of a build."""
+"""A build request, the progress of a build or a push, and a build's error."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`layer` is empty for what concerns the whole; `result` is an image or a digest."""
+    """One step. `layer` is '' when it concerns the whole; `result` is an image or a digest."""
 
     text: str
     layer: str = ""
@@ -22,7 +22,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """`pull` fetches newer base images first; with `fresh` no cached layer is used."""
+    """A build. `pull` fetches newer base images first; with `fresh` no cached layer is used."""
 
     dockerfile: str
     tag: str
@@ -36,7 +36,7 @@ class BuildRequest:
 
 
 def plain(text: str) -> str:
-    """A line of a build's output without the colours that its commands gave it."""
+    """Return a line of a build's output without its colours."""
     return _ESCAPES.sub("", text).rstrip()
 
 

@@ -1,8 +1,8 @@
-"""What became of a push, by the registry's status and code, never by digits in a text.
+"""Classify the errors of a push by the registry's status and code.
 
-The engine passes on a registry's answer as `CODE: message` in words, or with the HTTP status where
-the answer had no code; what broke on the way ends with Go's own words for it. Sources: errcode of
-distribution (`denied`, `tag invalid`, …), its client's UnexpectedHTTPStatusError, and Go's net.
+The engine passes a registry's answer on as `CODE: message` in words, or with the HTTP status when
+it had no code. A broken connection ends with Go's own words. Sources: errcode of distribution
+(`denied`, `tag invalid`, …), its client's UnexpectedHTTPStatusError, and Go's net package.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from opsctl.errors import DockerError
 
 Kind: TypeAlias = Literal["denied", "taken", "broken", "refused"]
-# The registry's codes in the words in which the engine prints them.
+# The registry's codes, in the words that the engine prints.
 _CODES: Mapping[str, Kind] = {
     "denied": "denied",
     "unauthorized": "denied",
@@ -33,7 +33,7 @@ _STATUS = re.compile(
     r"(?:unexpected HTTP status|error parsing HTTP|failed with status|unexpected response status"
     r"|unexpected status(?: code)?(?: from [A-Z]+ request to \S+)?):? (\d{3})\b"
 )
-# How a connection that broke ends the sentence.
+# How the sentence of a broken connection ends.
 _BROKEN = re.compile(
     r"(?:\bEOF|connection reset by peer|broken pipe|connection refused|i/o timeout"
     r"|TLS handshake timeout|Client\.Timeout exceeded while awaiting headers\)|request canceled"
@@ -46,15 +46,15 @@ _IMMUTABLE = re.compile(
 
 
 class PushBroken(DockerError):
-    """The connection to the registry broke; layers that arrived need not be sent again."""
+    """The connection to the registry broke. Layers that arrived need not be sent again."""
 
 
 class TagTaken(DockerError):
-    """The repository's tags are immutable and this one has an image."""
+    """The repository's tags are immutable, and this one exists."""
 
 
 def read(item: Mapping[str, Any], reference: str) -> DockerError | None:
-    """The error that one item of the push's stream reports, or None."""
+    """Return the error that one item of the push's stream reports, or None."""
     text = str(item.get("error") or "").strip()
     if not text:
         return None
@@ -74,10 +74,10 @@ def read(item: Mapping[str, Any], reference: str) -> DockerError | None:
 
 
 def of(text: str, status: int | None = None) -> Kind:
-    """What to do about it: nothing, ask for rights, or try again."""
+    """Return the kind of error, which decides what to do: nothing, ask for rights, or try again."""
     if code := _CODE.match(text):
         kind = _CODES[code[1]]
-        # `tag invalid` stands for a malformed one, too.
+        # `tag invalid` also stands for a malformed tag.
         return "refused" if kind == "taken" and not _IMMUTABLE.search(text) else kind
     if stated := _STATUS.search(text):
         status = int(stated[1])

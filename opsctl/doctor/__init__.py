@@ -1,1 +1,1 @@
-"""What would go wrong, before it does: findings, each with its fix."""
+"""Find problems before a change meets them; each finding has its fix."""

@@ -1,4 +1,4 @@
-"""The account: who calls, what the caller may do, how much there may be. Pure."""
+"""Check the account: the caller, its rights, the quotas. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from opsctl.snapshot.quotas import Quota, QuotaName, vcpus
 from opsctl.snapshot.rights import Attempt
 from opsctl.snapshot.snapshot import Snapshot
 
-# AWS takes a signature that is five minutes old, or fifteen in most services.
+# AWS accepts a signature that is five minutes old, in most services fifteen.
 _CLOCK = timedelta(minutes=1)
 _LONGEST_ROLL = timedelta(minutes=30)
 _SHOWN = 6  # actions in one line
@@ -23,7 +23,7 @@ _SHOWN = 6  # actions in one line
 def identity(config: Config, caller: Identity, now: datetime) -> Iterator[Finding]:
     yield _asked_for(config, caller)
     if caller.emulated:
-        return  # whoever calls is the root user of an account that is nobody's
+        return  # every caller of the sandbox is its root user, which is fine there
     yield from _unguarded(config, caller)
     yield from _clock(caller.slow)
     yield from _expiry(caller, now)
@@ -79,7 +79,7 @@ def _expiry(caller: Identity, now: datetime) -> Iterator[Finding]:
 
 
 def attempts(config: Config, caller: Identity) -> Iterator[Attempt]:
-    """What the operator's policy grants, in the caller's own account and Region."""
+    """Return what the operator's policy grants, in the caller's account and Region."""
     own = config.model_copy(
         update={
             "aws": config.aws.model_copy(
@@ -102,7 +102,7 @@ def rights(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]
         text = f"whether this caller may do what is needed cannot be known ({reason})"
         yield Finding("permissions", "unknown", text, "allow it iam:SimulatePrincipalPolicy")
         return
-    # Without a service there is nothing to release, and the stacks come first.
+    # Without a service there is nothing to release, and the stacks must be built first.
     needed: Audience = "deploy" if now.stack("ecs") else "operator"
     lacking = [one for one in policy.actions(config, needed) if one in facts.refused]
     fix = "opsctl iam-policy --for deploy"
@@ -133,7 +133,7 @@ def quotas(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]
 
 
 def _needs(config: Config, now: Snapshot) -> dict[QuotaName, int]:
-    """What the stacks that are not there yet will have."""
+    """Return what the stacks that do not exist yet will use."""
     needs: dict[QuotaName, int] = {}
     if now.stack("ecs") is None:
         needs["vCPUs"] = vcpus(config.compute.instance_type) * config.compute.desired
@@ -153,7 +153,7 @@ def _more(quota: Quota, need: int) -> str:
 
 
 def _context(grant: Grant) -> tuple[tuple[str, str], ...]:
-    """The first value of each condition key: what the real call would carry."""
+    """Return the first value of each condition key, which the real call would have."""
     return tuple((key, values[0]) for key, values in grant.conditions())
 
 

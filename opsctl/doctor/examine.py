@@ -1,4 +1,4 @@
-"""Look at everything, in the order in which it would stop a first release."""
+"""Check everything, in the order in which it would stop a first release."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +10,7 @@ from opsctl.config.load import Loaded
 from opsctl.doctor import account, here, network, system
 from opsctl.doctor.finding import Finding
 from opsctl.snapshot import preflight
-from opsctl.snapshot.preflight import Wanted
+from opsctl.snapshot.preflight import Scope
 from opsctl.snapshot.snapshot import Look, Part, Snapshot
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ def machine(loaded: Loaded, root: Path) -> Iterator[Finding]:
 
 
 def in_aws(config: "Config", clients: "Clients", reader: "Reader") -> Iterator[Finding]:
-    """What the account says; nothing but one line for a caller whom AWS does not take."""
-    wanted = Wanted(
+    """Yield what the account shows; only one line when AWS refuses the caller."""
+    scope = Scope(
         config.network.vpc,
         config.compute.instance_type,
         config.load_balancer.certificate or "",
         partial(account.attempts, config),
     )
     try:
-        facts = preflight.read(clients, wanted)
+        facts = preflight.read(clients, scope)
     except Exception as error:
         refusal = aws.translate(error)
         if refusal is None:

@@ -1,15 +1,15 @@
-"""One thing that was looked at."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-# `unknown` is what could not be looked at; it neither stops nor warns.
+# `unknown` means that it could not be checked; it neither blocks nor warns.
 Level: TypeAlias = Literal["ok", "unknown", "warning", "blocking"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`fix` is a command, or the exact lines to write; '' where nothing is to be done."""
+    """One finding. `fix` is a command or the exact lines to write, or ''."""
 
     area: str
     level: Level

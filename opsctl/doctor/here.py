@@ -1,4 +1,4 @@
-"""This machine and this directory: the template, the image's files, the Docker engine, the disk."""
+"""Check this machine and directory: template, image files, Docker engine, disk space."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from opsctl.doctor.finding import Finding
 from opsctl.errors import OpsError
 from opsctl.images import check, context
 
-_ROOM = 5 * 2**30  # bytes: what an image, its base and their layers take together
+_ROOM = 5 * 2**30  # bytes that an image, its base and their layers take together
 
 
 def findings(
@@ -30,7 +30,7 @@ def findings(
 
 
 def _caddyfile(config: Config, root: Path) -> Iterator[Finding]:
-    """The template as it will be filled; the address of Redis stands for the real one."""
+    """Check the template as it will be filled. Redis has an invented address."""
     source = config.caddyfile.template
     redis = f"{config.db.name}.endpoint.invalid:{config.db.port}"
     target = root / config.caddyfile.output

@@ -1,4 +1,4 @@
-"""The subnets: whether they fit the stacks, and whether instances there reach AWS. Pure."""
+"""Check the subnets: do they fit the stacks, and do instances there reach AWS? Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,11 +8,11 @@ from opsctl.snapshot.network import Network
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.subnets import Subnet
 
-# Addresses that a load balancer may take in each of its subnets:
+# Addresses that a load balancer may take in each of its subnets. Source:
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-network-load-balancer.html
 _BALANCER_ADDRESSES = 8
-# What an instance must reach before it has a task, where it does not reach the internet. S3 holds
-# the layers of ECR's images and what dnf installs.
+# What an instance without internet access must reach before it has a task. S3 holds the layers of
+# ECR's images and the packages that dnf installs.
 _ENDPOINTS = ("ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3")
 
 

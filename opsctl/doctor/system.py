@@ -1,4 +1,4 @@
-"""The system itself: its stacks, the names they want, its secrets, image and certificate. Pure."""
+"""Check the system: its stacks, the names they need, secrets, image and certificate. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -27,26 +27,26 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
             yield Finding("stacks", "blocking", text, "choose another `name` in opsctl.yaml")
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)
-        elif state.status in states.MEANING:
+        elif state.status in states.MEANING and state.status not in states.TAKES_CHANGES:
             yield Finding("stacks", "warning", text, command)
         else:
             yield Finding("stacks", "ok", text)
 
 
 def wanted(config: Config, now: Snapshot) -> tuple[Named, ...]:
-    """The names of the stacks that are not there yet."""
+    """Return the names that the missing stacks will use."""
     missing = (stack for kind, stack in _stacks(config).items() if now.stack(kind) is None)
     return tuple(one for stack in missing for one in names.of_template(stack.template))
 
 
 def taken(exist: Iterable[Named]) -> Iterator[Finding]:
-    """`exist` are those of the wanted names that belong to something already, or may."""
+    """Yield findings for wanted names that exist already, or may exist."""
     doubtful = []
     for one in exist:
         if not one.certain:
             doubtful.append(one.name)
             continue
-        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}` of nobody's stack"
+        text = f"there is already a {one.type.removeprefix('AWS::')} `{one.name}`"
         fix = f"set `{names.key(one)}` to another name, or remove it"
         if one.type in names.IMPORTABLE:
             fix = "opsctl ecs up --import"
@@ -68,7 +68,7 @@ def secrets(config: Config, now: Snapshot) -> Iterator[Finding]:
 
 
 def image(config: Config, now: Snapshot) -> Iterator[Finding]:
-    """Whether AWS has a newer image for the instances than the stack gives them."""
+    """Yield a warning when AWS has a newer machine image than the stack uses."""
     state = now.stack("ecs")
     current = state.value("AmiId") if state else ""
     if current and now.newest_image and current != now.newest_image:

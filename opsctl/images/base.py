@@ -1,4 +1,4 @@
-"""What an image is built from: the base images of its Dockerfile, and which one that is now."""
+"""Find the base images of a Dockerfile and their present digests."""
 
 import re
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _USE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?::
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """`digest` names the base images as they are now, '' where nobody knows.
+    """`digest` names the present base images, or is '' when unknown.
 
-    With `stale` the registry has a newer one than this engine.
+    With `stale` the registry has newer base images than this engine.
     """
 
     digest: str = ""
@@ -25,9 +25,9 @@ class Base:
 
 
 def references(dockerfile: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
-    """The images that the stages begin with, other stages and `scratch` apart. Pure.
+    """Return the images with which stages begin, without other stages and `scratch`. Pure.
 
-    `arguments` are build arguments; those of the Dockerfile before the first FROM count, too.
+    `arguments` are build arguments; ARGs before the first FROM of the Dockerfile count, too.
     """
     values: dict[str, str] = {}
     stages: set[str] = set()
@@ -45,7 +45,7 @@ def references(dockerfile: str, arguments: Mapping[str, str]) -> tuple[str, ...]
 
 
 def look(engine: "Engine", images: tuple[str, ...]) -> Base:
-    """The digests of these images: the registry's, else those that the engine has."""
+    """Return the digests of these images in the registry, else those that the engine has."""
     digests, stale = [], False
     for image in images:
         local = engine.local_digests(image)

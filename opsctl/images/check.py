@@ -1,8 +1,8 @@
-"""Will the service take this Caddyfile, and does it agree with the stacks? Its own parser answers.
+"""Check a Caddyfile with the service's own parser, and compare it with the stacks.
 
-The parser is the one that opsctl brings along, run as a process of its own, isolated from
-whatever lies beside the config: nothing of the project's is executed, and nothing is written
-there. The image build checks once more, with the project's own copy of the service.
+The parser is the copy that opsctl ships, in a process isolated from the files beside the config:
+nothing of the project is executed and nothing is written there. The image build checks again with
+the project's own copy of the service.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsctl import project
+from opsctl import disk, project
 from opsctl.errors import OpsError, TemplateError
 
 _PORT = re.compile(r":(\d+)$")
 _SECONDS = 20
-# `-I` leaves out the current directory, PYTHON… variables and the user's packages.
+# `-I` ignores the current directory, PYTHON… variables and the user's packages.
 _RUN = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
     "runpy.run_module('service', run_name='__main__', alter_sys=True)"
@@ -30,22 +30,22 @@ _RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a Caddyfile says that others rely on."""
+    """What a Caddyfile states and others rely on."""
 
     ports: frozenset[int]
     redis: tuple[str, ...]
 
 
 def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
-    """Check the Caddyfile `text` as if it lay in `directory` under `name`.
+    """Check the Caddyfile `text` as if it were `directory`/`name`, and return its facts.
 
-    Raises TemplateError with the parser's own `FILE:LINE - message`; FILE is `source`, which
-    `text` was filled from line by line.
+    Raises TemplateError with the parser's `FILE:LINE - message`. FILE is `source`, the template,
+    whose lines match those of `text`.
     """
-    with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-", dir=disk.temporary()) as folder:
         file = Path(folder, Path(name).name)
         for entry in directory.iterdir():
-            # For `import`, which reads files beside the Caddyfile.
+            # Links for `import`, which reads files beside the Caddyfile.
             if entry.name != file.name:
                 Path(folder, entry.name).symlink_to(entry.resolve())
         file.write_text(text, encoding="utf-8")
@@ -54,13 +54,13 @@ def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
 
 
 def facts(blocks: Iterable[Mapping[str, Any]]) -> Facts:
-    """From Caddy v1's JSON: blocks of `keys` and a `body` of [directive, argument…]."""
+    """Return the facts in Caddy v1's JSON: blocks of `keys` and `body` ([directive, argument…])."""
     ports: set[int] = set()
     redis: list[str] = []
     for block in blocks:
         ports.update(_port(key) for key in block["keys"])
         for name, *arguments in block["body"]:
-            # In `testing` mode there is no server to agree about.
+            # Mode `testing` has no Redis server to compare.
             if name == "redis" and arguments and "testing" not in arguments[1:]:
                 redis.append(str(arguments[0]))
     return Facts(frozenset(ports), tuple(redis))
@@ -69,7 +69,7 @@ def facts(blocks: Iterable[Mapping[str, Any]]) -> Facts:
 def disagreements(
     stated: Facts, *, ports: Iterable[int], container_port: int, redis: str
 ) -> list[str]:
-    """One sentence for each thing that would start and then not work."""
+    """Return one sentence for each mismatch that would start and then not work."""
     published = {*ports, container_port}
     sentences = [
         f"the tasks publish port {port} (`ecs.ports`), but no site of the Caddyfile listens on it"
@@ -88,7 +88,7 @@ def disagreements(
 
 
 def other_version(directory: Path) -> bool:
-    """Whether `directory` holds a service of its own that is not the one that checks here."""
+    """Return whether `directory` has its own, different copy of the service."""
     own = directory / "service"
     return (own / "__main__.py").is_file() and _digest(own) != _digest(project.FOLDER / "service")
 
@@ -101,7 +101,10 @@ def _digest(package: Path) -> str:
 
 
 def _service(command: str, file: Path, source: str) -> str:
-    """The command's output. Raises TemplateError with what the service said against the file."""
+    """Run a command of the service and return its output.
+
+    Raises TemplateError with its complaint.
+    """
     arguments = [sys.executable, "-I", "-c", _RUN, str(project.FOLDER), command, str(file)]
     try:
         done = subprocess.run(
@@ -127,7 +130,7 @@ def _service(command: str, file: Path, source: str) -> str:
 
 
 def _port(key: str) -> int:
-    """The service's own reading: `http` is 80, and 2015 is v1's default."""
+    """Return the port of a site address as the service reads it: `http` is 80, the default 2015."""
     if number := _PORT.search(key.rstrip("/")):
         return int(number[1])
     return 80 if key.startswith("http://") or key.endswith(":http") else 2015

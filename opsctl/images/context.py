@@ -1,4 +1,4 @@
-"""What a build is made of: the files it may see, as one digest and one reproducible archive."""
+"""Collect the files of a build, as one digest and one reproducible archive."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from opsctl import docker
+from opsctl import disk, docker
 from opsctl.errors import DockerError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`generated` files were never on disk, or are not to be trusted there; they win.
+    """A build context. `generated` files replace files on disk.
 
-    `base` names the base images by their digests, '' where nobody knows them.
+    `base` names the base images by their digests, or is '' when unknown.
     """
 
     directory: Path
@@ -31,8 +31,9 @@ class Context:
     base: str = ""
 
     def archive(self) -> IO[bytes]:
-        """A tar without times and owners: the same content is the same archive, and so cached."""
-        file = tempfile.TemporaryFile()  # noqa: SIM115  # handed to the caller, who closes it
+        """Return a tar without times and owners, so that the same content hits the build cache."""
+        # Handed to the caller, who closes it.
+        file = tempfile.TemporaryFile(dir=disk.temporary())  # noqa: SIM115
         with tarfile.open(fileobj=file, mode="w") as archive:
             for path in self.paths:
                 if path not in self.generated:
@@ -57,7 +58,7 @@ class Context:
 
 
 def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: str = "") -> Context:
-    """Read and hash everything that decides the image. Raises DockerError for a lost Dockerfile."""
+    """Read and hash everything that decides the image. Raises DockerError without a Dockerfile."""
     directory = (root / image.context).resolve()
     if not (directory / image.dockerfile).is_file():
         raise DockerError(
@@ -67,7 +68,7 @@ def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: st
     paths = docker.included(directory, image.dockerfile)
     whole = hashlib.sha256()
     if base:
-        # A patched base image is another image, although no file here differs.
+        # A patched base image makes another image, although no file here differs.
         whole.update(f"base {base}\n".encode())
     for name, value in sorted(image.build_args.items()):
         whole.update(f"arg {name}={value}\n".encode())
@@ -81,7 +82,7 @@ def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: st
 
 
 def _content(path: Path) -> bytes | None:
-    """A link counts for where it points, a directory for what is listed in it."""
+    """Return what counts for the hash: a link's target, a file's bytes, None for a directory."""
     if path.is_symlink():
         return os.readlink(path).encode()
     return path.read_bytes() if path.is_file() else None

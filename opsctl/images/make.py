@@ -1,4 +1,4 @@
-"""Build and push one image, as events; the digest is the registry's own word."""
+"""Build and push one image, as events. The digest is the one that the registry confirms."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from opsctl.config.model import Image
 
 _ATTEMPTS = 4
-# The instances' word -> the engine's.
+# Architecture in EC2's words -> in the engine's.
 _ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """`content` finds the same build again, whoever made it; `release` is for people.
+    """`content` identifies the same build, whoever made it; `release` is for people.
 
-    Both hold the content, so an immutable tag is taken only by the same content.
+    Both contain the content's hash, so only the same content can have taken an immutable tag.
     """
 
     content: str
@@ -39,7 +39,10 @@ class ImageEvent:
 
 
 def tags(context: Context, revision: Revision, *, mark: str = "") -> Tags:
-    """`mark` makes them new for content that was built before: tags are immutable."""
+    """Return the tags.
+
+    `mark` makes them new for content that was built before: tags are immutable.
+    """
     end = f"-{mark}" if mark else ""
     return Tags(f"content-{context.digest[:32]}{end}", f"{revision}-{context.digest[:8]}{end}")
 
@@ -47,7 +50,10 @@ def tags(context: Context, revision: Revision, *, mark: str = "") -> Tags:
 def labels(
     context: Context, revision: Revision, *, config: str, caddyfile: str
 ) -> Mapping[str, str]:
-    """`config` and `caddyfile` are hashes, which tell deployed images apart later."""
+    """Return the image's labels.
+
+    `config` and `caddyfile` are hashes by which images are compared.
+    """
     return {
         "org.opencontainers.image.revision": str(revision),
         "io.opsctl.commit": revision.commit,
@@ -72,7 +78,7 @@ def build(
 ) -> Iterator[ImageEvent]:
     """Build `reference`. Raises DockerError when the instances could not run the result.
 
-    `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
+    `pull` fetches newer base images first; `fresh` uses no layer of an earlier build.
     """
     wanted = _ARCHITECTURES.get(architecture, architecture)
     request = BuildRequest(
@@ -108,9 +114,9 @@ def push(
     *,
     sleep: Callable[[float], None],
 ) -> Iterator[ImageEvent]:
-    """Push both tags; the last event's `result` is the digest that the registry confirmed.
+    """Push both tags. The last event's `result` is the digest that the registry confirmed.
 
-    The content tag goes last: once it is there, the image is known to be whole.
+    The content tag goes last: once it exists, the image is known to be complete.
     """
     digest = ""
     for tag in (tags.release, tags.content):
@@ -146,7 +152,7 @@ def _push(
             yield Progress(f"{error.message}; attempt {attempt + 1} of {_ATTEMPTS}")
             sleep(2.0**attempt)
         except TagTaken:
-            # The tag holds the content's hash, so what took it is this very content.
+            # The tag contains the content's hash, so the image under it has the same content.
             held = registry.digest(ecr, repository, tag)
             if held is None:
                 raise

@@ -1,4 +1,4 @@
-"""Remove old images: only those that nothing in the account can mean. Unsure means keep."""
+"""Remove old images, but none that anything in the account may use. In doubt, keep it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """References and digests that something names; an image of them is kept."""
+    """References and digests that something uses. Images with these names are kept."""
 
     names: frozenset[str]
 
     def holds(self, repository: Repository, digest: str, tags: Iterable[str]) -> bool:
-        """Whether one of them may mean this image, by its digest or by one of its tags."""
+        """Return whether a name may mean this image, by its digest or one of its tags."""
         if digest in self.names:
             return True
         for name in self.names:
@@ -29,7 +29,7 @@ class Used:
             path, colon, tag = address.rpartition(":")
             if not colon or "/" in tag:
                 path, tag = address, "latest"
-            # By a tag and without the host: another alias of this registry is kept, too.
+            # Compare without the host: the registry may have another alias.
             if path.endswith(repository.name) and tag in tags:
                 return True
         return False
@@ -43,9 +43,9 @@ def prune(
     used: Used,
     since: datetime,
 ) -> int:
-    """Remove images beyond the newest `keep`, and return how many.
+    """Remove unused images beyond the newest `keep`. Return how many were removed.
 
-    None of those in use, and none pushed before `since`: `used` may not know who uses those.
+    Images pushed before `since` stay: `used` may not know who uses them.
     """
     images: list[tuple[datetime, str, tuple[str, ...]]] = []
     for page in ecr.get_paginator("describe_images").paginate(repositoryName=repository.name):

@@ -1,7 +1,7 @@
-"""The grammar of `--image`: what names an image, and what is refused. Pure.
+"""The grammar of `--image`. Pure.
 
-A digest, a tag, `REPOSITORY:tag`, `URI:tag`, `URI@digest` or `URI:tag@digest`. Sources: the
-grammar of distribution/reference, and the pattern of CreateRepository's repositoryName.
+A digest, a tag, `REPOSITORY:tag`, `URI:tag`, `URI@digest` or `URI:tag@digest`. Sources: the grammar
+of distribution/reference, and the pattern of CreateRepository's repositoryName.
 """
 
 import re
@@ -23,7 +23,10 @@ _LONG = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`host` and `repository` are '' for the system's own; `tag` or `digest` is there, or both."""
+    """`host` and `repository` are '' for the system's own.
+
+    At least one of `tag` and `digest` is set.
+    """
 
     tag: str = ""
     digest: str = ""
@@ -36,14 +39,14 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Raises ConfigError for a text that has none of these forms."""
+    """Parse a reference. Raises ConfigError for any other form."""
     if short := _SHORT.fullmatch(text):
         return Reference(short["tag"] or "", short["digest"] or "")
     long = _LONG.fullmatch(text)
     if long is None or text.startswith("sha256:"):
         raise _refused(text)
     tag, digest, host = long["tag"] or "", long["digest"] or "", long["host"] or ""
-    # A repository of another name than ours is named by its tag; by a digest, with its address.
+    # Another repository is named with a tag, or with its full address and a digest.
     if not (tag or digest) or (not host and (digest or not tag)):
         raise _refused(text)
     return Reference(tag, digest, long["repository"], host)

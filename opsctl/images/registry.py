@@ -1,4 +1,4 @@
-"""ECR's side of an image: the repository, a login that is not kept, and what a tag points at."""
+"""ECR: the repository, a login that is not kept, and the digests of tags."""
 
 import base64
 from collections.abc import Sequence
@@ -38,19 +38,19 @@ def repository(ecr: "ECRClient", name: str, *, hint: str = "opsctl ecs up") -> R
 
 
 def login(ecr: "ECRClient") -> Login:
-    """A token for twelve hours; it goes into the push and nowhere else."""
+    """Return a token, valid for twelve hours. It is used for the push only."""
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     username, _, password = base64.b64decode(token).decode().partition(":")
     return Login(username, password)
 
 
 def digest(ecr: "ECRClient", repository: Repository, tag: str) -> str | None:
-    """The digest that `tag` has in the registry now; None when the tag is free."""
+    """Return the digest that `tag` has in the registry now, or None when the tag is free."""
     return _digest(ecr, repository, {"imageTag": tag})
 
 
 def holds(ecr: "ECRClient", repository: Repository, digest: str) -> bool:
-    """Whether the repository has the image with this digest."""
+    """Return whether the repository has the image with this digest."""
     return bool(digest) and _digest(ecr, repository, {"imageDigest": digest}) is not None
 
 
@@ -67,10 +67,10 @@ class Held:
 
 
 def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
-    """What `--image` names, known to exist. Raises ConfigError for what names no image.
+    """Return the existing image that `--image` names. Raises ConfigError if there is none.
 
-    It may be in another repository of this account and Region; nowhere else, because the tasks'
-    roles may pull from this registry alone.
+    It may be in another repository of this account and Region, but nowhere else: the tasks' roles
+    may pull from this registry only.
     """
     wanted = reference.parse(text)
     host = own.uri.partition("/")[0]
@@ -94,7 +94,10 @@ def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
 
 
 def empty(ecr: "ECRClient", name: str) -> None:
-    """Remove every image, so that the repository can be deleted; nothing without a repository."""
+    """Remove every image, so that the repository can be deleted.
+
+    Does nothing without a repository.
+    """
     if not name:
         return
     try:
@@ -105,7 +108,7 @@ def empty(ecr: "ECRClient", name: str) -> None:
 
 
 def delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierTypeDef]") -> int:
-    """How many are gone: ECR answers 200 also for images that it keeps, and says why."""
+    """Delete images and return how many are gone: ECR answers 200 even for images that it keeps."""
     kept = 0
     for start in range(0, len(images), _DELETED_AT_ONCE):
         batch = images[start : start + _DELETED_AT_ONCE]

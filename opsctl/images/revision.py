@@ -1,4 +1,4 @@
-"""Which commit the working tree stands on, and whether it was changed since."""
+"""Read the commit of the working tree, and whether it has been changed since."""
 
 import subprocess
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`commit` is empty outside a git repository."""
+    """`commit` is '' outside a git repository."""
 
     commit: str = ""
     dirty: bool = False
@@ -26,9 +26,9 @@ def read(directory: Path) -> Revision:
 
 
 def commits(directory: Path, before: str, after: str, *, most: int = 20) -> tuple[str, ...]:
-    """Each commit from `before` to `after`, newest first: `9f3c1e2 raise pool size`.
+    """Return the commits from `before` to `after`, newest first: `9f3c1e2 raise pool size`.
 
-    None where one of them is not known here, or where `after` is the older one.
+    Returns none when git does not know one of them, or when `after` is the older one.
     """
     if not before or not after or before == after:
         return ()

@@ -1,8 +1,8 @@
 """Copy an image from one repository of a registry to another, without a Docker engine.
 
-The registry's own protocol: layers that it can link are linked, others are sent through here, and
-the manifest goes last and unchanged, so that the digest stays. Source: the OCI distribution
-specification 1.1, which ECR speaks with `AWS` and its token.
+This uses the registry's own protocol: layers are linked where possible, others are sent through
+here. The manifest goes last and unchanged, so the digest stays the same. Source: the OCI
+distribution specification 1.1, which ECR implements with user `AWS` and its token.
 """
 
 import base64
@@ -28,15 +28,15 @@ _TYPES = (
 )
 _ATTEMPTS, _REDIRECTS, _MOVED = 4, 5, (301, 302, 303, 307, 308)
 _TIMEOUT = 60  # seconds of silence
-_LARGEST_MANIFEST = 4 * 1024 * 1024  # the specification's
+_LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes, the specification's limit
 _EMPTY = {"Content-Length": "0"}
-# A connection for each request: its answer may be read while another one is sent.
+# One connection per request: an answer may be read while another request is sent.
 _ALWAYS = {"Connection": "close", "User-Agent": "opsctl"}
 _LOCAL = ("127.", "localhost", "[::1]")
 
 
 class _Broken(Exception):
-    """Worth another attempt: the way broke, or the registry is not well."""
+    """Raised for a broken connection or a registry error, which are worth another attempt."""
 
 
 class _Refused(Exception):
@@ -54,9 +54,9 @@ def copy(
     login: Login,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
-    """Copy the image with this digest, and give it `tag`; the last item's `result` is the digest.
+    """Copy the image with this digest and tag it. The last item's `result` is the digest.
 
-    Both repositories are of one registry. Raises DockerError when that refuses, or stays away.
+    Both repositories are in one registry. Raises DockerError when that refuses or does not answer.
     """
     link = _Link(source.uri.partition("/")[0], login, sleep)
     try:
@@ -80,7 +80,10 @@ def copy(
 
 
 def labels(repository: Repository, digest: str, *, login: Login) -> Mapping[str, str]:
-    """What the image says of itself; nothing where that cannot be read. Of an index: its first."""
+    """Return the image's labels; of an index, its first image's.
+
+    Returns {} when they cannot be read.
+    """
     link = _Link(repository.uri.partition("/")[0], login, lambda seconds: None, attempts=1)
     try:
         manifest = json.loads(link.manifest(repository.name, digest)[0])
@@ -102,7 +105,7 @@ def _image(
         yield from _image(link, source, target, child["digest"], child["digest"])
     blobs = [manifest["config"]] if "config" in manifest else []
     for blob in [*blobs, *manifest.get("layers", ())]:
-        # A layer with addresses of its own is not in the registry.
+        # A layer with its own URLs is not in the registry.
         if not blob.get("urls"):
             yield from _blob(link, source, target, blob["digest"], int(blob.get("size", 0)))
     link.attempt(
@@ -121,7 +124,7 @@ def _blob(link: "_Link", source: str, target: str, digest: str, size: int) -> It
 
 
 class _Link:
-    """Requests to one registry, each repeated while the way is broken."""
+    """Sends requests to one registry, and repeats each while the connection breaks."""
 
     def __init__(
         self,
@@ -138,7 +141,10 @@ class _Link:
         self._attempts = attempts
 
     def manifest(self, repository: str, digest: str) -> tuple[bytes, str]:
-        """Its bytes and its media type. Raises _Broken when they are not those of the digest."""
+        """Return the manifest's bytes and media type.
+
+        Raises _Broken when they do not match the digest.
+        """
 
         def read() -> tuple[bytes, str]:
             path = f"/v2/{repository}/manifests/{digest}"
@@ -152,7 +158,7 @@ class _Link:
         return self._repeat(read)
 
     def blob(self, repository: str, digest: str) -> bytes:
-        """A small one, such as an image's config."""
+        """Return a small blob, such as an image's config."""
         with self._opened("GET", f"/v2/{repository}/blobs/{digest}") as answer:
             return answer.read(_LARGEST_MANIFEST)
 
@@ -166,7 +172,8 @@ class _Link:
         return True
 
     def mounted(self, source: str, target: str, digest: str) -> bool:
-        """Whether the registry has linked the layer; else it has begun an upload that ends unused.
+        """Return whether the registry linked the layer. If not, it began an upload that stays
+        unused.
 
         ECR links where the account allows it.
         """
@@ -190,7 +197,7 @@ class _Link:
         self._repeat(send)
 
     def attempt(self, method: str, path: str, **more: Any) -> tuple[int, str]:
-        """The status, and where the registry points at."""
+        """Return the status and the Location header."""
         return self._repeat(lambda: self._once(method, path, **more))
 
     def _once(self, method: str, path: str, **more: Any) -> tuple[int, str]:
@@ -208,7 +215,10 @@ class _Link:
         body: bytes | IO[bytes] | http.client.HTTPResponse | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer, redirects of a GET followed: ECR keeps layers in S3, which takes no token."""
+        """Yield the response.
+
+        Follows redirects of a GET without the token: ECR keeps layers in S3.
+        """
         url, own = urljoin(self._base, path), True
         for _ in range(_REDIRECTS):
             given = {**_ALWAYS, **(self._headers if own else {}), **(headers or {})}
@@ -255,7 +265,7 @@ def _response(
 
 @contextmanager
 def _broken() -> Iterator[None]:
-    """Errors of a request, or of reading its response."""
+    """Raise _Broken for errors of a request or of reading its response."""
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
@@ -273,7 +283,7 @@ def _accepted(answer: http.client.HTTPResponse) -> http.client.HTTPResponse:
 
 
 def _reason(text: str) -> str:
-    """The sentence of the specification's errors."""
+    """Return the message of an error in the specification's format, or ''."""
     try:
         first = json.loads(text)["errors"][0]
         return str(first.get("message") or first.get("code") or "")

@@ -1,6 +1,6 @@
-"""Is every line there? What was read, against what CloudWatch counted as it took them in. Pure.
+"""Check that no line is missing: compare what was read with CloudWatch's own count. Pure.
 
-Both are counted by the minute in which CloudWatch took a line in, whatever time the line has.
+Both are counted by the minute in which CloudWatch ingested a line, whatever the line's own time.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from opsctl.logs.events import LogEvent
 from opsctl.metrics.catalogue import Metric, Query
 
 MINUTE = 60_000
-SETTLED = timedelta(minutes=4)  # so long after a minute its metric may still change
-Minute: TypeAlias = tuple[str, int]  # a source, and milliseconds
+SETTLED = timedelta(minutes=4)  # how long after a minute its metric may still change
+Minute: TypeAlias = tuple[str, int]  # a source, and milliseconds since 1970
 _METRIC = Metric(
     "logs", "AWS/Logs", "IncomingLogEvents", "Sum", ("LogGroupName",), "count", "lines coming in"
 )
@@ -22,7 +22,10 @@ _METRIC = Metric(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """In one minute of one source. `read` may be more: a metric comes late, and never twice."""
+    """One minute of one source.
+
+    `read` may be greater than `counted`, because the metric comes late.
+    """
 
     source: str
     minute: datetime
@@ -36,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Of one source: all its minutes, and those that differ."""
+    """The audit of one source: totals, and the minutes that differ."""
 
     source: str
     minutes: int
@@ -56,7 +59,7 @@ def queries(groups: Mapping[str, str]) -> list[Query]:
 def counted(
     events: Iterable[Sequence[LogEvent]], start: datetime, end: datetime
 ) -> Counter[Minute]:
-    """How many events of each source CloudWatch took in, in each minute of the span."""
+    """Return how many events of each source CloudWatch ingested in each minute of the span."""
     first, last = (int(moment.timestamp() * 1000) for moment in (start, end))
     counts = Counter[Minute]()
     for batch in events:
@@ -75,7 +78,10 @@ def compare(
     start: datetime,
     end: datetime,
 ) -> Audit:
-    """`metric` is the count of each minute, in milliseconds; a minute without a count has none."""
+    """Compare one source.
+
+    `metric` maps minutes (in milliseconds) to counts; missing minutes are 0.
+    """
     minutes = list(_minutes(start, end))
     mine = {minute: read.get((source, minute), 0) for minute in minutes}
     theirs = {minute: int(metric.get(minute, 0)) for minute in minutes}

@@ -1,8 +1,8 @@
-"""What happened beside the log lines, as events of the same time line. Pure.
+"""Turn what happens in AWS into events in the same time line as the log lines. Pure.
 
-A service event, a task that starts or stops, a target that changes its health, a stack event, an
-alarm that changes its state, a release: each is an event whose source is its kind, and whose
-stream is what it happened to.
+A service event, a task that starts or stops, a target whose health changes, a stack event, an alarm
+that changes its state, a release: the event's source is the kind, and its stream is what it
+happened to.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
 KINDS = ("service", "task", "target", "stack", "alarm", "release")
-BAD = "✗ "  # before what is bad: nothing is said by colour alone
+BAD = "✗ "  # marks what is bad, so that nothing is said by colour alone
 
 
 def aws_events(before: Snapshot | None, now: Snapshot) -> list[LogEvent]:
-    """All that `now` tells, in order of time; ids say what was told before.
+    """Return all events of the snapshot `now`, in order of time; their ids identify repeated ones.
 
-    Health has no history in AWS: a target is told when it differs from the snapshot `before`.
+    AWS keeps no history of health, so a target gives an event when it differs from `before`.
     """
     events = [
         *_service(now),

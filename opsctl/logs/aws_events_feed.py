@@ -1,4 +1,4 @@
-"""The feed of `--with events`: snapshots taken in the background, told as events."""
+"""The feed of `--with events`: takes snapshots in the background and turns them into events."""
 
 import threading
 from collections import deque
@@ -10,10 +10,10 @@ from opsctl.logs import aws_events
 from opsctl.logs.events import LogEvent, Notice
 from opsctl.snapshot.snapshot import Look, Part, Snapshot
 
-EVERY = 5.0  # seconds between two looks
-# CloudWatch and CloudFormation tell an event some time after it has happened.
+EVERY = 5.0  # seconds between two snapshots
+# CloudWatch and CloudFormation report an event some time after it happened.
 _OVERLAP = timedelta(minutes=3)
-# More than AWS tells at once: 100 service events, the tasks of an hour.
+# More than AWS reports at once: 100 service events, the tasks of an hour.
 _MOST_SENT = 20_000
 _PARTS: frozenset[Part] = frozenset(
     ("service", "tasks", "targets", "stack_events", "alarm_changes", "releases")
@@ -21,7 +21,7 @@ _PARTS: frozenset[Part] = frozenset(
 
 
 class AwsEvents:
-    """A feed; `look` takes a snapshot, and names in it what it could not read."""
+    """A feed. `look` takes a snapshot, which names what it could not read."""
 
     lag = int(EVERY * 1000) + 2000
     pushes = False
@@ -66,7 +66,8 @@ class AwsEvents:
                 now = self._look(Look(_PARTS, since=start))
                 events = aws_events.aws_events(before, now)
             except Exception as error:
-                # Whatever it is: the lines go on without the events, and the next look may do.
+                # Whatever it is, the lines continue without these events, and the next snapshot may
+                # work.
                 if not self._silent:
                     reason = aws.translate(error) or error
                     self._came.append(Notice("unreachable", None, f"events: {reason}"))

@@ -1,11 +1,12 @@
-"""How fast FilterLogEvents may be called: one token bucket for all groups of a tail.
+"""Limit the rate of FilterLogEvents calls: one token bucket for all groups of a tail.
 
-A refusal halves the rate, an answer adds a little back (AIMD), so several tails share a quota.
+A refusal halves the rate and an answer raises it a little (AIMD), so several tails share a quota.
 """
 
 from typing import Self
 
-# Per second, account and Region; not adjustable. docs.aws.amazon.com, CloudWatch Logs quotas.
+# Per second, account and Region; not adjustable. Source: CloudWatch Logs quotas,
+# docs.aws.amazon.com.
 _QUOTA = {
     "us-east-1": 25.0,
     "ap-northeast-3": 5.0,
@@ -22,7 +23,7 @@ def quota(region: str) -> float:
 
 
 class Budget:
-    """`rate` calls a second, after an idle time up to `burst` at once."""
+    """Allows `rate` calls a second, and up to `burst` at once after an idle time."""
 
     def __init__(self, rate: float, *, burst: float | None = None) -> None:
         self.ceiling = self.rate = rate
@@ -32,17 +33,20 @@ class Budget:
 
     @classmethod
     def of(cls, region: str, rate: float | None, *, following: bool) -> Self:
-        """A follower leaves half of the quota to others; what ends by itself may use it all."""
+        """Return a budget.
+
+        A follower leaves half of the quota to others; other readings may use all.
+        """
         if rate is not None:
             return cls(rate)
         return cls(quota(region) / 2) if following else cls(quota(region), burst=50)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next call is allowed."""
+        """Return the seconds until the next call is allowed."""
         if self._at is not None:
             self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        # A hair of tolerance: after sleeping exactly the answer, the token must be there.
+        # A little tolerance: after sleeping exactly the returned time, the token must be available.
         return 0.0 if self._tokens >= 1 - 1e-6 else (1 - self._tokens) / self.rate
 
     def spend(self) -> None:

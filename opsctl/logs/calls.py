@@ -1,4 +1,4 @@
-"""The calls of a reading: one at a time, within the budget, each telling the server's time."""
+"""Make a reading's calls, one at a time and within the budget, and learn the server's time."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import wait
@@ -11,7 +11,7 @@ from opsctl.logs.pace import Pace, Totals
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-_POLL = 0.05  # seconds between two looks at whether to stop, while a call is on its way
+_POLL = 0.05  # seconds between checks whether to stop, while a call is under way
 _FIRST_TRIES = 5
 
 
@@ -35,12 +35,12 @@ class Calls:
 
     @property
     def now(self) -> int:
-        """Milliseconds of the server's clock."""
+        """Return the server's time in milliseconds since 1970."""
         return self._clock.now(self._pace.now())
 
     @property
     def silent(self) -> float:
-        """Seconds since AWS last gave an answer that is of use."""
+        """Return the seconds since AWS last gave a usable answer."""
         return self._pace.now() - self._last_answer
 
     @property
@@ -48,14 +48,17 @@ class Calls:
         return self._renew is not None
 
     def renew(self) -> None:
-        """Before the next call, and as part of it: credentials may come from a slow program."""
+        """Renew the credentials as part of the next call: a slow program may provide them."""
         self._stale = True
 
     def __call__(self, **parameters: Any) -> Mapping[str, Any] | None:
-        """The answer, or None when the reading was stopped meanwhile. Raises what AWS raised."""
+        """Make a call.
+
+        Returns None if the reading was stopped meanwhile. Raises what AWS raised.
+        """
         self._pace.budget.spend()
         self._totals.calls += 1
-        # Nothing else is done meanwhile: two threads of Python that both work hinder each other.
+        # Do nothing else meanwhile: two busy Python threads slow each other down.
         future = self._pace.start(lambda: self._ask(parameters))
         while not wait([future], _POLL).done:
             if self._pace.stopped():
@@ -74,16 +77,16 @@ class Calls:
         return answer
 
     def ask_the_time(self, group: str) -> None:
-        """First small calls, whatever they answer: every answer carries the server's date.
+        """Make a first small call, because every answer, even a refusal, carries the server's date.
 
-        Raises the last failure when no call reached AWS: there is nothing to be patient about.
+        Raises the last failure when no call reached AWS.
         """
         now = self.now
         for attempt in range(_FIRST_TRIES):
             try:
                 self(logGroupName=group, startTime=now, endTime=now, limit=1)
             except Exception as error:
-                # Nobody there at all is the user's to know; anything else is dealt with in turn.
+                # Raise at once if nobody listens there; other failures are handled later.
                 fault = aws.fault(error)
                 last = attempt == _FIRST_TRIES - 1 and not self._clock.learned
                 if fault in (None, "nobody") or (fault == "unreachable" and last):
@@ -95,7 +98,7 @@ class Calls:
     def _ask(self, parameters: Mapping[str, Any]) -> Any:
         if self._stale and self._renew is not None:
             self._logs, self._stale = self._renew(), False
-        # `interleaved` is always true on AWS; older endpoints and emulators still read it.
+        # On AWS `interleaved` is always true; older endpoints and emulators still read it.
         return self._logs.filter_log_events(interleaved=True, **parameters)
 
     def _learn(self, answer: Mapping[str, Any]) -> None:

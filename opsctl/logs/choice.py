@@ -1,4 +1,4 @@
-"""Which events a person chose: streams for the server, messages for us. Pure."""
+"""Which events a person chose: streams are selected by the server, messages here. Pure."""
 
 import operator
 import re
@@ -25,10 +25,10 @@ Test = Callable[[message.Message], bool]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line, or a selection of the config, says; '' and () say nothing.
+    """The choice of the command line or of a saved selection; '' and () mean not given.
 
-    `pattern` is CloudWatch's filter pattern, `stream` a prefix or a /regex/; `task` and
-    `instance` are ids or parts of them; `where` holds conditions on fields: `status>=500`.
+    `pattern` is CloudWatch's filter pattern, `stream` a prefix or a /regex/; `task` and `instance`
+    are ids or parts of ids; `where` holds conditions on fields: `status>=500`.
     """
 
     sources: Sequence[str] = ()
@@ -46,13 +46,13 @@ class Choice:
     fields: str = ""
 
     def over(self, saved: "Choice") -> "Choice":
-        """This choice, and what is `saved` for all that it does not say."""
+        """Return this choice, with the values of `saved` for everything that is not given."""
         said = {one.name: getattr(self, one.name) for one in fields(self)}
         return replace(saved, **{name: value for name, value in said.items() if value})
 
     @property
     def selection(self) -> Selection:
-        """Raises ConfigError for a /regex/ that is none."""
+        """Return the server's part of the choice. Raises ConfigError for an invalid /regex/."""
         containing = tuple(part for part in (self.task, self.instance) if part)
         stream = self.stream
         if len(stream) > 1 and stream.startswith("/") and stream.endswith("/"):
@@ -62,7 +62,10 @@ class Choice:
 
     @property
     def admits(self) -> Callable[[LogEvent], bool] | None:
-        """Whether an event is printed; None for all of them. Raises ConfigError for a bad word."""
+        """Return a test for events to print, or None for all.
+
+        Raises ConfigError for an invalid option.
+        """
         if not (self.grep or self.exclude or self.level or self.where):
             return None
         only = expression(self.grep)

@@ -1,6 +1,6 @@
-"""The server's clock, read from the `Date` header of every answer, refusals included.
+"""The server's clock, read from the `Date` header of every answer, even refusals.
 
-Windows are compared with the server's ingestion times, and laptops drift.
+Windows are compared with the server's ingestion times, and a laptop's clock may be wrong.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 
 
 class ServerClock:
-    """Milliseconds since 1970; never ahead of the server, behind by a second at most.
+    """The server's time in milliseconds since 1970; up to a second behind it, never ahead.
 
-    The offset is kept to a monotonic clock, so a step of the local wall clock opens no hole.
+    The offset is to a monotonic clock, so a step of the local clock causes no gap.
     """
 
     def __init__(self, wall: float, monotonic: float) -> None:

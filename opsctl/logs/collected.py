@@ -1,4 +1,4 @@
-"""Read a span of the log groups once, to its end: what reports are made of."""
+"""Read a span of the log groups once, to its end, for reports."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ def collected(
     pace: Pace | None = None,
     tell: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[Sequence[LogEvent]]:
-    """All events whose time lies in the span, in order. `logs` must not repeat calls by itself."""
+    """Yield all events whose time is in the span, in order. `logs` must not retry calls itself."""
     region = logs.meta.region_name
     reading = Reading(
         groups,

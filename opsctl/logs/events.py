@@ -1,6 +1,6 @@
-"""What a tail reads and what it yields: groups, events and notices. Values only.
+"""The values of a tail: groups, events and notices.
 
-Times are milliseconds of the server's clock, as CloudWatch Logs gives them.
+Times are milliseconds since 1970 of the server's clock, as CloudWatch Logs gives them.
 """
 
 import re
@@ -11,16 +11,16 @@ from typing import Any, Literal, NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """A log group of CloudWatch, under the name of its source."""
+    """A log group of CloudWatch with the name of its source."""
 
     source: str
     name: str
 
 
 class LogEvent(NamedTuple):
-    """One event, its fields in the order that events are sorted by.
+    """One event. The order of the fields is the sort order.
 
-    A tuple because a tail makes a hundred thousand of them: it costs a fifth of a dataclass.
+    A tuple, because a tail creates hundreds of thousands; it costs a fifth of a dataclass.
     """
 
     timestamp: int
@@ -44,7 +44,7 @@ NoticeKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something about the reading itself; `source` is None when it concerns all of them."""
+    """A message about the reading. `source` is None when it concerns all sources."""
 
     kind: NoticeKind
     source: str | None
@@ -53,9 +53,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events of a group: the server's pattern, and streams by prefix, regex or part.
+    """Which events of a group to read: a filter pattern, and streams by prefix, regex or part.
 
-    Whatever the server narrows is checked here again: emulators ignore the prefix.
+    Streams are checked here again, because emulators ignore the prefix.
     """
 
     pattern: str = ""
@@ -89,7 +89,7 @@ class Selection:
 
 
 def literal_prefix(pattern: str) -> str:
-    """The text that every match of an anchored regex starts with; '' when there is none."""
+    """Return the text with which every match of an anchored regex starts, or ''."""
     if not pattern.startswith("^") or "|" in pattern:
         return ""
     literal = re.match(r"[A-Za-z0-9/_#@%-]*", pattern[1:])

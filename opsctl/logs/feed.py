@@ -1,4 +1,4 @@
-"""What comes beside the pages of FilterLogEvents: pushed lines, and events of other services."""
+"""What is read beside the pages of FilterLogEvents: pushed lines, and events of other services."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,24 +7,25 @@ from opsctl.logs.events import LogEvent, Notice
 
 
 class Feed(Protocol):
-    """Reads on its own, in a thread; `take` never waits. It outlasts every outage."""
+    """Reads in its own thread and outlasts every outage; `take` never waits."""
 
-    lag: int  # milliseconds by which its events usually come late: the others wait so long
+    # milliseconds by which its events usually come late; other events are held back as long
+    lag: int
 
-    pushes: bool  # whether lines come by themselves now, so that pages may be read less often
+    pushes: bool  # whether lines are pushed at present, so that pages can be read less often
 
     def begin(self, since: int, until: int | None) -> None:
-        """From here on, in milliseconds of the server's clock; without `until` for ever."""
+        """Start reading at `since` (milliseconds, server's clock), for ever without `until`."""
 
     def take(self) -> Sequence[LogEvent | Notice]:
-        """What has come since the last time."""
+        """Return what has arrived since the last call."""
 
     def sift(self, events: list[LogEvent]) -> list[LogEvent]:
-        """The events of a page without those that this feed has given already."""
+        """Return the events of a page without those that this feed has already given."""
 
     @property
     def past(self) -> bool:
-        """Whether all of the past can be taken, or nothing more can be."""
+        """Return whether everything of the past can be taken, or nothing more will come."""
 
     def end(self) -> None:
-        """Nothing more is needed."""
+        """Stop reading."""

@@ -1,8 +1,8 @@
-"""What is known of one log group: the sweeps done, the ids taken, the windows learned. Pure.
+"""The state of one log group: completed sweeps, seen ids, learned windows. Pure.
 
-Overlapping windows by the server's clock lose nothing inside the look-back; ids remembered above
-a floor repeat nothing. The start is never derived from the newest event: a fast stream says
-nothing about a slow one.
+Overlapping windows by the server's clock lose nothing inside the look-back; remembered ids above a
+floor prevent repetition. The start never depends on the newest event: a fast stream says nothing
+about a slow one.
 """
 
 from collections import deque
@@ -17,14 +17,14 @@ from opsctl.logs.seen import Seen
 from opsctl.logs.sweep import MINUTE, Sweep
 
 DEEP_EVERY = MINUTE
-_AHEAD = MINUTE  # writers' clocks differ
-_FURTHEST_AHEAD = 120 * MINUTE  # PutLogEvents takes events up to two hours in the future
+_AHEAD = MINUTE  # because writers' clocks differ
+_FURTHEST_AHEAD = 120 * MINUTE  # PutLogEvents accepts events up to two hours in the future
 _IDLE = (1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """Enough to go on later without losing or repeating: see `Follower.resume`."""
+    """Where to continue later without losing or repeating events: see `Follower.resume`."""
 
     floor: int
     ids: Mapping[int, Sequence[str]]
@@ -67,7 +67,7 @@ class Follower:
             self.seen.restore(minute, set(ids))
 
     def bookmark(self, held: set[str]) -> Bookmark:
-        """`held` are ids taken but not yet handed out: they must be read again."""
+        """Return the bookmark. `held` are ids not yet handed out, which must be read again."""
         ids = {minute: sorted(ids - held) for minute, ids in self.seen.items()}
         return Bookmark(max(self.seen.floor, self.since), ids)
 
@@ -80,7 +80,7 @@ class Follower:
         return max(self.since, self.sweep.progress if self.sweep else 0)
 
     def begin(self, now: int) -> Sweep:
-        """Start the next sweep; after a pause its range reaches back to the last complete one."""
+        """Start the next sweep. After a pause its range reaches back to the last complete one."""
         deep = self._last is None or self._deep_due or now >= self._last_deep + DEEP_EVERY
         self._deep_due = False
         if self._last is None:
@@ -96,7 +96,7 @@ class Follower:
         return self.sweep
 
     def take(self, answer: Mapping[str, Any]) -> list[LogEvent]:
-        """The events of a page that are new; moves the sweep on, and commits it at its end."""
+        """Return the new events of a page. Advances the sweep, and commits it at its end."""
         sweep = self.sweep
         assert sweep is not None
         rows = page.rows(answer)
@@ -107,8 +107,8 @@ class Follower:
         if sweep.answer(len(rows), first, last, answer.get("nextToken")):
             self._commit(sweep)
         elif sweep.deep:
-            # While a long history is read, ids behind the slice are of no use any more; those of
-            # the look-back are, to the next sweep, or to the next reading.
+            # While a long history is read, ids before the slice are not needed any more. Those of
+            # the look-back are, by the next sweep or the next reading.
             kept = self.look_back if self.until is None or self.remembers else 0
             self._settled = max(self._settled, min(sweep.start, sweep.started - kept))
         return events
@@ -116,7 +116,7 @@ class Follower:
     def _new(self, rows: Iterable[page.Row]) -> list[LogEvent]:
         narrow, admits, add = self.selection.narrow, self.selection.admits, self.seen.add
         name = self.group.source
-        # A tuple made directly costs half of what LogEvent(…) does.
+        # Creating a tuple directly costs half of what LogEvent(…) does.
         make = partial(tuple.__new__, LogEvent)
         return [
             make((timestamp, ingested, name, stream, id, message, False))
@@ -138,17 +138,17 @@ class Follower:
         self.failures, self.renewing, self.silent = 0, None, False
 
     def hurry(self) -> None:
-        """Let the next sweep begin at once, and be a deep one."""
+        """Let the next sweep begin at once, and make it a deep one."""
         self.due = 0.0
         self._deep_due = True
 
     def forget(self, oldest_held: int | None) -> None:
-        """Drop ids that can neither be asked for again nor are still to be handed out."""
+        """Forget ids that cannot be read again and are not still to be handed out."""
         limit = self._settled if oldest_held is None else min(self._settled, oldest_held)
         self.seen.forget(limit)
 
     def interval(self, floor: float) -> float:
-        """Seconds to the next sweep: an idle group is asked less and less often."""
+        """Return the seconds to the next sweep: an idle group is read less and less often."""
         return max(floor, _IDLE[min(self._quiet, len(_IDLE) - 1)])
 
     @property
@@ -156,7 +156,7 @@ class Follower:
         return min(self.look_back, max(MINUTE, 2 * self.lag(0.99) + 10_000))
 
     def lag(self, share: float) -> int:
-        """The lag that `share` of the recent events stayed under, in milliseconds."""
+        """Return the lag in milliseconds below which `share` of the recent events stayed."""
         if not self._lags:
             return 0
         ordered = sorted(self._lags)

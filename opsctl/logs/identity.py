@@ -1,4 +1,4 @@
-"""Where a stream's task or instance runs: availability zones, by the names of streams."""
+"""Find the availability zone of a stream's task or instance, by the stream's name."""
 
 import re
 import time
@@ -12,12 +12,12 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 _LOOK = Look(frozenset(("tasks", "instances")))
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}$")
 _INSTANCE = re.compile(r"i-[0-9a-f]+$")
-_AGAIN = 30.0  # seconds between two looks for streams that are not known
-_SHORT = 8  # characters of an id that tell tasks apart
+_AGAIN = 30.0  # seconds between two attempts to find unknown streams
+_SHORT = 8  # characters of an id that distinguish tasks
 
 
 def short_id(stream: str) -> str:
-    """The task or instance a stream belongs to, short enough for a column.
+    """Return the task or instance of a stream, short enough for a column.
 
     Streams are named `prefix/container/task`, `task`, `instance`, `cluster/instance`, or
     `{root}{timestamp}-{task or number}`.
@@ -31,15 +31,15 @@ def short_id(stream: str) -> str:
 
 
 def zones(now: Snapshot) -> Mapping[str, str]:
-    """The zone of each task and instance, by its short id."""
+    """Return the zone of each task and instance, by short id."""
     known = {task.id[:_SHORT]: task.zone for task in now.tasks}
     return known | {one.id[:10]: one.zone for one in now.instances}
 
 
 class Zones:
-    """Read in the background; '' while AWS has not answered, and where it does not know.
+    """Zones, read in the background; '' while or if a zone is not known.
 
-    An unknown stream may be of a task that began since: it is looked for again, now and then.
+    An unknown stream may belong to a new task, so zones are read again from time to time.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Zones:
     def _refresh(self) -> None:
         if self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
-            # What cannot be read is not worth a word: the lines themselves are there.
+            # A failure is not reported: the lines themselves are there.
             if reading.exception() is None:
                 self._known = reading.result()
         if self._reading is None and self._now() >= self._read_at + _AGAIN:

@@ -1,20 +1,20 @@
-"""Lines that belong together although each is an event of its own: tracebacks. Pure.
+"""Join lines that belong together although each is its own event: tracebacks. Pure.
 
-A container's output comes as one event a line, and lines of other streams come in between.
+A container's output comes as one event per line, with lines of other streams in between.
 """
 
 from collections.abc import Sequence
 
 from opsctl.logs.events import LogEvent
 
-_APART = 1000  # milliseconds within which a line may go on what its stream said
+_APART = 1000  # milliseconds within which a line may continue the previous one of its stream
 _TRACEBACK = "Traceback (most recent call last)"
 _GOING_ON = ("Caused by:", "Suppressed:", "During handling of the above", "The above exception was")
 Block = list[LogEvent]
 
 
 def joined(events: Sequence[LogEvent]) -> list[Block]:
-    """The events in blocks, each of a line and of those that go on with it."""
+    """Return the events in blocks, each a line and the lines that continue it."""
     blocks: list[Block] = []
     newest: dict[tuple[str, str], Block] = {}
     for event in events:
@@ -29,12 +29,12 @@ def joined(events: Sequence[LogEvent]) -> list[Block]:
 
 
 def any_goes_on(events: Sequence[LogEvent]) -> bool:
-    """Whether joining them could change anything: most batches hold no such line."""
+    """Return whether joining could change anything; for most batches it cannot."""
     return any([event[5][:1] in " \t" or _TRACEBACK in event[5] for event in events])
 
 
 def whole(block: Block) -> LogEvent:
-    """The block as one event."""
+    """Return the block as one event."""
     if len(block) == 1:
         return block[0]
     return block[0]._replace(message="\n".join([event.message for event in block]))
@@ -48,6 +48,6 @@ def _goes_on(event: LogEvent, block: Block) -> bool:
         return True
     if text.startswith(_TRACEBACK):
         return True
-    # The line behind the frames is the exception itself.
+    # The line after the frames is the exception itself.
     in_frames = last.message[:1] in (" ", "\t")
     return in_frames and any(one.message.startswith(_TRACEBACK) for one in block)

@@ -1,4 +1,4 @@
-"""How late the lines of each stream come, and which streams stand still. Pure."""
+"""Measure how late each stream's lines arrive, and which streams are silent. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from opsctl.logs.events import LogEvent
 from opsctl.logs.identity import short_id
 
-_KEPT = 2000  # lags of a stream that are remembered: the newest
+_KEPT = 2000  # newest lags of a stream that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Lags in milliseconds. `newest` is the time of the last line."""
+    """The lags of one stream, in milliseconds. `newest` is the time of its last line."""
 
     source: str
     stream: str
@@ -28,7 +28,7 @@ class Lag:
 
 
 def lags(events: Iterable[Sequence[LogEvent]]) -> list[Lag]:
-    """One for each stream, the latest of them first."""
+    """Return one Lag for each stream, the latest streams first."""
     known: dict[tuple[str, str], _Stream] = {}
     for batch in events:
         for event in batch:
@@ -38,7 +38,7 @@ def lags(events: Iterable[Sequence[LogEvent]]) -> list[Lag]:
 
 
 def silent(lags: Sequence[Lag], source: str, ids: Iterable[str]) -> list[str]:
-    """Those of these tasks or instances that have no line here."""
+    """Return those of these tasks or instances that have no line in `source`."""
     spoke = {lag.id for lag in lags if lag.source == source}
     return [id for id in ids if short_id(id) not in spoke]
 

@@ -1,8 +1,8 @@
-"""Live Tail: lines that CloudWatch pushes, and what makes them whole.
+"""Live Tail: lines that CloudWatch pushes, completed by pages.
 
 A session shows at most 500 lines a second, breaks, and ends after three hours. So the pages of
-FilterLogEvents are read all the same, less often, and at once after a gap. A pushed line has no
-id: it is known again by its stream, its times and its text.
+FilterLogEvents are read as well, less often, and at once after a gap. A pushed line has no id; it
+is recognised by its stream, times and text.
 """
 
 import threading
@@ -18,7 +18,7 @@ from opsctl.logs.events import LogEvent, LogGroup, Notice, NoticeKind, Selection
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-MOST_GROUPS = 10  # of a session, the API's own maximum
+MOST_GROUPS = 10  # the API's maximum per session
 _MINUTE = 60_000
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two sessions
 LASTING = 30.0  # seconds: a session that ends sooner is of little use
@@ -26,10 +26,10 @@ Key = tuple[str, str, int, int, str]
 
 
 class Twins:
-    """Tells apart what came twice: once pushed, once as part of a page.
+    """Recognises events that come twice: once pushed, once in a page.
 
-    Equal lines are counted, so that the same line said twice is two lines. Forgotten by the time
-    when they were taken in, because a line may be about any time.
+    Equal lines are counted, so a line that was written twice stays two lines. Events are forgotten
+    by ingestion time, because a line's own time may be any.
     """
 
     def __init__(self, look_back: int) -> None:
@@ -37,11 +37,11 @@ class Twins:
         self._minutes: dict[int, tuple[Counter[Key], Counter[Key]]] = {}
 
     def pushed(self, event: LogEvent) -> bool:
-        """Whether it is new: no page has held it yet."""
+        """Return whether a pushed event is new: no page has contained it."""
         return self._new(event, mine=0)
 
     def pulled(self, event: LogEvent) -> bool:
-        """Whether it is new: it was not pushed."""
+        """Return whether an event of a page is new: it was not pushed."""
         return self._new(event, mine=1)
 
     def _new(self, event: LogEvent, *, mine: int) -> bool:
@@ -71,9 +71,9 @@ def _denied(error: Exception) -> bool:
 
 
 class Live:
-    """A feed of pushed lines. `arns` gives each group's ARN, and may ask AWS for it."""
+    """A feed of pushed lines. `arns` returns each group's ARN, and may call AWS."""
 
-    lag = -2000  # a pushed line waits for nothing, not even for a clock that counts in seconds
+    lag = -2000  # a pushed line is not held back, not even for a clock with whole seconds
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Live:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _session(self) -> Iterator[None]:
-        """One session to its end; yields for each update."""
+        """Run one session to its end. Yields after each update."""
         arns = self._arns()
         sources = {arns[group.name]: group.source for group in self._groups if group.name in arns}
         request: dict[str, Any] = {"logGroupIdentifiers": list(sources)}
@@ -150,7 +150,7 @@ class Live:
                 if self._over.is_set():
                     return
                 if "sessionStart" in one:
-                    # What was said while no session was open is in the pages.
+                    # Lines written while no session was open are in the pages.
                     self.pushes = True
                     self._came.append(Notice("reread", None, ""))
                 if "sessionUpdate" in one:
@@ -171,7 +171,7 @@ class Live:
     def _push(self, result: Mapping[str, Any], sources: Mapping[str, str]) -> None:
         stream = str(result.get("logStreamName", ""))
         identifier = str(result.get("logGroupIdentifier", ""))
-        # AWS names a group here as ACCOUNT:NAME or by its ARN.
+        # AWS identifies a group here as ACCOUNT:NAME or by its ARN.
         source = next(
             (
                 source

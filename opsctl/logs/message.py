@@ -1,4 +1,4 @@
-"""What a message says of itself: its level, its text and, as JSON or logfmt, its fields. Pure."""
+"""Parse a message: its level, its text and, as JSON or logfmt, its fields. Pure."""
 
 import json
 import re
@@ -18,20 +18,22 @@ LEVELS: Mapping[str, int] = {
     "panic": 5,
 }
 _ALIASES = {"warn": "warning", "err": "error", "crit": "critical", "emerg": "panic"}
-# pino and bunyan count in tens; syslog, and so GELF, from 0 (the worst) to 7.
+# pino and bunyan count in tens; syslog, and so GELF, from 0 (worst) to 7.
 _PINO = ("trace", "trace", "debug", "info", "warning", "error", "fatal")
 _SYSLOG = ("panic", "critical", "critical", "error", "warning", "notice", "info", "debug")
-# Python's own numbers, which `levelno` holds.
+# Python's numbers, in `levelno`.
 _PYTHON = ("trace", "debug", "info", "warning", "error", "critical")
 
-_HEAD = 80  # characters: a level stands at the beginning, and searching is what costs
+# characters that are searched: a level stands at the beginning, and searching is expensive
+_HEAD = 80
 _UPPER = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|PANIC"
 _LOWER = "trace|debug|info|notice|warn|warning|error|err|crit|critical|fatal|panic"
-# `level=info` (the ECS agent), `[error]`, or a word in capitals: prose like "no error" is no level.
+# `level=info` (the ECS agent), `[error]`, or a word in capitals; "no error" in prose does not
+# count.
 _WORD = re.compile(rf'\blevel="?([a-z]+)|\[({_LOWER})\]|\b({_UPPER})\b')
-# Without one of these the search finds nothing: looking for them costs a quarter of it.
+# Without one of these the search cannot match; checking them costs a quarter of it.
 _HINTS = ("ERR", "WARN", "INFO", "DEBUG", "TRACE", "NOTI", "CRIT", "FATAL", "PANIC", "level=")
-# The words as they mostly stand in a line, each with its level.
+# The usual forms of the words in a line, with their levels.
 _TOKENS = {
     form.format(word): _ALIASES.get(word.lower(), word.lower())
     for words, forms in (
@@ -56,12 +58,12 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 class Message(NamedTuple):
-    level: str  # "" when it says nothing
+    level: str  # "" when the message names none
     text: str
     fields: Mapping[str, Any] | None = None
 
 
-# A tuple made directly costs half of what Message(…) does.
+# Creating a tuple directly costs half of what Message(…) does.
 _plain = partial(tuple.__new__, Message)
 
 
@@ -70,7 +72,7 @@ def read(raw: str) -> Message:
         try:
             fields = _DECODER.decode(raw)
         except (ValueError, RecursionError):
-            pass  # looks like JSON, or is nested to do harm: plain text
+            pass  # only looks like JSON, or is nested maliciously: plain text
         else:
             return _from(fields) if fields else Message("", raw.rstrip("\r\n"))
     elif raw.find("=", 0, _HEAD) > 0 and _KEY.match(raw) and (pairs := _logfmt(raw)):
@@ -79,7 +81,7 @@ def read(raw: str) -> Message:
 
 
 def known(word: str) -> str:
-    """The level that a word or a number means, or ''."""
+    """Return the level that a word or a number means, or ''."""
     lower = word.lower()
     if lower.isdecimal() and len(lower) <= 2:
         return _numbered(int(lower))
@@ -88,7 +90,7 @@ def known(word: str) -> str:
 
 
 def laid_out(message: Message) -> str:
-    """Fields as `text key=value …`, without what the line says already; other messages as is."""
+    """Return the fields as `text key=value …`, without level and time; other messages unchanged."""
     if message.fields is None:
         return message.text
     said = {*_LEVEL_KEYS, *_TIME_KEYS}
@@ -101,7 +103,7 @@ def laid_out(message: Message) -> str:
 
 
 def shown(value: Any) -> str:
-    """A field's value as text: JSON, but for a text itself."""
+    """Return a field's value as text: JSON, except for text itself."""
     if isinstance(value, str):
         return value
     try:
@@ -111,7 +113,7 @@ def shown(value: Any) -> str:
 
 
 def field(message: Message, path: str) -> Any:
-    """The field of this name, or of this path `request.uri`; None where there is none."""
+    """Return the field of this name or path (`request.uri`); None if there is none."""
     fields: Any = message.fields
     if fields is None or path in fields:
         return None if fields is None else fields[path]
@@ -137,7 +139,7 @@ def _level(raw: str) -> str:
 
 
 def _logfmt(raw: str) -> Mapping[str, str] | None:
-    """`key=value key="a b"`, and nothing but such pairs, at least two; None for anything else."""
+    """Parse `key=value key="a b"`. Returns None for anything but two or more such pairs."""
     pairs: dict[str, str] = {}
     at, end = 0, len(raw)
     while at < end:

@@ -1,31 +1,31 @@
-"""Events of several sources in one order: held back a moment, late ones marked."""
+"""Put events of several sources into one order: hold them back a moment, mark late ones."""
 
 from bisect import bisect_right
 from operator import itemgetter
 
 from opsctl.logs.events import LogEvent
 
-# Not by id: inside a millisecond the server's own order is the best there is, and sort is stable.
+# Not by id: within a millisecond the server's own order is best, and sorting is stable.
 _order = itemgetter(0, 1, 2, 3)
 _timestamp = itemgetter(0)
 _AHEAD = 60_000
 
 
 class Holdback:
-    """An event that comes `late_after` milliseconds behind a younger one is marked as late."""
+    """Holds events back. One more than `late_after` milliseconds behind a released one is late."""
 
     def __init__(self, late_after: int = 1) -> None:
         self._late_after = late_after
         self._held: list[LogEvent] = []
-        self._ahead: list[LogEvent] = []  # from the future: waiting for their time is no use
+        self._ahead: list[LogEvent] = []  # from the future: waiting for their time would not help
         self._sorted = True
-        self.released = 0  # how far the output has come
+        self.released = 0  # time up to which events were released
 
     def __len__(self) -> int:
         return len(self._held) + len(self._ahead)
 
     def add(self, events: list[LogEvent], now: int) -> None:
-        # A page comes sorted, so its last event tells whether any of it is far ahead.
+        # A page is sorted, so its last event shows whether any event is far ahead.
         if events and events[-1].timestamp > now + _AHEAD:
             self._ahead += [event for event in events if event.timestamp > now + _AHEAD]
             events = [event for event in events if event.timestamp <= now + _AHEAD]
@@ -33,7 +33,7 @@ class Holdback:
         self._sorted = False
 
     def release(self, upto: int) -> list[LogEvent]:
-        """Let go of what is not newer than `upto`, in order; older than before means late."""
+        """Return the events up to `upto`, in order. Those before the previous release are late."""
         if not self._sorted:
             self._held.sort(key=_order)
             self._sorted = True

@@ -1,4 +1,4 @@
-"""Everything that a reading has to do with time, chance, threads and quota: as arguments."""
+"""Time, randomness, threads and quota of a reading, as arguments."""
 
 import random
 import threading
@@ -21,7 +21,7 @@ def at_once(call: Call) -> "Future[Any]":
 
 
 def in_thread(call: Call) -> "Future[Any]":
-    """A daemon's thread: Ctrl-C must not wait for an answer of AWS."""
+    """Run the call in a daemon thread, because Ctrl-C must not wait for AWS to answer."""
     future: Future[Any] = Future()
     threading.Thread(target=run, args=(future, call), daemon=True).start()
     return future
@@ -36,7 +36,7 @@ class Pace:
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
-    stopped: Callable[[], bool] = lambda: False  # asked between two calls, and during one
+    stopped: Callable[[], bool] = lambda: False  # called between two calls, and during one
     start: Callable[[Call], "Future[Any]"] = at_once
 
 

@@ -1,4 +1,4 @@
-"""The events of one answer of FilterLogEvents as rows, whatever an answer holds. Pure."""
+"""Return the events of a FilterLogEvents answer as rows, however odd the answer is. Pure."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +10,15 @@ Row = tuple[int, int, str, str, str]
 _FIELDS = ("timestamp", "ingestionTime", "logStreamName", "eventId", "message")
 _KINDS: list[set[type]] = [{int}, {int}, {str}, {str}, {str}]
 _row = itemgetter(*_FIELDS)
-# What a date can be made of; CloudWatch takes nothing older than 14 days anyway.
+# The greatest value that a date can have.
 LATEST = 253_402_300_799_000
 
 
 def rows(answer: Mapping[str, Any]) -> Sequence[Row]:
-    """In the answer's order. An event that lacks a field gets what comes nearest to it."""
+    """Return the rows in the answer's order.
+
+    Missing fields are replaced by the nearest sensible value.
+    """
     events = answer.get("events") or ()
     if not events:
         return ()
@@ -26,7 +29,7 @@ def rows(answer: Mapping[str, Any]) -> Sequence[Row]:
         if kinds == _KINDS and min(columns[0]) >= 0 and max(columns[0]) <= LATEST:
             return read
     except (KeyError, TypeError):
-        pass  # one of them is odd
+        pass  # at least one event is odd
     return [*_tidied(events)]
 
 
@@ -37,7 +40,7 @@ def _tidied(events: Iterable[Any]) -> Iterable[Row]:
         timestamp = _time(event.get("timestamp"), 0)
         stream, message = (_text(event.get(name)) for name in ("logStreamName", "message"))
         known = f"{timestamp} {stream} {message}"
-        # Without an id, what looks the same is the same.
+        # Without an id, equal events count as the same.
         id = event.get("eventId") or f"{zlib.crc32(known.encode('utf-8', 'replace')):08x} {known}"
         yield timestamp, _time(event.get("ingestionTime"), timestamp), stream, _text(id), message
 

@@ -1,4 +1,4 @@
-"""A query of CloudWatch Logs Insights: started, waited for, and stopped when nobody waits."""
+"""Run a query of CloudWatch Logs Insights: start it, wait, and stop it when nobody waits."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from opsctl.errors import AwsError, ConfigError
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-# name -> the sources it is about, and what is asked
+# name -> (sources, query)
 PRESETS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "errors": (
         ("app", "stdout"),
@@ -30,14 +30,14 @@ PRESETS: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
 }
 MOST_ROWS, MOST_GROUPS = 10_000, 50
-PER_GB = 0.005  # US dollars a gigabyte read, in most Regions
+PER_GB = 0.005  # US dollars per gigabyte read, in most Regions
 _RUNNING = ("Scheduled", "Running", "Unknown")
-_QUICKEST, _SLOWEST = 0.3, 2.0  # seconds between two looks
+_QUICKEST, _SLOWEST = 0.3, 2.0  # seconds between two polls
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`matched` lines so far, of `scanned`, which were `size` bytes."""
+    """`matched` lines so far, of `scanned` lines with `size` bytes."""
 
     status: str
     matched: int
@@ -66,7 +66,10 @@ def query(
     limit: int,
     sleep: Callable[[float], None],
 ) -> Generator[Progress, None, Rows]:
-    """Yields how far it is. Raises AwsError when CloudWatch gives up, ConfigError for the text."""
+    """Yield the progress and return the rows.
+
+    Raises AwsError when the query fails, ConfigError when its text is invalid.
+    """
     if len(groups) > MOST_GROUPS:
         raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
     id = _started(
@@ -126,7 +129,7 @@ def _text(value: object) -> str:
 
 
 def _rows(results: Sequence[Sequence[Mapping[str, str]]], progress: Progress) -> Rows:
-    """A row may lack a field that others have; `@ptr` leads to the event, and to nobody's eye."""
+    """Return a table. A row may lack a field that others have; `@ptr` is an internal pointer."""
     rows = [{one["field"]: _text(one.get("value")) for one in result} for result in results]
     columns = tuple(dict.fromkeys(name for row in rows for name in row if name != "@ptr"))
     return Rows(

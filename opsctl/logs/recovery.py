@@ -1,4 +1,4 @@
-"""What a reading does about a call that failed: ask for the same page again, or end."""
+"""Decide what to do after a failed call: read the same page again, or end."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from opsctl.logs.events import Notice, NoticeKind
 from opsctl.logs.follower import Follower
 from opsctl.logs.pace import Pace, Totals
 
-# A reading that ends by itself ends when AWS gave no answer for so long, as every command does.
+# A finite reading ends, as every command does, when AWS has not answered for so long.
 OUTAGE = 180.0  # seconds
 _MISSING_AGAIN = 10.0
 _LONGEST_BACKOFF = 20.0
@@ -17,7 +17,7 @@ _RENEWALS = 3
 
 
 class Recovery:
-    """`endless` is a reading that follows: nothing but a refusal ends it."""
+    """Handles failed calls. An `endless` reading ends only when AWS refuses a call."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class Recovery:
         self._endless = endless
 
     def failed(self, follower: Follower, error: Exception, *, alone: bool) -> bool:
-        """Arrange for the same page to be asked for again. False to go on without the group.
+        """Schedule the same page again. Returns False to continue without the group.
 
-        Raises what no repetition can mend, and what has lasted too long.
+        Raises errors that trying again cannot fix, and errors that have lasted too long.
         """
         fault, code = aws.fault(error), aws.code(error)
         if self._may_renew(follower, error):
@@ -64,7 +64,7 @@ class Recovery:
         return True
 
     def check(self, follower: Follower) -> None:
-        """Raises AwsError when the pages of a slice lead nowhere; a follower tries again later."""
+        """Raise AwsError when the pages of a slice never end; a follower tries again later."""
         if follower.sweep is None or not follower.sweep.stuck:
             return
         if not self._endless:
@@ -118,7 +118,7 @@ class Recovery:
         follower.due = self._pace.now() + _MISSING_AGAIN
 
     def _back_off(self, follower: Follower) -> None:
-        """Full jitter: several tails of one account must not come back together."""
+        """Wait with full jitter: several tails of one account must not retry together."""
         follower.failures += 1
         longest = min(_LONGEST_BACKOFF, 0.5 * 2 ** min(follower.failures, 10))
         follower.due = self._pace.now() + self._pace.chance() * longest

@@ -1,11 +1,11 @@
-"""The file behind `--resume`: where each source stands, and the ids already printed."""
+"""The file of `--resume`: where each source continues, and the ids already printed."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from opsctl import disk
 from opsctl.errors import ConfigError, OpsError
 from opsctl.logs.follower import Bookmark
 from opsctl.logs.page import LATEST
@@ -14,7 +14,7 @@ _VERSION = 1
 
 
 def read(path: Path) -> Mapping[str, Bookmark]:
-    """Nothing when there is no file yet."""
+    """Return source -> bookmark; empty when the file does not exist."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -56,12 +56,4 @@ def write(path: Path, bookmarks: Mapping[str, Bookmark]) -> None:
             name: {"floor": kept.floor, "ids": kept.ids} for name, kept in bookmarks.items()
         },
     }
-    fresh = path.with_name(path.name + ".new")
-    try:
-        fresh.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(fresh, path)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise OpsError(
-            f"the bookmark `{path}` cannot be written: {error.strerror}",
-            hint="choose another file after --resume",
-        ) from error
+    disk.write(path, json.dumps(content), hint="choose another file after --resume")

@@ -1,4 +1,4 @@
-"""Which event ids have been taken already, forgotten only below a floor that never sinks."""
+"""Which event ids have been seen, forgotten only below a floor that never falls."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,10 @@ _BUCKET = 60_000
 
 
 class Seen:
-    """Ids by the minute of their event, so that forgetting drops whole minutes.
+    """Ids by the minute of their event, so that whole minutes can be forgotten.
 
-    Every id that a later call may return again is still here: nothing repeats. Never forget by
-    count or by age of insertion, only by `forget`.
+    It keeps every id that a later call may return again, so nothing repeats. Never forget by count
+    or by age of insertion, only with `forget`.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Seen:
         return sum(map(len, self._minutes.values()))
 
     def add(self, id: str, timestamp: int) -> bool:
-        """Remember an id; False when it was known, or lies below the floor."""
+        """Remember an id. Returns False when it was known or is below the floor."""
         if timestamp < self.floor:
             return False
         minute = self._minutes.setdefault(timestamp // _BUCKET, set())
@@ -30,7 +30,7 @@ class Seen:
         return True
 
     def forget(self, floor: int) -> None:
-        """Raise the floor. No later call may start below it."""
+        """Raise the floor and forget what is below. No later call may start below it."""
         if floor <= self.floor:
             return
         self.floor = floor
@@ -38,7 +38,7 @@ class Seen:
             del self._minutes[minute]
 
     def items(self) -> Iterator[tuple[int, set[str]]]:
-        """`(minute, ids)`, for writing down; `restore` takes it back."""
+        """Yield `(minute, ids)` for saving; `restore` loads them."""
         yield from self._minutes.items()
 
     def restore(self, minute: int, ids: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""What kinds of messages there are, and which are new, gone or louder than before. Pure."""
+"""Group messages by shape, and find which are new, gone or more frequent than before. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ _MASKED = re.compile(
     """,
     re.VERBOSE,
 )
-_LONGEST = 160  # characters of a shape: what comes behind is rarely of one kind
-_EXAMPLE = 2_000  # characters of a message that is kept; one may have a million
-_MOST = 10_000  # shapes that are told apart
-_TIMES = 3.0  # so many times as often is louder
-_FEW = 5  # lines that chance may bring
+_LONGEST = 160  # characters of a shape; what follows rarely helps to group messages
+_EXAMPLE = 2_000  # characters of an example; a message may have a million
+_MOST = 10_000  # shapes that are kept apart
+_TIMES = 3.0  # this many times as often counts as more frequent
+_FEW = 5  # so few lines may be chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Shape:
 
 @dataclass(slots=True)
 class Shapes:
-    """How often each came, and one message of each as an example."""
+    """How often each shape came, and one example message of each."""
 
     counts: dict[Shape, int] = field(default_factory=dict)
     examples: dict[Shape, str] = field(default_factory=dict)
@@ -52,7 +52,10 @@ class Shapes:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`before` and `after` are lines in spans of the same length."""
+    """A shape whose frequency changed.
+
+    `before` and `after` count lines in spans of equal length.
+    """
 
     change: Change
     shape: Shape
@@ -62,13 +65,16 @@ class Changed:
 
 
 def masked(text: str) -> str:
-    """The first line with every number and id as `#`."""
+    """Return the first line with every number and id replaced by `#`."""
     first = text.lstrip().partition("\n")[0]
     return _MASKED.sub("#", first[: 4 * _LONGEST])[:_LONGEST]
 
 
 def compare(before: Shapes, after: Shapes, *, scale: float = 1.0) -> list[Changed]:
-    """New ones first, worst level first. `scale` makes up for a span `before` of another length."""
+    """Return the changes: new shapes first, worst level first.
+
+    `scale` corrects for a span `before` of another length.
+    """
     changes = []
     for shape in {**before.counts, **after.counts}:
         was, is_ = round(before.counts.get(shape, 0) * scale), after.counts.get(shape, 0)

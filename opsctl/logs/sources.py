@@ -1,4 +1,4 @@
-"""The system's log groups: which are meant, which exist, what lies near a wrong name."""
+"""Find log groups: those that are meant, those that exist, those with similar names."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ _MOST_GROUPS = 50
 
 @dataclass(frozen=True, slots=True)
 class LogGroupStatus:
-    """`stream` is the newest one; CloudWatch may be an hour behind in this."""
+    """`stream` is the newest one; CloudWatch may be an hour late with it."""
 
     group: LogGroup
     exists: bool
@@ -38,9 +38,9 @@ class LogGroupStatus:
 def chosen(
     section: "Logs", names: Sequence[str], *, task: bool = False, instance: bool = False
 ) -> list[LogGroup]:
-    """The groups of the sources of these names, in a fixed order.
+    """Return the log groups of these sources, in a fixed order.
 
-    Without names: all of them, or those that have a stream per task, or per instance.
+    Without names: all of them, or those with a stream per task or per instance.
     """
     per = "task" if task else "instance" if instance else None
     fitting = [source.name for source in SOURCES if per in (None, source.per)]
@@ -48,9 +48,9 @@ def chosen(
 
 
 def matching(logs: "CloudWatchLogsClient", patterns: Sequence[str]) -> list[LogGroup]:
-    """The groups of these names; `*` and `?` are any text and character, /…/ is a regex.
+    """Return the groups that match: `*` is any text, `?` any character, /…/ a regex.
 
-    Raises ConfigError when there is none, or more than one reading can hold.
+    Raises ConfigError when there are none, or more than one reading supports.
     """
     names: dict[str, None] = {}
     for pattern in patterns:
@@ -71,7 +71,7 @@ def matching(logs: "CloudWatchLogsClient", patterns: Sequence[str]) -> list[LogG
 
 
 def _group_pattern(pattern: str) -> tuple[re.Pattern[str], str]:
-    """A regex for whole names, and the text that all of them begin with."""
+    """Return a regex for whole names, and the prefix that all of them share."""
     if len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/"):
         return expression(pattern[1:-1]), literal_prefix(pattern[1:-1])
     prefix = re.split(r"[*?]", pattern, maxsplit=1)[0]
@@ -89,7 +89,7 @@ def _groups(logs: "CloudWatchLogsClient", prefix: str) -> Iterator[str]:
 
 
 def _labels(names: Iterable[str]) -> dict[str, str]:
-    """The last parts of each name, as many as it takes to tell them apart."""
+    """Return a label for each name: as many of its last parts as it takes to distinguish them."""
     pieces = {name: name.strip("/").split("/") for name in names}
     for count in range(1, max(map(len, pieces.values())) + 1):
         labels = {name: "/".join(parts[-count:]) for name, parts in pieces.items()}
@@ -119,7 +119,7 @@ def status(logs: "CloudWatchLogsClient", group: LogGroup) -> LogGroupStatus:
 
 
 def arns(logs: "CloudWatchLogsClient", groups: Sequence[LogGroup]) -> dict[str, str]:
-    """The ARN of each group that exists, by its name; as Live Tail wants it, without `:*`."""
+    """Return name -> ARN of each existing group, without `:*`, as Live Tail expects."""
     by_name: dict[str, str] = {}
     for group in groups:
         for one in logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]:
@@ -132,7 +132,7 @@ def arns(logs: "CloudWatchLogsClient", groups: Sequence[LogGroup]) -> dict[str, 
 def newest_streams(
     logs: "CloudWatchLogsClient", group: str, count: int
 ) -> list[tuple[str, datetime | None]]:
-    """Streams with the time of their last event, newest first; none when there is no group."""
+    """Return (stream, time of its last event), newest first; none when the group does not exist."""
     try:
         answer = logs.describe_log_streams(
             logGroupName=group, orderBy="LastEventTime", descending=True, limit=min(50, count)
@@ -157,13 +157,16 @@ def newest_streams(
 def explain(
     logs: "CloudWatchLogsClient", notice: Notice, groups: Sequence[LogGroup], selection: Selection
 ) -> list[str]:
-    """What there is instead of a missing group or stream; nothing where AWS does not say."""
+    """Return lines that name what exists instead of a missing group or stream.
+
+    Returns none where AWS does not say: the log lines themselves may well be readable.
+    """
     try:
         return _instead(logs, notice, groups, selection)
     except Exception as error:
         if aws.fault(error) is None:
             raise
-        return []  # the lines themselves may well be read
+        return []
 
 
 def _instead(
@@ -185,7 +188,7 @@ def _instead(
 
 
 def _near(logs: "CloudWatchLogsClient", group: str) -> list[str]:
-    """Groups that exist and look like this one; any few when none does."""
+    """Return existing groups with similar names, or a few others if none is similar."""
     answer = logs.describe_log_groups(limit=50)
     with aws.understood("log groups"):
         names = [one["logGroupName"] for one in answer["logGroups"]]

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 MINUTE = 60_000
-LIMIT = 10_000  # events a page, the API's own maximum
-CROWDED_PAGES = 20  # a slice of more pages than that makes the next ones half as long
+LIMIT = 10_000  # the API's maximum of events per page
+CROWDED_PAGES = 20  # a slice with more pages makes the next ones half as long
 _SHORTEST = 1_000
 _BARREN = 3
-_GOOD_PAGES = 10  # of a slice: what is remembered of it stays small
+_GOOD_PAGES = 10  # of a slice, so that it needs little memory
 _MOST_RESTARTS = 30
 
 
 @dataclass(slots=True)
 class Sweep:
-    """A fixed range; both ends are inclusive, as FilterLogEvents has them.
+    """Reads a fixed range; both ends are inclusive, as in FilterLogEvents.
 
-    The range never moves while it is read: that makes pagination finite on a busy group.
+    The range never moves while it is read, so paging ends even on a busy group.
     """
 
-    started: int  # server time; what was ingested before is in reach of this sweep
+    started: int  # server time; this sweep sees everything that was ingested before
     start: int  # of the slice
-    end: int  # of the whole
+    end: int  # of the whole range
     deep: bool
     span: int  # length of the next slice
     cut: int = 0  # end of the slice, 0 before its first page
@@ -30,8 +30,9 @@ class Sweep:
     pages: int = 0
     barren: int = 0
     restarts: int = 0  # of this slice
-    crowded: int = 0  # milliseconds that hold more events than one page can
-    progress: int = 0  # everything older was read; true on sorted pages, used for order only
+    crowded: int = 0  # milliseconds that hold more events than a page can
+    # everything older was read; true if pages are sorted, used for the order only
+    progress: int = 0
 
     def request(self) -> Mapping[str, Any]:
         if not self.cut:
@@ -40,10 +41,10 @@ class Sweep:
         return {**arguments, "nextToken": self.token} if self.token else arguments
 
     def answer(self, count: int, first: int, last: int, token: str | None) -> bool:
-        """Take note of a page; True when it was the last page of the last slice.
+        """Record a page. Returns True when it was the last page of the last slice.
 
-        An empty page with a token is not the end. The same token again and again without an
-        event is a broken walk: the slice starts over.
+        An empty page with a token is not the end. When the same token repeats without events,
+        paging is broken and the slice starts again.
         """
         self.pages += 1
         if count:
@@ -57,8 +58,8 @@ class Sweep:
                 self._fit(last - first)
             return False
         if count >= LIMIT:
-            # Full and yet no token: an emulator has cut it off. Free on AWS, where a page of
-            # this many events is rare; ids already taken are not taken again.
+            # A full page without a token: an emulator cut the list off. On AWS this is rare and
+            # harmless, because known ids are not taken again.
             self.crowded += last == first
             self.restarts = self.restarts + 1 if last <= self.start else 0
             self._open(last if last > self.start else self.start + 1)
@@ -66,7 +67,7 @@ class Sweep:
         return self._next_slice()
 
     def restart(self) -> None:
-        """Read this slice again, and shorter: its token was refused or leads nowhere."""
+        """Read this slice again, shorter: its token was refused or leads nowhere."""
         length = self.cut - self.start + 1
         self.span = max(_SHORTEST, min(self.span, length) // 2)
         self.restarts += 1
@@ -74,11 +75,11 @@ class Sweep:
 
     @property
     def stuck(self) -> bool:
-        """Whether reading the same slice again and again has led nowhere."""
+        """Whether reading the same slice has been repeated too often."""
         return self.restarts >= _MOST_RESTARTS
 
     def _fit(self, covered: int) -> None:
-        """Shorten a slice whose first page covers so little of it that it would have too many."""
+        """Shorten a slice that would have too many pages, judged by its first page."""
         if self.cut - self.start > max(_SHORTEST, 2 * CROWDED_PAGES * covered):
             self.span = max(_SHORTEST, _GOOD_PAGES * covered)
             self._open(self.start)

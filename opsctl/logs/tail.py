@@ -1,8 +1,8 @@
 """Read several log groups as one stream of events: the effects around the pure follower.
 
-A reading that follows never ends because of throttling, a broken network or expired credentials;
-one that does not always ends. Nothing is printed here, and time, sleep, chance, threads and the
-client are arguments.
+An endless reading never ends because of throttling, network errors or expired credentials; a finite
+one always ends. Nothing is printed here, and time, sleep, randomness, threads and the client are
+arguments.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 LOOK_BACK = timedelta(minutes=15)
-_TICK = 0.5  # seconds between looks at what is held back
-_PUSHED = 20.0  # seconds between two sweeps while the lines are pushed
+_TICK = 0.5  # seconds between checks of the events held back
+_PUSHED = 20.0  # seconds between two sweeps while lines are pushed
 _LONGEST_HOLD = 10_000
 _PATIENCE = 15.0  # seconds that lines wait for the past of the other feeds
-_PROGRESS = 10.0  # seconds of reading without a line, until a word is said
+_PROGRESS = 10.0  # seconds of reading without a line, before a progress notice
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is read. `follow` without `until` has no end; a bookmark is kept with `remember`."""
+    """What to read. `follow` without `until` never ends; `remember` keeps a bookmark."""
 
     groups: Sequence[LogGroup]
     since: datetime | timedelta
@@ -49,7 +49,7 @@ class Reading:
 
 
 class Tail:
-    """One reading. Iterate `run`; `totals` and `bookmarks` tell where it stands."""
+    """One reading. Iterate over `run`; `totals` and `bookmarks` say how far it is."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Tail:
         self._spoke = self._began = self._pace.now()
 
     def run(self) -> Iterator[Sequence[LogEvent] | Notice]:
-        """Releases in order, each to be written and flushed at once, and notices in between."""
+        """Yield events in order, each batch to be written and flushed at once, and notices."""
         self._calls.ask_the_time(self._reading.groups[0].name)
         self._followers = [self._follower(group) for group in self._reading.groups]
         try:
@@ -95,7 +95,7 @@ class Tail:
                 feed.end()
 
     def bookmarks(self) -> Mapping[str, Bookmark]:
-        """Where to go on, counting only what has been handed out. Take it between two items."""
+        """Return where to continue, counting only events handed out. Call it between two items."""
         held = self._held.ids()
         return {follower.group.source: follower.bookmark(held) for follower in self._followers}
 
@@ -119,7 +119,7 @@ class Tail:
         return follower
 
     def _next(self) -> Follower | None:
-        """A sweep under way before a new one, and of those the one furthest behind."""
+        """Return the follower to call next: sweeps under way first, the furthest behind first."""
         waiting = [f for f in self._followers if f.state == "reading"]
         if self._reading.endless:
             waiting += [f for f in self._followers if f.state == "missing"]
@@ -131,7 +131,7 @@ class Tail:
         )
 
     def _turn(self, follower: Follower) -> None:
-        """One call for one log group."""
+        """Make one call for one log group."""
         sweep = follower.sweep or follower.begin(self._calls.now)
         crowded = sweep.crowded
         try:
@@ -180,14 +180,15 @@ class Tail:
                 if item.kind != "reread":
                     self._notices.append(item)
                     continue
-                # What was not pushed is in the pages: now, and as far back as an event may be.
+                # Lines that were not pushed are in the pages, now and as far back as an event may
+                # be.
                 for follower in self._followers:
                     follower.hurry()
         if events:
             self._held.add(sorted(events), self._calls.now)
 
     def _out(self, *, everything: bool = False) -> Iterator[Sequence[LogEvent] | Notice]:
-        # Before they are taken: what comes between the two is taken the next time.
+        # Check before taking: what arrives in between is taken the next time.
         past = all(feed.past for feed in self._feeds)
         self._take_feeds()
         now = self._calls.now
@@ -232,7 +233,7 @@ class Tail:
         )
 
     def _hold(self, reading: Sequence[Follower]) -> int:
-        """As long as writers batch and we wait between looks: then the order comes out right."""
+        """Return how many milliseconds to hold events back: the writers' delay and our interval."""
         lags = [feed.lag for feed in self._feeds]
         if not self._pace.hold:
             return max(lags, default=0)

@@ -1,4 +1,4 @@
-"""Which metrics tell how the system is: a table, and how a row becomes a question. Pure."""
+"""The table of metrics, and how its rows become queries. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _ASG = ("AutoScalingGroupName",)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A row; names are CloudWatch's own, spelled as it spells them: it tells them apart by case."""
+    """A row of the table. Names are spelled exactly as CloudWatch does, which is case-sensitive."""
 
     group: str
     namespace: str
@@ -36,7 +36,7 @@ class Metric:
     dimensions: tuple[str, ...]
     unit: Unit
     tells: str
-    by: str = ""  # a dimension to split by, beside the whole
+    by: str = ""  # a dimension to split by, in addition to the total
 
 
 CATALOGUE: Sequence[Metric] = (
@@ -46,13 +46,13 @@ CATALOGUE: Sequence[Metric] = (
     Metric("cluster", "AWS/ECS", "MemoryUtilization", "Average", _CLUSTER, "%", "use of instances"),
     Metric("service", "AWS/ECS", "CPUUtilization", "Average", _SERVICE, "%", "can pass 100 %"),
     Metric("service", "AWS/ECS", "MemoryUtilization", "Average", _SERVICE, "%", "OOM ahead"),
-    # Each task sends one sample a minute: the number of samples is the number of tasks.
+    # Each task sends one sample a minute, so the number of samples is the number of tasks.
     Metric("service", "AWS/ECS", "CPUUtilization", "SampleCount", _SERVICE, "tasks", "tasks alive"),
     Metric(
         "lb", "AWS/NetworkELB", "HealthyHostCount", "Maximum", _TARGETS, "count",
         "0 is an outage", by="AvailabilityZone",
     ),
-    # The capital H inside is CloudWatch's; `UnhealthyHostCount` answers nothing.
+    # CloudWatch writes a capital H inside; `UnhealthyHostCount` returns nothing.
     Metric(
         "lb", "AWS/NetworkELB", "UnHealthyHostCount", "Minimum", _TARGETS, "count",
         "Caddy fails to come up", by="AvailabilityZone",
@@ -117,7 +117,7 @@ CATALOGUE: Sequence[Metric] = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A row of the catalogue with its dimensions filled in; `about` tells like rows apart."""
+    """A row with its dimensions filled in. `about` distinguishes queries of one row."""
 
     metric: Metric
     dimensions: Mapping[str, str]
@@ -126,7 +126,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of the cache: its cluster's id, and its role where there are several."""
+    """A node of the cache: its cluster's id, and its role when there are several."""
 
     id: str
     node: str = "0001"
@@ -135,7 +135,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What there is to measure: one value for each dimension, '' or absent where there is none."""
+    """What can be measured. `dimensions` has a value for each dimension, '' when there is none."""
 
     dimensions: Mapping[str, str]
     log_groups: Mapping[str, str]
@@ -144,7 +144,7 @@ class Targets:
 
 
 def chosen(names: Sequence[str]) -> Sequence[str]:
-    """The groups of these names; all of them for none, or for `all`."""
+    """Return the groups with these names; all groups for no names or `all`."""
     for name in names:
         if name not in GROUPS and name != "all":
             raise ConfigError(
@@ -155,7 +155,7 @@ def chosen(names: Sequence[str]) -> Sequence[str]:
 
 
 def queries(groups: Sequence[str], targets: Targets) -> Iterator[Query]:
-    """The questions for these groups, as far as what they are about exists."""
+    """Yield the queries of these groups for everything that exists."""
     for metric in CATALOGUE:
         if metric.group not in groups:
             continue
@@ -176,7 +176,7 @@ def queries(groups: Sequence[str], targets: Targets) -> Iterator[Query]:
 
 
 def _of_nodes(metric: Metric, nodes: Sequence[Node]) -> Iterator[Query]:
-    """A row for each node; only a replica has a lag, and one that was promoted has none."""
+    """Yield a query for each node. Only replicas have a lag, so a promoted one has none."""
     for node in nodes:
         if metric.name == "ReplicationLag" and node.role != "replica":
             continue

@@ -1,4 +1,4 @@
-"""A chart of one metric in characters: bars, axes, a threshold, and marks below. Pure."""
+"""Draw a chart of one metric in characters: bars, axes, a threshold, and marks below. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 20, 4
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened: `sign` is one character below the chart, `text` its line."""
+    """An event. `sign` is one character below the chart, `text` its line in the list."""
 
     at: datetime
     sign: str
@@ -30,7 +30,10 @@ def chart(
     threshold: float | None = None,
     marks: Sequence[Mark] = (),
 ) -> list[str]:
-    """Lines of at most `width` columns; a column is the greatest of its points, a gap is a gap."""
+    """Return lines of at most `width` columns.
+
+    A column shows its greatest point; gaps stay empty.
+    """
     values = series.scaled
     known = [value for value in values if value is not None]
     top = max([*known, *([threshold] if threshold is not None else [])], default=0.0) or 1.0
@@ -57,7 +60,7 @@ def chart(
 
 
 def _columns(values: Sequence[float | None], width: int) -> list[float | None]:
-    """Fewer points are drawn wider, so that a short chart fills its place."""
+    """Return one value per column. Few points are drawn wider, to fill the chart."""
     count = len(values)
     if not count:
         return [None] * width
@@ -80,7 +83,7 @@ def _marked(series: Series, marks: Sequence[Mark], width: int, label: int) -> li
     if not inside:
         return []
     line = [" "] * width
-    # A release may be why an alarm rings in the same minute: it is drawn last.
+    # A release in the same minute may be the cause of the alarm, so it is drawn last.
     for mark, share in sorted(inside, key=lambda placed: placed[0].sign == RELEASE):
         line[min(int(share * width), width - 1)] = mark.sign
     return [f"{'':>{label}}  {''.join(line)}".rstrip()]

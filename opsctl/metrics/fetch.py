@@ -1,4 +1,4 @@
-"""Ask CloudWatch for series, all of a screen in one GetMetricData call. Changes nothing."""
+"""Read series from CloudWatch, a whole screen in one GetMetricData call."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,12 +11,12 @@ from opsctl.metrics.series import Series, Window, align
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
 
-_QUERIES = 500  # a call, the API's own maximum
+_QUERIES = 500  # the API's maximum per call
 _POINTS = 100_800
 
 
 def fetch(cloudwatch: "CloudWatchClient", queries: Sequence[Query], window: Window) -> list[Series]:
-    """One series for each query, in their order."""
+    """Return one series for each query, in the same order."""
     most = max(1, min(_QUERIES, _POINTS // max(1, len(window))))
     series: list[Series] = []
     for first in range(0, len(queries), most):
@@ -38,7 +38,7 @@ def _ask(
             ],
             StartTime=window.start,
             EndTime=window.end,
-            ScanBy="TimestampAscending",  # not what every server does: `align` sorts
+            ScanBy="TimestampAscending",  # not every server sorts, so `align` does
             **more,
         )
         with aws.understood("metrics"):

@@ -1,4 +1,4 @@
-"""What each metric means, in a sentence or two, for whoever reads it at night. Values only."""
+"""What each metric means, in a sentence or two. Values only."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""All metrics as one page of HTML that needs nothing else: no script, no file, no network. Pure."""
+"""Show all metrics as one self-contained HTML page: no scripts, files or network. Pure."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -23,7 +23,7 @@ svg{display:block}text{font:11px system-ui,sans-serif;fill:#666}
 
 
 def page(title: str, panels: Sequence[Panel], marks: Sequence[Mark]) -> str:
-    """Marks are drawn on every chart and listed once."""
+    """Return the page. Marks are drawn on every chart and listed once."""
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width">'

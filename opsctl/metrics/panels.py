@@ -1,4 +1,4 @@
-"""What a chart shows, whoever draws it: the page of HTML and the picture share it. Pure."""
+"""The content of a chart, shared by the HTML page and the picture. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from opsctl.metrics.series import Series
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart. `number` writes a value of its axis; `top` is the greatest value of the axis."""
+    """One chart. `number` formats a value of its axis; `top` is the greatest value of the axis."""
 
     title: str
     tells: str
@@ -34,7 +34,7 @@ class Panel:
         return max([*self.known, *limit], default=0.0) or 1.0
 
     def runs(self) -> Iterator[list[tuple[int, float]]]:
-        """Points without a gap between them: a line never bridges a gap."""
+        """Yield runs of points without a gap, because a line must not bridge a gap."""
         run: list[tuple[int, float]] = []
         for index, value in enumerate(self.values):
             if value is not None:
@@ -53,7 +53,10 @@ def panels(
     number: Callable[[Series, float], str],
     thresholds: Mapping[int, float],
 ) -> list[Panel]:
-    """`thresholds` are by the index of a series."""
+    """Return one panel for each series.
+
+    `thresholds` maps the index of a series to its threshold.
+    """
     return [
         Panel(name(one), _tells(one), one, _of(one, number), thresholds.get(index))
         for index, one in enumerate(series)

@@ -1,6 +1,6 @@
-"""The charts of the page as one PNG, drawn by matplotlib: an extra, and the only door to it.
+"""Draw the page's charts as one PNG with matplotlib, an optional extra that only this file imports.
 
-The figure is drawn by Agg without pyplot: no display, no window, no state between two pictures.
+Uses the Agg backend without pyplot: no display, no window, no state between two pictures.
 """
 
 import io
@@ -17,17 +17,18 @@ from opsctl.metrics.panels import Panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REQUIREMENT = "matplotlib>=3.10"  # as the extra `png` declares it
-_DOTS = 100  # an inch
+REQUIREMENT = "matplotlib>=3.10"  # the same as in the extra `png`
+_DOTS = 100  # per inch
 _WIDE, _TALL, _LINE, _HEAD = 6.0, 1.9, 0.2, 0.7  # inches: a chart, a line of text, the title
-_MOST_ROWS = 60  # of charts; more of them stand in more columns, as Agg draws 65,536 dots at most
+# rows of charts; more charts get more columns, because Agg draws at most 65,536 dots
+_MOST_ROWS = 60
 _MOST_LISTED = 40
 _BLUE, _GREY, _RED, _VIOLET = "#1668c4", "#666666", "#b3261e", "#7a4fbf"
 
 
 def picture(title: str, panels: Sequence[Panel], marks: Sequence[Mark]) -> bytes:
-    """A PNG. Raises ImportError where matplotlib is not installed."""
-    # matplotlib reads it when it is imported, and refuses a name that it does not know.
+    """Return a PNG. Raises ImportError when matplotlib is not installed."""
+    # matplotlib reads this when it is imported, and refuses unknown names.
     os.environ["MPLBACKEND"] = "agg"
     import matplotlib
     from matplotlib.figure import Figure
@@ -38,8 +39,8 @@ def picture(title: str, panels: Sequence[Panel], marks: Sequence[Mark]) -> bytes
     listed = _listed(marks)
     below = _LINE * (len(listed) + 1)
     width, height = columns * _WIDE, _HEAD + rows * _TALL + below
-    # Nobody's own matplotlibrc changes the picture, and a name in a script that the font does not
-    # know is drawn as boxes, not told on stderr.
+    # Ignore the user's matplotlibrc; draw boxes for characters that the font lacks, without
+    # warnings on stderr.
     with warnings.catch_warnings(), matplotlib.rc_context(matplotlib.rcParamsDefault):
         warnings.simplefilter("ignore")
         figure = Figure(figsize=(width, height), dpi=_DOTS)
@@ -62,7 +63,7 @@ def _draw(axes: "Axes", panel: Panel, marks: Sequence[Mark]) -> None:
     heading = f"{panel.group}: {panel.title}  ({panel.tells})"
     axes.set_title(_plain(heading), loc="left", fontsize=8, parse_math=False)
     axes.set_xlim(0, count)
-    axes.set_ylim(-0.03 * top, top * 1.05)  # a line at nothing is seen, too
+    axes.set_ylim(-0.03 * top, top * 1.05)  # so that a line at 0 is visible
     for run in panel.runs():
         xs, ys = [index + 0.5 for index, _ in run], [value for _, value in run]
         axes.plot(xs, ys, color=_BLUE, linewidth=1.4, marker="." if len(run) == 1 else "")
@@ -72,7 +73,7 @@ def _draw(axes: "Axes", panel: Panel, marks: Sequence[Mark]) -> None:
         rings = mark.sign == ALARM
         color = _RED if rings else _VIOLET
         axes.axvline(share * count, color=color, linewidth=1, linestyle=":" if rings else "-")
-        # Told apart by shape, too, not by colour alone.
+        # Distinguished by shape, too, not by colour alone.
         sign = "x" if rings else "^"
         axes.plot([share * count], [top * 1.02], sign, color=color, markersize=5, clip_on=False)
     if not panel.known:
@@ -90,7 +91,7 @@ def _draw(axes: "Axes", panel: Panel, marks: Sequence[Mark]) -> None:
 
 
 def _listed(marks: Sequence[Mark]) -> list[str]:
-    """The newest of what happened, and how many more there were."""
+    """Return lines for the newest events, and how many older ones there are."""
     kept = marks[-_MOST_LISTED:]
     more = [f"… and {len(marks) - len(kept)} before"] if len(kept) < len(marks) else []
     return more + [
@@ -100,5 +101,5 @@ def _listed(marks: Sequence[Mark]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """What no font can draw is a dot: control characters and halves of surrogate pairs."""
+    """Replace characters that no font can draw, such as control characters, by a dot."""
     return "".join(sign if sign.isprintable() else "·" for sign in text)

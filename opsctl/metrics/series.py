@@ -1,4 +1,4 @@
-"""A metric over a window of time: aligned points, a gap is None and never 0. Pure."""
+"""A metric over a window of time, as aligned points. A gap is None, never 0. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from opsctl.metrics.catalogue import Query
 UNSETTLED = timedelta(minutes=2)
 _PERIODS = (60, 300, 900, 3600, 21_600, 86_400)
 _MOST_POINTS = 180
-_LARGEST = 2.0**360  # the largest value that CloudWatch takes in
-# CloudWatch keeps minutes for 15 days and five minutes for 63: what is older has longer periods.
+_LARGEST = 2.0**360  # the largest value that CloudWatch accepts
+# CloudWatch keeps one-minute data for 15 days and five-minute data for 63 days; older data has
+# longer periods.
 _LEAST = ((timedelta(days=63), 3600), (timedelta(days=15), 300), (timedelta(), 60))
 
 
@@ -26,7 +27,7 @@ Event = TypeVar("Event", bound=Timed)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`start` inclusive, `end` exclusive, both on the period: what GetMetricData wants."""
+    """`start` is inclusive, `end` exclusive; both are multiples of the period for GetMetricData."""
 
     start: datetime
     end: datetime
@@ -42,7 +43,7 @@ class Window:
         return self.start + timedelta(seconds=index * self.period)
 
     def inside(self, happened: Iterable[Event]) -> Iterator[tuple[Event, float]]:
-        """What happened in the window, each with its place there from 0 to 1."""
+        """Yield events inside the window, each with its position from 0 to 1."""
         length = (self.end - self.start).total_seconds()
         for one in happened:
             if self.start <= one.at < self.end:
@@ -54,27 +55,27 @@ class Series:
     query: Query
     window: Window
     points: Sequence[float | None]
-    status: str = "Complete"  # or PartialData, InternalError, Forbidden: CloudWatch's words
+    status: str = "Complete"  # or CloudWatch's PartialData, InternalError, Forbidden
 
     @property
     def newest(self) -> int | None:
-        """The index of the newest point that is no gap."""
+        """The index of the newest point that is not a gap."""
         return next(
             (i for i in range(len(self.points) - 1, -1, -1) if self.points[i] is not None), None
         )
 
     def age(self, now: datetime) -> timedelta | None:
-        """How long ago the newest point's period ended."""
+        """Return how long ago the newest point's period ended."""
         return None if self.newest is None else now - self.window.time(self.newest + 1)
 
     def settled(self, now: datetime) -> bool:
-        """Late samples still change a value for two minutes."""
+        """Return whether the newest point is final: late samples change a value for two minutes."""
         age = self.age(now)
         return age is not None and age >= UNSETTLED
 
     @property
     def scaled(self) -> Sequence[float | None]:
-        """Sums by the minute and samples by tasks, so that a longer period changes no value."""
+        """The points, with sums and sample counts per minute, whatever the period."""
         if self.query.metric.statistic not in ("Sum", "SampleCount"):
             return self.points
         minutes = self.window.period / 60
@@ -82,7 +83,10 @@ class Series:
 
 
 def window(since: datetime, now: datetime, period: int | None = None) -> Window:
-    """From `since` to the last whole period; the period is the shortest that fits a screen."""
+    """Return the window from `since` to the last complete period.
+
+    The period is the shortest that fits a screen, unless given.
+    """
     if since >= now:
         raise ConfigError("`--since` lies in the future")
     length = (now - since).total_seconds()
@@ -101,9 +105,10 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
 
 
 def align(times: Sequence[datetime], values: Sequence[float], over: Window) -> list[float | None]:
-    """Points by their place in the window, whatever their order; what is missing is None.
+    """Return points by their place in the window, whatever their order. Missing ones are None.
 
-    So is what is no number, or too large: CloudWatch takes neither in, and nothing can be drawn.
+    So are values that are not finite, or too large: CloudWatch accepts none, and they cannot be
+    drawn.
     """
     points: list[float | None] = [None] * len(over)
     for moment, value in sorted(zip(times, map(float, values), strict=True)):

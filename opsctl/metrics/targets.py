@@ -1,4 +1,4 @@
-"""What there is to measure, from a snapshot: names that AWS makes come from the stacks. Pure."""
+"""Find in a snapshot what can be measured. Names that AWS generates come from the stacks. Pure."""
 
 from opsctl.config.model import Config
 from opsctl.metrics.catalogue import Node, Targets
@@ -14,7 +14,7 @@ _OUTPUTS = {
 
 
 def targets(now: Snapshot, config: Config) -> Targets:
-    """Zones are the subnets', not the hosts': a zone without a host is one to see a gap in."""
+    """Return the targets. Zones are those of the subnets: a zone without a host must show a gap."""
     dimensions = {name: now.output("ecs", output) for name, output in _OUTPUTS.items()}
     dimensions["ClusterName"] = config.ecs.cluster_name
     dimensions["ServiceName"] = config.ecs.service_name
@@ -27,7 +27,7 @@ def targets(now: Snapshot, config: Config) -> Targets:
 
 
 def _nodes(now: Snapshot, config: Config) -> list[Node]:
-    """The members of the cache as they are, whoever is the primary now; else the config's one."""
+    """Return the actual members of the cache with their roles, else the first one by the config."""
     if now.cache is not None and now.cache.nodes:
         return [Node(one.id, one.node or "0001", one.role) for one in now.cache.nodes]
     name = now.output("db", "CacheClusterId") or config.db.name

@@ -1,1 +1,1 @@
-"""What an operator, a pipeline and a reader must be allowed, made from the calls of the code."""
+"""The IAM policies of operators, pipelines and readers, made from the calls in the code."""

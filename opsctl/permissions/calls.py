@@ -1,17 +1,19 @@
-"""Who makes which call. Pure.
+"""Which audience makes which call. Pure.
 
-`make docs` finds the calls in the code and writes them to actions.json; what changes something
-needs a row here, so that nobody gets a right by accident.
+`make docs` finds the calls in the code and writes them to actions.json. A call that changes
+something needs a row here, so that nobody gets a right by accident.
 """
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-# Each may do what the one before it may: look on, release, and build or remove the stacks.
+from opsctl.aws import iam
+
+# Each audience may do what the previous one may: read; release; build or remove the stacks.
 Audience: TypeAlias = Literal["read", "deploy", "operator"]
 AUDIENCES: tuple[Audience, ...] = ("read", "deploy", "operator")
 _READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
-# The smallest audience of each call that is not plain reading.
+# The smallest audience of each call that does not just read.
 _AUDIENCES: Mapping[str, Audience] = {
     "autoscaling CreateOrUpdateTags": "operator",
     "autoscaling DeleteTags": "operator",
@@ -24,21 +26,21 @@ _AUDIENCES: Mapping[str, Audience] = {
     "cloudformation DeleteStack": "operator",
     "cloudformation ExecuteChangeSet": "deploy",
     "cloudformation RollbackStack": "deploy",
-    # The first release switches the alarms on.
+    # The first release switches the alarms' actions on.
     "cloudwatch EnableAlarmActions": "deploy",
-    # A roll mutes what it may ring.
+    # A roll mutes the alarms that it may set off.
     "cloudwatch PutAlarmMuteRule": "deploy",
     "cloudwatch PutMetricAlarm": "operator",
     "cloudwatch SetAlarmState": "operator",
     "ecr BatchDeleteImage": "deploy",
-    # Gives the right to pull and push whatever else is allowed there.
+    # Allows pull and push of everything else that is allowed there.
     "ecr GetAuthorizationToken": "deploy",
     "ecs StopServiceDeployment": "deploy",
     "ecs StopTask": "deploy",
     "ecs UpdateContainerInstancesState": "operator",
     "ecs UpdateService": "deploy",
     "elasticache CreateSnapshot": "operator",
-    # It asks what somebody may do, and tries nothing.
+    # This only simulates; it tries nothing.
     "iam SimulatePrincipalPolicy": "read",
     "logs StartLiveTail": "read",
     "logs StartQuery": "read",
@@ -51,10 +53,10 @@ _AUDIENCES: Mapping[str, Audience] = {
     "secretsmanager PutSecretValue": "operator",
     "secretsmanager RestoreSecret": "operator",
     "ssm DeleteParameters": "deploy",
-    # Locks and releases; secrets are the operator's, which policy.py adds.
+    # For locks and releases. policy.py adds the operator's secrets.
     "ssm PutParameter": "deploy",
 }
-# What the Docker engine asks of the registry, with the token that opsctl gives it.
+# What the Docker engine calls in the registry, with opsctl's token.
 DOCKER: Mapping[str, Audience] = {
     "ecr:BatchCheckLayerAvailability": "deploy",
     "ecr:BatchGetImage": "deploy",
@@ -64,36 +66,18 @@ DOCKER: Mapping[str, Audience] = {
     "ecr:PutImage": "deploy",
     "ecr:UploadLayerPart": "deploy",
 }
-# boto3's word for a service -> IAM's, where it is another.
-_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
-# S3's actions are named for what they act on. AWS asks nobody's permission for the last two:
-# the first is free for all, the second is a right of the role that is assumed.
-_ACTIONS = {
-    "s3 HeadBucket": "s3:ListBucket",
-    "s3 PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "sts GetCallerIdentity": "",
-    "sts AssumeRole": "",
-}
-
-
-def action(call: str) -> str:
-    """IAM's action of a call (`elbv2 DescribeListeners`); '' for one that needs none."""
-    if call in _ACTIONS:
-        return _ACTIONS[call]
-    service, operation = call.split()
-    return f"{_PREFIXES.get(service, service)}:{operation}"
 
 
 def audience(call: str) -> Audience:
-    """Raises LookupError for a call that changes something and has no row."""
+    """Return who makes the call. Raises LookupError for a changing call without a row."""
     known = _AUDIENCES.get(call)
     if known is not None:
         return known
-    if call.split()[1].startswith(_READS) or not action(call):
+    if call.split()[1].startswith(_READS) or not iam.action(call):
         return "read"
     raise LookupError(f"who may call {call}? Give it a row in opsctl/permissions/calls.py")
 
 
 def rows() -> frozenset[str]:
-    """Every call that has a row, for the test that none is left over."""
+    """Return every call that has a row, for the test that every row is used."""
     return frozenset(_AUDIENCES)

@@ -1,8 +1,8 @@
-"""The least policy for somebody who operates one system. Pure.
+"""The least-privilege policy for somebody who operates one system. Pure.
 
-It holds the calls that opsctl makes itself, and what CloudFormation does with the caller's rights
-for the resources of this config's stacks; the second is a role's where `aws.cloudformation_role`
-names one.
+It contains the calls that opsctl makes itself, and those that CloudFormation makes with the
+caller's rights for this config's stacks. If `aws.cloudformation_role` names a role, that role needs
+the latter.
 """
 
 import json
@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from opsctl.aws import iam
 from opsctl.config.model import Config
 from opsctl.permissions import calls
 from opsctl.permissions.calls import AUDIENCES, Audience
@@ -21,14 +22,14 @@ from opsctl.snapshot.secrets import SSM
 from opsctl.stacks import definition, references, template
 from opsctl.stacks.plan import MAXIMUM_BODY
 
-# `cloudformation` is the role that does what CloudFormation does.
+# `cloudformation` is the role for CloudFormation's work.
 For: TypeAlias = Literal["read", "deploy", "operator", "cloudformation"]
-# IAM counts no white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+# IAM does not count white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 LONGEST = 6144
 _FILE = Path(__file__).parent / "actions.json"
-# What a release changes.
+# Types that a release changes.
 _RELEASED = ("AWS::ECS::TaskDefinition", "AWS::ECS::Service")
-# The services that CloudFormation hands the stack's roles to.
+# The services to which CloudFormation passes the stack's roles.
 _PASSED_TO = (
     *("ecs-tasks.amazonaws.com", "ec2.amazonaws.com", "ecs.amazonaws.com"),
     *("autoscaling.amazonaws.com", "application-autoscaling.amazonaws.com"),
@@ -38,25 +39,25 @@ _KEYS_OF = ("ecr", "elasticache", "logs", "secretsmanager", "ssm", "sns")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One action on these resources; `condition` is IAM's own, as JSON."""
+    """One action on these resources. `condition` is an IAM condition as JSON, or ''."""
 
     action: str
     resources: tuple[str, ...] = ("*",)
     condition: str = ""
 
     def conditions(self) -> list[tuple[str, list[str]]]:
-        """The keys of the condition, whatever its operator, and their values."""
+        """The condition's pairs of key and values, whatever the operator."""
         tests = json.loads(self.condition) if self.condition else {}
         return [pair for keys in tests.values() for pair in keys.items()]
 
 
 def policy(config: Config, audience: For) -> dict[str, Any]:
-    """The policy document; statements of the same resources are one."""
+    """Return the policy document. Actions on the same resources share a statement."""
     return {"Version": "2012-10-17", "Statement": list(_statements(grants(config, audience)))}
 
 
 def grants(config: Config, audience: For) -> list[Grant]:
-    """Every action once for the same resources, in the order of its name."""
+    """Return every action once per set of resources, in alphabetical order."""
     if audience == "cloudformation":
         return sorted(set(_of_cloudformation(config, _types(config))), key=_order)
     wanted = set(_own(config, audience))
@@ -70,12 +71,12 @@ def grants(config: Config, audience: For) -> list[Grant]:
 
 
 def _own(config: Config, audience: Audience) -> Iterator[Grant]:
-    """The calls that opsctl makes itself."""
+    """Yield the calls that opsctl makes itself."""
     named = scopes(config)
     allowed = AUDIENCES[: AUDIENCES.index(audience) + 1]
     place, known = Place.of(config), config.secret_references.values()
     for call in data()["calls"]:
-        action = calls.action(call)
+        action = iam.action(call)
         if not action or calls.audience(call) not in allowed:
             continue
         if action.startswith("s3:") and not _in_bucket(config):
@@ -94,11 +95,12 @@ def _own(config: Config, audience: Audience) -> Iterator[Grant]:
         if least in allowed:
             yield Grant(action, _resources(action, named))
     if audience == "operator" and _in_bucket(config):
-        yield Grant("s3:GetObject", named["s3:object"])  # CloudFormation, with the caller's rights
+        # CloudFormation reads it with the caller's rights
+        yield Grant("s3:GetObject", named["s3:object"])
 
 
 def _of_cluster(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant | None:
-    """A list of a cluster's tasks has no resource of its own, but a condition."""
+    """Return the grant for ecs:ListTasks, which needs a condition instead of a resource."""
     if action != "ecs:ListTasks":
         return None
     cluster = {"ArnEquals": {"ecs:cluster": list(named["ecs:cluster"])}}
@@ -106,7 +108,7 @@ def _of_cluster(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant | No
 
 
 def _of_cloudformation(config: Config, types: Iterable[str]) -> Iterator[Grant]:
-    """What CloudFormation does for these types of resources."""
+    """Yield what CloudFormation does for these types of resources."""
     named = scopes(config)
     for name in types:
         for handler in data()["templates"][name].values():
@@ -129,7 +131,7 @@ def _granted(action: str, named: Mapping[str, tuple[str, ...]]) -> Grant:
 
 
 def _reading(config: Config, reference: str) -> Iterator[Grant]:
-    """What a dynamic reference of a template takes."""
+    """Yield what resolving a dynamic reference of a template needs."""
     for action, resources in references.statements([reference]).items():
         place = Place.of(config)
         arns = (
@@ -142,7 +144,7 @@ def _reading(config: Config, reference: str) -> Iterator[Grant]:
 
 
 def _resources(action: str, named: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The ARNs that the action can be narrowed to; `*` where IAM or the ids do not allow that."""
+    """Return the ARNs to which the action can be limited; `*` if it cannot be."""
     service = action.partition(":")[0]
     types = data()["resources"].get(action, ())
     arns = [arn for one in types for arn in named.get(f"{service}:{one}", ())]
@@ -150,14 +152,14 @@ def _resources(action: str, named: Mapping[str, tuple[str, ...]]) -> tuple[str, 
 
 
 def _types(config: Config) -> list[str]:
-    """The types of the resources in this config's stacks."""
+    """Return the types of the resources in this config's stacks."""
     builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
     resources = [template.read(build(config).template)["Resources"] for build in builders]
     return sorted({one["Type"] for stack in resources for one in stack.values()})
 
 
 def _in_bucket(config: Config) -> bool:
-    """Whether a template is too long to be sent with the call."""
+    """Return whether a template is too long for a call, and so needs the bucket."""
     builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
     return any(len(build(config).template.encode()) > MAXIMUM_BODY for build in builders)
 
@@ -171,7 +173,7 @@ def _order(grant: Grant) -> tuple[object, ...]:
 
 
 def _statements(granted: Iterable[Grant]) -> Iterator[dict[str, Any]]:
-    """One statement for the same resources and condition, without what a pattern takes in."""
+    """Yield one statement per resources and condition, without actions that a pattern covers."""
     together: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for one in granted:
         together.setdefault((one.resources, one.condition), []).append(one.action)
@@ -187,12 +189,12 @@ def _statements(granted: Iterable[Grant]) -> Iterator[dict[str, Any]]:
 
 
 def size(document: Mapping[str, Any]) -> int:
-    """The characters that IAM counts."""
+    """Return the number of characters that IAM counts."""
     return len(json.dumps(document, separators=(",", ":")))
 
 
 def parts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The document as one, or as several that IAM takes as managed policies."""
+    """Return the document whole, or split into several that IAM accepts as managed policies."""
     made: list[dict[str, Any]] = []
     for statement in document["Statement"]:
         for piece in _pieces(statement):
@@ -206,7 +208,7 @@ def parts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _pieces(statement: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Halves of a statement that is too long alone."""
+    """Yield halves of a statement that is too long by itself."""
     if size({"Version": "2012-10-17", "Statement": [statement]}) <= LONGEST:
         yield statement
         return
@@ -222,5 +224,5 @@ def data() -> Mapping[str, Any]:
 
 
 def actions(config: Config, audience: For) -> list[str]:
-    """Every action of the policy, for whoever asks IAM whether it is allowed."""
+    """Return every action of the policy, for IAM's simulator."""
     return sorted({one.action for one in grants(config, audience)})

@@ -1,4 +1,4 @@
-"""The ARNs of one system's resources, by IAM's words for them (`ecs:service`). Pure."""
+"""The ARNs of one system's resources, by IAM's names of their types (`ecs:service`). Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where ARNs lead to; `*` for what the config does not name."""
+    """Partition, Region and account of ARNs; `*` for what the config does not name."""
 
     partition: str
     region: str
@@ -28,12 +28,15 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{tail}"
 
     def everywhere(self, service: str, tail: str, *, account: bool = True) -> str:
-        """Of a service that has no Regions."""
+        """Return an ARN of a service without Regions."""
         return f"arn:{self.partition}:{service}::{self.account if account else ''}:{tail}"
 
 
 def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
-    """`service:resource` -> ARNs. What is not here cannot be narrowed: its ids are AWS's."""
+    """Return `service:resource` -> ARNs.
+
+    Types that are missing here have ids that AWS generates.
+    """
     place, system = Place.of(config), config.system
     tails = {
         **_ecs(config),
@@ -49,7 +52,7 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
         "ecr:repository": [f"repository/{config.image.repository}"],
         **_load_balancer(config),
         **_cache(config),
-        # Some calls name the group, some the streams in it.
+        # Some calls name the group, others the streams in it.
         "logs:log-group": [
             f"log-group:{name}{end}" for name in config.logs.groups.values() for end in ("", ":*")
         ],
@@ -64,8 +67,8 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
     return {**arns, **_elsewhere(config, place)}
 
 
-# Calls that name none of these, or by another resource's name: IAM asks for the right to all.
-# O amazon-cloudwatch-auto-alarms#1 (a prefix of names is no name), va.gov-team#44525.
+# Calls that name none of these, or another resource: IAM requires the right to all. Sources:
+# amazon-cloudwatch-auto-alarms#1 (a prefix of names is not a name), va.gov-team#44525.
 _ALL: Mapping[str, str] = {
     "cloudwatch:DescribeAlarms": "alarm:*",
     "cloudwatch:DescribeAlarmHistory": "alarm:*",
@@ -77,7 +80,7 @@ _ALL: Mapping[str, str] = {
 
 
 def everything(action: str, config: Config) -> tuple[str, ...]:
-    """The ARN of all resources of a kind, for an action whose calls name no single one."""
+    """Return the ARN of all resources of a type, for actions whose calls name no single one."""
     tail = _ALL.get(action)
     return (Place.of(config).arn(action.partition(":")[0], tail),) if tail else ()
 
@@ -118,7 +121,7 @@ def _cache(config: Config) -> dict[str, list[str]]:
         "elasticache:subnetgroup": [f"subnetgroup:{config.db.subnet_group_name}"],
         "elasticache:parametergroup": ["parametergroup:*"],
         "elasticache:securitygroup": ["securitygroup:*"],
-        # Whoever makes one names it freely; what it may be made of is the cluster.
+        # Callers name snapshots freely; the cluster limits what can be in them.
         "elasticache:snapshot": ["snapshot:*"],
         "elasticache:user": [f"user:{name}-*"],
         "elasticache:usergroup": [f"usergroup:{name}-users"],
@@ -126,7 +129,7 @@ def _cache(config: Config) -> dict[str, list[str]]:
 
 
 def _elsewhere(config: Config, place: Place) -> dict[str, tuple[str, ...]]:
-    """What has no Region or no account in its ARN, or names of its own."""
+    """Return ARNs without a Region or an account, or with their own names."""
     system = config.system
     bucket = config.aws.bucket or f"opsctl-{place.account}-{place.region}-an"
     image = config.compute.image.removeprefix(SSM)
@@ -155,11 +158,11 @@ def _elsewhere(config: Config, place: Place) -> dict[str, tuple[str, ...]]:
 
 
 def secrets(place: Place, references: Iterable[str], store: str) -> list[str]:
-    """The ARNs of the secrets in one store."""
+    """Return the ARNs of the secrets in one store."""
     names = {without_key(one).removeprefix(store) for one in references if one.startswith(store)}
     if store == SSM:
         return sorted(place.arn("ssm", f"parameter{name}") for name in names)
-    # The six characters that Secrets Manager adds to every name.
+    # Secrets Manager appends six characters to every name.
     return sorted(
         name if name.startswith("arn:") else place.arn("secretsmanager", f"secret:{name}-??????")
         for name in names

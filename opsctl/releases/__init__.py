@@ -1,1 +1,1 @@
-"""Releases: what a release is made of, and the way from a commit to healthy tasks."""
+"""Releases: what a release contains, and the way from a commit to healthy tasks."""

@@ -1,4 +1,4 @@
-"""Old images after a release: removed where nothing can need them any more."""
+"""After a release, remove old images that nothing can need any more."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 # A ledger holds up to 5,000 releases; SSM takes 40 reads of ten parameters a second.
 _RELEASES = 500
 _LOOK = Look(frozenset({"image_users", "releases"}), (), releases=_RELEASES) | repository.LOOK
-_PUSHED_LATER = timedelta(days=1)  # at most after its release began, by any clock
+# An image is pushed at most this long after its release began, whoever's clock is wrong.
+_PUSHED_LATER = timedelta(days=1)
 
 
 def clean(
     clients: "Clients", config: Config, image: str, release: Release | None
 ) -> Procedure[None]:
-    """Remove old images; the release of `image` stands whether or not this caller may do so."""
+    """Remove old images.
+
+    The release of `image` stands whether or not this caller may remove any.
+    """
     ecr, name = clients.ecr, config.image.repository
     now = yield from look_at(_LOOK)
     why = now.unread[0].reason if now.unread else ""
@@ -32,9 +36,9 @@ def clean(
     if not why and (unknown := [one for one in now.releases if not one.readable]):
         why = f"release {unknown[0].number}: {unknown[0].reason}"
     if not why and not repository.held(now, name):
-        why = f"`{name}` is not of `{config.system}-ecr`"
+        why = f"`{name}` does not belong to `{config.system}-ecr`"
     if why:
-        yield Notice(f"old images are kept, because not all that may use them is known: {why}")
+        yield Notice(f"old images are kept, because it is not known what uses them: {why}")
         return
     needed = (one for one in now.releases if not one.bad)
     names = {name for one in needed for name in (one.image, one.digest, one.before)}
@@ -51,7 +55,7 @@ def clean(
 
 
 def _known_since(releases: Sequence[Release]) -> datetime:
-    """From when on every image's release is known; what earlier ones need was not read."""
+    """Return the time from which every image's release is known. Earlier ones were not read."""
     if not releases or releases[0].number == 1:
         return datetime.min.replace(tzinfo=UTC)
     return releases[0].begun + _PUSHED_LATER

@@ -1,6 +1,6 @@
-"""How a release ended whose command was killed: judged from what is live. Pure, but for the write.
+"""Judge how a release ended whose command was killed, from what is live now, and close it.
 
-Whoever looks next closes it, so that the history is true without anybody's laptop.
+The next command that reads the ledger does this, so the history is true on every machine.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,20 +18,20 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# What it takes to judge.
+# What judging needs to see.
 LOOK = Look(
     frozenset({"stacks", "locks", "service", "task_definitions", "targets", "releases"}), ("ecs",)
 )
-# Why the end of a release was judged, and not written by its own command.
+# Why the end of a release was judged instead of written by its own command.
 LEFT = "the command that made it ended before its outcome was known"
 
 
 def close_open(
     clients: "Clients", now: Snapshot, *, why: str = LEFT
 ) -> Procedure[tuple[Release, ...]]:
-    """The releases of this snapshot, with those closed that a command left open.
+    """Close the releases that a command left open, and return all releases of this snapshot.
 
-    `why` says how it came that somebody else has to judge.
+    `why` says why somebody else has to judge.
     """
     closed: list[Release] = []
     for release, later in _pairs(now.releases):
@@ -53,7 +53,7 @@ def close_open(
 
 
 def _pairs(releases: Sequence[Release]) -> list[tuple[Release, Release | None]]:
-    """Each release with the next one that says what it saw."""
+    """Return each release with the next readable one, or None."""
     return [
         (one, next((later for later in releases[at + 1 :] if later.readable), None))
         for at, one in enumerate(releases)
@@ -68,9 +68,10 @@ def judge(
     gone: Callable[[str], bool] = lambda process: False,
     why: str = LEFT,
 ) -> Outcome | None:
-    """None for one that is closed, that goes on, or that cannot be judged from this snapshot.
+    """Return how the release ended.
 
-    `gone` says whether a process has certainly ended.
+    Returns None if it is closed, still under way, or cannot be judged from this snapshot. `gone`
+    says whether a process has certainly ended.
     """
     unread = {one.part for one in now.unread}
     if not release.running or unread & {"stacks", "service", "task_definitions", "targets"}:
@@ -95,16 +96,16 @@ def judge(
 
 
 def _before(release: Release, later: Release, why: str) -> Outcome:
-    """From what the next release has seen when it began."""
+    """Judge from what the next release saw when it began."""
     if later.before == release.image and later.before_deployment != release.before_deployment:
-        return Outcome("deployed", f"{why}; release {later.number} has seen it run")
+        return Outcome("deployed", f"{why}; release {later.number} found it running")
     if later.before == release.before:
-        return Outcome("rolled-back", f"{why}; release {later.number} has seen the old image run")
+        return Outcome("rolled-back", f"{why}; release {later.number} found the old image running")
     return Outcome("superseded", f"{why}; release {later.number} came after it")
 
 
 def _goes_on(release: Release, now: Snapshot, gone: Callable[[str], bool]) -> bool:
-    """Its command lives, or what it began has not ended yet."""
+    """Return whether its command still runs, or the stack operation that it began."""
     lock, state = now.locks.get("ecs"), now.stacks.get("ecs")
     holds = lock is not None and lock.held(now.at) and lock.process == release.process
     if holds and not gone(release.process):
@@ -122,7 +123,7 @@ def _live(primary: Deployment, now: Snapshot, why: str) -> Outcome | None:
 
 
 def _began(release: Release, primary: Deployment, now: Snapshot) -> bool:
-    """Whether anything happened to the service or its stack since."""
+    """Return whether the service or its stack has changed since the release began."""
     state = now.stack("ecs")
     if primary.id != release.before_deployment:
         return True
@@ -134,9 +135,10 @@ def _after(time: datetime | None, begun: datetime) -> bool:
 
 
 def running(now: Snapshot, releases: Sequence[Release]) -> Release | None:
-    """The release that runs: the newest one whose image the primary deployment holds.
+    """Return the newest release whose image the primary deployment runs.
 
-    A good one before a bad one: an image that was rolled back may have been released again.
+    Prefers one under way, then a good one: an image that was rolled back may have been released
+    again.
     """
     primary = now.primary
     if primary is None:
@@ -147,9 +149,9 @@ def running(now: Snapshot, releases: Sequence[Release]) -> Release | None:
 
 
 def original(release: Release, releases: Sequence[Release]) -> Release:
-    """The release that first brought the image here; the release itself otherwise.
+    """Return the release that first brought this image, or the release itself.
 
-    A rollback, a restart, `--force` and `ecs up` roll an image that an earlier one has brought.
+    A rollback, a restart, `--force` and `ecs up` roll an image that an earlier release brought.
     """
     seen = {release.number}
     while (earlier := _earlier(release, releases)) is not None and earlier.number not in seen:

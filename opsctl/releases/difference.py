@@ -1,4 +1,4 @@
-"""What changed between two releases, or between what runs and what would run. Pure."""
+"""Compare two releases, or what runs with what would run. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from opsctl.snapshot.releases import Release
 Topic: TypeAlias = Literal[
     "commits", "image", "base", "Caddyfile", "environment", "secrets", "stack", "drift", "unread"
 ]
-OLDER = "an older version"  # of a secret, when nobody wrote down which
-_SHORT = 12  # characters of a commit or a hash
+OLDER = "an older version"  # a secret's version, when it was not recorded
+_SHORT = 12  # characters of a commit or a hash that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`text` is one line; `lines` are commits, or those of the Caddyfile that differ.
+    """One difference. `text` is one line; `lines` are commits, or changed lines of the Caddyfile.
 
-    `rolls` is whether it is a reason to start new tasks.
+    `rolls` means that it is a reason to start new tasks.
     """
 
     topic: Topic
@@ -29,7 +29,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`before` and `after` say what was compared: `release 41`, `this directory`."""
+    """All differences.
+
+    `before` and `after` name what was compared: `release 41`, `this directory`.
+    """
 
     before: str
     after: str
@@ -37,19 +40,19 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """A part that could not be read does not count as a difference."""
+        """Whether nothing differs. Parts that could not be read do not count."""
         return all(one.topic == "unread" for one in self.changes)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What would start new tasks, in a word or two each: for the history."""
+        """The reasons to start new tasks, in a word or two each, for the history."""
         return tuple(_reason(one) for one in self.changes if one.rolls)
 
 
 def between(
     before: Release, after: Release, *, commits: Iterable[str] = (), more: Iterable[Changed] = ()
 ) -> tuple[Changed, ...]:
-    """`commits` lie between the two; `more` is what neither of them knows, such as drift."""
+    """Return the differences. `commits` lie between the two; `more`, such as drift, comes last."""
     return (
         *_commits(before, after, tuple(commits)),
         *_image(before, after),
@@ -72,7 +75,7 @@ def _commits(before: Release, after: Release, commits: tuple[str, ...]) -> Itera
 
 
 def commit(release: Release) -> str:
-    """`9f3c1e2a0b1c-dirty`, or that it is not known."""
+    """Return the commit as `9f3c1e2a0b1c-dirty`, or `no commit known`."""
     if not release.commit:
         return "no commit known"
     return f"{release.commit[:_SHORT]}{'-dirty' if release.dirty else ''}"
@@ -94,7 +97,7 @@ def _image(before: Release, after: Release) -> Iterable[Changed]:
 
 
 def short(digest: str) -> str:
-    """`sha256:86e1…` as far as people read it."""
+    """Return the beginning of a digest: `sha256:86e1…`."""
     kind, colon, rest = digest.partition(":")
     return f"{kind}:{rest[:_SHORT]}" if colon else digest[: _SHORT + 7]
 
@@ -103,7 +106,7 @@ def _caddyfile(before: Release, after: Release) -> Iterable[Changed]:
     if not after.caddyfile or before.caddyfile == after.caddyfile:
         return
     if not before.caddyfile:
-        return  # of what runs nothing is known
+        return  # nothing is known of the Caddyfile that runs
     lines: list[str] = []
     if before.caddyfile_text and after.caddyfile_text:
         whole = caddyfile.diff(before.caddyfile_text, after.caddyfile_text)[2:]
@@ -127,7 +130,7 @@ def _word(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str
 def _secrets(before: Mapping[str, str], after: Mapping[str, str]) -> Iterable[Changed]:
     for reference in sorted({*before, *after}):
         old, new = before.get(reference, ""), after.get(reference, "")
-        # Of a release that kept no versions nothing can be said.
+        # A release without recorded versions cannot be compared.
         if before and after and old != new:
             yield Changed("secrets", f"{reference}: {_version(old)} -> {_version(new)}")
 

@@ -1,4 +1,4 @@
-"""`ecs up` as a release: a change of the stack that rolls tasks stands in the history, too."""
+"""Run `ecs up` as a release, so that a stack change that rolls tasks is in the history, too."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 
-def up(clients: "Clients", config: Config, wishes: ecs.Wishes = ecs.NONE) -> Procedure[Outcome]:
+def up(
+    clients: "Clients", config: Config, options: ecs.Options = ecs.DEFAULTS
+) -> Procedure[Outcome]:
     observer = _ReleaseObserver(clients, config)
-    procedure = ecs.up(clients, config, wishes, observer=observer)
+    procedure = ecs.up(clients, config, options, observer=observer)
     return (yield from observer.record.kept(procedure))
 
 
 class _ReleaseObserver:
-    """Opens a release for a change that rolls tasks, follows those, and closes it with the end."""
+    """Opens a release for a change that rolls tasks, follows them, and closes the release."""
 
     def __init__(self, clients: "Clients", config: Config) -> None:
         self._clients, self._config = clients, config
@@ -54,7 +56,7 @@ class _ReleaseObserver:
 
 
 def rolls(plan: Plan) -> bool:
-    """Whether tasks are started anew: another task definition, of a service that has tasks."""
+    """Return whether the plan starts new tasks, because it changes an existing task definition."""
     definitions = [one for one in plan.changes if one.resource_type == "AWS::ECS::TaskDefinition"]
-    # Before the first release there is no definition that could change.
+    # Before the first release the stack has no task definition that could change.
     return plan.kind == "UPDATE" and any(one.action == "Modify" for one in definitions)

@@ -1,4 +1,4 @@
-"""What a release is made of, as the ledger keeps it: of what runs, and of what would run. Pure."""
+"""The facts of a release as the ledger records them, of what runs and what would run. Pure."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import hashed
 from opsctl.stacks import definition, references
 
-# What it takes to compare; `releases` is how far back the one that runs may be.
+# What comparing needs to see; `releases` is how far back the running release may be.
 LOOK = closing.LOOK | Look(
     frozenset({"tasks", "instances", "secret_versions", "releases"}),
     ("db", "ecr", "ecs"),
@@ -27,7 +27,10 @@ _PLACEHOLDER = re.compile(r"\\\$\\\{[^}]*\\\}")
 
 
 def live(now: Snapshot, releases: Sequence[Release]) -> Release:
-    """What runs: from ECS, and from the ledger what ECS does not know. Number 0 without one."""
+    """Return what runs: from ECS, and from the ledger what ECS does not know.
+
+    Its number is 0 when no release of the ledger matches.
+    """
     known = closing.running(now, releases) or Release(0, now.at)
     primary = now.primary
     definition = now.definition(primary.task_definition) if primary else None
@@ -47,7 +50,7 @@ def live(now: Snapshot, releases: Sequence[Release]) -> Release:
 
 
 def released_image(now: Snapshot) -> str:
-    """The image that the stack asks for, of a service that has tasks. Raises OpsError without."""
+    """Return the image that the stack asks for. Raises OpsError if no task of it should run."""
     image = definition.release(now.stack("ecs"))
     if not image:
         raise OpsError("no release yet, so no task runs", hint="opsctl update-tasks")
@@ -61,7 +64,7 @@ def released_image(now: Snapshot) -> str:
 
 
 def planned(config: Config, now: Snapshot) -> Release:
-    """What the config asks for, the image apart."""
+    """Return what the config asks for, without an image."""
     ecs = config.ecs
     return Release(
         0,
@@ -77,7 +80,7 @@ def planned(config: Config, now: Snapshot) -> Release:
 
 
 def made(release: Release, build: Build, caddyfile: Caddyfile, *, image: str = "") -> Release:
-    """The release with what its image is made of."""
+    """Return the release with the facts of its built image."""
     return replace(
         release,
         image=image or release.image,
@@ -91,7 +94,7 @@ def made(release: Release, build: Build, caddyfile: Caddyfile, *, image: str = "
 
 
 def of_image(release: Release, image: str, releases: Sequence[Release]) -> Release:
-    """The release with an image that exists, and what an earlier release knew of it."""
+    """Return the release with an existing image and what an earlier release recorded about it."""
     same = [one for one in reversed(releases) if one.digest and one.digest == _digest(image)]
     if not same:
         return replace(release, image=image)
@@ -109,7 +112,7 @@ def of_image(release: Release, image: str, releases: Sequence[Release]) -> Relea
 
 
 def labelled(release: Release, labels: Mapping[str, str]) -> Release:
-    """The release with what its image says of itself, where the ledger knew nothing of it."""
+    """Return the release with facts from the image's labels, if the ledger had none."""
     if release.commit or release.content or release.caddyfile:
         return release
     return replace(
@@ -123,7 +126,7 @@ def labelled(release: Release, labels: Mapping[str, str]) -> Release:
 
 
 def begun(release: Release, now: Snapshot, *, operation: str = "") -> Release:
-    """The release with what ran when it began."""
+    """Return the release with what ran when it began."""
     primary = now.primary
     definition = now.definition(primary.task_definition) if primary else None
     return replace(
@@ -140,12 +143,12 @@ def versions(now: Snapshot) -> dict[str, str]:
 
 
 def require_secrets(config: Config, now: Snapshot) -> None:
-    """Raises OpsError when the tasks would not start: a secret that they read is not there."""
+    """Raise OpsError if a secret does not exist that the tasks need to start."""
     absent = {one.reference for one in now.secret_versions if not one.version}
     lacking = [
         (key, reference)
         for key, reference in config.secret_references.items()
-        if reference in absent and not key.startswith("db.")  # the cache's own
+        if reference in absent and not key.startswith("db.")  # only the cache reads those
     ]
     if lacking:
         listed = "; ".join(f"`{key}` refers to {reference}" for key, reference in lacking)
@@ -157,7 +160,7 @@ def require_secrets(config: Config, now: Snapshot) -> None:
 
 
 def late_secrets(now: Snapshot) -> tuple[str, ...]:
-    """References whose newest version came after the oldest running task: it does not know it."""
+    """Return references of secrets that changed after the oldest running task started."""
     starts = [task.created or task.started for task in now.running]
     oldest = min((one for one in starts if one is not None), default=None)
     if oldest is None:
@@ -168,7 +171,7 @@ def late_secrets(now: Snapshot) -> tuple[str, ...]:
 
 
 def changed_references(config: Config, now: Snapshot) -> tuple[str, ...]:
-    """Environment variables that refer to another secret than in the task definition that runs."""
+    """Return variables whose secret reference differs from the running task definition."""
     primary = now.primary
     definition = now.definition(primary.task_definition) if primary else None
     if definition is None:
@@ -182,7 +185,7 @@ def changed_references(config: Config, now: Snapshot) -> tuple[str, ...]:
 
 
 def _running_secrets(known: Release, now: Snapshot) -> dict[str, str]:
-    """The versions that the running tasks have: those of their release; else by their age."""
+    """Return the running tasks' secret versions: those of their release, else judged by age."""
     late = late_secrets(now)
     return {
         one.reference: known.secrets.get(
@@ -197,7 +200,7 @@ def config_hash(config: Config) -> str:
 
 
 def _fits(template: str, value: str) -> bool:
-    """Whether CloudFormation may have made the value of this text for Fn::Sub."""
+    """Return whether `value` may be the result of CloudFormation's Fn::Sub on `template`."""
     pattern = _PLACEHOLDER.sub("[^:]*", re.escape(template))
     return re.fullmatch(pattern, value) is not None
 

@@ -1,4 +1,4 @@
-"""What was released, and what of it runs now; and one release against another."""
+"""What was released and what of it runs now; and the comparison of two releases."""
 
 import time
 from collections.abc import Callable
@@ -27,13 +27,13 @@ from opsctl.stacks.plan import Planning
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# These come with the release, and are compared by their parts.
+# These change with every release and are compared by their parts.
 _OF_A_RELEASE = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`releases` are newest first; `live` says in words where what runs is not `running`."""
+    """`releases` are newest first. `live` says how what runs differs from `running`, or is ''."""
 
     at: datetime
     releases: tuple[Released, ...]
@@ -42,7 +42,7 @@ class History:
 
 
 def history(clients: "Clients", *, lines: int, number: int | None = None) -> Procedure[History]:
-    """The newest releases, or the one of this number; those left open are closed first."""
+    """Return the newest releases, or the one with this number. Closes those left open first."""
     numbers = () if number is None else (number,)
     now = yield from look_at(replace(closing.LOOK, releases=max(lines, 30), numbers=numbers))
     now.require("releases")
@@ -57,7 +57,7 @@ def history(clients: "Clients", *, lines: int, number: int | None = None) -> Pro
 
 
 def differs(now: Snapshot, running: Released | None) -> str:
-    """What is live, where it is not what the release says; '' where it is. Pure."""
+    """Return how what runs differs from what the release says, or ''. Pure."""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return ""
@@ -82,7 +82,7 @@ def compare(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Procedure[Difference]:
-    """Two releases; one and this directory; or, without numbers, what runs and this directory."""
+    """Compare two releases, or one with this directory; without numbers, what runs with it."""
     now = yield from look_at(
         replace(facts.LOOK, numbers=tuple(one for one in (before, after) if one is not None))
     )
@@ -103,7 +103,7 @@ def compare(
 
 
 def drift(now: Snapshot, state: StackState, config: Config) -> tuple[Changed, ...]:
-    """What is live and not as the stack asks for it. Pure."""
+    """Return how what runs differs from what the stack asks for. Pure."""
     image = state.parameters.get("Image", "")
     plan = planning.plan(now, state, Order(image), config)
     words = [*plan.repairs, *plan.findings]
@@ -122,7 +122,7 @@ def _stack(
     state: StackState,
     sleep: Callable[[float], None],
 ) -> tuple[Changed, ...]:
-    """What `ecs up` would change beside the release."""
+    """Return what `ecs up` would change in addition to the release."""
     if state.in_progress:
         return (Changed("unread", f"`{state.name}` is {state.status}", rolls=False),)
     try:
@@ -151,7 +151,7 @@ def _two(before: Released, after: Released, config: Config, root: Path) -> Diffe
     commits = revision.commits(directory, before.commit, after.commit)
     changes = difference.between(before, after, commits=commits)
     if not changes and before.config != after.config:
-        changes = (Changed("stack", "opsctl.yaml was another one", rolls=False),)
+        changes = (Changed("stack", "opsctl.yaml has changed", rolls=False),)
     return Difference(f"release {before.number}", f"release {after.number}", changes)
 
 

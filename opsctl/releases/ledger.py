@@ -1,8 +1,8 @@
-"""Write the ledger: a release is opened before its first change, and closed with its outcome.
+"""Write the ledger: a release is opened before its first change and closed with its outcome.
 
-Both are parameters of SSM that are made once. So a number is taken by one writer alone, and an
-outcome is written once, whoever else is killed or writes at the same time. When AWS refuses a
-write, that is said, and the roll continues.
+Both are SSM parameters that are created once. So only one writer can take a number, and an outcome
+is written once, even when commands are killed or write at the same time. If AWS refuses a write,
+this is said and the roll continues.
 """
 
 import uuid
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _TRIES = 50
-# What the first value holds, in the order in which it is left out where it does not fit.
+# Facts in the order in which they are left out when the value is too long.
 _LEAVE_OUT = ("caddyfile_text", "command", "variables", "changed", "secrets", "why")
 _FACTS = (
     *("token", "who", "host", "process", "why", "environment", "image", "commit", "dirty"),
@@ -35,13 +35,13 @@ _REASON = 1000  # characters
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOpened:
-    """The release has its number, and begins now."""
+    """Yielded when the release has its number and begins."""
 
     release: Release
 
 
 def begin(clients: "Clients", system: str, facts: Release, *, now: datetime) -> Procedure[Release]:
-    """The release with its number, which is 0 when the ledger refuses it."""
+    """Open a release and return it with its number, which is 0 when the ledger refuses it."""
     caller = clients.caller
     release = replace(
         facts,
@@ -77,7 +77,7 @@ def end(
     definition: str = "",
     deployment: str = "",
 ) -> Procedure[Release]:
-    """The closed release. One that somebody else has closed stays as it was closed."""
+    """Close a release and return it. One that somebody else has closed stays as it is."""
     closed = replace(
         release,
         outcome=outcome.kind,
@@ -95,7 +95,7 @@ def end(
 
 
 class _NoneFree(AwsError):
-    """Names that were deleted just now cannot be made again for 30 seconds."""
+    """SSM does not create a deleted name again for 30 seconds."""
 
 
 def _unwritten(error: Exception, what: str) -> Procedure[None]:
@@ -113,7 +113,7 @@ def _opened(clients: "Clients", system: str, release: Release) -> Release:
         try:
             clients.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=False)
         except clients.ssm.exceptions.ParameterAlreadyExists:
-            # A call that was repeated meets what its first answer, lost on the way, has made.
+            # It exists because the call was repeated after its first answer was lost.
             there = parameters.named(clients.ssm, [name]).get(name)
             if there is None or there.fields.get("token") != release.token:
                 continue
@@ -123,7 +123,7 @@ def _opened(clients: "Clients", system: str, release: Release) -> Release:
 
 
 def _point(clients: "Clients", system: str, number: int) -> None:
-    """Where readers begin to look; whoever reads looks beyond it, so it may lag behind."""
+    """Write where readers start to look. They look beyond it, so it may lag behind."""
     try:
         clients.ssm.put_parameter(
             Name=releases.pointer(system),
@@ -164,7 +164,7 @@ def _value(release: Release) -> str:
 
 
 def _fitting(fields: Mapping[str, Any], leave_out: tuple[str, ...]) -> str:
-    """The value in at most 4 KB; what was left out is named in `without`."""
+    """Return the value in at most 4 KB. `without` names the facts that were left out."""
     value, left = parameters.written(fields), dict(fields)
     for name in leave_out:
         if len(value) <= parameters.LONGEST:

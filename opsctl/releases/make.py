@@ -1,4 +1,4 @@
-"""What a release is made of: the Caddyfile as it was meant, and the image that holds it."""
+"""Make what a release consists of: the Caddyfile and the image that contains it."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from opsctl import caddyfile, docker
+from opsctl import caddyfile, disk, docker
 from opsctl.config.model import Config
 from opsctl.errors import DockerError, OpsError, TemplateError
 from opsctl.images import base, check, context, make, registry, revision, transfer
@@ -28,7 +28,7 @@ Labels: TypeAlias = Callable[["Clients", Held], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Caddyfile:
-    """The filled template, and the file that it replaces; `before` is '' when there was none."""
+    """The filled template and the file that it replaces. `before` is '' when there was no file."""
 
     path: Path
     text: str
@@ -43,17 +43,18 @@ class Caddyfile:
         return _hash(self.text)
 
     def diff(self) -> list[str]:
-        """The changed lines with their surroundings, unified, without the two names."""
+        """The unified diff to the old file, without the two lines of file names."""
         return caddyfile.diff(self.before, self.text)[2:]
 
     def write(self) -> None:
         if self.changed:
-            self.path.write_text(self.text, encoding="utf-8")
+            hint = f"set `caddyfile.output` to a file that may be written, not {self.path.name}"
+            disk.write(self.path, self.text, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseImage:
-    """The image of a release. `reference` is '' while the registry does not hold this content.
+    """A release's image. `reference` is '' while the registry lacks it.
 
     `content` is the hash of everything that the image is built from.
     """
@@ -66,9 +67,9 @@ class ReleaseImage:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What it takes to build and push a release's image.
+    """Everything needed to build and push a release's image.
 
-    `pull` fetches newer base images first, `fresh` uses no layer of an earlier build.
+    `pull` fetches newer base images first; `fresh` uses no layer of an earlier build.
     """
 
     repository: Repository
@@ -88,7 +89,7 @@ class Build:
 class Promotion:
     """An image of another repository of the account, to be copied into our own.
 
-    A reference to the other one could be taken away by whoever cleans up there.
+    Without the copy, a clean-up of the other repository could remove the image.
     """
 
     held: Held
@@ -100,9 +101,9 @@ class Promotion:
 
 
 def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Notice | Caddyfile]:
-    """Fill the template and check the result; the last item is the Caddyfile. Writes nothing.
+    """Fill the template and check the result. The last item is the Caddyfile; nothing is written.
 
-    `outputs` are the db stack's. Raises TemplateError for whatever would not work.
+    `outputs` are those of the db stack. Raises TemplateError for a Caddyfile that would not work.
     """
     template = root / config.caddyfile.template
     target = root / config.caddyfile.output
@@ -132,7 +133,7 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
 
 
 def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
-    """Those of the db stack. Raises OpsError when there is none."""
+    """Return the outputs of the db stack. Raises OpsError when there is none."""
     db = now.require("stacks").stack("db")
     if db is None:
         raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
@@ -140,7 +141,7 @@ def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
 
 
 def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
-    """What enters an image beside the code, by path, from the stacks as they are now."""
+    """Return path -> content of the generated files that enter an image beside the code."""
     now = yield from look_at(Look(frozenset({"stacks"}), ("db",)))
     filled = ""
     for item in fill(config, root, outputs(config, now)):
@@ -154,7 +155,7 @@ def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
 def named(
     clients: "Clients", repository: Repository, held: Held
 ) -> tuple[ReleaseImage, Promotion | None]:
-    """An image that exists; one of another repository is copied first."""
+    """Return an existing image, and the copy to make first if it is in another repository."""
     if held.repository.name == repository.name:
         return ReleaseImage(held.reference), None
     promotion = Promotion(held, repository)
@@ -173,9 +174,10 @@ def prepare(
     base: Base,
     rebuild: str = "",
 ) -> tuple[ReleaseImage, Build]:
-    """Whether the registry holds the image of this content, and how it would be made.
+    """Return the image of this content, if the registry has it, and how to build it.
 
-    `rebuild` is a mark for the tags of an image that is built although its content is held.
+    `rebuild` is appended to the tags of an image that is built although the registry has its
+    content.
     """
     generated = _generated(config, caddyfile.text)
     loaded = context.load(config.image, root, generated, base=base.digest)
@@ -184,7 +186,7 @@ def prepare(
     labels = make.labels(
         loaded, commit, config=_hash(config.model_dump_json()), caddyfile=caddyfile.sha256
     )
-    # A rebuild pulls no base image that is here as the registry has it, or that no registry has.
+    # A rebuild pulls no base image that is up to date here, or that no registry has.
     build = Build(repository, loaded, commit, tags, labels, base.stale, bool(rebuild))
     held = "" if rebuild else registry.digest(clients.ecr, repository, tags.content)
     reference = f"{repository.uri}@{held}" if held else ""
@@ -194,13 +196,13 @@ def prepare(
 def look_at_base(
     config: Config, root: Path, connect: Connect, *, known: str
 ) -> Iterator[Notice | Base]:
-    """What the image would be built from now; the last item is the Base.
+    """Find out what the image would be built from now. The last item is the Base.
 
-    Where no engine can say, it is taken for `known`, the one of the release that runs.
+    Without an engine to ask, it is assumed to be `known`, the one of the running release.
     """
     dockerfile = (root / config.image.context).resolve() / config.image.dockerfile
     if not dockerfile.is_file():
-        yield Base(known)  # which the build will say
+        yield Base(known)  # the build will report the missing file
         return
     images = base.references(caddyfile.read(dockerfile), config.image.build_args)
     try:
@@ -213,7 +215,7 @@ def look_at_base(
     finally:
         engine.close()
     if not newest.digest and images:
-        yield Notice(f"no registry says whether there is a newer {', '.join(images)}")
+        yield Notice(f"no registry answers whether there is a newer {', '.join(images)}")
     yield newest if newest.digest else Base(known)
 
 
@@ -225,7 +227,7 @@ def build(
     connect: Connect = docker.connect,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
-    """Build and push; the last item is the image, by the digest that the registry confirmed."""
+    """Build and push. The last item is the image, with the digest that the registry confirmed."""
     engine = connect()
     digest = ""
     try:
@@ -257,7 +259,7 @@ def build(
 def promote(
     clients: "Clients", promotion: Promotion, *, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
-    """Copy the image into the system's own repository; the last item is the image there."""
+    """Copy the image into the system's own repository. The last item is the image there."""
     held, own = promotion.held, promotion.repository
     yield Notice(f"copying {held.digest} from `{held.repository.name}` to `{own.name}`")
     login = registry.login(clients.ecr)
@@ -275,7 +277,7 @@ def promote(
 
 
 def labels_of(clients: "Clients", image: Held) -> Mapping[str, str]:
-    """What an image says of itself; nothing where this caller may not read it."""
+    """Return the image's labels; none if this caller may not read the image."""
     try:
         login = registry.login(clients.ecr)
     except clients.ecr.exceptions.ClientError:
@@ -284,7 +286,7 @@ def labels_of(clients: "Clients", image: Held) -> Mapping[str, str]:
 
 
 def require_image(image: ReleaseImage, repository: Repository) -> None:
-    """Raises DockerError when the image would have to be built, and --no-build forbids it."""
+    """Raise DockerError if the image would have to be built and --no-build forbids it."""
     if not image.reference:
         raise DockerError(
             f"`{repository.name}` has no image of this content, and --no-build forbids making one",
@@ -293,11 +295,12 @@ def require_image(image: ReleaseImage, repository: Repository) -> None:
 
 
 def _generated(config: Config, text: str) -> dict[str, bytes]:
-    """What enters the image from here rather than from disk.
+    """Return the generated files that enter the image instead of files on disk.
 
-    The secrets file on disk may hold values; the image gets references, resolved at start.
+    The secrets file on disk may hold values; the image gets references, which are resolved at
+    start.
     """
-    # JSON is YAML that nothing in a value can break out of.
+    # JSON is valid YAML, and no value can break its structure.
     references = json.dumps(config.secrets.values, indent=2) + "\n"
     return {config.caddyfile.output: text.encode(), config.secrets.file: references.encode()}
 

@@ -1,4 +1,4 @@
-"""One release in the ledger: opened before its first change, closed with the end that it had."""
+"""Record one release in the ledger: open it before its first change, close it with its outcome."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,28 +17,28 @@ from opsctl.stacks.lock import utc_now
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# Outcomes of which nobody knows the end yet: whoever looks next closes the release.
+# Outcomes whose end is not known yet. The next command that reads the ledger closes the release.
 _OPEN = ("timed-out", "detached")
 
 
 def _blind(error: Exception) -> bool:
-    """Whether it was a look that AWS refused, and no change."""
+    """Return whether AWS refused a read, which leaves the outcome unknown."""
     return isinstance(error, AwsError) and error.operation.startswith(aws.READS)
 
 
 class Record:
-    """`release` is what was opened; None before. What is declined is never opened."""
+    """Records one release. `release` is None until it is opened; a declined one is never opened."""
 
     def __init__(
         self, clients: "Clients", system: str, *, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._clients, self._system, self._now = clients, system, now
         self.release: Release | None = None
-        # A rollback of somebody else took our lock over: there is no other cause to look for.
+        # True when somebody's rollback took our lock; then no other cause needs to be searched.
         self.taken_over = False
 
     def begin(self, release: Release, before: Snapshot, operation: str = "") -> Procedure[None]:
-        """Once: whoever looks again, because somebody was quicker, has begun already."""
+        """Open the release once, even if this is called again after somebody else was faster."""
         if self.release is None:
             begun = facts.begun(release, before, operation=operation)
             self.release = yield from ledger.begin(
@@ -46,7 +46,7 @@ class Record:
             )
 
     def kept(self, procedure: Procedure[Outcome]) -> Procedure[Outcome]:
-        """The procedure's outcome, written down; so is its refusal, which is raised again."""
+        """Run the procedure and record its outcome or its refusal, which is raised again."""
         try:
             outcome = yield from procedure
         except (Busy, Detached):
@@ -54,7 +54,7 @@ class Record:
         except Exception as error:
             refusal = aws.translate(error)
             if _blind(refusal or error):
-                raise  # what was begun goes on: whoever looks next closes it
+                raise  # what was begun continues; the next command closes the release
             if isinstance(error, OpsError) or (refusal and aws.fault(error) == "refused"):
                 reason = refusal.message if refusal else str(error)
                 yield from self.end(Outcome("failed", reason))
@@ -67,7 +67,7 @@ class Record:
         return outcome
 
     def _by_whom(self, outcome: Outcome) -> Procedure[Outcome]:
-        """The outcome with the release that came after ours, where the ledger has it."""
+        """Return the outcome with the release that came after ours, if the ledger has one."""
         now = yield from look_at(Look(frozenset({"releases"}), (), releases=3))
         mine = self.release.number if self.release else 0
         later = [one for one in now.releases if one.number > mine > 0]
@@ -77,7 +77,7 @@ class Record:
         return replace(outcome, reason=f"{outcome.reason}, {by}")
 
     def _cancelled_by(self, outcome: Outcome) -> Procedure[Outcome]:
-        """The outcome with whoever took our lock over: only a rollback does, to cancel our roll."""
+        """Return the outcome with who took our lock. Only a rollback does, to cancel our roll."""
         if self.release is None:
             return outcome
         now = yield from look_at(Look(frozenset({"locks"}), ("ecs",)))
@@ -94,7 +94,7 @@ class Record:
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
             return
         if outcome.kind == "no-changes":
-            outcome = Outcome("superseded", "somebody else was quicker with the same image")
+            outcome = Outcome("superseded", "somebody else released the same image first")
         if outcome.kind == "done":
             outcome = replace(outcome, kind="deployed")
         now = yield from look_at(Look(frozenset({"service"}), ()))

@@ -1,7 +1,7 @@
-"""The system's own repository, which its `ecr` stack holds: the only one it rolls from and cleans.
+"""The system's own repository, in its `ecr` stack: the only one it rolls from and cleans.
 
-CloudFormation lets no two stacks have one repository. So no system runs images that the clean-up
-of another one, which cannot know the first one's ledger, may take away.
+CloudFormation lets no two stacks own one repository. So no system runs images that another system's
+clean-up, which does not know the first one's ledger, may remove.
 """
 
 from typing import TYPE_CHECKING
@@ -15,12 +15,15 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# What it takes to know whose it is.
+# What is needed to know which repository is ours.
 LOOK = Look(frozenset({"stacks"}), ("ecr",))
 
 
 def own(clients: "Clients", config: Config, now: Snapshot) -> Repository:
-    """Raises OpsError when the stack holds another one than the config names."""
+    """Return our repository.
+
+    Raises OpsError when the stack holds another one than the config names.
+    """
     name, held = config.image.repository, _held(now)
     if held and held != name:
         raise OpsError(
@@ -32,7 +35,7 @@ def own(clients: "Clients", config: Config, now: Snapshot) -> Repository:
 
 
 def held(now: Snapshot, name: str) -> bool:
-    """Whether the system's own stack is known to hold this repository."""
+    """Return whether the system's own stack holds this repository."""
     return name == _held(now)
 
 

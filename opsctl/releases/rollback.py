@@ -1,4 +1,4 @@
-"""Back to what worked: choose a release, cancel what rolls, and roll its image again."""
+"""Go back to what worked: choose a release, cancel what rolls, and roll its image again."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOOK = facts.LOOK | Look(frozenset({"revisions"}), ("ecs",), releases=100)
-# What a roll does to a stack that can still be taken back.
+# The stack status in which a roll can be cancelled.
 _CANCELLABLE = "UPDATE_IN_PROGRESS"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is brought back. `number` is 0 where the ledger is gone: then a task definition says.
+    """What is brought back. `number` is 0 when there is no ledger and a task definition is used.
 
-    `stays` is what differs from then, and is not taken back. `other` is the lock of whoever is
-    changing the stack now.
+    `stays` is what differs from that release and is not reverted. `other` is the lock of whoever
+    changes the stack now.
     """
 
     release: Released
@@ -105,7 +105,7 @@ class Rollback:
             return (yield from self._release(target, held).run())
 
     def preview(self) -> Procedure[bool]:
-        """What `run` would do. Writes nothing, and waits for nobody."""
+        """Yield what `run` would do. Writes nothing and does not wait."""
         now = yield from self._seen()
         same = under_way(now.releases, self._number)
         if same is not None:
@@ -134,7 +134,7 @@ class Rollback:
         return (yield from look_at(replace(_LOOK, numbers=named)))
 
     def _followed(self, same: Released) -> Procedure[Outcome | None]:
-        """The end of a rollback that others have begun; None for one that did not succeed."""
+        """Return the outcome of a rollback that somebody else began; None if it did not succeed."""
         began = self._now()
         yield Notice(f"{_already(same)}: following that, and not going further back")
         yield from join.free(self._clients, "ecs", join=rolling.join, good=False)
@@ -146,7 +146,7 @@ class Rollback:
         elif ended.good:
             outcome = Outcome("deployed")
         else:
-            yield Notice(f"release {same.number} did not get there: {ended.reason}", warning=True)
+            yield Notice(f"release {same.number} did not succeed: {ended.reason}", warning=True)
             return None
         seconds = round(self._now() - began, 1)
         yield ReleaseResult(outcome, ReleaseImage(same.image), seconds, same.number)
@@ -219,7 +219,7 @@ class Rollback:
         known: Sequence[Released],
         repository: Repository,
     ) -> Target:
-        """Raises OpsError for an image that is gone, with the older one that is not."""
+        """Return the target. Raises OpsError, with an older release, for an image that is gone."""
         if self._holds(repository, wanted):
             return Target(wanted, running)
         older = (one for one in candidates(known, wanted.number) if self._holds(repository, one))
@@ -255,9 +255,9 @@ class Rollback:
         return registry.holds(self._clients.ecr, repository, release.digest)
 
     def _took_over(self, state: StackState, target: Target) -> Procedure[Held | None]:
-        """The lock of whoever rolls now; None when that is declined.
+        """Ask, and take over the lock of whoever rolls now. Returns None when declined.
 
-        A stack that is rolled back already, or cannot be cancelled any more, is followed first.
+        A stack that is already rolling back, or cannot be cancelled any more, is followed first.
         """
         by = f" ({target.other.in_words})" if target.other is not None else ""
         if state.status == _CANCELLABLE:
@@ -265,21 +265,21 @@ class Rollback:
         elif state.in_progress:
             question = f"`{state.name}` is {state.status}{by}; follow that, then go back to"
         else:
-            question = f"somebody else is at it{by}; take over, and go back to"
+            question = f"somebody else changes the stack{by}; take over, and go back to"
         if not (yield from ask(f"{question} {target.name}?")):
             return None
         stack = definition.stack_name(self._config, "ecs")
         return (yield from lock.take(self._clients, "ecs", stack, over=True))
 
     def _cancelled(self, state: StackState) -> Procedure[None]:
-        """The stack after its operation, whatever end that has."""
+        """Cancel the stack's operation if possible, and follow it to its end."""
         operation = Operation.of(state)
         if state.status == _CANCELLABLE:
             yield from join.Undo(self._clients, operation)()
         yield from follow(operation, subject=f"`{state.name}` is being rolled back")
 
     def _close_taken_over(self, held: Held) -> Procedure[None]:
-        """Its command lives, and may not know what became of it."""
+        """Close the release whose lock we took: its command may not learn its own end."""
         if held.lock is None:
             return
         why = f"taken over by {held.lock.holder}: {held.lock.command}"
@@ -287,7 +287,7 @@ class Rollback:
 
 
 def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ...]:
-    """What differs from the time of the release, and stays as it is now. Pure."""
+    """Return what differs from the time of the release and stays as it is now. Pure."""
     live = facts.live(now, ())
     then = replace(release, image="", caddyfile="", commit="", content="", base="")
     after = replace(
@@ -300,12 +300,12 @@ def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ..
     )
     changes = difference.between(then, after)
     if release.config and release.config != facts.config_hash(config):
-        changes = (*changes, Changed("stack", "opsctl.yaml is not what it was then", rolls=False))
+        changes = (*changes, Changed("stack", "opsctl.yaml has changed since then", rolls=False))
     return changes
 
 
 def candidates(known: Sequence[Released], before: int) -> list[Released]:
-    """Good releases before this number, newest first; what was rolled back to counts once."""
+    """Return good releases before this number, newest first, one for each image."""
     by_digest: dict[str, Released] = {}
     for release in sorted(known, key=lambda one: one.number, reverse=True):
         if release.number < before and release.good and release.digest:
@@ -314,9 +314,9 @@ def candidates(known: Sequence[Released], before: int) -> list[Released]:
 
 
 def under_way(known: Sequence[Released], number: int | None) -> Released | None:
-    """The rollback that does what is asked already, as far as the ledger knows. Pure.
+    """Return a rollback under way that already does what is asked, or None. Pure.
 
-    Two people who both want to go back want it once: the second one would go further back.
+    When two people want to go back, they want it once; a second rollback would go further back.
     """
     newest = next((one for one in reversed(known) if one.readable), None)
     if newest is None or not newest.running or not newest.back_to:
@@ -332,13 +332,14 @@ def _already(release: Released) -> str:
 def choose(
     known: Sequence[Released], running: Released | None, number: int | None
 ) -> Released | None:
-    """The release to bring back; None where the ledger names none. Pure.
+    """Return the release to bring back; None when the ledger names none. Pure.
 
-    Without a number: the last good one before the one that runs. What a rollback brought back
-    counts as the release that it was, so that another rollback goes further back. When the newest
-    one failed, and the one before it runs again, that is it; unless the newest one was a rollback,
-    for then what runs is what it was to leave. What runs and no release made came after all of
-    them, because the ledger could not be written. Raises OpsError for a number that there is not.
+    Without a number it is the last good release before the running one. A release that a rollback
+    brought back counts as the original, so another rollback goes further back. If the newest
+    release failed and the one before it runs again, it is that one; unless the newest was a
+    rollback, because then what runs is what it should leave. If no release made what runs, it
+    counts as newer than all of them: the ledger could not be written then. Raises OpsError for an
+    unknown number.
     """
     if number is not None:
         chosen = next((one for one in known if one.number == number), None)
@@ -354,9 +355,9 @@ def choose(
     if newest.bad and newest.back_to and (running is None or running.digest != newest.digest):
         return _after_failed(newest, known)
     if running == newest and newest.back_to and newest.reason.startswith(closing.LEFT):
-        return running  # its command was killed: whoever gives it again has not seen it succeed
+        return running  # its command was killed before it could report success
     if newest.bad and running is not None and running.good:
-        return running  # it is back already: whoever asks now means the one that failed
+        return running  # it runs again already: the caller means the one that failed
     at = newest if newest.running else running
     if at is None:
         return next(iter(candidates(known, newest.number + 1)), None)
@@ -364,13 +365,13 @@ def choose(
 
 
 def _before(release: Released, known: Sequence[Released]) -> Released | None:
-    """The last good one before this, of another image."""
+    """Return the last good release before this one with another image."""
     earlier = candidates(known, release.number)
     return next((one for one in earlier if one.digest != release.digest), None)
 
 
 def _after_failed(rollback: Released, known: Sequence[Released]) -> Released | None:
-    """What it was to bring back, where that was never tried; else the good one before that."""
+    """Return the release that the failed rollback did not try, else the good one before it."""
     wanted = closing.original(rollback, known)
     if rollback.outcome == "failed" and wanted.good and wanted.digest:
         return wanted

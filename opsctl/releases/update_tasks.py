@@ -1,4 +1,4 @@
-"""From a commit to healthy tasks: Caddyfile, image, room, question, build, roll, proof."""
+"""From a commit to healthy tasks: Caddyfile, image, room, question, build, roll, verification."""
 
 import time
 import uuid
@@ -40,10 +40,10 @@ Making: TypeAlias = Build | Promotion | None
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of the command; `image` is a reference to roll instead of building one.
+    """The command's options. `image` is a reference to roll instead of building one.
 
-    `back_to` is the release that a rollback brings back, and `restart` starts what runs anew:
-    an image that exists, and nothing of this directory.
+    `back_to` is the release that a rollback restores; `restart` starts new tasks of what runs. Both
+    use an existing image and nothing of this directory.
     """
 
     image: str | None = None
@@ -58,15 +58,15 @@ class Options:
 
     @property
     def of_directory(self) -> bool:
-        """Whether what this directory holds is released."""
+        """Whether the content of this directory is released."""
         return self.back_to is None and not self.restart
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseResult:
-    """The last item of a release. `seconds` it took, from the beginning of the command.
+    """The last item of a release. `seconds` is the duration of the whole command.
 
-    `number` is that of the ledger; 0 when nothing was rolled, or the ledger refused it.
+    `number` is that of the ledger; 0 when nothing was rolled or the ledger refused it.
     """
 
     outcome: Outcome
@@ -87,7 +87,7 @@ class Plan:
 
 
 class Release:
-    """One run of `update-tasks`. `held` is the lock of a command that already has it."""
+    """One run of `update-tasks`. `held` is a lock that the calling command holds already."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Release:
         self._ending = ExitStack()
 
     def run(self) -> Procedure[Outcome]:
-        """Every step; the last item is the ReleaseResult."""
+        """Run every step. The last item is the ReleaseResult."""
         began = self._now()
         with self._ending:
             try:
@@ -138,7 +138,7 @@ class Release:
         return outcome
 
     def preview(self) -> Procedure[bool]:
-        """What `run` would do; True when something would change. Writes nothing."""
+        """Yield what `run` would do. Returns True when something would change. Writes nothing."""
         state = yield from self._settled()
         plan = yield from self._planned(write=False)
         order = self._order(plan, plan.image.reference or plan.image.target)
@@ -148,7 +148,7 @@ class Release:
         return plan.making is not None or roll.way != "nothing"
 
     def compare(self, before: releases.Release | None) -> Procedure[Difference]:
-        """This directory against a release, or against what runs. Writes nothing."""
+        """Compare this directory with a release, or with what runs. Writes nothing."""
         plan = yield from self._planned(write=False, quiet=True)
         if before is None:
             return plan.difference
@@ -162,20 +162,20 @@ class Release:
             return Outcome("cancelled", "nothing was built or rolled")
         while True:
             try:
-                # Again, because a build takes minutes, and others do not wait for it.
+                # Wait again: a build takes minutes, and others may have changed the stack.
                 state = yield from self._settled()
                 if self._options.restart and definition.release(state) != self._image.reference:
-                    # Somebody released meanwhile: a restart is of what the stack asks for.
+                    # Somebody released in the meantime: restart what the stack asks for now.
                     plan = yield from self._planned(write=True)
                     self._image = plan.image
                 return (yield from self._rolled(plan, state))
             except Busy as overtaken:
-                yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+                yield Overtaken(f"{overtaken.message}; looking again")
 
     def _agreed_to(
         self, plan: Plan, making: Build | Promotion, state: StackState
     ) -> Procedure[bool]:
-        """Whether the image was made; the arithmetic and the question come before that."""
+        """Do the arithmetic, ask, and make the image. Returns False when declined."""
         yield from rolling.look(self._config, state, self._order(plan, making.target))
         verb = "build" if isinstance(making, Build) else "copy"
         service = self._config.ecs.service_name
@@ -205,7 +205,10 @@ class Release:
         )
 
     def _begin(self, release: releases.Release, now: Snapshot, change_set: str) -> Procedure[None]:
-        """After the answer and before the change. Raises Busy when somebody has the lock."""
+        """Called after the answer and before the change.
+
+        Raises Busy when somebody holds the lock.
+        """
         if self._held is None:
             self._hold((yield from self._lock()))
         if self._mute is None:
@@ -213,7 +216,7 @@ class Release:
         yield from self._record.begin(release, now, change_set)
 
     def _locked(self) -> Procedure[None]:
-        """Wait for the lock: what was agreed to is built whoever rolls meanwhile."""
+        """Wait for the lock, and keep what was agreed to if somebody else rolls first."""
         while self._held is None:
             try:
                 self._hold((yield from self._lock()))
@@ -235,7 +238,7 @@ class Release:
             self._mute.renew()
 
     def _settled(self) -> Procedure[StackState]:
-        """The ecs stack, once nobody else is changing it."""
+        """Return the ecs stack once nobody else changes it."""
         own = self._held.lock if self._held else None
         state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
         if state is None or not state.exists:
@@ -243,7 +246,7 @@ class Release:
         return state
 
     def _planned(self, *, write: bool, quiet: bool = False) -> Procedure[Plan]:
-        """What would be released, and what that changes; nothing is built or rolled yet."""
+        """Return what would be released and what that changes. Builds and rolls nothing."""
         now = yield from look_at(facts.LOOK)
         if self._options.back_to is None:
             facts.require_secrets(self._config, now)
@@ -263,7 +266,7 @@ class Release:
             own = self._own(now, release, live, known, repository, write=write)
             release, image, making = yield from own
         if not self._options.of_directory:
-            # What runs keeps its environment; how it came to run is another release's story.
+            # What runs keeps its environment, but not the history of an older release.
             kept = replace(
                 live,
                 number=0,
@@ -314,7 +317,7 @@ class Release:
         *,
         write: bool,
     ) -> Procedure[tuple[releases.Release, ReleaseImage, Making]]:
-        """The image of this directory, and how to build it when the registry has none of it."""
+        """Return the image of this directory, and how to build it if the registry lacks it."""
         filled = yield from self._filled(now, write=write)
         base = yield from _last(
             make.look_at_base(self._config, self._root, self._connect, known=live.base)
@@ -338,7 +341,7 @@ class Release:
     def _rebuilt(
         self, image: ReleaseImage, known: tuple[releases.Release, ...], repository: Repository
     ) -> ReleaseImage:
-        """The newest good image of this content: `--rebuild` may have made another one since."""
+        """Return the newest good image of this content: `--rebuild` may have made another one."""
         same = (one for one in reversed(known) if one.good and one.content == image.content)
         newest = next(same, None)
         if newest is None or newest.image == image.reference:
@@ -389,7 +392,7 @@ class Release:
 
 
 def _last(items: Iterator[Any]) -> Procedure[Any]:
-    """Pass on all items but the last one, which is the result."""
+    """Pass on all items but the last, and return that one."""
     last = next(items)
     for item in items:
         yield last

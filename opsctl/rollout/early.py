@@ -1,8 +1,9 @@
-"""When a rollout can only fail: said once, with the time that waiting would cost. Pure.
+"""Decide when a rollout can only fail, and what waiting for its end would cost. Pure.
 
-Certain is what no retry changes: an image that is gone, or for another processor, or whose
-Caddyfile is refused, when every new task ended so. What merely happened again and again is worth
-a question. Neither holds once a new task has been healthy.
+It is certain when no retry can help: every new task ended because the image is gone, holds a
+Caddyfile that is refused, or is for a processor that no instance type of the group has; and no task
+is on its way that may come further. Failures that only repeat are worth a question. Neither applies
+once a new task has been healthy.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,18 +18,21 @@ from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
-REPEATED = 3  # failures of one cause, and of no other
+REPEATED = 3  # failures of one cause, with no other cause among them
 _OF_TASKS = {
     *("image-not-found", "wrong-architecture", "caddyfile-refused"),
     *("container-exited", "out-of-memory", "pull-denied", "secret-missing", "secret-empty"),
     *("log-group-missing", "port-taken", "container-cannot-start", "permission-missing"),
 }
-_THREE_HOURS = timedelta(hours=3)  # CloudFormation waits so long for a steady service
+_PROCESSOR = "wrong-architecture"
+_THREE_HOURS = timedelta(hours=3)  # how long CloudFormation waits for a steady service
 
 
 @dataclass(frozen=True, slots=True)
 class Doom:
-    """`certain` when no retry can change it. `costs` is what waiting for the end would take."""
+    """Why a rollout will fail. `certain` when no retry can help. `costs` is the time until the
+    rollout would end by itself.
+    """
 
     cause: Cause
     certain: bool
@@ -43,14 +47,17 @@ class Doom:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known of the new tasks. `proved` are those that were healthy once; `ids` the EC2
-    ids of the container instances that were there at the beginning.
+    """What is known of the new tasks.
+
+    `proved` holds the ids of tasks that were healthy once; `ids` the EC2 ids of the container
+    instances that existed at the beginning, `types` their instance types.
     """
 
     began: datetime
     breaker: bool
     history: History
     ids: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
     proved: frozenset[str] = frozenset()
     failed: int = 0
     doom: Doom | None = field(default=None)
@@ -58,7 +65,8 @@ class Outlook:
     @classmethod
     def begin(cls, now: Snapshot, *, breaker: bool) -> Self:
         ids = {one.arn: one.id for one in now.instances}
-        return cls(now.at, breaker, History.empty(now.names, now.at), ids)
+        types = {one.arn: f"{one.type} {one.image}" for one in now.instances if one.takes_tasks}
+        return cls(now.at, breaker, History.empty(now.names, now.at), ids, types)
 
     def see(self, now: Snapshot, goal: Goal) -> Self:
         history = self.history.plus(now)
@@ -78,15 +86,22 @@ class Outlook:
         first = next((one for one in causes if one.id in _OF_TASKS and not one.over), None)
         if first is None or first.confidence != "certain":
             return None
-        # Another kind of end among them means that it is not the same each time.
+        # A failure of another kind among them means that the tasks do not all fail alike.
         if first.count < max(REPEATED, self.failed):
             return None
-        alive = any(task.running for task in mine)
-        certain = first.lasting and not alive
+        alone = first.id != _PROCESSOR or self._on_each(mine)
+        certain = first.lasting and alone and not any(_on_its_way(task, mine) for task in mine)
         return Doom(first, certain, first.count, self._costs())
 
+    def _on_each(self, mine: Collection[Task]) -> bool:
+        """Of a fleet of several types some may be of the image's processor."""
+        tried = {self.types.get(task.instance) for task in mine if task.is_stopped}
+        return set(self.types.values()) <= tried
+
     def _costs(self) -> timedelta:
-        """At the rate of the failures so far, until the breaker trips; else CloudFormation's."""
+        """Return how long waiting for the end would take: until the breaker trips, at the rate of
+        the failures so far; without a breaker, until CloudFormation gives up.
+        """
         service = self.history.now.service
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
@@ -95,11 +110,20 @@ class Outlook:
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
 
 
-def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
-    """Its target is healthy; without targets, it runs.
+def _on_its_way(task: Task, mine: Collection[Task]) -> bool:
+    """It runs, or was begun before the last failure: it may come further than those that failed."""
+    if task.running or task.is_stopped or task.created is None:
+        return not task.is_stopped
+    # One that ECS takes down just now has no such time yet.
+    ends = [one.stopped for one in mine if one.is_stopped]
+    return any(end is None or task.created <= end for end in ends)
 
-    On an instance that is not known, a target of the same port counts for it: a task that may have
-    been healthy is not to be given up.
+
+def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
+    """Return whether the task's target is healthy; without targets, whether it runs.
+
+    If the instance's id is not known, any healthy target with the same port counts: a task that may
+    have been healthy must not be given up.
     """
     if not task.running:
         return False

@@ -1,8 +1,8 @@
 """End a rollout that can only fail, instead of waiting for the breaker or for CloudFormation.
 
-No source says how a stack that waits for a service ends when its deployment is stopped
-(`StopServiceDeployment`). So the stack is followed to its end, and what runs then is compared
-with what the stack asks for.
+AWS does not document how a stack that waits for a service ends when its deployment is stopped
+(`StopServiceDeployment`). So the stack is followed to its end, and then what runs is compared with
+what the stack asks for.
 """
 
 import time
@@ -35,14 +35,14 @@ _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureExc
 
 @dataclass(frozen=True, slots=True)
 class CertainFailure:
-    """Said once: why the rollout can only fail, and what waiting for that would take."""
+    """The rollout can only fail. `stops`: roll back even if nobody answers the question."""
 
     doom: Doom
     stops: bool
 
 
 class EarlyStop:
-    """Looks on at a rollout; `done` once it has begun to roll it back."""
+    """Watches a rollout. `done` is True once this has begun to roll it back."""
 
     def __init__(
         self, clients: "Clients", config: Config, now: Snapshot, operation: Operation | None = None
@@ -64,7 +64,7 @@ class EarlyStop:
         if doom.certain and doom.cause.id == "image-not-found":
             doom = replace(doom, certain=(yield from self._gone()))
         self._said = _word(doom)
-        # The breaker would do the same; without one, nobody has agreed to a rollback.
+        # The breaker would roll back as well; without a breaker, nobody has agreed to a rollback.
         unasked = doom.certain and self._config.ecs.breaker.enable
         yield CertainFailure(doom, unasked)
         question = f"roll back now? (waiting costs about {_minutes(doom.costs)})"
@@ -73,7 +73,9 @@ class EarlyStop:
             yield from self._stop(goal, now)
 
     def _gone(self) -> Procedure[bool]:
-        """The registry's own word: a pull may fail for an image that is there."""
+        """Return whether the registry lacks the image. A pull may also fail for an image that
+        exists.
+        """
         now = yield from look_at(_IMAGES)
         primary = now.primary
         definition = now.definition(primary.task_definition) if primary else None
@@ -83,8 +85,9 @@ class EarlyStop:
     def put_right(
         self, before: StackState, sleep: Callable[[float], None] = time.sleep
     ) -> Procedure[Outcome]:
-        """The stack says that all is done, although the deployment was stopped: it asks for what
-        does not run. Its old image is given back to it.
+        """Restore the stack's old image, after the stack reported success for a stopped deployment.
+
+        The stack then asks for an image that does not run.
         """
         doom = self._outlook.doom
         cause = doom.cause if doom else None
@@ -98,7 +101,7 @@ class EarlyStop:
             return outcome
         yield Notice(
             f"the service runs {primary.revision}, and `{state.name}` asks for "
-            f"{own.rpartition('/')[2]}: giving the stack its image of before",
+            f"{own.rpartition('/')[2]}: restoring the stack's previous image",
             warning=True,
         )
         kept: dict[str, str | None] = dict.fromkeys(state.parameters)
@@ -112,13 +115,15 @@ class EarlyStop:
         return outcome
 
     def _stop(self, goal: Goal, now: Snapshot) -> Procedure[None]:
-        """Through ECS where it can and where there is a deployment to go back to."""
+        """Roll the deployment back: through ECS if there is a deployment to return to, else by
+        cancelling the stack operation.
+        """
         if goal.before and (yield from self._stop_deployment(goal)):
             return
         if self._operation is not None:
             yield from joining.Undo(self._clients, self._operation)()
             return
-        yield Notice("this deployment cannot be rolled back from here: it is waited for", True)
+        yield Notice("this deployment cannot be rolled back from here; waiting for its end", True)
 
     def _stop_deployment(self, goal: Goal) -> Procedure[bool]:
         ecs, ecs_config = self._clients.ecs, self._config.ecs
@@ -139,13 +144,15 @@ class EarlyStop:
 
 
 def _runs(goal: Goal, now: Snapshot) -> bool:
-    """ECS itself may have given it up meanwhile."""
+    """Return whether our deployment is still under way; ECS may have given it up by now."""
     primary = now.primary
     return primary is not None and primary.id == goal.ours and primary.state != "FAILED"
 
 
 def _word(doom: Doom) -> str:
-    """Said again only when a question has become a certainty."""
+    """Return what was said. It changes, and is said again, only when a question becomes a
+    certainty.
+    """
     return f"{doom.cause.id} {doom.certain}"
 
 

@@ -1,4 +1,4 @@
-"""The service and all it runs on: the repository, the stack, and then the instances."""
+"""Bring up or remove the service and everything under it: repository, stack, instances."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,22 +12,25 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, definition, join, remove
+from opsctl.snapshot.stacks import StackState
+from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+# Where an operation goes while which the cache's stack has no outputs yet, or loses them.
+_WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What is wanted beyond the config.
+class Options:
+    """What the command line asks for beyond the config.
 
-    `new_image` takes the newest image for the instances; `imports` takes over log groups and a
-    repository that exist already; `reverts_drift` puts back what was changed by other means.
+    `new_image` takes the newest machine image; `imports` takes over existing log groups and an
+    existing repository; `reverts_drift` restores what was changed outside of opsctl.
     """
 
     new_image: bool = False
@@ -35,15 +38,18 @@ class Wishes:
     reverts_drift: bool = False
 
 
-NONE = Wishes()
+DEFAULTS = Options()
 
 
-def preview(clients: "Clients", config: Config, wishes: Wishes = NONE) -> Procedure[bool]:
-    """Yield both plans and the instances that would go; True when something would change."""
+def preview(clients: "Clients", config: Config, options: Options = DEFAULTS) -> Procedure[bool]:
+    """Yield both plans and the instances to be replaced.
+
+    Returns True when anything would change.
+    """
     bucket = config.aws.bucket
-    desired = yield from _repository(clients, config, wishes)
+    desired = yield from _repository(clients, config, options)
     repository = yield from change.preview(clients, desired, bucket=bucket)
-    service = yield from _service(clients, config, wishes)
+    service = yield from _service(clients, config, options)
     changes = yield from change.preview(clients, service, bucket=bucket)
     replaces = yield from _replaces(config, service)
     return repository or changes or replaces
@@ -52,27 +58,25 @@ def preview(clients: "Clients", config: Config, wishes: Wishes = NONE) -> Proced
 def up(
     clients: "Clients",
     config: Config,
-    wishes: Wishes = NONE,
+    options: Options = DEFAULTS,
     *,
     observer: change.Observer | None = None,
 ) -> Procedure[Outcome]:
-    """Bring both stacks to their desired state, and the instances after them.
+    """Bring both stacks to their desired state, then replace instances that differ from it.
 
-    `observer` is told of the service stack's change. Raises OpsError without the db stack: the
-    service stack imports the cache's security group.
+    `observer` is notified of the service stack's change. Raises OpsError without the db stack,
+    whose security group the service stack imports.
     """
     bucket = config.aws.bucket
-    now = yield from look_at(_LOOK)
-    if now.require("stacks").stack("db") is None:
-        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
-    repository = yield from _repository(clients, config, wishes)
+    _require_cache(config, (yield from look_at(_LOOK)).require("stacks").stack("db"))
+    repository = yield from _repository(clients, config, options)
     outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
         return outcome
-    service = yield from _service(clients, config, wishes)
-    # Before the question, which is about the instances too.
+    service = yield from _service(clients, config, options)
+    # Look before the question, which also names the instances.
     replaces = yield from _replaces(config, service)
-    renew = partial(_wanted, clients, config, wishes)
+    renew = partial(_wanted, clients, config, options)
     outcome = yield from change.up(clients, service, bucket=bucket, observer=observer, renew=renew)
     if not outcome.good:
         return outcome
@@ -84,8 +88,18 @@ def up(
     return outcome
 
 
+def _require_cache(config: Config, db: StackState | None) -> None:
+    if db is None or not db.exists:
+        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+    if db.status in states.DEAD or states.EXPECTED.get(db.status) in _WITHOUT_OUTPUTS:
+        raise OpsError(
+            f"{states.in_words(db)}; `{config.system}-ecs` needs what it makes",
+            hint="opsctl db up",
+        )
+
+
 def _replaces(config: Config, service: Stack) -> Procedure[bool]:
-    """Yield which instances would go after this change; True when some would."""
+    """Yield the instances that this change would replace. Returns True when there are any."""
     state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return False
@@ -94,7 +108,7 @@ def _replaces(config: Config, service: Stack) -> Procedure[bool]:
 
 
 def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[Outcome]:
-    """Remove the service, and with `repository` the images too: each is asked for by its name."""
+    """Remove the service, and with `repository` the images too. Asks for the name of each stack."""
     yield from _require_removable(clients)
     outcome = yield from remove.down(clients, config, "ecs")
     name = definition.stack_name(config, "ecr")
@@ -107,7 +121,10 @@ def down(clients: "Clients", config: Config, *, repository: bool) -> Procedure[O
 
 
 def _require_removable(clients: "Clients") -> Procedure[None]:
-    """CloudFormation would come to the load balancer when the service is already gone."""
+    """Raise OpsError for a load balancer with deletion protection.
+
+    CloudFormation would only fail at it after it has removed the service.
+    """
     state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return
@@ -121,41 +138,43 @@ def _require_removable(clients: "Clients") -> Procedure[None]:
             )
 
 
-def _repository(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+def _repository(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
     stack = definition.ecr(config)
-    if wishes.imports:
+    if options.imports:
         stack = definition.ecr(config, (yield from change.existing(clients, stack)))
-    return replace(stack, reverts_drift=wishes.reverts_drift)
+    return replace(stack, reverts_drift=options.reverts_drift)
 
 
-def _service(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
-    """The stack as it should be, after what its live system has beside the config."""
+def _service(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
+    """Return the desired stack, with what the live system has in addition to the config."""
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    desired = yield from _desired(clients, config, wishes, now)
+    desired = yield from _desired(clients, config, options, now)
     yield from _differences(config, now, desired)
-    if not wishes.reverts_drift:
+    if not options.reverts_drift:
         yield from _drift(config, now)
     return desired
 
 
-def _wanted(clients: "Clients", config: Config, wishes: Wishes) -> Procedure[Stack]:
+def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:
     now = (yield from look_at(_LOOK)).require("stacks", "service")
-    return (yield from _desired(clients, config, wishes, now))
+    return (yield from _desired(clients, config, options, now))
 
 
-def _desired(clients: "Clients", config: Config, wishes: Wishes, now: Snapshot) -> Procedure[Stack]:
+def _desired(
+    clients: "Clients", config: Config, options: Options, now: Snapshot
+) -> Procedure[Stack]:
     stack = definition.ecs(config)
-    if wishes.imports:
+    if options.imports:
         stack = definition.ecs(config, (yield from change.existing(clients, stack)))
-    desired = definition.live(stack, config, now, new_image=wishes.new_image)
-    if wishes.reverts_drift and not config.ecs.scaling:
+    desired = definition.live(stack, config, now, new_image=options.new_image)
+    if options.reverts_drift and not config.ecs.scaling:
         count = {"DesiredCount": str(config.ecs.desired_count)}
         desired = replace(desired, parameters={**desired.parameters, **count})
-    return replace(desired, reverts_drift=wishes.reverts_drift)
+    return replace(desired, reverts_drift=options.reverts_drift)
 
 
 def _drift(config: Config, now: Snapshot) -> Procedure[None]:
-    """What somebody changed by other means, and an update of the stack does not see."""
+    """Yield notices of changes made outside of opsctl that a stack update does not see."""
     state, group, compute = now.stack("ecs"), now.group, config.compute
     if state is None:
         return
@@ -174,10 +193,10 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         return
     declared = (compute.minimum, compute.desired, compute.maximum)
     there = (group.minimum, group.desired, group.maximum)
-    if compute.capacity_provider:  # ECS moves the desired one
+    if compute.capacity_provider:  # ECS changes the desired count
         declared, there = (declared[0], 0, declared[2]), (there[0], 0, there[2])
     if declared != there:
-        # The config may have changed since, and then the plan says so.
+        # If the config has changed since, the plan shows it.
         live = _sizes(group.minimum, group.desired, group.maximum)
         wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
         yield Notice(
@@ -192,7 +211,9 @@ def _sizes(minimum: int, desired: int, maximum: int) -> str:
 
 
 def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:
-    """What the live system has that the config did not ask for, and what becomes of it."""
+    """Yield notices of what the live system has and the config does not ask for, and what happens
+    to it.
+    """
     count = desired.parameters["DesiredCount"]
     by_hand = count not in (str(config.ecs.desired_count), "-1")
     if now.service is not None and by_hand:

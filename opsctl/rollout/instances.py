@@ -1,13 +1,12 @@
-"""Replace instances one after another, so that no request is lost. Pure: values in, steps out.
+"""Replace instances one after another without losing a request. Pure: values in, steps out.
 
 CloudFormation's rolling update ends an instance without moving its tasks. Here a new instance
-joins first where the group may grow by one, else the others must have room; the old one is set
-to DRAINING, which makes ECS start its tasks elsewhere within the service's minimum and maximum
-percent; it is terminated when nothing runs and nothing is registered on it any more.
+joins first if the group may grow by one; otherwise the others must have room. The old instance
+is set to DRAINING, so ECS starts its tasks elsewhere within the service's minimum and maximum
+percent. It is terminated when no task runs and no target is registered on it any more.
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-draining.html
 
-Every step is decided from what a snapshot shows, so a roll that was interrupted at any moment goes
-on from there.
+Every step is decided from a snapshot, so an interrupted roll continues where it stopped.
 """
 
 import math
@@ -32,9 +31,9 @@ LOOK = Look(
     frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
     ("ecs",),
 )
-# On the Auto Scaling group while a roll is under way: how many instances it had before.
+# Tag of the Auto Scaling group during a roll. Its value is the number of instances before.
 TAG = "opsctl:roll"
-# What the steps of one instance usually take together.
+# How long the steps for one instance usually take together.
 USUALLY = timedelta(minutes=5)
 
 Action: TypeAlias = Literal["launch", "drain", "terminate", "wait", "done", "failed"]
@@ -42,16 +41,16 @@ Action: TypeAlias = Literal["launch", "drain", "terminate", "wait", "done", "fai
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What every instance should be. `hash` is of all that it gets at its start."""
+    """What every instance should be. `hash` covers all settings with which an instance starts."""
 
     image: str
     type: str
     hash: str
 
     def difference(self, instance: ContainerInstance) -> str:
-        """Why the instance is to be replaced; '' when it is not.
+        """Return why the instance must be replaced, or ''.
 
-        One that an older opsctl started does not tell its hash, and that alone replaces nothing.
+        An instance without a hash, from an older opsctl, is not replaced for that alone.
         """
         if instance.image and instance.image != self.image:
             return f"its image is {instance.image}, not {self.image}"
@@ -64,7 +63,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """One instance that goes, and why."""
+    """One instance to be replaced, and why."""
 
     instance: str
     why: str
@@ -72,7 +71,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class InstancePlan:
-    """`grow` tells that a new instance comes before an old one goes. `size` is the group's."""
+    """The plan. With `grow` a new instance joins before an old one goes. `size` is the group's."""
 
     replacements: tuple[Replacement, ...]
     size: int
@@ -85,7 +84,7 @@ class InstancePlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`instance` is the one that an action is about; `text` what a person reads."""
+    """One step. `instance` is the one that the action concerns; `text` is for people."""
 
     action: Action
     text: str
@@ -96,11 +95,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRoll:
-    """The roll as far as it was seen. `everything` are the instances to replace all the same.
+    """The roll, as far as it was seen.
 
-    `size` is what the group comes back to, `grown` tells that it has one more because of the roll.
-    `joining` is when each instance that has not joined yet was first seen, `patience` how long
-    that may take. `moved` is when something last changed, `standstill` how long nothing may.
+    `everything` holds instances to replace although nothing differs. `size` is the group's size
+    after the roll; `grown` means that the group has one more at the moment. `joining` is when each
+    instance that has not joined yet was first seen, and `patience` how long joining may take.
+    `moved` is when something last changed, and `standstill` how long nothing may change.
     """
 
     machine: Machine
@@ -130,8 +130,8 @@ class InstanceRoll:
             return Outcome("done")
         return Outcome(
             "failed",
-            f"{self.step.text}; the instances that are left go on serving",
-            "after the cause is gone, go on with: opsctl ecs roll-instances",
+            f"{self.step.text}; the remaining instances still serve",
+            "remove the cause, then run: opsctl ecs roll-instances",
         )
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
@@ -142,13 +142,13 @@ class InstanceRoll:
             text = (
                 f"somebody resized `{now.group.name}` to {now.group.desired}" if now.group else ""
             )
-            news = (Notice(f"{text}; it comes back to {adopted.size}"), *news)
+            news = (Notice(f"{text}; after the roll it will have {adopted.size}"), *news)
         return seen, news
 
     def _adopt(self, group: Group) -> Self:
-        """What somebody else makes of the group's size meanwhile stays.
+        """Keep a group size that somebody else sets during the roll.
 
-        Its size and one more are ours: AWS may be slow to show what was done.
+        `size` and `size + 1` count as ours: AWS may be slow to show our own change.
         """
         if self.size <= group.desired <= self.size + 1:
             return self
@@ -181,7 +181,7 @@ class InstanceRoll:
         if group.stands_still:
             return Step("failed", suspended(group))
         excess = group.desired - self.size
-        # One that somebody else drains, for a reason of theirs, is not ours to terminate.
+        # Do not terminate an instance that somebody else drains for another reason.
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
         if ours:
             return self._leaving(now, group, ours[0])
@@ -206,7 +206,7 @@ class InstanceRoll:
         return self._drain(old[0], self._why(old[0]))
 
     def outdated(self, now: Snapshot) -> tuple[ContainerInstance, ...]:
-        """Those that are still to be replaced: of the fullest zone first, and there the oldest."""
+        """Return the instances still to be replaced, from the fullest zone first, then by age."""
         if now.group is None:
             return ()
         zones = _zones(now.group)
@@ -214,7 +214,7 @@ class InstanceRoll:
         return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
 
     def _why(self, instance: ContainerInstance) -> str:
-        reason = "it was asked for" if instance.id in self.everything else ""
+        reason = "requested with --all" if instance.id in self.everything else ""
         return self.machine.difference(instance) or reason
 
     def _drain(self, instance: ContainerInstance, why: str) -> Step:
@@ -223,25 +223,26 @@ class InstanceRoll:
     def _leaving(self, now: Snapshot, group: Group, instance: ContainerInstance) -> Step:
         tasks = _tasks_on(now, instance)
         registered = [target for target in now.targets if target.instance == instance.id]
-        # An agent is silent for seconds several times an hour, and what drains still answers then.
+        # An agent loses its connection for seconds several times an hour, and a draining instance
+        # still answers then.
         if registered or (tasks and instance.connected):
             count = max(len(tasks), len(registered))
             return Step("wait", f"{instance.id}: {count} tasks move to other instances")
         if tasks and not _serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
-        # Zones out of balance would make the group end an instance by itself, tasks and all.
+        # In unbalanced zones the group would terminate an instance by itself, with its tasks.
         zones = _zones(group)
         fullest = zones[instance.zone] == max(zones.values())
         shrink = group.desired > self.size and fullest and not self.outdated(now)
         return Step("terminate", f"terminating {instance.id}", instance.id, shrink=shrink)
 
     def _different(self, now: Snapshot, group: Group) -> Step | None:
-        """A new instance that is not as it should be either: another one would not be better."""
+        """Return a failed step if a new instance differs, too: another one would not be better."""
         for one in _active(now, group):
             launched = group.launched(one.id) or one.joined
             why = self.machine.difference(one)
             if why and launched is not None and launched > self.began:
-                return Step("failed", f"{one.id} is new, and differs all the same: {why}")
+                return Step("failed", f"{one.id} is new and still differs: {why}")
         return None
 
     def _arriving(self, now: Snapshot, group: Group) -> Step | None:
@@ -253,7 +254,7 @@ class InstanceRoll:
             if now.at - launched < self.patience:
                 return Step("wait", f"{member.id} ({member.zone}) starts and joins the cluster")
             if launched < self.began:
-                # Of an earlier, failed roll: it serves nothing.
+                # Left over from an earlier, failed roll; it serves nothing.
                 text = f"terminating {member.id}, which never joined the cluster"
                 return Step("terminate", text, member.id)
             minutes = int(self.patience.total_seconds() // 60)
@@ -272,9 +273,9 @@ class InstanceRoll:
 
 
 def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
-    """Which instances go, and how; `maximum` is what the group may grow to by then.
+    """Return which instances are replaced, and how. `maximum` is the group's future maximum size.
 
-    Raises OpsError with the arithmetic when it cannot be done.
+    Raises OpsError with the arithmetic when there is no room.
     """
     if now.group is None:
         raise OpsError("the ecs stack has no Auto Scaling group yet", hint="opsctl ecs up")
@@ -286,7 +287,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
         raise OpsError(suspended(group), hint=resume(group))
     if old:
         _require_movable(now)
-    # While an instance comes or goes, what it takes or brings is not known.
+    # While an instance joins or leaves, the free room is not known.
     quiet = len(_active(now, group)) == len(group.members) == group.desired
     if not grow and quiet and group.desired <= roll.size:
         for instance in old:
@@ -304,12 +305,15 @@ def suspended(group: Group) -> str:
 
 
 def note(size: int, since: datetime | None) -> str:
-    """What the tag says: the size before, and since when everything is replaced."""
+    """Return the tag's value: the size before the roll, and since when everything is replaced."""
     return f"{size} {since.isoformat()}" if since else str(size)
 
 
 def noted(group: Group) -> tuple[int, datetime | None]:
-    """The same read back: of the roll that is under way, or the size that the group has now."""
+    """Parse the tag: (size before the roll, since when everything is replaced).
+
+    Without a tag, returns the group's present size and None.
+    """
     size, _, since = group.tags.get(TAG, "").partition(" ")
     if not size.isdigit():
         return group.desired, None
@@ -320,12 +324,15 @@ def noted(group: Group) -> tuple[int, datetime | None]:
 
 
 def joined_before(now: Snapshot, moment: datetime) -> frozenset[str]:
-    """The instances that a roll of everything, begun at that moment, replaces."""
+    """Return the instances that a roll of everything, begun at `moment`, replaces."""
     return frozenset(one.id for one in now.instances if one.joined and one.joined <= moment)
 
 
 def _require_movable(now: Snapshot) -> None:
-    """ECS rounds the least number of healthy tasks up, and the greatest of all tasks down."""
+    """Raise OpsError if the service's percents let ECS neither start nor stop a task.
+
+    ECS rounds the minimum up and the maximum down.
+    """
     service = now.service
     if service is None or not service.desired:
         return
@@ -339,7 +346,7 @@ def _require_movable(now: Snapshot) -> None:
 
 
 def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSize) -> str:
-    """The arithmetic when the others cannot hold what this one runs; '' when they can."""
+    """Return why the other instances cannot hold this one's tasks, with the arithmetic, or ''."""
     if now.service is None or not now.service.desired:
         return ""
     tasks = _tasks_on(now, instance)
@@ -355,7 +362,7 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
 
 
 def _fits(instance: ContainerInstance, size: TaskSize) -> int:
-    """How many tasks of that size have room on what remains."""
+    """Return how many tasks of this size fit into what remains."""
     if size.ports and instance.ports & size.ports:
         return 0
     by_cpu = instance.cpu // size.cpu if size.cpu else 1 << 30
@@ -382,7 +389,7 @@ def _draining(now: Snapshot, group: Group) -> list[ContainerInstance]:
 
 
 def _serve_elsewhere(now: Snapshot, instance: ContainerInstance) -> bool:
-    """Whether the service is whole without the tasks of an instance whose agent is silent."""
+    """Return whether the service is whole without the tasks of this instance."""
     if now.service is None:
         return True
     healthy = [one for one in now.targets if one.healthy and one.instance != instance.id]

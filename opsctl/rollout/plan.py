@@ -1,4 +1,4 @@
-"""What a release of one image means for the service as it is now. Pure."""
+"""Plan what a release of one image changes in the present service. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,11 +25,11 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `timeout` bounds the whole roll, from its beginning.
+    """What the command line asks for. `timeout` limits the whole roll.
 
-    `template` is the ecs stack's, when the task definition must change with it. `renew` starts new
-    tasks of the same task definition, because it refers to something that changed: a secret.
-    `early_stop` ends a roll that can only fail. `verb` is what the question calls it.
+    `template` is the new template of the ecs stack, when the task definition changes with the
+    image. `renew` starts new tasks of the same task definition, because a secret changed.
+    `early_stop` ends a roll that can only fail. `verb` is the word for it in the question.
     """
 
     image: str
@@ -44,17 +44,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class RollPlan:
-    """`way` is how the image comes into the service:
+    """What a roll will do. `way` is how the image gets into the service:
 
-    nothing     it runs there, whole and healthy
-    follow      it is on its way already
-    stack       `parameters` or the `template` of the ecs stack change, and the task definition
-    deployment  the stack asks for it already; a new deployment is forced
+    nothing     the image runs already, whole and healthy
+    follow      its deployment is under way
+    stack       `parameters` or the `template` of the ecs stack change, and so the task definition
+    deployment  the stack already asks for it; a new deployment is forced
 
-    `anew` forces one after a change of the stack that starts no task by itself. `tasks` is how
-    many the live service asks for, which is kept.
-    `repairs` tell what somebody changed by other means and what becomes of it; `findings` what
-    stays so. `forecast` is None when no task starts.
+    `anew` forces a deployment after a stack change that starts no task by itself. `tasks` is the
+    live service's desired count, which stays. `repairs` name changes made outside of opsctl that
+    are reverted; `findings` name those that stay. `forecast` is None when no task starts.
     """
 
     way: Way
@@ -70,7 +69,10 @@ class RollPlan:
 
 
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
-    """Raises OpsError when the service is not there, although it had a release."""
+    """Return the plan.
+
+    Raises OpsError when the service was released before and does not exist now.
+    """
     service = now.service
     if service is None and definition.release(state):
         raise OpsError(
@@ -93,7 +95,7 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     template = "" if repairs else order.template
     same = "Image" not in parameters and not template
     if same and service is not None and service.desired == count:
-        parameters = {}  # the service has this count already, set by hand: nothing to change
+        parameters = {}  # the service has this count already, set by hand
     anew = same and bool(order.force or order.renew or repairs)
     if parameters or template or anew:
         way: Way = "stack" if parameters or template else "deployment"
@@ -105,12 +107,14 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
 
 
 def _kept(service: Service | None, config: Config) -> int | None:
-    """The live count, unless it moves by itself."""
+    """Return the live desired count, or None if it scales by itself."""
     return service.desired if service and not config.ecs.scaling else None
 
 
 def requirement(now: Snapshot, config: Config, count: int) -> Requirement:
-    """Sized by the task definition that runs; the config's sizes come with `ecs up`."""
+    """Return what the roll needs. Task sizes come from the running task definition; the config's
+    sizes take effect with `ecs up`.
+    """
     ecs = config.ecs
     definition = now.definition(now.service.task_definition) if now.service else None
     size = room.task_size(definition) if definition else room.TaskSize(ecs.cpu, ecs.memory)
@@ -131,7 +135,7 @@ def _forecast(now: Snapshot, need: Requirement, config: Config) -> Forecast:
 
 
 def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, ...]:
-    """What the service has that its stack does not ask for, and that a roll puts right."""
+    """Return what the service has that its stack does not ask for; the roll reverts it."""
     repairs = []
     primary, own = service.primary, state.outputs.get("TaskDefinitionArn", "")
     if primary is not None and own and primary.task_definition != own:

@@ -1,4 +1,4 @@
-"""One request as a client would send it: through the load balancer, to whatever answers."""
+"""Send one request as a client would, through the load balancer."""
 
 import http.client
 import json
@@ -11,13 +11,13 @@ from opsctl.snapshot.targets import Listener
 _ATTEMPTS = 5
 _PAUSE = 1.0  # seconds
 _LONGEST = 4096
-# An entity that nobody has: where no token is needed, Redis has to be asked for the answer.
+# An entity that nobody has. Without a required token, the service must ask Redis for it.
 PATH = "/v1/cids/opsctl/entity_types/opsctl/domains/opsctl/keys/opsctl"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`status` is None when nothing could be asked from this machine, which proves nothing."""
+    """The answer. `status` is None when this machine could not connect, which proves nothing."""
 
     url: str
     status: int | None
@@ -29,12 +29,12 @@ class Answer:
 
     @property
     def sentence(self) -> str:
-        """What was asked, in a form to ask again, and what the answer shows."""
+        """Return the URL, which can be requested again, and what its answer shows."""
         return f"{self.url} {self.text}"
 
 
 def reach(listener: Listener, *, sleep: Callable[[float], None]) -> Answer:
-    """Ask a few times; any HTTP answer under 500 shows that a task was reached."""
+    """Send up to five requests. Any HTTP status below 500 shows that a task was reached."""
     for _ in range(_ATTEMPTS - 1):
         answer = _ask(listener)
         if answer.status is not None and not answer.bad:
@@ -55,24 +55,24 @@ def _ask(listener: Listener) -> Answer:
             url, response.status, f"answered {response.status}{detail or _shows(response.status)}"
         )
     except socket.gaierror:
-        return Answer(url, None, "was not asked: this machine does not know the name")
+        return Answer(url, None, "got no request: this machine cannot resolve the name")
     except (OSError, http.client.HTTPException) as error:
-        return Answer(url, None, f"could not be asked from here: {error}")
+        return Answer(url, None, f"cannot be reached from here: {error}")
     finally:
         connection.close()
 
 
 def _shows(status: int) -> str:
-    """What an answer without a token shows: a task answered, and perhaps Redis behind it."""
+    """Return what an answer without a token shows: a task answers, and perhaps Redis, too."""
     if status in (401, 403):
-        return ": a task answers; what is behind its token was not asked"
+        return ": a task answers; without a token the request went no further"
     if status == 404:
         return ": a task answers, and its store too"
     return ": a task answers"
 
 
 def _detail(body: bytes) -> str:
-    """The sentence of a problem document; nothing of any other body."""
+    """Return the `detail` of a problem document in parentheses; '' for any other body."""
     try:
         return f" ({json.loads(body)['detail']})"
     except (ValueError, TypeError, KeyError):

@@ -1,4 +1,4 @@
-"""Bring one image into the service: look, plan, ask, change, follow, prove."""
+"""Bring one image into the service: look, plan, ask, change, follow, verify."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -30,21 +30,20 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-# Service and stack in one look: what was changed by hand is seen in no other way.
+# Service and stack in one snapshot: only together they show what was changed by hand.
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
-# A rollout may change these and nothing else; anything more is the work of `ecs up`.
-# What comes and goes with the condition `Released`: the first release makes all of it.
+# A rollout may change these types and nothing else; everything else needs `ecs up`.
 _OURS = {
     "AWS::ECS::TaskDefinition",
     "AWS::ECS::Service",
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
 }
-_LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # the log driver and ECS are late: looks, seconds before each
+_LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # looks, seconds before each: log lines arrive late
 _NEVER = datetime.max
-_AFTERWARDS = timedelta(minutes=10)  # for targets, once CloudFormation calls the service steady
+_AFTERWARDS = timedelta(minutes=10)  # for targets, after CloudFormation calls the service steady
 _DECLINED = Outcome("cancelled", "nothing was rolled")
-# Told of the last look, and of the change set that is executed next: under the lock, in the ledger.
+# Called under the lock with the last snapshot and the change set to execute; writes the ledger.
 Begin: TypeAlias = Callable[[Snapshot, str], Procedure[None]]
 
 
@@ -74,7 +73,7 @@ class StackRoll:
 
 
 def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]:
-    """What the release would do to the service as it is now. Raises OpsError without room."""
+    """Return what the release would do to the service. Raises OpsError if there is no room."""
     now = yield from look_at(_BEFORE)
     now.require("service", "tasks", "task_definitions", "targets", "instances")
     plan = planning.plan(now, state, order, config)
@@ -95,7 +94,7 @@ def roll(
     begin: Begin | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
-    """Do what `plan` says, follow it to its end, and ask the service. `agreed` asks nobody."""
+    """Execute `plan`, follow it to its end, then send a request. With `agreed` nobody is asked."""
     act = partial(_waves, clients, order, plan)
     if plan.way == "nothing":
         return Outcome("no-changes")
@@ -117,7 +116,7 @@ def roll(
     elif plan.way == "follow":
         watch = yield from _begin(order, state)
     if watch is None:
-        # Also when the stack asks for this already, and the service has something else.
+        # Also when the stack asks for this image already, and the service runs another.
         if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
         kept = plan.tasks if plan.way == "deployment" else None
@@ -146,7 +145,7 @@ def _change(
     begin: Begin | None,
     sleep: Sleep,
 ) -> Procedure[StackRoll | Outcome | None]:
-    """Begin to change the stack; the outcome when that is declined, None without a change."""
+    """Return the roll to follow, the outcome if declined, or None without a change of the stack."""
     stack = yield from _stack_to(clients, state, plan, sleep)
     with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         if planned.plan.is_empty:
@@ -155,7 +154,7 @@ def _change(
         _refuse_more(planned.plan)
         if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
-        # The tasks of the old definition have the same image: only the deployment tells.
+        # With the same image, only the deployment's id tells new tasks from old ones.
         same = bool(stack.template) and "Image" not in plan.parameters
         watch = yield from _begin(
             order, state, begin, planned.plan.change_set, forced=same, tasks=plan.tasks
@@ -166,7 +165,7 @@ def _change(
 def preview(
     clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
 ) -> Procedure[None]:
-    """Yield what the ecs stack's change set would be."""
+    """Yield the plan of the ecs stack's change."""
     stack = yield from _stack_to(clients, state, plan, sleep)
     with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         yield planned.plan
@@ -174,13 +173,13 @@ def preview(
 
 
 def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
-    """Follow somebody's rollout as if it were ours; any other operation by its events alone."""
+    """Follow somebody else's rollout like our own; any other operation by its events only."""
     now = yield from look_at(LOOK)
     operation = Operation.of(state)
     if state.status != "UPDATE_IN_PROGRESS":
         ended = yield from joining.run(clients, operation)
         return ended.outcome
-    # What stopped before we came is news.
+    # Report tasks that stopped before we joined, too.
     goal = Goal.from_now(state.parameters.get("Image", ""), now).seen(now)
     watch = Watch(goal, replace(now, tasks=now.running), _NEVER.replace(tzinfo=now.at.tzinfo))
     both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
@@ -188,12 +187,12 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
 
 
 def before() -> Procedure[Watch | None]:
-    """Before a change of the stack that rolls tasks of the same image; None without a service."""
+    """Return a watch for a stack change that may roll tasks of the same image; or None."""
     now = yield from look_at(_BEFORE)
     state = now.stack("ecs")
     if state is None or not now.holds("service", "tasks", "task_definitions", "targets"):
         return None
-    # The config may ask for no task.
+    # The config may ask for no tasks.
     goal = replace(Goal.from_now(state.parameters.get("Image", ""), now, forced=True), desired=0)
     watch = Watch(goal, now, _NEVER.replace(tzinfo=now.at.tzinfo))
     return watch if now.service is not None else None
@@ -202,14 +201,14 @@ def before() -> Procedure[Watch | None]:
 def with_stack(
     clients: "Clients", operation: Operation, watch: Watch, sleep: Sleep = time.sleep
 ) -> Procedure[Outcome]:
-    """Follow such a change: its tasks are shown, checked and asked like those of a release."""
+    """Follow such a change. Its tasks are shown, checked and sent a request as in a release."""
     yield RollBegun()
     both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
     if not _is_good(both):
         return (yield from _failed(both))
     watch = both.watch
     if not watch.goal.ours:
-        return both.operation.outcome  # a new definition of the same tasks: only its tags differ
+        return both.operation.outcome  # no task was replaced: only tags of the definition differ
     watch = replace(watch, deadline=watch.last.at + _AFTERWARDS)
     outcome = yield from _verify(watch, lambda *_: (), sleep)
     return both.operation.outcome if outcome.kind == "deployed" else outcome
@@ -236,10 +235,10 @@ def _begin(
     forced: bool = False,
     tasks: int | None = None,
 ) -> Procedure[Watch]:
-    """The last look before the change: what is there now is no news.
+    """Take the last snapshot before the change; what it shows is not reported as new.
 
-    Raises Busy when the stack, or the count of `tasks`, is not as it was planned for: an answer
-    may take minutes.
+    Raises Busy when the stack or the count of `tasks` differs from the plan, because an answer to
+    the question may take minutes.
     """
     now = yield from look_at(_BEFORE)
     state = now.stacks.get("ecs")
@@ -273,7 +272,7 @@ def _follow_stack(
 
 
 def _failed(both: StackRoll) -> Procedure[Outcome]:
-    """The stack's end with the reason that the tasks gave: CloudFormation knows of none."""
+    """Return the stack's outcome, with the tasks' reason, which CloudFormation does not know."""
     if not both.operation.over:
         return Outcome(
             "timed-out",
@@ -336,7 +335,7 @@ def _waves(
 
 
 def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan) -> None:
-    """A new deployment of what the stack asks for, whatever the service has now."""
+    """Force a new deployment of what the stack asks for, whatever the service runs now."""
     force = partial(
         clients.ecs.update_service,
         cluster=config.ecs.cluster_name,
@@ -345,7 +344,7 @@ def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan
         forceNewDeployment=True,
     )
     if config.ecs.scaling:
-        force()  # it may have another count by now
+        force()  # the count may have scaled by now
     else:
         force(desiredCount=plan.need.desired)
 
@@ -353,9 +352,9 @@ def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan
 def _stack_to(
     clients: "Clients", state: StackState, plan: RollPlan, sleep: Sleep
 ) -> Procedure[Stack]:
-    """The ecs stack as the plan asks for it.
+    """Return the ecs stack with the plan's changes.
 
-    A template that would change more than the tasks waits for `ecs up`, and the image does not.
+    If its template would change more than the tasks, only the image changes.
     """
     if not plan.template or "Image" not in plan.parameters:
         return _stack(state, plan, plan.template)
@@ -373,7 +372,7 @@ def _stack_to(
 
 
 def _stack(state: StackState, plan: RollPlan, template: str) -> Stack:
-    """The ecs stack as it is, with these parameters, and with this template unless it is ''."""
+    """Return the ecs stack with the plan's parameters, and with `template` unless it is ''."""
     known = read_template(template).get("Parameters", {}) if template else state.parameters
     kept: dict[str, str | None] = {key: None for key in known if key in state.parameters}
     return Stack(

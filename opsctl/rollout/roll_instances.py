@@ -24,14 +24,15 @@ _HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def machine(config: Config, state: StackState, image: str = "") -> Machine:
-    """What the stack's instances should be, or would be with another image."""
+    """Return what the stack's instances should be, now or with another `image`."""
     return Machine(
         image or state.value("AmiId"), config.compute.instance_type, definition.machine(config)
     )
 
 
 def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
-    """Yield which instances would go once the stack is as the config asks; True when some would.
+    """Yield the instances to be replaced once the stack is up to date. Returns True if there are
+    any.
 
     Raises OpsError without room.
     """
@@ -46,7 +47,7 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
 
 
 def differ(clients: "Clients", config: Config) -> Procedure[bool]:
-    """Yield the plan alone; True when an instance is not as it should be."""
+    """Yield the plan only. Returns True when an instance differs from what it should be."""
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
         raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
@@ -56,13 +57,15 @@ def differ(clients: "Clients", config: Config) -> Procedure[bool]:
 def roll_instances(
     clients: "Clients", config: Config, *, everything: bool = False, agreed: bool = False
 ) -> Procedure[Outcome]:
-    """Replace what differs, or `everything`. `agreed` asks nobody. When somebody is quicker, look
-    again."""
+    """Replace instances that differ, or `everything`. With `agreed` nobody is asked.
+
+    Plans again when somebody else changed the stack first.
+    """
     while True:
         try:
             return (yield from _roll(clients, config, everything, agreed))
         except Busy as overtaken:
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
 
 
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
@@ -81,7 +84,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return Outcome("no-changes")
     question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
     if under_way:
-        question = f"go on replacing the instances of `{config.ecs.cluster_name}`?"
+        question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):
         outcome = Outcome("cancelled", "no instance was replaced")
         return (yield from _end(clients, state, group.name, outcome))
@@ -98,9 +101,9 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
 
 
 class _Steps:
-    """Takes each step once, because AWS may be slow to show it; and again when it shows nothing.
+    """Takes each step once, because AWS may be slow to show it, and again if AWS never shows it.
 
-    A termination is never repeated: it may make the group smaller each time.
+    A termination is never repeated: each one may make the group smaller.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class _Steps:
         self._taken: dict[tuple[str, str, int], datetime] = {}
 
     def mark(self, size: int) -> None:
-        """So that whoever goes on after an interruption knows the size to come back to."""
+        """Tag the group, so that a roll continued after an interruption knows the final size."""
         if size != self._size:
             self._size = size
             _mark(self._clients, self._group, instances.note(size, self._since))
@@ -148,7 +151,7 @@ class _Steps:
 def _begin(
     now: Snapshot, config: Config, machine: Machine, *, everything: bool = False
 ) -> InstanceRoll:
-    """The roll as it stands, one that was interrupted included."""
+    """Return the roll as it stands, including one that was interrupted."""
     now.require("service", "tasks", "instances", "group")
     need = plan.requirement(now, config, now.service.desired if now.service else 0)
     group = now.group
@@ -169,7 +172,7 @@ def _begin(
 
 
 def _standstill(config: Config) -> timedelta:
-    """The longest that one thing may take: a start, a drain and a stop of the last task."""
+    """Return how long any single step may take: a start, a drain and a stop of the last task."""
     leaving = config.load_balancer.deregistration_delay + config.ecs.stop_timeout
     return max(_HALF_AN_HOUR, config.compute.signal_timeout + leaving)
 

@@ -1,4 +1,4 @@
-"""Is there room to roll? Pure arithmetic over container instances, before anything is changed.
+"""Decide whether there is room to roll, by arithmetic over container instances. Pure.
 
 ECS starts new tasks up to the maximum percent where they fit, waits for them to be healthy, and
 stops old ones down to the minimum healthy percent. This does the same with numbers.
@@ -19,7 +19,10 @@ Lack = Literal["instances", "cpu", "memory", "ports", "limits"]
 
 @dataclass(frozen=True, slots=True)
 class TaskSize:
-    """`cpu` in CPU units, `memory` in MiB; `ports` are fixed host ports, dynamic ones take none."""
+    """`cpu` in CPU units, `memory` in MiB.
+
+    `ports` are fixed host ports only; others are dynamic.
+    """
 
     cpu: int
     memory: int
@@ -28,10 +31,10 @@ class TaskSize:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A container instance that takes tasks: what remains on it, and what it has when empty.
+    """A container instance that takes tasks: what remains on it, and its total (`whole_…`).
 
-    CPU in units, memory in MiB. `old` and `new` count the service's tasks before and after the
-    roll.
+    CPU in CPU units, memory in MiB. `old` and `new` count the service's tasks from before the roll
+    and of the roll.
     """
 
     id: str
@@ -46,7 +49,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a rollout needs: the service's count, its deployment configuration, the task sizes."""
+    """What a rollout needs: the desired count, the deployment configuration, the task sizes."""
 
     desired: int
     minimum_percent: int
@@ -56,7 +59,7 @@ class Requirement:
 
     @property
     def minimum(self) -> int:
-        """ECS rounds the minimum up and the maximum down."""
+        """The least number of healthy tasks. ECS rounds the minimum up and the maximum down."""
         return math.ceil(self.desired * self.minimum_percent / 100)
 
     @property
@@ -66,7 +69,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`action` happened to `count` tasks and led to these instances."""
+    """`action` applied to `count` tasks, and the instances after it."""
 
     action: Literal["start", "stop"]
     count: int
@@ -75,7 +78,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`lack` is what the first task that cannot start has too little of; None when all can."""
+    """`room` is how many new tasks fit now; `waves` are the starts of the roll in order.
+
+    `lack` is the resource that the first task which cannot start is short of, or None when all can.
+    `choices` are changes after which the roll is possible.
+    """
 
     room: int
     waves: tuple[int, ...]
@@ -88,7 +95,10 @@ class Forecast:
 
 
 def instances(now: Snapshot) -> tuple[Instance, ...]:
-    """The instances that take tasks, with the service's tasks on them: starting ones count too."""
+    """Return the instances that take tasks, with the service's tasks on them.
+
+    Starting ones count.
+    """
     on = Counter(task.instance for task in now.tasks if not task.is_stopped)
     return tuple(
         Instance(
@@ -112,7 +122,7 @@ def task_size(definition: TaskDefinition) -> TaskSize:
 def forecast(
     instances: Sequence[Instance], need: Requirement, *, desired: int = 0, maximum: int = 0
 ) -> Forecast:
-    """`desired` and `maximum` are of instances, as the Auto Scaling group has them."""
+    """Forecast the roll. `desired` and `maximum` are sizes of the Auto Scaling group."""
     steps = list(roll(instances, need))
     waves = tuple(step.count for step in steps if step.action == "start")
     room = len(_place(instances, need, need.desired)[1])
@@ -128,12 +138,12 @@ def forecast(
 
 
 def more(instances: Sequence[Instance], need: Requirement, count: int) -> int:
-    """How many of `count` more tasks have room beside all that runs."""
+    """Return how many of `count` more tasks fit beside everything that runs."""
     return len(_place(instances, need, count)[1])
 
 
 def roll(instances: Sequence[Instance], need: Requirement) -> Iterator[Step]:
-    """Yield each start and stop until all tasks are new, or nothing more can move."""
+    """Yield each start and stop until all tasks are new, or nothing more can change."""
     now = tuple(instances)
     while True:
         new, old = sum(one.new for one in now), sum(one.old for one in now)
@@ -153,7 +163,10 @@ def roll(instances: Sequence[Instance], need: Requirement) -> Iterator[Step]:
 def _place(
     instances: Sequence[Instance], need: Requirement, count: int
 ) -> tuple[tuple[Instance, ...], list[str]]:
-    """Start up to `count` tasks, each where the fewest are; the ids of where they went."""
+    """Start up to `count` tasks, each on the instance with the fewest.
+
+    Returns the new instances and the ids of those that got a task.
+    """
     by_id = {one.id: one for one in instances}
     placed: list[str] = []
     while len(placed) < count:
@@ -175,7 +188,9 @@ def _place(
 def _stop(
     instances: Sequence[Instance], need: Requirement, count: int
 ) -> tuple[tuple[Instance, ...], int]:
-    """Stop `count` old tasks, each where the most are."""
+    """Stop `count` old tasks, each on the instance with the most. Returns the new instances and how
+    many were stopped.
+    """
     by_id = {one.id: one for one in instances}
     for _ in range(count):
         most = max(by_id.values(), key=lambda one: (one.old, one.id))
@@ -198,7 +213,7 @@ def _fits(instance: Instance, task: TaskSize) -> bool:
 
 
 def _lack(instances: Sequence[Instance], need: Requirement) -> Lack:
-    """What stands in the way on the instance that comes nearest to taking one more task."""
+    """Return what is short on the instance that comes nearest to fitting one more task."""
     if not instances:
         return "instances"
     lacks: list[list[Lack]] = []
@@ -218,7 +233,7 @@ def _lack(instances: Sequence[Instance], need: Requirement) -> Lack:
 def _choices(
     instances: Sequence[Instance], need: Requirement, desired: int, maximum: int
 ) -> Iterator[str]:
-    """Each smallest single change after which everything rolls."""
+    """Yield for each setting the smallest change after which every task can be rolled."""
     for percent in range(min(need.minimum_percent, 100) // 5 * 5, -1, -5):
         if percent < need.minimum_percent and _rolls(
             instances, replace(need, minimum_percent=percent)
@@ -248,7 +263,7 @@ def _bigger_fleet(
 
 
 def _smaller_task(instances: Sequence[Instance], need: Requirement) -> Iterator[str]:
-    """Only the resource that is short is made smaller, and only to a size worth trying."""
+    """Yield a smaller task: only the short resource shrinks, and only to a size worth trying."""
     cpu = max(one.cpu for one in instances) // 64 * 64
     memory = max(one.memory for one in instances) // 16 * 16
     task = TaskSize(min(need.task.cpu, cpu), min(need.task.memory, memory), need.task.ports)
@@ -265,7 +280,7 @@ def _rolls(instances: Sequence[Instance], need: Requirement) -> bool:
 
 
 def require(forecast: Forecast, need: Requirement, now: Snapshot) -> None:
-    """Raises OpsError with the reason and the choices when not every task can be started."""
+    """Raise OpsError with the reason and the choices if not every task can be started."""
     if forecast.can_roll:
         return
     if forecast.lack == "instances":

@@ -1,4 +1,4 @@
-"""Change how many tasks run, by hand: it stays until the config asks for another count."""
+"""Change the number of tasks by hand. It stays until the config asks for another number."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 
 @dataclass(frozen=True, slots=True)
 class ScalePlan:
-    """`before` and `after` are counts of tasks; `room` is how many more have room now."""
+    """`before` and `after` are numbers of tasks; `room` is how many more fit now."""
 
     service: str
     before: int
@@ -33,7 +33,7 @@ class ScalePlan:
 
 @dataclass(frozen=True, slots=True)
 class ScaleWatch:
-    """The service until as many tasks as asked for run and serve, or `deadline` is over."""
+    """Watches until the requested number of tasks runs and serves, or until `deadline`."""
 
     count: int
     goal: Goal
@@ -72,7 +72,7 @@ class ScaleWatch:
 
 
 def preview(config: Config, count: int) -> Procedure[bool]:
-    """Yield the plan alone; True when it changes something."""
+    """Yield the plan only. Returns True when it changes something."""
     planned, _ = yield from _plan(config, count)
     return planned.before != planned.after
 
@@ -80,9 +80,9 @@ def preview(config: Config, count: int) -> Procedure[bool]:
 def scale(
     clients: "Clients", config: Config, count: int, *, timeout: timedelta
 ) -> Procedure[Outcome]:
-    """Set the service's desired count, and follow until it is so.
+    """Set the service's desired count and follow until that many tasks run.
 
-    Raises OpsError for a service that scales itself, or when the tasks have no room.
+    Raises OpsError for a service that scales itself, or when the tasks do not fit.
     """
     planned, now = yield from _plan(config, count)
     if planned.before == count:

@@ -1,7 +1,7 @@
-"""The description's way: stop the running tasks in waves and let ECS start new ones.
+"""Strategy `stop`: stop the running tasks in waves and let ECS start new ones.
 
-Since 2024 ECS pins a tag's digest for each deployment, so tasks that are merely stopped come back
-with the old image: a new deployment comes first, and the waves hurry it along.
+Since 2024 ECS pins a tag's digest per deployment, so tasks that are only stopped come back with the
+old image. So a new deployment comes first, and the waves make it faster.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _REASON = "opsctl update-tasks --strategy stop"
 
 
 def wave(ecs: "ECSClient", watch: Watch, now: Snapshot, need: Requirement) -> Iterator[Wave]:
-    """Stop as many old tasks as may go now."""
+    """Stop as many old tasks as may stop now."""
     tasks = chosen(watch, now, need)
     if tasks and now.service is not None:
         yield Wave(tasks)
@@ -27,7 +27,7 @@ def wave(ecs: "ECSClient", watch: Watch, now: Snapshot, need: Requirement) -> It
 
 
 def chosen(watch: Watch, now: Snapshot, need: Requirement) -> tuple[str, ...]:
-    """The old tasks that may stop; none before the new deployment began. Pure."""
+    """Return the ids of old tasks that may stop; none before the new deployment began. Pure."""
     if not watch.goal.ours:
         return ()
     old = [task.id for task in now.running if task.deployment != watch.goal.ours]
@@ -35,7 +35,7 @@ def chosen(watch: Watch, now: Snapshot, need: Requirement) -> tuple[str, ...]:
 
 
 def allowed(now: Snapshot, need: Requirement) -> int:
-    """How many may stop now: what serves above the minimum, once all replacements serve too."""
+    """Return how many may stop: those that serve above the minimum, once all replacements serve."""
     if any(target.state == "initial" for target in now.targets):
         return 0
     running = len(now.running)

@@ -1,4 +1,4 @@
-"""How a rollout stands: judged from snapshots, never from a tool's hopes. Pure."""
+"""Judge from snapshots how a rollout stands. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -16,12 +16,12 @@ _NOTHING_SERVES = "somebody set the service to 0 tasks while they were rolled: n
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The deployment that should become the primary one, told apart from those before it.
+    """The deployment that should become the primary one, and how to tell it from earlier ones.
 
-    `before` is the primary deployment's id at the beginning. With `forced`, a deployment of the
-    same task definition counts only if its id is not in `known`. `ours` is the deployment's id
-    once it was seen as the primary. `desired` is how many tasks there were, or were asked for: 0
-    where that is not known.
+    `before` is the id of the primary deployment at the beginning. With `forced`, a deployment of
+    the same task definition counts only if its id is not in `known`. `ours` is our deployment's id
+    once it was seen as the primary. `desired` is the number of tasks that ran or were asked for, or
+    0 when unknown.
     """
 
     image: str
@@ -34,7 +34,9 @@ class Goal:
 
     @classmethod
     def from_now(cls, image: str, now: Snapshot, *, forced: bool = False, desired: int = 0) -> Self:
-        """Before anything is changed, so that what is there already is known."""
+        """Return the goal. Call this before anything is changed, to know the deployments that exist
+        already.
+        """
         deployments = now.service.deployments if now.service else ()
         primary = now.primary
         return cls(
@@ -58,12 +60,15 @@ class Goal:
         return replace(self, ours=primary.id)
 
     def started(self, task: Task) -> bool:
-        """A deployment that failed between two looks was never seen, but its tasks still are."""
+        """Return whether the new deployment started this task.
+
+        A deployment that failed between two snapshots was never seen, but its tasks still are.
+        """
         return task.deployment == self.ours if self.ours else task.deployment not in self.known
 
 
 def judge(now: Snapshot, goal: Goal) -> Outcome | None:
-    """None while nothing is certain."""
+    """Return the outcome, or None while none is certain."""
     primary = now.primary
     if primary is None:
         return None
@@ -77,17 +82,17 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
             _successor(goal, primary, now),
             "opsctl ecs status; to replace it, run the same command again",
         )
-    # A failed deployment is no verdict yet: with rollback on, ECS makes the old one primary next.
+    # A failed deployment is not final yet: with rollback on, ECS next makes the old one primary.
     if not settled(now):
         return None
     if goal.desired and now.service is not None and now.service.desired == 0:
-        # Settled it is: none of no tasks is missing.
+        # With no task desired the service counts as settled, yet nothing serves.
         return Outcome("deployed-unhealthy", _NOTHING_SERVES, "opsctl update-tasks")
     return Outcome("deployed")
 
 
 def settled(now: Snapshot) -> bool:
-    """All tasks of the primary deployment run and serve, and no other deployment has one."""
+    """Return whether all tasks of the primary deployment run and serve, and no other has any."""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return False
@@ -103,7 +108,7 @@ def settled(now: Snapshot) -> bool:
 
 
 def give_up(now: Snapshot, goal: Goal) -> Outcome:
-    """What to call it when the time is over."""
+    """Return the outcome when the time is over."""
     service, primary = now.service, now.primary
     if service is None:
         return Outcome("failed", "the service is not there any more", "opsctl ecs status")
@@ -131,7 +136,7 @@ def _health(now: Snapshot) -> str:
 def _rollback(now: Snapshot, goal: Goal, primary: Deployment) -> str:
     deployments = now.service.deployments if now.service else ()
     reasons = [one.reason for one in deployments if goal.is_ours(one, now)]
-    # Once the old revision has settled again, its own reason says no more than that.
+    # Once the old revision has settled again, its own reason says only that.
     reasons += [primary.reason] if primary.state == "IN_PROGRESS" else []
     reason = next(filter(None, reasons), "")
     return reason or f"{primary.revision} is the primary deployment again"

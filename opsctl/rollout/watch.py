@@ -1,4 +1,6 @@
-"""Watch one deployment: what is new between two snapshots, until its outcome is certain. Pure."""
+"""Watch one deployment: yield what is new between two snapshots, until its outcome is certain.
+Pure.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,20 +11,21 @@ from typing import ClassVar, Self
 from opsctl.outcome import Outcome
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
+from opsctl.snapshot.lines import last_words
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 
 LOOK = Look(frozenset({"service", "tasks", "task_definitions", "targets", "lines"}), ())
-# ECS lists every task by its id; how many there are is said already.
+# ECS lists every task by its id; the sentence already says how many there are.
 _TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
-# A target may have gone before it was looked at; the service's events keep what was wrong.
+# A target may be gone before a snapshot shows it; the service's events still say what was wrong.
 _UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class TasksStopped:
-    """Tasks of the deployment that stopped for one reason; `failed` is not for a scaling down."""
+    """Tasks of the deployment that stopped for one reason. `failed` is False when scaling in."""
 
     kind: ClassVar[str] = "stopped"
     tasks: tuple[str, ...]
@@ -65,7 +68,9 @@ class ServiceSaid:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tasks of the new deployment and of all others; `healthy` is None without a target group."""
+    """Counts of the new deployment's tasks and of all others. `healthy` is None without a target
+    group.
+    """
 
     kind: ClassVar[str] = "counts"
     failed: ClassVar[bool] = False
@@ -103,7 +108,7 @@ RolloutEvent = TasksStopped | TargetChanged | ServiceSaid | Counts | Wave
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """`last` is the snapshot that news are told against; `failed` the first task that failed."""
+    """`last` is the snapshot to compare with; `failed` is the first task that failed."""
 
     goal: Goal
     last: Snapshot
@@ -145,18 +150,18 @@ class Watch:
         )
 
     def because(self, otherwise: str) -> str:
-        """Why the rollout failed: what its first failed task says, else what is given."""
+        """Return why the rollout failed: what its first failed task says, else `otherwise`."""
         if self.failed is None:
             return otherwise
         why = f"a task stopped: {self.failed.why.rstrip('.')}"
         if self.failed.failed_health_checks and self.unhealthy:
             return f"{why}: {self.unhealthy}"
-        lines = self.last_lines
+        lines = last_words(self.last_lines)
         return f"{why}, and last said: {lines[-1]}" if lines else why
 
     @property
     def last_lines(self) -> tuple[str, ...]:
-        """Of the first failed task that wrote some; its own, where it did."""
+        """Last lines of the first failed task; if it wrote none, those of another failed one."""
         mine = self.last.lines.get(self.failed.id) if self.failed else None
         others = (
             self.last.lines[task.id]
@@ -167,7 +172,7 @@ class Watch:
 
 
 def news(before: Snapshot, now: Snapshot, goal: Goal) -> Iterator[RolloutEvent]:
-    """What has happened to the tasks, targets and counts between two snapshots."""
+    """Yield what has happened to the tasks, targets and counts between two snapshots."""
     gone = {task.id for task in before.stopped}
     new = [task for task in now.stopped if task.id not in gone and goal.started(task)]
     yield from _stopped(new)
@@ -213,7 +218,7 @@ def _targets(before: Iterable[Target], now: Iterable[Target]) -> Iterator[Target
 
 
 def _unhealthy(events: Iterable[RolloutEvent]) -> Iterator[str]:
-    """What was wrong with a target, in the load balancer's words."""
+    """Yield what was wrong with each target, in the load balancer's words."""
     for event in events:
         if isinstance(event, TargetChanged) and event.failed:
             reason = f" ({event.reason})" if event.reason else ""

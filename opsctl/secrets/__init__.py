@@ -1,1 +1,1 @@
-"""The secrets that a config refers to: who reads each, what is wrong with it, writing its value."""
+"""The secrets that a config refers to: who reads them, what is wrong with them, writing values."""

@@ -1,4 +1,4 @@
-"""Write the value of a secret where the config's reference says. The value is shown nowhere."""
+"""Write a secret's value where the config's reference points. The value is shown nowhere."""
 
 import json
 import re
@@ -16,22 +16,22 @@ from opsctl.snapshot.snapshot import Look
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# Bytes that a standard parameter, and a secret, may have.
+# Most bytes of a standard parameter, and of a secret.
 _PARAMETER, _SECRET = 4096, 65_536
-# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html
+# Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html
 _AUTH_TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A secret's value; no repr, so that no message and no traceback can hold it."""
+    """A secret's value. It is not in the repr, so no message and no traceback contains it."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was written; `next` is the command that makes its readers take it."""
+    """What was written. `next` is the command that makes its readers use it."""
 
     use: Use
     replaced: bool
@@ -39,7 +39,7 @@ class Stored:
 
 
 def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure[Stored | None]:
-    """Create or, when agreed, replace. The last item is Stored; None when it was not agreed."""
+    """Create the secret, or ask and replace it. Returns Stored, or None when declined."""
     require(config, use, value)
     clients.check_account()
     now = yield from look_at(Look(frozenset({"secrets"})))
@@ -47,7 +47,7 @@ def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure
     secret = next((one for one in now.require("secrets").secrets if one.reference == wanted), None)
     if secret is None or secret.state == "denied":
         raise OpsError(
-            f"this caller may not look at `{use.reference}`",
+            f"this caller may not read `{use.reference}`",
             hint=_allow(use),
             cause="permission-missing",
         )
@@ -70,7 +70,7 @@ def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure
 
 
 def require(config: Config, use: Use, value: Value) -> None:
-    """Raises ConfigError for a value that its reader would refuse. No message holds the value."""
+    """Raise ConfigError for a value that its reader would refuse. No message contains the value."""
     if use.local:
         variable = use.reference.partition(":")[2]
         raise ConfigError(
@@ -127,7 +127,7 @@ def _secret(clients: "Clients", config: Config, use: Use, secret: Secret, value:
         text = json.dumps({**_members(clients, use, name, secret), use.key: value.text})
     if secret.state == "deleted":
         manager.restore_secret(SecretId=name)
-    # By the token Secrets Manager knows a repeated call again.
+    # Secrets Manager recognises a repeated call by this token.
     token = str(uuid.uuid4())
     if secret.state != "missing":
         manager.put_secret_value(SecretId=name, SecretString=text, ClientRequestToken=token)
@@ -143,9 +143,9 @@ def _secret(clients: "Clients", config: Config, use: Use, secret: Secret, value:
 
 
 def _members(clients: "Clients", use: Use, name: str, secret: Secret) -> dict[str, Any]:
-    """What the JSON of the secret holds already."""
+    """Return the members that the secret's JSON has already."""
     if secret.state != "there":
-        return {}  # a value marked for deletion is nobody's any more
+        return {}  # a secret that is marked for deletion has no value any more
     text = clients.secretsmanager.get_secret_value(SecretId=name).get("SecretString", "")
     try:
         members = json.loads(text)

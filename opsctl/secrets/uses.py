@@ -9,8 +9,8 @@ from opsctl.config.model import Config
 from opsctl.errors import ConfigError
 from opsctl.snapshot.secrets import Secret, without_key
 
-# The service reads with the task role as it starts, ECS with the execution role before that,
-# CloudFormation with the caller's rights when it makes the cache.
+# The service reads with the task role when it starts, ECS before that with the execution role,
+# CloudFormation with the caller's rights when it creates the cache.
 ReadBy: TypeAlias = Literal["the service", "ECS", "CloudFormation"]
 _READERS: Mapping[str, ReadBy] = {
     "secrets": "the service", "ecs": "ECS", "db": "CloudFormation",
@@ -20,7 +20,7 @@ _SSM_KEY, _SECRETS_MANAGER_KEY = "alias/aws/ssm", "alias/aws/secretsmanager"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One reference of the config; `path` is its dotted key, `name` the last word of it."""
+    """One reference of the config. `path` is its dotted key, `name` the last part of that."""
 
     path: str
     reference: str
@@ -35,7 +35,7 @@ class Use:
 
     @property
     def local(self) -> bool:
-        """Whether it is read from the environment, which only a run on one's own machine has."""
+        """Whether it is read from the environment, which works only on a developer's machine."""
         return self.reference.startswith("env:")
 
     @property
@@ -45,7 +45,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A use with what is wrong with it; `problem` '' is nothing. A doubt stops nobody."""
+    """A use and what is wrong with it, or ''. A doubt blocks nothing."""
 
     use: Use
     problem: str = ""
@@ -59,7 +59,10 @@ def uses(config: Config) -> list[Use]:
 
 
 def chosen(config: Config, name: str) -> Use:
-    """The use of this name, dotted key or reference. Raises ConfigError unless it is one."""
+    """Return the use with this name, dotted key or reference.
+
+    Raises ConfigError unless exactly one fits.
+    """
     known = uses(config)
     fitting = [one for one in known if name in (one.name, one.path, one.reference)]
     if not fitting:
@@ -75,7 +78,10 @@ def chosen(config: Config, name: str) -> Use:
 
 
 def findings(config: Config, secrets: Mapping[str, Secret]) -> Iterator[Finding]:
-    """What is known of each use, in the config's order; `secrets` are by reference, without key."""
+    """Yield a Finding for each use, in the config's order.
+
+    `secrets` are by reference, without key.
+    """
     for use in uses(config):
         if use.local:
             yield Finding(use, "is read from the environment, on your own machine only", doubt=True)
@@ -102,7 +108,7 @@ def _finding(config: Config, use: Use, secret: Secret | None) -> Finding:
 
 
 def _form(config: Config, use: Use, secret: Secret) -> tuple[str, str]:
-    """Why the reader could not take it as it is stored, and what helps."""
+    """Return why the reader cannot use the secret as it is stored, and what helps; or ('', '')."""
     if secret.kind == "StringList" or (secret.kind == "String" and use.path == "db.password"):
         return f"is a {secret.kind}, not a SecureString", "store it under another name"
     own = secret.kms_key not in ("", _SSM_KEY, _SECRETS_MANAGER_KEY)

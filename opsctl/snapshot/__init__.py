@@ -1,1 +1,1 @@
-"""What AWS says of the system now, as frozen values: the only readers of state."""
+"""The present state of the system in AWS as frozen values, and the only code that reads it."""

@@ -1,4 +1,4 @@
-"""What CloudWatch says of the system's alarms: how they are set, their state, and its changes."""
+"""Read the system's CloudWatch alarms: their settings, states and changes of state."""
 
 import json
 from dataclasses import dataclass
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """`state` is CloudWatch's: OK, ALARM, INSUFFICIENT_DATA; `reason` its own sentence.
+    """One metric alarm, in CloudWatch's words.
 
-    The words are the API's: `comparison` GreaterThanThreshold, `missing` notBreaching. `actions`
-    says whether any may be taken, `to` who is told of an alarm, `to_ok` of its end.
+    `state` is OK, ALARM or INSUFFICIENT_DATA, and `reason` CloudWatch's sentence for it.
+    `comparison` and `missing` are the API's values, such as GreaterThanThreshold, notBreaching.
+    `actions` is False when CloudWatch takes no actions for this alarm. `to` and `to_ok` are the
+    targets that are notified when it goes off and when it returns to OK.
     """
 
     name: str
@@ -44,7 +46,7 @@ class AlarmState:
 
 @dataclass(frozen=True, slots=True)
 class AlarmChange:
-    """One change of an alarm's state."""
+    """One change of state of an alarm."""
 
     name: str
     time: datetime
@@ -54,7 +56,7 @@ class AlarmChange:
 
 
 def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[AlarmState, ...]:
-    """Every metric alarm whose name begins with `prefix`."""
+    """Return every metric alarm whose name begins with `prefix`."""
     states: list[AlarmState] = []
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"]
@@ -67,9 +69,9 @@ def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[AlarmState, ...]:
 def changes(
     cloudwatch: "CloudWatchClient", prefix: str, since: datetime
 ) -> tuple[AlarmChange, ...]:
-    """Every change of state of these alarms from `since` on, oldest first.
+    """Return every change of state of these alarms since `since`, oldest first.
 
-    CloudWatch keeps them for 30 days, and those of an alarm that was deleted too.
+    CloudWatch keeps changes for 30 days, including those of deleted alarms.
     """
     pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
         AlarmTypes=["MetricAlarm"], HistoryItemType="StateUpdate", StartDate=since
@@ -106,6 +108,7 @@ def _state(alarm: "MetricAlarmTypeDef") -> AlarmState:
 
 
 def _change(item: "AlarmHistoryItemTypeDef") -> AlarmChange:
+    # Source:
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_AlarmHistoryItem.html
     data = _data(item.get("HistoryData", ""))
     before, after = data.get("oldState", {}), data.get("newState", {})

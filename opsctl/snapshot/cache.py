@@ -1,4 +1,4 @@
-"""What ElastiCache says of the cache: one cluster, or a replication group with its members."""
+"""Read the cache from ElastiCache: one cluster, or a replication group with its members."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CacheNode:
-    """`id` is the cache cluster's; `role` is primary, replica, or '' where AWS does not say."""
+    """One node.
+
+    `id` is its cache cluster's id; `role` is `primary`, `replica`, or '' when unknown.
+    """
 
     id: str
     node: str = "0001"
@@ -26,7 +29,7 @@ class CacheNode:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """`pending` names what changes in the next maintenance window."""
+    """The cache. `pending` names what changes in the next maintenance window."""
 
     id: str
     kind: str
@@ -41,7 +44,7 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A snapshot of the cache; `source` is `manual` or `automated`."""
+    """A snapshot of the cache. `source` is `manual` or `automated`."""
 
     name: str
     status: str
@@ -50,7 +53,7 @@ class Backup:
 
 
 def backups(elasticache: "ElastiCacheClient", name: str, *, replicated: bool) -> tuple[Backup, ...]:
-    """The snapshots of the cluster or the replication group of this name, the newest first."""
+    """Return the snapshots of the cluster or replication group `name`, newest first."""
     of: dict[str, Any] = {"ReplicationGroupId" if replicated else "CacheClusterId": name}
     pages = elasticache.get_paginator("describe_snapshots").paginate(**of)
     made = [_backup(one) for page in pages for one in page["Snapshots"]]
@@ -68,7 +71,7 @@ def _backup(snapshot: "SnapshotTypeDef") -> Backup:
 
 
 def cluster(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
-    """The single cluster of this name; None when there is none."""
+    """Return the single cluster of this name, or None if there is none."""
     try:
         described = elasticache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
     except elasticache.exceptions.CacheClusterNotFoundFault:
@@ -77,7 +80,7 @@ def cluster(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
 
 
 def replication_group(elasticache: "ElastiCacheClient", name: str) -> Cache | None:
-    """The replication group of this name; None when there is none."""
+    """Return the replication group of this name, or None if there is none."""
     try:
         described = elasticache.describe_replication_groups(ReplicationGroupId=name)
     except elasticache.exceptions.ReplicationGroupNotFoundFault:

@@ -1,4 +1,4 @@
-"""How full and how busy the cache is, from CloudWatch, in one call."""
+"""Read from CloudWatch, in one call, how full and how busy the cache is."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ _METRICS = {"memory": "DatabaseMemoryUsagePercentage", "connections": "CurrConne
 
 @dataclass(frozen=True, slots=True)
 class CacheUse:
-    """The newest points, None where CloudWatch has none: `memory` in percent."""
+    """The newest data points: `memory` in percent. None when CloudWatch has no data."""
 
     memory: float | None = None
     connections: float | None = None
 
 
 def read(cloudwatch: "CloudWatchClient", node: str, now: datetime) -> CacheUse:
-    """Of one cache cluster, by its id."""
+    """Read the use of one cache cluster; `node` is its id."""
     queries: list[MetricDataQueryTypeDef] = [
         {
             "Id": id,

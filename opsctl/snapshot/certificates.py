@@ -1,4 +1,4 @@
-"""The certificate that the listener of the load balancer would show."""
+"""Read the certificate that the load balancer's listener presents."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """`status` is ACM's word (ISSUED, EXPIRED), '' for one that is not there."""
+    """A certificate. `status` is ACM's word (ISSUED, EXPIRED), or '' when it does not exist."""
 
     arn: str
     status: str = ""

@@ -1,4 +1,4 @@
-"""Whom AWS takes this caller for, where, until when, and by which clock."""
+"""Read the caller's identity: who, which account and Region, until when, and AWS's clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`arn` is the caller's. `slow` is how far this machine's clock is behind AWS's.
+    """The caller. `arn` is the caller's ARN. `slow` is how far this machine's clock is behind
+    AWS's.
 
-    `expires` is the end of the credentials, where they end and nothing renews them; `emulated`
-    says that something on this machine answers in AWS's place.
+    `expires` is when the credentials end, or None if they do not end or are renewed. `emulated`
+    means that an emulator answers instead of AWS.
     """
 
     account: str
@@ -31,7 +32,7 @@ class Identity:
 
     @property
     def principal(self) -> str:
-        """The user or role, as IAM's simulation wants it: a role instead of its session."""
+        """The user's or role's ARN for IAM's policy simulator: a role's, not its session's."""
         head, _, tail = self.arn.partition(":assumed-role/")
         if not tail:
             return self.arn
@@ -52,7 +53,10 @@ def read(clients: "Clients") -> Identity:
 
 
 def _behind(date: str) -> timedelta:
-    """As exact as HTTP's Date, which has whole seconds; nothing for one that cannot be read."""
+    """Return how far this machine is behind the HTTP date, which has whole seconds.
+
+    Returns 0 for a difference of up to 2 seconds, and when the date cannot be parsed.
+    """
     try:
         theirs = parsedate_to_datetime(date[: len("Thu, 26 Nov 2026 09:39:54 GMT")])
     except ValueError:

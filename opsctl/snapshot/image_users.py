@@ -1,6 +1,6 @@
-"""Which images anything in the account's ECS names: services of every cluster, and tasks.
+"""Read which images the account's ECS uses: services of every cluster, and tasks.
 
-Whoever removes images asks this first. What cannot be read must be taken for in use.
+Call this before images are removed. An image whose users cannot be read counts as used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,12 +14,12 @@ from opsctl.snapshot.together import together
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
 
-_SERVICES = 10  # the most that DescribeServices takes
+_SERVICES = 10  # the maximum for one DescribeServices call
 _SIDE_BY_SIDE = 8
 
 
 def read(ecs: "ECSClient") -> frozenset[str]:
-    """References as task definitions have them, and the digests that run."""
+    """Return image references as written in task definitions, and digests of running images."""
     clusters = [
         arn for page in ecs.get_paginator("list_clusters").paginate() for arn in page["clusterArns"]
     ]
@@ -39,7 +39,7 @@ def read(ecs: "ECSClient") -> frozenset[str]:
 
 
 def _of_services(ecs: "ECSClient", cluster: str) -> set[str]:
-    """The task definitions of every active service, and of each of its deployments."""
+    """Return the task definitions of every active service and of each of its deployments."""
     pages = ecs.get_paginator("list_services").paginate(cluster=cluster)
     arns = [arn for page in pages for arn in page["serviceArns"]]
     batched = [arns[at : at + _SERVICES] for at in range(0, len(arns), _SERVICES)]
@@ -55,7 +55,7 @@ def _of_services(ecs: "ECSClient", cluster: str) -> set[str]:
 
 
 def _tasks(ecs: "ECSClient", cluster: str) -> list[Any]:
-    """Those that run or are about to, whoever started them."""
+    """Return the running and pending tasks, whoever started them."""
     pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
     arns = [arn for page in pages for arn in page["taskArns"]]
     describe = partial(ecs.describe_tasks, cluster=cluster)

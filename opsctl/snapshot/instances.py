@@ -1,4 +1,4 @@
-"""What ECS says of the container instances, and Auto Scaling of the group that launches them."""
+"""Read the container instances from ECS, and the group that launches them from Auto Scaling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,11 @@ _ACTIVITIES = 20
 
 @dataclass(frozen=True, slots=True)
 class ContainerInstance:
-    """`cpu` (units), `memory` (MiB) and `ports` (taken) are what remains; `whole_…` all it has.
+    """A container instance.
 
-    `machine` is the hash of what opsctl gave it at its start; '' of an older opsctl.
+    `cpu` (CPU units) and `memory` (MiB) are what remains; `whole_cpu` and `whole_memory` are its
+    total. `ports` are the host ports in use. `machine` is the hash of the machine's settings with
+    which opsctl launched it, '' for an older opsctl.
     """
 
     arn: str
@@ -48,7 +50,7 @@ class ContainerInstance:
 
 @dataclass(frozen=True, slots=True)
 class GroupInstance:
-    """`lifecycle` is Auto Scaling's: Pending, InService, Terminating…"""
+    """An instance of the group. `lifecycle` is Auto Scaling's: Pending, InService, Terminating…"""
 
     id: str
     zone: str = ""
@@ -63,7 +65,7 @@ class GroupInstance:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What the group did or tried; `status` is Auto Scaling's: Successful, Failed, InProgress."""
+    """Something that the group did or tried. `status` is Successful, Failed, InProgress…"""
 
     id: str
     status: str
@@ -74,9 +76,10 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`activities` are newest first. A deleted group has no sizes, and its last activities.
+    """An Auto Scaling group. `activities` are newest first.
 
-    `suspended` are the processes that somebody told it not to do by itself: Launch, Terminate…
+    A deleted group has no sizes, but still has its last activities. `suspended` are the group's
+    suspended processes: Launch, Terminate…
     """
 
     name: str
@@ -90,28 +93,30 @@ class Group:
 
     @property
     def members(self) -> tuple[GroupInstance, ...]:
-        """Its instances, without those that are on their way out."""
+        """The group's instances without those that are terminating or detaching."""
         return tuple(one for one in self.instances if not one.leaving)
 
     def launched(self, instance: str) -> datetime | None:
-        """When the instance was launched, as far as the last activities tell."""
+        """Return when the instance was launched, or None if the last activities do not say."""
         times = (one.time for one in self.activities if instance in one.description and one.time)
         return min(times, default=None)
 
     @property
     def stands_still(self) -> str:
-        """The suspended processes without which no instance comes, or goes; '' when none is."""
+        """Name the suspended processes that keep instances from being launched or terminated, or
+        ''.
+        """
         return ", ".join(one for one in self.suspended if one in ("Launch", "Terminate"))
 
     @property
     def refusal(self) -> str:
-        """What EC2 answered to the last launch that failed; '' when none did."""
+        """EC2's answer to the last launch that failed; '' when none failed."""
         failed = (one.message for one in self.activities if one.status == "Failed" and one.message)
         return next(failed, "")
 
 
 def read(ecs: "ECSClient", cluster: str) -> tuple[ContainerInstance, ...]:
-    """All instances that the cluster knows, draining ones too; none without a cluster."""
+    """Return all container instances, draining ones included; none when there is no cluster."""
     arns: list[str] = []
     try:
         for page in ecs.get_paginator("list_container_instances").paginate(cluster=cluster):
@@ -124,7 +129,10 @@ def read(ecs: "ECSClient", cluster: str) -> tuple[ContainerInstance, ...]:
 
 
 def group(autoscaling: "AutoScalingClient", name: str) -> Group:
-    """The group and its last activities. A rollback deletes a group; its activities stay."""
+    """Return the group and its last activities.
+
+    Activities outlive a group that a rollback deleted.
+    """
     groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     activities = autoscaling.describe_scaling_activities(
         AutoScalingGroupName=name, IncludeDeletedGroups=True, MaxRecords=_ACTIVITIES

@@ -1,5 +1,6 @@
-"""What tasks wrote lately, from the log streams that their task definition names, without what
-looks like a secret: it ends on screens, in pipelines and in recordings.
+"""Read what tasks wrote lately, from the log streams that their task definitions name.
+
+Secrets are masked, because these lines end on screens, in pipelines and in recordings.
 """
 
 import re
@@ -16,12 +17,19 @@ from opsctl.snapshot.together import together
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-LINES = 5
+LINES = 20
 _RECENT = timedelta(minutes=15)
-_RECENT_OF = 3  # the running tasks, newest first
+_RECENT_OF = 3  # running tasks, newest first, whose last lines one snapshot reads
 _RECENT_LINES = 30
 _ERRORS = 40  # events of the service's own error log
-# A terminal's colours, which programs write although nobody sees them.
+# The lines below the message of a crash: the stack trace, and what the language adds to it.
+_BELOW = re.compile(
+    r"at \S+.*[(:]|\.{3} \d+ more$|from \S+:\d+:in|goroutine \d|created by \S+$|\[signal |"
+    r"\S+\.go:\d+|(?:main|runtime)\.\S*\(|panic\(|exit status \d|Node\.js v\d|note: |"
+    r"stack backtrace|\d+: \w+::|(?:errno|code|syscall|address|port|hostname): \S+,?$|"
+    r"[\s{}\[\]()^~,;]*$"
+)
+# Terminal colours, which some programs write even without a terminal.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,9 +42,10 @@ def last(
     since: datetime | None = None,
     limit: int = LINES,
 ) -> tuple[str, ...]:
-    """Up to `limit` lines, oldest first; none when the task wrote nothing that is there yet.
+    """Return the last lines, at most `limit`, oldest first; none when nothing has arrived yet.
 
-    They are of one container: of those named in `first` if one wrote, else of any other.
+    All lines are from one container: one of those named in `first` if it wrote anything, else any
+    other.
     """
     for stream in sorted(definition.logs, key=lambda one: one.container not in first):
         try:
@@ -54,13 +63,18 @@ def last(
     return ()
 
 
+def last_words(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines without the stack trace of a crash; all of them if nothing else is left."""
+    return tuple(line for line in lines if not _BELOW.match(line)) or tuple(lines)
+
+
 def recent(
     logs: "CloudWatchLogsClient",
     tasks: Sequence[Task],
     definitions: Sequence[TaskDefinition],
     now: datetime,
 ) -> dict[str, tuple[str, ...]]:
-    """What the newest running tasks wrote lately, by their ids."""
+    """Return what the newest running tasks wrote lately, by task id."""
     by_arn = {one.arn: one for one in definitions}
     running = [task for task in tasks if task.running and task.task_definition in by_arn]
     chosen = by_start(running)[:_RECENT_OF]
@@ -70,7 +84,7 @@ def recent(
 
 
 def errors(logs: "CloudWatchLogsClient", group: str, now: datetime) -> tuple[str, ...]:
-    """What the service logged lately, as far as one page holds it."""
+    """Return what the service logged as errors lately, as far as one page holds it."""
     try:
         events = logs.filter_log_events(
             logGroupName=group,

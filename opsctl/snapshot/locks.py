@@ -1,8 +1,8 @@
-"""Who is changing a stack: the newest of its locks, which are parameters of SSM.
+"""Read who is changing a stack: the newest of its locks, which are SSM parameters.
 
-A lock is `/opsctl/SYSTEM/locks/STACK/NUMBER`, and ends when `…/NUMBER/closed` is there. Both are
-made once and never deleted while they matter, because a name that was deleted cannot be made
-again for 30 seconds, and overwriting asks for no condition. So the numbers give the order.
+A lock is `/opsctl/SYSTEM/locks/STACK/NUMBER`; it ends when `…/NUMBER/closed` exists. Both are
+created once and not deleted while they matter: SSM refuses for 30 seconds to create a deleted name
+again, and it overwrites without a condition. So the numbers give the order.
 """
 
 import re
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
 _NUMBER = re.compile(r"/(\d+)$")
-_SKEW = timedelta(minutes=1)  # two machines' clocks
+_SKEW = timedelta(minutes=1)  # the most by which the clocks of two machines may differ
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """`until` is renewed while the holder's command lives. `process` tells it from any other."""
+    """One lock.
+
+    `until` is renewed while the holder's command runs. `process` tells this command from all
+    others.
+    """
 
     stack: str
     number: int
@@ -38,7 +42,7 @@ class Lock:
     closed_by: str = ""
 
     def expired(self, now: datetime) -> bool:
-        """Its holder has stopped renewing it."""
+        """Return whether its holder has stopped renewing it."""
         return self.until is None or now > self.until + _SKEW
 
     def held(self, now: datetime) -> bool:
@@ -46,13 +50,15 @@ class Lock:
 
     @property
     def holder(self) -> str:
-        """`ann@laptop`"""
+        """The holder as `ann@laptop`."""
         name = re.split("[:/]", self.who)[-1] or "somebody"
         return f"{name}@{self.host}" if self.host else name
 
     @property
     def in_words(self) -> str:
-        """`web-ecs` is locked by ann@laptop since 14:03 UTC: update-tasks (a fix)"""
+        """Return for example: `web-ecs` is locked by ann@laptop since 14:03 UTC: update-tasks (a
+        fix)
+        """
         since = f" since {self.since:%H:%M} UTC" if self.since else ""
         doing = f": {self.command}" if self.command else ""
         return f"`{self.stack}` is locked by {self.holder}{since}{doing}" + (
@@ -70,7 +76,7 @@ def closing(system: str, stack: str, number: int) -> str:
 
 
 def read(ssm: "SSMClient", system: str, stack: str) -> tuple[Lock, ...]:
-    """The locks of a stack that are still kept, oldest first; the last one is what counts."""
+    """Return the kept locks of a stack, oldest first. Only the last one counts."""
     kept = parameters.under(ssm, path(system, stack))
     numbers = sorted(int(match[1]) for name in kept if (match := _NUMBER.search(name)))
     return tuple(

@@ -1,4 +1,4 @@
-"""Whether the log groups are there that tasks and instances write to."""
+"""Read whether the log groups exist that tasks and instances write to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

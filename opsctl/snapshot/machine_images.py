@@ -1,4 +1,4 @@
-"""How old the images are that the instances run from."""
+"""Read how old the machine images (AMIs) of the instances are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class MachineImage:
 
 
 def read(ec2: "EC2Client", ids: Iterable[str]) -> tuple[MachineImage, ...]:
-    """Those that are still public; AWS withdraws old ones."""
+    """Return those that are still public; AWS withdraws old ones."""
     wanted = sorted(set(filter(None, ids)))
     if not wanted:
         return ()

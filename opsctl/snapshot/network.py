@@ -1,4 +1,4 @@
-"""The networks of an account: its VPCs, their subnets, and the way out of each subnet."""
+"""Read the account's network: VPCs, subnets, and where each subnet's default route leads."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from opsctl.snapshot.together import together
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-# Where the default route of a subnet leads: an internet gateway, a NAT gateway or instance,
-# something else (a transit gateway, a firewall), or nowhere.
+# Where a subnet's default route leads: an internet gateway, a NAT gateway or instance, something
+# else (a transit gateway, a firewall), or nowhere.
 Route: TypeAlias = Literal["internet", "nat", "other", ""]
 _EVERYWHERE = "0.0.0.0/0"
 
@@ -28,7 +28,7 @@ class Vpc:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`routes` has the default route of each subnet, `endpoints` the services of each VPC."""
+    """`routes` maps subnet ids to default routes; `endpoints` maps VPC ids to service names."""
 
     vpcs: tuple[Vpc, ...] = ()
     subnets: tuple[Subnet, ...] = ()
@@ -40,13 +40,13 @@ class Network:
         return tuple(subnet for subnet in self.subnets if subnet.vpc == vpc)
 
     def has_way_out(self, subnet: Subnet) -> bool:
-        """Whether an instance there reaches the internet as it starts, without further help."""
+        """Return whether an instance in this subnet reaches the internet when it starts."""
         route = self.routes.get(subnet.id, "")
         return subnet.public if route == "internet" else bool(route)
 
 
 def read(ec2: "EC2Client", vpc: str = "") -> Network:
-    """All networks of the account in this Region, or one VPC's."""
+    """Read all networks of the account in this Region, or only those of one VPC."""
     chosen: Any = [{"Name": "vpc-id", "Values": [vpc]}] if vpc else []
     page = partial(_pages, ec2, chosen)
     calls: list[Callable[[], list[Any]]] = [
@@ -82,7 +82,10 @@ def _vpc(described: Mapping[str, Any]) -> Vpc:
 
 
 def _routes(known: Iterable[Subnet], tables: Iterable[Mapping[str, Any]]) -> dict[str, Route]:
-    """A subnet without a route table of its own has the main one of its VPC."""
+    """Return each subnet's default route.
+
+    A subnet without a route table uses the VPC's main one.
+    """
     own: dict[str, Route] = {}
     main: dict[str, Route] = {}
     for table in tables:
@@ -108,10 +111,10 @@ def _default_route(routes: Iterable[Mapping[str, Any]]) -> Route:
 
 
 def _endpoints(described: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """The last words of the services' names (`ecr.dkr`, `s3`), by VPC."""
+    """Return the endpoints' service names (`ecr.dkr`, `s3`) by VPC id."""
     services: dict[str, set[str]] = {}
     for endpoint in described:
-        # com.amazonaws.us-east-1.ecr.dkr
+        # for example com.amazonaws.us-east-1.ecr.dkr
         service = endpoint.get("ServiceName", "").split(".", 3)[-1]
         services.setdefault(endpoint.get("VpcId", ""), set()).add(service)
     return {vpc: frozenset(names) for vpc, names in services.items()}

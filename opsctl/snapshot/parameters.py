@@ -1,6 +1,7 @@
-"""Parameters of SSM as plain values.
+"""Read and write SSM parameters as plain values.
 
-GetParametersByPath gives ten a page, and a page may be empty although more follow.
+GetParametersByPath returns ten per page, and a page may be empty although more follow.
+
 Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html
 """
 
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
     from mypy_boto3_ssm.type_defs import ParameterMetadataTypeDef, ParameterTypeDef
 
-BATCH = 10  # the most that GetParameters takes
+BATCH = 10  # the maximum for one GetParameters call
 _AT_ONCE = 50  # names in one filter of DescribeParameters
-LONGEST = 4096  # bytes of a value, standard tier
+LONGEST = 4096  # bytes of a value in the standard tier
 _SIDE_BY_SIDE = 8
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`fields` is the JSON object that the value holds; none for what somebody else wrote."""
+    """A parameter.
+
+    `fields` is the JSON object in its value; empty when the value is anything else.
+    """
 
     name: str
     fields: dict[str, Any]
@@ -36,7 +40,7 @@ class Parameter:
 
 
 def value(ssm: "SSMClient", name: str) -> str:
-    """The value of a public parameter, as AWS names its newest images; '' when there is none."""
+    """Return the value of a parameter, or '' if it does not exist."""
     try:
         return ssm.get_parameter(Name=name)["Parameter"].get("Value", "")
     except ssm.exceptions.ParameterNotFound:
@@ -44,13 +48,13 @@ def value(ssm: "SSMClient", name: str) -> str:
 
 
 def under(ssm: "SSMClient", path: str) -> dict[str, Parameter]:
-    """Every parameter below `path`, by its name."""
+    """Return every parameter below `path`, by name."""
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
     return {one.name: one for page in pages for one in map(_parameter, page["Parameters"])}
 
 
 def described(ssm: "SSMClient", names: Sequence[str]) -> "dict[str, ParameterMetadataTypeDef]":
-    """What SSM says of those of these names that exist, but their values."""
+    """Return SSM's metadata, without values, of those of these names that exist."""
     by_name: dict[str, ParameterMetadataTypeDef] = {}
     pages = ssm.get_paginator("describe_parameters").paginate
     for at in range(0, len(names), _AT_ONCE):
@@ -61,7 +65,7 @@ def described(ssm: "SSMClient", names: Sequence[str]) -> "dict[str, ParameterMet
 
 
 def named(ssm: "SSMClient", names: Iterable[str]) -> dict[str, Parameter]:
-    """Those of these names that exist."""
+    """Return those of these names that exist, by name."""
     all_names = list(names)
     batches = [all_names[at : at + BATCH] for at in range(0, len(all_names), BATCH)]
     answers: list[Any] = []
@@ -73,14 +77,14 @@ def named(ssm: "SSMClient", names: Iterable[str]) -> dict[str, Parameter]:
 
 
 def written(fields: Mapping[str, Any]) -> str:
-    """The value of a parameter: JSON without `{{` and `}}`, which SSM takes for references."""
+    """Return `fields` as JSON without `{{` and `}}`, which SSM would take for references."""
     text = json.dumps(fields, separators=(",", ":"))
     text = _TEXT.sub(lambda one: one[0].replace("{", r"\u007b").replace("}", r"\u007d"), text)
     return text.replace("}}", "} }")
 
 
 def when(text: object) -> datetime:
-    """A time that opsctl wrote; the beginning of time for anything else."""
+    """Parse a time that opsctl wrote. Returns the earliest possible time for anything else."""
     try:
         return datetime.fromisoformat(str(text)).astimezone(UTC)
     except (ValueError, OverflowError):

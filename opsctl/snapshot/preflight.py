@@ -1,4 +1,4 @@
-"""What is worth knowing of an account before a change, beside the snapshot of the system."""
+"""Read facts about an account that matter before a change and are not part of a snapshot."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ Fact: TypeAlias = Literal["identity", "network", "quotas", "certificate", "offer
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to look for: the config's own names, and what the caller should be able to do."""
+class Scope:
+    """What to read: names from the config, and the actions that the caller should be allowed."""
 
     vpc: str
     instance_type: str
@@ -32,9 +32,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """A fact that could not be had is in `unread`, with AWS's reason.
+    """The facts. One that could not be read is in `unread`, with AWS's reason.
 
-    `offers` are the zones that sell the instance type; `refused` the actions that IAM would refuse.
+    `offers` are the zones that offer the instance type; `refused` the actions that IAM would
+    refuse.
     """
 
     identity: Identity | None = None
@@ -46,18 +47,20 @@ class Preflight:
     unread: Mapping[Fact, str] = field(default_factory=dict)
 
 
-def read(clients: "Clients", wanted: Wanted) -> Preflight:
-    """Side by side. Raises botocore's error when AWS takes no call of this caller at all."""
+def read(clients: "Clients", scope: Scope) -> Preflight:
+    """Read all facts side by side. Raises botocore's error when AWS refuses every call of this
+    caller.
+    """
     caller = identity.read(clients)
     reads: dict[Fact, Callable[[], Any]] = {
-        "network": lambda: network.read(clients.ec2, wanted.vpc),
+        "network": lambda: network.read(clients.ec2, scope.vpc),
         "quotas": lambda: quotas.read(clients),
-        "offers": lambda: _offers(clients, wanted.instance_type),
+        "offers": lambda: _offers(clients, scope.instance_type),
     }
-    if wanted.certificate:
-        reads["certificate"] = lambda: certificates.read(clients.acm, wanted.certificate)
+    if scope.certificate:
+        reads["certificate"] = lambda: certificates.read(clients.acm, scope.certificate)
     if not caller.is_root:
-        attempts = tuple(wanted.attempts(caller))
+        attempts = tuple(scope.attempts(caller))
         reads["refused"] = lambda: rights.refused(clients.iam, caller.principal, attempts)
     values: dict[str, Any] = {"identity": caller}
     unread: dict[Fact, str] = {}
@@ -71,7 +74,7 @@ def read(clients: "Clients", wanted: Wanted) -> Preflight:
 
 
 def _guarded(read: Callable[[], Any]) -> tuple[Any, str]:
-    """The value, or why AWS does not give it."""
+    """Return (value, '') or (None, why AWS does not give it)."""
     try:
         return read(), ""
     except Exception as error:

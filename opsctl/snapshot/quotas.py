@@ -1,4 +1,4 @@
-"""How much of what this account may have in a Region, and how much it has."""
+"""Read quotas of the account in this Region and how much of each is used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 QuotaName: TypeAlias = Literal["vCPUs", "network load balancers", "security groups", "cache nodes"]
-# name -> the service and the code by which Service Quotas knows it
+# name -> (service, quota code) in Service Quotas
 CODES: dict[QuotaName, tuple[str, str]] = {
-    "vCPUs": ("ec2", "L-1216C47A"),  # of running on-demand standard instances
+    "vCPUs": ("ec2", "L-1216C47A"),  # vCPUs of running on-demand standard instances
     "network load balancers": ("elasticloadbalancing", "L-69A177A2"),
     "security groups": ("vpc", "L-E79EC296"),
     "cache nodes": ("elasticache", "L-DFE45DF3"),
 }
-# The families that the first quota counts: A, C, D, H, I, M, R, T, Z.
+# The instance families that the first quota counts: A, C, D, H, I, M, R, T, Z.
 _STANDARD = "acdhimrtz"
 
 
@@ -48,7 +48,7 @@ def _limit(clients: "Clients", service: str, code: str) -> int:
     try:
         quota = quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
     except quotas.exceptions.NoSuchResourceException:
-        # Nobody has changed it for this account.
+        # Nobody has changed this quota for the account, so the default holds.
         quota = quotas.get_aws_default_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
     return int(quota["Value"])
 
@@ -67,7 +67,9 @@ def _vcpus(clients: "Clients") -> int:
 
 
 def vcpus(kind: str) -> int:
-    """Of one instance, as far as opsctl's table knows the type."""
+    """Return the vCPUs of one instance of this type that count; 0 for types that opsctl does not
+    know.
+    """
     known = instances.find(kind)
     return known.cpu // 1024 if known and kind[:1] in _STANDARD else 0
 

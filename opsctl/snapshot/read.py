@@ -1,5 +1,5 @@
-"""Read a snapshot: every part in a thread of its own, so that it takes as long as its longest
-chain of calls that need each other.
+"""Read a snapshot, every part in its own thread: it takes as long as the longest chain of calls
+that depend on each other.
 """
 
 from collections import Counter
@@ -68,19 +68,19 @@ from opsctl.snapshot.together import run, together
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-# What only adds a word to the others: it is asked for once, and left out without an answer.
+# Optional parts: each is asked for once, and left out without an answer.
 _OPTIONAL: frozenset[Part] = frozenset({"mute_rules"})
-_LINES_OF = 8  # the stopped tasks, newest first, whose last lines are read in one look
-# The outputs that name the groups between the instances and the cache.
+_LINES_OF = 8  # stopped tasks, newest first, whose last lines one snapshot reads
+# Stack outputs that name the security groups between the instances and the cache.
 _SECURITY_GROUPS: Mapping[Kind, str] = {"db": "SecurityGroup", "ecs": "InstanceSecurityGroup"}
-_TRIES = 10  # looks at a task's log stream, before it is taken to have written nothing
+_TRIES = 10  # reads of a task's log stream before the task counts as having written nothing
 
 
 class Reader:
-    """Reads one system, and remembers what AWS never changes: task definitions, last lines.
+    """Reads snapshots of one system. Remembers what never changes: task definitions and last lines.
 
-    With `patient`, a part that AWS does not answer is asked for again for minutes, and the fault
-    is raised when that does not help; without, it is named in `unread` at once.
+    With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
+    named in `unread` at once.
     """
 
     def __init__(
@@ -100,17 +100,17 @@ class Reader:
         self.tries = Counter[str]()
 
     def __call__(self, look: Look) -> Snapshot:
-        """Raises botocore's error when AWS stays silent, or does not take the credentials."""
+        """Raises botocore's error when AWS does not answer or refuses the credentials."""
         return _Reading(self, look).run()
 
 
 class _Reading:
-    """One look. A part waits for the parts that it needs; no two wait for each other."""
+    """Reads one snapshot. A part waits only for the parts that it needs."""
 
     def __init__(self, reader: Reader, look: Look) -> None:
         self.reader, self.look = reader, look
         self.clients, self.names = reader.clients, reader.names
-        # part -> the parts it needs, and how it is read from them; needed ones come first.
+        # part -> (the parts it needs, how to read it from them). Needed parts come first.
         self.reads: Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]] = {
             "stacks": ((), self._stacks),
             "events": ((), self._events),
@@ -145,7 +145,7 @@ class _Reading:
         }
 
     def _for_causes(self) -> Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]]:
-        """What tells why, rather than what."""
+        """Return the readers of parts that only the cause rules need."""
         return {
             "identity": ((), self._identity),
             "service_deployments": ((), self._service_deployments),
@@ -272,14 +272,14 @@ class _Reading:
         ecs = states.get("ecs")
         name = ecs.outputs.get("AutoScalingGroupName", "") if ecs else ""
         if ecs is not None and not name:
-            # While it is created, and after it was rolled back, it has no outputs.
+            # During creation and after a rollback the stack has no outputs.
             name = stacks.physical_id(self.clients.cloudformation, ecs.id, "AutoScalingGroup")
         return instances.group(self.clients.autoscaling, name) if name else None
 
     def _task_definitions(
         self, service: Service | None, tasks: tuple[Task, ...]
     ) -> tuple[TaskDefinition, ...]:
-        """Of every deployment, and of the stopped tasks whose lines may be read."""
+        """Read those of all deployments, and of stopped tasks whose lines may be read."""
         arns = [one.task_definition for one in service.deployments] if service else []
         arns += [task.task_definition for task in ended(tasks)]
         known, unique = self.reader.definitions, tuple(dict.fromkeys(arns))
@@ -301,7 +301,7 @@ class _Reading:
     def _last_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        """Kept once there are some: a stopped task writes no more, but its lines come late."""
+        """Keep lines once there are some. They arrive late, so a task without any is read again."""
         by_arn = {one.arn: one for one in definitions}
         known, tries = self.reader.lines, self.reader.tries
         new = [
@@ -389,7 +389,7 @@ def _with_needs(
 
 def _unread(part: Part, error: Exception) -> Unread:
     refusal = aws.translate(error)
-    assert refusal is not None  # it has a fault
+    assert refusal is not None  # every error that reaches this has a translation
     operation = refusal.operation if isinstance(refusal, AwsError) else ""
     return Unread(
         part, refusal.message, refusal.hint, operation, aws.code(error), cause=refusal.cause

@@ -1,4 +1,4 @@
-"""A snapshot as JSON and back, redacted: for `--json`, recordings and bundles."""
+"""Convert a snapshot to redacted JSON and back, for `--json`, recordings and bundles."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,21 @@ if TYPE_CHECKING:
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
-    """Plain JSON values; times are ISO 8601."""
+    """Return plain JSON values; times are ISO 8601."""
     value: dict[str, Any] = redacted(_adapter().dump_python(snapshot, mode="json"))
     return value
 
 
 def from_json(value: dict[str, Any]) -> Snapshot:
-    """Raises ValueError for what is not a snapshot. Unknown fields of a newer opsctl are left."""
+    """Parse what `to_json` returned.
+
+    Ignores unknown fields. Raises ValueError for anything else.
+    """
     return _adapter().validate_python(value)
 
 
 def names(value: dict[str, Any]) -> Names:
-    """Raises ValueError for anything else."""
+    """Parse Names from JSON. Raises ValueError for anything else."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Names).validate_python(value)

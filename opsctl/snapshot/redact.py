@@ -1,4 +1,4 @@
-"""Secrets that stand in text which others wrote: log lines, reasons, URLs. Pure.
+"""Mask secrets in text that others wrote: log lines, reasons, URLs. Pure.
 
 opsctl itself never holds a secret's value; this is for what a container or a caller printed.
 """
@@ -7,20 +7,20 @@ import re
 from typing import Any
 
 MASK = "•••"
-# What a program says of a secret, and not what it is: `API_KEY: is empty`.
+# What programs write after a secret's name that is not its value: `API_KEY: is empty`.
 _WORDS = (
     "is|was|are|has|must|may|can|cannot|not|no|missing|required|invalid|empty|expired|none|null"
 )
 _SECRET = "password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credentials?"
 _PATTERNS = (
-    # A key of AWS, by its fixed beginning.
+    # An AWS access key id, by its fixed beginning.
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
     # A JSON Web Token.
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\g<1>{MASK}"),
     # rediss://user:password@host
     (re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+(@)"), rf"\g<1>{MASK}\g<2>"),
-    # password=…, "token": "…", API_KEY: …; but neither an action nor an ARN of Secrets Manager
+    # password=…, "token": "…", API_KEY: …; but not an action or an ARN of Secrets Manager
     (
         re.compile(
             rf"(?i)(?<!:\d{{12}}:)((?!secretsmanager:)(?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
@@ -32,14 +32,17 @@ _PATTERNS = (
 
 
 def redact(text: str) -> str:
-    """The text with what looks like a secret masked; masking twice changes nothing."""
+    """Return `text` with everything masked that looks like a secret.
+
+    Masking twice changes nothing.
+    """
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def redacted(value: Any) -> Any:
-    """The same for every text inside a JSON value; keys stay."""
+    """Return a JSON value with every text in it masked; keys stay."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):

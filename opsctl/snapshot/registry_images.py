@@ -1,4 +1,4 @@
-"""Whether ECR holds the images that the service's task definitions name."""
+"""Read whether ECR holds the images that the service's task definitions name."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _ECR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RegistryImage:
-    """`held` is False when the repository, or this image in it, is not there."""
+    """An image. `held` is False when the repository, or this image in it, does not exist."""
 
     reference: str
     held: bool
@@ -31,11 +31,10 @@ class RegistryImage:
 def read(
     ecr: "ECRClient", references: Iterable[str], *, own: str = ""
 ) -> tuple[RegistryImage, ...]:
-    """Those that are ECR's, or of our `own` repository by its address; nothing is known of other
-    registries."""
+    """Return the images in ECR and in our `own` repository; other registries are not read."""
     patterns = [_ECR]
     if own:
-        # Whatever it answers to: an endpoint other than AWS has a registry of its own.
+        # An endpoint other than AWS has its own registry, so our repository may have any host name.
         name = re.escape(own.partition("/")[2])
         host = re.escape(own.partition("/")[0])
         patterns.append(

@@ -1,8 +1,8 @@
-"""The releases of a system: who released what, and how it ended. Parameters of SSM.
+"""Read the releases of a system from SSM parameters: who released what, and how it ended.
 
-A release is `/opsctl/SYSTEM/releases/NUMBER`, written before its first change; how it ended is
-`…/NUMBER/outcome`. Both are made once, by one writer. `…/newest-release` may lag behind: it only
-spares the reader a walk through all of them.
+A release is `/opsctl/SYSTEM/releases/NUMBER`, written before its first change; its outcome is
+`…/NUMBER/outcome`. Both are created once, by one writer. `…/newest-release` may lag behind: it only
+saves reading all releases.
 """
 
 import base64
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 RUNNING = "running"
 UNREADABLE = "unreadable"
 _NUMBER = re.compile(r"/(\d+)$")
-_AHEAD = 5  # numbers looked for beyond the newest that is known
+_AHEAD = 5  # numbers tried beyond the newest known release
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`image` is a reference by digest. `variables` are names of environment variables with the
-    hash of their value, `secrets` references with the id of their version.
+    """One release.
 
-    `before` and `before_deployment` are the image and the deployment that ran when it began.
-    `back_to` is the number that a rollback brought back, 0 otherwise. `changed` is what was told
-    before the roll. `outcome` is a kind of `opsctl.outcome`, or `running`; `unreadable` where the
-    ledger has a number and no facts, because somebody damaged them.
+    `image` is a reference by digest. `variables` are pairs of an environment variable and the hash
+    of its value, `secrets` pairs of a reference and the id of its version. `before` and
+    `before_deployment` are the image and the deployment that ran when it began. `back_to` is the
+    release that a rollback restored, or 0. `changed` holds the changes shown before the roll.
+    `outcome` is a kind of `opsctl.outcome`, or `running`; or `unreadable` when the release's own
+    parameter was damaged.
     """
 
     number: int
@@ -81,7 +82,7 @@ class Release:
 
     @property
     def bad(self) -> bool:
-        """Known to have ended otherwise; what nobody knows is neither good nor bad."""
+        """Return whether it is known to have failed. An unknown outcome is neither good nor bad."""
         return self.outcome in ENDS and not self.good
 
     @property
@@ -94,22 +95,24 @@ class Release:
 
     @property
     def took(self) -> timedelta | None:
-        """Two machines' clocks may differ by more than a release takes."""
+        """How long it took. Never negative: the clocks of two machines may differ by more than
+        that.
+        """
         return max(self.ended - self.begun, timedelta()) if self.ended else None
 
     @property
     def name(self) -> str:
-        """Who did it, without the account: `ann`"""
+        """Who released it, without the account: `ann`."""
         return re.split("[:/]", self.who)[-1]
 
 
 def packed(text: str) -> str:
-    """A text as it stands in a value of 4 KB."""
+    """Compress a text, so that it fits into a parameter of 4 KB."""
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def unpacked(text: str) -> str:
-    """'' for what was not packed by opsctl."""
+    """Return what `packed` compressed, or '' for anything else."""
     try:
         return zlib.decompress(base64.b64decode(text)).decode()
     except (ValueError, zlib.error):
@@ -132,7 +135,7 @@ def pointer(system: str) -> str:
 def read(
     ssm: "SSMClient", system: str, newest: int, numbers: Iterable[int] = ()
 ) -> tuple[Release, ...]:
-    """The `newest` so many, and those of these `numbers`; oldest first."""
+    """Return the newest `newest` releases and those of `numbers`, oldest first."""
     last = _pointed(ssm, system)
     wanted = set(numbers)
     if last == 0:
@@ -143,12 +146,12 @@ def read(
         last = max(known)
         known |= _some(ssm, system, range(last + 1, last + _AHEAD + 1))
     if not any(number >= first for number in known):
-        known |= _all(ssm, system)  # the pointer outlived what it points at
+        known |= _all(ssm, system)  # the pointer names a release that no longer exists
     return _chosen(known, newest, wanted)
 
 
 def newest(ssm: "SSMClient", system: str) -> int:
-    """The highest number that was ever taken, as far as can be known; 0 for none."""
+    """Return the highest release number ever used, as far as it can be known; 0 for none."""
     last = _pointed(ssm, system)
     return max([last, *(one.number for one in read(ssm, system, 1))])
 
@@ -184,7 +187,7 @@ def _releases(system: str, kept: Mapping[str, Parameter]) -> dict[int, Release]:
     }
 
 
-# The fields of the two values, by their kind: what another version wrote may lack or add some.
+# The text fields of both parameters. Another version of opsctl may lack some or add some.
 _TEXTS = (
     *("token", "who", "host", "process", "command", "why", "environment", "image", "commit"),
     *("content", "base", "caddyfile", "config", "operation"),
@@ -211,7 +214,7 @@ def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release
     if ended is not None:
         values |= {name: ended.fields[name] for name in _ENDS if _is_text(ended.fields.get(name))}
         values["ended"] = _when(ended.fields.get("ended"), ended)
-        values.setdefault("outcome", "failed")  # closed by a hand that said no more
+        values.setdefault("outcome", "failed")  # closed by hand, without an outcome
     return Release(
         number,
         begun,
@@ -222,7 +225,7 @@ def _release(number: int, opened: Parameter, ended: Parameter | None) -> Release
 
 
 def _when(written: object, kept: Parameter) -> datetime:
-    """The time that opsctl wrote; else that of SSM."""
+    """Return the time that opsctl wrote, else the time of SSM."""
     time = parameters.when(written)
     unknown = time == parameters.when("")
     return kept.modified if unknown and kept.modified is not None else time

@@ -1,4 +1,4 @@
-"""What IAM says that this caller may do. It is asked, nothing is tried."""
+"""Read from IAM's policy simulator what this caller may do. Nothing is tried for real."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Actions on the same resources; `context` are condition keys and their values."""
+    """Actions on the same resources. `context` holds condition keys and their values."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ("*",)
@@ -23,7 +23,7 @@ class Attempt:
 
 
 def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> frozenset[str]:
-    """The actions that `principal` (the ARN of a user or role) may not do, on any one resource."""
+    """Return the actions that `principal` (ARN of a user or role) may not do on some resource."""
     calls = [
         partial(_refused, iam, principal, attempt, attempt.actions[start : start + _AT_ONCE])
         for attempt in attempts

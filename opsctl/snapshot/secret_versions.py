@@ -1,4 +1,4 @@
-"""Which version each secret has now, and since when. Never a value: no call here returns one."""
+"""Read the current version of each secret and since when. No call here returns a value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SecretVersion:
-    """`reference` is the config's: `ssm:/path`. `version` is '' for one that is not there."""
+    """One secret's version. `reference` is the config's: `ssm:/path`. `version` is '' if it is
+    missing.
+    """
 
     reference: str
     version: str = ""
@@ -26,7 +28,7 @@ class SecretVersion:
 
 
 def read(clients: "Clients", references: Sequence[str]) -> tuple[SecretVersion, ...]:
-    """In the order of the references; those of other kinds (`env:`) are left out."""
+    """Return versions in the order of the references, without those of other kinds (`env:`)."""
     paths = [one.removeprefix("ssm:") for one in references if one.startswith("ssm:")]
     secrets = [one for one in references if one.startswith("secretsmanager:")]
     of_ssm = _parameters(clients.ssm, paths) if paths else {}

@@ -1,7 +1,6 @@
-"""What SSM and Secrets Manager say of the secrets that the config refers to, but their values.
+"""Read the state of the secrets that the config refers to, without their values.
 
-A value is read only for the names of its keys, where a reference names one
-(`secretsmanager:a#key`).
+A value is read only to list its keys, when a reference names a key (`secretsmanager:a#key`).
 """
 
 import json
@@ -27,10 +26,11 @@ _DENIED = ("AccessDenied", "AccessDeniedException")
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """`reference` is the config's, without its `#key`. `kind` is SSM's word, or `secret`.
+    """One secret. `reference` is the config's, without its `#key`.
 
-    `keys` are those of a JSON secret; None where they were not needed, or may not be read.
-    `denied` means that this caller may not know.
+    `kind` is SSM's word, or `secret` for Secrets Manager. `keys` are those of a JSON secret, or
+    None when they were not needed or may not be read. The state `denied` means that this caller may
+    not read it.
     """
 
     reference: str
@@ -51,7 +51,7 @@ def without_key(reference: str) -> str:
 
 
 def read(clients: "Clients", references: Iterable[str]) -> tuple[Secret, ...]:
-    """Those in SSM and Secrets Manager, in the order of their first mention."""
+    """Return the secrets in SSM and Secrets Manager, in the order of their first mention."""
     named = tuple(dict.fromkeys(references))
     whole = tuple(dict.fromkeys(map(without_key, named)))
     of_ssm = [one for one in whole if one.startswith(SSM)]

@@ -1,4 +1,4 @@
-"""What EC2 says of the security groups between the load balancer, the instances and the cache."""
+"""Read the security groups between the load balancer, the instances and the cache from EC2."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _ALL_PORTS = (0, 65535)
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """Who is admitted to which ports; `sources` are ids of security groups, or CIDRs."""
+    """A rule: `sources` (security group ids or CIDRs) may connect to ports `low` to `high`."""
 
     low: int
     high: int
     sources: tuple[str, ...]
 
     def admits(self, source: str, port: int) -> bool:
-        """A group that is named, or a network that is wide open."""
+        """Return whether the rule names this source, or every address, for this port."""
         return self.low <= port <= self.high and bool({source, "0.0.0.0/0"} & set(self.sources))
 
 
@@ -42,12 +42,12 @@ class SecurityGroup:
 
 
 def read(ec2: "EC2Client", ids: Iterable[str]) -> tuple[SecurityGroup, ...]:
-    """Those of these ids that are there; one that was deleted is left out."""
+    """Return the groups of these ids; deleted ones are left out."""
     wanted = sorted(set(filter(None, ids)))
     if not wanted:
         return ()
     try:
-        # A filter, because one unknown id among GroupIds is an error for all.
+        # Use a filter: one unknown id in GroupIds makes the whole call fail.
         described = ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": wanted}])
     except ec2.exceptions.ClientError as error:
         if aws.code(error) == "InvalidGroup.NotFound":

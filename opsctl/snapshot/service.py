@@ -1,4 +1,4 @@
-"""What ECS says of a service: its counts, its deployments and its events."""
+"""Read an ECS service: its counts, deployments and events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`status` is PRIMARY, ACTIVE or DRAINING; `state` is the rollout state, '' where unknown.
+    """A deployment. `status` is PRIMARY, ACTIVE or DRAINING; `state` the rollout state, or ''.
 
     `failed` counts the tasks that failed to start or to become healthy.
     """
@@ -36,7 +36,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """A sentence of the service scheduler. ECS does not repeat one for hours."""
+    """A message of the service scheduler. ECS does not repeat the same message for hours."""
 
     id: str
     text: str
@@ -45,7 +45,7 @@ class ServiceEvent:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`events` are oldest first; percents are of `desired`, as the deployment configuration."""
+    """A service. `events` are oldest first; the percents are of `desired`, as ECS defines them."""
 
     cluster: str
     name: str
@@ -65,7 +65,7 @@ class Service:
 
 
 def describe(ecs: "ECSClient", cluster: str, service: str) -> Service | None:
-    """None when the service or its cluster is not there, or is being deleted."""
+    """Return the service, or None when it or its cluster does not exist or is being deleted."""
     try:
         services = ecs.describe_services(cluster=cluster, services=[service])["services"]
     except ecs.exceptions.ClusterNotFoundException:
@@ -87,7 +87,7 @@ def _service(cluster: str, service: "ServiceTypeDef") -> Service:
         task_definition=service.get("taskDefinition", ""),
         deployments=_deployments(service.get("deployments", ())),
         events=tuple(
-            # ECS gives the newest first.
+            # ECS lists the newest event first.
             ServiceEvent(event["id"], event["message"], event.get("createdAt"))
             for event in reversed(service.get("events", ()))
         ),

@@ -1,4 +1,7 @@
-"""ECS's own record of a service's deployments (since November 2024): status, breaker, alarms."""
+"""Read ECS's record of a service's deployments: status, circuit breaker, alarms.
+
+ECS has it since November 2024.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +18,9 @@ _NEWEST = 5
 
 @dataclass(frozen=True, slots=True)
 class ServiceDeployment:
-    """`status` is ECS's: IN_PROGRESS, SUCCESSFUL, STOPPED, ROLLBACK_FAILED…
+    """A service deployment. `status` is ECS's: IN_PROGRESS, SUCCESSFUL, STOPPED, ROLLBACK_FAILED…
 
-    `failures` of `threshold` trip the circuit breaker; `alarms` are those that rang.
+    `failures` of `threshold` trip the circuit breaker; `alarms` are those that went off.
     """
 
     arn: str
@@ -32,17 +35,17 @@ class ServiceDeployment:
 
     @property
     def id(self) -> str:
-        """As the deployments of DescribeServices are called: `ecs-svc/123`."""
+        """The deployment's id as in DescribeServices: `ecs-svc/123`."""
         return f"ecs-svc/{self.arn.rpartition('/')[2]}"
 
 
 def known(ecs: Any) -> bool:
-    """Whether the installed botocore has the operations."""
+    """Return whether the installed botocore has these operations."""
     return "ListServiceDeployments" in ecs.meta.service_model.operation_names
 
 
 def read(ecs: "ECSClient", cluster: str, service: str) -> tuple[ServiceDeployment, ...]:
-    """The newest ones, newest first; none where neither botocore nor the endpoint knows them."""
+    """Return the newest ones, newest first; none if botocore or the endpoint lacks the call."""
     if not known(ecs):
         return ()
     try:

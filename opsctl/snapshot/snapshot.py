@@ -1,4 +1,4 @@
-"""All of a system at one moment, as one frozen value."""
+"""The whole system at one moment, as one frozen value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,17 +46,17 @@ Part = Literal[
 ]  # fmt: skip
 Kind = Literal["db", "ecr", "ecs", "alarms"]
 KINDS: tuple[Kind, ...] = ("db", "ecr", "ecs", "alarms")
-# What every system has, each read by calls of its own. (Anybody may ask STS who he is.)
+# Parts that every system has, each read by its own calls. (Everybody may call STS.)
 _GROUND: tuple[Part, ...] = ("stacks", "service", "instances", "cache", "alarms")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one system is called in AWS: all of it follows from the config.
+    """The names of one system in AWS, all derived from the config.
 
-    `image_parameter` names the newest image for the instances, unless the config names one itself.
-    `secrets` are references; `log_groups` are by source. `region` and `account` are the config's,
-    '' where it names none. `scales` tells that the count of tasks moves by itself.
+    `image_parameter` names the newest machine image, unless the config sets an image itself.
+    `secrets` are references; `log_groups` are by log source. `region` and `account` are the
+    config's, or ''. `scales` means that the task count scales by itself.
     """
 
     system: str
@@ -104,11 +104,11 @@ class Names:
 class Look:
     """What to read: `parts`, of these `stacks`.
 
-    `events_of` is the id of a stack whose events after the one with the id `after` are read.
-    `group` names an Auto Scaling group that no stack's outputs name yet, or any more. `wanted`
-    are names that a template asks for. `consoles` are instances whose start logs are read although
-    their group may be gone. `since` is how far back the stack events and the changes of
-    alarms go. `releases` is how many of the newest are read, beside those of these `numbers`.
+    `events_of` is the id of a stack; its events newer than the event `after` are read. `group`
+    names an Auto Scaling group that no stack output names (yet, or any more). `wanted` are resource
+    names in a template, to be looked up. `consoles` are instances whose start logs are read even if
+    their group is gone. `since` limits stack events and alarm changes. `releases` is how many of
+    the newest releases are read, in addition to those of `numbers`.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -123,7 +123,7 @@ class Look:
     numbers: tuple[int, ...] = ()
 
     def __or__(self, other: "Look") -> "Look":
-        """Both at once; events, group and wanted names are those of the one that names some."""
+        """Return a Look for both. Events, group and wanted names come from whichever has them."""
         named = self if self.events_of else other
         return Look(
             self.parts | other.parts,
@@ -141,9 +141,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part that could not be read, and why; `operation` and `code` are the API's own words.
+    """A part that could not be read, and why. `operation` and `code` are AWS's own words.
 
-    `cause` is the id of the cause that the error itself names, '' where it names none.
+    `cause` is the cause id that the error itself names, or ''.
     """
 
     part: Part
@@ -156,17 +156,17 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was looked at. A part that is not in `look` is empty, and says nothing.
+    """What was read at one moment. A part that is not in `look` is empty, which means nothing.
 
     `events` are those newer than the look asked for, oldest first. `failures` are events of stacks
-    whose last operation failed, or fails just now. `lines` holds the last lines of stopped tasks
-    that ended by themselves, `recent_lines` those of running tasks, by task id, oldest line first;
-    `app_errors` what the service logged as errors lately; `start_logs` the consoles of instances
-    that have not joined, by id. `failed_calls` are those since the look before. `locks` holds the
-    newest of each stack, closed or not; `releases` are oldest first, `revisions` newest first.
-    `image_users` are the images that anything in the account's ECS names. `stack_events` are of
-    every stack that was looked at, and `alarm_changes` of every alarm, both oldest first.
-    `mute_rules` are those that mute alarms of the system now.
+    whose last operation failed or is failing. `lines` holds the last lines of stopped tasks that
+    ended by themselves, `recent_lines` those of running tasks, both by task id, oldest line first.
+    `app_errors` is what the service logged as errors lately. `start_logs` holds the consoles of
+    instances that have not joined, by id. `failed_calls` are those since the previous snapshot.
+    `locks` holds the newest lock of each stack, closed or not. `releases` are oldest first,
+    `revisions` newest first. `image_users` are the images that anything in the account's ECS uses.
+    `stack_events` of every stack and `alarm_changes` of every alarm are oldest first. `mute_rules`
+    are those that mute alarms of the system now.
     """
 
     at: datetime
@@ -213,19 +213,22 @@ class Snapshot:
     unread: tuple[Unread, ...] = ()
 
     def require(self, *parts: Part) -> Self:
-        """This snapshot, if it holds these parts. Raises AwsError for one that was refused."""
+        """Return this snapshot if it holds these parts.
+
+        Raises AwsError if one could not be read.
+        """
         for one in self.unread:
             if one.part in parts:
                 raise AwsError(one.reason, hint=one.hint, operation=one.operation, code=one.code)
         return self
 
     def stack(self, kind: Kind) -> StackState | None:
-        """The stack, unless it is not there or holds nothing yet."""
+        """Return the stack, or None if it does not exist or holds only a change set."""
         state = self.stacks.get(kind)
         return state if state is not None and state.exists else None
 
     def output(self, kind: Kind, name: str) -> str:
-        """One output of a stack; '' where it is not there."""
+        """Return an output of a stack, or '' if there is none."""
         state = self.stack(kind)
         return state.outputs.get(name, "") if state else ""
 
@@ -233,12 +236,12 @@ class Snapshot:
         return next((one for one in self.unread if one.part == part), None)
 
     def holds(self, *parts: Part) -> bool:
-        """Whether all of these were looked at, and answered."""
+        """Return whether all of these parts were asked for and read."""
         return all(part in self.look.parts and not self.unread_part(part) for part in parts)
 
     @property
     def blind(self) -> bool:
-        """Nothing of what every system has could be read: AWS refused it all, or was silent."""
+        """Return whether none of the parts that every system has could be read."""
         wanted = [part for part in _GROUND if part in self.look.parts]
         return bool(wanted) and all(self.unread_part(part) for part in wanted)
 
@@ -256,7 +259,7 @@ class Snapshot:
 
     @property
     def lines_to_come(self) -> bool:
-        """A task ended so recently that what it wrote last may still be on its way."""
+        """Return whether a task ended so recently that its last lines may still arrive."""
         ends = [task.stopped for task in ended(self.tasks) if task.id not in self.lines]
         return any(end is not None and self.at - end < _LINES_COME for end in ends)
 
@@ -268,6 +271,6 @@ class Snapshot:
         return next((one for one in self.task_definitions if one.arn == arn), None)
 
     def runs(self, image: str, deployment: Deployment) -> bool:
-        """Whether the deployment's task definition holds this image."""
+        """Return whether the deployment's task definition uses this image."""
         definition = self.definition(deployment.task_definition)
         return definition is not None and image in definition.images

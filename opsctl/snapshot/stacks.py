@@ -1,4 +1,4 @@
-"""What CloudFormation says of a stack: its state, its resources, its events."""
+"""Read a CloudFormation stack: its state, resources and events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
-# What CloudFormation writes on resources that did not fail themselves.
+# CloudFormation writes these reasons on resources that did not fail themselves.
 _ECHOES = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s)")
 
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """`changed` is when its last operation began; `protected` is termination protection.
+    """A stack. `changed` is when its last operation began; `protected` is termination protection.
 
-    `resolved` are the values of parameters that name an SSM parameter.
+    `resolved` holds the values of parameters that refer to an SSM parameter.
     """
 
     id: str
@@ -35,7 +35,10 @@ class StackState:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a stack to update; REVIEW_IN_PROGRESS holds only a change set."""
+        """Whether the stack can be updated.
+
+        A stack in REVIEW_IN_PROGRESS holds only a change set.
+        """
         return self.status not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
     @property
@@ -43,12 +46,12 @@ class StackState:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     def value(self, parameter: str) -> str:
-        """A parameter's value, that of the SSM parameter it names where it names one."""
+        """Return a parameter's value; if it refers to an SSM parameter, that one's value."""
         return self.resolved.get(parameter) or self.parameters.get(parameter, "")
 
     @property
     def troubled(self) -> bool:
-        """Whether its last operation failed, or one runs that may be failing."""
+        """Whether its last operation failed, or one is running, which may be failing."""
         return self.in_progress or "ROLLBACK" in self.status or self.status.endswith("_FAILED")
 
     @property
@@ -62,11 +65,19 @@ class StackResource:
     physical_id: str
     resource_type: str
     status: str
+    reason: str = ""
+
+    @property
+    def failed_itself(self) -> bool:
+        """Its own failure, not the echo of another's: CloudFormation skips no echo."""
+        return self.status.endswith("_FAILED") and not self.reason.startswith(_ECHOES)
 
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
-    """`token` is the client request token of the call that began the operation, '' without one."""
+    """A stack event. `token` is the client request token of the call that began the operation, or
+    ''.
+    """
 
     id: str
     time: datetime
@@ -84,7 +95,7 @@ class StackEvent:
 
     @property
     def is_cause(self) -> bool:
-        """A resource's own failure, not the echo of another's."""
+        """Whether a resource failed by itself, not because another one failed."""
         own = not self.is_stack and bool(self.reason) and not self.reason.startswith(_ECHOES)
         return self.failed and own
 
@@ -94,12 +105,12 @@ class StackEvent:
 
     @property
     def ends(self) -> bool:
-        """The stack's own last event of an operation."""
+        """Whether this is the stack's own last event of an operation."""
         return self.is_stack and not self.status.endswith("_IN_PROGRESS")
 
 
 def describe(cloudformation: "CloudFormationClient", name: str) -> StackState | None:
-    """The stack of this name or id; None when there is no such stack."""
+    """Return the stack with this name or id, or None if there is none."""
     try:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except cloudformation.exceptions.ClientError as error:
@@ -112,10 +123,10 @@ def describe(cloudformation: "CloudFormationClient", name: str) -> StackState | 
 def events(
     cloudformation: "CloudFormationClient", stack: str, after: str | None
 ) -> tuple[StackEvent, ...]:
-    """All events newer than the one with the id `after`, oldest first.
+    """Return all events newer than the event `after`, oldest first.
 
-    With `after` None: those of the operation that runs, or ran last. `stack` is best an id: a
-    deleted stack is known by nothing else.
+    With `after` None, return those of the current or last operation. Pass a stack id where
+    possible: a deleted stack cannot be read by its name.
     """
     newer: list[StackEvent] = []
     paging: dict[str, Any] = {}
@@ -134,7 +145,7 @@ def events(
 def events_since(
     cloudformation: "CloudFormationClient", stack: str, since: datetime
 ) -> tuple[StackEvent, ...]:
-    """All events from `since` on, oldest first."""
+    """Return all events since `since`, oldest first."""
     newer: list[StackEvent] = []
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     for described in (event for page in pages for event in page["StackEvents"]):
@@ -145,8 +156,9 @@ def events_since(
 
 
 def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
-    """What failed in the operation that runs or ran last, oldest first; none for a stack that has
-    gone meanwhile.
+    """Return the failed events of the current or last operation, oldest first.
+
+    Returns none for a stack that no longer exists.
     """
     try:
         return tuple(one for one in events(cloudformation, stack, None) if one.failed)
@@ -157,13 +169,16 @@ def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackE
 
 
 def change_sets(cloudformation: "CloudFormationClient", stack: str) -> tuple[str, ...]:
-    """The names of the stack's change sets."""
+    """Return the names of the stack's change sets."""
     pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
     return tuple(one.get("ChangeSetName", "") for page in pages for one in page["Summaries"])
 
 
 def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | None:
-    """The id after which events belong to the next operation; None when there is no stack."""
+    """Return the id of the newest event, or None if there is no stack.
+
+    Events after it belong to the next operation.
+    """
     try:
         newest = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     except cloudformation.exceptions.ClientError as error:
@@ -174,7 +189,7 @@ def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | No
 
 
 def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackResource, ...]:
-    """What the stack holds now; deleted resources are left out."""
+    """Return the resources that the stack holds now, without deleted ones."""
     described = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
     return tuple(
         StackResource(
@@ -182,6 +197,7 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
             physical_id=resource.get("PhysicalResourceId", ""),
             resource_type=resource["ResourceType"],
             status=resource["ResourceStatus"],
+            reason=resource.get("ResourceStatusReason", ""),
         )
         for resource in described
         if resource["ResourceStatus"] != "DELETE_COMPLETE"
@@ -189,13 +205,13 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
 
 
 def template(cloudformation: "CloudFormationClient", stack: str) -> str:
-    """The template that the stack was last changed with, as it was sent."""
-    # botocore gives a JSON template as a dict; ours are YAML.
+    """Return the template that the stack was last changed with, as it was sent."""
+    # botocore parses a JSON template into a dict; ours are YAML.
     return str(cloudformation.get_template(StackName=stack)["TemplateBody"])
 
 
 def physical_id(cloudformation: "CloudFormationClient", stack: str, logical_id: str) -> str:
-    """What a resource is called in its own service; '' while, or where, it is not there."""
+    """Return a resource's name in its own service; '' if it does not exist (yet)."""
     try:
         described = cloudformation.describe_stack_resource(
             StackName=stack, LogicalResourceId=logical_id
@@ -208,7 +224,7 @@ def physical_id(cloudformation: "CloudFormationClient", stack: str, logical_id: 
 
 
 def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) -> tuple[str, ...]:
-    """The stacks that import one of these exports, and so keep the stack from being deleted."""
+    """Return the stacks that import one of these exports, which therefore cannot be deleted."""
     using: set[str] = set()
     for name in exports:
         try:
@@ -220,7 +236,7 @@ def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) ->
 
 
 def missing(error: Exception) -> bool:
-    """CloudFormation has no error code of its own for an unknown stack."""
+    """Return whether the error means an unknown stack, which has no error code of its own."""
     return aws.code(error) == "ValidationError" and "does not exist" in aws.message(error)
 
 

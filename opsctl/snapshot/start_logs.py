@@ -1,6 +1,7 @@
-"""The last lines of instances that did not come up, from their consoles.
+"""Read the last console lines of instances that did not join the cluster.
 
 EC2 keeps a console for at least an hour after the instance has gone.
+
 Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 """
 
@@ -25,8 +26,9 @@ _INSTANCE = re.compile(r"\bi-[0-9a-f]{8,17}\b")
 
 
 def absent(group: Group | None, joined: Sequence[ContainerInstance]) -> tuple[str, ...]:
-    """The ids of the group's instances, present and launched lately, that are not in the cluster,
-    newest first.
+    """Return the ids of instances that are not in the cluster, newest first.
+
+    These are the instances of the group and those that it launched lately.
     """
     if group is None:
         return ()
@@ -42,7 +44,7 @@ def absent(group: Group | None, joined: Sequence[ContainerInstance]) -> tuple[st
 
 
 def read(ec2: "EC2Client", ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Only of those that wrote something."""
+    """Return the last console lines by instance id, only of instances that wrote something."""
     chosen = list(ids)[:_MOST]
     tails = together([partial(_tail, ec2, one) for one in chosen])
     return {one: tail for one, tail in zip(chosen, tails, strict=True) if tail}
@@ -59,7 +61,7 @@ def _tail(ec2: "EC2Client", instance: str) -> tuple[str, ...]:
 
 
 def decoded(output: str) -> str:
-    """botocore decodes the answer of AWS; an endpoint other than AWS may leave it as it is."""
+    """Decode a console. botocore has decoded AWS's already; other endpoints may send base64."""
     try:
         return base64.b64decode(output, validate=True).decode(errors="replace")
     except (binascii.Error, ValueError):

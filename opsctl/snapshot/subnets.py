@@ -1,4 +1,4 @@
-"""What EC2 says of the subnets that the config names."""
+"""Read the subnets that the config names from EC2."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """`public` tells that instances get a public address by themselves; `name` is a tag."""
+    """A subnet. `public` means that its instances get a public address; `name` is its Name tag."""
 
     id: str
     vpc: str
@@ -23,7 +23,7 @@ class Subnet:
 
 
 def read(ec2: "EC2Client", ids: Sequence[str]) -> tuple[Subnet, ...]:
-    """The subnets in the order of their ids; none when one of them is not there."""
+    """Return the subnets in the order of their ids; none when one of them does not exist."""
     try:
         return values(ec2.describe_subnets(SubnetIds=list(ids))["Subnets"])
     except ec2.exceptions.ClientError as error:
@@ -48,6 +48,6 @@ def values(described: Iterable[Mapping[str, Any]]) -> tuple[Subnet, ...]:
 
 
 def name(described: Mapping[str, Any]) -> str:
-    """The tag `Name`, which people give and AWS shows."""
+    """Return the Name tag, which people set and AWS shows."""
     tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}
     return str(tags.get("Name", ""))

@@ -1,4 +1,4 @@
-"""Which names that a template asks for belong to something in the account already."""
+"""Find out which of a template's resource names exist in the account already."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A resource by the name that its template gives it; `vpc` where names are the VPC's.
+    """A resource with the name that its template sets. `vpc` is set where names are unique per VPC.
 
-    Without `certain` it may exist: this caller may not know.
+    Without `certain` it may exist, but this caller is not allowed to know.
     """
 
     logical_id: str
@@ -28,7 +28,7 @@ class Named:
 
 
 def read(clients: "Clients", wanted: Iterable[Named]) -> tuple[Named, ...]:
-    """Those of them that exist, or may exist."""
+    """Return those that exist, or may exist."""
     there = together([partial(_there, clients, one) for one in wanted])
     return tuple(one for one in there if one is not None)
 
@@ -41,7 +41,7 @@ def _there(clients: "Clients", one: Named) -> Named | None:
     except Exception as error:
         if aws.fault(error) != "refused":
             raise
-        # It is not there; or this caller may not know, and CloudFormation will tell.
+        # Either it does not exist, or this caller may not know and CloudFormation will say so.
         denied = aws.code(error) in DENIED | UNKNOWN_CALLER
         return replace(one, certain=False) if denied else None
 
@@ -99,7 +99,7 @@ def _subnet_group(clients: "Clients", one: Named) -> Any:
     return answer["CacheSubnetGroups"]
 
 
-# What a first creation stumbles over; CloudFormation's own validation tells the rest.
+# Types on which a first creation fails most often; CloudFormation itself validates the rest.
 _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::ECR::Repository": _repository,

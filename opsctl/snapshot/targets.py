@@ -1,4 +1,4 @@
-"""What the Network Load Balancer says of its targets, and where it listens."""
+"""Read the Network Load Balancer's targets, target groups and listener."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`id` is `INSTANCE:PORT`; `reason` the load balancer's code: Target.FailedHealthChecks."""
+    """A target. `id` is `INSTANCE:PORT`; `reason` is a code such as Target.FailedHealthChecks."""
 
     id: str
     state: str
@@ -28,13 +28,15 @@ class Target:
 
     @property
     def in_words(self) -> str:
-        """`unhealthy (Target.Timeout)`"""
+        """Return for example `unhealthy (Target.Timeout)`."""
         return f"{self.state} ({self.reason})" if self.reason else self.state
 
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """How targets are checked: `check_port` is a number or `traffic-port`, `path` for HTTP only."""
+    """A target group. `check_port` is a number or `traffic-port`; `path` is set for HTTP checks
+    only.
+    """
 
     arn: str
     protocol: str = ""
@@ -49,7 +51,7 @@ class TargetGroup:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where clients connect: `host` is the load balancer's DNS name."""
+    """Where clients connect. `host` is the load balancer's DNS name."""
 
     host: str
     port: int
@@ -75,14 +77,14 @@ def read(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> tuple[Targ
 
 
 def protected(elbv2: "ElasticLoadBalancingv2Client", load_balancer: str) -> bool:
-    """Whether the load balancer, an ARN, refuses to be deleted."""
+    """Return whether deletion protection is on. `load_balancer` is an ARN."""
     described = elbv2.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)
     attributes = {one.get("Key"): one.get("Value") for one in described["Attributes"]}
     return attributes.get("deletion_protection.enabled") == "true"
 
 
 def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[TargetGroup, ...]:
-    """Each with the security groups of its load balancer."""
+    """Return the target groups, with the security groups of their load balancers."""
     if not arns:
         return ()
     described = elbv2.describe_target_groups(TargetGroupArns=list(arns))["TargetGroups"]
@@ -114,13 +116,13 @@ def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[
 
 
 def listener(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> Listener | None:
-    """The first listener of the target group's load balancer; None when it has none."""
+    """Return the first listener of the target group's load balancer, or None."""
     groups = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
     for arn in (arn for group in groups for arn in group.get("LoadBalancerArns", ())):
         balancers = elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
         listeners = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
         for balancer, first in zip(balancers, listeners, strict=False):
-            # An endpoint other than AWS may listen on a port of its own, and names it here.
+            # An endpoint other than AWS may listen on another port, and appends it to the DNS name.
             host, _, port = balancer.get("DNSName", "").partition(":")
             number = int(port or first.get("Port", 0))
             return Listener(host, number, first.get("Protocol") == "TLS")

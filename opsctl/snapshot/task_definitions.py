@@ -1,4 +1,4 @@
-"""What a task definition asks for. A revision never changes, so it is read once."""
+"""Read task definitions. A revision never changes, so each is read once."""
 
 import hashlib
 import heapq
@@ -28,10 +28,10 @@ class LogStream:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """`cpu` in CPU units (1,024 are one vCPU), `memory` in MiB, as the scheduler reserves them.
+    """A task definition. `cpu` in CPU units, `memory` in MiB, as the scheduler reserves them.
 
-    `host_ports` are the fixed ones. `secrets` are names with their `valueFrom`; of environment
-    variables the names are kept, and a hash of each value, which may be a secret in clear.
+    `host_ports` are the fixed ones. `secrets` are pairs of a name and its `valueFrom`. For
+    environment variables only names and hashes of values are kept, because a value may be a secret.
     """
 
     arn: str
@@ -50,7 +50,9 @@ class TaskDefinition:
 
 
 def hashed(name: str, value: str) -> str:
-    """A value that can be compared and not be read; the same value has another hash elsewhere."""
+    """Return a hash to compare values by. It contains the name, so equal values of other variables
+    differ.
+    """
     return hashlib.sha256(f"{name}={value}".encode()).hexdigest()[:12]
 
 
@@ -59,16 +61,16 @@ def describe(ecs: "ECSClient", arn: str) -> TaskDefinition:
 
 
 def newest(ecs: "ECSClient", family: str, *, count: int = 12) -> tuple[TaskDefinition, ...]:
-    """The family's newest revisions, newest first.
+    """Return the family's newest revisions, newest first.
 
-    CloudFormation deregisters the revision that it replaces, and ECS still describes that one.
+    Inactive ones are included: CloudFormation deregisters the revision that it replaces.
     """
     list_pages = ecs.get_paginator("list_task_definitions").paginate
     arns: list[str] = []
     for status in ("ACTIVE", "INACTIVE"):
         pages = list_pages(familyPrefix=family, status=status, sort="DESC")
         listed = (arn for page in pages for arn in page["taskDefinitionArns"])
-        # A prefix takes in other families, too.
+        # The prefix also matches other families.
         own = (arn for arn in listed if arn.rpartition("/")[2].rpartition(":")[0] == family)
         arns += islice(own, count)
     last = heapq.nlargest(count, arns, key=lambda arn: int(arn.rpartition(":")[2]))
@@ -101,7 +103,7 @@ def _definition(definition: "TaskDefinitionTypeDef") -> TaskDefinition:
 
 
 def _reserved(container: "ContainerDefinitionOutputTypeDef") -> int:
-    """ECS places by the soft limit where there is one."""
+    """Return the memory that ECS reserves: the soft limit if there is one, else the hard limit."""
     return int(container.get("memoryReservation") or container.get("memory") or 0)
 
 

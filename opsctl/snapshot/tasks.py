@@ -1,4 +1,4 @@
-"""What ECS says of a service's tasks. It forgets a stopped one after an hour."""
+"""Read the tasks of a service. ECS forgets a stopped task after an hour."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_ecs.type_defs import TaskTypeDef
 
-BATCH = 100  # the most that DescribeTasks and DescribeContainerInstances take in one call
-# ECS has no stop code for a task that it stops for its health checks.
-_GONE = re.compile(r"Host EC2|instance (?:was )?terminated", re.IGNORECASE)
+BATCH = 100  # the maximum for DescribeTasks and DescribeContainerInstances
+# ECS has no stop code for a task that it stops because of health checks or a lost instance.
+_GONE = re.compile(
+    r"Host EC2|instance (?:was )?(?:terminated|deregistered)|Spot Task was interrupted"
+    r"|\(instance \S+\) was deregistered",
+    re.IGNORECASE,
+)
 _HEALTH_CHECKS = "Task failed ELB health checks"
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`exit_code` is None while it runs, or when it never did. `ports` are those of its host."""
+    """A container.
+
+    `exit_code` is None until it exits, or if it never ran. `ports` are host ports.
+    """
 
     name: str
     exit_code: int | None = None
@@ -33,7 +40,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`deployment` is the id of the deployment that started it; `instance` an ARN."""
+    """A task. `deployment` is the id of the deployment that started it; `instance` is an ARN."""
 
     id: str
     status: str
@@ -63,13 +70,13 @@ class Task:
 
     @property
     def lost(self) -> bool:
-        """It went with its instance."""
+        """Whether the task ended because its instance did."""
         notice = self.stop_code in ("TerminationNotice", "SpotInterruption")
         return notice or bool(_GONE.search(self.reason))
 
     @property
     def exited(self) -> bool:
-        """It ended by itself, so it may have written why."""
+        """Whether the task exited by itself, so that its log may say why."""
         return self.stop_code == "EssentialContainerExited"
 
     @property
@@ -78,18 +85,20 @@ class Task:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the first container that ended badly, else of the first that ended."""
+        """Exit code of the first container that failed, else of the first that exited."""
         codes = [one.exit_code for one in self.containers if one.exit_code is not None]
         return next((code for code in codes if code), codes[0] if codes else None)
 
     @property
     def culprits(self) -> tuple[str, ...]:
-        """The containers that ended badly, or for a reason: theirs are the lines to read."""
+        """Names of the containers that failed or give a reason. Their log lines matter most."""
         return tuple(one.name for one in self.containers if one.exit_code or one.reason)
 
     @property
     def why(self) -> str:
-        """The containers' own reasons where it failed: the task's is often generic on EC2."""
+        """Why the task stopped. Prefers the containers' reasons: on EC2 the task's own is often
+        generic.
+        """
         if self.failed_health_checks:
             return _HEALTH_CHECKS
         own = "; ".join(_why(container) for container in self.containers if _why(container))
@@ -98,24 +107,24 @@ class Task:
 
 
 def read(ecs: "ECSClient", cluster: str, service: str) -> tuple[Task, ...]:
-    """Running and stopped ones; none when the cluster or the service is not there."""
+    """Return running and stopped tasks; none when the cluster or the service does not exist."""
     where = (ecs, cluster, service)
     running, stopped = together(
         [partial(_read, *where, "RUNNING"), partial(_read, *where, "STOPPED")]
     )
-    # A task may stop between the two calls; as a stopped one it says more.
+    # A task may stop between the two calls. Keep the stopped one, which says more.
     gone = {task.id for task in stopped}
     return (*(task for task in running if task.id not in gone), *stopped)
 
 
 def ended(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks that failed after they had run, newest first: each may have written why."""
+    """Return the tasks that failed after they had started, newest first. Their logs may say why."""
     ran = [task for task in tasks if task.exited or (task.failed and task.started)]
     return sorted(ran, key=lambda task: _seconds(task.stopped), reverse=True)
 
 
 def by_start(tasks: Iterable[Task]) -> list[Task]:
-    """Newest first."""
+    """Return the tasks sorted by start time, newest first."""
     return sorted(tasks, key=lambda task: _seconds(task.started), reverse=True)
 
 

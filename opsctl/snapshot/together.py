@@ -1,4 +1,4 @@
-"""Several calls side by side."""
+"""Make several calls side by side."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -9,15 +9,15 @@ T = TypeVar("T")
 
 
 def together(calls: Iterable[Callable[[], T]]) -> list[T]:
-    """The results in the calls' order. Raises what the first call that failed raised.
+    """Return the results in the order of the calls. Raises the first error in that order.
 
-    Threads are daemons and not a pool's, because Ctrl-C must not wait for an answer of AWS.
+    Uses daemon threads, not a pool, because Ctrl-C must not wait for AWS to answer.
     """
     started = [(Future[T](), call) for call in calls]
     for future, call in started[1:]:
         threading.Thread(target=run, args=(future, call), daemon=True).start()
     for future, call in started[:1]:
-        run(future, call)  # the first one here: a single call needs no thread
+        run(future, call)  # run the first one in this thread, so that a single call needs no other
     return [future.result() for future, _ in started]
 
 

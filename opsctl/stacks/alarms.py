@@ -1,4 +1,6 @@
-"""The stack of the alarms: silent before the first release; what was changed by hand is told."""
+"""Bring up the stack of the alarms, which take no action before the first release, and report
+alarms that were changed by hand.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """An alarm that is not as the catalogue has it, though CloudFormation knows of no change."""
+    """An alarm that differs from the catalogue although CloudFormation sees no change."""
 
     name: str
     changed: tuple[str, ...]
 
 
 def preview(clients: "Clients", config: Config) -> Procedure[bool]:
-    """Yield the plan and the drift; True when `up` would change something."""
+    """Yield the plan and the drift. Returns True when `up` would change something."""
     stack, now = yield from _desired(config)
     plan = yield from change.planned(clients, stack, bucket=config.aws.bucket)
     # An alarm that the plan changes is then as the config has it.
@@ -37,7 +39,7 @@ def preview(clients: "Clients", config: Config) -> Procedure[bool]:
 
 
 def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
-    """Bring the stack to its desired state, and then each alarm that somebody changed by hand."""
+    """Bring the stack to its desired state, then restore each alarm that was changed by hand."""
     stack, _ = yield from _desired(config)
     outcome = yield from change.up(clients, stack, bucket=config.aws.bucket)
     if not outcome.good:

@@ -1,8 +1,8 @@
-"""Where a template goes that is too long to be sent with the call: a private bucket.
+"""Upload templates that are too long for a call into a private bucket.
 
-A bucket's name can be guessed, and somebody else may have taken it to give CloudFormation a
-template of theirs. So our own bucket is in the account's namespace, where nobody else can make
-one, and every call names the owner:
+Bucket names can be guessed, and somebody else may have taken one to give CloudFormation their own
+template. So our bucket is in the account's namespace, where nobody else can create one, and every
+call names the expected owner:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/gpbucketnamespaces.html
 """
 
@@ -21,9 +21,10 @@ MAXIMUM = 1_000_000  # bytes of a template in a bucket
 
 
 def upload(clients: "Clients", bucket: str | None, stack: str, template: bytes) -> str:
-    """The template's URL. `bucket` None: `opsctl-ACCOUNT-REGION-an`. Either is made on demand.
+    """Upload the template and return its URL. Creates the bucket if it does not exist.
 
-    Raises OpsError for a template that CloudFormation takes in no way.
+    With `bucket` None, it is `opsctl-ACCOUNT-REGION-an`. Raises OpsError for a template that is too
+    long for CloudFormation.
     """
     if len(template) > MAXIMUM:
         raise OpsError(
@@ -44,12 +45,13 @@ def upload(clients: "Clients", bucket: str | None, stack: str, template: bytes) 
         ServerSideEncryption="AES256",
         ExpectedBucketOwner=account,
     )
-    # The Region's own endpoint: a global one may answer with a redirect CloudFormation refuses.
+    # Use the Region's endpoint: a global one may answer with a redirect, which CloudFormation
+    # refuses.
     return f"{s3.meta.endpoint_url}/{name}/{key}"
 
 
 def _exists(s3: "S3Client", name: str, account: str) -> bool:
-    """Raises OpsError for a bucket of another account."""
+    """Return whether the bucket exists. Raises OpsError for a bucket of another account."""
     try:
         s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except s3.exceptions.ClientError as error:
@@ -71,7 +73,7 @@ def _create(s3: "S3Client", name: str, region: str, *, ours: bool) -> None:
     try:
         s3.create_bucket(Bucket=name, **given)
     except s3.exceptions.BucketAlreadyOwnedByYou:
-        return  # a second operator was quicker
+        return  # another operator was faster
     s3.put_public_access_block(
         Bucket=name,
         PublicAccessBlockConfiguration={

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 Sleep: TypeAlias = Callable[[float], None]
-# The stack as it should be now: a desired state keeps some of what its live system has.
+# Returns the desired state again, because it keeps some values of the live system.
 Renew: TypeAlias = Callable[[], Procedure[Stack]]
-_ROUNDS = 20  # plans made anew because somebody else was quicker
+_ROUNDS = 20  # new plans, when somebody else changed the stack first
 
 
 class Observer(Protocol):
-    """Who is told of a change: after a yes, under the lock, before it begins; and how it ended."""
+    """Is notified of a change: under the lock before it begins, while it runs, and of its end."""
 
     def begin(self, plan: Plan) -> Procedure[None]: ...
 
@@ -40,14 +40,14 @@ class Observer(Protocol):
 def preview(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[bool]:
-    """Yield the plan alone; True when it changes something."""
+    """Yield the plan only. Returns True when it changes something."""
     return not (yield from planned(clients, stack, bucket=bucket, sleep=sleep)).is_empty
 
 
 def planned(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[Plan]:
-    """Yield the plan alone, and return it."""
+    """Yield the plan only, and return it."""
     clients.check_account()
     state = yield from join.describe(stack.kind)
     if state is not None and state.in_progress:
@@ -57,7 +57,21 @@ def planned(
         )
     if state is not None and state.exists:
         states.require_ours(state)
-    yield from _compare_names(clients, stack, state)
+        if state.status in states.DEAD:
+            yield remove.left(clients, state)
+            state = None
+        elif state.status in states.HALF_WAY:
+            raise OpsError(
+                f"{states.in_words(state)}; no plan can be made before that is put right",
+                hint=f"to put it right: opsctl {stack.command} up",
+                cause="stack-stuck",
+            )
+        elif state.status not in states.TAKES_CHANGES:
+            raise states.refuse(state, stack.command)
+        else:
+            yield from _compare_names(clients, stack, state)
+    else:
+        yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
     return planning.plan
@@ -72,9 +86,9 @@ def up(
     renew: Renew | None = None,
     sleep: Sleep = time.sleep,
 ) -> Procedure[Outcome]:
-    """Plan, ask, change and follow. When somebody is quicker, join that and begin anew.
+    """Plan, ask, change and follow. If somebody else is faster, follow their change and plan again.
 
-    What `renew` says after the answer must be what was planned, or it is planned anew.
+    After the answer, `renew` must return what was planned; otherwise it is planned again.
     """
     for left in reversed(range(_ROUNDS)):
         try:
@@ -84,7 +98,7 @@ def up(
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)
@@ -125,7 +139,7 @@ def _up(
 
 
 def _require_same(planned: Stack, now: Stack) -> None:
-    """Raises Busy when the live system is not the one that was planned for and agreed to."""
+    """Raise Busy if the live system differs from the plan that was agreed to."""
     moved = [
         f"{key} {value}"
         for key, value in now.parameters.items()
@@ -138,10 +152,10 @@ def _require_same(planned: Stack, now: Stack) -> None:
 def settle(
     clients: "Clients", kind: Kind, *, follow: join.Join | None = None, own: Lock | None = None
 ) -> Procedure[StackState | None]:
-    """The stack in a state that takes a change; None when there is none (any more).
+    """Wait until the stack accepts a change, and return it; None when there is none.
 
-    What runs is joined to its end, by `follow`; one that failed ends the command, with its cause.
-    `own` is a lock that this command has. Raises OpsError for a stack that is not ours.
+    A running operation is followed to its end, by `follow`; if it fails, the command ends with its
+    cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours.
     """
     clients.check_account()
     while True:
@@ -154,12 +168,14 @@ def settle(
             yield from remove.continue_rollback(clients, state)
         elif state.status == "UPDATE_FAILED":
             yield from remove.roll_back(clients, state)
-        else:
+        elif state.status in states.TAKES_CHANGES:
             return state
+        else:
+            raise states.refuse(state, "ecs" if kind == "ecr" else kind)
 
 
 def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
-    """The logical ids of what exists already outside the stack, and which it may take over."""
+    """Return logical ids of resources that exist outside the stack and that it may take over."""
     state = yield from join.describe(stack.kind)
     held = set(_held(clients, state).values())
     named = names.of_template(stack.template)
@@ -169,7 +185,7 @@ def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
 
 
 def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
-    """The physical id of each resource of the stack, by its logical id."""
+    """Return logical id -> physical id of the stack's resources."""
     if state is None or not state.exists:
         return {}
     listed = stacks.resources(clients.cloudformation, state.id)
@@ -177,8 +193,10 @@ def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
 
 
 def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -> Procedure[None]:
-    """Before anybody is asked: what a new stack cannot make, because it exists already (raises
-    OpsError); what an old one has lost, because somebody deleted it by other means.
+    """Compare the template's names with what exists, before anybody is asked.
+
+    Raises OpsError when a new stack cannot create something because the name exists already. Yields
+    notices of what an existing stack has lost because somebody deleted it.
     """
     named = names.of_template(stack.template)
     if state is not None and state.exists:
@@ -189,7 +207,7 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
         _require_alone(clients, state)
     taken = yield from _taken([one for one in named if one.logical_id not in stack.imports])
     if taken:
-        # Somebody may be making this very stack, since we looked.
+        # Somebody may have created this very stack in the meantime.
         made = yield from join.describe(stack.kind)
         if made is not None and made.exists:
             raise join.overtaken(stack.name)
@@ -197,7 +215,7 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
 
 
 def _require_alone(clients: "Clients", state: StackState) -> None:
-    """Executing our change set would delete one that another tool made for the new stack."""
+    """Raise OpsError if another tool made a change set for the stack: executing ours deletes it."""
     if state.status != "REVIEW_IN_PROGRESS":
         return
     others = [

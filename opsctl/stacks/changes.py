@@ -1,4 +1,4 @@
-"""A change set as values, and each change in plain words."""
+"""Parse a change set into values, and describe each change in plain words."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any, Literal
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.template import read as read_template
 
-# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/scaling-redis-classic.html
+# Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/scaling-redis-classic.html
 _INTERRUPTS = "an interruption; AWS keeps the data where it can"
-# What a change does to whoever uses the resource, by type and property. Sources: the
-# "Update requires" line of each property in the CloudFormation resource reference.
+# What a change means to those who use the resource, by type and property. Source: "Update requires"
+# of each property in the CloudFormation resource reference.
 _EFFECTS = {
     ("AWS::ElastiCache::CacheCluster", "CacheNodeType"): f"the node is exchanged: {_INTERRUPTS}",
     ("AWS::ElastiCache::CacheCluster", "EngineVersion"): f"the engine restarts: {_INTERRUPTS}",
@@ -23,7 +23,7 @@ _EFFECTS = {
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",
     ("AWS::EC2::LaunchTemplate", ""): "a new version, for instances that are launched from now on",
 }
-# Replacing or removing one of these loses what it holds, or what clients know it by.
+# Replacing or removing one of these loses its data, or the name by which clients know it.
 _CACHES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 _LOSSES: Mapping[str, str] = {
     **dict.fromkeys(_CACHES, "the cache empties"),
@@ -31,13 +31,14 @@ _LOSSES: Mapping[str, str] = {
     "AWS::ECS::Service": "every task stops",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "clients lose its DNS name",
 }
+# Source:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 _DRIFTED = {"MODIFIED": "changed by other means", "DELETED": "deleted by other means"}
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyChange:
-    """`recreates` where a replacement is certain, or CloudFormation decides on it on the way."""
+    """A changed property. `recreates` if it replaces the resource, surely or perhaps."""
 
     name: str
     recreates: bool
@@ -47,9 +48,9 @@ class PropertyChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`replacement` is the API's own word: True, False, Conditional, or '' for Add and Remove.
+    """A change of a resource. `replacement` is the API's: True, False, Conditional, or ''.
 
-    `drift` is what became of the resource by other means: MODIFIED, DELETED, or '' where
+    `drift` is MODIFIED or DELETED when the resource was changed outside of the stack, or '' when
     CloudFormation was not asked.
     """
 
@@ -66,12 +67,12 @@ class Change:
 
     @property
     def may_replace(self) -> bool:
-        """CloudFormation knows only when it comes to the resource."""
+        """Whether it may be replaced: CloudFormation decides only during the update."""
         return self.replacement == "Conditional" and self.resource_type in _CACHES
 
     @property
     def loss(self) -> str:
-        """What is lost for good; '' when nothing is."""
+        """What is lost for good, or ''."""
         if self.replaces or self.may_replace or self.action == "Remove":
             return _LOSSES.get(self.resource_type, "")
         return ""
@@ -100,10 +101,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a change would do to a stack. One without changes is a value, not an error.
+    """What a change would do to a stack. Without changes it is empty, which is not an error.
 
-    `kind` is CREATE or UPDATE. An update is planned by CloudFormation, in the change set of this
-    id; a stack that does not exist is planned from its template, and AWS hears nothing of it.
+    `kind` is CREATE or UPDATE. CloudFormation plans an update, in the change set with this id. A
+    new stack is planned from its template, without any call of AWS.
     """
 
     stack: Stack
@@ -118,14 +119,14 @@ class Plan:
 
     @property
     def losses(self) -> tuple[Change, ...]:
-        """What cannot be had back; a stack that does not exist has nothing to lose."""
+        """Changes that lose data or names for good. A new stack has nothing to lose."""
         if self.kind == "CREATE":
             return ()
         return tuple(change for change in self.changes if change.loss)
 
 
 def of_template(template: str, imports: Collection[str] = ()) -> tuple[Change, ...]:
-    """Every resource of a template, as one that is added; those with a condition left out."""
+    """Return every resource of a template as an addition, without those that have a condition."""
     resources = read_template(template)["Resources"]
     return tuple(
         Change("Import" if name in imports else "Add", name, resource["Type"])
@@ -135,7 +136,7 @@ def of_template(template: str, imports: Collection[str] = ()) -> tuple[Change, .
 
 
 def read(changes: Iterable[Any]) -> tuple[Change, ...]:
-    """Replacements first, then removals, then the rest in the API's order."""
+    """Parse the API's changes: replacements first, then removals, then the rest."""
     listed = [_change(item["ResourceChange"]) for item in changes if "ResourceChange" in item]
     return tuple(
         sorted(
@@ -150,7 +151,7 @@ def _change(change: Any) -> Change:
     for detail in change.get("Details", ()):
         target = detail.get("Target", {})
         name = target.get("Name") or target.get("Attribute", "")
-        # The API lists a property once for each source, static and dynamic.
+        # The API lists a property once per source, static and dynamic.
         earlier = properties.get(name)
         properties[name] = PropertyChange(
             name=name,

@@ -1,4 +1,4 @@
-"""The cache: its stack, whether it became what the stack says, and its snapshots."""
+"""Bring up the cache's stack, compare the live cache with it, and take snapshots."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,7 +31,7 @@ def preview(
     snapshot: str | None = None,
     reverts_drift: bool = False,
 ) -> Procedure[bool]:
-    """Yield the plan; True when it changes something."""
+    """Yield the plan. Returns True when it changes something."""
     desired = yield from _desired(config, snapshot, reverts_drift)
     return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
 
@@ -43,10 +43,11 @@ def up(
     snapshot: str | None = None,
     reverts_drift: bool = False,
 ) -> Procedure[Outcome]:
-    """Bring the stack to its desired state; a new cache begins with `snapshot`, if one is named.
+    """Bring the stack to its desired state. A new cache starts with the data of `snapshot`, if
+    given.
 
-    With `reverts_drift` what was changed by other means is put back, too. CloudFormation has called
-    updates complete that did not happen, so the live cache is compared.
+    With `reverts_drift` changes made outside of the stack are reverted. Afterwards the live cache
+    is compared with the config: CloudFormation has reported updates complete that did not happen.
     """
     desired = yield from _desired(config, snapshot, reverts_drift)
     outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
@@ -59,7 +60,7 @@ def up(
 def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Procedure[Stack]:
     state = yield from join.describe("db")
     if snapshot is None and (_is_new(config.db, state) or not _began_with(state)):
-        snapshot = ""  # the one that the cache before it began with is not this one's
+        snapshot = ""  # the snapshot that an earlier cache began with does not concern this one
     return replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
 
 
@@ -85,18 +86,19 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         declared["engine_version"], live["engine_version"] = db.version, cache.version
     for key, value in declared.items():
         there = live[key]
-        # AWS adds its own patch level: 7.1 is 7.1.0 there.
+        # AWS appends the patch level: 7.1 becomes 7.1.0.
         same = str(there) == str(value) or str(there).startswith(f"{value}.")
         if not same:
             yield Notice(
-                f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}",
+                f"the stack is complete, but `{cache.id}` has {key} {there}, not {value}; "
+                "to put it back: opsctl db up --revert-drift",
                 warning=True,
             )
 
 
 @dataclass(frozen=True, slots=True)
 class BackupWatch:
-    """A snapshot while ElastiCache makes it."""
+    """Watches a snapshot until ElastiCache has made it."""
 
     name: str
     backup: Backup | None = None
@@ -129,7 +131,7 @@ class BackupWatch:
 
 
 def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Procedure[Outcome]:
-    """Save what the cache holds, under `name` or one with the time; follow it to its end."""
+    """Take a snapshot of the cache, called `name` or after the time, and follow it to its end."""
     now = (yield from look_at(_BOTH)).require("cache").require("backups")
     if now.cache is None:
         raise OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
@@ -144,7 +146,7 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
         return Outcome("cancelled", "no snapshot was made")
     kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
     request = {kind: config.db.name, "SnapshotName": name}
-    # One that is there all of a sudden is ours: the answer was lost, and the call repeated.
+    # A snapshot that exists suddenly is ours: the first answer was lost and the call repeated.
     with suppress(clients.elasticache.exceptions.SnapshotAlreadyExistsFault):
         clients.elasticache.create_snapshot(**request)  # type: ignore[arg-type]  # one of two keys
     watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")

@@ -1,4 +1,4 @@
-"""The desired state of a stack: a rendered template with its parameters and tags. Pure."""
+"""The desired state of each stack: a rendered template with its parameters and tags. Pure."""
 
 import hashlib
 import json
@@ -14,27 +14,28 @@ from opsctl.errors import OpsError
 from opsctl.stacks import references
 
 if TYPE_CHECKING:
-    # `render` and `config check` need none of it, and it is a tenth of their time.
+    # Imported here because `render` and `config check` do without; it takes a tenth of their time.
     from opsctl.snapshot.service import Service
     from opsctl.snapshot.snapshot import Kind, Snapshot
     from opsctl.snapshot.stacks import StackState
 
 Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
-# What CloudFormation must be told when a template makes IAM resources with names of their own.
+# Capability that CloudFormation requires for IAM resources with custom names.
 _NAMED_IAM: tuple[Capability, ...] = ("CAPABILITY_NAMED_IAM",)
-# Raised when a change of the templates matters to whoever reads a stack's tags.
+# Increase this when a change of the templates matters to those who read a stack's tags.
 TEMPLATE_VERSION = "1"
-# The tag of no image: the stack's own until the first release.
+# The image tag of a stack before its first release.
 UNRELEASED = "unreleased"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """`kind` is the config's word (`db`); a parameter that is None keeps the stack's own value.
+    """A stack as it should be. `kind` is the config's word (`db`).
 
-    An empty template keeps the one that the stack has. `imports` are the logical ids of what
-    exists already and is taken over. With `reverts_drift` CloudFormation compares the template with
-    what is really there, and puts back what was changed by other means.
+    A parameter that is None keeps the stack's value; an empty template keeps the stack's template.
+    `imports` are the logical ids of existing resources to take over. With `reverts_drift`
+    CloudFormation compares the template with the live resources and reverts what was changed
+    outside of it.
     """
 
     name: str
@@ -48,15 +49,15 @@ class Stack:
 
     @property
     def command(self) -> str:
-        """The word after `opsctl` that changes it: the repository belongs to `ecs`."""
+        """The `opsctl` command that changes this stack. The repository belongs to `ecs`."""
         return "ecs" if self.kind == "ecr" else self.kind
 
 
 def db(config: Config, snapshot: str | None = "") -> Stack:
-    """ElastiCache. Outputs RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
+    """Return the cache's stack. Outputs: RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
 
-    `snapshot` names what a new cache begins with: '' nothing, None what the stack has. A template
-    without one does not speak of it, because any word on it may replace a cache that has none.
+    `snapshot` is what a new cache starts with: '' for nothing, None for what the stack has. Without
+    a snapshot the template does not mention it, because even an empty value may replace the cache.
     """
     template = templates.render(
         "db.yaml.j2",
@@ -72,13 +73,16 @@ def db(config: Config, snapshot: str | None = "") -> Stack:
 
 
 def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
-    """The repository, which outlives the service. Outputs RepositoryUri, RepositoryName."""
+    """Return the repository's stack, which outlives the service.
+
+    Outputs: RepositoryUri, RepositoryName.
+    """
     template = templates.render("ecr.yaml.j2", config=config, imports=imports)
     return _stack(config, "ecr", template, imports=imports)
 
 
 def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
-    """The service and all it runs on. `Image` and `DesiredCount` are for the caller to replace."""
+    """Return the service's stack. The caller replaces its parameters `Image` and `DesiredCount`."""
     template = templates.render("ecs.yaml.j2", **_ecs_values(config), imports=imports)
     return _stack(
         config,
@@ -95,14 +99,15 @@ def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
 
 
 def live(stack: Stack, config: Config, now: "Snapshot", *, new_image: bool = False) -> Stack:
-    """The ecs stack with what its live system has and nobody asked to change.
+    """Return the ecs stack with values of the live system that nobody asked to change.
 
-    The release stays; so does a count that somebody set by hand, unless the config asks for
-    another than last time; so does the instances' image, unless `new_image`.
+    The release stays. A count set by hand stays, unless the config's count has changed. The machine
+    image stays, unless `new_image`.
     """
     state = now.stack("ecs")
     parameters = {
-        # None, the stack's own at that moment: who waits for a release must not take it back.
+        # None keeps the stack's own value at that moment: a release may end while this command
+        # waits.
         "Image": None if state and "Image" in state.parameters else UNRELEASED,
         "DesiredCount": count_parameter(config, state, now.service),
         "AmiId": ami(config, now, new=new_image),
@@ -111,15 +116,16 @@ def live(stack: Stack, config: Config, now: "Snapshot", *, new_image: bool = Fal
 
 
 def release(state: "StackState | None") -> str:
-    """The image that the stack runs; '' before the first release."""
+    """Return the image that the stack runs, or '' before the first release."""
     image = state.parameters.get("Image", "") if state else ""
     return "" if image.endswith(UNRELEASED) else image
 
 
 def desired_count(config: Config, state: "StackState | None", service: "Service | None") -> int:
-    """A template's count is set at every update of the service, so it must be the live one.
+    """Return the desired count for the template. Every update of the service sets it, so it must be
+    the live count.
 
-    https://github.com/aws/containers-roadmap/issues/493
+    Source: https://github.com/aws/containers-roadmap/issues/493
     """
     if state is None or service is None:
         return config.ecs.fewest_tasks
@@ -131,14 +137,14 @@ def desired_count(config: Config, state: "StackState | None", service: "Service 
 
 
 def count_parameter(config: Config, state: "StackState | None", service: "Service | None") -> str:
-    """What the stack is told: with scaling, a service that exists keeps its own count."""
+    """Return the parameter's value. With scaling, -1 keeps the count of an existing service."""
     if config.ecs.scaling and service is not None:
         return "-1"
     return str(desired_count(config, state, service))
 
 
 def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
-    """The id of the instances' image. Raises OpsError when AWS names none, or does not tell it."""
+    """Return the machine image's id. Raises OpsError when AWS has none or could not be read."""
     if not config.compute.image.startswith("ssm:"):
         return config.compute.image
     state = now.stack("ecs")
@@ -155,9 +161,9 @@ def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
 
 
 def machine(config: Config) -> str:
-    """A short hash of all that an instance gets when it starts, its image and type left out.
+    """Return a short hash of everything an instance starts with, except its image and type.
 
-    It is an attribute of the container instance; one that differs is replaced by a roll.
+    It is an attribute of the container instance. A roll replaces instances with another hash.
     """
     compute, ecs = config.compute, config.ecs
     parts = {
@@ -177,9 +183,9 @@ def machine(config: Config) -> str:
 
 
 def alarms(config: Config, zones: Sequence[str] = (), *, released: bool = True) -> Stack:
-    """Every alarm of the catalogue, a topic and a dashboard. Imports outputs of the ecs stack.
+    """Return the alarms' stack: the catalogue's alarms, a topic and a dashboard.
 
-    Before the first release the alarms take no action.
+    It imports outputs of the ecs stack. Before the first release the alarms take no action.
     """
     template = templates.render(
         "alarms.yaml.j2",
@@ -255,10 +261,10 @@ def _ecs_values(config: Config) -> dict[str, object]:
         **_launch(compute),
         "unreleased": UNRELEASED,
         "machine": machine(config),
-        # The agent takes a minute or two; the stack waits a little longer for the signal.
+        # The agent takes a minute or two. The instance gives up a little before the stack does.
         "join_attempts": max(12, int(compute.signal_timeout.total_seconds() * 0.9) // 5),
         "check_timeout": _check_timeout(balancer.health_check),
-        # What the load balancer may reach on an instance.
+        # Ports that the load balancer may reach on an instance.
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],
         "threshold": _threshold(ecs.breaker.threshold),
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
@@ -273,7 +279,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
 
 
 def _launch(compute: Compute) -> dict[str, object]:
-    """The kind of launch, and the volume that goes with it unless another one is written."""
+    """Return the kind of launch with its default volume, unless the config sets another."""
     volume = compute.volume
     if compute.launch == "configuration":
         launch, kind, size, device = "LaunchConfiguration", "gp2", 22, "/dev/xvdcz"
@@ -288,23 +294,23 @@ def _launch(compute: Compute) -> dict[str, object]:
 
 
 def _check_timeout(check: TargetHealthCheck) -> int | None:
-    """Seconds, where the load balancer's own would be longer than the interval."""
+    """Return the timeout in seconds if AWS's default exceeds the interval, else None."""
     interval = int(check.interval.total_seconds())
     default = 6 if check.protocol == "HTTP" else 10
     return interval if interval < default else None
 
 
 def _threshold(written: int | str | None) -> tuple[str, int] | None:
-    """The breaker's, as ECS has it: its type and its value."""
+    """Return the breaker's threshold as ECS expects it: (type, value)."""
     if isinstance(written, str):
         return "BOUNDED_PERCENT", int(written.removesuffix("%"))
     return ("COUNT", written) if written else None
 
 
 def _cluster_parameters(db: Db) -> str:
-    """The default parameter group of the engine's version in cluster mode; '' where it is not.
+    """Return the default parameter group in cluster mode for the engine's version, or ''.
 
-    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html
+    Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html
     """
     if not db.shards:
         return ""
@@ -314,7 +320,7 @@ def _cluster_parameters(db: Db) -> str:
 
 
 def _log_groups(config: Config) -> dict[str, str]:
-    """Logical id -> name; two sources may share a group, which is then made once."""
+    """Return logical id -> name. Sources that share a group yield it once."""
     groups = {source.logical_id: config.logs.group(source.name) for source in SOURCES}
     first = {name: logical for logical, name in reversed(groups.items())}
     return {logical: name for logical, name in groups.items() if first[name] == logical}

@@ -1,4 +1,4 @@
-"""Somebody else at the same stack: follow what runs, wait for a lock, and then go on."""
+"""Work beside others on the same stack: follow their operation, wait for their lock, then go on."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 R = TypeVar("R")
-# All of CloudFormation's ways to say that somebody else was quicker.
+# CloudFormation's error codes for a stack that somebody else changed first.
 _CODES = {
     *("ChangeSetNotFound", "ChangeSetNotFoundException"),
     *("InvalidChangeSetStatus", "InvalidChangeSetStatusException"),
@@ -31,12 +31,12 @@ _WORDS = re.compile(
     r"is in \w+ state and can ?not|cannot be deleted while in status \w+_IN_PROGRESS"
     r"|already exists and cannot be created|[Ss]tack .*does not exist"
 )
-# Follows somebody else's operation, and returns how it ended.
+# Follows somebody else's operation and returns its outcome.
 Join: TypeAlias = Callable[["Clients", StackState], Procedure[Outcome]]
 
 
 def describe(kind: Kind) -> Procedure[StackState | None]:
-    """The stack of this kind as it is now."""
+    """Return the present state of the stack of this kind."""
     now = yield from look_at(Look(frozenset({"stacks"}), (kind,)))
     return now.require("stacks").stacks.get(kind)
 
@@ -49,11 +49,11 @@ def free(
     good: bool = True,
     own: Lock | None = None,
 ) -> Procedure[StackState | None]:
-    """The stack once nobody else is changing it; None when there is none.
+    """Wait until nobody else changes the stack, and return it; None when there is none.
 
-    What runs is joined to its end; with `good` one that failed ends the command, with its cause.
-    A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not ours,
-    and for a lock that nobody renews.
+    A running operation is followed to its end; with `good`, a failed one ends the command with its
+    cause. A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not
+    ours, and for a lock that nobody renews.
     """
     while True:
         now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
@@ -76,7 +76,7 @@ def free(
 
 
 def _unlocked(clients: "Clients", kind: Kind, held: Lock | None, now: Snapshot) -> Procedure[bool]:
-    """Whether nobody holds the lock; whoever does is waited for once."""
+    """Return whether nobody holds the lock. Waits once for a holder to end."""
     lock.require_free(clients, held, now.at)
     if held is None or held.closed:
         return True
@@ -94,7 +94,7 @@ def _unlocked(clients: "Clients", kind: Kind, held: Lock | None, now: Snapshot) 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """For the end of a lock, or for the operation that its holder begins."""
+    """Waits until a lock ends, or until its holder begins an operation."""
 
     kind: Kind
     held: Lock
@@ -116,7 +116,7 @@ class Wait:
 
 
 def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) -> Procedure[R]:
-    """The procedure under the stack's lock, once whoever holds it has ended."""
+    """Run the procedure under the stack's lock, waiting for the present holder first."""
     while True:
         try:
             held = yield from lock.take(clients, kind, stack)
@@ -130,7 +130,7 @@ def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) 
 
 
 def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
-    """Follow an operation to its end."""
+    """Follow an operation to its end and return it."""
     undo = Undo(clients, operation)
     subject = f"`{operation.stack}` is being changed"
     ended = yield from follow(operation, subject=subject, cancel=undo if undo.possible else None)
@@ -138,13 +138,13 @@ def run(clients: "Clients", operation: Operation) -> Procedure[Operation]:
 
 
 def followed(clients: "Clients", operation: Operation) -> Procedure[Outcome]:
-    """The same, and how it ended."""
+    """Follow an operation to its end and return its outcome."""
     return (yield from run(clients, operation)).outcome
 
 
 @contextmanager
 def quicker(stack: str) -> Iterator[None]:
-    """Raises Busy for every error of AWS that means: somebody else has changed this stack."""
+    """Raise Busy for AWS errors which mean that somebody else has changed this stack."""
     try:
         yield
     except Exception as error:
@@ -165,7 +165,7 @@ def _join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
 
 
 class Undo:
-    """Cancels an operation: an update is rolled back, a creation of ours is removed again."""
+    """Cancels an operation: rolls an update back, or removes what our creation made."""
 
     def __init__(self, clients: "Clients", operation: Operation) -> None:
         self._cloudformation = clients.cloudformation
@@ -182,7 +182,7 @@ class Undo:
             else:
                 self._cloudformation.cancel_update_stack(StackName=self._id)
         except self._cloudformation.exceptions.ClientError as error:
-            # Refused once the operation has ended, which its events say by themselves.
+            # Refused because the operation has ended; its events will say so.
             yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
             return
         what = "what was made is removed" if self._creating else "the update is rolled back"

@@ -1,7 +1,7 @@
-"""One command at a time: the lock of a stack, an advice that every command of opsctl heeds.
+"""The lock of a stack: one command at a time. It is advisory; every opsctl command respects it.
 
-A stack's own IN_PROGRESS is what AWS enforces; the lock covers the time before and after it, such
-as a build. Where it may not be written, everything goes on without it.
+AWS itself blocks changes while a stack is IN_PROGRESS. The lock also covers the time before and
+after, such as a build. If it cannot be written, commands work without it.
 """
 
 import json
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 R = TypeVar("R")
-# Long, because a build may be silent, and because an outage of AWS of three minutes is outlasted.
+# Long, because a build may be silent and commands outlast an AWS outage of three minutes.
 LASTS = timedelta(minutes=10)
 _RENEWED = timedelta(minutes=1)
-_KEPT = 4  # closed locks of a stack; older ones are removed
+_KEPT = 4  # closed locks kept per stack; older ones are deleted
 _TRIES = 20
 
 
@@ -36,7 +36,7 @@ def utc_now() -> datetime:
 
 
 class Held:
-    """A lock that is ours until the block ends; an empty one where it could not be written."""
+    """A lock that we hold until the block ends; empty if it could not be written."""
 
     def __init__(
         self, clients: "Clients", system: str, lock: Lock | None, now: Callable[[], datetime]
@@ -54,7 +54,7 @@ class Held:
             _put_away(self._clients, self._system, lock, self._now(), self._renewed + LASTS)
 
     def renewed(self, procedure: Procedure[R]) -> Procedure[R]:
-        """Renew the lock while the procedure is driven."""
+        """Run the procedure and renew the lock meanwhile."""
         return (yield from watched(procedure, self.renew))
 
     def renew(self) -> None:
@@ -68,7 +68,7 @@ class Held:
 
 
 def watched(procedure: Procedure[R], before_item: Callable[[], None]) -> Procedure[R]:
-    """Pass on all that the procedure yields, and call `before_item` before each."""
+    """Pass on everything that the procedure yields, and call `before_item` before each item."""
     step: Callable[[], object] = partial(next, procedure)
     with closing(procedure):
         while True:
@@ -94,9 +94,9 @@ def take(
     over: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> Procedure[Held]:
-    """The lock of this stack. Raises Busy when somebody else's command holds it.
+    """Take the lock of this stack. Raises Busy when another command holds it.
 
-    With `over` a lock that is held is closed, and its holder is no longer heeded.
+    With `over`, a lock that is held is closed and its holder ignored.
     """
     system = stack.removesuffix(f"-{kind}")
     try:
@@ -113,7 +113,7 @@ def take(
 
 
 def require_free(clients: "Clients", lock: Lock | None, now: datetime) -> None:
-    """Raises OpsError for a lock whose holder is gone, unless it was a command of this machine."""
+    """Raise OpsError for a lock whose holder is gone, unless it was a command on this machine."""
     if lock is None or lock.closed or lock.held(now) or clients.caller.gone(lock.process):
         return
     until = f", not renewed after {lock.until:%H:%M} UTC" if lock.until else ""
@@ -125,7 +125,7 @@ def require_free(clients: "Clients", lock: Lock | None, now: datetime) -> None:
 
 
 def close(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None:
-    """End a lock; one that has ended already is left as it is."""
+    """Close a lock. Does nothing if it is closed already."""
     name = locks.closing(system, lock.stack, lock.number)
     value = {"token": uuid.uuid4().hex, "who": clients.who(), "at": now.isoformat()}
     try:
@@ -135,7 +135,7 @@ def close(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None
 
 
 def remove(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None:
-    """End a lock that holds nobody up, if this caller may."""
+    """Close a lock, if this caller may; a refusal is ignored."""
     _quietly(partial(close, clients, system, lock, now=now))
 
 
@@ -155,10 +155,10 @@ def _taken(
         with _or_put_away(clients, system, lock, now):
             token_there = _make(clients, system, lock)
             if token_there != token:
-                # Nobody's: a name that somebody deleted just now cannot be made again yet.
+                # The name was deleted just now and cannot be created again yet, so nobody has it.
                 floor = floor if token_there else number
                 continue
-            # Who was silent for long may have made a number that had come, gone and been removed.
+            # After a long silence, this number may have been used and deleted by others.
             after = locks.read(clients.ssm, system, stack)
         if any(one.number > number for one in after):
             close(clients, system, lock, now=now())
@@ -185,13 +185,16 @@ def _ours(clients: "Clients", stack: str, number: int, token: str, now: datetime
 
 
 def _make(clients: "Clients", system: str, lock: Lock) -> str:
-    """The token that now stands under this number: ours, somebody else's, or '' for none."""
+    """Create the lock and return the token now stored under its number.
+
+    The token is ours or somebody else's, or '' when the number holds nothing.
+    """
     assert lock.since is not None
     name = locks.path(system, lock.stack, lock.number)
     try:
         _put(clients, name, _value(lock, lock.since))
     except clients.ssm.exceptions.ParameterAlreadyExists:
-        # A call that was repeated meets what its first answer, lost on the way, has made.
+        # It exists because the call was repeated after its first answer was lost.
         there = parameters.named(clients.ssm, [name]).get(name)
         return str(there.fields.get("token") or "?") if there else ""
     return lock.token
@@ -201,7 +204,7 @@ def _make(clients: "Clients", system: str, lock: Lock) -> str:
 def _or_put_away(
     clients: "Clients", system: str, lock: Lock, now: Callable[[], datetime]
 ) -> Iterator[None]:
-    """Whatever ends the taking of a lock: one that was made already is nobody's to hold."""
+    """If taking a lock is interrupted, close one that was already created."""
     try:
         yield
     except BaseException as error:
@@ -212,13 +215,14 @@ def _or_put_away(
         if there is None:
             clients.left.append(_stays(lock, now() + LASTS))
         elif there == lock.token:
-            # And no other: closing what is not there would close the next one of its number.
+            # Only our own: closing a lock that does not exist would close the next one of that
+            # number.
             _put_away(clients, system, lock, now(), now() + LASTS)
         raise
 
 
 def _its_token(clients: "Clients", system: str, lock: Lock) -> str | None:
-    """What stands under its number; '' for nothing, None when it cannot be read."""
+    """Return the token stored under the lock's number; '' for none, None when it cannot be read."""
     name, there = locks.path(system, lock.stack, lock.number), dict[str, Parameter]()
     with clients.briefly():
         known = _quietly(lambda: there.update(parameters.named(clients.ssm, [name])))
@@ -227,7 +231,7 @@ def _its_token(clients: "Clients", system: str, lock: Lock) -> str | None:
 
 
 def _put_away(clients: "Clients", system: str, lock: Lock, now: datetime, until: datetime) -> None:
-    """Close a lock of ours on the way out, or have it said that it stays."""
+    """Close our lock on the way out; if that fails, say that it stays."""
     with clients.briefly():
         if not _quietly(lambda: close(clients, system, lock, now=now)):
             clients.left.append(_stays(lock, until))
@@ -241,7 +245,7 @@ def _stays(lock: Lock, until: datetime) -> str:
 
 
 def _remove(clients: "Clients", system: str, kept: tuple[Lock, ...]) -> None:
-    """Old locks: all their numbers are below one that stays, so none is made again."""
+    """Delete old locks. Their numbers are below one that stays, so they are not used again."""
     names = [
         name
         for lock in kept[:-_KEPT]
@@ -261,7 +265,7 @@ def _value(lock: Lock | None, now: datetime) -> str:
         "who": lock.who,
         "host": lock.host,
         "process": lock.process,
-        # A value has at most 4 KB, and JSON writes six bytes for some characters.
+        # A value holds at most 4 KB, and JSON takes six bytes for some characters.
         "command": lock.command[:300],
         "why": lock.why[:200],
         "since": lock.since.isoformat(),
@@ -275,7 +279,7 @@ def _put(clients: "Clients", name: str, value: str, *, again: bool = False) -> N
 
 
 def _quietly(call: Callable[[], Any]) -> bool:
-    """For what may fail without harm: an old lock stays, or one that ends by itself."""
+    """Make a call that may fail without harm. Returns whether it succeeded."""
     try:
         call()
     except Exception as error:

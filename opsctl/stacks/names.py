@@ -1,4 +1,4 @@
-"""The names that our templates give to resources, and what they forbid. Pure."""
+"""The resource names in our templates, and what CloudFormation forbids because of them. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from opsctl.snapshot.taken import Named
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.template import read
 
-# The property that holds the name, by type.
+# Resource type -> the property that holds its name.
 _NAME: Mapping[str, str] = {
     "AWS::EC2::SecurityGroup": "GroupName",
     "AWS::ECR::Repository": "RepositoryName",
@@ -23,7 +23,7 @@ _NAME: Mapping[str, str] = {
     "AWS::IAM::Role": "RoleName",
     "AWS::Logs::LogGroup": "LogGroupName",
 }
-# The config key that sets the name, by logical id.
+# Logical id -> the config key that sets the name.
 _KEYS: Mapping[str, str] = {
     "CacheCluster": "db.name",
     "Cluster": "ecs.cluster_name",
@@ -40,12 +40,12 @@ _KEYS: Mapping[str, str] = {
     "TargetGroup": "load_balancer.target_group_name",
     **{source.logical_id: f"logs.{source.name}" for source in SOURCES},
 }
-# What a stack may take over without knowing how it was made.
+# Types that a stack may take over whatever their settings are.
 IMPORTABLE = {"AWS::Logs::LogGroup", "AWS::ECR::Repository"}
 
 
 def of_template(template: str) -> tuple[Named, ...]:
-    """Every resource whose name is written in the template."""
+    """Return every resource whose name is written in the template."""
     if not template:
         return ()
     named = []
@@ -59,14 +59,14 @@ def of_template(template: str) -> tuple[Named, ...]:
 
 
 def key(one: Named) -> str:
-    """The config key that sets the name; '' where none does."""
+    """Return the config key that sets the name, or ''."""
     return _KEYS.get(one.logical_id, "")
 
 
 def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
-    """Those that the stack has made under these names. `held` is the physical by the logical id.
+    """Return those of `named` that the stack created. `held` maps logical ids to physical ids.
 
-    A physical id is the name, an ARN with the name in it, or the id of a security group.
+    A physical id is the name, an ARN that contains the name, or the id of a security group.
     """
     return tuple(
         one
@@ -76,11 +76,12 @@ def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
 
 
 def require_possible(plan: Plan) -> None:
-    """Raises OpsError for a replacement that CloudFormation refuses while it is under way.
+    """Raise OpsError for a replacement that CloudFormation would refuse during the update.
 
     Its words: "CloudFormation cannot update a stack when a custom-named resource requires
     replacing. Rename … and update the stack again."
-    https://repost.aws/knowledge-center/cloudformation-custom-name
+
+    Source: https://repost.aws/knowledge-center/cloudformation-custom-name
     """
     named = {one.logical_id: one for one in of_template(plan.stack.template)}
     for change in plan.changes:
@@ -100,7 +101,7 @@ def require_possible(plan: Plan) -> None:
 
 
 def require_free(taken: Iterable[Named], stack: str, command: str) -> None:
-    """Raises OpsError that lists what exists already under the names of a template."""
+    """Raise OpsError with a list of what already exists under the template's names."""
     there = tuple(one for one in taken if one.certain)
     if not there:
         return

@@ -1,4 +1,7 @@
-"""One operation of a stack, as far as its events were seen. Pure: each look gives a new value."""
+"""One operation of a stack, as far as its events were seen.
+
+Pure: each snapshot gives a new value.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,24 +14,23 @@ from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.stacks.states import EXPECTED
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
-# What resource handlers wrap around the sentence that somebody wrote for people.
+# CloudFormation wraps this around the sentence that a resource handler wrote for people.
 _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)'
 )
-# The expected status -> what to say when it was deleted instead.
+# Expected status -> the word for what did not happen when the stack was deleted instead.
 _VERBS: Mapping[str, str] = {"CREATE_COMPLETE": "created", "UPDATE_COMPLETE": "updated"}
 AGAIN = "fix that, then run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`id` is the stack's, because a deleted stack is known by nothing else.
+    """An operation. `id` is the stack's id, because a deleted stack has no other name.
 
-    `after` is the id of the newest event that was seen; None stands for the beginning of the
-    operation that runs. `expected` is the status in which it should end. `refusal` is what EC2
-    answered to the Auto Scaling group: the stack's event only says that no instance signalled.
-    `fleet` is the group while its instances are launched and join: they are looked at with it.
-    `joined` is somebody else's.
+    `after` is the id of the newest event seen; None stands for the operation's beginning.
+    `expected` is the status of its success. `refusal` is EC2's answer to the Auto Scaling group:
+    the stack's event says only that no instance signalled. `fleet` names the group while its
+    instances launch and join; they are then read, too. `joined` means that somebody else began it.
     """
 
     stack: str
@@ -46,7 +48,7 @@ class Operation:
 
     @classmethod
     def of(cls, state: StackState) -> Self:
-        """Somebody else's operation, from its beginning on."""
+        """Return somebody else's operation, from its beginning."""
         return cls(state.name, state.id, EXPECTED.get(state.status, ""), joined=True)
 
     @property
@@ -64,7 +66,7 @@ class Operation:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended; only when it is over."""
+        """The outcome. Only valid when the operation is over."""
         assert self.ended is not None
         status = self.ended.status
         if status == self.expected:
@@ -91,7 +93,7 @@ class Operation:
             return replace(self, group="", refusal=refusal), ()
         now.require("events")
         ended = next((event for event in now.events if event.ends), None)
-        # Of a later operation, which is somebody else's.
+        # Later events belong to the next operation, which is somebody else's.
         events = now.events[: now.events.index(ended) + 1] if ended else now.events
         cause = self.cause or next((event for event in events if event.is_cause), None)
         of_group = cause is not None and cause.resource_type == _GROUP
@@ -120,12 +122,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class RollBegun:
-    """From now on the operation rolls tasks, whatever else it does."""
+    """Yielded when the operation begins to roll tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """How far the instances of a group are; `refusal` is why EC2 launches no more."""
+    """How many instances of a group were launched and have joined. `refusal` is EC2's, or ''."""
 
     desired: int
     launched: int
@@ -148,7 +150,7 @@ class Fleet:
 
 
 def _fleet(fleet: str, events: Iterable[StackEvent]) -> str:
-    """The group's name from the event that makes it to the one that ends that."""
+    """Return the group's name while its own creation or update runs, else ''."""
     for event in events:
         if event.resource_type == _GROUP:
             going = event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
@@ -158,7 +160,7 @@ def _fleet(fleet: str, events: Iterable[StackEvent]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StackResult:
-    """The last item of every procedure that changes a stack, or finds nothing to change."""
+    """The last item of every procedure that changes a stack, even if nothing had to change."""
 
     stack: str
     outcome: Outcome

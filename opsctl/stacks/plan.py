@@ -1,4 +1,4 @@
-"""Plan a change of a stack, and begin it. Nothing that runs is changed before `begin`."""
+"""Plan a change of a stack, and begin it. Nothing live changes before `begin`."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from opsctl.aws import Clients
 
-# CloudFormation takes a template body up to here, and one in S3 up to 1 MB.
+# Longest template body in a call, in bytes; a template in S3 may have 1 MB.
 MAXIMUM_BODY = 51_200
-CHANGE_SETS = "opsctl-"  # how the names of ours begin
-_DEADLINE = 300.0  # seconds for a change set to be made
-# Two wordings are in use for the same thing; the second comes from CreateChangeSet itself.
+CHANGE_SETS = "opsctl-"  # prefix of our change sets' names
+_DEADLINE = 300.0  # seconds to wait for a change set
+# Two wordings exist; the second comes from CreateChangeSet itself.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
 class Planning:
-    """A plan while it is shown and asked about. Its change set goes at the end, unless begun.
+    """A plan while it is shown and agreed to. Deletes its change set at the end, unless begun.
 
     Entering raises OpsError when CloudFormation refuses the template, and Busy when somebody else
     has begun to change the stack since `state` was read.
@@ -74,7 +74,7 @@ class Planning:
             _discard(self._clients, self._stack.name, self._change_set, error)
 
     def begin(self) -> Operation:
-        """Execute the plan that was agreed to. Raises Busy when somebody else was quicker."""
+        """Execute the plan that was agreed to. Raises Busy when somebody else was faster."""
         cloudformation = self._clients.cloudformation
         with join.quicker(self._stack.name):
             plan = self._planned() if self._kind == "CREATE" else self.plan
@@ -104,7 +104,7 @@ class Planning:
             )
         except cloudformation.exceptions.ClientError as error:
             if aws.fault(error) == "refused":
-                self._change_set = ""  # there is none
+                self._change_set = ""  # it was not created
             if any(words in aws.message(error) for words in _NOTHING):
                 return Plan(stack, self._kind)
             raise
@@ -112,10 +112,10 @@ class Planning:
 
 
 def _discard(clients: "Clients", stack: str, name: str, because: BaseException | None) -> None:
-    """Raises OpsError, which names what stays, when AWS does not take it away.
+    """Delete a change set. Raises OpsError, which names what stays, when AWS refuses.
 
-    Only the change set: a stack that it made (REVIEW_IN_PROGRESS) may be somebody else's by now,
-    and no call deletes it on the condition that it still is not.
+    The stack that it may have created (REVIEW_IN_PROGRESS) stays: it may be somebody else's by now,
+    and no call can delete it on condition that it is not.
     """
     try:
         with clients.briefly():
@@ -138,7 +138,10 @@ def _discard(clients: "Clients", stack: str, name: str, because: BaseException |
 
 
 def _execute(cloudformation: "CloudFormationClient", plan: Plan) -> None:
-    """Executing a change set deletes all others of its stack, so theirs may have removed ours."""
+    """Execute the plan's change set.
+
+    Raises Busy if it is gone: executing one deletes all others.
+    """
     token = f"{CHANGE_SETS}{uuid.uuid4().hex}"
     try:
         cloudformation.execute_change_set(ChangeSetName=plan.change_set, ClientRequestToken=token)
@@ -146,14 +149,14 @@ def _execute(cloudformation: "CloudFormationClient", plan: Plan) -> None:
         cloudformation.exceptions.InvalidChangeSetStatusException,
         cloudformation.exceptions.ChangeSetNotFoundException,
     ) as error:
-        # The first answer may have been lost on its way, and the call repeated.
+        # The call may have been repeated after its first answer was lost.
         ours = stacks.events(cloudformation, plan.stack_id, None)
         if not any(event.token == token for event in ours):
             raise join.overtaken(plan.stack.name) from error
 
 
 def _keeping(stack: Stack, state: StackState | None) -> Stack:
-    """None keeps the parameter's value where the stack has one, so that nobody has to know it."""
+    """Replace None by an empty value for parameters that the stack does not have yet."""
     known = state.parameters if state else {}
     parameters = {
         key: None if value is None and key in known else (value or "")
@@ -201,7 +204,7 @@ def _wait(
 
 
 def _parameters(parameters: Mapping[str, str | None]) -> list[Any]:
-    """None keeps the value that the stack has."""
+    """Return the API's parameters. None becomes UsePreviousValue."""
     return [
         {"ParameterKey": key, "UsePreviousValue": True}
         if value is None

@@ -1,6 +1,6 @@
-"""Secret references (`ssm:/path`, `secretsmanager:name#key`) in the words of CloudFormation.
+"""Translate secret references (`ssm:/path`, `secretsmanager:name#key`) for CloudFormation.
 
-The values themselves never pass through opsctl: ECS and CloudFormation read them.
+opsctl never sees the values: ECS and CloudFormation read them.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _ARN = "arn:${AWS::Partition}"
 
 
 def dynamic(reference: str) -> str:
-    """A dynamic reference, resolved by CloudFormation when it applies the template."""
+    """Return a dynamic reference, which CloudFormation resolves when it applies the template."""
     if reference.startswith("ssm:"):
         return f"{{{{resolve:ssm-secure:{reference.removeprefix('ssm:')}}}}}"
     name, key = _secret(reference)
@@ -19,12 +19,12 @@ def dynamic(reference: str) -> str:
 
 
 def container_secrets(config: Config) -> dict[str, str]:
-    """Environment name -> `valueFrom` (for Fn::Sub) of the task definition."""
+    """Return environment variable -> `valueFrom` of the task definition, for Fn::Sub."""
     return {name: _value_from(reference) for name, reference in config.ecs.secrets.items()}
 
 
 def statements(references: Iterable[str]) -> dict[str, list[str]]:
-    """IAM action -> resources (for Fn::Sub) that reading these references takes."""
+    """Return IAM action -> resources (for Fn::Sub) required to read these references."""
     reads: dict[str, list[str]] = {}
     for reference in references:
         if reference.startswith("ssm:"):
@@ -33,7 +33,7 @@ def statements(references: Iterable[str]) -> dict[str, list[str]]:
                 reads.setdefault(action, []).append(resource)
         elif reference.startswith("secretsmanager:"):
             name, _ = _secret(reference)
-            # The six characters that Secrets Manager adds to every name.
+            # Secrets Manager appends six characters to every secret's name.
             resource = name if name.startswith("arn:") else f"{_secret_arn(name)}-??????"
             reads.setdefault("secretsmanager:GetSecretValue", []).append(resource)
     return {action: sorted(set(resources)) for action, resources in reads.items()}

@@ -1,6 +1,6 @@
-"""Why CloudFormation refused a change set: its status says only that a validation failed.
+"""Find out why CloudFormation refused a change set; its status says only that validation failed.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,13 @@ _EXISTS = "already exists"
 
 
 def refusal(cloudformation: "CloudFormationClient", stack: Stack, id: str, reason: str) -> OpsError:
-    """`id` is the change set's ARN: with its name alone the call is refused."""
+    """Return the error. `id` is the change set's ARN; AWS does not accept its name alone."""
     reasons = _reasons(cloudformation, id)
     hint = "correct opsctl.yaml, then run: opsctl config check"
     if reasons is None:
         hint = "allow this caller `cloudformation:DescribeEvents`, which tells the reason"
     elif any(_EXISTS in one for one in reasons):
-        # Asked to take them over, CloudFormation refuses what another stack holds.
+        # CloudFormation refuses to take over what another stack holds.
         imported = "what another stack holds cannot be taken over"
         more = imported if stack.imports else f"or run: opsctl {stack.command} up --import"
         hint = f"choose other names in opsctl.yaml; {more}"
@@ -31,7 +31,7 @@ def refusal(cloudformation: "CloudFormationClient", stack: Stack, id: str, reaso
 
 
 def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...] | None:
-    """None when this caller may not ask."""
+    """Return the reasons, or None when this caller may not read them."""
     events: list[Any] = []
     given: dict[str, Any] = {"ChangeSetName": id, "Filters": {"FailedEvents": True}}
     try:
@@ -49,7 +49,10 @@ def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...]
 
 
 def _text(event: Any) -> str:
-    """`LogGroup: Resource of type … already exists (Properties/LogGroupName)`"""
+    """Return for example:
+
+    `LogGroup: Resource of type … already exists (Properties/LogGroupName)`
+    """
     reasons = ("ValidationStatusReason", "HookStatusReason", "ResourceStatusReason")
     text = next((event[key] for key in reasons if event.get(key)), "")
     name = event.get("LogicalResourceId", "")

@@ -1,4 +1,4 @@
-"""Take a stack down, or what is left of one: show what goes, ask, delete, follow."""
+"""Remove a stack, or what is left of one: show what goes, ask, delete, follow."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,14 +20,15 @@ from opsctl.stacks.operation import Operation, StackResult
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
-_ROUNDS = 20  # looks made anew because somebody else was quicker
+_ROUNDS = 20  # new attempts, when somebody else was faster
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a deletion will take away, or has to skip; `why` it comes to that, if not asked for.
+    """What a deletion removes or skips. `why` says what led to it, if nobody asked for it.
 
-    `stays` are the logical ids of what outlives the stack, `snapshots` of what is saved before.
+    `stays` holds the logical ids of resources that outlive the stack, `snapshots` of those that are
+    saved first.
     """
 
     stack: str
@@ -38,7 +39,7 @@ class Removal:
 
 
 def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
-    """Remove the stack; a repository is emptied first, because images block its deletion.
+    """Remove the stack. A repository is emptied first, because images block its deletion.
 
     Raises OpsError when another stack imports from it, or when termination protection is on.
     """
@@ -51,7 +52,7 @@ def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
         except Busy as overtaken:
             if not left:
                 raise
-            yield Overtaken(f"{overtaken.message}, who was quicker; looking again")
+            yield Overtaken(f"{overtaken.message}; looking again")
         else:
             break
     outcome = yield from explained(outcome)
@@ -74,13 +75,24 @@ def _down(
         return Outcome("cancelled", f"nothing was done to `{name}`")
     held = yield from lock.take(clients, kind, name)
     with held:
+        if not state.exists:
+            _require_unmade(clients, state)
         if kind == "ecr":
             registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
-        ended = yield from held.renewed(_delete(clients, state))
+        ended = yield from held.renewed(_delete_all(clients, state))
         return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
+def _require_unmade(clients: "Clients", state: StackState) -> None:
+    """Raises Busy when somebody has made, since the question, what was only under review."""
+    now = stacks.describe(clients.cloudformation, state.id)
+    if now is None or now.status != state.status:
+        raise join.overtaken(state.name)
+
+
 def _removal(clients: "Clients", state: StackState) -> Removal:
+    if not state.exists:  # it has no template yet, and nothing is in it
+        return Removal(state.name, (), states.in_words(state))
     resources = stacks.resources(clients.cloudformation, state.id)
     policies = template.deletion_policies(stacks.template(clients.cloudformation, state.id))
     return Removal(
@@ -91,47 +103,52 @@ def _removal(clients: "Clients", state: StackState) -> Removal:
     )
 
 
-def clear(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Remove what a failed creation or deletion left. Raises Detached when that is declined.
+def left(clients: "Clients", state: StackState) -> Removal:
+    """Return what a failed creation or deletion left."""
+    resources = stacks.resources(clients.cloudformation, state.id)
+    return Removal(state.name, resources, states.in_words(state))
 
-    A resource that could not be deleted before is left behind, because it would stop it again.
-    """
-    left = stacks.resources(clients.cloudformation, state.id)
-    yield Removal(state.name, left, states.in_words(state))
-    stuck = [one.logical_id for one in left if one.status == "DELETE_FAILED"]
-    keep = stuck if state.status == "DELETE_FAILED" else []
-    but = f", leaving {', '.join(keep)} behind" if keep else ""
-    if not (yield from ask(f"remove what is left of `{state.name}`{but}?")):
+
+def clear(clients: "Clients", state: StackState) -> Procedure[None]:
+    """Remove what a failed creation or deletion left. Raises Detached when that is declined."""
+    yield left(clients, state)
+    if not (yield from ask(f"remove what is left of `{state.name}`?")):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
-        ended = yield from held.renewed(_delete(clients, state, keep))
+        ended = yield from held.renewed(_delete_all(clients, state))
     outcome = yield from explained(ended.outcome)
     outcome.require()
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Bring a stack whose rollback failed back to its old state, without the failed resources."""
-    left = stacks.resources(clients.cloudformation, state.id)
-    failed = tuple(one for one in left if one.status == "UPDATE_FAILED")
-    yield Removal(state.name, failed, states.in_words(state))
+    """Bring a stack whose rollback failed back to its old state, skipping the failed resources."""
+    held = stacks.resources(clients.cloudformation, state.id)
+    failed = tuple(one for one in held if one.status == "UPDATE_FAILED" and one.failed_itself)
+    stays = frozenset(one.logical_id for one in failed)
+    yield Removal(state.name, failed, states.in_words(state), stays)
     names = [one.logical_id for one in failed]
     skipping = f", skipping {', '.join(names)}" if names else ""
     question = f"continue the rollback of `{state.name}`{skipping}?"
-    again = partial(clients.cloudformation.continue_update_rollback, ResourcesToSkip=names)
+    again = clients.cloudformation.continue_update_rollback
+    if names:
+        again = partial(again, ResourcesToSkip=names)
     yield from _rolled_back(clients, state, question, again)
 
 
 def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
-    """Bring a stack whose update failed, and was left as it was, back to its old state.
+    """Roll back a stack whose update failed and was left as it was.
 
-    Such an update was made by other means, with its rollback switched off; opsctl's own updates,
-    which roll back when they fail, are refused until then.
+    Such an update was made by another tool with rollback switched off. Until then CloudFormation
+    refuses opsctl's own updates, which roll back when they fail.
+
+    Source:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
     """
-    left = stacks.resources(clients.cloudformation, state.id)
-    failed = tuple(one for one in left if one.status.endswith("FAILED"))
-    yield Removal(state.name, failed, states.in_words(state))
+    held = stacks.resources(clients.cloudformation, state.id)
+    failed = tuple(one for one in held if one.status.endswith("FAILED"))
+    stays = frozenset(one.logical_id for one in failed)
+    yield Removal(state.name, failed, states.in_words(state), stays)
     begin = clients.cloudformation.rollback_stack
     yield from _rolled_back(clients, state, f"roll `{state.name}` back?", begin)
 
@@ -139,7 +156,7 @@ def roll_back(clients: "Clients", state: StackState) -> Procedure[None]:
 def _rolled_back(
     clients: "Clients", state: StackState, question: str, begin: Callable[..., object]
 ) -> Procedure[None]:
-    """Ask, let CloudFormation `begin` to roll back, and follow it to its end."""
+    """Ask, call `begin` to start the rollback, and follow it to its end."""
     if not (yield from ask(question)):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
@@ -157,6 +174,19 @@ def _rolled_back(
 def _locked(clients: "Clients", state: StackState) -> Procedure[lock.Held]:
     [kind] = [kind for kind in KINDS if state.name.endswith(f"-{kind}")]
     return (yield from lock.take(clients, kind, state.name))
+
+
+def _delete_all(clients: "Clients", state: StackState) -> Procedure[Operation]:
+    """Delete the stack. What stops that a second time is left behind, after a yes."""
+    ended = yield from _delete(clients, state)
+    if ended.outcome.good or state.status != "DELETE_FAILED":
+        return ended
+    again = stacks.resources(clients.cloudformation, state.id)
+    stuck = [one.logical_id for one in again if one.status == "DELETE_FAILED"]
+    leaving = f"remove `{state.name}`, leaving {', '.join(stuck)} behind?"
+    if not stuck or not (yield from ask(leaving)):
+        return ended
+    return (yield from _delete(clients, state, stuck))
 
 
 def _delete(

@@ -5,8 +5,15 @@ from collections.abc import Mapping
 from opsctl.errors import OpsError
 from opsctl.snapshot.stacks import StackState
 
-# Statuses in which the stack holds nothing worth updating: it is removed and made anew.
+# The stack holds nothing worth updating: it is removed and created again.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# Statuses in which CloudFormation makes a change set of the stack.
+TAKES_CHANGES = {
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+}
+# Statuses in which a rollback can be brought to its end, after which it takes changes again.
+HALF_WAY = {"UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED"}
 MEANING: Mapping[str, str] = {
     "REVIEW_IN_PROGRESS": "a change set was made, nothing was created yet",
     "CREATE_FAILED": "the first creation failed and was not rolled back",
@@ -19,7 +26,7 @@ MEANING: Mapping[str, str] = {
     "IMPORT_ROLLBACK_COMPLETE": "the last import of resources failed and was undone",
     "IMPORT_ROLLBACK_FAILED": "the last import of resources failed, and so did undoing it",
 }
-# The statuses that begin an operation's good end, by the status while it runs.
+# Status of a running operation -> status of its success.
 EXPECTED: Mapping[str, str] = {
     "CREATE_IN_PROGRESS": "CREATE_COMPLETE",
     "UPDATE_IN_PROGRESS": "UPDATE_COMPLETE",
@@ -34,13 +41,22 @@ EXPECTED: Mapping[str, str] = {
 
 
 def in_words(state: StackState) -> str:
-    """`demo-db` is ROLLBACK_COMPLETE: the first creation failed …"""
+    """Return for example: `demo-db` is ROLLBACK_COMPLETE: the first creation failed …"""
     meaning = MEANING.get(state.status)
     return f"`{state.name}` is {state.status}{f': {meaning}' if meaning else ''}"
 
 
+def refuse(state: StackState, command: str) -> OpsError:
+    """For a status that nothing of opsctl leads out of but the stack's deletion."""
+    return OpsError(
+        f"{in_words(state)}; CloudFormation takes no change of it",
+        hint=f"ask AWS Support to mend it, or remove it: opsctl {command} down",
+        cause="stack-stuck",
+    )
+
+
 def require_ours(state: StackState) -> None:
-    """Raises OpsError for a stack without our tags: opsctl never touches it."""
+    """Raise OpsError for a stack without our tags, which opsctl never touches."""
     if not state.ours:
         raise OpsError(
             f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",

@@ -1,10 +1,10 @@
-"""A rendered template read back: one resource's properties, functions in their long form. Pure."""
+"""Parse a rendered template, with its functions in their long form. Pure."""
 
 from typing import Any
 
 import yaml
 
-# The C parser, which wheels of PyYAML bring, reads a template ten times as fast.
+# The C parser, part of PyYAML's wheels, is ten times as fast.
 _Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -30,13 +30,13 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def read(template: str) -> dict[str, Any]:
-    """The whole template as plain values."""
-    values: dict[str, Any] = yaml.load(template, Loader=_Loader)  # a SafeLoader with functions
+    """Return the whole template as plain values."""
+    values: dict[str, Any] = yaml.load(template, Loader=_Loader)  # subclass of a SafeLoader
     return values
 
 
 def deletion_policies(template: str) -> dict[str, str]:
-    """What becomes of each resource when the stack goes, by logical id."""
+    """Return logical id -> DeletionPolicy."""
     resources: dict[str, Any] = read(template).get("Resources", {})
     return {key: resource.get("DeletionPolicy", "Delete") for key, resource in resources.items()}
 

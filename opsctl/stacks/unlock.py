@@ -1,4 +1,4 @@
-"""Remove a lock that its holder left: say who that was and how the stack stands, then ask."""
+"""Remove a lock that its holder left: show the holder and the stack's state, then ask."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def unlock(clients: "Clients", stack: str) -> Procedure[Outcome]:
-    """`stack` is a name (`web-ecs`) or the kind alone. Raises ConfigError for any other."""
+    """`stack` is a stack's name (`web-ecs`) or kind (`ecs`). Raises ConfigError for any other."""
     now = yield from look_at(Look(frozenset({"stacks", "locks"}), KINDS))
     now.require("locks")
     kind = _kind(stack, now.names.stacks)

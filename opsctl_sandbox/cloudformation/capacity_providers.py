@@ -1,5 +1,7 @@
-"""How CloudFormation makes and removes capacity providers and gives them to clusters: two resource
-types that ministack does not have."""
+"""CloudFormation's capacity providers and their cluster associations.
+
+ministack does not have these two resource types.
+"""
 
 from opsctl_sandbox.cloudformation.shapes import to_api
 from opsctl_sandbox.ministack.resource_types import Handler, Made, Properties, handler

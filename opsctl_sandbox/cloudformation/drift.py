@@ -1,13 +1,13 @@
-"""Change sets that revert drift: CloudFormation compares the template with what is there, not with
-the template before.
+"""Change sets that revert drift: CloudFormation compares the template with the live resources, not
+with the previous template.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from opsctl_sandbox.ministack import load_balancers, stacks
+from opsctl_sandbox.ministack import caches, load_balancers, stacks
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Structure
@@ -19,8 +19,9 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """Knows which resources are still there, the size of services and groups, and where a
-    listener listens."""
+    """Compares which resources still exist, sizes of services, groups and caches, and the ports of
+    listeners.
+    """
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
         self._simulation = simulation
@@ -77,6 +78,8 @@ class Drift:
             return self._service(identifier, properties)
         if kind == "AWS::ElasticLoadBalancingV2::Listener" and names.is_there(kind, identifier):
             return _compared(properties, load_balancers.listener(identifier))
+        if kind in caches.TYPES and names.is_there(kind, identifier):
+            return _compared(properties, caches.live(identifier))
         if kind == "AWS::ECS::Cluster":
             there: bool | None = identifier in self._simulation.world().clusters
         else:

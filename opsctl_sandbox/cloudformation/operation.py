@@ -1,7 +1,7 @@
-"""One CloudFormation create or update, run in simulated time and in parallel, as AWS runs it.
+"""Run one CloudFormation create or update in simulated time and in parallel, as AWS does.
 
-ministack validates, plans and rolls back; the forward half is here, because ministack's own runs
-one resource after another in an instant.
+ministack validates, plans and rolls back. The forward half is here, because ministack's runs one
+resource after another in an instant.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack import caches, stacks
 from opsctl_sandbox.ministack.stacks import Document, Request
 
 _REPLACING = (
@@ -65,7 +65,7 @@ class StackOperation:
         self._finish(outputs, exports)
 
     async def _forward(self) -> None:
-        """Every resource as soon as what it needs is there; the first failure stops the rest."""
+        """Start every resource once what it needs exists. The first failure stops the rest."""
         pending = {asyncio.create_task(self._resource(name)) for name in self._order}
         while pending:
             finished, pending = await asyncio.wait(
@@ -90,7 +90,8 @@ class StackOperation:
         try:
             await self._make(name, kind, definition)
         except Exception as error:
-            # Whatever refuses a resource is its reason, as on AWS; the operation then rolls back.
+            # As on AWS, the error's text becomes the resource's reason, and the operation rolls
+            # back.
             self._failed(name, str(error) or repr(error))
             raise
         self._done[name].set()
@@ -131,8 +132,10 @@ class StackOperation:
             tags = (request.previous or {}).get("Tags")
             old = stacks.tagged(request, kind, name, before["Properties"], tags)
             if drift == "MODIFIED":
-                # Every property is sent: what the stack had is not what is there.
-                old = {}
+                # The live resource differs from the stack's record. Without a record of the live
+                # values, every property is sent.
+                live = caches.live(before["PhysicalResourceId"]) if kind in caches.TYPES else {}
+                old = {**tagged, **live} if live else {}
             elif old == tagged:
                 return
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
@@ -186,7 +189,7 @@ class StackOperation:
         await stacks.roll_back(request, operation, reason)
 
     def _unreverted(self, name: str | None) -> list[Any] | None:
-        """An existing resource whose own update was refused: there is nothing to send back."""
+        """Return an existing resource whose update was refused: rollback need not revert it."""
         if name is None or name not in self._before:
             return None
         before = self._before[name]
@@ -207,11 +210,11 @@ class StackOperation:
             )
             if names
         ]
-        rollback = "" if self._request.previous is not None else "Rollback requested by user."
-        return "".join(parts) + rollback
+        creating = self._request.previous is None and not self._request.disable_rollback
+        return "".join(parts) + ("Rollback requested by user." if creating else "")
 
     async def _clean_up(self) -> None:
-        """After an update: what was replaced and what the template no longer has goes."""
+        """After an update, remove resources that were replaced or are no longer in the template."""
         if self._request.previous is None:
             return
         self._stack_event("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")

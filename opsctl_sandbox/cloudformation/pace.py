@@ -1,7 +1,7 @@
-"""The time a resource takes in a stack operation, and the failures planned for it.
+"""The time that a resource takes in a stack operation, and its planned failures.
 
-ministack provisions in an instant; here it waits as long as AWS would, for the things AWS waits
-for, and fails where the scenario says so.
+ministack provisions in an instant. Here each resource waits as long as on AWS, for the same
+conditions, and fails where the scenario says so.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _GENERIC = (
 
 
 class ResourceFailed(Exception):
-    """The resource's *_FAILED reason."""
+    """Raised with the resource's *_FAILED reason."""
 
 
 class Pace:
@@ -29,7 +29,7 @@ class Pace:
         self._simulation = simulation
 
     async def begin(self, logical_id: str, resource_type: str) -> None:
-        """The time before the resource exists; raises when the scenario fails it."""
+        """Wait until the resource exists. Raises when the scenario fails it."""
         world = self._simulation.world()
         await self._simulation.sleep(stacks.duration(world, resource_type))
         self._strike("resource-fails", logical_id, resource_type, "InvalidRequest")
@@ -48,8 +48,11 @@ class Pace:
         *,
         created: bool,
     ) -> None:
-        """Wait for what CloudFormation waits for after the call: a steady service, a group's
-        instances and signals. Raises `ResourceFailed`."""
+        """Wait for what CloudFormation waits for: a steady service, a group's instances and
+        signals.
+
+        Raises `ResourceFailed`.
+        """
         world = self._simulation.world()
         since = world.now
         if resource_type == _SERVICE:
@@ -71,7 +74,7 @@ class Pace:
 
     async def _service(self, service: Service, since: float) -> None:
         begun: Deployment = service.primary
-        # The scheduler has to have looked at least once.
+        # Wait until the scheduler has run at least once.
         await self._simulation.sleep(self._simulation.engine.world.timings.schedule)
         await self._until(
             lambda: stacks.service_done(self._simulation.world(), service, begun, since)
@@ -88,7 +91,7 @@ class Pace:
     async def remove(
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
     ) -> Any:
-        """Delete in AWS's time; raises `ResourceFailed` when the scenario fails it."""
+        """Delete in AWS's time. Raises `ResourceFailed` when the scenario fails it."""
         await self._half(resource_type)
         self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
         outcome = act()
@@ -98,7 +101,7 @@ class Pace:
     async def revert(
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
     ) -> Any:
-        """Send a resource back to its former properties, in a rollback and in AWS's time."""
+        """Return a resource to its former properties during a rollback, in AWS's time."""
         await self._half(resource_type)
         self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
         outcome = act()

@@ -1,5 +1,6 @@
-"""The resources of a stack that live in the simulation: how CloudFormation makes, changes and
-removes ECS clusters, task definitions and services, and Auto Scaling groups.
+"""The stack resources that live in the simulation.
+
+These are ECS clusters, task definitions and services, and Auto Scaling groups.
 """
 
 from dataclasses import replace
@@ -28,7 +29,7 @@ class Resources:
         self._plain = types.plain(_GROUP)
 
     def handlers(self) -> dict[str, Handler]:
-        """By resource type."""
+        """Return the handlers by resource type."""
         return {
             "AWS::ECS::Cluster": handler(
                 self.create_cluster, self.update_cluster, self.delete_cluster
@@ -92,7 +93,7 @@ class Resources:
     ) -> Made:
         request = to_api("UpdateService", new)
         forced = new.get("ForceNewDeployment") or {}
-        # The nonce is what makes one update force a deployment and the next one not.
+        # A changed nonce is what makes an update force a deployment.
         request["forceNewDeployment"] = forced != old.get("ForceNewDeployment") and (
             str(forced.get("EnableForceNewDeployment")).lower() == "true"
         )
@@ -126,7 +127,7 @@ class Resources:
             self._simulation.engine.create_group(specification)
         else:
             if old.get("DesiredCapacity") == new.get("DesiredCapacity"):
-                # An unchanged property is not sent: what scaling did since then stays.
+                # An unchanged property is not sent, so the size that scaling set stays.
                 specification = replace(specification, desired=group.desired)
             self._simulation.engine.update_group(specification)
         self._simulation.world().groups[name].metrics = _metrics(new)
@@ -139,7 +140,7 @@ class Resources:
 
 
 def _metrics(properties: Properties) -> frozenset[str]:
-    """The group metrics that a template asks for: all of them when it names none."""
+    """Return the group metrics that a template names; all of them when it names none."""
     collections = properties.get("MetricsCollection") or ()
     return frozenset().union(
         *(one.get("Metrics") or autoscaling.GROUP_METRICS for one in collections)

@@ -1,15 +1,14 @@
-"""How CloudFormation makes scalable targets of ECS services and their policies: two resource types
-that ministack does not have."""
+"""CloudFormation's scalable targets of ECS services and their policies.
 
+ministack does not have these two resource types.
+"""
+
+from opsctl_sandbox.cluster.scaling import PREDEFINED
 from opsctl_sandbox.cluster.values import ScalableTarget, TrackingPolicy
 from opsctl_sandbox.ministack.resource_types import Handler, Made, Properties, handler
 from opsctl_sandbox.simulation import Simulation
 
 _ECS = "ecs:service:DesiredCount|ecs"
-_METRICS = {
-    "ECSServiceAverageCPUUtilization": "CPUUtilization",
-    "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
-}
 
 
 class Scaling:
@@ -58,15 +57,16 @@ class Scaling:
         name = str(properties["PolicyName"])
         tracking = properties.get("TargetTrackingScalingPolicyConfiguration", {})
         predefined = tracking.get("PredefinedMetricSpecification", {})
-        # A metric of the stack's own is kept, and moves nothing: see docs/simulation.md.
-        metric = _METRICS.get(predefined.get("PredefinedMetricType", ""), "")
-        target.policies[name] = TrackingPolicy(metric, float(tracking.get("TargetValue", 0)))
+        # A custom metric is recorded but has no effect: see docs/simulation.md.
+        metric = PREDEFINED.get(predefined.get("PredefinedMetricType", ""), "")
         world = self._simulation.world()
         resource = f"service/{target.cluster}/{target.service}"
         arn = world.arn(
             "autoscaling",
             f"scalingPolicy:{world.uuid()}:resource/ecs/{resource}:policyName/{name}",
         )
+        value = float(tracking.get("TargetValue", 0))
+        target.policies[name] = TrackingPolicy(metric, value, arn)
         return arn, {"Arn": arn, "PolicyName": name}
 
     def put_policy_anew(

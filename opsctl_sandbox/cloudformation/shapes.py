@@ -1,6 +1,6 @@
-"""CloudFormation properties as the ECS API's input.
+"""Convert CloudFormation properties to the ECS API's input.
 
-A property reaches the API whole and in its type, because botocore's input shape leads the way.
+botocore's input shape decides names and types, so every property arrives complete.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _RENAMED = {"PlacementStrategies": "placementStrategy"}
 
 
 def to_api(operation: str, properties: Properties) -> Properties:
-    """CloudFormation properties as the ECS operation's input."""
+    """Return CloudFormation properties as the ECS operation's input."""
     model = models.operation("ecs", operation)
     assert model is not None and model.input_shape is not None
     converted: Properties = _shaped(properties, model.input_shape)
@@ -39,7 +39,7 @@ def _shaped(value: Any, shape: Shape) -> Any:
 
 
 def _scalar(value: Any, kind: str) -> Any:
-    """Template parameters are strings, whatever the property wants."""
+    """Convert a scalar to the property's type: template parameters are strings."""
     if kind in ("integer", "long"):
         return int(value)
     if kind == "boolean":

@@ -1,23 +1,24 @@
-"""Gives ministack's CloudFormation time, failure, and the resources of the simulation."""
+"""Give ministack's CloudFormation time, failures, and the resources of the simulation."""
 
 from opsctl_sandbox.cloudformation.capacity_providers import CapacityProviders
 from opsctl_sandbox.cloudformation.operation import StackOperation
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.resources import Resources
 from opsctl_sandbox.cloudformation.scaling import Scaling
-from opsctl_sandbox.ministack import stacks
+from opsctl_sandbox.ministack import rollbacks, stacks
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.ministack.stacks import Request
 from opsctl_sandbox.simulation import Simulation
 
 
 def install(simulation: Simulation, types: ResourceTypes) -> None:
-    """For the life of this process."""
+    """Install for the life of this process."""
     pace = Pace(simulation)
 
     async def run(request: Request) -> None:
         await StackOperation(request, pace).run()
 
+    rollbacks.take_over()
     stacks.take_over(run, pace)
     for kinds in (Resources(simulation, types), CapacityProviders(simulation), Scaling(simulation)):
         for resource_type, handler in kinds.handlers().items():

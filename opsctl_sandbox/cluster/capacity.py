@@ -1,5 +1,6 @@
-"""Capacity providers: managed scaling moves the desired capacity of a provider's Auto Scaling group
-towards the instances that its services need."""
+"""Capacity providers: managed scaling changes the desired capacity of the provider's Auto Scaling
+group to the instances that its services need.
+"""
 
 from opsctl_sandbox.cluster import instance_types, instances, placement
 from opsctl_sandbox.cluster.values import CapacityProvider, Group, Instance, Service
@@ -7,7 +8,7 @@ from opsctl_sandbox.cluster.world import World
 
 
 def tick(world: World, provider: CapacityProvider) -> None:
-    """One minute's look at the reservation, and the next one put on the agenda."""
+    """Check the reservation once, and schedule the next check a minute later."""
     if world.providers.get(provider.name) is not provider:
         return
     group = world.groups.get(provider.group)
@@ -17,7 +18,7 @@ def tick(world: World, provider: CapacityProvider) -> None:
 
 
 def of_service(world: World, service: Service) -> CapacityProvider | None:
-    """The provider a service asks for, else the default of its cluster; none with a launch type."""
+    """Return the service's provider, else its cluster's default; None with a launch type."""
     document = service.spec.document
     strategy = document.get("capacityProviderStrategy")
     if not strategy and not document.get("launchType"):
@@ -27,7 +28,7 @@ def of_service(world: World, service: Service) -> CapacityProvider | None:
 
 
 def needed(world: World, provider: CapacityProvider, group: Group) -> int:
-    """Instances with a task on them, and those that the tasks without a place would fill."""
+    """Return the number of instances with tasks, and of those that unplaced tasks would fill."""
     busy = [i for i in instances.of_group(world, group.spec.name) if _busy(world, i)]
     coming = [i for i in instances.of_group(world, group.spec.name) if not i.joined]
     more = 0
@@ -45,7 +46,7 @@ def _busy(world: World, instance: Instance) -> bool:
 
 
 def _scale(world: World, provider: CapacityProvider, group: Group) -> None:
-    """Out at once, in after a quarter of an hour, and only instances that are empty."""
+    """Scale out at once; scale in after a quarter of an hour, and only empty instances."""
     desired = -(-needed(world, provider, group) * 100 // provider.target)
     desired = min(max(desired, group.spec.minimum), group.spec.maximum)
     if desired > group.desired:

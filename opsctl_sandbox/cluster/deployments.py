@@ -1,4 +1,4 @@
-"""Deployments of a service: their beginning, what makes them fail, rollback and completion."""
+"""Deployments of a service: how they begin, fail, roll back and complete."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ BY_USER = "Service deployment stopped by the user: "
 
 
 def threshold(spec: ServiceSpec) -> int:
-    """Failures that trip the breaker: by default half the desired count, from 3 to 200."""
+    """Return how many failures trip the breaker; by default half the desired count, 3 to 200."""
     kind, value = spec.threshold
     if kind == "COUNT":
         return value
@@ -23,7 +23,7 @@ def threshold(spec: ServiceSpec) -> int:
 
 
 def begin(world: World, service: Service, definition: str, *, rolls_back: str = "") -> Deployment:
-    """A new PRIMARY; the one before becomes ACTIVE and leaves when its tasks have gone."""
+    """Begin a new PRIMARY. The previous one becomes ACTIVE and ends with its last task."""
     for earlier in service.deployments:
         earlier.status = "ACTIVE"
         earlier.updated = world.now
@@ -73,8 +73,11 @@ def of(world: World, service: Service, deployment: Deployment) -> list[Task]:
 
 
 def judge(world: World, service: Service) -> None:
-    """Count each ended task of each deployment once: a failure unless it had proved healthy or
-    the scheduler itself had no more use for it. A healthy task ends the row of failures."""
+    """Count each ended task of each deployment once.
+
+    It is a failure unless it was healthy once or the scheduler itself stopped it. A healthy task
+    resets the count of consecutive failures.
+    """
     for deployment in service.deployments:
         for task in of(world, service, deployment):
             healthy = task.was_healthy and task.desired == "RUNNING"
@@ -101,13 +104,15 @@ def count_failure(world: World, service: Service, deployment: Deployment) -> Non
 
 
 def ringing(world: World, spec: ServiceSpec) -> list[str]:
-    """The service's deployment alarms that are in ALARM now; names that do not exist are not."""
+    """Return the service's deployment alarms that are in ALARM; unknown names do not count."""
     return [name for name in spec.alarms if world.alarms.get(name) == "ALARM"]
 
 
 def detect_failure(world: World, service: Service) -> None:
-    """Fail the PRIMARY at the breaker's threshold, or when one of its alarms begins to ring; with
-    `rollback`, go back to the last completed one."""
+    """Fail the PRIMARY at the breaker's threshold, or when one of its alarms goes into ALARM.
+
+    With `rollback`, return to the last completed deployment.
+    """
     primary, spec = service.primary, service.spec
     if primary.verdict == "ROLLBACK_REQUESTED":
         _give_up(world, service, f"{BY_USER}rolling back.", back=True)
@@ -123,8 +128,10 @@ def detect_failure(world: World, service: Service) -> None:
 
 
 def stop(world: World, service: Service) -> None:
-    """Ask for the end of the PRIMARY; the scheduler's next round goes back to the last completed
-    deployment."""
+    """Request the end of the PRIMARY.
+
+    The scheduler's next round returns to the last completed deployment.
+    """
     service.primary.verdict = "ROLLBACK_REQUESTED"
     service.primary.updated = world.now
 
@@ -157,12 +164,12 @@ def _give_up(world: World, service: Service, reason: str, *, back: bool) -> None
 
 
 def failed_before(service: Service) -> Deployment | None:
-    """The deployment that the rollback under way is for."""
+    """Return the deployment that the present rollback is for, or None."""
     return next((d for d in service.history if d.verdict == "ROLLBACK_IN_PROGRESS"), None)
 
 
 def _return_to(world: World, service: Service, good: Deployment) -> None:
-    """Make the good deployment PRIMARY again with the tasks it still has, or begin its like."""
+    """Make the good deployment PRIMARY again with its remaining tasks, or begin an equal one."""
     service.spec = replace(service.spec, task_definition=good.task_definition)
     if good not in service.deployments:
         begin(world, service, good.task_definition, rolls_back=good.revision)
@@ -179,8 +186,9 @@ def _return_to(world: World, service: Service, good: Deployment) -> None:
 
 
 def settle(world: World, service: Service, steady: bool) -> None:
-    """Retire deployments without tasks; complete the PRIMARY when the service is steady, and its
-    alarms have been watched for a while longer."""
+    """Remove deployments without tasks. Complete the PRIMARY when the service is steady and its
+    alarms have been watched for a while longer.
+    """
     for earlier in service.deployments[1:]:
         if all(t.status == "STOPPED" for t in of(world, service, earlier)):
             earlier.status = "INACTIVE"

@@ -1,8 +1,7 @@
-"""ECS on EC2 as a pure, seeded simulation with its own clock: the surface the sandbox calls.
+"""ECS on EC2 as a pure, seeded simulation with its own clock: the interface for the sandbox.
 
-No wall time, no I/O, no threads: the caller says what time it is (`advance`), takes the intents
-that came out (`intents`) and may report what real processes did. Same seed, same calls: same
-history.
+It has no wall time, I/O or threads: the caller sets the time (`advance`), takes the intents
+(`intents`) and may report what real processes did. The same seed and calls give the same history.
 """
 
 import random
@@ -57,11 +56,14 @@ class Engine:
         digest_of: Callable[[str], str | None] = lambda image: "",
         holds: Callable[[Need, str], bool] = lambda need, name: True,
     ) -> None:
-        """With `real_tasks`, a placed task waits for `task_started`, a stopping one for
-        `task_exited` (given up `answer_stop` after its stop timeout: exit code 137), and a target
-        for `target_health`; without, the clocks of `timings` decide.
-        `digest_of` is the registry: an image's digest, empty when unknown, None when missing;
-        `holds` tells whether a log group or a secret that a task needs is there."""
+        """With `real_tasks`, events come from outside; without, the clocks of `timings` decide.
+
+        A placed task then waits for `task_started`, a stopping one for `task_exited` (after its
+        stop timeout and `answer_stop` it ends with exit code 137), a target for `target_health`.
+
+        `digest_of` is the registry: it returns an image's digest, '' when unknown, None when
+        missing. `holds` says whether a log group or secret that a task needs exists.
+        """
         self.world = World(
             random.Random(seed),
             timings or Timings(),
@@ -76,36 +78,40 @@ class Engine:
     # -- time and the outside --------------------------------------------------------------------
 
     def advance(self, to: float) -> None:
-        """Let everything happen up to simulated second `to`; earlier than now is no change."""
+        """Run everything up to simulated second `to`; an earlier time changes nothing."""
         self.world.run(to)
 
     def intents(self) -> list[Intent]:
-        """What the simulation wants done since the last call, oldest first."""
+        """Return what the simulation wants done since the last call, oldest first."""
         taken, self.world.outbox = self.world.outbox, []
         return taken
 
     def task_started(self, task: str, ports: dict[int, int] | None = None) -> None:
-        """The task's containers run; `ports` maps container ports to the real host ports.
-        An unknown or already stopped task is ignored."""
+        """Report that the task's containers run. `ports` maps container ports to real host ports.
+
+        An unknown or stopped task is ignored.
+        """
         if task in self.world.tasks:
             tasks.started(self.world, self.world.tasks[task], ports or {})
 
     def task_refused(self, task: str, reason: str) -> None:
-        """The task's container could not be started: no image, no room on the machine."""
+        """Report that the task's container could not be started, for lack of an image or room."""
         if task in self.world.tasks:
             tasks.refused(self.world, self.world.tasks[task], reason)
 
     def task_exited(self, task: str, code: int, reason: str = "") -> None:
-        """The task's essential container ended; also the answer to `StopTask`."""
+        """Report that the task's essential container ended, by itself or after `StopTask`."""
         if task in self.world.tasks:
             tasks.exited(self.world, self.world.tasks[task], code, reason)
 
     def target_health(
         self, target_group: str, instance: str, port: int, ok: bool, reason: str = ""
     ) -> None:
-        """One health check's result; `reason` is an Elbv2 reason code
-        (`Target.Timeout`, `Target.FailedHealthChecks`). Thresholds are counted here; planned
-        failures of targets overrule what was seen."""
+        """Report one health check. `reason` is an Elbv2 reason code.
+
+        For example `Target.Timeout`, `Target.FailedHealthChecks`. Thresholds are counted here;
+        planned failures of targets override what was seen.
+        """
         target = self.world.targets.get((target_group, instance, port))
         balancer = self._balancer(target) if target else None
         if target and balancer:
@@ -124,7 +130,7 @@ class Engine:
     # -- task definitions and tasks --------------------------------------------------------------
 
     def register(self, document: Document) -> TaskDefinition:
-        """Register the next revision of a family; every member of the document is kept."""
+        """Register the next revision of a family. The whole document is kept."""
         family = str(document["family"])
         revision = 1 + max(
             (d.revision for d in self.world.definitions.values() if d.family == family), default=0
@@ -137,7 +143,7 @@ class Engine:
     def run_task(
         self, cluster: str, definition: str, *, overrides: Document, started_by: str = ""
     ) -> Task | str:
-        """Place one task outside any service; a string is the failure's reason."""
+        """Place one task outside any service. Returns the task, or the failure's reason as text."""
         known = self.world.definitions[definition]
         group = f"family:{known.family}"
         where = placement.place(self.world, cluster, known, ("instanceId",), group)
@@ -148,7 +154,7 @@ class Engine:
         return task
 
     def stop_task(self, arn: str, reason: str = "") -> Task:
-        """Stop a task on its owner's request (`UserInitiated`). Raises KeyError."""
+        """Stop a task at its owner's request (`UserInitiated`). Raises KeyError."""
         task = self.world.tasks[arn]
         tasks.stop(self.world, task, "UserInitiated", reason or "Task stopped by user")
         return task
@@ -166,8 +172,10 @@ class Engine:
         return service
 
     def update_service(self, spec: ServiceSpec, *, force: bool = False) -> Service:
-        """Give an active service a new specification; a new task definition, other load balancers,
-        or `force`, begin a new deployment."""
+        """Update an active service.
+
+        A new task definition, other load balancers, or `force` begin a new deployment.
+        """
         service = self.world.services[(spec.cluster, spec.name)]
         moved = _target_groups(spec) != _target_groups(service.spec)
         service.spec = spec
@@ -177,7 +185,7 @@ class Engine:
         return service
 
     def delete_service(self, cluster: str, name: str) -> Service:
-        """Drain a service: its tasks stop, then it is INACTIVE."""
+        """Delete a service: its tasks stop, then it is INACTIVE."""
         service = self.world.services[(cluster, name)]
         service.status = "DRAINING"
         return service
@@ -189,7 +197,8 @@ class Engine:
         return service
 
     def scale_service(self, target: ScalableTarget) -> None:
-        """Let the metrics of `utilization` move the service's desired count from now on."""
+        """Scale the service's desired count by the metrics of `utilization` from now on."""
+        target.made = self.world.now
         self.world.scalable[target.cluster, target.service] = target
         self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
 
@@ -208,7 +217,7 @@ class Engine:
         return group
 
     def update_group(self, spec: GroupSpec) -> Group:
-        """Change desired, minimum, maximum or the launch document."""
+        """Change desired, minimum or maximum size or the launch document."""
         group = self.world.groups[spec.name]
         group.spec = spec
         group.desired = min(max(spec.desired, spec.minimum), spec.maximum)
@@ -216,7 +225,7 @@ class Engine:
         return group
 
     def suspend(self, name: str, processes: Iterable[str]) -> None:
-        """The group does none of these by itself until they are resumed."""
+        """Suspend these processes of the group until they are resumed."""
         suspended = self.world.groups[name].suspended
         suspended.update({one: self.world.now for one in processes if one not in suspended})
 
@@ -227,7 +236,7 @@ class Engine:
         instances.balance(self.world, group)
 
     def delete_group(self, name: str, *, force: bool = False) -> None:
-        """End its instances, and forget the group once they are gone; `force` waits for no hook."""
+        """Terminate the group's instances, then remove it. With `force`, ignore its hooks."""
         group = self.world.groups[name]
         if force:
             group.hooks.clear()
@@ -251,8 +260,10 @@ class Engine:
         draining: bool,
         document: Document,
     ) -> CapacityProvider:
-        """A capacity provider over an Auto Scaling group, scaled by ECS when `managed`; with
-        `draining` the group's instances wait until ECS has moved their tasks."""
+        """Create a capacity provider over an Auto Scaling group; ECS scales it when `managed`.
+
+        With `draining`, the group's instances wait until ECS has moved their tasks.
+        """
         arn = self.world.arn("ecs", f"capacity-provider/{name}")
         provider = CapacityProvider(name, arn, group, managed, target, document=document)
         self.world.providers[name] = provider
@@ -262,18 +273,21 @@ class Engine:
         return provider
 
     def delete_provider(self, name: str) -> CapacityProvider:
-        """Its group stays, without the hook for managed draining. Raises KeyError."""
+        """Delete the provider.
+
+        Its group stays, without the hook for managed draining. Raises KeyError.
+        """
         provider = self.world.providers.pop(name)
         if not any(p.group == provider.group for p in self.world.providers.values()):
             self.delete_hook(provider.group, instances.MANAGED_DRAINING)
         return provider
 
     def put_hook(self, group: str, hook: Hook) -> None:
-        """Instances that the group ends from now on wait for it."""
+        """Add a lifecycle hook: instances that the group ends from now on wait for it."""
         self.world.groups[group].hooks[hook.name] = hook
 
     def delete_hook(self, group: str, name: str) -> None:
-        """What waits for it goes on."""
+        """Remove a lifecycle hook; instances that wait for it continue."""
         known = self.world.groups.get(group)
         if known:
             known.hooks.pop(name, None)
@@ -285,11 +299,11 @@ class Engine:
         instances.proceed(self.world, self.world.instances[instance], name)
 
     def terminate_instance(self, instance: str) -> None:
-        """Terminate one instance at once, as EC2 does; its group starts another."""
+        """Terminate one instance at once, as EC2 does; its group launches another."""
         instances.terminate(self.world, self.world.instances[instance], "a user request")
 
     def end_instance(self, instance: str) -> None:
-        """Let its group end the instance, after its lifecycle hooks, and launch another."""
+        """Let the group end the instance, after its lifecycle hooks, and launch another."""
         gone = self.world.instances[instance]
         instances.leave(self.world, gone, "a user request")
         if group := self.world.groups.get(gone.group):

@@ -1,7 +1,6 @@
-"""Failures as data: what goes wrong in the simulation, for whom, how often and how it reads.
+"""Failures as data: what goes wrong in the simulation, for what, how often, with which text.
 
-A rehearsal is a tuple of these values; the engine asks `Failures.take` at each point where
-something can fail. Nothing here acts.
+A rehearsal is a tuple of these. The engine calls `Failures.take` wherever something can fail.
 """
 
 from dataclasses import dataclass, field
@@ -38,12 +37,12 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One thing that goes wrong.
+    """One planned failure.
 
-    `match` selects by substring: the image (or task definition family:revision) of a task, the
-    Auto Scaling group's name or instance id, the logical id or type of a stack's resource; empty
-    matches all. `times` limits how often it happens (None: always). `reason` replaces the text
-    AWS would give. `start` and `end` bound it in simulated seconds.
+    `match` selects by substring: the image, task definition (family:revision) or instance of a
+    task, the Auto Scaling group's name or instance id, the logical id or type of a stack's
+    resource; '' matches all. `times` limits how often it happens (None: always). `reason` replaces
+    AWS's text. `start` and `end` limit it in simulated seconds.
     """
 
     kind: Kind
@@ -59,13 +58,13 @@ class Failure:
 
 @dataclass(slots=True)
 class Failures:
-    """The failures of a running simulation and how often each has happened."""
+    """The planned failures of a running simulation, and how often each has happened."""
 
     planned: list[Failure] = field(default_factory=list)
     _taken: dict[int, int] = field(default_factory=dict)
 
     def take(self, kinds: tuple[Kind, ...], subject: str, now: float) -> Failure | None:
-        """The first failure of these kinds that strikes `subject` now; counts it as happened."""
+        """Return the first failure of these kinds that applies to `subject` now, and count it."""
         for index, failure in enumerate(self.planned):
             if failure.kind not in kinds or failure.match not in subject:
                 continue
@@ -79,6 +78,6 @@ class Failures:
         return None
 
     def replace(self, planned: tuple[Failure, ...]) -> None:
-        """Forget what was planned and plan these."""
+        """Replace the planned failures."""
         self.planned = list(planned)
         self._taken = {}

@@ -1,12 +1,12 @@
-"""What an instance type registers with ECS, by its family and size.
+"""What an instance type registers with ECS, by family and size.
 
-https://aws.amazon.com/ec2/instance-types/: a size is so many vCPU, a family so much memory for
-each of them. The burstable families and a few sizes are exceptions.
+https://aws.amazon.com/ec2/instance-types/: the size determines the vCPUs, the family the memory per
+vCPU. The burstable families and a few sizes are exceptions.
 """
 
 import re
 
-# vCPU and MiB of the burstable sizes; the small ones of t2 have a single vCPU.
+# (vCPUs, MiB) of the burstable sizes; the small t2 sizes have a single vCPU.
 _BURSTABLE = {
     "nano": (2, 512),
     "micro": (2, 1024),
@@ -18,24 +18,24 @@ _BURSTABLE = {
 }
 _SINGLE = ("nano", "micro", "small")
 _GIB_FOR_VCPU = {"a": 2, "c": 2, "m": 4, "r": 8, "x": 16, "z": 8, "i": 8, "d": 8, "h": 4, "g": 4}
-# `metal` has no number of its own: it is the whole machine.
+# `metal` is the whole machine, so its vCPUs depend on the family.
 _METAL = {"m5": 96, "c5": 96, "r5": 96, "m6g": 64, "c6g": 64, "r6g": 64, "m7g": 64, "i3": 72}
 _WHOLE = 128
-# The kernel takes its part before the agent registers the rest.
+# The kernel takes a part before the agent registers the rest.
 _REGISTERED = 0.94
 _GRAVITON = re.compile(r"^(a1|t4g|[a-z]+\d+g[a-z]*)$")
-# Without the Nitro hypervisor the console is only told some minutes after a change of state.
+# Without the Nitro hypervisor, the console is published only some minutes after a change of state.
 _XEN = re.compile(r"^([cdgim][1-4]|[prx]1e?|r[34]|t[12])$")
 
 
 def size(instance_type: str) -> tuple[int, int]:
-    """Registered CPU units and MiB."""
+    """Return the registered (CPU units, MiB)."""
     vcpu, memory = nominal(instance_type)
     return vcpu * 1024, int(memory * _REGISTERED)
 
 
 def nominal(instance_type: str) -> tuple[int, int]:
-    """vCPU and MiB, as EC2 sells them."""
+    """Return the nominal (vCPUs, MiB)."""
     family, _, word = instance_type.partition(".")
     if family.startswith("t") and word in _BURSTABLE:
         vcpu, memory = _BURSTABLE[word]
@@ -54,7 +54,7 @@ def _vcpu(family: str, word: str) -> int:
 
 
 def architecture(instance_type: str) -> str:
-    """`arm64` for Graviton, else `x86_64`."""
+    """Return `arm64` for Graviton, else `x86_64`."""
     return "arm64" if _GRAVITON.match(instance_type.partition(".")[0]) else "x86_64"
 
 

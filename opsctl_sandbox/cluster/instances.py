@@ -15,7 +15,7 @@ MANAGED_DRAINING = "ecs-managed-draining-termination-hook"
 
 
 def of_group(world: World, group: str) -> list[Instance]:
-    """The instances the group counts: those not on their way out."""
+    """Return the instances that count for the group: those that are not leaving."""
     return [
         i
         for i in world.instances.values()
@@ -24,7 +24,7 @@ def of_group(world: World, group: str) -> list[Instance]:
 
 
 def balance(world: World, group: Group) -> None:
-    """Launch or terminate until there are as many as desired."""
+    """Launch or terminate instances until there are as many as desired."""
     present = of_group(world, group.spec.name)
     if "Launch" not in group.suspended:
         for _ in range(group.desired - len(present)):
@@ -36,8 +36,10 @@ def balance(world: World, group: Group) -> None:
 
 
 def _surplus(group: Group, present: list[Instance], number: int) -> list[Instance]:
-    """The default termination policy: of the fullest zone, there what an earlier template
-    launched, and there the oldest."""
+    """Choose instances to terminate by the default policy.
+
+    From the fullest zone, there the ones with the oldest template, and of those the oldest.
+    """
     chosen: list[Instance] = []
     for _ in range(number):
         rest = [i for i in present if i not in chosen]
@@ -122,7 +124,7 @@ def _boot(world: World, instance: Instance, activity: Activity) -> None:
 
 
 def leave(world: World, instance: Instance, why: str) -> None:
-    """The group gives the instance up: once its lifecycle hooks agree, it is terminated."""
+    """Remove the instance from the group: it is terminated once its lifecycle hooks agree."""
     if instance.leaving or instance.state in ("shutting-down", "terminated"):
         return
     group = world.groups.get(instance.group)
@@ -139,7 +141,7 @@ def leave(world: World, instance: Instance, why: str) -> None:
 
 
 def _time_out(world: World, instance: Instance, hook: str) -> None:
-    """A heartbeat may have moved the end."""
+    """End the wait at its time-out, which a heartbeat may have moved."""
     end = instance.waits_for.get(hook)
     if end is not None and end <= world.now:
         proceed(world, instance, hook)
@@ -148,13 +150,13 @@ def _time_out(world: World, instance: Instance, hook: str) -> None:
 
 
 def proceed(world: World, instance: Instance, hook: str) -> None:
-    """One lifecycle action is complete; without any other the instance is terminated."""
+    """Complete one lifecycle action. When none is left, terminate the instance."""
     if instance.waits_for.pop(hook, None) is not None and not instance.waits_for:
         terminate(world, instance, "")
 
 
 def _move_tasks(world: World, instance: Instance) -> None:
-    """Managed draining: ECS sets the instance DRAINING and lets it go when its tasks have moved."""
+    """Managed draining: set the instance DRAINING, and end it when its tasks have moved."""
     if MANAGED_DRAINING not in instance.waits_for:
         return
     instance.draining = True
@@ -172,7 +174,7 @@ def _going(world: World, group: Group, instance: Instance, why: str) -> Activity
 
 
 def terminate(world: World, instance: Instance, why: str) -> None:
-    """Terminate the instance at once; what ran on it is lost with it."""
+    """Terminate the instance at once; everything on it is lost."""
     if instance.state in ("shutting-down", "terminated"):
         return
     instance.state, instance.ended = "shutting-down", world.now
@@ -192,8 +194,11 @@ def terminate(world: World, instance: Instance, why: str) -> None:
 
 
 def even_out(world: World, group: Group) -> None:
-    """One minute's look at the zones: where one has two instances more than another, a new one is
-    launched first, and then one of the fuller zone goes."""
+    """Check the zones once, and schedule the next check a minute later.
+
+    If one zone has two instances more than another, a new one is launched first, then one of the
+    fuller zone is terminated.
+    """
     if world.groups.get(group.spec.name) is not group:
         return
     if not group.deleting and not group.suspended.keys() & {"Launch", "Terminate", "AZRebalance"}:

@@ -1,4 +1,4 @@
-"""What the simulation wants done outside: tasks started, stopped and registered, lines written."""
+"""What the simulation wants done outside: start and stop tasks, register targets, write lines."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ class StartTask:
 
 @dataclass(frozen=True, slots=True)
 class StopTask:
-    """Send TERM, after `timeout` KILL; answer with `Engine.task_exited`."""
+    """Send TERM, and KILL after `timeout`; answer with `Engine.task_exited`."""
 
     task: str
     timeout: float
@@ -39,7 +39,7 @@ class RegisterTarget:
 
 @dataclass(frozen=True, slots=True)
 class DeregisterTarget:
-    """Drain the target for `delay` seconds, then forget it."""
+    """Drain the target for `delay` seconds, then remove it."""
 
     target_group: str
     instance: str
@@ -50,7 +50,7 @@ class DeregisterTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetHealthy:
-    """The target's state became healthy (True: route to it) or unhealthy."""
+    """The target became healthy (True: route to it) or unhealthy."""
 
     target_group: str
     instance: str
@@ -61,7 +61,7 @@ class TargetHealthy:
 
 @dataclass(frozen=True, slots=True)
 class WriteLog:
-    """Lines that a simulated process or agent wrote; `source` names the log group's role."""
+    """Lines that a simulated process or agent wrote. `source` says which log group they go to."""
 
     source: Literal["task", "agent", "ecs", "start"]
     subject: str

@@ -1,4 +1,4 @@
-"""Where a task goes: what an instance has left, and spread over the strategy's fields."""
+"""Place tasks: what an instance has left, and spreading over the strategy's fields."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from opsctl_sandbox.cluster.values import Instance, Task, TaskDefinition
 from opsctl_sandbox.cluster.world import World
 
-# amazon-ecs-agent README, ECS_RESERVED_PORTS.
+# Source: amazon-ecs-agent README, ECS_RESERVED_PORTS.
 RESERVED_PORTS = frozenset({22, 2375, 2376, 51678, 51679})
 FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT = 32768, 60999
 
-# Where it stops the more it lacks: ECS names the closest match, the one that lacks the least.
+# Ordered by how far an instance is from fitting; ECS names the one that lacks the least.
 _LACKS = (
     "is already using a port required by your task",
     "has insufficient memory available",
@@ -38,7 +38,7 @@ class NoRoom:
 
 
 def occupants(world: World, instance: str) -> list[Task]:
-    """The tasks that hold resources of the instance: all that have not stopped."""
+    """Return the tasks that hold resources of the instance: all that have not stopped."""
     return [t for t in world.tasks.values() if t.instance == instance and t.status != "STOPPED"]
 
 
@@ -52,7 +52,7 @@ def room(world: World, instance: Instance) -> Room:
 
 
 def container_instances(world: World, cluster: str) -> list[Instance]:
-    """Those that registered with the cluster and still exist, oldest first."""
+    """Return the registered instances of the cluster that still exist, oldest first."""
     return [
         i
         for i in world.instances.values()
@@ -73,7 +73,7 @@ def _lacks(left: Room, definition: TaskDefinition) -> int | None:
 def place(
     world: World, cluster: str, definition: TaskDefinition, spread: tuple[str, ...], group: str
 ) -> Instance | NoRoom:
-    """The instance for one more task of `group`, spread evenly by each field in turn."""
+    """Return the instance for one more task of `group`, spread evenly by each field in turn."""
     present = container_instances(world, cluster)
     if not present:
         return NoRoom("Reason: No Container Instances were found in your cluster.", "EMPTY CLUSTER")
@@ -116,7 +116,7 @@ def _most_even(
 
 
 def dynamic_port(world: World, instance: Instance, taken: frozenset[int] = frozenset()) -> int:
-    """The next free port of the ephemeral range, as Docker would hand it out."""
+    """Return the next free port of the ephemeral range, as Docker would assign it."""
     used = room(world, instance).ports | taken
     return next(p for p in range(FIRST_DYNAMIC_PORT, LAST_DYNAMIC_PORT + 1) if p not in used)
 

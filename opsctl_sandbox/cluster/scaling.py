@@ -1,5 +1,6 @@
-"""Application Auto Scaling of a service: target tracking moves its desired count.
+"""Application Auto Scaling of a service: target tracking changes its desired count.
 
+Source:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-autoscaling-targettracking.html
 """
 
@@ -10,13 +11,18 @@ from opsctl_sandbox.cluster.values import ScalableTarget, Service, TrackingPolic
 from opsctl_sandbox.cluster.world import World
 
 MINUTE = 60.0
-# The two alarms that target tracking makes of a policy: one looks at three minutes above the
-# target, the other at fifteen below nine tenths of it.
+# ECS's predefined metric types -> names of metrics.
+PREDEFINED = {
+    "ECSServiceAverageCPUUtilization": "CPUUtilization",
+    "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
+}
+# Target tracking creates two alarms: one for three minutes above the target, one for fifteen
+# minutes below nine tenths of it.
 OUT_AFTER, IN_AFTER, IN_BELOW = 3, 15, 0.9
 
 
 def tick(world: World, target: ScalableTarget) -> None:
-    """One minute's look at the metrics, and the next one put on the agenda."""
+    """Check the metrics once, and schedule the next check a minute later."""
     if world.scalable.get((target.cluster, target.service)) is not target:
         return
     service = world.services.get((target.cluster, target.service))
@@ -37,11 +43,15 @@ def _measure(world: World, target: ScalableTarget, policy: TrackingPolicy) -> No
 
 
 def _scale(world: World, target: ScalableTarget, service: Service) -> None:
-    """Out when one policy asks for it, in only when all do, and not during a deployment."""
+    """Scale out when one policy asks for it; in only when all do, and not during a deployment."""
     desired, policies = service.spec.desired, list(target.policies.values())
     wanted = [_wanted(one, desired) for one in policies]
     out = [w for one, w in zip(policies, wanted, strict=True) if one.above >= OUT_AFTER]
-    shrinks = policies and all(one.below >= IN_AFTER for one in policies)
+    shrinks = bool(policies) and all(one.below >= IN_AFTER for one in policies)
+    if "DynamicScalingOutSuspended" in target.suspended:
+        out = []
+    if "DynamicScalingInSuspended" in target.suspended:
+        shrinks = False
     if out and world.now >= target.out_again:
         count = min(max(out), target.maximum)
         target.out_again = world.now + world.timings.scaling_cooldown

@@ -1,4 +1,4 @@
-"""What a service says: its events in ECS's words, a hundred kept, repeats silent for six hours."""
+"""The service's events in ECS's words: a hundred are kept, repeats are left out for six hours."""
 
 from opsctl_sandbox.cluster.values import Service, ServiceEvent
 from opsctl_sandbox.cluster.world import World
@@ -8,7 +8,7 @@ GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS
 
 
 def say(world: World, service: Service, message: str) -> None:
-    """Add an event, unless the very same sentence was said less than six hours ago."""
+    """Add an event, unless the same sentence was added less than six hours ago."""
     text = f"(service {service.spec.name}) {message}"
     last = service.event_times.get(text)
     if last is not None and world.now - last < world.timings.event_silence:

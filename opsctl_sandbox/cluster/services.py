@@ -1,5 +1,6 @@
-"""The service scheduler: every few seconds it brings a service nearer to its specification,
-inside its minimum and maximum healthy percent."""
+"""The service scheduler: every few seconds it brings a service nearer to its specification, within
+its minimum and maximum healthy percent.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,19 +17,19 @@ INITIATED = "ServiceSchedulerInitiated"
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How few healthy and how many living tasks a service may have."""
+    """The least number of healthy and the greatest number of running tasks of a service."""
 
     lower: int
     upper: int
 
 
 def bounds(desired: int, minimum_percent: int, maximum_percent: int) -> Bounds:
-    """ECS rounds the minimum up and the maximum down."""
+    """Return the bounds. ECS rounds the minimum up and the maximum down."""
     return Bounds(-(-desired * minimum_percent // 100), desired * maximum_percent // 100)
 
 
 def tick(world: World, service: Service) -> None:
-    """One round of the scheduler, and the next one put on the agenda."""
+    """Run the scheduler once, and schedule the next round."""
     if service.status == "INACTIVE":
         return
     living = _living(world, service)
@@ -55,7 +56,7 @@ def _living(world: World, service: Service) -> list[Task]:
 
 
 def _prove(world: World, service: Service, living: list[Task]) -> None:
-    """Without a load balancer a task is as good as healthy once it has stayed up a while."""
+    """Without a load balancer, a task counts as healthy once it has run for a while."""
     if service.spec.load_balancers:
         return
     for task in living:
@@ -64,7 +65,7 @@ def _prove(world: World, service: Service, living: list[Task]) -> None:
 
 
 def healthy(world: World, task: Task) -> bool:
-    """Whether the task counts towards the minimum: proved, running and not failing checks."""
+    """Return whether the task counts towards the minimum: proved, running, no failing check."""
     return (
         task.desired == "RUNNING"
         and task.status == "RUNNING"
@@ -101,13 +102,16 @@ def _stop_unhealthy(world: World, service: Service) -> None:
 
 
 def _staying(world: World, task: Task) -> bool:
-    """Whether the task may stay where it is (its instance is not being drained)."""
+    """Return whether the task may stay on its instance, which must not be draining."""
     instance = world.instances.get(task.instance)
     return instance is not None and not instance.draining
 
 
 def _start(world: World, service: Service) -> int:
-    """Start what the PRIMARY lacks, as far as the maximum and the room go; returns the rest."""
+    """Start what the PRIMARY lacks, within the maximum and the room.
+
+    Returns how many are missing.
+    """
     primary, spec = service.primary, service.spec
     service.short = 0
     if primary.rollout == "FAILED" and primary.desired == 0:
@@ -141,11 +145,11 @@ def _start(world: World, service: Service) -> int:
 
 
 def _stop_surplus(world: World, service: Service, short: int) -> None:
-    """Stop what is too much or in the way: never so many that the minimum is undercut."""
+    """Stop surplus tasks, but never so many that the minimum would not be kept."""
     primary, spec = service.primary, service.spec
     living = _living(world, service)
     if primary.rollout == "FAILED" and primary.desired == 0:
-        # Without a rollback target the failed revision's tasks go; what ran before stays.
+        # Without a rollback target the failed revision's tasks stop; older tasks stay.
         old = [t for t in living if t.deployment == primary.id and not t.was_healthy]
         _stop(world, service, old)
         return
@@ -157,13 +161,13 @@ def _stop_surplus(world: World, service: Service, short: int) -> None:
     useless = [t for t in old if not healthy(world, t)]
     keep = lower if short else spec.desired
     useful = [t for t in old if healthy(world, t)][: max(0, well - keep)]
-    # One reason at a time, or both together would undercut the minimum.
+    # For one reason at a time: both together would go below the minimum.
     excess = 0 if useful else excess
     _stop(world, service, useless + useful + _crowded(world, new, excess))
 
 
 def _crowded(world: World, among: list[Task], number: int) -> list[Task]:
-    """Which to stop when fewer are wanted: unproved first, then from the fullest instance."""
+    """Choose tasks to stop: unproved ones first, then from the fullest instance."""
     chosen: list[Task] = []
     for _ in range(number):
         rest = [t for t in among if t not in chosen]
@@ -191,7 +195,7 @@ def _stop(world: World, service: Service, doomed: list[Task]) -> None:
 
 
 def steady(world: World, service: Service) -> bool:
-    """As many healthy tasks of the PRIMARY as wanted, and nothing else that is not stopped."""
+    """Return whether exactly the desired number of tasks runs, all healthy and of the PRIMARY."""
     everything = [t for t in all_tasks(world, service) if t.status != "STOPPED"]
     return len(everything) == service.spec.desired and all(
         healthy(world, t) and t.deployment == service.primary.id for t in everything

@@ -1,5 +1,6 @@
 """What CloudFormation waits for, decided from the world: a service's steady state, a group's
-instances and signals, the time a resource takes. Reasons are CloudFormation's own sentences."""
+instances and signals, the time of a resource. Reasons are CloudFormation's own sentences.
+"""
 
 import re
 from dataclasses import dataclass
@@ -15,21 +16,21 @@ _GROUP_WAIT = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The resource is finished: complete when `reason` is empty, failed otherwise."""
+    """The resource is finished: complete when `reason` is '', failed otherwise."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """A CreationPolicy: how many success signals within how many seconds."""
+    """A CreationPolicy: the number of success signals, and the timeout in seconds."""
 
     count: int
     timeout: float
 
 
 def signals(policy: dict[str, object] | None) -> Signals | None:
-    """The ResourceSignal of a CreationPolicy; the defaults are one signal in five minutes."""
+    """Parse the ResourceSignal of a CreationPolicy; by default one signal in five minutes."""
     signal = (policy or {}).get("ResourceSignal")
     if not isinstance(signal, dict):
         return None
@@ -37,7 +38,7 @@ def signals(policy: dict[str, object] | None) -> Signals | None:
 
 
 def seconds(duration: str) -> float:
-    """An ISO 8601 duration of hours, minutes and seconds."""
+    """Parse an ISO 8601 duration of hours, minutes and seconds."""
     match = _DURATION.fullmatch(duration)
     if match is None:
         return 300.0
@@ -46,7 +47,7 @@ def seconds(duration: str) -> float:
 
 
 def duration(world: World, resource_type: str) -> float:
-    """How long the resource takes by itself, from the seeded source."""
+    """Return how long the resource takes by itself, from the seeded random source."""
     return world.about(world.timings.resources.get(resource_type, world.timings.resource))
 
 
@@ -58,9 +59,9 @@ def _handler(message: str, code: str, token: str) -> str:
 
 
 def service_done(world: World, service: Service, begun: Deployment, since: float) -> Done | None:
-    """None while the service is on its way to a steady state with this deployment.
+    """Return the result, or None until the service is steady with this deployment.
 
-    A deployment that failed is known only after its rollback: ECS tells CloudFormation then.
+    A failed deployment becomes known only after its rollback, when ECS tells CloudFormation.
     """
     if begun.verdict in ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
         return None
@@ -79,7 +80,7 @@ def service_done(world: World, service: Service, begun: Deployment, since: float
 
 
 def group_done(world: World, group: Group, expected: Signals | None, since: float) -> Done | None:
-    """None while the group waits for its instances, and for their signals when it has a policy."""
+    """Return the result, or None while the group waits for instances or required signals."""
     mine = instances.of_group(world, group.spec.name)
     running = sum(i.state == "running" for i in mine)
     if expected is None:

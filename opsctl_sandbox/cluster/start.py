@@ -1,7 +1,7 @@
-"""The start of an instance in its real order: EC2 boots it, cloud-init runs its user data, and only
-when that has ended the ECS agent starts and joins (`ecs.service` has `After=cloud-final.service`).
+"""Start an instance in the real order: EC2 boots it, cloud-init runs its user data, and only then
+the ECS agent starts and joins (`ecs.service` has `After=cloud-final.service`).
 
-What the script writes is on the console, and in the log group that the script names, if any.
+The script's output goes to the console, and to the log group that the script names, if any.
 """
 
 from opsctl_sandbox.cluster.failures import Failure
@@ -9,7 +9,7 @@ from opsctl_sandbox.cluster.intents import WriteLog
 from opsctl_sandbox.cluster.values import Instance
 from opsctl_sandbox.cluster.world import World
 
-# What ecs-init writes to its own log while it starts the agent.
+# What ecs-init logs while it starts the agent.
 _ECS_INIT = (
     'level=info msg="pre-start"',
     'level=info msg="start"',
@@ -21,7 +21,7 @@ _DONE = f"{_CLOUD_INIT}Cloud-init finished. Datasource DataSourceEc2"
 _SCRIPT_FAILED = (
     f"{_CLOUD_INIT}Failed to run module scripts-user (scripts in /var/lib/cloud/instance/scripts)"
 )
-# What dnf of Amazon Linux 2023 says without a way out.
+# What dnf of Amazon Linux 2023 prints without internet access.
 _NO_NETWORK = (
     "Amazon Linux 2023 repository                     0.0  B/s |   0  B     00:30",
     "Errors during downloading metadata for repository 'amazonlinux':",
@@ -38,19 +38,19 @@ _NOT_SIGNALLED = "Error occurred during signal: Connect timeout on endpoint URL"
 
 
 def boot(world: World, instance: Instance) -> None:
-    """EC2 says that it runs; cloud-init begins."""
+    """Set the instance running; cloud-init begins."""
     instance.state, instance.booted = "running", world.now
     say(world, instance, _BOOTED)
     world.after(world.about(world.timings.start_script), _script_ends, world, instance)
 
 
 def say(world: World, instance: Instance, *lines: str) -> None:
-    """Onto the console."""
+    """Write lines to the console."""
     instance.console.extend((world.now, line) for line in lines)
 
 
 def subject(instance: Instance) -> str:
-    """What a planned failure is matched with."""
+    """Return the text that planned failures are matched with."""
     return f"{instance.group} {instance.id}"
 
 
@@ -72,14 +72,17 @@ def _script_ends(world: World, instance: Instance) -> None:
 
 
 def _script_fails(world: World, instance: Instance, failure: Failure) -> None:
-    """Without a network there is not even the program that signals; the agent never starts."""
+    """Fail the script.
+
+    Without a network even the signalling program is missing; the agent never starts.
+    """
     offline = failure.kind == "start-script-cannot-download"
     lines = failure.log_lines or (_NO_NETWORK if offline else ())
     _last_words(world, instance, lines)
     say(world, instance, _SCRIPT_FAILED)
     if offline:
         return
-    # The CloudWatch agent, which the script installs, still sends what was written.
+    # The CloudWatch agent, which the script installed, still sends what was written.
     world.emit(WriteLog("start", instance.id, lines))
     if instance.script.signal != "never":
         instance.signalled = False
@@ -137,7 +140,7 @@ def _signal_joined(world: World, instance: Instance) -> None:
 
 
 def connect_agent(world: World, instance: Instance, connected: bool) -> None:
-    """Cut or mend the agent's connection; running tasks go on either way."""
+    """Disconnect or reconnect the agent; running tasks continue either way."""
     if instance.joined and instance.state == "running":
         instance.agent_connected = connected
         word = "Connected to" if connected else "Disconnected from"
@@ -145,8 +148,10 @@ def connect_agent(world: World, instance: Instance, connected: bool) -> None:
 
 
 def _reconnect(world: World, instance: Instance) -> None:
-    """The session with ECS ends and begins anew some times an hour; an agent that a failure cut
-    off stays so."""
+    """End the session with ECS and begin a new one, as happens some times an hour.
+
+    An agent that a failure disconnected stays so.
+    """
     if instance.state != "running" or not instance.agent_connected:
         return
     connect_agent(world, instance, False)

@@ -20,7 +20,7 @@ def key(target: Target) -> Key:
 
 
 def register(world: World, task: Task, balancer: LoadBalancer) -> Target | None:
-    """Register the task's port; None when the container maps no such port."""
+    """Register the task's port. Returns None when the container maps no such port."""
     ports = [
         host
         for container in task.containers
@@ -66,7 +66,7 @@ def _check(world: World, target: Target, balancer: LoadBalancer) -> None:
 def observe(
     world: World, target: Target, balancer: LoadBalancer, *, ok: bool, reason: str = ""
 ) -> None:
-    """Count one health check; the state changes only at a threshold."""
+    """Count one health check. The state changes only at a threshold."""
     if target.state == "draining" or target.reason == "Elb.RegistrationInProgress":
         return
     target.checks_passed = target.checks_passed + 1 if ok else 0
@@ -99,12 +99,12 @@ def _change(world: World, target: Target, *, healthy: bool) -> None:
 
 
 def drain(world: World, task: Task, balancers: tuple[LoadBalancer, ...]) -> float:
-    """Deregister the task's targets; returns the longest delay they drain for."""
+    """Deregister the task's targets. Returns the longest time that they drain, in seconds."""
     delays = {b.target_group: b.deregistration_delay for b in balancers}
     longest = 0.0
     for target in of_task(world, task.arn):
         delay = delays.get(target.target_group, 0.0)
-        # A target that never took traffic has no connection to wait for.
+        # A target that never had traffic has no connections to wait for.
         delay = delay if target.state in ("healthy", "unhealthy", "draining") else 0.0
         longest = max(longest, delay)
         if target.state == "draining":

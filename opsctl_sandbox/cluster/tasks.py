@@ -1,6 +1,6 @@
 """The life of one task: placed, pulled, started, running, drained, stopped, forgotten.
 
-Texts of reasons are those of the ECS agent and API; `docs/simulation.md` names their sources.
+The reasons are texts of the ECS agent and API; `docs/simulation.md` names their sources.
 """
 
 import re
@@ -36,7 +36,7 @@ def create(
     deployment: Deployment | None = None,
     started_by: str = "",
 ) -> Task:
-    """A new task, already placed: from now on it holds its CPU, memory and fixed ports."""
+    """Create a placed task, which holds its CPU, memory and fixed ports from now on."""
     identifier = world.identifier()
     digests = deployment.digests if deployment else {}
     task = Task(
@@ -62,7 +62,7 @@ def create(
 
 
 def _subject(task: Task) -> str:
-    return f"{task.definition.images} {task.definition.arn} {task.service}"
+    return f"{task.definition.images} {task.definition.arn} {task.service} {task.instance}"
 
 
 def _pend(world: World, task: Task) -> None:
@@ -93,7 +93,7 @@ def _secrets(task: Task) -> list[str]:
 
 
 def _log_groups(task: Task) -> list[str]:
-    """Those to which the awslogs driver writes, and which it does not make itself."""
+    """Return the log groups that the awslogs driver writes to and does not create itself."""
     configurations = (c.get("logConfiguration") or {} for c in task.definition.containers)
     options = [
         one.get("options") or {} for one in configurations if one.get("logDriver") == "awslogs"
@@ -193,7 +193,7 @@ def _start(world: World, task: Task) -> None:
 
 
 def _by_digest(container: Container) -> str:
-    """The reference to pull: the pinned digest, not what the tag means by now."""
+    """Return the reference to pull: the pinned digest, not the tag's present image."""
     if not container.digest:
         return container.image
     repository, _, tag = container.image.split("@")[0].rpartition(":")
@@ -210,7 +210,7 @@ def _hold(task: Task, ports: list[tuple[str, int, int]]) -> None:
 
 
 def started(world: World, task: Task, ports: dict[int, int]) -> None:
-    """The outside says that the task's process runs, on these ports."""
+    """Report that the task's process runs, on these ports."""
     if task.status != "ACTIVATING":
         return
     _hold(
@@ -255,7 +255,7 @@ def _fall(world: World, task: Task, failure: Failure) -> None:
 
 
 def exited(world: World, task: Task, code: int, reason: str = "") -> None:
-    """The essential container ended, by itself or because it was stopped."""
+    """Report that the essential container ended, by itself or because it was stopped."""
     if task.status in ("DEPROVISIONING", "STOPPED"):
         return
     for container in task.containers:
@@ -286,7 +286,7 @@ def _refuse_container(world: World, task: Task, reason: str) -> None:
 
 
 def refused(world: World, task: Task, reason: str) -> None:
-    """The outside could not start the task's container: it never ran."""
+    """Report that the task's container could not be started: it never ran."""
     if task.status != "ACTIVATING":
         return
     task.containers[0].reason = reason
@@ -304,7 +304,7 @@ def _condemn(world: World, task: Task, code: str, reason: str) -> None:
 
 
 def stop(world: World, task: Task, code: str, reason: str) -> None:
-    """Ask a task to stop: targets drain first, then TERM, then its resources return."""
+    """Stop a task: first its targets drain, then it gets TERM, then its resources are released."""
     if task.desired == "STOPPED":
         return
     was = task.status
@@ -354,7 +354,7 @@ def _forget(world: World, task: Task) -> None:
 
 
 def lose(world: World, task: Task, reason: str) -> None:
-    """The instance under the task is gone: no drain, no exit code."""
+    """End the task with its instance: no draining, no exit code."""
     if task.status == "STOPPED":
         return
     if task.desired == "RUNNING":

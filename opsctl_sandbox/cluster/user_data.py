@@ -1,8 +1,8 @@
-"""What an instance would learn from its user data: the cluster that its agent joins, when it tells
-CloudFormation that it is ready, and where its logs go.
+"""What an instance's user data does: the cluster that its agent joins, when it signals
+CloudFormation, and where its logs go.
 
-A shell script is not run here, only read: its files (`cat > FILE <<'END'`), the systemd units among
-them, and what is left, which runs from top to bottom.
+The shell script is not run but read: its files (`cat > FILE <<'END'`), systemd units among them,
+and the remaining lines, which run from top to bottom.
 """
 
 import json
@@ -32,7 +32,7 @@ _PROGRAM = "cfn-signal"
 
 @dataclass(frozen=True)
 class Collected:
-    """A file that the CloudWatch agent sends, and where to; `{instance_id}` stands for itself."""
+    """A file that the CloudWatch agent sends, and where to. `{instance_id}` is kept as is."""
 
     file: str
     group: str
@@ -40,7 +40,7 @@ class Collected:
 
 
 def cluster(text: str) -> str:
-    """The agent's cluster: `default` unless the user data sets ECS_CLUSTER."""
+    """Return the agent's cluster: `default` unless the user data sets ECS_CLUSTER."""
     setting = _CLUSTER.search(text)
     return setting.group(1) if setting else "default"
 
@@ -68,7 +68,7 @@ def collected(text: str) -> list[Collected]:
 
 
 def place(text: str, source: str, instance: str) -> tuple[str, str] | None:
-    """The log group and stream that an instance sends a source to: `ecs`, `agent` or `start`."""
+    """Return the (log group, stream) for a source: `ecs`, `agent` or `start`."""
     for one in collected(text):
         name = one.file.rpartition("/")[2]
         kind = "agent" if "agent" in name else "ecs" if "ecs" in name else ""
@@ -80,7 +80,7 @@ def place(text: str, source: str, instance: str) -> tuple[str, str] | None:
 
 
 def start_log(text: str) -> str:
-    """The file that the script writes what it does to; empty when there is none."""
+    """Return the file in which the script logs what it does; '' if there is none."""
     match = _LOGGED.search(text)
     return (match.group(1) or match.group(2)) if match else ""
 
@@ -95,7 +95,7 @@ def _attributes(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _calls(body: str, files: dict[str, str]) -> bool:
-    """Whether the script signals by itself, directly or by a file of its own that it runs."""
+    """Return whether the script itself signals, directly or by one of its files that it runs."""
     if _PROGRAM in body:
         return True
     run = [
@@ -107,8 +107,10 @@ def _calls(body: str, files: dict[str, str]) -> bool:
 
 
 def _waiting(body: str, files: dict[str, str]) -> str:
-    """The file that waits for the agent and then signals, run by a unit that the script starts, or
-    in the background; empty when there is none."""
+    """Return the file that waits for the agent and then signals, or ''.
+
+    The script starts it by a unit or in the background.
+    """
     started = " ".join(_STARTED.findall(body))
     for name, content in files.items():
         unit = name.rpartition("/")[2].removesuffix(".service")
@@ -123,13 +125,13 @@ def _waiting(body: str, files: dict[str, str]) -> str:
 
 
 def _reaches(content: str, files: dict[str, str]) -> bool:
-    """Whether it calls the program, itself or by another file."""
+    """Return whether it calls the program, itself or by another file."""
     return _PROGRAM in content or any(
         _PROGRAM in other for name, other in files.items() if name in content
     )
 
 
 def _patience(waiting: str) -> float:
-    """How long it waits: so many rounds of so many seconds."""
+    """Return how many seconds it waits: rounds times pause."""
     rounds, pause = _LOOP.search(waiting), _PAUSE.search(waiting)
     return float(rounds.group(1)) * float(pause.group(1)) if rounds and pause else 600.0

@@ -1,4 +1,4 @@
-"""The nouns of the simulation: specifications that go in, living things inside.
+"""The nouns of the simulation: specifications from outside, and the live things inside.
 
 Times are simulated seconds since the engine's start; nothing here knows wall time.
 """
@@ -44,7 +44,7 @@ class ContainerPort:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """A task definition's numbers, and the whole document it was registered with."""
+    """A task definition's numbers, and the whole document as it was registered."""
 
     arn: str
     family: str
@@ -65,7 +65,7 @@ class TaskDefinition:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """Where a service's tasks are registered, with the target group's health-check clocks."""
+    """Where a service's tasks are registered, with the target group's health-check settings."""
 
     target_group: str
     container: str
@@ -103,11 +103,11 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class StartScript:
-    """What an instance's user data makes it do.
+    """What an instance's user data does.
 
-    `signal` is when it signals success to CloudFormation: at the end of the script itself, which
-    is before the agent starts; when the agent has joined; or never. It waits for the agent for
-    `patience` seconds. When it fails, it writes `last_words` to the console.
+    `signal` is when it signals success to CloudFormation: at the end of the script, which is before
+    the agent starts; when the agent has joined; or never. It waits `patience` seconds for the
+    agent. When it fails, it writes `last_words` to the console.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()
@@ -136,8 +136,7 @@ class GroupSpec:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A lifecycle hook of a group: an instance that it ends waits for it, at most `timeout`
-    seconds."""
+    """A group's lifecycle hook: a leaving instance waits for it, at most `timeout` seconds."""
 
     name: str
     timeout: float = 3600.0
@@ -148,8 +147,8 @@ class Hook:
 class Instance:
     """A simulated EC2 instance and, once joined, its container instance.
 
-    `waits_for` are the lifecycle hooks that keep it from being terminated, each with the second
-    at which it gives up.
+    `waits_for` maps the lifecycle hooks that delay its termination to the seconds at which they
+    time out.
     """
 
     id: str
@@ -196,7 +195,7 @@ class Container:
 
 @dataclass(slots=True)
 class Task:
-    """A task from its birth until an hour after its end."""
+    """A task, from its creation until an hour after its end."""
 
     arn: str
     id: str
@@ -244,7 +243,7 @@ class Target:
 
 @dataclass(slots=True)
 class Deployment:
-    """One deployment of a service: PRIMARY is wanted, ACTIVE is on its way out."""
+    """One deployment of a service: PRIMARY is the wanted one, ACTIVE is ending."""
 
     id: str
     task_definition: str
@@ -276,13 +275,13 @@ class Deployment:
 
     @property
     def only_rolls_back(self) -> bool:
-        """Whether it is no service deployment of its own."""
+        """Whether it only rolls another one back and is not a service deployment itself."""
         return self.revision != self.id
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvent:
-    """A line of `describe-services` events."""
+    """One line of the events of `describe-services`."""
 
     id: str
     at: float
@@ -291,7 +290,7 @@ class ServiceEvent:
 
 @dataclass(slots=True)
 class Service:
-    """A service, its deployments (newest first) and its last hundred events (newest first)."""
+    """A service, its deployments and its last hundred events, both newest first."""
 
     arn: str
     spec: ServiceSpec
@@ -361,10 +360,11 @@ class CapacityProvider:
 
 @dataclass(slots=True)
 class TrackingPolicy:
-    """Keep a metric of a service near `target`, in percent; minutes above and below it so far."""
+    """Keeps a service's metric near `target` percent; counts the minutes above and below it."""
 
     metric: str
     target: float
+    arn: str = ""
     value: float | None = None
     above: int = 0
     below: int = 0
@@ -372,12 +372,14 @@ class TrackingPolicy:
 
 @dataclass(slots=True)
 class ScalableTarget:
-    """A service whose desired count Application Auto Scaling moves, by its policies' names."""
+    """A service whose desired count Application Auto Scaling changes; policies are by name."""
 
     cluster: str
     service: str
     minimum: int
     maximum: int
     policies: dict[str, TrackingPolicy] = field(default_factory=dict)
+    suspended: frozenset[str] = frozenset()
+    made: float = 0.0
     out_again: float = 0.0
     in_again: float = 0.0

@@ -27,7 +27,7 @@ Need = Literal["log group", "secret"]
 
 @dataclass(slots=True)
 class World:
-    """Everything that exists. Readers look at it freely; only the engine's modules write."""
+    """Everything that exists. All may read it; only the engine's modules write."""
 
     random: random.Random
     timings: Timings
@@ -70,12 +70,15 @@ class World:
     _sequence: int = 0
 
     def after(self, delay: float, act: Callable[..., None], *arguments: Any) -> None:
-        """Put an act on the agenda; acts of one moment keep the order they were put in."""
+        """Schedule an act.
+
+        Acts at the same moment run in the order in which they were scheduled.
+        """
         self._sequence += 1
         heapq.heappush(self._agenda, (self.now + delay, self._sequence, act, arguments))
 
     def run(self, to: float) -> None:
-        """Do everything on the agenda up to `to`, in order, and stand there."""
+        """Run the agenda up to `to`, in order, and set the time to `to`."""
         while self._agenda and self._agenda[0][0] <= to:
             when, _, act, arguments = heapq.heappop(self._agenda)
             self.now = max(self.now, when)
@@ -86,7 +89,7 @@ class World:
         self.outbox.append(intent)
 
     def about(self, seconds: float) -> float:
-        """`seconds`, give or take the jitter, from the seeded random source."""
+        """Return `seconds` with random jitter from the seeded source."""
         spread = self.timings.jitter
         return seconds * self.random.uniform(1 - spread, 1 + spread)
 

@@ -7,8 +7,8 @@ from typing import Any
 from opsctl_sandbox.faults.on_the_wire import Faults
 from opsctl_sandbox.wire.http import Answer, Request
 
-# A page takes the request's JSON body (None for GET), one below a `/` the rest of the path, and
-# returns what is answered. KeyError and ValueError are the caller's mistakes.
+# A page takes the request's JSON body (None for GET), or the rest of the path below a `/`, and
+# returns the answer. KeyError and ValueError are the caller's mistakes.
 Page = Callable[[Any], Any]
 
 
@@ -32,7 +32,7 @@ class ControlPages:
             return _json(400, {"error": str(error)})
 
     def _page(self, path: str) -> Page | None:
-        """A page by its path, or by the longest path ending in `/` that begins it."""
+        """Return a page by its path, or by the longest path ending in `/` that begins it."""
         if path in self._pages:
             return self._pages[path]
         below = [name for name in self._pages if name.endswith("/") and path.startswith(name)]

@@ -1,6 +1,6 @@
-"""Planned failures over HTTP: `POST /_sandbox/failures` with a list, `GET` to read them back.
+"""Planned failures over HTTP: `POST /_sandbox/failures` with a list, `GET` to read them.
 
-`POST /_sandbox/clock` with `{"speed": 600}` lets the simulated time run faster or slower.
+`POST /_sandbox/clock` with `{"speed": 600}` changes the speed of simulated time.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _FIELDS = {field.name for field in fields(Failure)}
 
 
 def read(values: list[Mapping[str, Any]]) -> tuple[Failure, ...]:
-    """Failures from plain data. Raises ValueError that names what is wrong."""
+    """Parse failures from plain data. Raises ValueError that names what is wrong."""
     return tuple(_one(value) for value in values)
 
 
@@ -30,7 +30,7 @@ def _one(value: Mapping[str, Any]) -> Failure:
 
 
 def write(failure: Failure) -> dict[str, Any]:
-    """Plain data that JSON holds: an endless failure has no end."""
+    """Return plain data for JSON; a failure without an end has no `end`."""
     data = asdict(failure)
     if failure.end == float("inf"):
         del data["end"]
@@ -38,7 +38,7 @@ def write(failure: Failure) -> dict[str, Any]:
 
 
 def pages(simulation: Simulation) -> Mapping[str, Callable[[Any], Any]]:
-    """The pages for `admin.ControlPages`."""
+    """Return the pages for `ControlPages`."""
 
     def failures(body: Any) -> Any:
         world = simulation.world()

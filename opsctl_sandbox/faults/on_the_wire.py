@@ -1,7 +1,8 @@
-"""Faults on the wire: which calls fail, how, how often. The answers have each protocol's own shape.
+"""Faults on the wire: which calls fail, how, how often. Answers have each protocol's own shape.
 
-Planned by `POST /_sandbox/faults` (a JSON list of rules, which replaces the last) or by the file
-`faults.json` of the sandbox's directory, read when it changes. Same seed, same calls: same faults.
+They are planned by `POST /_sandbox/faults` (a JSON list of rules, which replaces the last), or by
+the file `faults.json` in the sandbox's directory, which is read when it changes. The same seed and
+calls give the same faults.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class Fault:
 
     @classmethod
     def read(cls, content: Any) -> "Fault":
-        """Raises ValueError in words."""
+        """Parse a rule. Raises ValueError that says what is wrong."""
         if not isinstance(content, Mapping):
             raise ValueError(f"a fault is an object with a kind, not {json.dumps(content)}")
         known = {field.name for field in fields(cls)}
@@ -67,7 +68,7 @@ def _amount(value: Any) -> bool:
 
 
 def _seconds(value: Any) -> bool:
-    """A clock may be behind; a delay below nothing is none."""
+    """Accept any number: a clock may be behind, and a negative delay is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -89,7 +90,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 @dataclass(eq=False)
 class _Rule:
-    """A fault, how many calls it was for and how many it struck."""
+    """A fault, how many calls matched and how many failed."""
 
     fault: Fault
     seen: int = 0
@@ -97,7 +98,7 @@ class _Rule:
 
 
 class Dropped(Exception):
-    """The connection is to be cut, after the first half of the answer when `halfway`."""
+    """The connection must be cut; with `halfway`, after the first half of the answer."""
 
     def __init__(self, *, halfway: bool) -> None:
         super().__init__()
@@ -106,7 +107,7 @@ class Dropped(Exception):
 
 
 class Faults:
-    """The rules in force and how often each has struck."""
+    """The active rules, and how often each has struck."""
 
     def __init__(self, file: Path, *, seed: int = 0) -> None:
         self._file = file
@@ -117,7 +118,7 @@ class Faults:
         self._rules: tuple[_Rule, ...] = ()
 
     def plan(self, content: Any) -> None:
-        """Replace the rules and begin their chances anew. Raises ValueError."""
+        """Replace the rules and reset their random source. Raises ValueError."""
         if not isinstance(content, list):
             raise ValueError("faults are planned as a list of rules; an empty one ends them")
         rules = tuple(_Rule(Fault.read(one)) for one in content)
@@ -125,18 +126,20 @@ class Faults:
         self._unreadable = ""
 
     def state(self) -> list[dict[str, Any]]:
-        """The rules, each with the number of calls it struck. Raises ValueError while the file
-        cannot be read: the rules before it are in force."""
+        """Return the rules, each with the number of calls that failed.
+
+        Raises ValueError while the file cannot be read; the previous rules then stay active.
+        """
         self._refresh()
         if self._unreadable:
             raise ValueError(self._unreadable)
         return [{**asdict(rule.fault), "struck": rule.struck} for rule in self._rules]
 
     async def apply(self, service: str, operation: str, protocol: str) -> None:
-        """Let the planned faults strike this call. Raises `Refused` or `Dropped`."""
+        """Apply the planned faults to this call. Raises `Refused` or `Dropped`."""
         self._refresh()
         name = f"{service}:{operation}"
-        # Those in force when it began: others may be planned during a delay.
+        # The rules when the call began: others may be planned during a delay.
         for rule in self._rules:
             fault = rule.fault
             if not fault.matches(name) or not self._strikes(rule):
@@ -157,7 +160,9 @@ class Faults:
             )
 
     def skew(self, name: str) -> float:
-        """By how many seconds AWS's clock is ahead of this machine's, for `service:Operation`."""
+        """Return by how many seconds AWS's clock is ahead of this machine's, for
+        `service:Operation`.
+        """
         self._refresh()
         clocks = [r.fault for r in self._rules if r.fault.kind == "clock"]
         return sum(fault.seconds for fault in clocks if fault.matches(name))
@@ -178,7 +183,7 @@ class Faults:
         try:
             stamp = self._file.stat().st_mtime_ns
         except FileNotFoundError:
-            if self._stamp:  # it was there: its rules end with it
+            if self._stamp:  # the file was deleted: its rules end
                 self._stamp = 0
                 self.plan([])
             return

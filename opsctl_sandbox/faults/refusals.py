@@ -1,7 +1,7 @@
-"""What each kind of fault says: code, HTTP status and sentence, as the protocol's services say it.
+"""The code, HTTP status and sentence of each kind of fault, for each protocol.
 
 Sources: "Common error types" of the services' API references, "Error codes" of EC2 and S3, the
-codes botocore retries, and the OCI distribution specification for the registry.
+codes that botocore retries, and the OCI distribution specification for the registry.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ _LOGIN_EXPIRED = "Your authorization token has expired. Reauthenticate and try a
 
 
 def refusal(kind: Kind, protocol: str, *, code: str, message: str, status: int | None) -> Refused:
-    """`code`, `message` and `status` are the rule's own where they are given."""
+    """Return the refusal. `code`, `message` and `status` of the rule take precedence, if given."""
     usual, usual_status = _OTHERS.get(protocol, _QUERY)[kind]
     sentence = _SENTENCES[kind]
     if kind == "expired" and protocol == "registry":

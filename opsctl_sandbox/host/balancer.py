@@ -1,7 +1,7 @@
-"""The network load balancer: a TCP proxy on loopback that routes to healthy targets and drains.
+"""The network load balancer: a TCP proxy on loopback that routes to healthy targets.
 
-A connection keeps the target it was given until one side closes it. A draining target gets no new
-ones. Like an NLB it fails open: with no healthy target, all registered ones are tried.
+A connection keeps its target until one side closes it. A draining target gets no new connections.
+Like an NLB it fails open: without a healthy target, all registered ones are tried.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Route:
-    """A registered target: where it really listens, and whether it may get connections."""
+    """A registered target: its real address, and whether it may get connections."""
 
     address: Address
     healthy: bool = False
 
 
 class Routes:
-    """The registered targets of every target group. Draining ones are not in here."""
+    """The registered targets of every target group, without draining ones."""
 
     def __init__(self) -> None:
         self._routes: dict[Key, Route] = {}
@@ -41,7 +41,7 @@ class Routes:
             self._routes[key] = replace(self._routes[key], healthy=healthy)
 
     def candidates(self, target_group: str) -> list[Address]:
-        """The targets to try for the next connection, best first."""
+        """Return the targets to try for the next connection, best first."""
         routes = [one for key, one in self._routes.items() if key[0] == target_group]
         usable = [one for one in routes if one.healthy] or routes
         if not usable:
@@ -53,7 +53,7 @@ class Routes:
 
 @dataclass
 class Flows:
-    """What went through one load balancer: connections open now, made, and bytes, both ever."""
+    """The traffic of one load balancer: connections open now, connections made and bytes so far."""
 
     active: int = 0
     new: int = 0
@@ -61,7 +61,7 @@ class Flows:
 
 
 class Balancer:
-    """One listening socket for each load balancer; `target_group` is called at each connection."""
+    """One listening socket per load balancer; `target_group` is called at each connection."""
 
     def __init__(self, routes: Routes) -> None:
         self.routes = routes
@@ -89,7 +89,7 @@ class Balancer:
         self._servers[name] = await asyncio.start_server(connected, sock=listener, backlog=512)
 
     def forget(self, name: str) -> None:
-        """The load balancer is gone; its open connections end by themselves."""
+        """Close a removed load balancer's socket; its open connections end by themselves."""
         self.flows.pop(name, None)
         if server := self._servers.pop(name, None):
             server.close()

@@ -1,4 +1,4 @@
-"""A redis-server of its own behind each cache, and what a snapshot of it holds."""
+"""Run a redis-server behind each cache, and save what it holds for snapshots."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from opsctl_sandbox.host.redis_server import RedisServer
 
 
 class Caches:
-    """The first cache gets the server that the sandbox began with; it goes back when it is gone."""
+    """The first cache gets the sandbox's first server, and returns it when it is deleted."""
 
     def __init__(self, first: RedisServer, directory: Path, environ: Mapping[str, str]) -> None:
         self._first, self._directory, self._environ = first, directory, environ
@@ -18,8 +18,10 @@ class Caches:
         self._count = 0
 
     def open(self, holding: bytes | None = None) -> int:
-        """The port of a server that holds this, or nothing at all; nothing listens there where the
-        machine has no redis-server."""
+        """Return the port of a server that holds `holding`, or nothing.
+
+        Without redis-server on this machine, nothing listens on that port.
+        """
         if not self._first.redis:
             return self._first.port
         if holding is None and self._first.port not in self._open:
@@ -32,13 +34,15 @@ class Caches:
         return server.port
 
     def saved(self, port: int) -> bytes | None:
-        """What the server there holds; None where there is none."""
+        """Return what the server on this port holds, or None if there is none."""
         server = self._open.get(port)
         return server.saved() if server else None
 
     def keep(self, ports: set[int]) -> None:
-        """End every server that no cache has any more, nor had at the last look: one that was
-        opened a moment ago is recorded a moment later."""
+        """End every server that no cache had, now or at the previous call.
+
+        A new server is recorded a moment after it was started.
+        """
         idle = set(self._open) - ports
         gone, self._idle = idle & self._idle, idle
         for port in gone:

@@ -14,7 +14,10 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def leash() -> Callable[[], None]:
-    """What a child does between fork and exec. Fork on the main thread: its end is what counts."""
+    """Return what a child runs between fork and exec.
+
+    Fork on the main thread, because the child ends with the thread that forked it.
+    """
     parent = os.getpid()
 
     def attach() -> None:
@@ -45,7 +48,7 @@ def spawn(
 
 
 def end(child: subprocess.Popen[bytes], *, within: float) -> int:
-    """Ask a child to stop, kill it after `within` seconds; returns its exit code."""
+    """Ask a child to stop, kill it after `within` seconds, and return its exit code."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -1,6 +1,6 @@
-"""What the sandbox asks of a Docker engine, as blocking calls: images, containers, what they use.
+"""The sandbox's blocking calls to a Docker engine: images, containers and their resources.
 
-What goes wrong is an SandboxError in the words that the ECS agent gives it.
+Failures are SandboxErrors with the ECS agent's words.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 # A label of every image that opsctl builds.
 _BUILT = "io.opsctl.content"
 _LOST = "CannotInspectContainerError"
-# What Docker itself says of a container whose end it has not seen.
+# Docker's exit code for a container whose end it has not seen.
 _UNKNOWN_CODE = 255
 _KILLED = 137
 _OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
 class ContainerEngine:
-    """`where` is the engine's address, for people."""
+    """`where` is the engine's address, for messages."""
 
     def __init__(self, client: "APIClient", where: str) -> None:
-        # Its stubs know neither every option nor the shapes of what is answered.
+        # The stubs lack some options and the shapes of answers.
         self._client: Any = client
         self.where = where
 
@@ -38,7 +38,7 @@ class ContainerEngine:
         self._client.close()
 
     def info(self) -> Mapping[str, Any]:
-        """What `docker info` shows."""
+        """Return what `docker info` shows."""
         with self._worded("the Docker engine"):
             return cast("Mapping[str, Any]", self._client.info())
 
@@ -52,11 +52,11 @@ class ContainerEngine:
                     )
 
     def create(self, options: Mapping[str, Any], host: Mapping[str, Any]) -> str:
-        """`options` and `host` are the SDK's, of a container and its host config; returns an id."""
+        """Create a container and return its id. `options` and `host` are the SDK's arguments."""
         with self._worded("CannotCreateContainerError"):
             config = self._client.create_host_config(**host)
             created = self._client.create_container(
-                # Proxies of ~/.docker/config.json cannot reach what is on this machine.
+                # Proxies in ~/.docker/config.json cannot reach this machine's loopback.
                 use_config_proxy=False,
                 host_config=config,
                 **options,
@@ -68,7 +68,7 @@ class ContainerEngine:
             self._client.start(container)
 
     def lines(self, container: str) -> Iterator[str]:
-        """What it writes, from its first line to its end, or to the engine's."""
+        """Yield what it writes, from its first line to its end, or the engine's."""
         with suppress(DockerException, RequestException, OSError):
             rest = b""
             for chunk in self._client.logs(container, stream=True, follow=True):
@@ -78,7 +78,7 @@ class ContainerEngine:
                 yield rest.decode(errors="replace").rstrip()
 
     def wait(self, container: str) -> tuple[int, str]:
-        """Its exit code and the reason, once it has ended."""
+        """Wait until it has ended, and return (exit code, reason)."""
         try:
             code = int(self._client.wait(container, timeout=None)["StatusCode"])
         except APIError as error:
@@ -89,22 +89,22 @@ class ContainerEngine:
             state = self._client.inspect_container(container)["State"]
             killed = code == _KILLED and state["OOMKilled"]
             return code, _OUT_OF_MEMORY if killed else str(state["Error"])
-        return code, ""  # removed by somebody: the code was known before
+        return code, ""  # somebody removed it: the code was known before
 
     def stop_signal(self, container: str) -> str:
-        """The signal that its image wants to be stopped with."""
+        """Return the signal that its image wants to be stopped with."""
         with self._worded(_LOST):
             inspected = self._client.inspect_container(container)
             return str(inspected["Config"].get("StopSignal") or "SIGTERM")
 
     def kill(self, container: str, signal: str) -> None:
-        """Quiet when it has ended already, or the engine has."""
+        """Send a signal. Does nothing when the container, or the engine, has ended."""
         with suppress(DockerException, RequestException, OSError):
             self._client.kill(container, signal)
 
     def usage(self, container: str) -> Usage | None:
         with suppress(DockerException, RequestException, OSError, KeyError):
-            # One shot: two readings a second apart would be taken otherwise.
+            # One shot, because otherwise Docker takes two readings a second apart.
             read = self._client.stats(container, stream=False, one_shot=True)
             memory = read["memory_stats"]
             cached = memory.get("stats", {})
@@ -114,14 +114,15 @@ class ContainerEngine:
         return None
 
     def remove(self, container: str) -> None:
-        """With force: a running one is killed. Quiet when it is gone, or the engine is."""
+        """Remove it, killing it if it runs. Does nothing when it, or the engine, is gone."""
         with suppress(DockerException, RequestException, OSError):
             self._client.remove_container(container, force=True, v=True)
 
     def remove_images(self, registry: str, pulled: Iterable[str]) -> None:
-        """What was pulled, and what opsctl built for this registry (HOST:PORT), which has ended.
+        """Remove the images that were pulled, and those that opsctl built for this registry
+        (HOST:PORT).
 
-        Layers that a build made stay, as its cache; so do images that a container uses.
+        Layers of a build stay as its cache, and so do images that a container uses.
         """
         with suppress(DockerException, RequestException, OSError):
             built = self._client.images(filters={"label": _BUILT})
@@ -131,7 +132,10 @@ class ContainerEngine:
                     self._client.remove_image(reference, noprune=True)
 
     def remove_labelled(self, label: tuple[str, str]) -> list[str]:
-        """Remove each container with the label, ended ones too; returns their image references."""
+        """Remove each container with the label, also ended ones.
+
+        Returns their images' references.
+        """
         with self._worded("the Docker engine"):
             containers = self._client.containers(all=True, filters={"label": "=".join(label)})
         with ThreadPoolExecutor(8) as pool:

@@ -1,4 +1,4 @@
-"""What a container finds around it: its environment, its secrets, its way to AWS, its metadata."""
+"""What a container gets: its environment, secrets, access to AWS, and metadata."""
 
 import json
 from collections.abc import Mapping
@@ -13,8 +13,10 @@ from opsctl_sandbox.wire.local_client import LocalClient
 async def environment(
     intent: StartTask, inside: LocalClient, variables: Mapping[str, str], *, metadata: str
 ) -> dict[str, str]:
-    """`variables` point at the sandbox, as the task's role would point at AWS; below `metadata`
-    each task finds its own document."""
+    """Return the environment. `variables` point to the sandbox, as a task role would to AWS.
+
+    Below `metadata` each task finds its own document.
+    """
     container = intent.definition.containers[0]
     env = dict(variables)
     env |= {one["name"]: str(one["value"]) for one in container.get("environment") or ()}
@@ -26,7 +28,7 @@ async def environment(
 
 
 async def _secret(inside: LocalClient, source: str) -> str:
-    """The value behind a parameter's name or ARN, or a secret's; empty when there is none."""
+    """Return the value of a parameter (name or ARN) or secret; '' when there is none."""
     try:
         if ":secretsmanager:" in source:
             # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME[:KEY:STAGE:VERSION]
@@ -44,7 +46,7 @@ async def _secret(inside: LocalClient, source: str) -> str:
 
 
 def metadata(task: Task) -> dict[str, Any]:
-    """The task's metadata document (`${ECS_CONTAINER_METADATA_URI_V4}/task`), its main members."""
+    """Return the main members of a task's metadata (`${ECS_CONTAINER_METADATA_URI_V4}/task`)."""
     return {
         "Cluster": task.cluster,
         "TaskARN": task.arn,

@@ -1,4 +1,4 @@
-"""A container definition of ECS as options of the Docker SDK: pure, and only what Docker has."""
+"""Translate an ECS container definition into options of the Docker SDK. Pure."""
 
 import resource
 from collections.abc import Callable, Mapping
@@ -6,12 +6,12 @@ from typing import Any
 
 from opsctl_sandbox.cluster.values import Document
 
-# The engine's lowest.
+# The engine's minimum.
 _SHARES = 2
 
 
 def container(definition: Document) -> dict[str, Any]:
-    """What of the image the definition overrules; the image's own health check does not run."""
+    """Return the overrides of the image's settings. The image's own health check does not run."""
     names = {
         "command": "command",
         "entryPoint": "entrypoint",
@@ -19,13 +19,15 @@ def container(definition: Document) -> dict[str, Any]:
         "workingDirectory": "working_dir",
     }
     overrides = {ours: definition[name] for name, ours in names.items() if definition.get(name)}
-    # ECS leaves the image's check alone, and a Python every ten seconds is heavy on small machines.
+    # ECS ignores the image's check, and a Python every ten seconds is heavy on small machines.
     return {**overrides, "healthcheck": {"Test": ["NONE"]}}
 
 
 def host(definition: Document, *, limit: Callable[[str], int | None]) -> dict[str, Any]:
-    """The host config. `limit` tells the highest ulimit of a name, None without one: an engine that
-    gets a higher one than the machine has does not start the container at all."""
+    """Return the host config. `limit` returns this machine's highest value of a ulimit, or None.
+
+    An engine does not start a container with a higher ulimit than the machine has.
+    """
     linux = definition.get("linuxParameters") or {}
     capabilities = linux.get("capabilities") or {}
     return {
@@ -49,7 +51,7 @@ def host(definition: Document, *, limit: Callable[[str], int | None]) -> dict[st
 
 
 def machine_limit(name: str) -> int | None:
-    """This process's hard limit of a ulimit's name; 0, which allows none, for an unknown name."""
+    """Return this process's hard limit for a ulimit; 0, which allows none, for an unknown name."""
     number = getattr(resource, f"RLIMIT_{name.upper()}", None)
     if number is None:
         return 0
@@ -66,7 +68,7 @@ def _size(definition: Document) -> dict[str, Any]:
     size: dict[str, Any] = {}
     if definition.get("memory"):
         limit = f"{definition['memory']}m"
-        # Instances of ECS have no swap: what is over the limit is killed.
+        # ECS instances have no swap: a container over its limit is killed.
         size |= {"mem_limit": limit, "memswap_limit": limit}
     if definition.get("memoryReservation"):
         size["mem_reservation"] = f"{definition['memoryReservation']}m"
@@ -76,5 +78,5 @@ def _size(definition: Document) -> dict[str, Any]:
 
 
 def _mount(tmpfs: Mapping[str, Any]) -> str:
-    """`size=64m,rw,noexec`; ECS counts MiB."""
+    """Return for example `size=64m,rw,noexec`; ECS counts MiB."""
     return ",".join([f"size={tmpfs['size']}m", *(tmpfs.get("mountOptions") or ())])

@@ -1,7 +1,7 @@
-"""Tasks as containers of the pushed image, on a Docker engine of this machine.
+"""Run tasks as containers of the pushed image, on this machine's Docker engine.
 
-Containers are not this process's children: no kernel ends them with it. Their label leads the next
-`up` or `down` to what a killed sandbox left.
+Containers are not child processes, so the kernel does not end them. Their label lets the next `up`
+or `down` find what a killed sandbox left.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ _GONE_WITHIN = 3.0
 
 
 def label(home: Path) -> tuple[str, str]:
-    """What every container of the sandbox in this directory carries."""
+    """Return the label of every container of the sandbox in this directory."""
     return "io.opsctl.sandbox", str(home)
 
 
 class Containers:
-    """Launches containers; `registry` is HOST:PORT of this sandbox, where images are pulled from
-    with the `password` of a login.
+    """Launches containers.
 
-    `prefix` begins the containers' names; it must be another one for each life of each sandbox.
+    `registry` is this sandbox's HOST:PORT, from which images are pulled with the `password` of a
+    login. `prefix` begins the containers' names; it must differ for each life of each sandbox.
     """
 
     def __init__(
@@ -89,18 +89,18 @@ class Containers:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GONE_WITHIN):
                 await asyncio.gather(*(one.gone.wait() for one in self._launched))
-        # What was being stopped, and has time for that, or being made.
+        # Containers that are still being stopped or created.
         with contextlib.suppress(SandboxError):
             await asyncio.to_thread(self._engine.remove_labelled, self._label)
-        # Their registry ends with the sandbox: the references lead nowhere after it.
+        # Their registry ends with the sandbox, so their references lead nowhere after it.
         await asyncio.to_thread(self._engine.remove_images, self._registry, self._pulled)
         self._engine.close()
 
 
 class Container:
-    """A started container; it is removed once its end is known, and `gone` is set.
+    """A started container. It is removed once its end is known, and then `gone` is set.
 
-    A thread of its own follows it, because the SDK's calls block for as long as it runs.
+    Its own thread follows it, because the SDK's calls block as long as it runs.
     """
 
     def __init__(self, engine: "ContainerEngine", container: str, stop_signal: str) -> None:
@@ -157,5 +157,5 @@ class Container:
         self._tell(self.gone.set)
 
     def _tell(self, what: Callable[..., object], *values: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody listens
             self._loop.call_soon_threadsafe(what, *values)

@@ -1,7 +1,7 @@
-"""DNS names of network load balancers: each an address of loopback of its own with port 80, so that
+"""DNS names of network load balancers: each has its own loopback address with port 80, so that
 `http://{DNSName}/` reaches the proxy.
 
-Where port 80 may not be bound, the name is `127.0.0.1:PORT`: most clients take that, too.
+Where port 80 is not allowed, the name is `127.0.0.1:PORT`, which most clients accept, too.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _TRIES = 20
 
 
 class DnsNames:
-    """`start` it once, on the event loop that the balancer runs on."""
+    """Call `start` once, on the balancer's event loop."""
 
     def __init__(self, balancer: Balancer) -> None:
         self._balancer = balancer
@@ -27,7 +27,7 @@ class DnsNames:
         self._loop = asyncio.get_running_loop()
 
     def listen(self, load_balancer: str) -> str:
-        """Open the load balancer with this ARN; returns its DNS name. From any thread."""
+        """Open the load balancer with this ARN and return its DNS name. Thread-safe."""
         listener, name = _listener()
         self._schedule(lambda: self._open(load_balancer, listener))
         return name
@@ -48,7 +48,7 @@ class DnsNames:
 
 
 def _listener() -> tuple[socket.socket, str]:
-    """A listening socket and the name that leads to it."""
+    """Return a listening socket and the name that leads to it."""
     for number in range(_TRIES):
         place = (os.getpid() + number) % 0xFFFF
         address = f"127.88.{place >> 8}.{(place & 0xFF) or 1}"
@@ -56,7 +56,7 @@ def _listener() -> tuple[socket.socket, str]:
             return socket.create_server((address, 80), backlog=512), address
         except PermissionError:
             break
-        except OSError:  # taken by another sandbox, or no such loopback address on this system
+        except OSError:  # taken by another sandbox, or not a loopback address on this system
             continue
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     return listener, f"127.0.0.1:{listener.getsockname()[1]}"

@@ -1,5 +1,5 @@
-"""The machine under the simulation: it drives the clock and does what the simulation wants done —
-start and stop tasks, check and route to targets, write down what was said.
+"""The machine under the simulation: it drives the clock and does what the simulation wants: start
+and stop tasks, check and route to targets, write log lines.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Host:
         )
 
     async def run(self) -> None:
-        """For ever; a cancelled task ends it and all tasks."""
+        """Run for ever. Cancelling the task ends it and all tasks of the simulation."""
         sampling: asyncio.Task[None] | None = None
         try:
             if self._stand_in is not None:
@@ -88,7 +88,7 @@ class Host:
                 if ticks % _FLUSH_EVERY == 0:
                     await self._journal.flush()
                 if ticks % _SAMPLE_EVERY == 0 and (sampling is None or sampling.done()):
-                    # Beside the clock: an engine takes its time to tell what its containers use.
+                    # In a task of its own: an engine takes time to report what its containers use.
                     sampling = asyncio.create_task(self._sample())
                     if self._caches is not None:
                         self._caches.keep(set(cache_records.ports().values()))
@@ -106,7 +106,7 @@ class Host:
     async def _sample(self) -> None:
         try:
             await self._meters.sample()
-        except Exception:  # a metric that cannot be read must not stop the clock
+        except Exception:  # an unreadable metric must not stop the clock
             log.exception("metrics")
 
     def _act(self, intent: Intent) -> None:
@@ -124,7 +124,7 @@ class Host:
                     self._judge(intent)
                 case WriteLog():
                     self._write(intent)
-        except Exception:  # one broken act must not stop the clock
+        except Exception:  # one failed act must not stop the clock
             log.exception("%s", intent)
 
     def _started(self, task: str) -> None:
@@ -153,13 +153,13 @@ class Host:
         )
 
     def _check(self, target_group: str) -> Check:
-        """The target group's check, its clocks in wall time."""
+        """Return the target group's check, with its times in wall seconds."""
         check, speed = load_balancers.health_check(target_group), self._simulation.speed
         # A real process answers in real time, however fast the clock runs.
         return Check(check.interval / speed, max(1.0, check.timeout / speed), check.path)
 
     def _address(self, intent: RegisterTarget) -> Address | None:
-        """Where the target's process really listens, by the container port of its host port."""
+        """Return where the target's process really listens, found by its host port."""
         if self._stand_in is not None:
             return self._stand_in.address
         task = self._engine.world.tasks.get(intent.task)
@@ -191,7 +191,7 @@ class Host:
             self._journal.write(place, line)
 
     def _collected(self, instance: Instance, source: str) -> Place | None:
-        """Where the CloudWatch agent of the instance sends what this source writes."""
+        """Return where the instance's CloudWatch agent sends the lines of this source."""
         text = records.launch(records.group(instance.group) or {}).user_data
         return user_data.place(text, source, instance.id)
 

@@ -1,4 +1,4 @@
-"""Log lines of tasks, agents and instances on their way to CloudWatch Logs, in small batches."""
+"""Send log lines of tasks, agents and instances to CloudWatch Logs, in small batches."""
 
 import time
 from collections import defaultdict
@@ -10,7 +10,7 @@ from opsctl_sandbox.wire.local_client import LocalClient
 
 Place = tuple[str, str]  # group, stream
 Event = dict[str, Any]
-_LONGEST = 16 * 1024  # characters; where Docker cuts a line for its log drivers
+_LONGEST = 16 * 1024  # characters; Docker cuts lines at this length for its log drivers
 
 
 class Journal:
@@ -21,7 +21,7 @@ class Journal:
         self._made: set[Place] = set()
 
     def write(self, place: Place | None, line: str) -> None:
-        """Nothing is kept for a place of None: a container without a log driver."""
+        """Keep a line. Nothing is kept for a place of None, which means no log driver."""
         if place is not None and line:
             for start in range(0, len(line), _LONGEST):
                 text = line[start : start + _LONGEST]
@@ -41,7 +41,7 @@ class Journal:
                 self._made.add(place)
                 await self._inside.call("logs", "CreateLogStream", **names)
         except Refused as error:
-            # A group that is not there takes no lines, as on AWS.
+            # As on AWS, a missing group accepts no lines.
             if error.code != "ResourceAlreadyExistsException":
                 self._made.discard(place)
                 return
@@ -53,7 +53,7 @@ class Journal:
 
 
 def _batches(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """What PutLogEvents takes at once: 10,000 events, and 1 MiB with 26 bytes for each."""
+    """Yield what PutLogEvents accepts at once: 10,000 events, and 1 MiB with 26 bytes per event."""
     batch: list[Event] = []
     size = 0
     for event in events:
@@ -67,7 +67,7 @@ def _batches(events: Sequence[Event]) -> Iterator[list[Event]]:
 
 
 def of_container(container: Mapping[str, Any], task: str) -> Place | None:
-    """Where the awslogs driver writes: `PREFIX/CONTAINER/TASK-ID`."""
+    """Return where the awslogs driver writes: `PREFIX/CONTAINER/TASK-ID`."""
     configuration = container.get("logConfiguration") or {}
     options = configuration.get("options") or {}
     if configuration.get("logDriver") != "awslogs" or "awslogs-group" not in options:

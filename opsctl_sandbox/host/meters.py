@@ -1,5 +1,5 @@
-"""The metrics that ECS, the load balancer, ElastiCache, Logs and Auto Scaling would send: each
-series one point a minute, from what really runs here.
+"""The metrics that ECS, the load balancer, ElastiCache, Logs and Auto Scaling would send: one point
+per series and minute, measured on what really runs here.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ _NODES = (("CacheNodeId", "0001"),)
 
 @dataclass(frozen=True)
 class Point:
-    """`of` tells apart samples of one series: each task sends its own. `minute` is whose point it
-    is, in epoch seconds; None: of the one that is just over.
+    """`of` distinguishes samples of one series, because each task sends its own. `minute` is the
+    point's minute in epoch seconds, or None for the one that is just over.
     """
 
     namespace: str
@@ -40,7 +40,7 @@ class Point:
 
 @dataclass
 class Traffic:
-    """Log events and bytes by their group and the minute in which they came in, until taken."""
+    """Log events and bytes received, by group and minute, until `take` is called."""
 
     clock: Callable[[], float] = time.time
     events: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -76,8 +76,10 @@ class Meters:
         cache_ports: Callable[[], Mapping[str, int]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`load_balancers` gives each target group's load balancer, both by full name and ARN;
-        `cache_ports` where the server of each cache cluster is."""
+        """`load_balancers` maps target groups to load balancers, by full names and ARNs.
+
+        `cache_ports` returns the port of each cache cluster's server.
+        """
         self._inside = inside
         self._world = world
         self._runner = runner
@@ -92,7 +94,7 @@ class Meters:
         self._cpu: dict[str, tuple[float, float]] = {}
 
     async def sample(self) -> None:
-        """Send what was not sent in this minute yet; call it every few seconds."""
+        """Send what was not sent in this minute yet. Call it every few seconds."""
         used = await self._used()
         now = self._clock()
         points: list[Point] = []
@@ -150,7 +152,7 @@ class Meters:
                 self._world.utilization[key] = sum(values) / len(values)
 
     async def _used(self) -> dict[str, tuple[float, float]]:
-        """CPU units and MiB of each task, by what its copy used since the last look."""
+        """Return the CPU units and MiB of each task, by what its copy used since the last call."""
         used: dict[str, tuple[float, float]] = {}
         running = self._runner.running()
         usages = await asyncio.gather(*(copy.usage() for copy, _ in running))
@@ -225,7 +227,7 @@ class Meters:
                 yield self._since_last(Point("AWS/NetworkELB", name, mine, ever, unit))
 
     def _since_last(self, point: Point) -> Point:
-        """A counter's point: what was added since the last one that was sent."""
+        """Return a counter's increase since the last point that was sent."""
         if point.series in self._sent:
             return point
         before = self._counters.get(point.series, 0.0)
@@ -251,6 +253,6 @@ def _datum(point: Point, now: float) -> dict[str, Any]:
         "Dimensions": dimensions,
         "Value": float(point.value),
         "Unit": point.unit,
-        # Of the minute that is over: the one that is not is not shown yet.
+        # The minute that is over: CloudWatch does not show the present one yet.
         "Timestamp": _minute(now) - 60 if point.minute is None else point.minute,
     }

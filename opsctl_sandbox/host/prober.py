@@ -1,4 +1,4 @@
-"""Health checks of real targets: a TCP connection, or an HTTP request, as the target group says."""
+"""Check real targets by a TCP connection or an HTTP request, as the target group says."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from opsctl_sandbox.host.balancer import Address
 
 @dataclass(frozen=True)
 class Check:
-    """`interval` and `timeout` are wall seconds; a path makes it an HTTP check."""
+    """`interval` and `timeout` are in wall seconds; with a path it is an HTTP check."""
 
     interval: float
     timeout: float
@@ -21,7 +21,7 @@ class Check:
 async def probe(
     address: Callable[[], Address | None], check: Check, report: Callable[[bool, str], None]
 ) -> None:
-    """Check for ever; a cancelled task ends it. `report` gets the result and a reason code."""
+    """Check until the task is cancelled. `report` gets the result and a reason code."""
     while True:
         where = address()
         if where is None:
@@ -37,8 +37,9 @@ def once_up(
     within: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> Callable[[bool, str], None]:
-    """Pass a failed check on only after a good one, or when the target had so many seconds to
-    start."""
+    """Return a `report` that ignores failures until a check has succeeded or `within` seconds have
+    passed, the target's time to start.
+    """
     began, up = clock(), False
 
     def passed_on(ok: bool, reason: str) -> None:

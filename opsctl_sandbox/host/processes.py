@@ -1,4 +1,4 @@
-"""Tasks as processes: `python -m service run` with the image's files and the task's environment."""
+"""Run tasks as processes: `python -m service run` with the image's files and the environment."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Processes:
-    """Launches processes; `directory` is where images are unpacked, each once."""
+    """Launches processes. Images are unpacked in `directory`, each once."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class Processes:
         return Process(child)
 
     async def close(self) -> None:
-        """The files stay: the next sandbox of this name finds them."""
+        """Keep the files: the next sandbox of this name uses them again."""
 
     def _files(self, intent: StartTask) -> Path:
-        """The image's `/app`; images are content, so each is unpacked once."""
+        """Return the directory with the image's `/app`, unpacked once per digest."""
         container = intent.definition.containers[0]
         reference = dict(intent.images).get(container["name"], str(container["image"]))
         name = "".join(letter if letter.isalnum() else "-" for letter in reference)
@@ -86,7 +86,8 @@ class Process:
             try:
                 line = await self._child.stdout.readline()
             except ValueError:
-                # Over the reader's limit: left out, since a pipe that nobody reads stops the task.
+                # Longer than the reader's limit: skip it. A pipe that nobody reads would stop the
+                # task.
                 continue
             if not line:
                 return

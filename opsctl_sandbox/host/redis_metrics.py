@@ -1,10 +1,10 @@
-"""What ElastiCache would measure of the redis-server, from its own INFO."""
+"""Measure a redis-server as ElastiCache would, from its INFO."""
 
 import socket
 from collections.abc import Mapping
 from typing import Any
 
-# CloudWatch's name -> (field of INFO, unit)
+# CloudWatch's name -> (field of INFO, unit).
 _FIELDS = {
     "CurrConnections": ("connected_clients", "Count"),
     "NewConnections": ("total_connections_received", "Count"),
@@ -13,14 +13,14 @@ _FIELDS = {
     "CacheMisses": ("keyspace_misses", "Count"),
     "BytesUsedForCache": ("used_memory", "Bytes"),
 }
-# Redis counts these since its start, CloudWatch by the minute.
+# Redis counts these since its start, CloudWatch per minute.
 COUNTERS = frozenset({"NewConnections", "Evictions", "CacheHits", "CacheMisses"})
-# Of a cache.t4g.micro, in bytes.
+# Bytes of a cache.t4g.micro.
 _NODE_MEMORY = 0.5 * (1 << 30)
 
 
 def figures(port: int) -> Mapping[str, tuple[float, str]]:
-    """Each metric's value and unit; nothing when the server does not answer."""
+    """Return name -> (value, unit); empty when the server does not answer."""
     fields = _info(port)
     if not fields:
         return {}
@@ -36,7 +36,7 @@ def figures(port: int) -> Mapping[str, tuple[float, str]]:
 
 
 def _items(fields: Mapping[str, str]) -> float:
-    """`db0:keys=3,expires=0,avg_ttl=0`, one line a database."""
+    """Sum the keys in lines like `db0:keys=3,expires=0,avg_ttl=0`, one for each database."""
     databases = [value for name, value in fields.items() if name.startswith("db")]
     keys = [part for one in databases for part in one.split(",") if part.startswith("keys=")]
     return float(sum(int(part.removeprefix("keys=")) for part in keys))

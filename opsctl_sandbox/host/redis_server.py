@@ -13,7 +13,7 @@ from typing import Self
 from opsctl_sandbox.host import children
 
 _ATTEMPTS = 5
-# ElastiCache has none of these; here they would let another user of this machine write files.
+# ElastiCache does not allow these; here they would let other users of this machine write files.
 _RESTRICTED = (
     *("ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC"),
     *("REPLICAOF", "SHUTDOWN", "SLAVEOF", "SYNC"),
@@ -22,18 +22,18 @@ _FILE = "dump.rdb"
 
 
 class RedisServer:
-    """`port` is real when `redis` is true; else it is held, so that a connection is refused."""
+    """With `redis`, a server runs on `port`; without, the port is held to refuse connections."""
 
     def __init__(
         self, directory: Path, environ: Mapping[str, str], *, holding: bytes | None = None
     ) -> None:
-        """`directory` is its own; with `holding` it begins with what another one had saved."""
+        """Start the server in its own `directory`; with `holding`, from saved data."""
         directory.mkdir(parents=True, exist_ok=True)
         self._dump = directory / _FILE
         self._dump.unlink(missing_ok=True)
         if holding is not None:
             self._dump.write_bytes(holding)
-        # Nobody else may make it write.
+        # A secret name, so that nobody else can make it write.
         self._save = f"SAVE-{secrets.token_hex(16)}"
         self._child: subprocess.Popen[bytes] | None = None
         self._held: socket.socket | None = None
@@ -52,7 +52,7 @@ class RedisServer:
         return self._child is not None
 
     def saved(self) -> bytes:
-        """All that it holds now."""
+        """Return everything that it holds now."""
         _ask(self.port, self._save)
         return self._dump.read_bytes()
 
@@ -77,7 +77,10 @@ class RedisServer:
             self._held.close()
 
     def _start(self, binary: str, directory: Path, environ: Mapping[str, str]) -> bool:
-        """Start on a port that was free a moment ago; False when somebody else was quicker."""
+        """Start on a port that was just free.
+
+        Returns False when somebody else took the port first.
+        """
         port = _free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]

@@ -1,7 +1,7 @@
-"""The tasks that really run: each is a copy of its image, a process or a container.
+"""Run tasks for real: each is a copy of its image, a process or a container.
 
-Tasks of one definition share copies once there are enough of them: eight Pythons are heavy on a
-small machine. A shared copy ends with its last task, and its tasks end with it.
+Tasks of one definition share copies once there are enough of them, because eight Pythons are heavy
+on a small machine. A shared copy ends with its last task, and its tasks end with it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _CLOSE_WITHIN = 1.0
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds ever used, MiB used now."""
+    """CPU seconds used in total, MiB used now."""
 
     seconds: float
     megabytes: float
@@ -34,29 +34,31 @@ class Copy(Protocol):
 
     @property
     def key(self) -> str:
-        """Tells it from every other one."""
+        """Identifies it among all copies."""
 
     @property
     def ended(self) -> bool: ...
 
     def lines(self) -> AsyncIterator[str]:
-        """What it writes, until it ends."""
+        """Yield what it writes, until it ends."""
 
     async def wait(self) -> tuple[int, str]:
-        """Its exit code (128 + the signal's number for a killed one) and the reason, if any."""
+        """Wait for its end, and return (exit code, reason or ''). A killed one has 128 + the
+        signal's number.
+        """
 
     async def end(self, within: float) -> None:
-        """Ask it to stop, kill it after `within` wall seconds; it has ended when this returns."""
+        """Ask it to stop and kill it after `within` wall seconds. Returns when it has ended."""
 
     async def usage(self) -> Usage | None:
-        """None when it is not known."""
+        """Return what it uses, or None when that is not known."""
 
 
 class Launcher(Protocol):
     async def launch(self, intent: StartTask, ports: Mapping[int, int]) -> Copy:
-        """Start a copy with each container port on the port of loopback that `ports` says.
+        """Start a copy, with each container port on the loopback port in `ports`.
 
-        Raises SandboxError with what stands in the way, in ECS's own words where it has some.
+        Raises SandboxError with the reason, in ECS's words where it has some.
         """
 
     async def close(self) -> None:
@@ -75,9 +77,9 @@ class Outcome:
 
 @dataclass(eq=False)
 class Run:
-    """One copy from before its start, the tasks it stands for, oldest first, and its real ports.
+    """One copy, its tasks (oldest first), and its real ports.
 
-    `settled` is set once there is a copy or will be none, `listening` once it may be counted on.
+    `settled` is set once the copy was started or given up, `listening` once it can be used.
     """
 
     definition: str
@@ -91,12 +93,12 @@ class Run:
 
 class Runner:
     def __init__(self, launcher: Launcher, *, limit: int, outcome: Outcome) -> None:
-        """`limit` counts copies during a rollout, when two definitions run at once."""
+        """`limit` is the number of copies during a rollout, when two definitions run at once."""
         self._launcher = launcher
         self._share = max(1, limit // 2)
         self._outcome = outcome
         self._pool: list[Run] = []
-        self._starting = asyncio.Semaphore(1)  # staggered: a starting Python takes a whole core
+        self._starting = asyncio.Semaphore(1)  # one at a time: a starting Python takes a whole core
         self._jobs: set[asyncio.Task[None]] = set()
 
     def start(self, intent: StartTask) -> None:
@@ -112,7 +114,7 @@ class Runner:
             self._job(self._run(run, intent))
 
     def stop(self, task: str, within: float) -> None:
-        """Stop the task; its copy gets TERM when no other task needs it."""
+        """Stop the task. Its copy gets TERM when no other task needs it."""
         run = self._of(task)
         if run is None:
             self._outcome.exited(task, 0, "")
@@ -131,12 +133,12 @@ class Runner:
         return ("127.0.0.1", port) if port else None
 
     def running(self) -> list[tuple[Copy, list[str]]]:
-        """Every live copy and its tasks."""
+        """Return every live copy and its tasks."""
         live = [(one.copy, one.tasks) for one in self._pool]
         return [(copy, list(tasks)) for copy, tasks in live if copy is not None and not copy.ended]
 
     async def close(self) -> None:
-        """End every copy, all at once."""
+        """End all copies at once."""
         ends = [one.copy.end(_CLOSE_WITHIN) for one in self._pool if one.copy is not None]
         await asyncio.gather(*ends, return_exceptions=True)
         for job in list(self._jobs):
@@ -160,7 +162,7 @@ class Runner:
     async def _run(self, run: Run, intent: StartTask) -> None:
         try:
             async with self._starting:
-                # It may have been stopped while others started.
+                # It may have been stopped while others were starting.
                 copy = await self._begin(run, intent) if run.wanted else None
             if copy is None:
                 self._over(run, 0, "")
@@ -172,7 +174,7 @@ class Runner:
         except (SandboxError, OSError) as error:
             self._failed(run, str(error))
         except Exception as error:
-            # Without an outcome CloudFormation would wait for the task until it gives up.
+            # Without an outcome CloudFormation would wait for the task until its time-out.
             log.exception("a task could not be started")
             self._failed(run, repr(error))
         finally:
@@ -214,7 +216,7 @@ class Runner:
 
 
 async def _until_listening(copy: Copy, ports: Mapping[int, int]) -> None:
-    """Until the first port answers, the copy ends, or it is taking too long to wait for."""
+    """Wait until the first port answers, the copy ends, or it takes too long."""
     deadline = asyncio.get_running_loop().time() + _LISTENS_WITHIN
     while ports and not copy.ended and asyncio.get_running_loop().time() < deadline:
         with contextlib.suppress(OSError):

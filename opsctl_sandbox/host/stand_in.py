@@ -1,4 +1,4 @@
-"""What answers behind the load balancer for simulated tasks: one server for all of them."""
+"""One server that answers behind the load balancer for all simulated tasks."""
 
 import asyncio
 

@@ -1,5 +1,8 @@
-"""ministack as an ASGI application. Importing it takes a third of a second and reads the process's
-environment: only the server does it, late, with the environment that `lifecycle` gave it."""
+"""ministack as an ASGI application.
+
+Importing it takes a third of a second and reads the process's environment. Only the server imports
+it, late, with the environment that `lifecycle` sets.
+"""
 
 from ministack.app import app as _app
 

@@ -1,4 +1,4 @@
-"""The ARNs that IAM compares for a call, made of what the call names.
+"""The ARNs that IAM compares for a call, made from the call's parameters.
 
 Source: the resource types of each action in the Service Authorization Reference.
 https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.calls import Call, Structure
 
-# By service, what a parameter names; `{}` is its value. A list names each of its members.
+# By service: parameter -> end of the ARN, where `{}` is the parameter's value. A list gives one ARN
+# for each member.
 _TAILS: Mapping[str, Mapping[str, str]] = {
     "cloudformation": {"StackName": "stack/{}/*"},
     "ecr": {"repositoryName": "repository/{}", "repositoryNames": "repository/{}"},
@@ -31,7 +32,7 @@ _TAILS: Mapping[str, Mapping[str, str]] = {
     "servicequotas": {"QuotaCode": "{ServiceCode}/{}"},
     "sns": {"TopicArn": "{}", "Name": "{}"},
 }
-# What a call of many means when it names none.
+# The same, for calls about many resources that name none.
 _ALL: Mapping[str, Mapping[str, str]] = {
     "ecr": {"DescribeRepositories": "repository/*"},
     "elasticache": {
@@ -43,7 +44,7 @@ _ALL: Mapping[str, Mapping[str, str]] = {
     "cloudformation": {"DescribeStacks": "stack/*/*"},
 }
 _WITHOUT = frozenset({"ListImports", "ListStacks", "ListExports", "GetTemplateSummary"})
-# Of ECS, by what the operation is about: the parameters that name it.
+# ECS: what the operation is about -> the parameters that name it.
 _ECS: Mapping[str, tuple[str, ...]] = {
     "service": ("service", "services", "serviceName"),
     "task": ("task", "tasks"),
@@ -56,14 +57,14 @@ _OF_THE_CLUSTER = frozenset({
 
 
 def of(call: Call) -> list[str]:
-    """Empty where nothing that is known here is named, or the action has no resources."""
+    """Return the ARNs; none if the call names nothing known here or needs no resource."""
     if call.service == "ecs":
         return _ecs(call)
     if call.service in _OTHERS:
         return _OTHERS[call.service](call)
     if call.operation in _WITHOUT:
         return []
-    if call.operation == "DescribeSnapshots":  # of a cluster, which is not what IAM looks at
+    if call.operation == "DescribeSnapshots":  # of a cluster, which IAM ignores
         one = str(call.parameters.get("SnapshotName") or "*")
         return [_arn(call, "elasticache", one, "snapshot:{}")]
     named = [
@@ -78,7 +79,7 @@ def of(call: Call) -> list[str]:
 
 
 def cluster(call: Call) -> str:
-    """The ARN of the cluster that a call of ECS is about."""
+    """Return the ARN of the cluster that an ECS call is about."""
     name = str(call.parameters.get("cluster") or "default")
     return _arn(call, "ecs", name, "cluster/{}")
 
@@ -94,7 +95,7 @@ def _prefix(service: str) -> str:
 
 
 def _arn(call: Call, service: str, value: str, tail: str) -> str:
-    """What is an ARN already stays one."""
+    """Return the ARN for a value, which may be an ARN already."""
     if value.startswith("arn:"):
         return value
     others = {key: str(one) for key, one in call.parameters.items() if isinstance(one, str)}
@@ -157,13 +158,13 @@ def _parameters(call: Call) -> list[str]:
 
 
 def _parameter(call: Call, name: str) -> str:
-    if name.startswith("/aws/service/"):  # AWS's own, of no account
+    if name.startswith("/aws/service/"):  # AWS's own, without an account
         return f"arn:aws:ssm:{call.region}::parameter{name}"
     return _arn(call, "ssm", name, "parameter{}" if name.startswith("/") else "parameter/{}")
 
 
 def _secrets(call: Call) -> list[str]:
-    """The six characters at the end of every secret's ARN are not known before it exists."""
+    """Return secrets' ARNs; the real six characters at their ends are unknown before they exist."""
     return [
         _arn(call, "secretsmanager", one, "secret:{}-AbCdEf")
         for key in ("SecretId", "Name")

@@ -1,6 +1,6 @@
-"""ElastiCache's records: where the servers behind them come from, and their snapshots.
+"""ElastiCache's records: the servers behind caches, and their snapshots.
 
-ministack would start containers wherever it finds an engine; here the host gives it servers.
+ministack would start containers wherever it finds an engine; here the host provides servers.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,13 +8,17 @@ from typing import Any
 
 from ministack.services import elasticache
 
+TYPES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 Record = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
-_SNAPSHOT = "_snapshot"  # on the record of a snapshot: what it holds
+_SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
 
 
 def install(open_: Callable[[bytes | None], int]) -> None:
-    """`open_` starts a server with what a snapshot holds, or with nothing; its port."""
+    """Install.
+
+    `open_` starts a server with a snapshot's content, or empty, and returns its port.
+    """
     begin_with: list[bytes | None] = []
 
     def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
@@ -56,7 +60,7 @@ def _sharded(parameters: Any) -> bool:
 
 
 def _name_members(group: str) -> None:
-    """`NAME-001`, where there is one node group; ministack calls them `NAME-0001-001`."""
+    """Rename members to `NAME-001` if there is one node group; ministack uses `NAME-0001-001`."""
     record = elasticache._replication_groups.get(group) if group else None
     if record is None:
         return
@@ -77,13 +81,13 @@ def _name_members(group: str) -> None:
 
 
 def ports() -> Mapping[str, int]:
-    """Where the server of each cache cluster is, by its name; one of a group's is the group's."""
+    """Return cache cluster -> port. A replication group's members have the group's port."""
     known = elasticache._clusters._data.items()
     return {str(scoped[-1]): int(record["_endpoint"]["Port"]) for scoped, record in known}
 
 
 def source(snapshot: str) -> int | None:
-    """The port of what a snapshot is made of."""
+    """Return the port of the server that a snapshot is taken of."""
     record = elasticache._snapshots.get(snapshot) or {}
     cluster = elasticache._clusters.get(record.get("CacheClusterId") or "")
     group = elasticache._replication_groups.get(record.get("ReplicationGroupId") or "")
@@ -100,8 +104,14 @@ def exists(*, cluster: str, group: str) -> bool:
     )
 
 
+def live(name: str) -> Mapping[str, Any]:
+    """The properties that a cluster or group of this name has now."""
+    record = elasticache._clusters.get(name) or elasticache._replication_groups.get(name) or {}
+    return {key: record[key] for key in ("CacheNodeType", "NumCacheNodes") if key in record}
+
+
 def begin_snapshot(name: str, holding: bytes | None, ready: float) -> None:
-    """It is being created until `ready`, a simulated second."""
+    """Mark the snapshot as creating until `ready`, in simulated seconds."""
     record: Record = elasticache._snapshots[name]
     record |= {"SnapshotStatus": "creating", "_ready": ready, _SNAPSHOT: holding}
 

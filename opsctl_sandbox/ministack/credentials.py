@@ -1,4 +1,4 @@
-"""The access keys that ministack's IAM and STS gave out: of users and of assumed roles."""
+"""Access keys that ministack's IAM and STS have issued, for users and assumed roles."""
 
 import time
 
@@ -9,7 +9,7 @@ from opsctl_sandbox.wire.signature import Key
 
 
 def key(access_key: str) -> Key | None:
-    """None for a key that nobody was given, or whose time is over."""
+    """Return the key, or None if it was not issued or has expired."""
     session = sts._sessions.get(access_key)
     if session is not None:
         if float(session.get("Expiration", 0)) < time.time():

@@ -1,4 +1,4 @@
-"""The physical id of an `AWS::IAM::InstanceProfile` is its name; ministack's is its ARN.
+"""Make the physical id of `AWS::IAM::InstanceProfile` its name; ministack uses its ARN.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-instanceprofile.html
 """

@@ -1,4 +1,4 @@
-"""Load balancers and target groups as ministack recorded them."""
+"""Read load balancers and target groups from ministack's records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from opsctl_sandbox.ministack.records import find
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """`interval` and `timeout` are simulated seconds; a path makes it an HTTP check."""
+    """`interval` and `timeout` are in simulated seconds; with a path it is an HTTP check."""
 
     interval: float
     timeout: float
@@ -20,7 +20,7 @@ class HealthCheck:
 
 
 def load_balancer(entry: Mapping[str, Any]) -> LoadBalancer:
-    """An entry of a service's `loadBalancers` with the clocks of its target group.
+    """Return an entry of a service's `loadBalancers` with its target group's settings.
 
     Raises KeyError when the target group does not exist.
     """
@@ -52,12 +52,12 @@ def health_check(target_group: str) -> HealthCheck:
 
 
 def has_listener(target_group: str) -> bool:
-    """Whether a load balancer's listener forwards to the target group."""
+    """Return whether a load balancer's listener forwards to the target group."""
     return any(target_group in str(listener) for listener in _listeners())
 
 
 def target_group(load_balancer: str) -> str | None:
-    """Where the first listener of a load balancer forwards to."""
+    """Return where the first listener of a load balancer forwards to."""
     for listener in _listeners():
         if listener.get("LoadBalancerArn") == load_balancer:
             for action in listener.get("DefaultActions") or ():
@@ -67,7 +67,7 @@ def target_group(load_balancer: str) -> str | None:
 
 
 def names_by_target_group() -> dict[str, str]:
-    """The full name (`net/NAME/ID`) of the network load balancer before each target group."""
+    """Return target group -> full name (`net/NAME/ID`) of its network load balancer."""
     names = {}
     for listener in _listeners():
         arn = str(listener.get("LoadBalancerArn", ""))
@@ -78,11 +78,11 @@ def names_by_target_group() -> dict[str, str]:
 
 
 def listener(arn: str) -> dict[str, Any]:
-    """Where it listens: `Port` and `Protocol`."""
+    """Return a listener's `Port` and `Protocol`."""
     record = find(alb._listeners, arn) or {}
     return {key: record[key] for key in ("Port", "Protocol") if key in record}
 
 
 def _listeners() -> list[dict[str, Any]]:
-    """A copy: calls change the store while others read it."""
+    """Return a copy, because calls change the store while others read it."""
     return list(alb._listeners._data.values())

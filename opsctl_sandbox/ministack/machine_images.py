@@ -1,5 +1,4 @@
-"""The images of Amazon for the instances of ECS: who makes instances of them reads their ids in
-public parameters, and about once a week there is a newer one."""
+"""Amazon's machine images for ECS, with ids in public parameters, renewed about once a week."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from ministack.services import ssm
 
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
 
-# Parameter below /aws/service/ecs/optimized-ami/ -> architecture, first image, operating system.
+# Parameter below /aws/service/ecs/optimized-ami/ -> (architecture, first image, operating system).
 _FAMILIES: Mapping[str, tuple[str, str, str]] = {
     "amazon-linux-2023": ("x86_64", "ami-0ec52023000000001", "Amazon Linux 2023"),
     "amazon-linux-2023/arm64": ("arm64", "ami-0ec52023000000002", "Amazon Linux 2023"),
@@ -36,7 +35,7 @@ class MachineImage:
 
 
 class MachineImages:
-    """The first image of each family is a week old."""
+    """Amazon's images. The first one of each family is a week old."""
 
     def __init__(self) -> None:
         self.images: dict[str, MachineImage] = {}
@@ -45,7 +44,7 @@ class MachineImages:
             self._add(family, identifier, week)
 
     def publish(self, family: str = "amazon-linux-2023") -> MachineImage:
-        """One more image, which the family's parameter names from now on. Raises ValueError."""
+        """Add an image, which the family's parameter names from now on. Raises ValueError."""
         if family not in _FAMILIES:
             raise ValueError(f"no such family of images: {family}; there are {list(_FAMILIES)}")
         first = _FAMILIES[family][1]
@@ -54,7 +53,10 @@ class MachineImages:
         return self._add(family, f"{first[:-9]}{number:09x}", datetime.now(UTC))
 
     def page(self, body: Any) -> Any:
-        """`{"publish": "amazon-linux-2023"}` publishes; the answer lists every image."""
+        """Answer the page:
+
+        `{"publish": "amazon-linux-2023"}` adds an image; all images are listed.
+        """
         if body is not None:
             self.publish(str(body["publish"]))
         return [
@@ -86,7 +88,7 @@ class MachineImages:
         return image
 
     async def _describe(self, call: Call, ministack: Forward) -> Structure:
-        """Amazon's images of ECS and whatever ministack has; an unknown id is refused."""
+        """Answer with Amazon's ECS images and those of ministack; an unknown id is refused."""
         request = call.parameters
         wanted = list(request.get("ImageIds") or ())
         foreign = [one for one in wanted if one not in self.images]

@@ -1,4 +1,4 @@
-"""Network load balancers get a DNS name that answers on this machine, and `net/` in their ARN."""
+"""Give network load balancers a DNS name that works on this machine, and `net/` in their ARN."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,8 +1,8 @@
-"""What the policies of a user or a role allow, as IAM decides it: by action, by each resource that
+"""Decide as IAM does what the policies of a user or role allow: by action, by each resource that
 the call names, and by condition.
 
-Where a call names no resource that is known here, the resource of a statement is not looked at:
-docs/sandbox.md has the list.
+For calls that name no resource known here, the resource of a statement is ignored: docs/sandbox.md
+has the list.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from ministack.core import iam_evaluator
 from opsctl_sandbox.ministack import arns
 from opsctl_sandbox.wire.calls import Call
 
-# Signing name -> IAM's prefix, where it is another.
+# Signing name -> IAM's prefix, if it differs.
 _PREFIXES = {"monitoring": "cloudwatch"}
-# S3's actions are named for what they act on.
+# S3's actions are named after what they act on.
 _S3 = {
     "HeadBucket": "ListBucket",
     "ListBuckets": "ListAllMyBuckets",
@@ -27,9 +27,9 @@ _ANY = "*"
 
 
 def refusal(principal: str, call: Call) -> str:
-    """AWS's sentence when nothing allows the call to this user or session; else empty."""
+    """Return AWS's sentence when nothing allows the call to this user or session, else ''."""
     if call.service == "sts":
-        # Nobody needs a permission to ask who it is; a role's trust is not looked at.
+        # Asking who one is needs no permission; a role's trust policy is not checked.
         return ""
     name = _S3.get(call.operation, call.operation) if call.service == "s3" else call.operation
     action = f"{_PREFIXES.get(call.service, call.service)}:{name}"
@@ -77,14 +77,16 @@ def _context(principal: str, action: str, resource: str, call: Call) -> iam_eval
 
 
 def _conditions(call: Call) -> Mapping[str, Any]:
-    """The keys that a policy of opsctl's may ask for."""
+    """Return the condition keys that opsctl's policies may use."""
     if call.service != "ecs":
         return {}
     return {"ecs:cluster": arns.cluster(call)}
 
 
 def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:
-    """`arn:aws:iam::1:user/NAME` or `arn:aws:sts::1:assumed-role/NAME/SESSION`."""
+    """Return the policies of `arn:aws:iam::1:user/NAME` or
+    `arn:aws:sts::1:assumed-role/NAME/SESSION`.
+    """
     account, _, path = principal.split(":", 4)[4].partition(":")
     kind, *names = path.split("/")
     policies: list[list[iam_evaluator.ParsedStatement]]

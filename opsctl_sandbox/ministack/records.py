@@ -1,4 +1,4 @@
-"""What ministack recorded of groups, launch templates, subnets and images. Only reads."""
+"""Read ministack's records of groups, launch templates, subnets and images."""
 
 import base64
 import binascii
@@ -16,12 +16,12 @@ _IMAGE = re.compile(
 
 
 def find(store: Any, key: str) -> Any:
-    """By its last key, whatever account and Region it is filed under; None when it is not there."""
+    """Return a value by the last part of its key, in any account and Region, or None."""
     return next((value for scoped, value in store._data.items() if scoped[-1] == key), None)
 
 
 def digest(image: str) -> str | None:
-    """The digest behind an ECR image; None when it is not there, empty for other registries."""
+    """Return an ECR image's digest; None when it does not exist, '' for other registries."""
     name = _IMAGE.fullmatch(image)
     if name is None:
         return ""
@@ -34,7 +34,7 @@ def digest(image: str) -> str | None:
 
 
 def holds(need: str, name: str) -> bool:
-    """A log group by its name; a secret by what a container definition's `valueFrom` says."""
+    """Return whether a log group exists, or a secret (a container definition's `valueFrom`)."""
     if need == "log group":
         return find(cloudwatch_logs._log_groups, name) is not None
     if ":secretsmanager:" in name:
@@ -49,14 +49,14 @@ def holds(need: str, name: str) -> bool:
 
 
 def group(name: str) -> dict[str, Any] | None:
-    """An Auto Scaling group."""
+    """Return an Auto Scaling group's record, or None."""
     record: dict[str, Any] | None = find(autoscaling._asgs, name)
     return record
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What a group launches new instances from now: a template's version, or a configuration.
+    """What a group launches new instances from: a template's version, or a configuration.
 
     `data` is InstanceType, ImageId, UserData and so on.
     """
@@ -75,7 +75,7 @@ class Launch:
 
 
 def launch(group: Record) -> Launch:
-    """`$Latest` and `$Default` mean what they mean at this moment."""
+    """Return what the group launches from; `$Latest` and `$Default` are resolved now."""
     reference = group.get("LaunchTemplate") or {}
     record = _template(reference)
     if record is None:
@@ -87,7 +87,7 @@ def launch(group: Record) -> Launch:
 
 
 def _template(reference: Record) -> Record | None:
-    """By id or by name; ministack records either as both."""
+    """Return a launch template by id or name."""
     names = {reference.get("LaunchTemplateId"), reference.get("LaunchTemplateName")} - {None, ""}
     for record in list(ec2._launch_templates._data.values()):
         if names.intersection((record["LaunchTemplateId"], record["LaunchTemplateName"])):
@@ -105,7 +105,7 @@ def _version(record: Record, number: str) -> Record:
 
 
 def decoded(user_data: str) -> str:
-    """User data as text, whether it is recorded as Base64 or as it is."""
+    """Return user data as text, whether it is recorded in Base64 or not."""
     try:
         return base64.b64decode(user_data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
@@ -113,12 +113,12 @@ def decoded(user_data: str) -> str:
 
 
 def network(subnet: str) -> str | None:
-    """The VPC of a subnet."""
+    """Return the VPC of a subnet, or None."""
     record = find(ec2._subnets, subnet)
     return record.get("VpcId") if record else None
 
 
 def zone(subnet: str) -> str | None:
-    """The Availability Zone of a subnet."""
+    """Return the Availability Zone of a subnet, or None."""
     record = find(ec2._subnets, subnet)
     return record.get("AvailabilityZone") if record else None

@@ -1,7 +1,7 @@
-"""ministack's table of CloudFormation resource types; nothing else writes to it.
+"""ministack's table of CloudFormation resource types; only this module changes it.
 
-A type's handler is a mapping of functions: `create(logical_id, properties, stack)` and
-`update(physical_id, old, new, stack, logical_id)` return the physical id and the attributes,
+A type's handler is a mapping of functions. `create(logical_id, properties, stack)` and
+`update(physical_id, old, new, stack, logical_id)` return the physical id and the attributes;
 `delete(physical_id, properties)` returns nothing.
 """
 
@@ -23,11 +23,11 @@ class ResourceTypes:
         self._replaced: set[str] = set()
 
     def plain(self, resource_type: str) -> dict[str, Any]:
-        """ministack's own handler, as it was before it is replaced."""
+        """Return ministack's own handler, before it is replaced."""
         return dict(self._table.get(resource_type, {}))
 
     def replace(self, resource_type: str, handler: Handler) -> None:
-        """Raises ValueError when the type was replaced before."""
+        """Replace a handler. Raises ValueError when the type was replaced before."""
         if resource_type in self._replaced:
             raise ValueError(f"{resource_type} has two handlers")
         self._replaced.add(resource_type)

@@ -18,7 +18,7 @@ def _create(logical_id: str, properties: Properties, stack: str) -> Made:
 
 def _delete(physical_id: str, properties: Properties) -> None:
     group = ec2._security_groups.get(properties["GroupId"])
-    if group is None:  # the group went first, and its rules with it
+    if group is None:  # the group was deleted first, with its rules
         return
     gone = provisioners._ec2_sg_permissions([properties])
     group["IpPermissions"] = [rule for rule in group["IpPermissions"] if rule not in gone]

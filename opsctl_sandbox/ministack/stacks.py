@@ -1,9 +1,9 @@
-"""What ministack knows of CloudFormation, under names of its own, and the place where its stack
-operations are taken over.
+"""The interface to ministack's CloudFormation, and the place where its stack operations are
+replaced.
 
 ministack validates, plans, resolves references and rolls back; `opsctl_sandbox.cloudformation` runs
-the forward half of a create or update. Private names of ministack 1.5.33 are used on purpose: it is
-pinned exactly, and `take_over` fails loudly when one is missing.
+the forward half of a create or update. This uses private names of ministack 1.5.33, which is pinned
+exactly; `take_over` fails loudly when one is missing.
 """
 
 import copy
@@ -59,7 +59,7 @@ class Request:
 
 
 class Pace(Protocol):
-    """AWS's time around what ministack's rollback does to one resource."""
+    """The time that AWS takes around what ministack's rollback does to one resource."""
 
     async def remove(
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
@@ -73,7 +73,7 @@ class Pace(Protocol):
 def take_over(run: Callable[[Request], Awaitable[None]], pace: Pace) -> None:
     """Let `run` do creates and updates, for the life of this process.
 
-    Raises AttributeError when ministack is not the one that this was written for.
+    Raises AttributeError when ministack has another version than this was written for.
     """
     deploy = _deployer(run, stacks._deploy_stack_async)
     for module in (stacks, handlers, changesets):
@@ -85,7 +85,7 @@ def take_over(run: Callable[[Request], Awaitable[None]], pace: Pace) -> None:
 def _deployer(
     run: Callable[[Request], Awaitable[None]], original: Callable[..., Awaitable[None]]
 ) -> Callable[..., Awaitable[None]]:
-    """Ours in the place of ministack's, called with the same arguments."""
+    """Return a replacement of ministack's function, called with the same arguments."""
     signature = inspect.signature(original)
 
     async def deploy(*positional: Any, **named: Any) -> None:
@@ -115,7 +115,7 @@ def _deployer(
 
 
 def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
-    """In the place of `run_reentrant`, which ministack awaits around each act of a rollback."""
+    """Return a replacement of `run_reentrant`, which ministack calls for each rollback act."""
 
     async def call(act: Callable[..., Any], *arguments: Any) -> Any:
         if act.__name__ == "_delete_resource":
@@ -135,26 +135,26 @@ def _replace(module: Any, name: str, value: Any) -> None:
 
 
 def change_set(identifier: str) -> Document:
-    """ministack's own record, by its ARN."""
+    """Return ministack's own record of a change set, by its ARN."""
     record: Document = find(_change_sets, identifier)
     return record
 
 
 def resources(stack: str) -> Document:
-    """What the stack of this name has made, by logical id."""
+    """Return logical id -> record of what the stack has created."""
     made: Document = _stacks[stack].get("_resources", {})
     return made
 
 
 def keep_drift(change_set: str, stack: str) -> None:
-    """Hand what a change set found to the operation that is about to begin."""
+    """Pass the drift in a change set on to the operation that is about to begin."""
     _, record = changesets._find_change_set(change_set, stack)
     if record and record.get("_drift") and record["StackName"] in _stacks:
         _stacks[record["StackName"]]["_drift"] = record["_drift"]
 
 
 def region() -> str:
-    """The Region of the call that is being answered."""
+    """Return the Region of the call that is being answered."""
     name: str = get_region()
     return name
 
@@ -165,13 +165,13 @@ def conditions(request: Request) -> Document:
 
 
 def order(resources: Document, conditions: Document) -> list[str]:
-    """Logical ids of the resources whose condition is true, each after what it needs."""
+    """Return the ids of resources whose condition is true, each after those that it needs."""
     names: list[str] = engine._topological_sort(resources, conditions)
     return names
 
 
 def needs(definition: Document, names: set[str]) -> list[str]:
-    """Which of these resources a resource refers to or depends on."""
+    """Return which of these resources a resource refers to or depends on."""
     return sorted(engine._extract_deps(definition, names))
 
 
@@ -182,7 +182,7 @@ def resolve(
     definition: Document,
     before: Document,
 ) -> Resolved:
-    """A resource's properties with every reference filled in, and the dynamic references."""
+    """Return a resource's properties with every reference filled in, and the dynamic references."""
     properties = engine._resolve_refs(
         copy.deepcopy(definition.get("Properties", {})),
         resources,
@@ -204,7 +204,10 @@ def resolve(
 def resolve_outputs(
     request: Request, conditions: Document, resources: Document
 ) -> tuple[list[Document], Document]:
-    """Outputs and exports. Raises ValueError for one that cannot be resolved or is taken."""
+    """Return outputs and exports.
+
+    Raises ValueError for one that cannot be resolved or is in use.
+    """
     resolved: tuple[list[Document], Document] = stacks._resolve_stack_outputs(
         request.template.get("Outputs", {}),
         conditions,
@@ -222,7 +225,7 @@ def export(exports: Document) -> None:
 
 
 def tagged(request: Request, kind: str, name: str, properties: Document, tags: Any) -> Document:
-    """The properties with the stack's tags, where the type takes tags."""
+    """Return the properties with the stack's tags, if the type has tags."""
     result: Document = provisioners._with_stack_tags(
         kind, properties, tags or [], request.name, request.id, name
     )
@@ -236,14 +239,17 @@ async def create(request: Request, kind: str, name: str, properties: Document) -
 
 
 def replaces(kind: str, old: Document, new: Document) -> bool:
-    """Whether the change makes a new physical resource."""
+    """Return whether the change makes a new physical resource."""
     return bool(provisioners._replacing_change(kind, old, new))
 
 
 def update(
     request: Request, kind: str, name: str, before: Document, old: Document, new: Document
 ) -> Made:
-    """Another physical id means that the resource was replaced; the old one is still there."""
+    """Update a resource.
+
+    Another physical id means that it was replaced; the old resource still exists.
+    """
     provisioners._DEFERRED_PREDECESSOR_DELETES.set([])
     made: Made = provisioners._update_resource(
         kind,
@@ -258,7 +264,7 @@ def update(
 
 
 def retained(definition: Document, attribute: str) -> bool:
-    """Whether the definition's DeletionPolicy or UpdateReplacePolicy keeps the resource."""
+    """Return whether the DeletionPolicy or UpdateReplacePolicy keeps the resource."""
     return definition.get(attribute) in provisioners._RETAINING_POLICIES
 
 
@@ -273,7 +279,7 @@ def add_event(
 
 
 def now() -> str:
-    """The wall time as ministack records it."""
+    """Return the wall time as ministack records it."""
     return str(now_iso())
 
 
@@ -286,7 +292,7 @@ def failed_operation(
     replaced: list[str],
     cancelled: bool,
 ) -> Document:
-    """What a rollback needs to know of the operation that failed."""
+    """Return what a rollback needs to know of the failed operation."""
     operation: Document = stacks._failed_operation(
         request.previous is not None,
         request.previous,

@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 
 
 def specification(name: str, region: str) -> GroupSpec:
-    """The group as ministack recorded it; its user data says which cluster its instances join."""
+    """Return the group's specification from ministack's record and its user data's cluster."""
     record = records.group(name) or {}
     launch = records.launch(record)
     text = launch.user_data
@@ -36,7 +36,7 @@ def specification(name: str, region: str) -> GroupSpec:
     )
 
 
-# Those that EnableMetricsCollection means when it names none.
+# EnableMetricsCollection enables these when it names none.
 GROUP_METRICS = frozenset(
     f"Group{name}"
     for name in (
@@ -47,7 +47,7 @@ GROUP_METRICS = frozenset(
 
 
 def launch_anew(simulation: Simulation, region: str) -> None:
-    """Groups that name a template's newest or default version launch from another one now."""
+    """Update groups whose template's newest or default version has changed."""
     for group in simulation.world().groups.values():
         now = specification(group.spec.name, region)
         if now.launch != group.spec.launch:
@@ -73,7 +73,7 @@ def _instance(instance: Instance, record: Answer) -> Answer:
     }
     identifier, _, version = instance.launch.partition(":")
     if version:
-        # An instance keeps the version it was launched from.
+        # An instance keeps the version that it was launched from.
         answer["LaunchTemplate"] = {
             **(record.get("LaunchTemplate") or {}),
             "LaunchTemplateId": identifier,
@@ -135,7 +135,7 @@ def _tagged(record: Answer, tag_filter: Structure) -> bool:
 
 
 async def describe_instances(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """The simulation's instances only: those that ministack makes up beside them do not exist."""
+    """Describe the simulation's instances only; those that ministack invents do not exist."""
 
     async def whole(call: Call, forward: Forward) -> Structure:
         ids, world = call.parameters.get("InstanceIds"), simulation.world()
@@ -303,7 +303,7 @@ async def resume_processes(simulation: Simulation, call: Call, forward: Forward)
 
 
 def _processes(simulation: Simulation, call: Call) -> tuple[str, list[str]]:
-    """The group, and those that the call names, or all."""
+    """Return the group, and the processes that the call names, or all."""
     name = call.parameters["AutoScalingGroupName"]
     if name not in simulation.world().groups:
         raise lifecycle_hooks.no_group(name)
@@ -335,7 +335,7 @@ def _measured(simulation: Simulation, call: Call) -> tuple[Group, frozenset[str]
 
 
 async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """ministack would say yes and do nothing."""
+    """Refuse a call that ministack would accept without doing anything."""
     raise Refused("InvalidAction", f"the sandbox has no autoscaling {call.operation}")
 
 

@@ -1,4 +1,4 @@
-"""EC2: the simulated instances of Auto Scaling groups, beside whatever ministack has."""
+"""EC2: the simulated instances of Auto Scaling groups, in addition to ministack's."""
 
 import base64
 import fnmatch
@@ -43,7 +43,7 @@ def _instance(simulation: Simulation, value: Instance) -> Answer:
 
 
 def _tags(value: Instance) -> list[Answer]:
-    """The group's own, and those that it hands on to its instances."""
+    """Return the group's own tag, and those that it passes on to its instances."""
     group = records.group(value.group) or {}
     handed = [
         {"Key": tag["Key"], "Value": tag["Value"]}
@@ -54,7 +54,7 @@ def _tags(value: Instance) -> list[Answer]:
 
 
 def _passes(described: Answer, filters: list[Answer]) -> bool:
-    """Every filter, one of its values; `*` and `?` stand for any text and any character."""
+    """Return whether every filter matches by one of its values, which may contain `*` and `?`."""
     tags = {tag["Key"]: tag["Value"] for tag in described["Tags"]}
     fields = {
         "availability-zone": [described["Placement"]["AvailabilityZone"]],
@@ -111,7 +111,7 @@ def _described(simulation: Simulation, request: Structure) -> list[Answer]:
 
 
 async def describe_status(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """Only running ones, unless the request includes all."""
+    """Describe only running instances, unless the request includes all."""
 
     async def whole(call: Call, forward: Forward) -> Structure:
         described = _described(simulation, call.parameters)
@@ -160,8 +160,10 @@ async def get_console_output(simulation: Simulation, call: Call, forward: Forwar
 
 
 def _posted(instance: Instance, now: float, after: float) -> float:
-    """Up to when the buffered console is: it is posted some minutes after the boot, and at the
-    end; before that there is nothing."""
+    """Return the time up to which the buffered console is published, or -1.
+
+    It is published some minutes after the boot, and at the end.
+    """
     if instance.ended is not None:
         return instance.ended
     if instance.booted is None or now < instance.booted + after:

@@ -1,4 +1,4 @@
-"""Snapshots of caches take their time, and hold what the cache held when they began."""
+"""Snapshots of caches: they take time, and hold what the cache held when they began."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Struct
 
 
 def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> Operations:
-    """`saved` is all that the server at a port holds."""
+    """`saved` returns everything that the server on a port holds."""
 
     async def create(call: Call, forward: Forward) -> Structure:
         request = call.parameters

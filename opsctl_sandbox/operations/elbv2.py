@@ -26,7 +26,7 @@ def _described(simulation: Simulation, target: Target) -> Answer:
 
 
 async def describe_target_health(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """ministack's own targets (registered by hand) and those of ECS services."""
+    """Describe ministack's own targets (registered by hand) and those of ECS services."""
     answer = await forward(call.parameters)
     world, request = simulation.world(), call.parameters
     keys = {(t["Id"], t.get("Port")) for t in request.get("Targets") or ()}
@@ -55,7 +55,7 @@ def _key(target: Structure) -> tuple[str, int | None]:
 
 
 def _stranger(target: Structure) -> Answer:
-    """A target of the request that is not registered."""
+    """Describe a requested target that is not registered."""
     health = {
         "State": "unused",
         "Reason": "Target.NotRegistered",

@@ -71,7 +71,7 @@ async def delete(simulation: Simulation, call: Call, forward: Forward) -> Struct
 
 
 async def complete(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    """CONTINUE and ABANDON both end an instance that is being terminated."""
+    """Complete the action. CONTINUE and ABANDON both end an instance that is being terminated."""
     instance, hook = _waiting(simulation, call.parameters)
     simulation.engine.complete_hook(instance.id, hook)
     return {}

@@ -1,8 +1,8 @@
-"""Every operation that is answered from the simulation."""
+"""All operations that are answered from the simulation."""
 
 from collections.abc import Awaitable, Callable
 
-from opsctl_sandbox.operations import autoscaling, ec2, elbv2
+from opsctl_sandbox.operations import application_autoscaling, autoscaling, ec2, elbv2
 from opsctl_sandbox.operations.ecs import (
     capacity_providers,
     clusters,
@@ -18,7 +18,7 @@ from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire import models
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
 
-# ministack knows nothing of the simulation's clusters: what it may answer is not about them.
+# ministack does not know the simulation's clusters: it may answer only what is not about them.
 _MINISTACK = frozenset(
     {"ListAccountSettings", "PutAccountSetting", "PutAccountSettingDefault"}
     | {"DeleteAccountSetting", "DiscoverPollEndpoint"}
@@ -39,7 +39,7 @@ Blender = Callable[[Simulation, Call, Forward], Awaitable[Structure]]
 
 
 def operations(simulation: Simulation) -> Operations:
-    """By (signing name, operation)."""
+    """Return the operations by (signing name, operation)."""
     table: dict[tuple[str, str], Operation] = {}
     for name in models.operations("ecs") - _MINISTACK:
         table["ecs", name] = _unanswered
@@ -47,6 +47,7 @@ def operations(simulation: Simulation) -> Operations:
         for name, answer in module.ANSWERS.items():
             table["ecs", name] = _from_state(simulation, answer)
     for service, blends in (
+        ("application-autoscaling", application_autoscaling.OPERATIONS),
         ("autoscaling", autoscaling.OPERATIONS),
         ("elasticloadbalancing", elbv2.OPERATIONS),
         ("ec2", ec2.OPERATIONS),

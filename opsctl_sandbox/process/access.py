@@ -1,7 +1,7 @@
 """Who may use the sandbox: its owner's programs with its keys, and no web page.
 
-A page that a browser shows may send requests to 127.0.0.1, and a name of its own may lead there
-(DNS rebinding): the browser's headers give both away.
+A web page may send requests to 127.0.0.1, also under its own name (DNS rebinding). The browser's
+headers reveal both.
 """
 
 import hmac
@@ -32,9 +32,12 @@ class Access:
         forbidden: Callable[[str, Call], str],
         skew: Callable[[str], float],
     ) -> None:
-        """`issued` knows the keys that IAM and STS gave out, `forbidden` why the principal with an
-        ARN may not make a call. `skew` is by how many seconds this
-        AWS's clock is ahead of the machine's, for the operation `service:Operation`."""
+        """`issued` knows the keys of IAM and STS; `forbidden` returns why a principal may not make
+        a call.
+
+        `skew` returns by how many seconds this AWS's clock is ahead of the machine's, for the
+        operation `service:Operation`.
+        """
         self._keys = keys
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self._issued = issued
@@ -42,7 +45,7 @@ class Access:
         self._skew = skew
 
     def stranger(self, request: Request) -> Answer | None:
-        """The refusal for a request that only a browser, or a name that is not ours, sends."""
+        """Return a refusal for a request that only a browser, or a foreign host name, sends."""
         headers = request.headers
         page = "origin" in headers or headers.get("sec-fetch-site", "none") != "none"
         if page or headers.get("host", "").lower() not in self._hosts:
@@ -50,7 +53,7 @@ class Access:
         return None
 
     def page(self, request: Request) -> Answer | None:
-        """The refusal for a page of the sandbox itself; None for its owner and its tasks."""
+        """Return a refusal for a page of the sandbox itself; None for its owner and its tasks."""
         if request.path.startswith(f"{METADATA}{self._keys.metadata}/"):
             return None
         if _same(request.headers.get("authorization", ""), self._keys.pages):
@@ -58,7 +61,7 @@ class Access:
         return _forbidden(401, _NO_KEY)
 
     def registry(self, request: Request) -> Answer | None:
-        """The refusal for a call of the registry; None after a login."""
+        """Return a refusal for a call of the registry; None after a login."""
         if _same(request.headers.get("authorization", ""), self._keys.registry):
             return None
         error = Refused("UNAUTHORIZED", "Not Authorized", status=401)
@@ -67,9 +70,9 @@ class Access:
         return Answer(401, {**answer.headers, "www-authenticate": challenge}, answer.body)
 
     def caller(self, request: Request, named: Named | None) -> Key:
-        """Whose key signed the call, and may make it. Raises `Refused` as AWS does.
+        """Return the key that signed the call, if it may make it. Raises `Refused` as AWS does.
 
-        The sandbox's own keys may do everything, as an administrator's.
+        The sandbox's own keys may do everything, like an administrator's.
         """
         dialect = codec.dialect(named) if named else "query"
         signed = signature.read(request)
@@ -103,7 +106,7 @@ def _call(request: Request, named: Named, key: Key) -> Call:
 
 
 def _of_bucket(request: Request) -> tuple[str, dict[str, str]]:
-    """S3 has no word for the operation: it is the method, and what the path and the query name."""
+    """Return S3's operation, which follows from the method and what path and query name."""
     bucket, _, key = unquote(request.path).lstrip("/").partition("/")
     names = {"Bucket": bucket, "Key": key}
     if not bucket:
@@ -119,7 +122,7 @@ def _of_bucket(request: Request) -> tuple[str, dict[str, str]]:
 
 
 def without_cors(send: Send) -> Send:
-    """ministack lets every web page read its answers; this does not."""
+    """Remove ministack's CORS headers, which would let every web page read its answers."""
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":

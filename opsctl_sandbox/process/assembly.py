@@ -1,4 +1,4 @@
-"""Everything in one sandbox, put together: simulation, repairs, faults, host, and the front."""
+"""Put one sandbox together: simulation, repairs, faults, host, and the front."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,8 +62,8 @@ class Assembly:
         engine: "ContainerEngine | None",
         caches: Caches,
     ) -> None:
-        """With an engine the tasks are its containers, without one they are processes."""
-        # Long, as the one place where the parts meet: each is made once, before who needs it.
+        """With an engine, tasks are its containers; without, they are processes."""
+        # Long, because all parts meet here: each is made once, before those that need it.
         settings = sandbox.settings
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(registry=registry)
@@ -123,7 +123,7 @@ class Assembly:
         )
 
     def _metadata(self, below: str) -> dict[str, object]:
-        """`TASK-ID/task`, as a container asks for it."""
+        """Return the metadata for `TASK-ID/task`, as a container requests it."""
         identifier = below.partition("/")[0]
         for task in self.simulation.world().tasks.values():
             if task.id == identifier:

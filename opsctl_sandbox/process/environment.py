@@ -1,4 +1,4 @@
-"""What points any AWS client at a sandbox: the variables, and their `export` lines for a shell."""
+"""The variables that point any AWS client to a sandbox, and their `export` lines for a shell."""
 
 import shlex
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.wire.signature import Key
 
-# Variables under which a client would not ask the sandbox, or not with its keys.
+# Variables with which a client would not use the sandbox, or not its keys.
 LEADING_AWAY = (
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
@@ -19,7 +19,7 @@ LEADING_AWAY = (
 
 
 def variables(sandbox: Sandbox, key: Key | None = None) -> dict[str, str]:
-    """With the operator's key unless there is another."""
+    """Return the variables, with the operator's key unless another is given."""
     key = key or sandbox.keys.operator
     return {
         "AWS_ENDPOINT_URL": sandbox.endpoint,
@@ -32,10 +32,10 @@ def variables(sandbox: Sandbox, key: Key | None = None) -> dict[str, str]:
 
 
 def exports(values: Mapping[str, str]) -> str:
-    """Lines for `eval "$(opsctl sandbox env)"`.
+    """Return lines for `eval "$(opsctl sandbox env)"`.
 
-    A profile or session of the real account would win over these keys, or be sent with them;
-    other variables would lead past the endpoint, or to it through a proxy.
+    They unset a profile or session of a real account, which would be used instead of these keys or
+    sent with them, and variables that lead past the endpoint or to it through a proxy.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     unset = " ".join(LEADING_AWAY)

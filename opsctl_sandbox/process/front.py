@@ -1,9 +1,10 @@
-"""The ASGI layer in front of ministack: it names each call, lets planned faults strike, answers
-what is ours, passes the rest on.
+"""The ASGI layer in front of ministack: it names each call, applies planned faults, answers our
+operations and passes the rest on.
 
-Registry traffic (`/v2/`) streams through untouched. Nothing is answered before `Access` agreed.
+Registry traffic (`/v2/`) streams through unchanged. Nothing is answered without `Access`'s consent.
 """
 
+import asyncio
 import logging
 import re
 
@@ -15,8 +16,11 @@ from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refu
 from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
 
 log = logging.getLogger(__name__)
-# A request with this header gets ministack as it is: the tests of the repairs compare.
+# A request with this header gets ministack as it is, for the tests of the repairs.
 PLAIN = "x-sandbox-plain"
+# The SDK for Go of 2023 (ecspresso has it) closes the connection under an answer that comes
+# before it has finished with its request, as none of AWS ever does.
+_GO, _AS_FAR_AS_AWS = "lang/go", 0.002
 _ACCOUNT = re.compile(r"^\d{12}$")
 
 
@@ -82,6 +86,8 @@ class Front:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await http.read(scope, receive)
+        if _GO in request.headers.get("user-agent", ""):
+            await asyncio.sleep(_AS_FAR_AS_AWS)
         named = codec.name(request)
         try:
             self._access.caller(request, named)
@@ -114,7 +120,7 @@ class Front:
     async def _halfway(
         self, dropped: Dropped, scope: Scope, request: Request, named: codec.Named
     ) -> Dropped:
-        """A body can only be cut when there is one: the call takes effect, its answer gets lost."""
+        """Let the call take effect before its answer is cut: only an existing body can be cut."""
         if not dropped.halfway:
             return dropped
         operation = self._operation(named)
@@ -148,7 +154,7 @@ class Front:
             return codec.refusal(named.protocol, broken)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, named: codec.Named) -> None:
-        """ministack's answer; an error that no AWS client could read becomes one that it can."""
+        """Pass ministack's answer on; an error that AWS clients cannot read is translated."""
         held: list[http.Message] = []
 
         async def guarded(message: http.Message) -> None:

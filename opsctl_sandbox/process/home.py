@@ -1,6 +1,6 @@
-"""Where a sandbox lives on disk, and whether it lives: its server holds a lock until it dies.
+"""A sandbox's directory, and whether it runs: its server holds a lock until it dies.
 
-The kernel frees the lock of a killed server, so a state file never needs to be believed or removed.
+The kernel releases the lock of a killed server, so a state file is never trusted by itself.
 """
 
 import fcntl
@@ -17,12 +17,12 @@ from opsctl_sandbox.process.keys import Keys
 Tasks = Literal["auto", "docker", "process", "none"]
 
 
-_A_LOOK = 0.5  # seconds, much more than a look at the lock takes
+_A_LOOK = 0.5  # seconds, much longer than checking the lock takes
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a sandbox is started with; one simulated hour takes 3600 / `speed` seconds."""
+    """A sandbox's settings. A simulated hour takes 3600 / `speed` seconds."""
 
     name: str = "default"
     region: str = "us-east-1"
@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox; its `settings.tasks` is never `auto`, and `because` says why it is so.
+    """A running sandbox. Its `settings.tasks` is never `auto`; `because` says why it was chosen.
 
     Without `redis` nothing listens on `cache_port`. `engine` is where its containers run, if any.
     Whoever knows the `secret` may use it.
@@ -77,7 +77,7 @@ class Home:
 
     @property
     def option(self) -> str:
-        """What a next command needs to mean this sandbox; nothing for the default one."""
+        """The option that a hint needs to mean this sandbox; '' for the default one."""
         return "" if self.name == "default" else f" --name {self.name}"
 
     @property
@@ -85,7 +85,7 @@ class Home:
         return self.path / "server.log"
 
     def running(self) -> Sandbox | None:
-        """The live sandbox of this name; a state file left by a killed one does not count."""
+        """Return the running sandbox of this name; a killed one's state file does not count."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
         except (FileNotFoundError, NotADirectoryError):
@@ -98,7 +98,7 @@ class Home:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            # While one begins, the state is still that of another, which was killed.
+            # While one starts, the state is still that of an earlier one, which was killed.
             last = self.last()
             return last if last and os.read(descriptor, 20) == _mark(last.pid) else None
         else:
@@ -107,10 +107,10 @@ class Home:
             os.close(descriptor)
 
     def lock(self) -> int:
-        """Take the lock for this process's life; the descriptor must stay open."""
+        """Take the lock for this process's life. The descriptor must stay open."""
         self.make()
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        # Whoever asks whether one runs holds the lock, too, for a moment.
+        # Checking whether one runs also holds the lock, for a moment.
         deadline = time.monotonic() + _A_LOOK
         while not _locked(descriptor):
             if time.monotonic() > deadline:
@@ -125,7 +125,7 @@ class Home:
         return descriptor
 
     def make(self) -> None:
-        """The directory, for its owner alone: it holds keys, and what runs is found there."""
+        """Create the directory for its owner alone, because it holds keys."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
@@ -137,16 +137,16 @@ class Home:
         partial.replace(self.path / "state.json")
 
     def forget(self) -> None:
-        """The last sandbox has ended and nothing of it is left."""
+        """Delete the state: the last sandbox has ended and nothing of it is left."""
         (self.path / "state.json").unlink(missing_ok=True)
 
     def last(self) -> Sandbox | None:
-        """The sandbox that was started last, whether it still lives or not."""
+        """Return the sandbox that was started last, whether it still runs or not."""
         try:
             content = json.loads((self.path / "state.json").read_text())
             return Sandbox(**{**content, "settings": Settings(**content["settings"])})
         except (OSError, ValueError, KeyError, TypeError):
-            # Never written, cut short, or by another version: nothing that can be relied on.
+            # Missing, cut short, or written by another version: not usable.
             return None
 
 

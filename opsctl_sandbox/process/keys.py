@@ -1,5 +1,7 @@
-"""The keys of one sandbox: all follow from one secret, which is drawn when it starts and which its
-owner alone can read."""
+"""The keys of one sandbox, all derived from one secret.
+
+The secret is random, drawn at the start, and readable by the owner only.
+"""
 
 import hashlib
 import hmac
@@ -18,7 +20,7 @@ class Keys:
 
     @property
     def operator(self) -> Key:
-        """Of `sandbox env`: whoever runs commands."""
+        """The key in `sandbox env`, for those who run commands."""
         return Key(
             f"SANDBOX{self._word('operator')[:13].upper()}",
             self._word("operator's secret"),
@@ -27,7 +29,7 @@ class Keys:
 
     @property
     def task(self) -> Key:
-        """Of the tasks, as the credentials of their role would be on AWS."""
+        """The key of the tasks, like the credentials of their role on AWS."""
         return Key(
             f"SANDBOXTASK{self._word('task')[:9].upper()}",
             self._word("task's secret"),
@@ -36,7 +38,7 @@ class Keys:
 
     @property
     def registry(self) -> str:
-        """The `Authorization` of whoever may use the registry, as a login of ECR makes it."""
+        """The `Authorization` header for the registry, like that of an ECR login."""
         return basic(REGISTRY_USER, self.registry_password)
 
     @property
@@ -45,12 +47,12 @@ class Keys:
 
     @property
     def pages(self) -> str:
-        """The `Authorization` for the pages under `/_sandbox/`: the operator's keys."""
+        """The `Authorization` header for the pages under `/_sandbox/`: the operator's keys."""
         return basic(self.operator.id, self.operator.secret)
 
     @property
     def metadata(self) -> str:
-        """A word in the address of the tasks' metadata, which is read without any header."""
+        """A secret word in the tasks' metadata address, which is read without headers."""
         return self._word("metadata")
 
     def _word(self, purpose: str) -> str:

@@ -1,7 +1,7 @@
 """`sandbox up`, `down`, `status`: start one server process in the background, find it, end it.
 
-The listening socket is opened here and handed over, so a taken port is known at once and no port is
-ever raced for. The server reports through a pipe; when it dies before, its log says why.
+The listening socket is opened here and passed on, so a port in use is reported at once and nobody
+can take the port in between. The server reports through a pipe; if it dies first, its log says why.
 """
 
 import json
@@ -22,15 +22,15 @@ from opsctl_sandbox.process.home import Home, Sandbox, Settings, Tasks
 
 _READY_WITHIN = 20.0
 _STOP_WITHIN = 8.0
-# Bytes a sandbox writes before its first call: state, logs, an index of its cache.
+# Bytes that a sandbox writes before its first call: state, logs, an index of its cache.
 _LEAST_ROOM = 64 * 1024
-# What leads the docker CLI to its engine; without them, what is in ~/.docker does.
+# These lead the docker CLI to its engine; without them, ~/.docker does.
 _ENGINE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 @dataclass(frozen=True)
 class SandboxEvent:
-    """One step; `sandbox` is set on the last one of `up`."""
+    """One step. `sandbox` is set on the last one of `up`."""
 
     message: str
     sandbox: Sandbox | None = None
@@ -39,7 +39,7 @@ class SandboxEvent:
 def up(
     home: Home, settings: Settings, environ: Mapping[str, str], *, port: int = 0
 ) -> Iterator[SandboxEvent]:
-    """Start a sandbox; `environ` is the caller's, of which the server gets the harmless part."""
+    """Start a sandbox. `environ` is the caller's; the server gets only a safe part of it."""
     _check(settings, port)
     running = home.running()
     if running is not None:
@@ -68,7 +68,7 @@ def up(
 
 
 def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
-    """End the server; its children end with it, and what it left in an engine is removed."""
+    """End the server with its children, and remove what it left in a Docker engine."""
     if home.running() is None and (swept := list(_swept(home))):
         yield from swept
         return
@@ -84,7 +84,7 @@ def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
                 os.kill(sandbox.pid, signal.SIGKILL)
             deadline = float("inf")
         time.sleep(sleep)
-        # When it was started by this very process, nobody else reaps it.
+        # If this very process started it, nobody else reaps it.
         with suppress(ChildProcessError):
             os.waitpid(sandbox.pid, os.WNOHANG)
     yield from _swept(home)
@@ -119,9 +119,9 @@ def _check(settings: Settings, port: int) -> None:
 
 
 def _swept(home: Home) -> Iterator[SandboxEvent]:
-    """Remove what containers the last server left; nothing to say when there are none.
+    """Remove containers that the last server left, and say so.
 
-    A server that was killed leaves them, and so does an engine that died under one.
+    They are left when the server is killed, or when the engine stops while it runs.
     """
     try:
         count = _remove_leftovers(home)
@@ -133,14 +133,14 @@ def _swept(home: Home) -> Iterator[SandboxEvent]:
 
 
 def _remove_leftovers(home: Home) -> int:
-    """How many containers there were, found by their label; then the last sandbox is forgotten.
+    """Remove leftover containers by their label and forget the last sandbox. Returns how many.
 
     Raises EngineError when the engine that it used does not answer any more.
     """
     last = home.last()
     if last is None or not last.engine:
         return 0
-    # Imported late: the SDK takes its time, and only sandboxes with containers need it.
+    # Imported late: the SDK is slow to import, and only sandboxes with containers need it.
     from opsctl_sandbox.host.containers import label
     from opsctl_sandbox.process import task_kind
 
@@ -167,7 +167,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _prepare(home: Home) -> None:
-    """The directory, and a word now when nothing can be written there."""
+    """Create the directory, and report at once if nothing can be written there."""
     try:
         home.make()
         (home.path / "tmp").mkdir(exist_ok=True)
@@ -210,7 +210,7 @@ def _spawn(
 def _environment(
     home: Home, settings: Settings, environ: Mapping[str, str], port: int
 ) -> dict[str, str]:
-    """ministack reads these when it is imported; the caller's credentials stay out."""
+    """Return the environment that ministack imports with, without the caller's credentials."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "DOCKER_CONFIG")
     inherited = {name: environ[name] for name in kept if name in environ}
     return inherited | {
@@ -225,8 +225,8 @@ def _environment(
         "TMPDIR": str(home.path / "tmp"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # ministack must not start containers of its own: tasks and the cache are ours. The caller's
-        # engine is an argument of our own server.
+        # ministack must not start containers: tasks and the cache are ours. The caller's engine is
+        # an argument of our own server.
         "DOCKER_HOST": f"unix://{home.path}/no-engine-for-ministack",
         "LOG_LEVEL": "WARNING",
         "PYTHONDONTWRITEBYTECODE": environ.get("PYTHONDONTWRITEBYTECODE", ""),
@@ -250,7 +250,7 @@ def _report(home: Home, process: subprocess.Popen[bytes], ready: int) -> Sandbox
     if "error" in content:
         process.wait()
         raise SandboxError(content["error"], hint=content["hint"])
-    # The server outlives this process: telling Python so keeps it from warning about it.
+    # The server outlives this process: setting the return code prevents Python's warning.
     process.returncode = 0
     sandbox = home.running()
     if sandbox is None:

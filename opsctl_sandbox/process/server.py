@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def main(content: str, listener: int, report: int) -> int:
-    """Run as the process that `lifecycle.up` starts; both numbers are open file descriptors.
+    """Run as the process that `lifecycle.up` starts. Both numbers are open file descriptors.
 
     `report` gets one line: that calls are answered, or why the server cannot start.
     """
@@ -51,7 +51,7 @@ def main(content: str, listener: int, report: int) -> int:
     except SandboxError as error:
         write({"error": error.message, "hint": error.hint})
         return error.exit_code
-    except BrokenPipeError:  # who started it is gone
+    except BrokenPipeError:  # the process that started it is gone
         return 1
     return 0
 
@@ -64,12 +64,12 @@ def run(
     environ: Mapping[str, str],
     ready: Callable[[Sandbox], None],
 ) -> None:
-    """Serve until SIGTERM; `ready` is called once calls are answered."""
+    """Serve until SIGTERM. `ready` is called once calls are answered."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     home.lock()
     _forget_the_last(home)
     try:
-        # Imported late: ministack reads its environment on import and takes a third of a second.
+        # Imported late: ministack reads its environment at import and takes a third of a second.
         from opsctl_sandbox.process.assembly import Assembly
     except ImportError as error:
         raise SandboxError(
@@ -94,8 +94,10 @@ def run(
 
 
 def _forget_the_last(home: Home) -> None:
-    """Nothing of an earlier life is of use to this one, which begins empty; least of all its state,
-    which would be believed while the lock is held."""
+    """Delete the files of an earlier life, because a sandbox begins empty.
+
+    Above all its state, which would be trusted while the lock is held.
+    """
     (home.path / "state.json").unlink(missing_ok=True)
     for name in ("images", "ministack", "redis"):
         shutil.rmtree(home.path / name, ignore_errors=True)
@@ -110,7 +112,10 @@ def _announce(home: Home, sandbox: Sandbox, ready: Callable[[Sandbox], None]) ->
 
 
 async def serve(assembly: "Assembly", listener: socket.socket, started: Callable[[], None]) -> None:
-    """Until SIGTERM or the end of the simulation; `started` is called once calls are answered."""
+    """Serve until SIGTERM or the end of the simulation.
+
+    `started` is called once calls are answered.
+    """
     config = uvicorn.Config(
         assembly.front,
         log_config=None,
@@ -120,7 +125,7 @@ async def serve(assembly: "Assembly", listener: socket.socket, started: Callable
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
     )
-    # uvicorn raises the signal that stopped it once more; the tasks are to be ended after that.
+    # uvicorn raises the signal that stopped it once more; the tasks must end after that.
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -132,7 +137,7 @@ async def serve(assembly: "Assembly", listener: socket.socket, started: Callable
     if server.started:
         try:
             started()
-        except BrokenPipeError:  # who started it was killed meanwhile
+        except BrokenPipeError:  # the process that started it was killed
             server.should_exit = True
     await serving
     running.cancel()
@@ -140,7 +145,7 @@ async def serve(assembly: "Assembly", listener: socket.socket, started: Callable
 
 
 def _end_with_the_clock(server: uvicorn.Server, running: "asyncio.Task[None]") -> None:
-    """A sandbox whose time stands still would let every command wait."""
+    """Stop the server: with a stopped clock, every command would wait for ever."""
     if not running.cancelled() and (error := running.exception()):
         log.error("the simulation ended", exc_info=error)
         server.should_exit = True

@@ -1,4 +1,4 @@
-"""What a task is in this sandbox, decided once, before `up` reports that it is ready."""
+"""Decide what a task is in this sandbox, before `up` reports that it is ready."""
 
 import socket
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from opsctl_sandbox.process.home import Tasks
 if TYPE_CHECKING:
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
-# `up` is to be ready in three seconds, whatever an engine that hangs does; who asks for it waits.
+# Seconds. `up` must be ready in three, even if an engine hangs; with `docker` the user waits.
 _ANSWERS_WITHIN = {"auto": 1, "docker": 10}
 # A starting container may be slow on a busy machine.
 _WORKS_WITHIN = 60
@@ -21,7 +21,7 @@ _WITHOUT = "opsctl sandbox up --tasks process"
 
 @dataclass(frozen=True)
 class TaskKind:
-    """`because` is a sentence for `up`; only with `docker` there is an engine."""
+    """`because` is a sentence for `up`. Only `docker` has an engine."""
 
     tasks: Literal["docker", "process", "none"]
     because: str
@@ -29,7 +29,7 @@ class TaskKind:
 
 
 def choose(wanted: Tasks, environ: Mapping[str, str]) -> TaskKind:
-    """`environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
+    """Choose. `environ` is the user's, with the DOCKER_HOST that the docker CLI would see.
 
     Raises EngineError for `docker` when no engine can run containers.
     """
@@ -47,7 +47,7 @@ def choose(wanted: Tasks, environ: Mapping[str, str]) -> TaskKind:
 
 
 def engine_at(where: str) -> "ContainerEngine":
-    """The engine of an earlier choice. Raises EngineError when it no longer answers."""
+    """Return the engine of an earlier choice. Raises EngineError when it no longer answers."""
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
     within = _ANSWERS_WITHIN["docker"]
@@ -66,7 +66,7 @@ def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":
             hint=_WITHOUT,
         )
     client = engine_address.connect(settings, timeout=within, hint=f"start Docker, or {_WITHOUT}")
-    # Imported late: where no engine answers, its errors are not needed.
+    # Imported late: without an answering engine its errors are not needed.
     from opsctl_sandbox.host.container_engine import ContainerEngine
 
     engine = ContainerEngine(client, where)
@@ -79,7 +79,7 @@ def _local_engine(environ: Mapping[str, str], within: int) -> "ContainerEngine":
 
 
 def lacking(info: Mapping[str, Any], hostname: str) -> str:
-    """What keeps containers of this engine from the sandbox on 127.0.0.1; empty when nothing.
+    """Return why containers of this engine cannot use the sandbox on 127.0.0.1, or ''.
 
     `info` is what `docker info` shows. Containers need this machine's own loopback.
     """

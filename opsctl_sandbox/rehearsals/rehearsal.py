@@ -1,7 +1,7 @@
-"""Rehearsals: a prepared failure, the real command against it, and what an operator would see.
+"""Rehearsals: a prepared failure, the real command that meets it, and what an operator sees.
 
-Each is a file of data in `scenarios/`; running one starts a sandbox of its own, brings the system
-to the state named by `setup`, plans the failure, and runs `opsctl` as a process.
+Each is a data file in `scenarios/`. Playing one starts its own sandbox, brings the system to the
+state named by `setup`, plans the failure, and runs `opsctl` as a process.
 """
 
 import subprocess
@@ -42,11 +42,11 @@ _PREPARING = 3000.0
 
 @dataclass(frozen=True)
 class Meanwhile:
-    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`; or what AWS itself
-    does, by a `page` of the sandbox's own.
+    """What somebody else does: `opsctl`, or a `call` of the AWS service `aws`; or what AWS does, by
+    a `page` of the sandbox.
 
-    At the line of the command's screen that holds `when`; without it before the command, which
-    begins once the other has said `until`.
+    It happens at the line of the command's screen that contains `when`; without it, before the
+    command, which starts once the other has printed `until`.
     """
 
     opsctl: Sequence[str] = ()
@@ -65,12 +65,13 @@ class Meanwhile:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """`command` may name `IMAGE-1` and so on; `screen` is what the operator must read.
+    """A rehearsal. `command` may contain `IMAGE-1` and so on; `screen` is what the operator must
+    read.
 
-    `failures` go to the simulation, `faults` onto the wire, `config` over the least config;
-    `then` runs after they were planned, however it ends. `cause` is what really is wrong: what
-    `opsctl why` must put first, `none` for nothing. Without `exit_code` or `cause` that is not
-    compared. Under `--json` the command must print objects that hold the members given in `json`.
+    `failures` go to the simulation, `faults` onto the wire, `config` over the minimal config;
+    `then` runs after they were planned, whatever its exit code. `cause` is what is really wrong,
+    which `opsctl why` must put first, or `none`. A missing `exit_code` or `cause` is not compared.
+    With `--json` the command must print objects that contain the members in `json`.
     """
 
     name: str
@@ -95,8 +96,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class RehearsalEvent:
-    """A step, a line of the screen, what `opsctl why` answers, or (last) how it ended: `otherwise`
-    than its file says."""
+    """A step, a line of the screen, an answer of `opsctl why`, or (last) the result.
+
+    `otherwise` lists where the result differs from the file.
+    """
 
     kind: Literal["step", "screen", "why", "result"]
     text: str = ""
@@ -112,7 +115,7 @@ def every() -> list[Rehearsal]:
 
 
 def load(name: str) -> Rehearsal:
-    """One of ours by its name, or any file by its path."""
+    """Load one of ours by its name, or any file by its path."""
     ours = FOLDER / f"{name}.yaml"
     if "/" not in name and ours.is_file():
         return read(ours)
@@ -122,7 +125,7 @@ def load(name: str) -> Rehearsal:
 
 
 def read(path: Path) -> Rehearsal:
-    """Raises UsageError for a file that cannot be played, with what is wrong in it."""
+    """Read a file. Raises UsageError, which says what is wrong in it."""
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -167,7 +170,7 @@ def run(
     json: bool = False,
     start: Start = subprocess.Popen,
 ) -> Generator[RehearsalEvent]:
-    """Run it in an empty directory. Raises SandboxError when the preparation itself fails.
+    """Play it in an empty directory. Raises SandboxError when the preparation itself fails.
 
     With `json` the screen is what goes to stderr, and the result has what went to stdout.
     """
@@ -260,7 +263,7 @@ def _meanwhile(step: Meanwhile, workspace: Workspace) -> Iterator[RehearsalEvent
 def compare(
     rehearsal: Rehearsal, exit_code: int, screen: str, data: Sequence[Object] | None
 ) -> list[str]:
-    """What is otherwise than its file says; `data` is None when there was no `--json`."""
+    """Return how it differs from its file; `data` is None without `--json`."""
     differences = []
     if rehearsal.exit_code not in (None, exit_code):
         differences.append(f"the exit code is {exit_code} and not {rehearsal.exit_code}")

@@ -1,4 +1,4 @@
-"""What `opsctl why` says of a rehearsal: while it fails, afterwards, and from what was kept."""
+"""What `opsctl why` says about a rehearsal: during the failure, afterwards, and from files."""
 
 import re
 import tempfile
@@ -16,14 +16,14 @@ IN_WORDS: dict[Moment, str] = {
     "recording": "from the recording",
     "bundle": "from a bundle, elsewhere",
 }
-# The first line of a screen that says that something goes wrong.
+# The first line of a screen that shows trouble.
 _TROUBLE = re.compile(r"^! |_FAILED|unhealthy|ROLLBACK_IN_PROGRESS")
 _JOINED = re.compile("joining what is running")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The causes by their ids, first cause first, and the first one's sentence."""
+    """The causes' ids in order, and the first one's sentence."""
 
     moment: Moment
     causes: Sequence[str]
@@ -50,9 +50,9 @@ def recordings(workspace: Workspace) -> list[Path]:
 
 
 def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answer]:
-    """From the live system; then from its files, where there is neither a config nor AWS.
+    """Ask `why` about the live system, then from its files, without a config and without AWS.
 
-    A command that changes nothing leaves no recording beside the `earlier` ones.
+    A command that changes nothing leaves no recording in addition to the `earlier` ones.
     """
     with tempfile.TemporaryDirectory(prefix="opsctl-elsewhere-") as folder:
         elsewhere = Path(folder)
@@ -64,7 +64,7 @@ def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answ
 
 
 def differences(answers: Sequence[Answer], cause: str) -> list[str]:
-    """Where `why` does not put the cause first; an empty cause is not compared."""
+    """Return where `why` does not put the cause first; an empty cause is not compared."""
     expected = {"": None, "none": ()}.get(cause, (cause,))
     if expected is None:
         return []

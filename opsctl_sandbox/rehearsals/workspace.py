@@ -1,4 +1,4 @@
-"""Where a rehearsal is played: a sandbox, a directory, and the real command run as a process."""
+"""Where a rehearsal is played: a sandbox, a directory, and the real command as a process."""
 
 import json
 import os
@@ -18,17 +18,17 @@ from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.home import Sandbox
 
 ROOT = Path(__file__).parents[2]
-# Loopback is reached without the proxies of the environment.
+# Loopback, without the proxies of the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _WITHIN = 100.0
 _LOOK = 0.05
 Object = Mapping[str, Any]
-# As `subprocess.Popen`, of `python -m opsctl …`.
+# Like `subprocess.Popen`, for `python -m opsctl …`.
 Start = Callable[..., Any]
 
 
 class Command:
-    """`opsctl` under way: its screen while it runs; its exit code and JSON when it has ended."""
+    """A running `opsctl`: its screen while it runs; its exit code and JSON when it has ended."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Command:
         start: Start,
     ) -> None:
         self._json = json
-        # Read at the end, so a file: a pipe that nobody reads would stop the command.
+        # A file, because it is read at the end: a pipe that nobody reads would stop the command.
         self._data = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the command
         self._process = start(
             [sys.executable, "-m", "opsctl", *(["--json"] if json else []), *words],
@@ -53,7 +53,7 @@ class Command:
         )
 
     def screen(self) -> Iterator[str]:
-        """Its lines as they come; without JSON, what goes to stdout is among them."""
+        """Yield its lines as they come; without JSON they include stdout."""
         process = self._process
         source = process.stdout or process.stderr
         assert source is not None
@@ -68,13 +68,13 @@ class Command:
             guard.cancel()
 
     def stop(self) -> None:
-        """End it wherever it is; nothing when it has ended."""
+        """Kill it, if it still runs."""
         with self._process:
             self._process.kill()
         self._data.close()
 
     def end(self) -> tuple[int, list[Object]]:
-        """Exit code and every object it printed, once the screen was read."""
+        """Return its exit code and every JSON object, after the screen was read."""
         if not self._json:
             return self._process.returncode, []
         with self._data as data:
@@ -83,7 +83,7 @@ class Command:
 
 
 class Workspace:
-    """`images` gives the Caddyfile of an image by its name; that of any other serves nothing."""
+    """`images` maps image names to Caddyfiles; other images have one that serves nothing."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Workspace:
     def opsctl(
         self, words: Sequence[str], *, json: bool = False, elsewhere: Path | None = None
     ) -> Command:
-        """In its directory, or `elsewhere`, where nothing leads to an AWS."""
+        """Run `opsctl` in its directory, or `elsewhere`, without access to AWS."""
         command = Command(
             [self._word(word) for word in words],
             directory=elsewhere or self.directory,
@@ -125,9 +125,9 @@ class Workspace:
         return command
 
     def other(self, words: Sequence[str], until: str) -> None:
-        """Somebody else's `opsctl`, begun and left running once it has said `until`.
+        """Start somebody else's `opsctl` and leave it running once it has printed `until`.
 
-        Raises SandboxError when it ends, or long has run, without having said that.
+        Raises SandboxError when it ends, or runs for long, without having printed that.
         """
         output = self.directory / f"other-{len(self._others)}.txt"
         with output.open("wb") as file:
@@ -149,8 +149,11 @@ class Workspace:
         raise SandboxError(f"opsctl {words[0]} never said `{until}`")
 
     def call(self, service: str, operation: str, parameters: Object) -> None:
-        """One call with any other tool: `ecs`, `update_service`. Raises SandboxError if refused."""
-        # Here, because only a rehearsal with such a step needs it.
+        """Make one call as another tool would:
+
+        `ecs`, `update_service`. Raises SandboxError if refused.
+        """
+        # Imported here, because only rehearsals with such a step need it.
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
 
@@ -170,7 +173,7 @@ class Workspace:
             client.close()
 
     def close(self) -> None:
-        """End what was begun and still runs."""
+        """End everything that still runs."""
         for command in self._commands:
             command.stop()
         for process in self._others:
@@ -185,7 +188,7 @@ class Workspace:
             pass
 
     def _word(self, word: str) -> str:
-        """`IMAGE-N` becomes a reference to an image that is pushed when first named."""
+        """Replace `IMAGE-N` by a reference to an image, which is pushed on first use."""
         if not word.startswith("IMAGE-"):
             return word
         if word not in self._images:
@@ -196,7 +199,7 @@ class Workspace:
         return self._images[word]
 
     def _service(self) -> Path:
-        """What an image holds: the service where tasks are real, else nothing."""
+        """Return an image's content: the service if tasks are real, else nothing."""
         if self._sandbox.settings.tasks != "none":
             return images.service_sources()
         empty = self.directory / "service"

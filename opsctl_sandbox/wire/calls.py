@@ -1,8 +1,8 @@
-"""The one seam between HTTP and everything that answers an AWS call in the sandbox.
+"""The interface between HTTP and everything that answers an AWS call in the sandbox.
 
-An operation is an async function of a `Call` and of ministack (for what it leaves to it). It
-returns the answer as the API's own output structure (boto3's names, aware datetimes) or raises
-`Refused`. How either travels (JSON, query XML, CBOR) is the business of `wire` alone.
+An operation is an async function of a `Call` and of ministack, for what it leaves to that. It
+returns the API's own output structure (boto3's names, aware datetimes) or raises `Refused`. Only
+`wire` knows the protocols (JSON, query XML, CBOR).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.status = status
 
 
-# Sends the call on to ministack with these parameters; raises `Refused` when ministack refuses.
+# Passes the call to ministack with these parameters; raises `Refused` when ministack refuses.
 Forward = Callable[[Structure], Awaitable[dict[str, Any]]]
 Operation = Callable[[Call, Forward], Awaitable[Structure]]
 # Keyed by (signing name, operation): ("ecs", "DescribeServices").

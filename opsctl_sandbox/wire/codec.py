@@ -1,4 +1,4 @@
-"""AWS protocols: name the call in a request, read its parameters, write its answer or its error."""
+"""AWS protocols: identify the call in a request, read its parameters, write answers and errors."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ _CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 
 @dataclass(frozen=True)
 class Named:
-    """What a request asks for, parameters unread; a REST call's operation is its method."""
+    """What a request calls, without its parameters; a REST call's operation is its method."""
 
     service: str
     operation: str
@@ -37,7 +37,7 @@ class Named:
 
 
 def name(request: Request) -> Named | None:
-    """None for a request that is not an AWS call (a registry's blob, a control page)."""
+    """Identify the call; None for other requests (a registry's blob, a control page)."""
     access_key, region, service = "", "", ""
     if credential := _CREDENTIAL.search(request.headers.get("authorization", "")):
         access_key, region, service = credential.groups()
@@ -58,7 +58,7 @@ def name(request: Request) -> Named | None:
 
 
 def dialect(named: Named) -> str:
-    """The protocol whose error codes the service uses: one that began with query keeps its own."""
+    """Return the protocol of the service's error codes; former query services keep query's."""
     model = models.service(named.service)
     old = model is not None and "awsQueryCompatible" in model.metadata
     return "query" if old else named.protocol
@@ -74,13 +74,13 @@ def parameters(named: Named, model: OperationModel, request: Request) -> dict[st
         content = parser.parse_data_item(parser.get_peekable_stream_from_bytes(request.body))
     else:
         content = json.loads(request.body)
-    # botocore's parser is written for answers, but a shape is a shape.
+    # botocore's parser is meant for answers, but works for any shape.
     parsed: dict[str, Any] = parser._parse_shape(model.input_shape, content)
     return parsed
 
 
 def forward(named: Named, model: OperationModel, request: Request, values: Structure) -> Request:
-    """The same request with other parameters."""
+    """Return the same request with other parameters."""
     serialized = _serializer(named.protocol).serialize_to_request(dict(values), model)
     body = serialized["body"]
     if isinstance(body, dict):
@@ -91,12 +91,12 @@ def forward(named: Named, model: OperationModel, request: Request, values: Struc
 
 
 def for_ministack(named: Named) -> Named:
-    """ministack reads CBOR only with a library that it does not depend on: JSON goes to it."""
+    """Use JSON instead of CBOR, for which ministack needs a library that it does not install."""
     return replace(named, protocol="json") if named.protocol == CBOR else named
 
 
 def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any]:
-    """Read an answer of ministack; its refusal is raised."""
+    """Parse an answer of ministack. Raises `Refused` for its errors."""
     content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
     try:
         parsed: dict[str, Any] = _parser(named.protocol).parse(content, model.output_shape)
@@ -111,13 +111,13 @@ def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any
 
 
 def readable(named: Named, answer: Answer) -> bool:
-    """Whether a client finds an error code in this answer; REST services have their own ways."""
+    """Return whether clients find an error code in this answer; True for REST services."""
     if named.protocol.startswith("rest"):
         return True
     content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
     try:
         code = str(_parser(named.protocol).parse(content, None)["Error"]["Code"])
-    except Exception:  # botocore's parsers fail in many ways on what is not theirs
+    except Exception:  # botocore's parsers fail in many ways on foreign content
         return False
     return not code.isdigit()
 

@@ -1,4 +1,4 @@
-"""HTTP requests and answers as values, and their way in and out of ASGI."""
+"""HTTP requests and answers as values, and their conversion from and to ASGI."""
 
 import socket
 import struct
@@ -15,7 +15,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Request:
-    """Header names are lower case; `query` is the raw query string."""
+    """Header names are in lower case; `query` is the raw query string."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Answer:
 
 
 def head(scope: Scope) -> Request:
-    """The request without its body."""
+    """Return the request without its body."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -63,7 +63,7 @@ async def write(send: Send, answer: Answer) -> None:
 
 
 async def write_half(send: Send, answer: Answer) -> None:
-    """Promise the whole body, send half of it; the server then cuts the connection."""
+    """Announce the whole body and send half of it; the server then cuts the connection."""
     half = answer.body[: len(answer.body) // 2]
     length = (b"content-length", str(len(answer.body)).encode())
     kind = (b"content-type", answer.headers.get("content-type", "text/plain").encode())
@@ -73,7 +73,7 @@ async def write_half(send: Send, answer: Answer) -> None:
 
 
 def reset(receive: Receive) -> None:
-    """Cut the connection without an answer. ASGI has no word for it, uvicorn's cycle has."""
+    """Cut the connection without an answer. ASGI cannot, but uvicorn's cycle has the transport."""
     transport = cast(Any, receive).__self__.transport
     linger = struct.pack("ii", 1, 0)  # close() sends RST, not FIN
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -81,7 +81,7 @@ def reset(receive: Receive) -> None:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was already read once more; afterwards the client's own messages."""
+    """Return a `receive` that first repeats a body that was read, then the client's messages."""
     pending = [body]
 
     async def receive_again() -> Message:
@@ -93,7 +93,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def exchange(application: Application, scope: Scope, request: Request) -> Answer:
-    """Put one request to an ASGI application, collect the whole answer."""
+    """Send one request to an ASGI application and return the whole answer."""
     pending = [request.body]
     sent: list[Message] = []
 
@@ -117,7 +117,7 @@ async def exchange(application: Application, scope: Scope, request: Request) -> 
 
 
 def collected(sent: Sequence[Message]) -> Answer:
-    """The messages of a whole answer as one value."""
+    """Return a whole answer's messages as one value."""
     started, *rest = sent
     headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in started["headers"]}
     return Answer(started["status"], headers, b"".join(one.get("body", b"") for one in rest))

@@ -1,4 +1,4 @@
-"""Calls made by the sandbox itself (a task's log lines, a stack's resources), without a socket."""
+"""Calls by the sandbox itself (a task's log lines, a stack's resources), without a socket."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from opsctl_sandbox.wire.http import Application, Request
 
 
 class LocalClient:
-    """`operations` answer first, as for a call from outside; planned faults do not strike."""
+    """`operations` answer first, as for outside calls; planned faults do not apply."""
 
     def __init__(
         self, ministack: Application, operations: Operations, *, account: str, region: str
@@ -19,7 +19,7 @@ class LocalClient:
         self._region = region
 
     async def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The answer as boto3 would give it. Raises `Refused`."""
+        """Return the answer as boto3 would. Raises `Refused`."""
         model = models.operation(service, operation)
         assert model is not None, f"botocore does not know {service} {operation}"
         protocol = str(model.service_model.metadata["protocol"])

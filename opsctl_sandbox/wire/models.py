@@ -1,4 +1,4 @@
-"""botocore's own service models: which operation has which shapes."""
+"""botocore's own service models: the shapes of each operation."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, ServiceModel
 
-# Where botocore's name of a service is not its signing name.
+# Signing name -> botocore's name, if they differ.
 _BOTOCORE_NAMES = {
     "elasticloadbalancing": "elbv2",
     "monitoring": "cloudwatch",
@@ -32,14 +32,14 @@ def operation(signing_name: str, name: str) -> OperationModel | None:
 
 
 def operations(signing_name: str) -> frozenset[str]:
-    """Every operation of a service."""
+    """Return every operation of a service."""
     model = service(signing_name)
     return frozenset(model.operation_names if model else ())
 
 
 @cache
 def signing_name(target_prefix: str) -> str | None:
-    """The service of an unsigned JSON call, by its `X-Amz-Target`."""
+    """Return the service of an unsigned JSON call, by its `X-Amz-Target`."""
     for name in ("ecs", "logs", "ecr", "ssm", "secretsmanager", "monitoring", "tagging"):
         model = service(name)
         if model is not None and model.metadata.get("targetPrefix") == target_prefix:
@@ -49,7 +49,7 @@ def signing_name(target_prefix: str) -> str | None:
 
 @cache
 def paginator(signing_name: str, operation: str) -> dict[str, str]:
-    """`input_token`, `output_token`, `limit_key` and `result_key` of a list in pages."""
+    """Return `input_token`, `output_token`, `limit_key` and `result_key` of a paged list."""
     name = _BOTOCORE_NAMES.get(signing_name, signing_name)
     loader = _session().get_component("data_loader")
     keys = loader.load_service_model(name, "paginators-1")["pagination"][operation]

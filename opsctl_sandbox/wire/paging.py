@@ -1,6 +1,6 @@
-"""Lists in pages: the one kind of token that this sandbox gives out, and reading it back.
+"""Lists in pages: create and read the sandbox's only kind of token.
 
-Which parameter is the token, which the size and which member the list, botocore's paginators know.
+botocore's paginators know which parameters are token and size, and which member is the list.
 """
 
 import base64
@@ -17,10 +17,10 @@ Item = TypeVar("Item")
 def paged(
     *, size: int, code: str, most: int | None = None, whole: Operation | None = None
 ) -> Operation:
-    """The operation in pages of `size`, or of the size that the call wants, up to `most`.
+    """Return the operation with pages of `size`, or of the call's size, up to `most`.
 
-    `code` refuses other sizes and foreign tokens. `whole` answers without pages; ministack does
-    when there is none.
+    Other sizes and foreign tokens are refused with `code`. `whole` answers without pages; without
+    it ministack does.
     """
     most = most or size
 
@@ -60,9 +60,9 @@ async def _everything(
 def cut(
     items: Sequence[Item], *, token: str | None, size: int, list_name: str
 ) -> tuple[list[Item], str | None]:
-    """One page and the token of the next; a token serves the list that gave it, and no other.
+    """Return one page and the token of the next; a token is valid for its own list only.
 
-    Raises ValueError for a token of somebody else.
+    Raises ValueError for a foreign token.
     """
     start = _position(token, list_name) if token else 0
     page = list(items[start : start + size])

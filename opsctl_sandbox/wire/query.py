@@ -1,4 +1,4 @@
-"""The query protocols (`query`, `ec2`): parameters out of a form, answers into XML."""
+"""The query protocols (`query`, `ec2`): read parameters from a form, write answers as XML."""
 
 import base64
 from collections.abc import Mapping

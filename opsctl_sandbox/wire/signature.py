@@ -1,7 +1,7 @@
-"""Signature Version 4: whose key signed a request, and whether the signature is that key's.
+"""Signature Version 4: find the key that signed a request, and check the signature.
 
-The rules are those of "Create a signed AWS API request" in the IAM User Guide; what each protocol
-says when one is broken was seen in the threads that docs/aws-facts.md names.
+The rules are those of "Create a signed AWS API request" in the IAM User Guide; each protocol's
+errors were seen in the threads that docs/aws-facts.md names.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ _UNSIGNED: Mapping[str, _Words] = {
 
 @dataclass(frozen=True)
 class Key:
-    """An access key; `principal` is the ARN of whoever calls with it."""
+    """An access key. `principal` is the ARN of its owner."""
 
     id: str
     secret: str
@@ -85,7 +85,7 @@ class Signature:
 
 
 def read(request: Request) -> Signature | None:
-    """None for a request that is not signed, or not so that it could be checked."""
+    """Parse the signature; None for an unsigned request, or one that cannot be checked."""
     authorization = request.headers.get("authorization", "")
     if not authorization.startswith(_ALGORITHM):
         return None
@@ -106,7 +106,7 @@ def unknown_key(protocol: str) -> Refused:
 
 
 def check(request: Request, signed: Signature, key: Key, now: datetime, protocol: str) -> None:
-    """Raises `Refused` for a signature of another key, content or time."""
+    """Raise `Refused` for a signature with another key, content or time."""
     late = _lateness(signed.at, now)
     if late:
         raise _refused(_SKEWED, protocol, late)
@@ -125,7 +125,7 @@ def _refused(words: Mapping[str, _Words], protocol: str, sentence: str = "") -> 
 
 
 def _lateness(stamp: str, now: datetime) -> str:
-    """AWS's sentence for a request signed more than five minutes from `now`; empty within them."""
+    """Return AWS's sentence for a request signed more than five minutes from `now`, else ''."""
     try:
         at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
     except ValueError:
@@ -143,7 +143,7 @@ def _lateness(stamp: str, now: datetime) -> str:
 
 
 def _value(request: Request, signed: Signature, secret: str) -> str:
-    """The signature that the key makes of this request."""
+    """Return the signature that the key gives for this request."""
     digest = hashlib.sha256(_canonical(request, signed).encode()).hexdigest()
     text = "\n".join((_ALGORITHM, signed.at, signed.scope, digest))
     key = f"AWS4{secret}".encode()

@@ -1,4 +1,4 @@
-"""The FastAPI application behind the chains: the OpenAPI document of what is mounted, `/status`."""
+"""The FastAPI application behind the chains: `/status`, and the OpenAPI document."""
 
 import os
 import time
@@ -20,7 +20,7 @@ from service.entities import form
 from service.front import problems
 from service.front.mounts import Mounted, Release
 
-_AT_ONCE = 100  # writes of one piece
+_AT_ONCE = 100  # writes in one piece of a response
 
 
 def behind(
@@ -45,7 +45,7 @@ def _status(
     release: Release, everything: Sequence[Mounted]
 ) -> Callable[[], Awaitable[dict[str, Any]]]:
     async def status() -> dict[str, Any]:
-        """What is running, and how its parts are. One worker's view."""
+        """Show the release and the state of each site, as this worker sees it."""
         return {
             "version": release.version,
             "commit": release.commit,
@@ -67,19 +67,20 @@ def _fallback(
     everything: Sequence[Mounted],
 ) -> Callable[[ColdRequest], Awaitable[StreamingResponse]]:
     async def fallback(request: ColdRequest) -> StreamingResponse:
-        """What was written while Redis was away, as requests that can be sent again."""
+        """Show what was written while Redis was away, as requests that can be sent again."""
         here = _is_this_host(request)
         shown = [one.site for one in everything if here or one.site.written_is_open]
         if not shown:
             raise HTTPException(403, "this is answered to the service's own host only")
-        # Thousands of writes: in pieces, beside the requests and not between them.
+        # There may be thousands of writes: send them in pieces, so that other requests get their
+        # turn.
         return StreamingResponse(_requests(shown), media_type="application/json")
 
     return fallback
 
 
 def _is_this_host(request: ColdRequest) -> bool:
-    """Not by way of a proxy on this host, which speaks for somebody else."""
+    """Return whether the client is this host itself, and not a proxy on it."""
     proxied = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & {*request.headers}
     address = request.client.host if request.client else ""
     try:

@@ -1,4 +1,4 @@
-"""The OpenAPI document of a port: FastAPI's own paths, and what the filters say they answer."""
+"""The OpenAPI document of a port: FastAPI's own paths, and those that the filters declare."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

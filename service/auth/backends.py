@@ -1,7 +1,7 @@
-"""Who vouches for a request: simple (users in the Caddyfile), upstream, refresh.
+"""The backends that can authenticate a request: simple (users in the Caddyfile), upstream, refresh.
 
-A backend answers from what it knows (`recall`, synchronous, for each request) or goes and asks
-(`authenticate`): that returns, or raises Refused or Unavailable.
+`recall` decides, synchronously for each request, from what the backend knows. `authenticate` asks
+the server, and returns or raises Refused or Unavailable.
 """
 
 import base64
@@ -38,7 +38,8 @@ class Simple:
         if credentials is None:
             return False
         digest = hashlib.sha256(credentials).digest()
-        # All are compared, so that time tells neither which user exists nor how much was right.
+        # Compare all of them, so that the time reveals neither which user exists nor how much
+        # matched.
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
         return any(matches)
 
@@ -55,7 +56,7 @@ class Simple:
 
 
 class Upstream:
-    """Asks a server with the request's own basic credentials: 200 vouches for it."""
+    """Sends the request's own basic credentials to a server; status 200 authenticates it."""
 
     def __init__(self, given: UpstreamOptions) -> None:
         self._options = given
@@ -93,7 +94,7 @@ class Upstream:
 
 
 class Refresh:
-    """`Bearer` tokens, of which the auth server knows the security context."""
+    """Authenticates `Bearer` tokens, whose security context the auth server knows."""
 
     def __init__(self, given: RefreshOptions, refresh_token: str) -> None:
         self._cookies = given.cookies
@@ -144,7 +145,7 @@ class Refresh:
 
 
 def bearer(header: bytes) -> str | None:
-    """The token of `Bearer TOKEN`: one space, and visible ASCII only."""
+    """Return the token of `Bearer TOKEN`, or None. It allows one space and visible ASCII only."""
     scheme, _, token = header.partition(b" ")
     if scheme != b"Bearer" or not token or not token.isascii() or b" " in token:
         return None
@@ -179,7 +180,7 @@ def make(given: BackendOptions, site: Site) -> Backend:
 
 
 def _refresh_token(site: Site) -> str:
-    """`refresh_token` of the secrets, else, as in the original, their first value."""
+    """Return the secret `refresh_token`, else, as in the original, the first secret."""
     if not site.secrets:
         raise StartError("reauth's refresh needs a refresh token: the site has no `secrets`")
     name = "refresh_token" if "refresh_token" in site.secrets else next(iter(site.secrets))

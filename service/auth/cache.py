@@ -1,7 +1,7 @@
-"""What is remembered by token: fast in memory, on disk for other workers and the next start.
+"""Remember security contexts by token: in memory, and on disk for other workers and the next start.
 
-Files are named by a hash and hold no token. The disk is a help, not a need: a directory that
-cannot be used, a full disk or a broken file mean more calls, never a refused request.
+File names are hashes, and no token is stored. The disk is optional: a directory that cannot be
+used, a full disk or a damaged file cause more calls, but no refused request.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _OURS = re.compile(r"[0-9a-f]{64}\.json|\.context-[a-z0-9_]+\.tmp")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`value` may be used until `fresh_until`; when nobody can be asked, until `usable_until`."""
+    """`value` may be used until `fresh_until`, without a server until `usable_until`."""
 
     value: Mapping[str, Any]
     fresh_until: float
@@ -40,7 +40,7 @@ class Entry:
 
 
 def token_expiry(token: bytes) -> float | None:
-    """The `exp` of a JWT, unverified: it may only shorten what the auth server granted."""
+    """Return the unverified `exp` of a JWT, which can only shorten what the server granted."""
     parts = token.split(b".")
     if len(parts) != 3:
         return None
@@ -58,7 +58,7 @@ def token_expiry(token: bytes) -> float | None:
 def entry(
     value: Mapping[str, Any], token: bytes, *, now: float, lifetime: float, stale: float = 0.0
 ) -> Entry:
-    """Remember for `lifetime`, and `stale` more, but never past the token's own expiry."""
+    """Return an entry for `lifetime` seconds, and `stale` more, at most until the token expires."""
     expiry = token_expiry(token)
     if expiry is None:
         return Entry(value, now + lifetime, now + lifetime + stale)
@@ -66,9 +66,9 @@ def entry(
 
 
 class Memory:
-    """The most recently used entries of this process. A hit costs no system call.
+    """The most recently used entries of this process. A hit makes no system call.
 
-    Bounded in number and in weight, which is the memory that keys and values take.
+    Limited in number and in weight, which is the memory that keys and values take.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Memory:
 
 
 def _weight(key: bytes, value: Mapping[str, Any]) -> int:
-    """Bytes of memory, about: a text of JSON is five to twenty times smaller."""
+    """Return about how many bytes of memory it takes: five to twenty times its JSON text."""
     total = 400 + len(key)
     unseen: list[Any] = [value]
     while unseen:
@@ -132,16 +132,17 @@ def _weight(key: bytes, value: Mapping[str, Any]) -> int:
 
 
 def _lock(file: int, kind: int, byte: int) -> None:
-    """Raises BlockingIOError when another open file has it."""
+    """Lock one byte. Raises BlockingIOError when another open file has locked it."""
     lock = struct.pack("hhqqi4x", kind, os.SEEK_SET, byte, 1, 0)  # struct flock of 64-bit Linux
     fcntl.fcntl(file, fcntl.F_OFD_SETLK, lock)
 
 
 class Disk:
-    """A folder of entries shared by processes. All but `lock` block: call them in a thread.
+    """A folder of entries shared by processes. All methods except `lock` block: call them in a
+    thread.
 
-    It is a folder of its own in `directory`, and removes only what is named as its own.
-    `trouble` says why the disk is not used, or what went wrong last; None when all is well.
+    It is a subfolder of `directory`, and removes only files with its own kind of name. `trouble`
+    says why the disk is not used, or what failed last; None when all is well.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class Disk:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._directory):
-                pass  # a read-only or full disk shows here rather than at the first request
+                pass  # a read-only or full disk fails here, not at the first request
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._lock_file = os.open(self._directory / "lock", flags, 0o600)
         except OSError as error:
@@ -210,7 +211,7 @@ class Disk:
             try:
                 with os.fdopen(file, "wb") as stream:
                     stream.write(orjson.dumps(fields))
-                # The time of death is the file's own time, so that pruning reads no file.
+                # The modification time holds the end of life, so pruning reads no file.
                 os.utime(temporary, (kept.usable_until, kept.usable_until))
                 os.rename(temporary, self._directory / name)
             except BaseException:
@@ -227,7 +228,7 @@ class Disk:
                 os.unlink(self._directory / self._name(key))
 
     def prune(self) -> int:
-        """Remove what nobody may use any more; how many files that were."""
+        """Remove entries that nobody may use any more. Returns how many."""
         removed = 0
         now = self._now()
         with suppress(OSError), os.scandir(self._directory) as files:
@@ -242,12 +243,12 @@ class Disk:
 
     @asynccontextmanager
     async def lock(self, key: bytes) -> AsyncIterator[bool]:
-        """Hold KEY against other processes; false after lock_timeout, and then go on without.
+        """Lock KEY against other processes. Yields False after lock_timeout, without the lock.
 
-        One byte of one file is locked for each key, so there are no lock files to clean up, and
-        the kernel lets go for a process that dies. The locks are the open file's and not the
-        process's: two rules of one process that share a folder exclude each other, too, and one
-        that closes leaves the other's locks alone.
+        Each key locks one byte of one file, so there are no lock files to clean up, and the kernel
+        releases the lock of a process that dies. The locks belong to the open file, not to the
+        process: two rules of one process that share a folder exclude each other, too, and closing
+        one does not release the other's locks.
         """
         if self._lock_file is None:
             yield True
@@ -275,7 +276,7 @@ class Disk:
             _lock(self._lock_file, fcntl.F_WRLCK, byte)
         except BlockingIOError:
             return False
-        except OSError as error:  # a file system without locks: as good as no other process
+        except OSError as error:  # a file system without locks: continue as if alone
             self.trouble = f"not locked: {error.strerror}"
         return True
 
@@ -283,7 +284,7 @@ class Disk:
         return hashlib.sha256(self._namespace + b"\0" + key).hexdigest() + ".json"
 
     def _text(self, path: Path) -> bytes:
-        # In a shared directory such as /tmp, a file that someone else planted grants nothing.
+        # In a shared directory such as /tmp, a file planted by somebody else must grant nothing.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
             status = os.fstat(stream.fileno())
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:

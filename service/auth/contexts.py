@@ -1,7 +1,7 @@
-"""Security contexts by client token: remembered, else on disk, else asked for, once for all.
+"""Find security contexts by client token: in memory, else on disk, else from the auth server.
 
-Requests of this process that want the same token share one call; processes take turns by the
-disk's lock, so that the second finds what the first has written.
+Requests of this process with the same token share one call. Processes take turns by the disk's
+lock, so the second one finds what the first has written.
 """
 
 import asyncio
@@ -19,22 +19,23 @@ from service.auth.refresh import AuthServer
 
 T = TypeVar("T")
 
-# A refusal may mean that our access token died early: then it is exchanged, but not more often.
+# A refusal may mean that our access token ended early. Then it is renewed, but not more often than
+# this.
 _YOUNG = 60.0
 _EARLY = 30.0
 _PRUNE_EVERY = 600.0
-_STALE_PAUSE = 5.0  # between two attempts to ask a server that is away
+_STALE_PAUSE = 5.0  # seconds between two attempts to reach a server that is away
 _ACCESS = b"access token"
-ASKING = 128  # tokens that nobody knows yet, at one time
-REFUSED_SECONDS = 10.0  # a refusal is remembered, so that one bad token is not asked about for ever
+ASKING = 128  # unknown tokens that are checked at one time
+REFUSED_SECONDS = 10.0  # a refusal is remembered, so that a bad token does not cause endless calls
 _REFUSALS = 4096
 
 
 class Flights:
-    """Concurrent callers of one key share one call, and outlive a caller that goes away.
+    """Lets concurrent callers of one key share one call, which survives callers that leave.
 
-    Strangers are at most `limit` calls at once. One more makes the oldest of them give way: it has
-    had its time, and whoever comes next would wait behind it for a server that is slow.
+    At most `limit` calls are for unknown tokens. One more cancels the oldest of them: it has had
+    its time, and new ones would wait behind it for a slow server.
     """
 
     def __init__(self, limit: int = ASKING) -> None:
@@ -58,7 +59,7 @@ class Flights:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.cancelled():
-                raise  # it is the caller that was cancelled
+                raise  # the caller itself was cancelled
             raise Unavailable("others came after it", busy=True) from None
 
     def _make_room(self) -> None:
@@ -73,7 +74,7 @@ class Flights:
             if tasks.get(key) is task:
                 del tasks[key]
         if not task.cancelled():
-            task.exception()  # all callers may be gone: that it failed is then nobody's business
+            task.exception()  # if all callers have left, nobody needs the error
 
     async def cancel(self) -> None:
         tasks = list(self._tasks.values())
@@ -87,12 +88,12 @@ async def _run(call: Callable[[], Awaitable[T]]) -> T:
 
 
 class Refusals:
-    """Which tokens were refused a moment ago; kept by a hash, as tokens may be long."""
+    """Tokens that were refused a moment ago, kept as hashes, because tokens may be long."""
 
     def __init__(self, now: Callable[[], float], seconds: float = REFUSED_SECONDS) -> None:
         self._now = now
         self._seconds = seconds
-        self._until: dict[bytes, float] = {}  # in the order of their ends
+        self._until: dict[bytes, float] = {}  # ordered by the end
 
     def add(self, key: bytes, cookie: str | None) -> None:
         name = _name(key, cookie)
@@ -120,7 +121,7 @@ class AccessToken:
 
 
 class Contexts:
-    """`lifetime` and `stale` in seconds; `stale` is for when the auth server cannot be asked."""
+    """`lifetime` and `stale` in seconds; `stale` is for when the auth server is away."""
 
     def __init__(
         self,
@@ -143,7 +144,7 @@ class Contexts:
         self._refusals = Refusals(now)
         self._access: AccessToken | None = None
         self._pruned = now()
-        self.recall = self._memory.recall  # the hot path: one call, no await, nothing allocated
+        self.recall = self._memory.recall  # the hot path: one call, no await, no allocation
         self.refused = 0
         self.unavailable = 0
         self.served_stale = 0
@@ -170,7 +171,7 @@ class Contexts:
     async def context(
         self, key: bytes, client_token: str, cookie: str | None = None
     ) -> Mapping[str, Any]:
-        """The context of KEY (all of the Authorization header); raises Refused, Unavailable."""
+        """Return the context of KEY (the Authorization header). Raises Refused or Unavailable."""
         if self._refusals.has(key, cookie):
             self.refused += 1
             raise Refused("the auth server refused it a moment ago")
@@ -245,7 +246,7 @@ class Contexts:
         return await self._flights.share(_ACCESS, lambda: self._refresh(cookie))
 
     async def _refresh(self, cookie: str | None) -> AccessToken:
-        # Workers take turns, though each needs a token of its own: no token is put on disk.
+        # Workers take turns, but each needs its own token: tokens are not written to disk.
         async with self._disk.lock(_ACCESS):
             text = await self._server.access_token(self._refresh_token, cookie)
         now = self._now()
@@ -260,7 +261,7 @@ class Contexts:
             tokens.append(self._access.text)
         try:
             text = orjson.dumps(value)
-        except TypeError:  # nested deeper than orjson writes: not for the disk either
+        except TypeError:  # nested more deeply than orjson can write: not for the disk either
             return True
         return any(orjson.dumps(token)[1:-1] in text for token in tokens)
 

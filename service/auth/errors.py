@@ -1,16 +1,16 @@
-"""The two ways in which nobody vouches for a request."""
+"""The two reasons why a request is not authenticated."""
 
 from service.errors import ServiceError
 
 
 class Refused(ServiceError):
-    """Nobody vouches for this request. The text says why, for the log."""
+    """No backend authenticates the request. The text says why, for the log."""
 
 
 class Unavailable(ServiceError):
     """The auth server cannot be asked. The text says why, for the log.
 
-    `busy` when it is asked about so many tokens that this one had to give way.
+    `busy` means that so many tokens were being checked that this one was dropped.
     """
 
     def __init__(self, message: str, *, timed_out: bool = False, busy: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What reauth does with a request that nobody vouches for: basicauth, redirect or status."""
+"""How reauth answers a request that is not authenticated: basicauth, redirect or status."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.errors import FilterError
 
 @dataclass(frozen=True, slots=True)
 class BasicAuth:
-    """401 with a challenge; the realm is the request's host unless one is given."""
+    """Answer 401 with a challenge. The realm is the request's host, unless one is given."""
 
     realm: str = ""
 
@@ -26,7 +26,7 @@ class BasicAuth:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """To `target`, in which `{uri}` is what was asked for, absolute if target is elsewhere."""
+    """Redirect to `target`. In it `{uri}` is the requested URI, absolute for another host."""
 
     target: str
     code: int = 302

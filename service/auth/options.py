@@ -1,4 +1,4 @@
-"""Option strings of `reauth`, `key=value,key=value`, with Go's booleans and durations.
+"""Parse option strings of `reauth`, `key=value,key=value`, with Go's booleans and durations.
 
 Everything raises ValueError with a text for the Caddyfile's author; the caller adds the place.
 """
@@ -26,8 +26,11 @@ _AMOUNT = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)", re.AS
 
 
 def pairs(text: str, allowed: Collection[str] | None = None) -> Mapping[str, str]:
-    """Split at commas; the last of two equal keys wins. A piece without `=` belongs to the value
-    before it, and so does everything up to the closing quote of a value in quotes."""
+    """Split at commas; the last of equal keys wins.
+
+    A piece without `=` belongs to the previous value, and so does everything up to the closing
+    quote of a quoted value.
+    """
     given: dict[str, str] = {}
     key = ""
     for piece in text.split(","):
@@ -70,7 +73,7 @@ def boolean(options: Mapping[str, str], key: str) -> bool:
 
 
 def duration(options: Mapping[str, str], key: str, default: float) -> float:
-    """Seconds; Go's ParseDuration, without negative ones."""
+    """Return seconds. Parses Go's durations, except negative ones."""
     text = options.get(key)
     if text is None:
         return default
@@ -100,7 +103,7 @@ def integer(options: Mapping[str, str], key: str, default: int) -> int:
 
 
 def http_url(options: Mapping[str, str], key: str = "url") -> str:
-    """An absolute http or https URL, without the slash at its end."""
+    """Return an absolute http or https URL without a trailing slash."""
     text = options.get(key)
     if not text:
         raise ValueError(f"{key} is a required parameter")

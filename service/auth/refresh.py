@@ -1,7 +1,8 @@
-"""The auth server of revision A over HTTP: the service's one door to httpx, always async.
+"""Call the auth server of revision A over HTTP. Only this module uses httpx; all is async.
 
-Strict: only a 200 with a JSON object is an answer; a refusal is `Refused`; everything else is
-`Unavailable`, after one retry. No token gets into a text: URLs and bodies are never quoted.
+It is strict: only a 200 with a JSON object is an answer; a refusal raises `Refused`; everything
+else raises `Unavailable`, after one retry. URLs and bodies are never quoted, so no token gets into
+a text.
 """
 
 import asyncio
@@ -34,10 +35,10 @@ class Answer:
 
 
 class Client:
-    """One pool of connections with the options of one backend. Keeps no cookies.
+    """A connection pool with the options of one backend. Stores no cookies.
 
-    `follow` follows redirects of a GET within the server's own origin: any other would carry a
-    token to somebody who was not configured to get it.
+    `follow` follows redirects of a GET within the server's own origin. Any other redirect would
+    send a token to a server that was not configured to get it.
     """
 
     def __init__(self, url: str, *, timeout: float, skipverify: bool, follow: bool) -> None:
@@ -48,10 +49,10 @@ class Client:
         self._client: httpx.AsyncClient | None = None
 
     def open(self) -> None:
-        # Here and not above: httpx is 14 MB that a site without an auth server need not pay.
+        # Imported here: httpx takes 14 MB, which a site without an auth server does not need.
         import httpx
 
-        # httpx logs each URL at INFO, and ours has the client's token in it.
+        # httpx logs each URL at INFO, and ours contain the client's token.
         for name in ("httpx", "httpcore.http11", "httpcore.connection"):
             logger = logging.getLogger(name)
             if _never not in logger.filters:
@@ -63,13 +64,13 @@ class Client:
             limits=httpx.Limits(max_connections=MAX_CALLS, max_keepalive_connections=16),
             trust_env=False,
             headers={"accept": "application/json", "accept-encoding": "identity"},
-            # A cookie that the server sets for one client must not be sent for the next.
+            # A cookie that the server sets for one client must not be sent for the next one.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     def _trust(self) -> ssl.SSLContext:
         if not self._needs_tls:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, loads nothing
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody and loads nothing
         context = tls.context()
         if self._skipverify:
             context.check_hostname = False
@@ -88,7 +89,7 @@ class Client:
         headers: Mapping[str, str],
         form: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One attempt, bounded in time and size as a whole."""
+        """Make one attempt, with limits for its whole time and size."""
         import httpx
 
         if self._client is None:
@@ -108,7 +109,7 @@ class Client:
         raise Unavailable(f"more than {MAX_REDIRECTS} redirects")
 
     async def _exchange(self, request: "httpx.Request") -> "tuple[Answer, httpx.Request | None]":
-        """The answer, and the request that a redirect asks for instead."""
+        """Return the answer, and the request of its redirect, if any."""
         assert self._client is not None
         response = await self._client.send(request, stream=True)
         try:
@@ -149,7 +150,10 @@ class AuthServer:
         self.calls = 0
 
     async def access_token(self, refresh_token: str, cookie: str | None = None) -> str:
-        """Exchange the refresh token. That it is refused is our trouble, not the client's."""
+        """Exchange the refresh token.
+
+        If it is refused, that is the service's fault, not the client's.
+        """
         url = f"{self._url}/v1/access_token"
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:
@@ -189,12 +193,12 @@ class AuthServer:
 
 
 def verdict(answer: Answer) -> Mapping[str, Any]:
-    """The answer's JSON object, or Refused, or Unavailable; nothing else passes for success."""
+    """Return the answer's JSON object. Raises Refused or Unavailable for anything else."""
     try:
         fields = orjson.loads(answer.body)
     except ValueError:
         fields = None
-    # 414 and 431: what the client sent is too long for it. It is the client's, not its trouble.
+    # 414 and 431: what the client sent is too long, which is the client's fault.
     if answer.status in (400, 401, 403, 414, 431):
         raise Refused(f"the auth server said {answer.status}")
     if answer.status != 200:
@@ -217,7 +221,7 @@ def _never(record: logging.LogRecord) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The kind of error, and the system's or TLS's own words; never the library's text."""
+    """Return the kind of error with the system's or TLS's words, never the library's text."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):

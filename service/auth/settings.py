@@ -1,4 +1,4 @@
-"""What the Caddyfile says of each backend. Read without any library that serving needs."""
+"""Parse the Caddyfile's options of each backend, without any library that serving needs."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SimpleOptions:
-    """SHA-256 of `user:password`, so that a repr or a core dump is of no use."""
+    """SHA-256 of `user:password`, so that a repr or a core dump reveals nothing."""
 
     digests: tuple[bytes, ...] = field(repr=False)
 
@@ -50,7 +50,7 @@ def _simple(text: str) -> SimpleOptions:
 
 
 def _upstream(text: str) -> UpstreamOptions:
-    # The original reads `insecure` here although its README says `skipverify`: both are heard.
+    # The original reads `insecure` here although its README says `skipverify`: accept both.
     pairs = options.pairs(text, ("url", "timeout", "skipverify", "insecure", "follow", "cookies"))
     return UpstreamOptions(
         url=options.http_url(pairs),

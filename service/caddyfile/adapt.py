@@ -1,4 +1,4 @@
-"""Server blocks -> JSON of Caddy v1's own shape: keys, and a body of lines that may hold blocks."""
+"""Write server blocks as JSON in Caddy v1's shape: keys, and a body of lines and blocks."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,29 +7,29 @@ from service.caddyfile import ServerBlock, Token
 from service.caddyfile.lexer import replace_surrogates
 from service.caddyfile.tokens import same_line
 
-# A line is words and blocks, a block is lines.
+# A line consists of words and blocks, a block of lines.
 Line = list["str | list[Line]"]
 
 _ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
 def adapt(blocks: Sequence[ServerBlock]) -> str:
-    """Byte for byte what v1's ToJSON gives, `null` for no blocks included."""
+    """Return exactly the bytes of v1's ToJSON, including `null` for no blocks."""
     if not blocks:
         return "null"
     return f"[{','.join(_encode_block(block) for block in blocks)}]"
 
 
 def _encode_block(block: ServerBlock) -> str:
-    # v1 sorts the directives in a list that begins with as many empty names as there are
-    # directives, so one whose name is empty is written that many times more.
+    # v1 sorts the directives in a list that starts with one empty name per directive, so a
+    # directive with an empty name is written that many times more.
     names = sorted([""] * len(block.tokens) + list(block.tokens))
     body = [line for name in names for line in lines(block.tokens.get(name, ()))]
     return f'{{"keys":{_encode(block.keys)},"body":{_encode(body)}}}'
 
 
 def lines(tokens: Iterable[Token]) -> list[Line]:
-    """Group the tokens of one directive; a `{` opens a block anywhere but at a line's start."""
+    """Group the tokens of a directive into lines. A `{` opens a block except at a line's start."""
     top: list[Line] = []
     open_blocks: list[tuple[list[Line], Line]] = []
     block = top
@@ -55,7 +55,7 @@ def lines(tokens: Iterable[Token]) -> list[Line]:
 
 
 def _encode(value: Sequence[object]) -> str:
-    """Not recursive, as blocks may be nested deeper than Python's stack."""
+    """Encode without recursion, because blocks may be nested more deeply than Python's stack."""
     pieces = ["["]
     unfinished = [iter(value)]
     while unfinished:

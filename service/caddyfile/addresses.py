@@ -1,6 +1,6 @@
-"""A server block's key -> the address a site listens on, by Caddy v1's rules.
+"""Parse a server block's key into the address a site listens on, by Caddy v1's rules.
 
-TLS ends before the service, and a site has all paths: `https` and paths are refused.
+TLS ends before the service, and a site serves all paths, so `https` and paths are refused.
 """
 
 import re
@@ -20,7 +20,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`host` is lower case and empty for every host; `port` is always set."""
+    """`host` is in lower case, or '' for every host; `port` is always set."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class Address:
 
 
 def parse_address(token: Token) -> Address:
-    """Raises CaddyfileError at the key's own line."""
+    """Parse a key. Raises CaddyfileError with the key's own line."""
     match = _KEY.fullmatch(token.text)
     if match is None:
         raise _error(token, "is not an address; allowed are `:PORT`, `HOST:PORT`, `http://HOST`")

@@ -1,6 +1,6 @@
-"""`{$NAME}` and `{%NAME%}` in a token are replaced by values of the environment.
+"""Replace `{$NAME}` and `{%NAME%}` in a token by values of the environment.
 
-v1 loops for ever on a value that leads back to itself; here the work is bounded.
+v1 loops for ever on a value that refers to itself; here the work is limited.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ MOST_CHARACTERS = 10_000_000
 
 
 class Environment:
-    """The values, and how much replacing one Caddyfile may still ask for."""
+    """The values, and how much replacement one Caddyfile may still cause."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -29,7 +29,7 @@ class Environment:
         steps = 0
         while (begin := text.find(start)) != -1:
             stop = text.find(end, begin)
-            if stop <= begin + len(start):  # no end mark, or a reference to nothing: v1 gives up
+            if stop <= begin + len(start):  # no end mark, or an empty reference: v1 stops here
                 break
             reference = text[begin : stop + len(end)]
             name = reference[len(start) : -len(end)]

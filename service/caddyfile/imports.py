@@ -1,4 +1,4 @@
-"""The files an `import` names: Go's filepath.Glob and the reading of one file."""
+"""Find and read the files that an `import` names, like Go's filepath.Glob."""
 
 import os
 import re
@@ -9,14 +9,15 @@ _META = re.compile(r"[*?\[\\]")
 
 
 def too_many_wildcards(pattern: str) -> bool:
-    """v1's limit on patterns: with more of them, globbing may take for ever."""
+    """Return whether the pattern exceeds v1's limit, because globbing more may take for ever."""
     return pattern.count("*") > 1 or pattern.count("?") > 1 or ("[" in pattern and "]" in pattern)
 
 
 def glob(pattern: str) -> list[str]:
-    """Go's filepath.Glob, in its order; unlike Python's, `*` matches a leading dot.
+    """Return paths as Go's filepath.Glob does, in its order. Unlike Python's, `*` matches a leading
+    dot.
 
-    Raises ValueError for a pattern that is not one.
+    Raises ValueError for an invalid pattern.
     """
     if not _META.search(pattern):
         return [pattern] if "\0" not in pattern and os.path.lexists(pattern) else []
@@ -40,7 +41,7 @@ def _component(pattern: str) -> re.Pattern[str]:
             pieces.append(".*")
         elif character == "?":
             pieces.append(".")
-        elif character == "[":  # a closed class was refused before
+        elif character == "[":  # an unclosed class; closed ones were refused before
             raise ValueError("syntax error in pattern")
         elif character == "\\":
             literal = next(characters, None)
@@ -53,7 +54,10 @@ def _component(pattern: str) -> re.Pattern[str]:
 
 
 def read(path: str) -> bytes:
-    """Raises ValueError with what v1 says, and for what would block or never end."""
+    """Read a file.
+
+    Raises ValueError with v1's message, and for files that would block or never end.
+    """
     try:
         if os.path.isdir(path):
             raise ValueError(f"Could not import {path}: is a directory")

@@ -1,16 +1,16 @@
-"""Caddyfile text -> tokens, exactly as Caddy v1 cuts them."""
+"""Split a Caddyfile into tokens, exactly as Caddy v1 does."""
 
 import re
 from collections.abc import Iterator
 
 from service.caddyfile.tokens import Token
 
-# White space as Go's unicode.IsSpace has it; Python's own also counts U+001C to U+001F.
+# White space by Go's unicode.IsSpace; Python's own includes U+001C to U+001F.
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SPACE_BUT_CR = _SPACE.replace("\r", "")
 
-# A lone CR ends nothing. A comment that begins inside a word ends at the first blank, one that
-# begins a word ends with the line. What follows a closing quote is a new token.
+# A lone CR ends nothing. A comment that starts inside a word ends at the first blank; one that
+# starts a word ends with the line. After a closing quote a new token starts.
 _NEXT = re.compile(
     rf"""[{_SPACE}]+
     | \#[^\n]*
@@ -23,7 +23,7 @@ _ESCAPED_QUOTE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def decode(raw: bytes) -> str:
-    """Bytes as v1 reads them: each byte that is not UTF-8 becomes one U+FFFD."""
+    """Decode bytes as v1 does: each byte that is not UTF-8 becomes one U+FFFD."""
     return replace_surrogates(raw.decode("utf-8", "surrogateescape"))
 
 

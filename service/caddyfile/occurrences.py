@@ -1,4 +1,4 @@
-"""The tokens of a directive -> its occurrences, each with its arguments and its block's lines."""
+"""Split a directive's tokens into occurrences, each with arguments and its block's lines."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,8 +8,8 @@ from service.caddyfile.tokens import Directive, Token, same_line
 def occurrences(name: str, tokens: Sequence[Token]) -> Iterator[Directive]:
     """Read tokens as v1's plugins do.
 
-    A block opens on the directive's own line and closes with a `}` that starts a line. What is
-    left after that is another occurrence, of whatever name: the validation has the last word.
+    A block opens on the directive's own line and closes with a `}` that starts a line. Anything
+    left after that is another occurrence, with any name; validation judges it later.
     """
     place = 0
     named: str | None = name

@@ -1,6 +1,6 @@
-"""Tokens -> server blocks, with imports and snippets spliced in on the way.
+"""Parse tokens into server blocks, and insert imports and snippets.
 
-It knows no directive by name: which ones exist is for `service/directives.py` to say.
+It knows no directive by name: `service/directives.py` does.
 """
 
 import logging
@@ -26,20 +26,20 @@ _log = logging.getLogger(__name__)
 def parse(
     text: str, file: str = "Caddyfile", *, environment: Mapping[str, str]
 ) -> tuple[ServerBlock, ...]:
-    """Parse a whole Caddyfile. Imported files are read; `file` says what they are relative to."""
+    """Parse a whole Caddyfile and the files that it imports, which are relative to `file`."""
     return _Parser(text, file, environment).parse()
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """An import being read: what led to it, and how many tokens come after its last."""
+    """An import under way: the imports that led to it, and how many tokens follow its last one."""
 
     chain: tuple[str, ...]
     rest: int
 
 
 class _Parser:
-    """`_seen` ends with the current token; `_ahead` holds the rest, last first."""
+    """`_seen` ends with the current token; `_ahead` holds the rest in reverse order."""
 
     def __init__(self, text: str, file: str, environment: Mapping[str, str]) -> None:
         self._file = file
@@ -75,7 +75,7 @@ class _Parser:
         return _server_block(keys, directives) if keys else None
 
     def _addresses(self) -> tuple[list[Token], bool]:
-        """The keys, and whether the file ended with them."""
+        """Return the keys, and whether the file ended with them."""
         keys: list[Token] = []
         expecting_another = False
         while True:
@@ -156,7 +156,10 @@ class _Parser:
         raise self._unexpected("}")
 
     def _import(self) -> None:
-        """Put the imported tokens in the place of the import; the token before is current."""
+        """Replace the import by the imported tokens.
+
+        The token before them becomes the current one.
+        """
         if not self._next_on_line():
             raise self._error(
                 f"Wrong argument count or unexpected line ending after '{self._text}'"

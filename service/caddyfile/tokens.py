@@ -1,4 +1,4 @@
-"""What a Caddyfile is made of: tokens, directives and server blocks."""
+"""The parts of a Caddyfile: tokens, directives and server blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One occurrence of a directive: its line's arguments and, in braces, its lines.
+    """One occurrence of a directive: the arguments on its line and the lines in its braces.
 
-    A nested block is kept flat: its braces are ordinary tokens of the lines.
+    Nested blocks are not parsed: their braces are ordinary tokens of the lines.
     """
 
     name: str
@@ -27,9 +27,9 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class ServerBlock:
-    """`addresses` are the tokens the keys came from.
+    """A server block. `addresses` are the tokens of the keys.
 
-    `tokens` are all tokens of a directive, of all its occurrences: how v1 itself keeps them.
+    `tokens` holds all tokens of a directive, of all its occurrences, as v1 itself keeps them.
     """
 
     keys: tuple[str, ...]
@@ -39,14 +39,15 @@ class ServerBlock:
 
 
 def same_line(token: Token, following: Token) -> bool:
-    """Whether `following` stands on the line on which `token`, which may span lines, ends."""
+    """Return whether `following` is on the line on which `token` ends; tokens may span lines."""
     return token.file == following.file and token.line + token.text.count("\n") == following.line
 
 
 def starts_line(token: Token, previous: Token | None) -> bool:
-    """Not the opposite of `same_line`: a line number that went down starts no new line.
+    """Return whether the token starts a line.
 
-    That happens only between tokens of snippets, and v1 behaves so.
+    Not the opposite of `same_line`: a smaller line number does not start a new line. That happens
+    only between tokens of snippets, and v1 behaves like this.
     """
     if previous is None or previous.file != token.file:
         return True

@@ -1,4 +1,4 @@
-"""Where log events go: a stream in CloudWatch, or, without AWS credentials, standard error."""
+"""Where log events go: a CloudWatch stream, or standard error without AWS credentials."""
 
 import http.client
 import json
@@ -40,7 +40,7 @@ class Stderr:
 
 
 class CloudWatch:
-    """One log stream of a group that has to exist. `logs` is the door's client."""
+    """One log stream in an existing group. `logs` is a boto3 client."""
 
     interval = INTERVAL
 
@@ -50,7 +50,7 @@ class CloudWatch:
         self._stream = stream
 
     def open(self) -> str:
-        """Create the stream. If AWS is away just now, that is left to the first write."""
+        """Create the stream. If AWS does not answer now, the first write creates it."""
         from service.trust import aws
 
         try:
@@ -77,10 +77,10 @@ class CloudWatch:
             except aws.AwsError as error:
                 if aws.code(error) != "ResourceNotFoundException":
                     raise
-                self._create_stream()  # someone has removed it, or it could not be made at start
+                self._create_stream()  # somebody removed it, or it could not be created at start
                 answer = self._put(events)
         except aws.AwsError as error:
-            # A group or a permission may come back; a batch that is wrong stays wrong.
+            # A missing group or permission may return; an invalid batch stays invalid.
             retry = aws.code(error) not in ("InvalidParameterException", "ParamValidationError")
             raise NotWritten(aws.code(error), retry=retry) from None
         return _rejected(answer.get("rejectedLogEventsInfo") or {}, len(batch))
@@ -91,13 +91,16 @@ class CloudWatch:
         )
 
     def _create_stream(self) -> None:
-        # Another worker of this task may have been first: several may write to one stream.
+        # Another worker of this task may have created it: several may write to one stream.
         with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
             self._logs.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
 
 
 def _rejected(info: dict[str, int], count: int) -> Rejected | None:
-    """CloudWatch names ends of the batch: before `End` is too old, from `Start` on too new."""
+    """Return what was rejected.
+
+    CloudWatch names indexes: before `End` is too old, from `Start` on too new.
+    """
     old = max(info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
     new = count - info.get("tooNewLogEventStartIndex", count)
     if not old and not new:
@@ -115,7 +118,10 @@ def choose(
     session: "Callable[[], Session] | None" = None,
     now: datetime | None = None,
 ) -> Sink:
-    """CloudWatch when there are credentials; `container` names the task in the stream."""
+    """Return CloudWatch if there are credentials.
+
+    `container` returns the task's name for the stream.
+    """
     from service.trust import aws
 
     opened = (session or aws.Session)()
@@ -127,7 +133,7 @@ def choose(
 
 
 def container_id(metadata_uri: str) -> str:
-    """The task's id by the ECS metadata endpoint (version 4), else this host and process."""
+    """Return the task's id from the ECS metadata endpoint (version 4), else host and process id."""
     if metadata_uri:
         try:
             with urllib.request.urlopen(f"{metadata_uri}/task", timeout=2) as answer:

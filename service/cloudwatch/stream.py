@@ -1,7 +1,7 @@
-"""A bounded buffer of log events and the one thread that writes them, in batches, to a sink.
+"""Buffer log events and write them in batches to a sink, in one thread.
 
-`put` never waits: when the buffer is full the oldest event goes, is counted, and the count is
-itself logged. The thread is there because AWS clients block.
+`put` never waits: when the buffer is full, the oldest event is dropped and counted, and the count
+is logged. The thread is needed because AWS clients block.
 """
 
 import json
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-# PutLogEvents: a batch is at most this many bytes, counting UTF-8 and 26 for each event.
+# PutLogEvents: the maximum of a batch in bytes, counting UTF-8 and 26 for each event.
 MAX_BATCH_BYTES = 1_048_576
 MAX_BATCH_EVENTS = 10_000
 EVENT_OVERHEAD = 26
@@ -22,7 +22,7 @@ MAX_MESSAGE_BYTES = MAX_BATCH_BYTES - EVENT_OVERHEAD
 _DAY = 24 * 60 * 60 * 1000
 
 INTERVAL = 5.0
-FLUSH_TIMEOUT = 4.0  # with the server's 25 s for requests, below the 30 s that ECS gives
+FLUSH_TIMEOUT = 4.0  # with the server's 25 s for requests, less than the 30 s that ECS grants
 MAX_BUFFER_BYTES = 32 * MAX_BATCH_BYTES
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
@@ -30,7 +30,7 @@ _LONGEST_PAUSE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """`timestamp` is in milliseconds, as CloudWatch counts."""
+    """`timestamp` is in milliseconds since 1970, as in CloudWatch."""
 
     timestamp: int
     message: str
@@ -41,7 +41,7 @@ class LogEvent:
 
 
 class NotWritten(Exception):
-    """The sink did not take a batch; `retry` says whether it may later."""
+    """The sink did not accept a batch. `retry` says whether it may later."""
 
     def __init__(self, reason: str, *, retry: bool) -> None:
         super().__init__(reason)
@@ -50,31 +50,31 @@ class NotWritten(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """How many events of a batch that was taken were refused for good, and why."""
+    """How many events of an accepted batch were rejected for good, and why."""
 
     count: int
     reason: str
 
 
 class Sink(Protocol):
-    interval: float  # how long events are gathered before they are written, in seconds
+    interval: float  # seconds for which events are collected before they are written
 
     def open(self) -> str:
-        """Return what it is called; raise StartError when it can never work."""
+        """Open the sink and return its name. Raises StartError when it can never work."""
 
     def write(self, batch: Sequence[LogEvent]) -> Rejected | None:
-        """Raise NotWritten when the batch was not taken."""
+        """Write a batch. Raises NotWritten when it was not accepted."""
 
 
 def event(at: float, level: str, **fields: Any) -> LogEvent:
-    """One JSON line. `at` is in seconds since 1970."""
+    """Return an event of one JSON line. `at` is in seconds since 1970."""
     moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     line = {"time": moment.replace("+00:00", "Z"), "level": level, **fields}
     return LogEvent(int(at * 1000), json.dumps(line, default=str))
 
 
 def cut(logged: LogEvent) -> LogEvent:
-    """The event as CloudWatch takes it: not empty, not over 1 MB, valid Unicode."""
+    """Return the event as CloudWatch accepts it: not empty, at most 1 MB, valid Unicode."""
     raw = logged.message.encode("utf-8", "replace")
     if len(raw) > MAX_MESSAGE_BYTES:
         mark = f" [cut: {len(raw)} bytes]"
@@ -84,7 +84,7 @@ def cut(logged: LogEvent) -> LogEvent:
 
 
 def batches(events: Sequence[LogEvent]) -> Iterator[list[LogEvent]]:
-    """All events, in chronological order, in batches that PutLogEvents takes."""
+    """Yield all events in chronological order, in batches that PutLogEvents accepts."""
     batch: list[LogEvent] = []
     total = 0
     for one in sorted(map(cut, events), key=lambda logged: logged.timestamp):
@@ -100,7 +100,7 @@ def batches(events: Sequence[LogEvent]) -> Iterator[list[LogEvent]]:
 
 
 class LogStream:
-    """`capacity` is in events; what they weigh is bounded as well."""
+    """`capacity` is in events; their size in bytes is limited, too."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class LogStream:
         self._batches: deque[list[LogEvent]] = deque()  # taken from the buffer, not yet written
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._deadline = 0.0  # of the closing, on the monotonic clock
+        self._deadline = 0.0  # of `close`, on the monotonic clock
         self._thread: threading.Thread | None = None
         self._name = ""
         self._unreported = 0
@@ -133,7 +133,7 @@ class LogStream:
         self.last_error: str | None = None
 
     def open(self) -> None:
-        """Raise StartError when the sink can never work; start the thread."""
+        """Start the thread. Raises StartError when the sink can never work."""
         self._name = self._sink.open()
         self._thread = threading.Thread(target=self._run, name="logstream", daemon=True)
         self._thread.start()
@@ -153,7 +153,7 @@ class LogStream:
                 self._changed.notify()
 
     def close(self, timeout: float = FLUSH_TIMEOUT) -> None:
-        """Write what is left, for at most TIMEOUT seconds; then it goes to the last resort."""
+        """Write what is left, for at most TIMEOUT seconds; the rest goes to the last resort."""
         self._deadline = time.monotonic() + timeout
         self._closing.set()
         with self._changed:
@@ -204,7 +204,7 @@ class LogStream:
         return taken
 
     def _write(self, batch: Sequence[LogEvent]) -> bool:
-        """Until it is written or cannot be; false when there is no more time."""
+        """Write the batch. Returns False when there is no time left."""
         pause = self._first_pause
         while True:
             try:
@@ -214,7 +214,7 @@ class LogStream:
                 if not error.retry:
                     self._reject(batch)
                     return True
-            except Exception as error:  # the thread is the only one: it must not die
+            except Exception as error:  # the only thread must not die
                 self.last_error = f"{type(error).__name__} in the sink"
                 self._reject(batch)
                 return True
@@ -239,7 +239,7 @@ class LogStream:
         self.put(event(self._now(), "warning", message=text, rejected=rejected.count))
 
     def _wait(self, pause: float) -> bool:
-        """Sleep before another attempt; false when a close has no more time for one."""
+        """Wait before another attempt. Returns False when `close` leaves no time for one."""
         if not self._closing.wait(pause):
             return True
         left = self._deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""Query text -> attributes. Syntax is what arrives bare; whatever is percent-encoded is data."""
+"""Parse query text into attributes. Bare characters are syntax; percent-encoded ones are data."""
 
 import re
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from service.errors import FilterError
 _COMMAND = re.compile(r"\$([A-Z]+)(?:\((.*)\)|\[(.*)\])?", re.DOTALL)
 _FLOAT = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-# What is neither syntax nor encoded, and is its own JSON between quotes: nearly every value.
+# Text without syntax or encoding that is its own JSON when quoted: nearly every value.
 is_plain = re.compile(r"[A-Za-z0-9_.,:;/@!*'()~=?-][A-Za-z0-9_.,:;/@!*'()~=?\[\]$ -]*").fullmatch
 
-# Beyond it a double no longer counts by ones; the same bound is in update.lua.
+# Beyond this a double does not hold every integer; update.lua has the same limit.
 NUMBER_LIMIT = 2.0**53
 NUMBER_LENGTH = 64  # characters, checked before any pattern sees the text
 
 
 def pairs(query: str) -> Iterator[tuple[str, str]]:
-    """The name (decoded) and the value (not yet decoded) of each parameter."""
+    """Yield the decoded name and the raw value of each parameter."""
     for parameter in query.split("&"):
         if parameter:
             name, _, value = parameter.partition("=")
@@ -29,7 +29,7 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 
 def value(raw: str) -> bytes:
-    """A text or a `[list]` as JSON."""
+    """Return a text or a `[list]` as JSON."""
     if is_plain(raw):
         return b'"%b"' % raw.encode()
     if not raw.startswith("["):
@@ -40,7 +40,7 @@ def value(raw: str) -> bytes:
 
 
 def change(name: bytes, raw: str) -> Change:
-    """What a POST says of one attribute: a new value, or one of the `$` commands."""
+    """Parse what a POST says about an attribute: a new value, or one of the `$` commands."""
     if not raw.startswith("$"):
         return Change(name, "set", value(raw))
     command = _COMMAND.fullmatch(raw)

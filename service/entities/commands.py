@@ -1,12 +1,12 @@
-"""What a request asks of a store, as values: which entity, and what is to happen to it.
+"""Commands to a store as values: which entity, and what happens to it.
 
-An entity is one hash. Its fields are the attributes' names as JSON strings, its values are their
-values as JSON (text, or a list of text), and `last_update` (unquoted, so that an attribute may
-have that name) is when it was written. So a reply is put together by joining and an update done
-by cutting, in Lua and in Python alike, without either of them parsing JSON.
+An entity is one hash. Its fields are the attributes' names as JSON strings, with their values as
+JSON (text, or a list of text). The field `last_update`, unquoted so that an attribute may have the
+same name, is when it was written. So a reply is joined, and an update cut, without parsing JSON, in
+Lua and in Python alike.
 
-Entity, Read and Replace are named tuples because a frozen dataclass takes three times as long to
-make, and nearly every request makes two of them.
+Entity, Read and Replace are named tuples: nearly every request creates two, and a frozen dataclass
+takes three times as long.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ LAST_UPDATE = b"last_update"
 
 METHODS = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 
-ENTITY_BYTES = 1_048_576  # of all names and values as JSON
-ENTITY_ATTRIBUTES = 1_000  # `last_update` is not counted
+ENTITY_BYTES = 1_048_576  # all names and values as JSON
+ENTITY_ATTRIBUTES = 1_000  # without `last_update`
 
 Verb: TypeAlias = Literal["set", "delete", "add", "append", "prepend"]
 
 
 class TooLarge(FilterError):
-    """An entity would become larger than one may be; nothing was changed."""
+    """An entity would exceed its maximum size; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -37,7 +37,9 @@ class TooLarge(FilterError):
 
 
 class Entity(NamedTuple):
-    """`store_key` names the hash; `head` is how its JSON begins, the parts of its path."""
+    """`store_key` is the hash's key in the store; `head` is the beginning of its JSON, with the
+    parts of its path.
+    """
 
     store_key: bytes
     head: bytes = b"{"
@@ -46,10 +48,10 @@ class Entity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one attribute.
+    """A change of one attribute.
 
-    The argument is JSON (set), the items of a list without its brackets (append, prepend), a
-    number in digits (add), or nothing (delete).
+    The argument is JSON (set), list items without brackets (append, prepend), a number in digits
+    (add), or empty (delete).
     """
 
     name: bytes
@@ -58,19 +60,22 @@ class Change:
 
 
 class Read(NamedTuple):
-    """Without fields, every attribute. `batch` says whether a list of keys was asked for."""
+    """Read entities.
+
+    `fields` None means every attribute; `batch` that a list of keys was requested.
+    """
 
     entities: tuple[Entity, ...]
     fields: tuple[bytes, ...] | None = None
     batch: bool = False
 
 
-# Of nearly every request: a named tuple's own constructor takes twice as long.
+# For nearly every request: a named tuple's own constructor takes twice as long.
 new = tuple.__new__
 
 
 class Replace(NamedTuple):
-    """`members` are name, value, name, value …, no name twice."""
+    """`members` are name, value, name, value …, without repeated names."""
 
     entity: Entity
     members: tuple[bytes, ...]

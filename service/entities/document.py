@@ -1,4 +1,4 @@
-"""Replies -> the JSON that clients see, by joining what the hash already holds as JSON."""
+"""Write replies as the JSON that clients see, by joining the JSON that the hash holds."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -9,14 +9,14 @@ import orjson
 
 from service.entities.commands import LAST_UPDATE, Entity, Hash, Read
 
-_WIDE = 64  # fields; what is wider is rare, and remembering it would cost memory
+_WIDE = 64  # fields; wider entities are rare, and remembering them would take memory
 
 
 def entity(entity: Entity, members: Hash) -> bytes:
-    """Attributes in order of name, so that every store gives the same bytes."""
+    """Return an entity's JSON, with attributes ordered by name: all stores give the same bytes."""
     global _last
     names = members[::2]
-    if names != _last[0]:  # comparing takes half of what it takes to hash them
+    if names != _last[0]:  # comparing takes half as long as hashing
         known = _known if len(names) <= _WIDE else _layout
         _last = names, known(tuple(names))
     text, values = _last[1]
@@ -24,10 +24,10 @@ def entity(entity: Entity, members: Hash) -> bytes:
 
 
 def _layout(names: tuple[bytes, ...]) -> tuple[bytes, Callable[[Hash], tuple[Any, ...]]]:
-    """Where the values of a hash with these fields go, and how to take them in that order.
+    """Return a text with places for the values of a hash with these fields, and how to take them.
 
-    Entities of one type have the same fields, in the order in which they were first written, so
-    that few layouts are met again and again.
+    Entities of one type have the same fields in the same order, so few layouts occur again and
+    again.
     """
     places = {name: 2 * i + 1 for i, name in enumerate(names)}
     last_update = places.pop(LAST_UPDATE, None)
@@ -53,12 +53,12 @@ def _picker(order: Sequence[int]) -> Callable[[Hash], tuple[Any, ...]]:
     return itemgetter(*order)
 
 
-# The names of the entity before, which nearly always are those of the next one.
+# The names of the previous entity, which are nearly always those of the next.
 _last: tuple[Hash, tuple[bytes, Callable[[Hash], tuple[Any, ...]]]] = ((), _layout(()))
 
 
 def entities(command: Read, replies: Sequence[Hash]) -> bytes:
-    """`missing` repeats the key of each entity that is not there."""
+    """Return a batch's JSON. `missing` lists the keys of entities that do not exist."""
     pairs = list(zip(command.entities, replies, strict=True))
     documents = [entity(one, reply) for one, reply in pairs if reply]
     missing = [one.key for one, reply in pairs if not reply]

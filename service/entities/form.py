@@ -1,4 +1,4 @@
-"""A write as a client would send it: the way back from a command to a method and its parameters."""
+"""Turn a write command back into the request that a client would send."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
@@ -12,7 +12,10 @@ Write: TypeAlias = Replace | Update | Delete
 
 
 def request(write: Write) -> Mapping[str, str]:
-    """`form` is a query or a form; `key` is the entity's in Redis, the parts of its path."""
+    """Return method, key and form.
+
+    `form` is a query or a form; `key` is the entity's key in Redis.
+    """
     key = {"key": write.entity.store_key.decode()}
     match write:
         case Delete():

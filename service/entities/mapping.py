@@ -1,4 +1,4 @@
-"""The business mapping: method, path and query of a request -> a command."""
+"""Map a request's method, path and query to a command."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -28,38 +28,38 @@ from service.entities.percent import decode
 from service.entities.template import Template
 from service.errors import FilterError
 
-# Of one request; docs/service.md lists them, and a test compares.
+# Limits of one request; docs/service.md lists them, and a test compares.
 ATTRIBUTES_LIMIT = 1_000
 NAME_LENGTH = 256  # characters of an attribute's name, whatever the Caddyfile's pattern allows
 ITEMS_LIMIT = 10_000  # of all lists together
 FIELDS_LIMIT = 1_000
-VALUES_LIMIT = 10_000  # keys × fields of a batch
+VALUES_LIMIT = 10_000  # keys times fields of a batch
 
 _FORM = b"application/x-www-form-urlencoded"
 _MOST_NAMES = 2_000
-_LONGEST_NAME = 200  # of those that are remembered
+_LONGEST_NAME = 200  # of names that are remembered
 _MOST_SHAPES, _MOST_OF_SHAPE = 256, 64
 _LONGEST_PLAIN = 65_536
-# Neither syntax nor encoded, and JSON as it is.
+# Characters that are neither syntax nor encoded, and JSON as they are.
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:;/@!*'()~?- "
 _DIVIDERS = b"=&" * _MOST_OF_SHAPE
 
-# What reauth puts into the exchange; a client that sends it as a parameter is not believed.
+# reauth puts these into the exchange; a client's own parameters with these names are ignored.
 _NOT_OURS = frozenset({"security_context"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mapper:
-    """`scoped` is False only where the Caddyfile says that anybody may touch any owner."""
+    """`scoped` is False only if the Caddyfile allows everybody every owner."""
 
     template: Template
     attribute: re.Pattern[str]
     scoped: bool
     now: Callable[[], float]  # seconds since 1970
-    # Names as JSON by how they arrive: one by one, and those of a whole form.
+    # Names as JSON by their raw form: single names, and those of whole forms.
     names: dict[str, bytes] = field(default_factory=dict)
     shapes: dict[tuple[bytes, ...], tuple[bytes, ...]] = field(default_factory=dict)
-    clock: list[Any] = field(default_factory=lambda: [-1, b""])  # a second, and how it is written
+    clock: list[Any] = field(default_factory=lambda: [-1, b""])  # a second, and its text
 
     def __call__(self, request: Request, security_context: Mapping[str, Any] | None) -> Command:
         owner, entities, batch = self.template.match(_utf8(request.raw_path))
@@ -83,7 +83,7 @@ class Mapper:
         raise FilterError(405, "method not allowed", headers=[(b"allow", METHODS.encode())])
 
     def check_head(self, request: Request, security_context: Mapping[str, Any] | None) -> None:
-        """Raises what no body can change: a wrong path, method or owner."""
+        """Raise errors that no body can change: a wrong path, method or owner."""
         if request.method in ("PUT", "POST"):
             owner, _, batch = self.template.match(_utf8(request.raw_path))
             if self.scoped:
@@ -93,7 +93,7 @@ class Mapper:
         self(request, security_context)
 
     def check_path(self, request: Request) -> None:
-        """Raises the 400 of a path that is no entity's."""
+        """Raise the 400 for a path that is not an entity's."""
         self.template.match(_utf8(request.raw_path))
 
     def _fields(self, query: bytes) -> tuple[bytes, ...] | None:
@@ -118,14 +118,14 @@ class Mapper:
         return Replace(entity, tuple(chain.from_iterable(given.items())), self._last_update())
 
     def _plain(self, request: Request) -> tuple[bytes, ...] | None:
-        """The attributes of a form that holds plain texts under names that came before.
+        """Return the attributes of a form of plain texts with known names, or None.
 
-        Entities of one type have the same names in the same order, so most forms do.
+        Entities of one type have the same names in the same order, so most forms are like this.
         """
         body = request.body
         if not body or request.query_string or len(body) > _LONGEST_PLAIN:
             return None
-        # What is not plain text has to be `=&=&=`: as many pairs as there are, and nothing else.
+        # All other characters must be `=&=&=`, one `=` per pair.
         others = body.translate(None, _PLAIN)
         if others != _DIVIDERS[: len(others)] or others[-1:] != b"=" or not _is_form(request):
             return None
@@ -157,14 +157,14 @@ class Mapper:
         return Update(entity, changes, self._last_update())
 
     def _parameters(self, request: Request) -> dict[bytes, bytes | str]:
-        """By name as JSON: a plain text as JSON, whatever else as it came."""
+        """Return attributes by name as JSON: plain texts as JSON, other values raw."""
         text = _utf8(request.query_string)
         if request.body:
             form = _utf8(_form(request))
             text = f"{text}&{form}" if text else form
         if not text:
             return {}
-        # Counted before anything is read: a million of them would take a second.
+        # Count before reading anything: a million parameters would take a second.
         if text.count("&") >= ATTRIBUTES_LIMIT:
             raise FilterError(400, f"more than {ATTRIBUTES_LIMIT} attributes at once")
         names, is_plain, items = self.names, attributes.is_plain, 0
@@ -186,7 +186,7 @@ class Mapper:
         return given
 
     def _learned(self, raw: str, parameter: str) -> bytes | None:
-        """The same names come again and again, so that each is decoded and judged once."""
+        """Return a name as JSON. Names repeat, so each is decoded and checked only once."""
         if not parameter:
             return None
         name = decode(raw.replace("+", " "))
@@ -212,7 +212,7 @@ class Mapper:
 
 
 def _batch(entities: tuple[Entity, ...], fields: tuple[bytes, ...] | None) -> Read:
-    """Each key once, however often the client named it."""
+    """Return a batch with each key once, however often the client named it."""
     distinct = tuple({one.store_key: one for one in entities}.values())
     if fields and len(distinct) * len(fields) > VALUES_LIMIT:
         raise FilterError(400, f"more than {VALUES_LIMIT} values at once (keys times fields)")
@@ -229,7 +229,7 @@ def require_scope(context: Mapping[str, Any] | None, owner: str) -> None:
 
 
 def _get(mapping: Any, name: str) -> Any:
-    """The original's reader ignored case, and so the names in a context vary."""
+    """Return a member whatever its case: the original ignored case, so contexts vary."""
     if not isinstance(mapping, Mapping):
         return None
     if name in mapping:

@@ -13,8 +13,8 @@ def decode(text: str) -> str:
         return text
     if _BAD_ESCAPE.search(text):
         raise FilterError(400, "a percent sign is not followed by two hexadecimal digits")
-    # Quoted-printable is the same encoding with another sign, and is decoded in C: `unquote`
-    # takes 70 ms for a body of nothing but escapes.
+    # Quoted-printable is the same encoding with another sign, and is decoded in C: `unquote` takes
+    # 70 ms for a body of escapes only.
     raw = text.encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")
     try:
         return binascii.a2b_qp(raw).decode()

@@ -1,4 +1,4 @@
-"""What the entity paths take and give, as OpenAPI path items."""
+"""The entity paths as OpenAPI path items."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from service.entities.template import Template
 
 _TEXT = {"type": "string"}
-# A schema cannot say: in the form or here, but not in both.
+# A schema cannot express: in the form or here, but not in both.
 _QUERY = (
     "Attributes may come in the query as well, or instead, in the same syntax; one that is in both"
     " is an error. A bare [a,b] is a list; bare $INCR, $ADD(x), $APPEND[..], $PREPEND[..] and"

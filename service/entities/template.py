@@ -1,4 +1,4 @@
-"""A path template, `/v1/cids/{cid}/…/keys/{key}`: raw path -> entities."""
+"""Match a path template, `/v1/cids/{cid}/…/keys/{key}`: from a raw path to entities."""
 
 import json
 import re
@@ -14,17 +14,17 @@ BATCH_LIMIT = 100  # keys in one path
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _PLAIN = "[A-Za-z0-9_.~-]+"
-_LONG = 512  # what is longer is rare, and remembering it would cost memory
+_LONG = 512  # longer paths are rare, and remembering them would take memory
 _is_plain = re.compile(_PLAIN).fullmatch
 _are_plain = re.compile("[A-Za-z0-9_.~,-]+").fullmatch
 
 
 class Template:
-    """`rules` say what each part may look like once decoded; `owner` is the part scope guards.
+    """`rules` say what each decoded part must look like; `owner` is the part that scope guards.
 
-    A bare comma in the last part separates keys. Nearly every path is plain (nothing in it is
-    encoded or separates) and then neither decoded nor quoted; and all but its last part has been
-    met before.
+    A bare comma in the last part separates keys. Nearly every path is plain: nothing in it is
+    encoded or a separator, so it is neither decoded nor quoted, and all but its last part is
+    remembered.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Template:
         self._known = lru_cache(1024)(self._begin)
 
     def match(self, raw_path: str) -> tuple[str, tuple[Entity, ...], bool]:
-        """Whose entities they are, the entities, and whether they were asked for as a list."""
+        """Return (owner, entities, whether a list was requested)."""
         slash = raw_path.rfind("/") + 1
         first, key = raw_path[:slash], raw_path[slash:]
         known = self._known(first) if slash < _LONG else None
@@ -71,7 +71,7 @@ class Template:
         return owner, tuple(entities), True
 
     def _begin(self, first: str) -> tuple[str, bytes, bytes] | None:
-        """What a plain path means up to its last slash: owner, and how key and head begin."""
+        """Return (owner, beginning of the store key, beginning of the JSON) for a plain path."""
         match = self._first(first) if self._first else None
         if match is None:
             return None
@@ -103,7 +103,7 @@ class Template:
         return text
 
     def _entity(self, parts: list[str]) -> Entity:
-        # A colon that is data must not look like the one between the parts.
+        # A colon in data must not look like a separator of parts.
         stored = [part if _is_plain(part) else quote(part, safe="") for part in parts]
         labels = {self.names[i]: parts[i] for i in self._labels}
         head = json.dumps(labels, ensure_ascii=False, separators=(",", ":"))[:-1]
@@ -114,7 +114,10 @@ class Template:
 
 
 def compile(text: str, rules: dict[str, str], default: str, owner: str) -> Template:
-    """Raises ValueError with what is wrong. Parts without a rule of their own get the default."""
+    """Compile a template; parts without a rule get the default.
+
+    Raises ValueError with what is wrong.
+    """
     names = _PLACEHOLDER.findall(text)
     if not text.startswith("/") or not names:
         raise ValueError("a template begins with / and names its parts, like /things/{key}")

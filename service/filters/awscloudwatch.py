@@ -1,6 +1,6 @@
-"""`awscloudwatch LEVEL GROUP STREAM_ROOT BUFFER`: catch what goes wrong below, log it once.
+"""`awscloudwatch LEVEL GROUP STREAM_ROOT BUFFER`: log each error of the filters below once.
 
-The error goes on to the site's application, which answers once. Levels: an unexpected exception
+The error continues to the site's application, which answers once. Levels: an unexpected exception
 (with its traceback) and a status of 500 or more are `error`, 401 and 403 `warning`, other refusals
 `info`, and everything else `debug`.
 """
@@ -77,7 +77,7 @@ class AwsCloudWatch:
         self._choose = choose or self._by_credentials
         self._threshold = LEVELS.index(options.level)
         self._stream: LogStream | None = None
-        # The least status of a response that is worth a line.
+        # The lowest status of a response that is logged.
         lowest = {"debug": 100, "info": 400, "warning": 401, "error": 500}
         self._lowest = lowest.get(options.level, 1000)
 
@@ -119,7 +119,7 @@ class AwsCloudWatch:
 
     def _log_error(self, request: Request, error: Exception, seconds: float) -> None:
         if isinstance(error, FilterError):
-            # What caused it is said when it is an error of ours, whose texts hold no secret.
+            # The cause is logged if it is our own error, whose text contains no secret.
             cause = error.__cause__
             fields = {"cause": str(cause)} if isinstance(cause, ServiceError) else {}
             self._log(

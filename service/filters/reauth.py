@@ -1,6 +1,6 @@
-"""`reauth { path… except… failure… backend… }`: who may pass. One block is one rule.
+"""`reauth { path… except… failure… backend… }`: authenticate requests. One block is one rule.
 
-The first rule that applies to a path decides. What is known already passes without an await.
+The first rule that applies to a path decides. Known credentials pass without an await.
 """
 
 import posixpath
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAY_REPEAT = True  # each occurrence is a rule
 
 _CONTEXT = b"security_context"
-_PERCENT = ord("%")  # a number is found much sooner than bytes are
+_PERCENT = ord("%")  # searching for a number is much faster than for bytes
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -81,7 +81,7 @@ def _backend(word: Token, args: Sequence[str]) -> BackendOptions:
             word, f"unknown backend for {name} (allowed are path, except, failure, {allowed})"
         )
     if len(args) != 1:
-        # The arguments may be passwords: only their number is said.
+        # The arguments may be passwords: only their number is shown.
         raise _at(word, f"wrong number of arguments for {name}: one is needed, not {len(args)}")
     try:
         return settings.PARSERS[name](args[0])
@@ -131,14 +131,15 @@ class Rule:
         self._excepts = tuple(map(_prefix, options.excepts))
         self._failure = options.failure or BasicAuth()
         self.backends = backends
-        # Nearly every rule has one backend: its recall is then the rule's, one call less.
+        # Nearly every rule has one backend: use its recall directly, one call less.
         self.recall = backends[0].recall if len(backends) == 1 else self._recall
 
     def applies(self, path: str) -> bool:
-        """PATH in lower case. Prefixes are compared, so that `/v1` is `/v1x` too, as in Caddy.
+        """Return whether the rule applies to PATH (in lower case). As in Caddy, `/v1` also matches
+        `/v1x`.
 
-        A path that reads differently once its dots and slashes are resolved, and that a later
-        filter may read otherwise, is protected in either reading and excepted only in both.
+        A path that changes when its dots and slashes are resolved may be read either way by a later
+        filter. It is protected if either reading is, and excepted only if both are.
         """
         if "//" in path or "/." in path:
             readings = (path, _clean(path))
@@ -151,7 +152,7 @@ class Rule:
         return any(backend.recall(exchange) for backend in self.backends)
 
     async def authenticate(self, exchange: Exchange) -> Response | None:
-        """None when a backend vouches for the request, else what the failure handler says."""
+        """Return None if a backend authenticates the request, else the failure's answer."""
         refusals = []
         for backend in self.backends:
             try:
@@ -224,25 +225,25 @@ def _is_form(request: Request) -> bool:
 
 
 def without_context(query: bytes) -> bytes:
-    """Only reauth gives a security context: a client's own is taken out of query and form."""
+    """Remove a client's own security context from a query or form: only reauth may set it."""
     if _PERCENT in query or _CONTEXT in query.lower():
         return _OF_CONTEXT.sub(b"", query)
     return query
 
 
 def _any_spelling(letter: bytes) -> bytes:
-    """A letter as itself (in either case, by IGNORECASE) or percent-encoded.
+    """Return a pattern for a letter in either case (IGNORECASE) or percent-encoded.
 
-    No text fits two of the alternatives: with two ways for each letter, a name that nearly fits
-    would be tried in 2^15 ways.
+    No text matches two alternatives. With two ways for each letter, a near miss would be tried in
+    2^15 ways.
     """
     codes = sorted({letter.lower(), letter.upper()})
     return b"(?:%b)" % b"|".join([re.escape(letter), *(b"%%%02x" % ord(c) for c in codes)])
 
 
-# Possessive: what was taken for blanks is never looked at again.
+# Possessive: characters matched as blanks are not tried again.
 _BLANKS = rb"(?:[+ \t\n\r\v\f]++|%20|%09|%0a|%0d|%0b|%0c)*+"
-# In one pass of C, because a body may hold half a million pairs.
+# One pass in C, because a body may have half a million pairs.
 _OF_CONTEXT = re.compile(
     rb"(?<![^&])(?=[s%+\s])"
     + _BLANKS
@@ -259,6 +260,6 @@ def _prefix(path: str) -> str:
 
 
 def _clean(path: str) -> str:
-    """Go's path.Clean, with the slash at the end kept, as Caddy compares."""
+    """Return Go's path.Clean, with a trailing slash kept, because Caddy compares like that."""
     cleaned = posixpath.normpath("/" + path.lstrip("/"))
     return cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned

@@ -38,7 +38,7 @@ _DURATION = re.compile(r"([0-9]{1,6})(ms|s)")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`user` and `password` are names of secrets, `tls_ca` is a file, `timeout` in seconds."""
+    """`user` and `password` are names of secrets, `tls_ca` is a file, `timeout` is in seconds."""
 
     address: address.Address
     mode: Mode = ""
@@ -74,7 +74,7 @@ def parse(directive: Directive) -> Options:
 
 
 def _with(options: Options, line: Sequence[Token]) -> Options:
-    """The options and one line of the block."""
+    """Return the options with one line of the block added."""
     where, name = options.address, line[0]
     match [token.text for token in line]:
         case ["user", text]:
@@ -125,7 +125,7 @@ class Redis:
 
 
 def _store(options: Options, site: Site) -> "Store":
-    # Here and not above: checking a Caddyfile needs none of the libraries behind them.
+    # Imported here: checking a Caddyfile needs none of these libraries.
     from service.stores.fallback import FallbackStore
     from service.stores.memory import MemoryStore
 

@@ -1,6 +1,6 @@
 """`secrets FILE`: values of a YAML file, in order, for the other filters of the site.
 
-They travel in `site.secrets` only. Nothing here puts a value into an error, a log or a repr.
+They are in `site.secrets` only. Nothing here puts a value into an error, a log or a repr.
 """
 
 import os
@@ -16,7 +16,7 @@ from service.chain import Filter, Site
 from service.errors import CaddyfileError, StartError
 
 REFERENCES = ("ssm:", "secretsmanager:")
-ENVIRONMENT = "env:"  # for runs on one's own machine
+ENVIRONMENT = "env:"  # for runs on a developer's machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Options:
 
 
 class Secrets(Mapping[str, Any]):
-    """The file's mapping, in its order, that shows its keys but never its values."""
+    """The file's mapping in its order. It shows its keys but never its values."""
 
     __slots__ = ("_values",)
 
@@ -46,7 +46,7 @@ class Secrets(Mapping[str, Any]):
 
 
 def parse(directive: Directive) -> Options:
-    """A relative FILE is looked for beside the Caddyfile's working directory, as in v1."""
+    """Parse the directive. As in v1, a relative FILE is relative to the working directory."""
     if len(directive.args) != 1:
         raise CaddyfileError(
             f"secrets takes one argument, the YAML file, but got {len(directive.args)}",
@@ -67,7 +67,7 @@ def build(
 
 
 def load(file: Path, resolve: Callable[[str], str]) -> Secrets:
-    """Read FILE and replace each reference by its value; each reference is asked for once."""
+    """Read FILE and replace each reference by its value, which is read once per reference."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
@@ -77,7 +77,7 @@ def load(file: Path, resolve: Callable[[str], str]) -> Secrets:
     try:
         document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        # PyYAML quotes the line at fault, and so a secret: keep only where it is.
+        # PyYAML quotes the faulty line, which may be a secret: keep only its place.
         mark = error.problem_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise StartError(f"secrets file {file}{where} is not YAML") from None
@@ -113,6 +113,6 @@ def _variable(name: str) -> str:
 
 
 def _resolve(reference: str) -> str:
-    from service.trust import aws  # boto3 costs 15 MB: only for a file with references
+    from service.trust import aws  # boto3 takes 15 MB: import it only for a file with references
 
     return aws.resolve(reference)

@@ -34,7 +34,7 @@ Transform: TypeAlias = Callable[[Request, Mapping[str, Any] | None], Command]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`python` is empty or MODULE:NAME."""
+    """`python` is '' or MODULE:NAME."""
 
     path: str = TEMPLATE
     parts: Mapping[str, str] = field(default_factory=lambda: {"key": KEY})
@@ -100,7 +100,7 @@ def mapper(options: Options, now: Callable[[], float] = time.time) -> "Mapper":
 
 
 class TransformRequest:
-    """`mapper` is the transform of a template, which can judge a request by its head."""
+    """`mapper` is a template's transform, which can judge a request by its head."""
 
     def __init__(self, transform: Transform, mapper: "Mapper | None" = None) -> None:
         self._transform = transform

@@ -1,4 +1,4 @@
-"""`transformresponse`: what was read from the store becomes the JSON that clients see."""
+"""`transformresponse`: write what was read from the store as the JSON that clients see."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

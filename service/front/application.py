@@ -1,6 +1,6 @@
-"""One ASGI application a port: the filter chain in front, FastAPI behind for what is not hot.
+"""The ASGI application of a port: the filter chain first, FastAPI for the rest.
 
-`answer` is the only place that turns what was raised into a response.
+Only `answer` turns errors into responses.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from service.front.mounts import Mounted, Release
 BODY_LIMIT = 1_048_576  # bytes
 _LONGEST_HOST = 262  # 255 and a port
 _log = logging.getLogger(__name__)
-CONTROLS = bytes([*range(9), *range(10, 32), 127])  # none of them may get into a header
+# control characters, which must not get into a header
+CONTROLS = bytes([*range(9), *range(10, 32), 127])
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 Scope = Mapping[str, Any]
@@ -37,7 +38,7 @@ class Application:
         self._sites = {one.site.host: one for one in sites}
         self._wildcards = any("*" in host for host in self._sites)
         self._only = sites[0] if len(sites) == 1 and not sites[0].site.host else None
-        self.cold = frozenset(cold_paths(sites))  # what FastAPI answers
+        self.cold = frozenset(cold_paths(sites))  # paths that FastAPI answers
         self._build = lambda: _fastapi(sites, release, everything)
         self._fastapi: asyncio.Future[Any] | None = None
         self._prefix = secrets.token_hex(6)
@@ -67,9 +68,9 @@ class Application:
             return problems.of(error, request.id)
 
     def _by_host(self, request: Request) -> Mounted | None:
-        """As v1: the host itself, then wildcards for its labels from the left, then any host."""
+        """Return the site as v1 does: by host, by wildcards from the left, or for any host."""
         hosts = [value for name, value in request.headers if name == b"host"]
-        if len(hosts) > 1:  # whoever is in front may have judged by another of them
+        if len(hosts) > 1:  # a proxy in front may have judged by another one
             raise FilterError(400, "more than one Host")
         host = b"".join(hosts)[:_LONGEST_HOST].decode("latin-1").lower()
         name = re.sub(r":\d*$", "", host).strip("[]")
@@ -84,7 +85,7 @@ class Application:
         return self._sites.get("0.0.0.0") or self._sites.get("")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI way: FastAPI's paths, and the chain's for all that the short way leaves."""
+        """Answer by ASGI: FastAPI's paths, and chain requests that the short way leaves out."""
         if scope["raw_path"] in self.cold:
             id = self.request_id(scope["headers"])
             await (await self._behind())(scope, receive, _with_id(send, id))
@@ -92,7 +93,7 @@ class Application:
         await self._hot(scope, receive, send)
 
     async def _behind(self) -> Any:
-        """FastAPI is a third of the process's memory and start-up: loaded when first asked for."""
+        """Return FastAPI, loaded on first use: it is a third of the memory and start-up time."""
         if self._fastapi is None:
             self._fastapi = asyncio.ensure_future(asyncio.to_thread(self._build))
         return await asyncio.shield(self._fastapi)
@@ -111,7 +112,7 @@ class Application:
         try:
             response = await self.answer(request)
         except ClientLeft:
-            return  # half of a write is not to be done
+            return  # an incomplete write must not be executed
         await _send(response, request, send)
 
 
@@ -152,7 +153,7 @@ async def _send(response: Response, request: Request, send: Send) -> None:
 
 
 def cold_paths(sites: Sequence[Mounted]) -> list[bytes]:
-    """What FastAPI answers; `/status` stays off the sites that face the clients."""
+    """Return the paths that FastAPI answers; `/status` only on sites that do not face clients."""
     status = any(one.site.tells_status for one in sites)
     return [b"/openapi.json", *([b"/status", b"/status/fallback"] if status else [])]
 

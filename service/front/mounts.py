@@ -11,7 +11,7 @@ from service.errors import FilterError
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What is running: the service's version, its commit, and its Caddyfile's SHA-256."""
+    """What runs: the service's version, its commit, and its Caddyfile's SHA-256."""
 
     version: str
     commit: str
@@ -33,7 +33,7 @@ class Mounted:
 
 
 def mount(plan: SitePlan) -> Mounted:
-    """Raises StartError when a secret or a class that the file names is not there."""
+    """Mount a site. Raises StartError when a secret or class that the file names does not exist."""
     site, filters = plan.build()
     return Mounted(site, link(filters, _end))
 

@@ -1,4 +1,4 @@
-"""Failures as clients see them: application/problem+json (RFC 9457), without a traceback."""
+"""Errors as clients see them: application/problem+json (RFC 9457), without a traceback."""
 
 from http import HTTPStatus
 
@@ -19,7 +19,10 @@ def problem(status: int, detail: str, *, id: str = "", headers: Headers = ()) ->
 
 
 def of(error: Exception, id: str) -> Response:
-    """What is not a FilterError is a bug of ours, and its text is nobody's business."""
+    """Return the response to an error.
+
+    Any other error than a FilterError is a bug; its text is not sent.
+    """
     if isinstance(error, FilterError):
         return problem(error.status, error.detail, id=id, headers=error.headers)
     return problem(500, "the service failed; the request id finds the reason in its log", id=id)

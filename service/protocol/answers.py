@@ -1,4 +1,4 @@
-"""A response as the bytes that uvicorn would write, header for header."""
+"""Write a response as the bytes that uvicorn would write, header by header."""
 
 from http import HTTPStatus
 
@@ -6,7 +6,7 @@ from service.chain import Request, Response
 from service.front.application import CONTROLS
 
 _NO_BODY = (204, 304)
-# One form for the whole: each `%` more is another copy.
+# One format for all: each further `%` is another copy.
 _WITH_BODY = b"%b%bx-request-id: %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
@@ -16,7 +16,7 @@ _STATUS_LINES = {
 
 
 class Answers:
-    """`common` are the headers of every response; uvicorn makes a new list each second."""
+    """`_common` caches the headers of every response; uvicorn makes a new list each second."""
 
     def __init__(self) -> None:
         self._common: tuple[object, bytes] = (None, b"")
@@ -32,7 +32,7 @@ class Answers:
             self._common = common, b"".join([b"%b: %b\r\n" % header for header in common])
         written = self._common[1]
         start, lines, id = _STATUS_LINES[response.status], b"", request.id.encode()
-        if response.headers:  # most have none
+        if response.headers:  # most responses have none
             lines = b"".join(
                 [b"%b: %b\r\n" % (n, v.translate(None, CONTROLS)) for n, v in response.headers]
             )

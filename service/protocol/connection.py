@@ -22,7 +22,7 @@ from service.protocol.turn import Turn
 from service.protocol.uvicorns import Handed, uvicorns
 
 _VERSIONS = ("1.1", "1.0")
-_SLASH, _HASH, _QUESTION_MARK = b"/#?"  # a number is found much sooner than bytes are
+_SLASH, _HASH, _QUESTION_MARK = b"/#?"  # searching for a number is much faster than for bytes
 
 
 class Connection(Reading, asyncio.Protocol):
@@ -41,7 +41,7 @@ class Connection(Reading, asyncio.Protocol):
         self.cold: HttpToolsProtocol | None = None
         self._answers = Answers()
         self._not_short = port.not_short
-        self.rest: tuple[bytes, int] | None = None  # what came while an answer was awaited
+        self.rest: tuple[bytes, int] | None = None  # what arrived while an answer was awaited
         self._paused = False
         self._half_closed = False
         self.pace_of_reader = Pace()
@@ -51,7 +51,7 @@ class Connection(Reading, asyncio.Protocol):
         self._kept = 0
         self.target = self.query = b""
 
-    # asyncio's side
+    # Called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # asyncio's base class
@@ -69,12 +69,12 @@ class Connection(Reading, asyncio.Protocol):
             self.cold.connection_lost(None)
             self.cold = None
         self.port.room.leave(self)
-        # Rings of references would keep what was received for a minute or more.
+        # Reference cycles would keep the received bytes in memory for a minute or more.
         self.rest = self.turn = None
         self.parser = None  # type: ignore[assignment] # it is not fed any more
 
     def eof_received(self) -> bool:
-        """A client that only ends its own side still gets the answers to what it sent."""
+        """Keep the connection: a client that only ends its own side still gets its answers."""
         self._half_closed = True
         return self.complete and self.turn is not None and not self.lingering
 
@@ -93,7 +93,7 @@ class Connection(Reading, asyncio.Protocol):
             self._go_on()
 
     def shutdown(self) -> None:
-        """uvicorn's server is stopping."""
+        """Called when uvicorn's server stops."""
         if self.turn is None and not self.begun:
             self.transport.close()
         elif isinstance(self.turn, Handed) and self.cold is not None:
@@ -109,7 +109,7 @@ class Connection(Reading, asyncio.Protocol):
         if head < 4 or self.begun or len(data) > HEAD_LIMIT or self.lingering or self._write_paused:
             self._read(data, 0)
             return
-        # Nearly always it is one request, whole, and nothing else.
+        # Nearly always this is one complete request and nothing else.
         self._reading = self.begun = True
         self._head = data
         try:
@@ -128,7 +128,7 @@ class Connection(Reading, asyncio.Protocol):
             self._start_early()
 
     def _again(self, data: bytes) -> None:
-        """It was not one request: piece by piece, then, as if it had not been parsed."""
+        """Parse the bytes again, piece by piece, because they are not one complete request."""
         self.parser = httptools.HttpRequestParser(self)
         self.untidy = True
         self._begin()
@@ -154,7 +154,7 @@ class Connection(Reading, asyncio.Protocol):
             turn.start_early()
 
     def _start(self) -> None:
-        """The head is whole; without a body, so is the message."""
+        """Handle a complete head; without a body the message is complete, too."""
         if not self.complete or self.rare:
             self.untidy = True
             self._tail = b""
@@ -169,7 +169,7 @@ class Connection(Reading, asyncio.Protocol):
         if self.parser.get_method() == b"CONNECT":
             self.refuse(400, "there is nothing to connect to")
         elif not is_target(self.url):
-            # uvicorn's class would say so in other words than ours.
+            # uvicorn's class would say so in other words.
             self.refuse(400, "the request's target is not a path or a URL")
         else:
             self.turn = Handed()
@@ -190,7 +190,7 @@ class Connection(Reading, asyncio.Protocol):
         )
 
     def _accept_body(self) -> bool:
-        """Whether what the head says of the body can be; then only `Expect` is still rare."""
+        """Return whether the announced body is allowed. After this only `Expect` is still rare."""
         self.rare = self.expects
         self._body_left = 0 if self.complete else int(self.length)
         if self._body_left > BODY_LIMIT:
@@ -276,17 +276,17 @@ class Connection(Reading, asyncio.Protocol):
             self._keep(size)
 
     def _keep(self, size: int) -> None:
-        """That many bytes more (or fewer) of the request that is on its way are in memory."""
+        """Count this many bytes more (or fewer) for the request under way."""
         self._kept += size
         rest = 0 if self.rest is None else len(self.rest[0])
         self.port.room.holds(self, self._kept + rest)
 
     def give_way(self) -> None:
-        """Others need the memory, and this connection holds some of it longest."""
+        """Free memory for others: this connection has held some of it longest."""
         if self.turn is None or not self.complete:
             self.refuse(503, "too many requests are on their way")
         elif self.rest is not None:
-            # The request is being answered; what came after it has to be sent again.
+            # Its request is being answered; the client must repeat what came after it.
             self.rest = b"", 0
             self.turn.keep_alive = False
             self._keep(0)
@@ -294,13 +294,13 @@ class Connection(Reading, asyncio.Protocol):
     # uvicorn's class
 
     def handed_back(self, handed: Handed) -> None:
-        """uvicorn's class has written its answer."""
+        """Called when uvicorn's class has written its answer."""
         handed.answered = True
         if handed is not self.turn or self.lingering:
             return
         if not self.complete:
-            # Nobody knows whether a client that was not told to continue will: what comes next
-            # may be the body, or a request that somebody before us took for one.
+            # A client that was not told to continue may continue all the same: what comes next is
+            # either the body or another request, and nobody can tell which.
             if self.expects:
                 self.linger()
         elif handed.keep_alive:
@@ -311,7 +311,7 @@ class Connection(Reading, asyncio.Protocol):
     # Refusals
 
     def refuse(self, status: int, detail: str) -> None:
-        """Answer once and close; what follows is read for a while, or the answer would be lost."""
+        """Answer once and close. Read on for a while, or the client would not get the answer."""
         if self.transport.is_closing():
             return
         turn = self.turn
@@ -339,10 +339,10 @@ class Connection(Reading, asyncio.Protocol):
         return 1.0 if self.service.draining else LINGER_SECONDS
 
     def linger(self) -> None:
-        """A connection that is closed while the client still sends is reset, answer and all."""
+        """Stay open for a while: closing while the client sends would discard the answer."""
         self._drop_rest()
         self._keep(-self._kept)
-        # Nobody reads it any more, and nobody counts it.
+        # Nobody reads or counts these any more.
         self._head = self._tail = self.url = self.target = self.query = b""
         self.headers = []
         if isinstance(self.turn, Turn):

@@ -1,10 +1,10 @@
-"""Where each message on a connection ends: httptools parses, but does not tell the place."""
+"""Find where each message on a connection ends: httptools parses, but does not say where."""
 
 import re
 
 import httptools
 
-END = b"\r\n\r\n"  # ends every head and every chunked body
+END = b"\r\n\r\n"  # the end of every head and every chunked body
 _NOTED = frozenset(
     {b"connection", b"expect", b"transfer-encoding", b"content-length", b"x-request-id"}
 )
@@ -12,17 +12,17 @@ _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
 class Messages:
-    """One message after another. Each is fed to the parser in pieces that end where it may end."""
+    """Parses one message after another. Each is fed in pieces that end where it may end."""
 
     def __init__(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
         self.keep_alive = False
         self.version = ""
-        self.untidy = True  # more than a head, whole, has come since the message before
+        self.untidy = True  # whether the last message was more than a complete head
         self._begin()
 
     def _begin(self) -> None:
-        """Between two messages."""
+        """Reset the state between two messages."""
         self.begun = self.head_done = self.complete = False
         self.rare = self.names_connection = self.names_itself = False
         self.url = b""
@@ -32,14 +32,14 @@ class Messages:
             self.chunks = 0
             self._head = self._tail = b""
             self._head_size = self._framing = 0
-            self._body_left = 0  # of a body whose length is known
+            self._body_left = 0  # of a body with a known length
             self.length = b"0"
             self.expects = False
             self.received = 0
             self.since = 0.0
 
     def _end(self, data: bytes, at: int) -> int:
-        """Where the message in `data` may end: the parser knows, but tells no place."""
+        """Return where the message in `data` may end; the parser does not say."""
         if self._body_left:
             return min(len(data), at + self._body_left)
         if self._tail:
@@ -51,15 +51,15 @@ class Messages:
         return len(data) if place < 0 else place + 4
 
     def _without_upgrade(self) -> None:
-        """Nothing is upgraded here, so that a request that asks for it is one like any other.
+        """Parse the head again without its upgrade, because nothing is upgraded here.
 
-        The parser would leave its body unread, and so would uvicorn's.
+        Otherwise the parser would not read the body, and neither would uvicorn's.
         """
         head = _UPGRADE.sub(b"", self._head)
         self._begin()
         self.begun = True
         self._head = head
-        self.parser = httptools.HttpRequestParser(self)  # the other is at its end
+        self.parser = httptools.HttpRequestParser(self)  # the old one has ended
         self.parser.feed_data(head)
 
     def on_url(self, url: bytes) -> None:
@@ -67,7 +67,7 @@ class Messages:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
-            return  # a trailer: whatever it says, it was not there when the request was judged
+            return  # a trailer, which came after the request was judged, so it does not count
         name = name.lower()
         if name in _NOTED:
             if name == b"connection":
@@ -88,7 +88,7 @@ class Messages:
         self.head_done = True
         self.keep_alive = keep_alive = self.parser.should_keep_alive()
         if keep_alive and not self.names_connection:
-            self.version = "1.1"  # the only one that keeps a connection without being asked to
+            self.version = "1.1"  # the only version that keeps a connection by default
         else:
             self.version = self.parser.get_http_version()
             self.keep_alive = keep_alive and self.version != "1.0"
@@ -101,14 +101,14 @@ class Messages:
         self.take(body)
 
     def take(self, body: bytes) -> None:
-        """A piece of the body, for whoever answers."""
+        """Receive a piece of the body."""
 
     def on_message_complete(self) -> None:
         self.complete = True
 
 
 def is_target(url: bytes) -> bool:
-    """Whether there is a path in it, as uvicorn's class reads it."""
+    """Return whether the target contains a path, as uvicorn's class reads it."""
     try:
         return url.isascii() and bool(httptools.parse_url(url).path)
     except httptools.HttpParserInvalidURLError:

@@ -1,4 +1,4 @@
-"""Whether a client is in time: with its head, its body, and what is written to it."""
+"""Check whether a client is fast enough: with its head, its body, and in reading answers."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """Something under way, looked at from time to time: at least the least rate is wanted."""
+    """Measures a transfer from time to time: it must keep the least rate."""
 
     def __init__(self) -> None:
-        self._before: tuple[float, int] | None = None  # when it was measured, and bytes done
+        # when it was measured, and the bytes until then
+        self._before: tuple[float, int] | None = None
 
     def stop(self) -> None:
         self._before = None
@@ -32,7 +33,7 @@ class Pace:
 
 
 def look(connection: "Connection", now: float) -> None:
-    """Whether it is in time; each connection is looked at about once a second."""
+    """Check one connection, about once a second."""
     draining = connection.service.draining
     grace = STOP_SECONDS if draining else GRACE_SECONDS
     transport = connection.transport
@@ -57,6 +58,6 @@ def look(connection: "Connection", now: float) -> None:
             slow = f"the request's body came slower than {LEAST_RATE} bytes a second"
             connection.refuse(408, slow)
     elif connection.turn is not None or connection.rest is not None:
-        pass  # it is the service that takes its time
+        pass  # the service itself takes the time
     elif now - connection.heard > IDLE_SECONDS:
         transport.close()

@@ -27,9 +27,9 @@ _EVERYTHING = _Everything()
 
 
 class Port:
-    """`room` is that of all ports of the process.
+    """A port. `room` is shared by all ports of the process.
 
-    `short_way` is False in tests only: then uvicorn's class answers everything.
+    `short_way` is False only in tests; then uvicorn's class answers everything.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Port:
         self.room = room or Room()
         self.not_short: Container[bytes] = application.cold if short_way else _EVERYTHING
         self._looking = False
-        # A connection closes itself, so uvicorn's own timer must never.
+        # Connections close themselves, so uvicorn's own timer must not.
         self.uvicorns_config = uvicorn.Config(
             Followed(application),
             ws="none",
@@ -58,7 +58,7 @@ class Port:
         self.uvicorns_state = ServerState()
 
     def watch(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
-        """Look at every connection about once a second: one timer instead of one for each."""
+        """Check every connection about once a second, with one timer for all."""
         if not self._looking:
             self._looking = True
             loop.call_later(LOOK_SECONDS, self._look, loop, state)
@@ -73,7 +73,7 @@ class Port:
 
 
 class Followed:
-    """The application as uvicorn's class calls it, which tells the connection how far it is."""
+    """The application as uvicorn's class calls it. Tells the connection how far the request is."""
 
     def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
         self._application = application
@@ -86,11 +86,11 @@ class Followed:
             return {"type": "http.disconnect"} if handed.answered else await receive()
 
         async def sending(message: dict[str, Any]) -> None:
-            if not handed.answered:  # it was refused since, and something was written
+            if not handed.answered:  # it was refused in the meantime, and something was written
                 handed.started = True
                 await send(message)
 
-        # Without trailers, which uvicorn's class adds to the list when they come.
+        # Without trailers, which uvicorn's class appends to the list later.
         scope = {**scope, "headers": connection.headers}
         try:
             await self._application(scope, receiving, sending)

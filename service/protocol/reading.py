@@ -1,4 +1,4 @@
-"""How a connection reads: in pieces that end where a message may end, each held to the limits."""
+"""Read a connection in pieces that end where a message may end, and apply the limits."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from service.protocol.limits import CHUNKS_LIMIT, HEAD_LIMIT, LINGER_BYTES
 from service.protocol.messages import END, Messages
 from service.protocol.port import Port
 
-_AT_ONCE = 64  # pieces of one read, before others have their turn
+_AT_ONCE = 64  # pieces of one read, before other connections have their turn
 
 
 class Reading(Messages):
-    """What comes in. The connection, which is one of these, sees to the answers."""
+    """The reading half of a connection; the subclass `Connection` answers."""
 
     def __init__(self, port: Port, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Reading(Messages):
             self._framing += len(piece) - (self.received - before)
             recent = self._tail + piece[-4:]
             self._tail = b"" if self.complete else recent[-3:]
-            # What could have ended the message, but is data: it costs what a chunk does.
+            # Data that looks like the end of the message. It counts as a chunk.
             self.chunks += not self.complete and recent.endswith(END)
         if self.chunks > CHUNKS_LIMIT:
             self.refuse(413, f"the request's body comes in more than {CHUNKS_LIMIT} chunks")
@@ -116,33 +116,33 @@ class Reading(Messages):
                 if self.complete:
                     self._completed()
 
-    # The connection's part
+    # Implemented by the connection
 
     def _start(self) -> None:
-        """The head is whole; without a body, so is the message."""
+        """Handle a complete head; without a body the message is complete, too."""
         raise NotImplementedError
 
     def _start_early(self) -> None:
-        """All that came is read, and the body of a request is still on its way."""
+        """Called when everything received was read and a request's body is still to come."""
         raise NotImplementedError
 
     def _pass_on(self, piece: bytes) -> None:
-        """To uvicorn's class, should it answer."""
+        """Pass bytes to uvicorn's class, if it answers."""
         raise NotImplementedError
 
     def _completed(self) -> None:
         raise NotImplementedError
 
     def _keep(self, size: int) -> None:
-        """That many bytes more of the request are in memory."""
+        """Count this many more bytes of the request in memory."""
         raise NotImplementedError
 
     def _keep_body(self, size: int) -> None:
-        """The same, should anybody want them."""
+        """Count bytes of a body, if somebody needs them."""
         raise NotImplementedError
 
     def _keep_rest(self, data: bytes, at: int) -> None:
-        """What cannot be read before something else is answered."""
+        """Keep what cannot be read before the present request is answered."""
         raise NotImplementedError
 
     def _go_on(self) -> None:

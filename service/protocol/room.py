@@ -1,7 +1,7 @@
-"""What all connections of a process may hold together, and who gives way when that is too much.
+"""Limit the memory of all connections of a process, and decide who gives way when it is exceeded.
 
-Nobody who is served in time notices it: those give way who hold something longest, or who have
-been silent longest among the connections of the address that has the most.
+Clients that are served in time do not notice. Those give way that have held memory longest, or that
+have been silent longest among the connections of the address with the most.
 """
 
 import heapq
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from service.protocol.connection import Connection
 
 CONNECTIONS_LIMIT = 8_192
-BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once of requests that wait, once of answers that wait
-LARGE = 4_096  # bytes of a request that came whole: what is smaller is not worth counting
-_OTHER_FILES = 128  # of Redis, the auth server, the log and the like
-_AT_ONCE = 64  # as many parts of the candidates give way together: looking for them takes a while
+BUFFER_LIMIT = 64 * 1024 * 1024  # bytes, once for waiting requests, once for waiting answers
+LARGE = 4_096  # bytes of a complete request; smaller ones are not worth counting
+_OTHER_FILES = 128  # of Redis, the auth server, the log and so on
+_AT_ONCE = 64  # a 64th of the candidates gives way at once, because finding them takes time
 
 
 class Room:
@@ -26,8 +26,8 @@ class Room:
         self._most = connections or most_connections()
         self._limit = buffers
         self._addresses: dict[str, dict[Connection, None]] = {}
-        self._holders: dict[Connection, int] = {}  # bytes of requests, the oldest first
-        self._readers: dict[Connection, int] = {}  # bytes of answers, the oldest first
+        self._holders: dict[Connection, int] = {}  # bytes of requests, oldest first
+        self._readers: dict[Connection, int] = {}  # bytes of answers, oldest first
         self.connections = 0
         self.held = 0
         self.unread = 0
@@ -53,7 +53,7 @@ class Room:
                 del self._addresses[connection.address]
 
     def _silent(self, newcomer: "Connection") -> Iterable["Connection"]:
-        """Those that nobody is answering; only if there are none, the newcomer."""
+        """Return the longest silent connections without a request, else the newcomer."""
         most = max(map(len, self._addresses.values()))
         silent = [
             one
@@ -65,7 +65,7 @@ class Room:
         count = -(-len(silent) // _AT_ONCE)
         return heapq.nsmallest(count, silent, key=attrgetter("heard")) or [newcomer]
 
-    # Requests: heads and bodies on their way, and what came after a request that is not answered
+    # Requests: heads and bodies under way, and what came after an unanswered request
 
     def holds(self, connection: "Connection", size: int) -> None:
         self.held += size - self._holders.get(connection, 0)
@@ -94,7 +94,7 @@ class Room:
 
 
 def most_connections() -> int:
-    """As many as the process may have open files, but for those that it needs itself."""
+    """Return as many as the process may open files, minus those that it needs itself."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return CONNECTIONS_LIMIT
@@ -102,7 +102,10 @@ def most_connections() -> int:
 
 
 def address_of(peer: Any) -> str:
-    """Whose a connection is: of IPv6, the network of 64 bits, which one client has to itself."""
+    """Return the client's address.
+
+    For IPv6 it is the /64 network, which one client has to itself.
+    """
     host = str(peer[0]) if isinstance(peer, tuple) and peer else ""
     if ":" not in host or host.startswith("::ffff:"):
         return host

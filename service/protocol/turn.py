@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class Turn:
     """One request on the short way.
 
-    It drives the chain's coroutine itself: each future that the chain waits for resumes it. Where
-    the chain yields without one (`chain.own_task`), a task takes over.
+    It drives the chain's coroutine itself: each future that the chain awaits resumes it. If the
+    chain yields without a future (`chain.own_task`), a task takes over.
     """
 
-    # What nearly every request leaves as it is; slots would have to be filled each time.
+    # Class attributes that nearly every request leaves unchanged; slots would be filled every time.
     answered = False
     body: bytes | bytearray = b""
     steps: Coroutine[Any, Any, Response] | None = None
@@ -47,7 +47,10 @@ class Turn:
         self.resume()
 
     def start_early(self) -> None:
-        """Before its body is there: whoever needs that waits for it, and a refusal need not."""
+        """Start before the body has arrived.
+
+        A filter that needs it awaits it; a refusal does not.
+        """
         self.whole = whole = self.connection.loop.create_future()
         self.request.pending = lambda: whole
         self.start()
@@ -57,7 +60,7 @@ class Turn:
             self.body = body
         elif isinstance(self.body, bytearray):
             self.body += body
-        else:  # a list of a million pieces of two bytes would be thirty times as large
+        else:  # a list of a million pieces of two bytes would take thirty times the memory
             self.body = bytearray(self.body) + body
 
     def complete(self) -> None:
@@ -70,7 +73,7 @@ class Turn:
 
     def resume(self, _: "asyncio.Future[Any] | None" = None) -> None:
         if self.steps is None:
-            return  # nobody waits for it any more
+            return  # nobody awaits it any more
         try:
             waits_for = self.steps.send(None)
         except StopIteration as done:
@@ -92,7 +95,7 @@ class Turn:
         self.connection.respond(self, await rest_of(steps))
 
     def abandon(self) -> None:
-        """The body will not come: half of a write is not to be done."""
+        """Stop: the body will not arrive, and an incomplete write must not be executed."""
         self.answered = True
         if self.whole is None or self.whole.done():
             return

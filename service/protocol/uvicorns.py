@@ -1,4 +1,4 @@
-"""uvicorn's own class on a connection of ours: unmodified, with the bytes as they came."""
+"""uvicorn's own class on our connection, unmodified, with the original bytes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ class Handed:
 
 
 class Lent:
-    """The transport as uvicorn's class has it: writing and closing are the connection's, which
-    counts, and does not cut off a client that still sends.
+    """The transport that uvicorn's class gets.
+
+    The connection writes and closes: it counts, and does not cut off a client that still sends.
     """
 
     def __init__(self, connection: "Connection") -> None:
@@ -45,7 +46,7 @@ class Lent:
 
 
 def uvicorns(connection: "Connection") -> HttpToolsProtocol:
-    """Made when a connection first needs it."""
+    """Return uvicorn's protocol for this connection, created on first use."""
     if connection.cold is None:
         port = connection.port
         port.uvicorns_state.default_headers = connection.server_state.default_headers

@@ -1,4 +1,4 @@
-"""Signals and uvicorn: every site of a Caddyfile on its port, in one process."""
+"""Signals and uvicorn: serve every site of a Caddyfile on its port, in one process."""
 
 import asyncio
 import contextlib
@@ -20,8 +20,8 @@ from service.protocol.port import Port
 from service.protocol.room import Room
 from service.server.sockets import accept_all, listen
 
-# How long idle connections stay open once nothing is accepted any more: a request that is on its
-# way is answered, and told that the connection closes, instead of being cut off.
+# Seconds that idle connections stay open after the service stops accepting: a request under way is
+# answered with `Connection: close` instead of being cut off.
 LINGER = 1.0
 
 
@@ -39,7 +39,7 @@ class Run:
 
 
 class _Server(uvicorn.Server):
-    """Several run in one loop, so that signals are `serve`'s business and not theirs."""
+    """A server that leaves signals to `serve`, because several run in one loop."""
 
     def __init__(self, port: Port, stop_timeout: float) -> None:
         self.connection = partial(Connection, port)
@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def stop_accepting(self, sockets: Sequence[socket.socket]) -> None:
-        """Close the listeners, but first take in whoever has connected already."""
+        """Close the listeners, after accepting clients that have already connected."""
         loop = asyncio.get_running_loop()
         spares = [one.dup() for one in sockets]
         for server in self.servers:
@@ -79,9 +79,9 @@ class _Server(uvicorn.Server):
 
 
 async def serve(run: Run, ready: Callable[[], None] = lambda: None) -> None:
-    """Until SIGTERM or SIGINT, which are heard from the first moment. Raises StartError.
+    """Serve until SIGTERM or SIGINT, which are handled from the first moment. Raises StartError.
 
-    `ready` is called when everything is settled and clients may connect.
+    `ready` is called when clients may connect.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -106,7 +106,7 @@ async def serve(run: Run, ready: Callable[[], None] = lambda: None) -> None:
 
 
 async def _start(run: Run, mounted: list[Mounted]) -> None:
-    """In a thread, because secrets may be asked of an AWS that does not answer."""
+    """Start in a thread, because AWS may be slow to return secrets."""
     mounted += await in_thread(lambda: [mount(plan) for plan in run.plans])
     for one in mounted:
         one.site.container_metadata_uri = run.container_metadata_uri
@@ -135,8 +135,8 @@ async def _serve_until(
         for number, server in servers.items()
     ]
     gc.collect()
-    gc.freeze()  # what is here now stays: the collector need not look at it again,
-    gc.set_threshold(10_000, 20, 50)  # and requests leave hardly anything behind to look for
+    gc.freeze()  # everything that exists now stays, so the collector need not look at it again,
+    gc.set_threshold(10_000, 20, 50)  # and requests leave hardly any garbage
     ready()
     await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for number, server in servers.items():

@@ -1,5 +1,7 @@
-"""The sockets of the sites' ports: bound at once, so that a port that is taken shows at once, but
-not listened on before there is somebody to answer.
+"""The sockets of the sites' ports.
+
+They are bound at once, so that a port in use is reported at once, but listen only when somebody can
+answer.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ Binding = tuple[str, int]
 
 
 def bindings(texts: Sequence[str]) -> dict[int, Binding]:
-    """`80=127.0.0.1:18080` -> {80: ("127.0.0.1", 18080)}; raises StartError."""
+    """Parse `80=127.0.0.1:18080` into {80: ("127.0.0.1", 18080)}. Raises StartError."""
     bound: dict[int, Binding] = {}
     for text in texts:
         port, equals, address = text.strip().partition("=")
@@ -29,7 +31,7 @@ def bindings(texts: Sequence[str]) -> dict[int, Binding]:
 
 
 def bind(plans: Sequence[SitePlan], overrides: Mapping[int, Binding]) -> dict[int, socket.socket]:
-    """One socket for each port that the sites have; raises StartError."""
+    """Return one bound socket for each port of the sites. Raises StartError."""
     ports = sorted({plan.address.port for plan in plans})
     if unknown := sorted({*overrides} - {*ports}):
         raise StartError(f"no site has the port {unknown[0]}; there are {ports}")
@@ -45,7 +47,7 @@ def bind(plans: Sequence[SitePlan], overrides: Mapping[int, Binding]) -> dict[in
 
 
 def listen(sockets: Mapping[int, socket.socket]) -> None:
-    """From now on clients may connect; raises StartError."""
+    """Let clients connect. Raises StartError."""
     for one in sockets.values():
         try:
             one.listen(BACKLOG)
@@ -78,7 +80,7 @@ def _refused(host: str, port: int, error: OSError) -> StartError:
 
 
 def accept_all(listening: socket.socket) -> Iterator[socket.socket]:
-    """Whoever has connected already."""
+    """Yield clients that have already connected."""
     listening.setblocking(False)
     with contextlib.suppress(OSError):
         while True:

@@ -1,4 +1,4 @@
-"""Several workers on the same sockets: fork them, pass signals on, start anew the one that died."""
+"""Run several workers on the same sockets: fork them, pass signals on, replace those that die."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
 _GOOD_LIFE = 30.0
 
-# A worker that could not start says so itself; starting it again would say it again.
+# A worker that cannot start says so itself; a new one would only say it again.
 CANNOT_START = 1
 
 
@@ -19,18 +19,18 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(BaseException):
-    """A signal came before there was an event loop to hear it."""
+    """A signal arrived before an event loop could handle it."""
 
 
 def hear() -> None:
-    """From now on a signal to stop is `Stopped`, also one that was held back until now."""
+    """Raise `Stopped` for stop signals from now on, also for one that was blocked until now."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def is_ending() -> None:
-    """It stops already: nobody need say so again."""
+    """Ignore further stop signals: the process is ending."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -41,7 +41,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class Supervisor:
-    """`work` runs in each child and returns its exit status; `release` lets go of the sockets."""
+    """`work` runs in each child and returns its exit status; `release` closes the sockets."""
 
     def __init__(self, workers: int, work: Callable[[], int], release: Callable[[], None]) -> None:
         self._workers = workers
@@ -97,7 +97,7 @@ class Supervisor:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
-        self._release()  # or the kernel would go on taking connections that nobody answers
+        self._release()  # otherwise the kernel would accept connections that nobody answers
         for worker in list(self._born):
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(worker, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Where a Redis is: `host`, `host:port`, `redis://…`, `rediss://…` (TLS) or `unix:/path`."""
+"""Parse a Redis address: `host`, `host:port`, `redis://…`, `rediss://…` (TLS) or `unix:/path`."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`path` is a Unix socket's; without one, host and port count."""
+    """An address. `path` is that of a Unix socket; without it, host and port apply."""
 
     host: str = ""
     port: int = 6379
@@ -22,7 +22,10 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """Raises ValueError with what is wrong, without the password that somebody put there."""
+    """Parse an address.
+
+    Raises ValueError with what is wrong, without a password that it may contain.
+    """
     if text.startswith("unix:"):
         return Address(path=text.removeprefix("unix:").removeprefix("//"))
     parts = urlsplit(text if "://" in text else f"redis://{text}")

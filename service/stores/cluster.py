@@ -1,9 +1,9 @@
-"""Commands on a Redis in cluster mode: to the node that owns the key's slot, wherever it moves.
+"""Run commands on a Redis in cluster mode, on the node that owns the key's slot.
 
-The map of slots and what a redirection says are redis-py's; each node has one link of ours, as a
-single Redis has. A command that was refused with MOVED, ASK, TRYAGAIN or CLUSTERDOWN was not done,
-so it is sent again. A write whose connection broke before the reply may have been done: that is
-not sent again, but said.
+redis-py reads the slot map and the redirections; each node has one link, like a single Redis. A
+command refused with MOVED, ASK, TRYAGAIN or CLUSTERDOWN was not executed, so it is sent again. A
+write whose connection broke before the reply may have been executed, so it is not sent again but
+reported.
 """
 
 import asyncio
@@ -34,14 +34,17 @@ from service.trust import tls
 
 _log = logging.getLogger(__name__)
 
-REFRESH_INTERVAL = 10.0  # between looks at the map of slots, should nothing show that it changed
-_REFRESH_PAUSE = 0.1  # between looks while it is changing
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # between attempts at one command
+REFRESH_INTERVAL = 10.0  # seconds between reads of the slot map, if nothing shows that it changed
+_REFRESH_PAUSE = 0.1  # seconds between reads while it is changing
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1  # seconds between attempts at one command
 _READS = (b"HGETALL", b"HMGET")
 
 
 class ClusterStore:
-    """`address` is of any node, or a name that leads to one. A command is tried for `timeout`."""
+    """`address` is any node's, or a name that leads to one.
+
+    A command is tried for `timeout` seconds.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class ClusterStore:
         self._timeout = timeout
         self._sleep = sleep
         self._nodes: dict[str, Node] = {}
-        # It checks that this is a cluster, and hears when the address comes back.
+        # It checks that this is a cluster, and notices when the address returns.
         self._entry = self._make(address)
         self._slots = self._no_slots()
         self._stale = asyncio.Event()
@@ -84,7 +87,7 @@ class ClusterStore:
         )
 
     async def open(self) -> None:
-        """Raises StartError when there is a Redis that is not in cluster mode."""
+        """Open the store. Raises StartError for a Redis that is not in cluster mode."""
         await self._entry.open()
         if self._entry.up is not None:
             await self._refresh()
@@ -102,7 +105,7 @@ class ClusterStore:
 
     @property
     def whole(self) -> bool:
-        """Every slot has an owner that can be reached."""
+        """Return whether every slot has an owner that can be reached."""
         return len(self._slots.slots_cache) == REDIS_CLUSTER_HASH_SLOTS and all(
             node.name in self._nodes and self._nodes[node.name].up is not None
             for node in self._slots.get_nodes_by_server_type("primary")
@@ -207,7 +210,7 @@ class ClusterStore:
             await self._sleep(_REFRESH_PAUSE)
 
     async def _refresh(self) -> None:
-        """Ask any node for the map of slots; one that none gives leaves the old map."""
+        """Read the slot map from any node. If none answers, the old map stays."""
         entry = self._entry.address
         try:
             await self._slots.initialize(additional_startup_nodes_info=[(entry.host, entry.port)])
@@ -225,4 +228,4 @@ class ClusterStore:
 
 def _heard(reply: "asyncio.Future[Any]") -> None:
     if not reply.cancelled():
-        reply.exception()  # the command after it says the same
+        reply.exception()  # the next command says the same

@@ -1,8 +1,9 @@
-"""Redis first, and the map of this process while Redis cannot be reached.
+"""Use Redis, and the map of this process while Redis cannot be reached.
 
-The map answers for what it was given during this outage; of anything else it knows nothing, and
-that is 503. It is emptied when Redis is back, because from then on Redis may know better.
-What the map was given does not go back to Redis by itself: it is counted, logged when Redis is
+The map knows what was written to it during this outage; everything else is answered with 503. It is
+emptied when Redis is back, because from then on Redis may know better.
+
+What was written to the map does not return to Redis by itself: it is counted, logged when Redis is
 back, and offered on `/status/fallback` as requests that can be sent again.
 """
 
@@ -23,7 +24,7 @@ _KEYS_SHOWN = 100
 
 
 class FallbackStore:
-    """`map_bytes` and `journal_bytes` are of memory."""
+    """`map_bytes` and `journal_bytes` are bytes of memory."""
 
     def __init__(
         self,
@@ -59,13 +60,13 @@ class FallbackStore:
             reply = await self._first.execute(command)
         except Unavailable as error:
             self._away(error)
-            # Whatever this refuses has left nothing behind, in the map or in the journal.
+            # A write that this refuses leaves nothing in the map or in the journal.
             reply = await self._map.execute(command)
             self._served += 1
             if not isinstance(command, Read):
                 self._keep(command)
             return reply
-        # What was on its way when Redis was lost says nothing about its being back.
+        # A command sent before Redis was lost does not show that it is back.
         if begun is not None and begun == self._away_since and self._first.whole:
             self._back(begun)
         return reply
@@ -101,7 +102,7 @@ class FallbackStore:
         return text + (f", {lost} of the writes could not be kept" if lost else "") + hint
 
     def written(self) -> Iterator[Write]:
-        """What Redis does not know of, as far as it is kept."""
+        """Yield the writes that Redis does not know, as far as they are kept."""
         return self._journal.kept()
 
     def status(self) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
-"""The writes that Redis does not know of, so that somebody can do them again.
+"""The writes that Redis does not know, so that somebody can repeat them.
 
-What a PUT or a DELETE makes pointless is let go. Beyond the limit writes are counted only.
+Writes that a later PUT or DELETE makes pointless are removed. Beyond the limit writes are only
+counted.
 """
 
 import itertools
@@ -13,13 +14,13 @@ from service.entities.form import Write
 from service.stores.memory import pack, unpack
 
 JOURNAL_BYTES = 32 * 1024 * 1024
-# Bytes that Python needs beside the texts: for an entity, and for each of its writes.
+# Bytes that Python needs in addition to the texts: per entity, and per write.
 _ENTITY, _WRITE = 320, 60
 
 
 @dataclass(slots=True)
 class _Writes:
-    """`whole` until a write could not be kept: an update after such a gap would be another."""
+    """`whole` is False after a write that was not kept: updates after it would differ."""
 
     kept: list[bytes] = field(default_factory=list)
     whole: bool = True
@@ -36,7 +37,7 @@ class Journal:
         self.not_kept = 0
 
     def add(self, write: Write) -> bool:
-        """Whether it is kept."""
+        """Record a write. Returns whether it is kept."""
         self.writes += 1
         key = write.entity.store_key
         writes = self._entities.get(key)
@@ -66,7 +67,7 @@ class Journal:
         return [key.decode() for key in itertools.islice(self._entities, limit)]
 
     def kept(self) -> Iterator[Write]:
-        """In the order in which they have to be done, as far as they concern one entity."""
+        """Yield the writes; those of one entity are in the order in which they must be repeated."""
         snapshot = [(key, tuple(writes.kept)) for key, writes in self._entities.items()]
         return (_write(key, packed) for key, kept in snapshot for packed in kept)
 

@@ -1,9 +1,9 @@
-"""One connection of redis-py to one Redis, shared by everybody.
+"""One connection of redis-py to one Redis, shared by all callers.
 
-redis-py connects, speaks TLS, authenticates, selects the database and reads replies. What is ours
-is that many callers share it: the commands of one turn of the event loop leave in one write, and
-replies are matched to them in order. redis-py's own pool lends a connection to one caller at a
-time, which takes 6 to 10 times the client's CPU and 4 times the server's.
+redis-py connects, speaks TLS, authenticates, selects the database and reads replies. Sharing is
+ours: the commands of one turn of the event loop are sent in one write, and replies are matched to
+them in order. redis-py's own pool lends a connection to one caller at a time, which takes 6 to 10
+times the client's CPU and 4 times the server's.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from service.trust import tls
 AWAY = (ReadOnlyError, MasterDownError)
 MOVING = (AskError, ClusterDownError, TryAgainError)  # MOVED is an AskError
 
-_BROKEN = (RedisError, OSError, RuntimeError)  # the last is uvloop's of a closed transport
+_BROKEN = (RedisError, OSError, RuntimeError)  # the last is uvloop's, for a closed transport
 
 _TURNS = 5
 
-# Redis 6 wraps what a script was refused; these are the classes of redis-py.
+# Redis 6 wraps errors inside scripts; these are redis-py's classes for them.
 _IN_SCRIPT = re.compile(r"Error running script .*?-(READONLY|MASTERDOWN|OOM)\b")
 _OF_SCRIPT: Mapping[str, type[ResponseError]] = {
     "READONLY": ReadOnlyError,
@@ -48,7 +48,7 @@ _OF_SCRIPT: Mapping[str, type[ResponseError]] = {
 
 
 class Link:
-    """`lost` is called once, when the connection is closed by anybody but `close`.
+    """`lost` is called once, when the connection closes in any way but `close`.
 
     `read` waits for the next reply; one that is an error is returned, not raised.
     A server that answers nothing for `timeout` seconds while commands wait counts as lost. `away`
@@ -76,7 +76,7 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Raises what redis-py raises."""
+        """Connect. Raises redis-py's errors."""
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call] # redis-py's own
         except BaseException:
@@ -105,10 +105,10 @@ class Link:
             self._progress = self._loop.time()  # nobody waited before
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look)
-        packed = b"".join(outgoing)  # uvloop takes one piece much sooner than many
+        packed = b"".join(outgoing)  # uvloop writes one piece much faster than many
         sending = self._connection.send_packed_command(packed, check_health=False)
         try:
-            # It only waits for a server that does not read, so nearly always this is all of it.
+            # It waits only for a server that does not read, so nearly always this sends everything.
             waits_for = sending.send(None)
         except StopIteration:
             pass
@@ -157,11 +157,11 @@ class Link:
         if silent < self._timeout:
             self._watch = self._loop.call_later(self._timeout - silent, self._look)
         else:
-            # It may be this loop that was slow and not the server: read once more, then judge.
+            # This loop may have been slow instead of the server: read once more, then judge.
             self._watch = self._loop.call_later(0.002, self._judge, self._progress, _TURNS)
 
     def _judge(self, progress: float, turns: int) -> None:
-        """After so many turns of the loop, as what was received passes through a stream's task."""
+        """Judge after some turns of the loop: received data passes through a stream's task."""
         self._watch = None
         if self._progress == progress and turns:
             self._watch = self._loop.call_later(0, self._judge, progress, turns - 1)
@@ -171,7 +171,7 @@ class Link:
             self._watch = self._loop.call_later(self._timeout, self._look)
 
     def give_up(self, why: str) -> None:
-        """Somebody learned that this server is of no use any more."""
+        """Close the link, because somebody learned that this server is of no use any more."""
         self._fail(why)
 
     async def close(self) -> None:
@@ -209,7 +209,7 @@ def _unwrapped(error: ResponseError) -> ResponseError:
 
 
 def reason(error: BaseException) -> str:
-    """The system's, TLS's or Redis' own words, without redis-py's around them."""
+    """Return the system's, TLS's or Redis's own words, without redis-py's."""
     if isinstance(error, Unavailable):
         return error.why
     seen: BaseException | None = error

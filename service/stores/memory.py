@@ -1,8 +1,7 @@
-"""The map in this process: what `testing` uses, and `fallback` when Redis is away.
+"""The map in this process: for `testing`, and for `fallback` while Redis is away.
 
-It does to a dict what the Lua scripts do to a hash, to the byte. An entity is kept as Redis would
-send it, in one piece: a tenth of the memory that a dict of its attributes takes, and its size is
-known exactly.
+It does to a dict what the Lua scripts do to a hash, byte by byte. An entity is kept in one piece in
+Redis's format: this takes a tenth of the memory of a dict, and its size is known exactly.
 """
 
 import re
@@ -29,14 +28,14 @@ from service.entities.commands import (
 from service.stores.store import Conflict, Unavailable
 
 MAP_BYTES = 64 * 1024 * 1024
-_OVERHEAD = 220  # bytes that Python needs for a key and a value of the map beside their text
+_OVERHEAD = 220  # bytes that Python needs for a key and a value, in addition to their text
 _NUMBER = re.compile(rb'"(-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)"')
 
 Attributes = dict[bytes, bytes]
 
 
 def pack(parts: Iterable[bytes]) -> bytes:
-    """The parts in one piece of memory of its own, whatever they were cut from."""
+    """Join the parts into new memory, so that what they were cut from can be freed."""
     return cast(bytes, hiredis.pack_command(cast(Any, tuple(parts))))
 
 
@@ -52,8 +51,8 @@ _DELETED = pack(())
 class MemoryStore:
     """`limit` is in bytes, of everything that is kept.
 
-    `knows_all` is False for a map beside a Redis that is away: what it was not given it cannot
-    tell, so that is Unavailable, and what was deleted is remembered as that.
+    `knows_all` is False for a map that replaces a Redis: reading what it was not given raises
+    Unavailable, and it remembers what was deleted.
     """
 
     def __init__(self, limit: int = MAP_BYTES, *, knows_all: bool = True) -> None:
@@ -113,7 +112,7 @@ class MemoryStore:
     def _replace(self, command: Replace) -> bool:
         key = command.entity.store_key
         kept = self._packed.get(key)
-        # Where Redis may have it, nobody can say that this write made it.
+        # If Redis may have it, nobody can say that this write created it.
         existed = kept != _DELETED if kept is not None else not self._knows_all
         members = zip(command.members[::2], command.members[1::2], strict=True)
         self._put(key, {LAST_UPDATE: command.last_update, **dict(members)})
@@ -150,7 +149,7 @@ class MemoryStore:
 
 
 def _require_room(before: Attributes, after: Attributes) -> None:
-    """An entity that is too large already, from another time, may still shrink."""
+    """Raise TooLarge, unless an entity that was too large before becomes smaller."""
     (bytes_before, count_before), (bytes_after, count_after) = _extent(before), _extent(after)
     if bytes_after > max(ENTITY_BYTES, bytes_before):
         raise TooLarge()
@@ -185,6 +184,6 @@ def _sum(old: bytes, change: Change) -> bytes:
     total = term + float(change.argument)
     if not (abs(term) < NUMBER_LIMIT and abs(total) < NUMBER_LIMIT):
         raise Conflict(change.name)
-    if total == 0:  # -0 is 0
+    if total == 0:  # -0 becomes 0
         return b'"0"'
     return b'"%.0f"' % total if total.is_integer() else b'"%.15g"' % total

@@ -1,4 +1,4 @@
-"""One Redis at one address: a link to it that is opened again whenever it is lost."""
+"""One Redis at one address: a link to it that is reopened whenever it is lost."""
 
 import asyncio
 import logging
@@ -28,14 +28,15 @@ Mode = Literal["standalone", "cluster"]
 CONNECT_TIMEOUT = 2.0
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 5.0
-ROLE_INTERVAL = 1.0  # a master that becomes a replica keeps its connections and goes on answering
+# seconds; a master that becomes a replica keeps its connections and still answers
+ROLE_INTERVAL = 1.0
 
 _NOT_A_CLUSTER = "it is not in cluster mode: take the line `cluster` out of redis' block"
 _A_CLUSTER = "it is a node of a cluster: write the line `cluster` into redis' block"
 
 
 class TrustingConnection(SSLConnection):
-    """redis-py would trust the system's authorities besides those that are named."""
+    """redis-py would trust the system's authorities in addition to the given ones."""
 
     def __init__(self, *, trusted: ssl.SSLContext, **settings: Any) -> None:
         super().__init__(**settings)
@@ -44,7 +45,7 @@ class TrustingConnection(SSLConnection):
 
 @dataclass(frozen=True)
 class Access:
-    """How to connect: redis-py's settings, all but where. Retrying and watching is ours."""
+    """How to connect: redis-py's settings, except where to. Retrying and watching is ours."""
 
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
@@ -86,12 +87,14 @@ class Access:
 
 
 class WrongMode(Unavailable):
-    """A cluster where none was expected, or none where one was."""
+    """A cluster where a single Redis was expected, or the reverse."""
 
 
 class Node:
-    """Requests wait for the first attempt, and never longer than `timeout`; from then on they are
-    told at once that it is away, until it is back.
+    """One Redis.
+
+    Requests wait for the first attempt, but at most `timeout` seconds. After that they fail at once
+    while it is away.
     """
 
     def __init__(
@@ -121,9 +124,9 @@ class Node:
         self.losses = 0
 
     async def open(self) -> None:
-        """Connect; one that is away is reported and sought in the background.
+        """Connect. If it is away, report that and try again in the background.
 
-        Raises StartError for one in the other mode: that does not pass.
+        Raises StartError for the wrong mode, which does not change.
         """
         self.start()
         await self.settled()
@@ -141,7 +144,7 @@ class Node:
             await link.close()
 
     async def link(self) -> Link:
-        """Raises Unavailable."""
+        """Return the link. Raises Unavailable."""
         if self.up is None:
             await self.settled()
             if self.up is None:
@@ -184,7 +187,7 @@ class Node:
         away = AWAY if self._mode == "cluster" else (*AWAY, *MOVING)
         link = Link(*self._access.connection(self.address), self._timeout, self._lost, away)
         try:
-            # One that accepts but does not answer is not a Redis that is up.
+            # A server that accepts but does not answer is not up.
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await link.open()
                 await self._greet(link)
@@ -203,7 +206,7 @@ class Node:
         if isinstance(facts, BaseException):
             raise facts
         self._require(facts)
-        # Lost before anybody was to be told of it: it would never be opened again.
+        # It was lost before anybody was to be notified, and would never be reopened.
         if link.closed:
             raise Unavailable("closed by the server")
 
@@ -211,8 +214,8 @@ class Node:
         is_cluster = facts.get(b"mode") == b"cluster"
         if facts and is_cluster != (self._mode == "cluster"):
             raise WrongMode(_A_CLUSTER if is_cluster else _NOT_A_CLUSTER)
-        # It would take reads and refuse writes, until it is a master or its address moves. In a
-        # cluster a replica points to its master instead.
+        # A replica accepts reads and refuses writes, until it becomes a master or its address
+        # moves. In a cluster, a replica redirects to its master instead.
         if not is_cluster and facts.get(b"role") == b"replica":
             raise Unavailable("it is a replica")
 
@@ -227,7 +230,7 @@ class Node:
 
     def _lost(self, link: Link, why: str) -> None:
         if link is not self.up:
-            return  # never got as far as being used: _seek knows
+            return  # it was never in use, and _seek knows
         self.up = None
         self.why = why
         self.since = time.time()
@@ -238,7 +241,7 @@ class Node:
 
 
 async def _hello(link: Link) -> Mapping[bytes, Any]:
-    """Role and mode, in the one way that any user is allowed; nothing before Redis 6."""
+    """Return role and mode, in the only way that every user is allowed; {} before Redis 6."""
     try:
         facts = await link.call(b"HELLO", b"2")
     except ResponseError:

@@ -1,4 +1,4 @@
-"""Commands on one Redis: one round trip each, and the updates atomic in a script."""
+"""Run commands on one Redis: one round trip each; updates are atomic in a script."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +14,7 @@ from service.trust import tls
 
 
 class RedisStore:
-    """`tls_ca` is a file of the only authorities to trust; without one, the system's count."""
+    """`tls_ca` is a file of the only authorities to trust; without it the system's apply."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class RedisStore:
                 words = scripts.replacement(command)
                 return bool(await link.call(b"EVALSHA", scripts.REPLACE.digest, b"1", *words))
         except NoScriptError:
-            pass  # it is sent in full below
+            pass  # the full script is sent below
         except ResponseError as error:
             scripts.refuse(error)
 

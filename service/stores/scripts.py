@@ -1,4 +1,4 @@
-"""The Lua scripts of writes, and how commands of entities become commands of Redis."""
+"""The Lua scripts of writes, and how entity commands become Redis commands."""
 
 import asyncio
 import hashlib
@@ -29,8 +29,8 @@ from service.stores.store import Conflict
 _log = logging.getLogger(__name__)
 
 REPLY_BYTES = 4 * 1024 * 1024
-# A batch is read at once when its entities take no more memory than this in Redis; otherwise so
-# many at a time as a request may hold, should each be as large as an entity may be.
+# A batch is read at once if its entities take no more memory than this in Redis; otherwise as many
+# at a time as a request may hold if each were as large as allowed.
 AT_ONCE_BYTES = 8 * 1024 * 1024
 WAVE = 8
 
@@ -50,9 +50,10 @@ _LIMITS = (b"%d" % ENTITY_BYTES, b"%d" % ENTITY_ATTRIBUTES)
 
 
 async def run(call: Call, command: Command, *, together: bool) -> Reply:
-    """`together` when one server has all keys.
+    """Run a command. `together` means that one server has all keys.
 
-    Raises Conflict, TooLarge, a FilterError for what Redis refuses, or Unavailable."""
+    Raises Conflict, TooLarge, a FilterError for what Redis refuses, or Unavailable.
+    """
     try:
         match command:
             case Read():
@@ -70,7 +71,7 @@ async def run(call: Call, command: Command, *, together: bool) -> Reply:
 
 
 def replacement(command: Replace) -> tuple[bytes, ...]:
-    """The key and arguments of the script."""
+    """Return the key and arguments of the script."""
     return command.entity.store_key, command.last_update, *command.members
 
 
@@ -115,7 +116,7 @@ async def _are_small(call: Call, entities: Sequence[Entity]) -> bool:
     try:
         size = await call(keys[0], b"EVALSHA", SIZES.digest, count, *keys, limit)
     except ResponseError:
-        return False  # it may not ask: then as if they were large
+        return False  # this user may not measure them: treat them as large
     return bool(size <= AT_ONCE_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""What a store is, and the two ways in which it says no."""
+"""The interface of a store, and its two errors."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from service.errors import FilterError
 
 class Store(Protocol):
     async def execute(self, command: Command) -> Reply:
-        """Raises Conflict with nothing changed, or Unavailable."""
+        """Run a command. Raises Conflict, without a change, or Unavailable."""
         ...
 
     async def open(self) -> None: ...
@@ -22,19 +22,19 @@ class Store(Protocol):
 class Remote(Store, Protocol):
     @property
     def whole(self) -> bool:
-        """Whether every part of it can be reached."""
+        """Return whether every part of it can be reached."""
         ...
 
 
 class Conflict(FilterError):
-    """An attribute is not of the type that the command needs."""
+    """An attribute has another type than the command needs."""
 
     def __init__(self, name: bytes) -> None:
         super().__init__(409, f"the attribute {name.decode()} is not of the type for this update")
 
 
 class Unavailable(FilterError):
-    """The store cannot be reached. A write may have been done all the same."""
+    """The store cannot be reached. A write may have been executed all the same."""
 
     def __init__(self, why: str) -> None:
         super().__init__(503, "the store cannot be reached", headers=[(b"retry-after", b"1")])

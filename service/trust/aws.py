@@ -1,6 +1,6 @@
-"""The service's one door to AWS: clients for the log stream, and values of secret references.
+"""Access to AWS: clients for the log stream, and the values of secret references.
 
-A boto3 Session, made once, and imported only by those who need AWS: it costs 15 MB.
+Imported only by those who need AWS, because boto3 takes 15 MB.
 """
 
 import os
@@ -27,12 +27,13 @@ _PASSING = {
 
 
 class Session:
-    """AWS's own variables (profile, endpoint, credentials) apply, and those of the Region in the
-    order of other SDKs, ECS and the tool: AWS_REGION before AWS_DEFAULT_REGION.
+    """A boto3 session. AWS's own variables apply: profile, endpoint, credentials.
+
+    The Region is AWS_REGION, else AWS_DEFAULT_REGION, as in other SDKs, ECS and opsctl.
     """
 
     def __init__(self) -> None:
-        # boto3 alone would read the second only.
+        # boto3 reads only the second one.
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         self._session = boto3.Session(region_name=region or None)
 
@@ -43,7 +44,7 @@ class Session:
             raise StartError(f"AWS credentials cannot be loaded: {error}") from error
 
     def client(self, service: str, *, attempts: int = 3) -> Any:
-        """Retries are botocore's; `attempts=1` is for callers that retry themselves."""
+        """Return a client. botocore retries; `attempts=1` is for callers that retry themselves."""
         config = Config(
             connect_timeout=5,
             read_timeout=10,
@@ -56,14 +57,17 @@ class Session:
 
 
 def code(error: Exception) -> str:
-    """AWS's word for an error, or the name of what broke before AWS answered."""
+    """Return AWS's error code, or the name of the error if AWS did not answer."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether another attempt may succeed: AWS is away, busy, or our credentials just expired."""
+    """Return whether another attempt may succeed:
+
+    AWS is away or busy, or credentials just expired.
+    """
     if not isinstance(error, ClientError):
         return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -71,7 +75,7 @@ def is_passing(error: Exception) -> bool:
 
 
 def resolve(reference: str, session: Session | None = None) -> str:
-    """The value behind `ssm:/path` or `secretsmanager:name`; errors name the reference only."""
+    """Return the value of `ssm:/path` or `secretsmanager:name`. Errors name the reference only."""
     session = session or Session()
     scheme, _, name = reference.partition(":")
     try:

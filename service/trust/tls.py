@@ -1,4 +1,4 @@
-"""Whom our TLS connections trust: auth servers over httpx, and Redis by `rediss://`."""
+"""The certificates that our TLS connections trust: auth servers by httpx, Redis by `rediss://`."""
 
 import ssl
 
@@ -6,7 +6,10 @@ from service.errors import StartError
 
 
 def context(authorities: str = "") -> ssl.SSLContext:
-    """The system's authorities, or those of a PEM file alone; StartError if that is not one."""
+    """Trust the system's authorities, or only those of a PEM file.
+
+    Raises StartError for another file.
+    """
     if authorities:
         try:
             return ssl.create_default_context(cafile=authorities)
@@ -16,7 +19,7 @@ def context(authorities: str = "") -> ssl.SSLContext:
     made = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if paths.cafile is None and paths.capath is None:
-        # A slim image has no file of authorities; httpx brings one.
+        # A slim image has no file of authorities; httpx's dependency certifi has one.
         import certifi
 
         made.load_verify_locations(certifi.where())
@@ -24,7 +27,7 @@ def context(authorities: str = "") -> ssl.SSLContext:
 
 
 def reason(error: ssl.SSLError) -> str:
-    """OpenSSL's own words without the line of C they come from."""
+    """Return OpenSSL's own words, without the line of C that they come from."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message.rstrip('.')}"
     return f"no TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"

@@ -53,7 +53,7 @@ class System:
         return f"http://{balancer['DNSName']}/v1/cids/1/entity_types/t/domains/d/keys/k"
 
     def history(self) -> list[dict[str, Any]]:
-        done = self.place.opsctl("history", "--json")
+        done = self.place.opsctl("history", "--json", "--lines", "1000")
         assert done.returncode == 0, done.stderr
         return events(done, "history")
 

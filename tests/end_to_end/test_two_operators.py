@@ -53,7 +53,7 @@ def test_who_answers_yes_too_late_gets_a_new_plan(place: Place) -> None:
     done = place.opsctl("db", "up", "--yes", "--set", "db.maintenance_window=mon:03:00-mon:04:00")
     assert done.returncode == 0, done.stderr
     late.sendline("y")
-    late.expect("who was quicker")
+    late.expect("looking again")
     late.expect("apply this to")
     late.sendline("n")
     assert exit_code(late) == 7

@@ -1,4 +1,4 @@
-"""`opsctl logs`: follow the log sources, ask them, compare them, check that nothing is missing."""
+"""`opsctl logs`: follow the log sources, query and compare them, check that none is missing."""
 
 from opsctl.cli import options
 from opsctl.cli.logs import listing, query, reports, tail

@@ -1,4 +1,4 @@
-"""The options by which every `logs` command chooses sources and lines."""
+"""The options with which every `logs` command selects sources and lines."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ SinceRelease = Annotated[
     int | None,
     Option("--since-release", metavar="N", help="From when release N began; 0 is the newest."),
 ]
-Until = Annotated[str | None, Option(help="Read up to then and end.")]
+Until = Annotated[str | None, Option(help="Read up to this time, then end.")]
 Pattern = Annotated[str, Option("--filter", help="CloudWatch's own filter pattern.")]
 Grep = Annotated[str, Option(help="Only messages that match this regex.")]
 Exclude = Annotated[str, Option(help="No messages that match this regex.")]
@@ -55,7 +55,7 @@ MaxRate = Annotated[float | None, Option(min=0.1, help="Calls a second.")]
 
 
 def complete(choice: Choice, invocation: Invocation) -> Choice:
-    """The choice with what the selection says that it names. Raises ConfigError for a typo."""
+    """Return the choice with the saved selection that it names. Raises ConfigError for a typo."""
     saved = invocation.config.logs.selections
     names = [name for name in choice.sources if name in saved]
     others = tuple(name for name in choice.sources if name not in saved)
@@ -68,7 +68,7 @@ def complete(choice: Choice, invocation: Invocation) -> Choice:
 
 
 def require_sources(names: Sequence[str], known: Sequence[str] = NAMES) -> None:
-    """Raises ConfigError for a name that no source has, with the nearest of the `known`."""
+    """Raise ConfigError for an unknown source, with the nearest of the `known` names."""
     for name in names:
         if name not in NAMES:
             raise ConfigError(
@@ -78,7 +78,7 @@ def require_sources(names: Sequence[str], known: Sequence[str] = NAMES) -> None:
 
 
 def release(invocation: Invocation, number: int) -> Release:
-    """The release of this number, 0 for the newest. Raises OpsError where there is none."""
+    """Return the release with this number, 0 for the newest. Raises OpsError if there is none."""
     look = Look(frozenset({"releases"}), (), releases=1, numbers=(number,) if number else ())
     known = invocation.reader(look).require("releases").releases
     named = [one for one in known if one.number == number or not number]
@@ -89,14 +89,17 @@ def release(invocation: Invocation, number: int) -> Release:
 
 
 def of_release(choice: Choice, invocation: Invocation, number: int) -> Choice:
-    """From when the release began. Raises ConfigError for a second beginning."""
+    """Return the choice from the release's beginning on.
+
+    Raises ConfigError for a second beginning.
+    """
     if choice.since:
         raise ConfigError("--since and --since-release both say where to begin; leave one out")
     return replace(choice, since=release(invocation, number).begun.isoformat())
 
 
 def groups(choice: Choice, invocation: Invocation) -> list[LogGroup]:
-    """The log groups that are meant. Raises ConfigError when there are none."""
+    """Return the chosen log groups. Raises ConfigError when there are none."""
     if choice.groups:
         return sources.matching(invocation.clients.logs, choice.groups)
     return sources.chosen(

@@ -14,7 +14,7 @@ from opsctl.snapshot.together import together
 def sources(context: typer.Context) -> None:
     """List the log sources: their groups, whether they exist, and their newest stream.
 
-    CloudWatch learns of new streams and times with a delay of up to an hour.
+    CloudWatch may be an hour late with new streams and times.
     """
     invocation = options.opened(context)
     groups = log_sources.chosen(invocation.config.logs, [])

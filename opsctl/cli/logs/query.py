@@ -1,4 +1,4 @@
-"""`opsctl logs query`: ask CloudWatch Logs Insights, and say what it costs."""
+"""`opsctl logs query`: run a query of CloudWatch Logs Insights, and say what it costs."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`opsctl logs audit`, `lag`, `compare`: what a span of the log groups says as a whole."""
+"""`opsctl logs audit`, `lag`, `compare`: reports about a span of the log groups."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -24,16 +24,16 @@ from opsctl.metrics.series import Window
 from opsctl.snapshot.snapshot import Look
 
 _LATE = timedelta(hours=1)  # how much older than its arrival a line may be, at first
-_LATEST = timedelta(hours=24)  # and when lines are missing
-_AHEAD = timedelta(hours=2)  # so far in the future PutLogEvents takes lines
+_LATEST = timedelta(hours=24)  # and again, when lines are missing
+_AHEAD = timedelta(hours=2)  # how far in the future PutLogEvents accepts lines
 Names = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Default: all.")]
 
 
 def audit(context: typer.Context, names: Names = None, since: options.Since = "1h") -> None:
-    """Hold what can be read against what CloudWatch counted: exit 0 equal, 10 lines are missing.
+    """Compare what can be read with CloudWatch's own count: exit 0 equal, 10 lines are missing.
 
-    A minute counts when its metric is settled, four minutes later. What is missing is read again,
-    as far back as a day, before it is called missing.
+    A minute counts once its metric is final, four minutes later. Missing lines are searched again,
+    a day back, before they are called missing.
     """
     invocation = options.opened(context)
     groups = _groups(invocation, names)
@@ -70,7 +70,7 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
 
 
 def lag(context: typer.Context, names: Names = None, since: options.Since = "15m") -> None:
-    """Show how late the lines of each stream come, and which tasks and instances say nothing."""
+    """Show how late each stream's lines arrive, and which tasks and instances are silent."""
     invocation = options.opened(context)
     groups = _groups(invocation, names)
     now = choosing.now()
@@ -97,9 +97,9 @@ def compare(
     names: Annotated[list[str] | None, Option("--source", help="Default: app and stdout.")] = None,
     span: Annotated[str, Option("--for", help="How long before and after it.")] = "30m",
 ) -> None:
-    """Name the kinds of lines that are new, gone, louder or quieter since a release.
+    """List the kinds of lines that are new, gone, louder or quieter since a release.
 
-    Numbers and ids are masked, so that lines which differ in them alone are of one kind.
+    Numbers and ids are masked: lines that differ only in them are of one kind.
     """
     invocation = options.opened(context)
     groups = _groups(invocation, names or ["app", "stdout"])

@@ -56,18 +56,18 @@ def tail(
     live: Annotated[
         bool, Option("--live", help="Have lines pushed at once (Live Tail, billed by the minute).")
     ] = False,
-    lines: Annotated[int | None, Option(min=1, help="Only the last N of the past.")] = None,
+    lines: Annotated[int | None, Option(min=1, help="Only the last N past lines.")] = None,
     look_back: choosing.LookBack = "15m",
     max_rate: choosing.MaxRate = None,
     bookmark: Annotated[
-        Path | None, Option("--resume", help="Go on where FILE says, and keep it.")
+        Path | None, Option("--resume", help="Continue where FILE says, and keep FILE up to date.")
     ] = None,
 ) -> None:
     """Print the lines of the sources in order of time, each once; all sources by default.
 
     Without --follow it ends when everything is read. Ctrl-C ends it with a summary.
     """
-    # Long because it is the table of options, each used once: no part of it has a name.
+    # Long because it is the table of options, each used once.
     invocation, console = options.opened(context), options.opened(context).console
     said = Choice(
         *(tuple(names or ()), tuple(group or ()), pattern, grep, exclude, highlight, level, task),
@@ -168,7 +168,10 @@ def _run(screen: LogsScreen, stop: Stop, sources: int, *, following: bool) -> No
 def _with_aws_events(
     admits: Callable[[LogEvent], bool] | None,
 ) -> Callable[[LogEvent], bool] | None:
-    """What AWS did is asked for by itself; conditions on lines do not concern it."""
+    """Let events of AWS pass:
+
+    `--with` asks for them, and conditions on lines do not concern them.
+    """
     if admits is None:
         return None
     return lambda event: event.source in aws_events.KINDS or admits(event)

@@ -1,4 +1,4 @@
-"""Alarms on the screen: states and their reasons, one alarm explained, what a test played."""
+"""Show alarms: their states and reasons, one alarm explained, the results of a backtest."""
 
 import shutil
 import sys
@@ -21,13 +21,13 @@ from opsctl.stacks.alarms import Drift
 
 _MARKS = {"OK": ("●", "good"), "ALARM": ("✗", "bad")}
 _UNKNOWN = ("○", "warn")
-_NEAR = timedelta(minutes=30)  # a release so long before an alarm may have to do with it
+_NEAR = timedelta(minutes=30)  # a release this long before an alarm may be its cause
 _NEWEST = 5  # changes of state that `explain` shows
 _NOT_YET = "the alarm does not exist yet: opsctl alarms up"
 
 
 class AlarmsScreen(Screen):
-    """What a change or a test of alarms yields beside plan and stack events."""
+    """Shows what a change or a test of alarms yields, apart from plan and stack events."""
 
     def __init__(self, console: Console, *, data: bool = False) -> None:
         self._console = console
@@ -50,7 +50,7 @@ class AlarmsScreen(Screen):
 def show_states(
     console: Console, alarms: Sequence[Watched], reasons: Mapping[str, str], now: datetime
 ) -> None:
-    """Those that ring first; a reason below each that is not OK."""
+    """Show all alarms, those in ALARM first, with a reason for each that is not OK."""
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
     silent = all(one.state is None or not one.state.actions for one in alarms)
     if silent and not console.json:
@@ -103,7 +103,7 @@ def show_one(
     changes: Sequence[AlarmChange],
     now: Snapshot,
 ) -> None:
-    """All there is to know of one alarm."""
+    """Show everything about one alarm."""
     points = words.points(one, series) if series else ""
     live = one.state
     near = _near(live.since if live else None, now.releases)
@@ -204,7 +204,7 @@ def _state(one: Watched) -> str:
 
 
 def _near(since: datetime | None, releases: Sequence[Release]) -> Release | None:
-    """The newest release that began shortly before the alarm took its state."""
+    """Return the newest release that began shortly before the alarm's state changed."""
     if since is None:
         return None
     near = [one for one in releases if timedelta() <= since - one.begun <= _NEAR]

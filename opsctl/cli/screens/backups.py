@@ -1,4 +1,4 @@
-"""Snapshots of the cache, on the screen."""
+"""Show snapshots of the cache."""
 
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
@@ -6,7 +6,7 @@ from opsctl.snapshot.cache import Backup
 
 
 class BackupsScreen(Screen):
-    """`data` prints them on stdout: they are what was asked for."""
+    """With `data` they go to stdout, because the command asked for them."""
 
     def __init__(self, console: Console, *, data: bool = False) -> None:
         self._console = console

@@ -1,6 +1,6 @@
-"""A roll while it runs: tasks and targets in one table that stands still below the events.
+"""Show a running roll: tasks and targets in one table that stays below the events.
 
-Pure but for the live drawing: a snapshot gives lines, at any size from 60 x 10.
+Pure except for the live drawing: a snapshot gives lines, at any size from 60 x 10.
 """
 
 import shutil
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _HEAD = ("TASK", "ZONE", "REVISION", "STATE", "TARGET", "AGE")
-_SPARE = 4  # lines above the table that stay for the events
+_SPARE = 4  # lines above the table that are left to the events
 _MARKS = {"healthy": "●", "unhealthy": "✗"}
 
 
 class BoardScreen(Screen):
-    """Draws on a terminal only; anywhere else the lines of the events say it all.
+    """Draws on a terminal only; elsewhere the lines of the events say everything.
 
-    With `waits`, only while the stack's change rolls tasks.
+    With `waits`, it draws only while a stack change rolls tasks.
     """
 
     def __init__(self, console: Console, *, waits: bool = False) -> None:
@@ -37,12 +37,12 @@ class BoardScreen(Screen):
         self._waits, self._rolls = waits, not waits
         self._now: Snapshot | None = None
         self._began: datetime | None = None
-        # container instance ARN -> EC2 id, from the look that read them
+        # container instance ARN -> EC2 id, from the snapshot that read them
         self._ids: dict[str, str] = {}
         self._live: Any = None
 
     def show(self, item: object) -> bool:
-        """Sees every snapshot, and takes none from the other screens."""
+        """Record every snapshot. Returns False, so that other screens see it, too."""
         if isinstance(item, Snapshot):
             self._ids.update({one.arn: one.id for one in item.instances})
             if "tasks" in item.look.parts and self._rolls:
@@ -62,7 +62,7 @@ class BoardScreen(Screen):
     def _see(self, now: Snapshot) -> None:
         self._began = self._began or now.at
         self._now = now
-        # The first look is before the question; the second one is of the roll.
+        # The first snapshot is from before the question, the second from the roll.
         if self._live is None and now.at != self._began:
             self._live = live.start(self._console, self._drawn, per_second=4, transient=True)
 
@@ -86,9 +86,9 @@ def lines(
     width: int,
     height: int,
 ) -> list[str]:
-    """Newest and running first, what failed on top; the last line says how far it is."""
+    """Return the lines: failed tasks first, then new and running ones; the progress is last."""
     room = max(height - 2, 1)
-    # A code says more than a state only where something is wrong.
+    # A code is worth its space only where something is wrong.
     health = {
         one.id: one.in_words if one.state == "unhealthy" else one.state for one in now.targets
     }
@@ -104,7 +104,7 @@ def lines(
 
 
 def summary(now: Snapshot, began: datetime | None) -> str:
-    """`◐ 2 of 8 of web:42 run, 3 start, 0 healthy · 3 failed · 2 m 40 s`"""
+    """Return for example: `◐ 2 of 8 of web:42 run, 3 start, 0 healthy · 3 failed · 2 m 40 s`"""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return "○ no service yet"
@@ -134,7 +134,10 @@ def _row(
 
 
 def _failed_here(task: Task, now: Snapshot, began: datetime | None) -> bool:
-    """In this roll: ECS tells of a stopped task for an hour, and of earlier releases' too."""
+    """Return whether the task failed in this roll.
+
+    ECS lists stopped tasks of earlier ones for an hour.
+    """
     mine = now.primary is not None and task.deployment == now.primary.id
     late = began is None or task.stopped is None or task.stopped >= began
     return task.failed and (mine or late)
@@ -148,7 +151,7 @@ def _state(task: Task) -> str:
 
 def _target(task: Task, ids: Mapping[str, str], health: Mapping[str, str]) -> str:
     if task.is_stopped:
-        return "–"  # its port may be another one's by now
+        return "–"  # another task may have its port by now
     instance = ids.get(task.instance, "")
     keys = [f"{instance}:{port}" for one in task.containers for port in one.ports]
     state = next((health[key] for key in keys if key in health), "")
@@ -156,7 +159,7 @@ def _target(task: Task, ids: Mapping[str, str], health: Mapping[str, str]) -> st
 
 
 def _order(task: Task, now: Snapshot) -> int:
-    """Failed ones, the new deployment's, all others."""
+    """Return the sort key: failed tasks, then those of the new deployment, then others."""
     if task.is_stopped:
         return 0
     primary = now.primary

@@ -1,4 +1,4 @@
-"""Causes on the screen: what is wrong, what shows it, what to do. The same for every command."""
+"""Show causes, the same way for every command: what is wrong, the evidence, what to do."""
 
 import os
 import shutil
@@ -18,7 +18,10 @@ _ENDLESS = 2000
 
 
 def show_failure(console: Console, causes: Sequence[Cause]) -> None:
-    """Before the error of a command that failed. Nothing when it could only repeat the error."""
+    """Show causes before a failed command's error.
+
+    Shows nothing that would only repeat the error.
+    """
     present = [cause for cause in causes if not cause.over and cause.hinders][:_AT_FAILURE]
     if not any(_shows_more(cause) for cause in present):
         return
@@ -46,7 +49,7 @@ def emit(console: Console, cause: Cause, number: int) -> None:
 
 
 def block(console: Console, cause: Cause, number: int) -> Iterator[str]:
-    """A number, how sure it is, the sentence; its evidence; the next command."""
+    """Yield the lines of one cause: number, certainty, sentence, evidence, next command."""
     sure = "over" if cause.over else cause.confidence
     head = f"{number:<2} {console.style(_SURE[cause.confidence], f'{sure:<9}')} "
     first, *rest = _wrapped(cause.sentence)
@@ -60,7 +63,7 @@ def block(console: Console, cause: Cause, number: int) -> Iterator[str]:
 
 
 def looked_at(history: History) -> str:
-    """`looked at: 4 stacks, 11 tasks, 2 instances · not readable: alarms`"""
+    """Return for example: `looked at: 4 stacks, 11 tasks, 2 instances · not readable: alarms`"""
     now = history.now
     counts = [
         (len(now.stacks), "stack"),
@@ -84,7 +87,7 @@ def looked_at(history: History) -> str:
 
 
 def width() -> int:
-    """Of the terminal; a file or a pipe takes whole sentences."""
+    """Return the terminal's width. Files and pipes get whole sentences."""
     if not (sys.stdout.isatty() or sys.stderr.isatty()) and "COLUMNS" not in os.environ:
         return _ENDLESS
     return max(shutil.get_terminal_size((80, 24)).columns, 60)

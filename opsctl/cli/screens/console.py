@@ -1,8 +1,8 @@
-"""Every character a person sees. Data goes to stdout, talk to stderr, JSON one object a line.
+"""Everything that a person sees. Data goes to stdout, messages to stderr, JSON one object per line.
 
-Nothing is said by colour alone. Without a terminal there is no cursor movement and no prompt.
-What AWS, a container or a file said passes one filter: it cannot move the cursor, and what the
-terminal's encoding lacks is written in ASCII.
+Nothing is said by colour alone. Without a terminal there is no cursor movement and no prompt. Text
+from AWS, containers or files is filtered: it cannot move the cursor, and characters that the
+terminal's encoding lacks are written in ASCII.
 """
 
 import json as jsonlib
@@ -21,30 +21,30 @@ from opsctl.errors import ConfigError, OpsError
 if TYPE_CHECKING:
     from opsctl.cli.screens.pipeline import Pipeline
 
-# Raised when a field or a word is renamed or removed; added ones do not raise it. docs/json.md
+# Increased when a field or a word is renamed or removed, not when one is added: docs/json.md.
 JSON_VERSION = 2
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "faint": "2", "strong": "1"}
-# Control characters, but for line ends, tabs and our own styles; and what turns the direction of
-# the text around, so that a line reads as something else.
+# Control characters except line ends, tabs and our own styles; and characters that reverse the
+# direction of text, so that a line reads as something else.
 _STYLE = r"\x1b\[(?:0|1|2|31|32|33)m"
 _CONTROL = re.compile(
     _STYLE + r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-_LEAST = 8  # columns of a cell that is cut
+_LEAST = 8  # least columns of a cell that is cut
 _STYLED = re.compile(_STYLE)
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
     | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
 )
-# A command of ours in a hint, and the words that name a command of its own system.
+# A command of ours in a hint that applies to this system.
 _COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")
 
 
 class Console:
-    """`options` are the global options of this command line, for hints that lead back here.
+    """The output. `options` are this command line's global options, to be added to hints.
 
-    `pipeline` is where this command runs, when that shows more than a log.
+    `pipeline` is where this command runs, if that shows more than a log.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Console:
         self._options = shlex.join(options)
 
     def data(self, text: str) -> None:
-        """Print what was asked for; flushed, so that a pipe sees it now."""
+        """Print requested data, flushed so that a pipe receives it at once."""
         self._write(sys.stdout, text + "\n")
 
     def in_place(self, lines: Sequence[str]) -> None:
-        """Print these over the last ones, from the top: without a moment of an empty screen."""
+        """Overwrite the last lines from the top, without clearing the screen first."""
         shown = (encodable(printable(line.rstrip()), sys.stdout) for line in lines)
         sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
         sys.stdout.flush()
 
     def emit(self, kind: str, /, **fields: Any) -> None:
-        """Print one JSON object: `{"v": 2, "type": kind, …}`; only under `--json`."""
+        """Print one JSON object: `{"v": 2, "type": kind, …}`. Only with `--json`."""
         if self.pipeline is not None:
             self.pipeline.take(kind, fields)
         if self.json:
@@ -112,21 +112,21 @@ class Console:
             self.say(f"{self.style('faint', 'hint:')} {hint}")
 
     def hint(self, text: str) -> str:
-        """The hint with this command line's own `--env`, `--config` and `--set`."""
+        """Return the hint with this command line's own `--env`, `--config` and `--set`."""
         return _COMMAND.sub(f"opsctl {self._options} ", text) if self._options else text
 
     def style(self, name: str, text: str) -> str:
         return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self.terminal else text
 
     def confirm(self, question: str, *, yes: bool) -> bool:
-        """Ask; without a terminal and without `--yes` that is an error, never a hang."""
+        """Ask. Without a terminal and without `--yes` this raises an error instead of waiting."""
         if yes:
             return True
         self._needs_terminal("--yes")
         return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def confirm_soon(self, question: str, *, otherwise: bool, seconds: float = 60.0) -> bool:
-        """Ask what cannot wait long: without an answer in time, `otherwise` holds."""
+        """Ask what cannot wait. Returns `otherwise` when nobody answers in time."""
         self._write(sys.stderr, f"{question} [{'Y/n' if otherwise else 'y/N'}] ")
         ready, _, _ = select.select([sys.stdin], [], [], seconds)
         if not ready:
@@ -136,7 +136,7 @@ class Console:
         return answer in ("y", "yes") if answer else otherwise
 
     def confirm_name(self, question: str, name: str, *, confirmed: Sequence[str]) -> bool:
-        """Have `name` typed; `confirmed` are the names that `--confirm` gave already."""
+        """Have `name` typed. `confirmed` are the names given with `--confirm`."""
         if name in confirmed:
             return True
         self._needs_terminal(f"--confirm {name}")
@@ -157,9 +157,9 @@ class Console:
     def table(
         self, header: Sequence[str], rows: Sequence[Sequence[str]], *, fit: bool = False
     ) -> None:
-        """Aligned columns on stdout; rich is not worth its start-up time for this.
+        """Print aligned columns on stdout. rich would take too long to start for this.
 
-        `fit` cuts the widest cells where a terminal is too narrow; a pipe gets all of them.
+        `fit` cuts the widest cells when a terminal is too narrow; a pipe gets them whole.
         """
         rows = [[*map(printable, row)] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -171,7 +171,7 @@ class Console:
             self.data(line.rstrip())
 
     def fold(self, title: str) -> None:
-        """In a pipeline, what follows is long and may be folded away; `unfold` ends that."""
+        """In a pipeline, start a long section that can be folded; `unfold` ends it."""
         if self.pipeline is not None:
             self.pipeline.fold(title)
 
@@ -187,7 +187,7 @@ class Console:
 
 
 def narrowed(widths: Sequence[int], room: int) -> list[int]:
-    """The widest first, until all have room or none can be narrower."""
+    """Narrow the widest columns first, until all fit or none can be narrower."""
     narrow = list(widths)
     while sum(narrow) > room and max(narrow, default=0) > _LEAST:
         widest = narrow.index(max(narrow))
@@ -196,7 +196,7 @@ def narrowed(widths: Sequence[int], room: int) -> list[int]:
 
 
 def printable(text: str) -> str:
-    """The text without anything that would move the cursor, ring, or hide what follows."""
+    """Return the text without anything that moves the cursor, beeps, or hides what follows."""
     return _CONTROL.sub(_shown, text)
 
 
@@ -208,7 +208,7 @@ def _shown(match: re.Match[str]) -> str:
 
 
 def encodable(text: str, stream: TextIO) -> str:
-    """The text with what the stream's encoding lacks in ASCII."""
+    """Return the text with ASCII instead of characters that the stream's encoding lacks."""
     encoding = stream.encoding or "ascii"
     try:
         text.encode(encoding)
@@ -218,12 +218,12 @@ def encodable(text: str, stream: TextIO) -> str:
 
 
 def holds_everything(stream: TextIO) -> bool:
-    """Whether every character of Unicode can be written there."""
+    """Return whether the stream's encoding holds every Unicode character."""
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
 def _write(stream: TextIO, text: str) -> None:
-    # Styles are chosen by stderr; stdout may be a file or a pipe all the same.
+    # Styles depend on stderr, but stdout may be a file or a pipe.
     if "\x1b" in text and not stream.isatty():
         text = _STYLED.sub("", text)
     stream.write(encodable(printable(text), stream))

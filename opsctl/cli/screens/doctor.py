@@ -1,4 +1,4 @@
-"""Findings on the screen: a line for each, its fix below, and what they come to."""
+"""Show findings: a line for each, its fix below, and a summary."""
 
 from collections import Counter
 
@@ -33,7 +33,7 @@ class DoctorScreen(Screen):
         return True
 
     def end(self) -> int:
-        """Say how it stands; the exit code."""
+        """Print the summary and return the exit code."""
         counts = self._counts
         self._console.emit("doctor", **{level: counts[level] for level in _STYLES})
         unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""

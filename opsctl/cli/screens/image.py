@@ -1,4 +1,4 @@
-"""A build or push on the screen: layers with bars on a terminal, plain lines anywhere else."""
+"""Show a build or push: layers with bars on a terminal, plain lines elsewhere."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ _DIFF_LINES = 40
 
 
 class ImageScreen(Screen):
-    """The Caddyfile, the layers that are built and pushed, and the image that comes of it."""
+    """Shows the Caddyfile, the layers that are built and pushed, and the resulting image."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -88,7 +88,7 @@ class ImageScreen(Screen):
             self._layers[progress.layer] = event
         else:
             self._lines = [*self._lines, progress.text][-_LINES:]
-        # A layer that only moved on is a new bar, not a new line.
+        # A layer that only progressed is a new bar, not a new line.
         if progress.layer and before is not None and before.progress.text == progress.text:
             return
         self._console.emit(

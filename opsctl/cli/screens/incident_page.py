@@ -1,4 +1,4 @@
-"""One self-contained page of an incident: causes, time line, charts. No script, no other file."""
+"""Write an incident as one self-contained HTML page: causes, time line, charts. No scripts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from opsctl.timeline import LANES, Moment
 
 _WIDTH, _LANE, _LEFT = 1000, 26, 90
 _CHART = 90
-_MOST = 600  # rows of the time line; what is bad is never left out
+_MOST = 600  # rows of the time line; bad ones are never left out
 _MARK = {"certain": "✗", "likely": "◐", "possible": "○"}
 
 
@@ -26,7 +26,7 @@ def page(
     looked_at: str,
     versions: str,
 ) -> str:
-    """The whole page. Texts of others are escaped, and secrets in them masked."""
+    """Return the page. Texts of others are escaped, and secrets in them masked."""
     body = [
         f"<header><h1>{_text(title)}</h1><p>{at:%Y-%m-%d %H:%M:%S} UTC · {_text(looked_at)}</p>"
         "</header>",
@@ -67,7 +67,7 @@ def _causes(causes: Sequence[Cause]) -> Iterator[str]:
 
 
 def _overview(moments: Sequence[Moment]) -> Iterator[str]:
-    """A lane for each kind, a mark for each moment."""
+    """Draw a lane for each kind, and a mark for each moment."""
     if len(moments) < 2:
         return
     first, last = _window(moments)
@@ -107,7 +107,7 @@ def _charts(series: Sequence[RecordedSeries], moments: Sequence[Moment]) -> Iter
 def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     known = [point for point in one.points if point is not None]
     low, high = min(known), max(known)
-    # What never changes is a line in the middle.
+    # A constant value is a line in the middle.
     low, span = (low, high - low) if high > low else (low - 0.5, 1.0)
     end = one.start + timedelta(seconds=one.period * len(one.points))
     yield f"<figure><figcaption>{_text(one.name)} <small>{_text(one.unit)}</small></figcaption>"
@@ -133,7 +133,7 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
 
 
 def _runs(points: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """A gap is a gap."""
+    """Yield runs of points without gaps, so that a gap stays visible."""
     run: list[tuple[int, float]] = []
     for index, point in enumerate(points):
         if point is None:
@@ -177,7 +177,7 @@ def _x(at: datetime, first: datetime, last: datetime) -> float:
 
 
 def _window(moments: Sequence[Moment]) -> tuple[datetime, datetime]:
-    """Of the command, where there was one: an instance may have joined days ago."""
+    """Return the command's window, if there was one: an instance may have joined days before."""
     commands = [moment.at for moment in moments if moment.lane == "command"]
     last = moments[-1].at
     first = min(commands, default=max(moments[0].at, last - timedelta(hours=1)))

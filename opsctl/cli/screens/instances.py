@@ -1,4 +1,4 @@
-"""Instances that are replaced, on the screen."""
+"""Show instances that are replaced."""
 
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen

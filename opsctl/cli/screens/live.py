@@ -1,4 +1,4 @@
-"""The part of a terminal that is drawn anew while something goes on; nothing anywhere else."""
+"""The part of a terminal that is redrawn while something runs; nothing without a terminal."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ def start(
     per_second: int,
     transient: bool = False,
 ) -> Any:
-    """A running rich Live on stderr, for the caller to stop; None without a terminal."""
+    """Return a running rich Live on stderr, for the caller to stop; None without a terminal."""
     if not console.terminal:
         return None
-    # Here, because rich is for terminals only and every command would pay for it.
+    # Imported here, because only terminals need rich and it starts slowly.
     from rich.console import Console as Screen
     from rich.live import Live
 

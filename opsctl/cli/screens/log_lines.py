@@ -1,4 +1,4 @@
-"""A log event as one line (and its continuation), or as one JSON object. No printing here."""
+"""Format a log event as one line with its continuation, or as one JSON object. Prints nothing."""
 
 import json
 import re
@@ -28,7 +28,7 @@ Column: TypeAlias = Callable[[LogEvent, message.Message], str]
 
 
 def parse_fields(text: str) -> tuple[str, ...]:
-    """Names of FIELDS, and `.status` or `.request.uri`: fields of JSON and logfmt messages."""
+    """Parse names of FIELDS, and paths such as `.status` for fields of JSON and logfmt messages."""
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in FIELDS and not name[:1] == "." != name:
@@ -40,9 +40,9 @@ def parse_fields(text: str) -> tuple[str, ...]:
 
 
 class Lines:
-    """Formats events; what repeats (times of one second, streams) is worked out once.
+    """Formats events. What repeats (times of one second, streams) is formatted once.
 
-    `zones` gives the availability zone of a stream's task or instance, '' while it is unknown.
+    `zones` returns the availability zone of a stream's task or instance, or '' while unknown.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Lines:
         self._highlight = highlight
         self._marks = ("\x1b[7m", "\x1b[27m") if colour else ("«", "»")
         self._zones = zones
-        self._width = width  # of the sources
+        self._width = width  # of the sources' column
         self._seconds: dict[int, str] = {}
         self._columns = [self._column(names) for names in _together(fields)]
 
@@ -69,7 +69,7 @@ class Lines:
         return " ".join([column(event, said) for column in self._columns]).rstrip()
 
     def more(self, event: LogEvent) -> str:
-        """A line that goes on what its stream said in the one above."""
+        """Return a line that continues what its stream wrote in the line above."""
         return f"    {self._message(event, message.read(event.message))}"
 
     def _column(self, names: Sequence[str]) -> Column:
@@ -86,7 +86,7 @@ class Lines:
         return columns[names[0]]
 
     def _of_stream(self, names: Sequence[str]) -> Column:
-        """The columns that are the same for all events of a stream and level."""
+        """Return a column for fields that are the same for all events of a stream and level."""
         known: dict[tuple[str, str, str], str] = {}
         columns: Mapping[str, Callable[[LogEvent, str], str]] = {
             "source": lambda event, _: f"{_visible(event.source):<{self._width}}",
@@ -124,7 +124,7 @@ class Lines:
         label = f"{_visible(short_id(stream)):<10}"
         if not self._colour:
             return label
-        # The same stream has the same colour in every run; the name says it as well.
+        # A stream has the same colour in every run; its name says the same without colour.
         colour = _COLOURS[zlib.crc32(stream.encode("utf-8", "replace")) % len(_COLOURS)]
         return f"\x1b[{colour}m{label}\x1b[0m"
 
@@ -136,7 +136,7 @@ class Lines:
     def _message(self, event: LogEvent, said: message.Message) -> str:
         text = message.laid_out(said) if said.fields else said.text
         if not text.isprintable():
-            # What follows the first line of a message is its own block.
+            # The further lines of a message are an indented block.
             text = "\n    ".join(map(_visible, text.splitlines()))
         if self._highlight is not None:
             text = self._highlight.sub(self._marked, text)
@@ -147,7 +147,7 @@ class Lines:
 
 
 def _together(fields: Sequence[str]) -> list[tuple[str, ...]]:
-    """Neighbours that are worked out once for each stream stand together."""
+    """Group neighbouring fields that are formatted once per stream."""
     return [
         names
         for of_stream, group in groupby(fields, key=_OF_STREAM.__contains__)
@@ -161,16 +161,16 @@ def _value(said: message.Message, path: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """The text in one line, without anything that would move the cursor or hide what follows."""
+    """Return the text on one line, without anything that moves the cursor or hides what follows."""
     if text.isprintable():
         return text
     return "".join([c if c.isprintable() else "  " if c == "\t" else "�" for c in text])
 
 
 def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
-    """One object; without a group it is an event of another service, and `stream` its subject.
+    """Return one JSON object. Without a group it is an event of AWS, and `stream` its subject.
 
-    `ascii` is for an output that could not hold every character.
+    `ascii` is for outputs that cannot hold every character.
     """
     if group is None:
         return _of_aws(event)
@@ -196,7 +196,7 @@ def as_json(event: LogEvent, group: str | None, *, ascii: bool = False) -> str:
     except UnicodeEncodeError:
         return json.dumps(fields, allow_nan=False)  # half of a surrogate pair
     except (ValueError, RecursionError):
-        # 1e999, or a message nested as deep as it can just be read: JSON that JSON has no word for.
+        # 1e999, or a message nested as deeply as can be read: JSON cannot express them.
         return json.dumps({**fields, "fields": None})
     return text
 

@@ -1,4 +1,4 @@
-"""What the reports on logs say: a query's rows, an audit, lags, what changed with a release."""
+"""Show reports on logs: a query's rows, an audit, lags, changes with a release."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from opsctl.logs.query import Progress, Rows
 from opsctl.logs.shapes import Changed
 
 _WIDEST = 100  # columns of one cell of a query
-_MOST = 20  # minutes of an audit that are named, and shapes of each kind
+_MOST = 20  # minutes of an audit, and shapes of each kind, that are listed
 _SIGNS = {"new": "+", "louder": "▲", "gone": "-", "quieter": "▼"}
 _SHORT = {"warning": "warn", "critical": "crit"}
 
@@ -42,7 +42,7 @@ def show_rows(console: Console, rows: Rows) -> None:
 
 
 def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end: datetime) -> bool:
-    """True when every source is whole."""
+    """Show the audits. Returns True when no source lacks a line."""
     rows = []
     for one in audits:
         console.emit(
@@ -72,7 +72,7 @@ def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end:
                 )
     whole = not any(one.missing for one in audits)
     span = f"{start:%H:%M} to {end:%H:%M}Z"
-    sentence = "every line that CloudWatch took in can be read" if whole else "lines are missing"
+    sentence = "every line that CloudWatch received can be read" if whole else "lines are missing"
     console.say(f"{sentence}, {span}")
     return whole
 

@@ -1,4 +1,4 @@
-"""The loop of `logs tail`: what comes out of a reading, to stdout, with words to stderr."""
+"""The loop of `logs tail`: print a reading's events to stdout and messages to stderr."""
 
 import sys
 import time
@@ -45,7 +45,7 @@ class LogsScreen:
         self._printed = 0
 
     def run(self) -> None:
-        """Print until the reading ends; the bookmark is written behind what was flushed."""
+        """Print until the reading ends. The bookmark is written after the lines were flushed."""
         for item in self._reading.run():
             if not isinstance(item, Notice):
                 self._events(item)
@@ -75,7 +75,7 @@ class LogsScreen:
         )
 
     def check_missing(self, sources: int) -> None:
-        """When not one group was there, the whole reading has failed."""
+        """Raise OpsError when not a single group exists."""
         if len(self._missing) == sources:
             raise OpsError(
                 "; ".join(self._missing.values()),
@@ -83,7 +83,7 @@ class LogsScreen:
             )
 
     def _events(self, events: Sequence[LogEvent]) -> None:
-        # Lines of several events are rare, so most batches are not looked at twice.
+        # Most batches have no continuation lines, so they are not searched twice.
         blocks = joined(events) if any_goes_on(events) else [[event] for event in events]
         if self._admits is not None:
             blocks = [block for block in blocks if self._admits(whole(block))]
@@ -125,7 +125,7 @@ class LogsScreen:
 
 
 def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callable[[Block], str]:
-    """How a block is written: each event as JSON, or as lines."""
+    """Return how a block is written: each event as JSON, or as lines."""
     if console.json:
         names = {group.source: group.name for group in groups}
         ascii = not holds_everything(sys.stdout)
@@ -142,7 +142,7 @@ def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callab
 
 
 def show_sources(console: Console, statuses: Sequence[LogGroupStatus], now: datetime) -> None:
-    """One row for each source: its group, whether it exists, its newest stream and event."""
+    """Show one row for each source: its group, whether it exists, its newest stream and event."""
     rows = []
     for status in statuses:
         group, days, newest = status.group, status.retention_days, status.newest

@@ -1,4 +1,4 @@
-"""The cells of the table of metrics: a value with its unit, its change, its line and its limit."""
+"""Format the cells of the metrics table: value with unit, change, sparkline, limit."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ GAP = "·"
 _STATES = {"OK": "●", "ALARM": "✗", "INSUFFICIENT_DATA": "○"}
 _WIDE = 1e15  # from here on nobody counts digits
 _BARS = "▁▂▃▄▅▆▇█"
-# suffix, from where on, divided by
+# unit -> (suffix, smallest value, divisor)
 _SCALES = {
     "bytes": ((" GiB", 1 << 30, 1 << 30), (" MiB", 1 << 20, 1 << 20), (" KiB", 1 << 10, 1 << 10)),
     "count": (("M", 1_000_000, 1_000_000), ("k", 10_000, 1000)),
@@ -21,7 +21,7 @@ _SCALES = {
 
 
 def sparkline(points: Sequence[float | None], width: int) -> str:
-    """At most `width` signs, each the greatest of its points; `·` where there are none."""
+    """Return at most `width` characters, each for the greatest of its points; `·` without any."""
     width = min(width, len(points))
     columns = []
     for column in range(width):
@@ -29,7 +29,7 @@ def sparkline(points: Sequence[float | None], width: int) -> str:
         columns.append(max((p for p in points[first:last] if p is not None), default=None))
     known = [column for column in columns if column is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    # A level line is drawn low, a level line at nothing lowest: the eye reads height as much.
+    # A constant value is drawn low, and a constant 0 lowest, because height reads as size.
     level = 0 if high == 0 else 3
     return "".join(
         GAP
@@ -40,7 +40,7 @@ def sparkline(points: Sequence[float | None], width: int) -> str:
 
 
 def row(series: Series, now: datetime, width: int, limit: Limit | None = None) -> tuple[str, ...]:
-    """The cells below `HEADER`. `~` marks a value that late samples may still change."""
+    """Return the cells below `HEADER`. `~` marks a value that late samples may still change."""
     metric, label = series.query.metric, name(series)
     values = series.scaled
     known = [value for value in values if value is not None]
@@ -66,7 +66,7 @@ def row(series: Series, now: datetime, width: int, limit: Limit | None = None) -
 
 
 def limited(limit: Limit | None, unit: str) -> str:
-    """The alarm's limit with its state before it: `✗ > 80`."""
+    """Return the alarm's limit after its state: `✗ > 80`."""
     if limit is None:
         return ""
     state = _STATES.get(limit.state, "")
@@ -74,11 +74,11 @@ def limited(limit: Limit | None, unit: str) -> str:
 
 
 def name(series: Series, width: int = 1000) -> str:
-    """Cut where there is no room, but not what it is about: that tells the rows apart."""
+    """Return the row's name. Only the metric is cut: what it is about tells the rows apart."""
     metric, about = series.query.metric, series.query.about
     if "AvailabilityZone" in series.query.dimensions:
         about = zone_word(about)
-    # The count of samples is shown as what it means.
+    # The number of samples is shown as what it means, the number of tasks.
     shown = "RunningTasks" if metric.statistic == "SampleCount" else metric.name
     return f"{fitted(shown, width - len(about) - bool(about))} {about}".rstrip()
 

@@ -1,4 +1,4 @@
-"""Metrics on the screen: numbers, units and sparklines; a gap is drawn as a gap."""
+"""Show metrics: numbers, units and sparklines. Gaps stay visible."""
 
 import csv
 import sys
@@ -24,13 +24,16 @@ from opsctl.snapshot.snapshot import Snapshot
 
 _WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
 _LABEL = 26  # columns of a name that is cut
-_EXTRA = ("VS MEAN", "MIN", "UNIT", "MAX", "")  # what goes first where there is no room
-_PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed by the metric, in most Regions
+_EXTRA = ("VS MEAN", "MIN", "UNIT", "MAX", "")  # the cells that are left out first
+_PER_METRIC = 0.01 / 1000  # US dollars; GetMetricData is billed per metric, in most Regions
+
+
+PIPED = (120, 24)  # columns and lines without a terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One look at the metrics; `limits` are by the index of a series."""
+    """One reading of the metrics. `limits` maps the index of a series to its limit."""
 
     snapshot: Snapshot
     series: Sequence[Series]
@@ -39,7 +42,7 @@ class Shown:
 
 
 class MetricsScreen:
-    """`width` is the terminal's; `clear` empties it before each showing; `lines` cuts it there."""
+    """`width` is the terminal's; `clear` empties it each time; `lines` limits the height."""
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class MetricsScreen:
             self._console.say(f"there is no stack `{name}`: nothing to show for lb and asg; {hint}")
 
     def _table(self, shown: Shown) -> list[str]:
-        """One table with a heading for each group, so that the columns line up."""
+        """Return one table with a heading for each group, so that the columns align."""
         snapshot, series = shown.snapshot, shown.series
         lines = []
         if series:
@@ -110,7 +113,7 @@ class MetricsScreen:
 
 
 class _Fit:
-    """The rows in as many columns as there are: shorter sparklines first, then fewer cells."""
+    """Fits the rows into the width: shorter sparklines first, then fewer cells."""
 
     def __init__(self, shown: Shown, width: int) -> None:
         self._shown = shown
@@ -160,7 +163,7 @@ class _Fit:
 
 
 def explain(console: Console, shown: Shown, width: int = 80) -> None:
-    """What each row means, once, and its limit in words."""
+    """Print once what each row means, and its limit in words."""
     meanings = dict[str, str]()
     for index, one in enumerate(shown.series):
         metric = one.query.metric
@@ -183,7 +186,7 @@ def explain(console: Console, shown: Shown, width: int = 80) -> None:
 def plot(
     console: Console, shown: Shown, wanted: str, marks: Sequence[Mark], width: int, height: int
 ) -> None:
-    """A chart of each row of this metric. Raises ConfigError for a name that no row has."""
+    """Print a chart of each row of this metric. Raises ConfigError for an unknown name."""
     mine = _named(shown.series, wanted)
     over = shown.series[mine[0]].window
     happened = [mark for mark, _ in over.inside(marks)]
@@ -212,7 +215,7 @@ def plot(
 
 
 def _named(series: Sequence[Series], wanted: str) -> list[int]:
-    """Rows of this name in every group, or else of which it is a part."""
+    """Return rows with this name in every group, else rows whose name contains it."""
     names, low = [name(one).lower() for one in series], wanted.lower()
     mine = [index for index, label in enumerate(names) if label.split(" ")[0] == low]
     mine = mine or [index for index, label in enumerate(names) if low in label]
@@ -230,7 +233,7 @@ def as_page(shown: Shown, marks: Sequence[Mark]) -> str:
 
 
 def as_picture(shown: Shown, marks: Sequence[Mark]) -> bytes:
-    """The same charts as the page's."""
+    """Return the same charts as the page's, as a PNG."""
     return picture(_title(shown), _panels(shown), marks)
 
 
@@ -250,7 +253,7 @@ def _panels(shown: Shown) -> list[Panel]:
 
 
 def marks(snapshot: Snapshot) -> list[Mark]:
-    """Releases and alarms that began to ring, oldest first."""
+    """Return releases and alarms that went into ALARM, oldest first."""
     moments = [
         Mark(one.begun, RELEASE, f"release {one.number}{f' by {one.name}' if one.name else ''}")
         for one in snapshot.releases
@@ -264,7 +267,7 @@ def marks(snapshot: Snapshot) -> list[Mark]:
 
 
 def price(series: Sequence[Series], every: float) -> str:
-    """What CloudWatch bills for looking again and again; statistics of one metric count once."""
+    """Return the price of repeated reading. Several statistics of one metric are billed once."""
     metrics = {
         (one.query.metric.namespace, one.query.metric.name, *sorted(one.query.dimensions.items()))
         for one in series
@@ -274,7 +277,7 @@ def price(series: Sequence[Series], every: float) -> str:
 
 
 def _tasks(snapshot: Snapshot) -> str:
-    """What ECS counts itself, now."""
+    """Return the present counts of ECS."""
     service = snapshot.service
     assert service is not None
     return (

@@ -1,6 +1,6 @@
-"""What a pipeline shows beside the log: annotations, folded output, GitHub's step summary.
+"""Output for CI pipelines: annotations, folded sections, GitHub's step summary.
 
-It reads the same objects that `--json` prints, so a summary says nothing else than the screen.
+It is made of the same objects that `--json` prints, so a summary says the same as the screen.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from opsctl.cli.screens import summary
 
-# What a file or AWS said must not be read by GitHub's runner as a command of ours: it takes `::`
-# at the start of a line, and `##[` anywhere in one.
+# Text of files or AWS must not be read by GitHub's runner as a command. The runner accepts `::` at
+# the start of a line, and `##[` anywhere.
 _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 _PLACE = re.compile(
     r"(?P<file>[^:\s][^:]*):(?P<line>\d+)(?::(?P<column>\d+))?:? (?P<text>.*)", re.DOTALL
@@ -22,7 +22,7 @@ _PLACE = re.compile(
 
 
 class Pipeline:
-    """Of one command. `take` sees every object; `end` writes what they come to."""
+    """The pipeline of one command. `take` receives every object; `end` writes the summary."""
 
     def __init__(self, kind: Literal["github", "gitlab"], environ: Mapping[str, str]) -> None:
         self._kind = kind
@@ -42,7 +42,7 @@ class Pipeline:
         return _COMMAND.sub(r"\1: ", text).replace("##[", broken)
 
     def annotate(self, level: Literal["error", "warning"], text: str) -> None:
-        """A mark at the line of the file that `text` begins with, or of the whole run."""
+        """Annotate the line of the file with which `text` begins, else the whole run."""
         if self._kind != "github":
             return
         place = _PLACE.fullmatch(text)
@@ -55,7 +55,7 @@ class Pipeline:
         _write(f"::{level} {','.join(properties)}::{_data(place['text'] if place else text)}\n")
 
     def fold(self, title: str) -> None:
-        """Fold what follows away, until the next fold or `unfold`."""
+        """Fold the following output, until the next `fold` or `unfold`."""
         self.unfold()
         self._open = title
         if self._kind == "github":
@@ -72,7 +72,7 @@ class Pipeline:
         self._open = ""
 
     def end(self, command: str, region: str) -> None:
-        """Raises OSError when the summary cannot be written."""
+        """Write the summary. Raises OSError when that fails."""
         self.unfold()
         if self._objects:
             text = summary.markdown(command, self._objects, region)
@@ -81,21 +81,21 @@ class Pipeline:
             self._objects.clear()
 
     def _relative(self, file: str) -> str:
-        """As seen from the repository's root, which is how GitHub names files."""
+        """Return the path relative to the repository's root, as GitHub expects."""
         path = os.path.abspath(file)
         inside = self._root and path.startswith(os.path.join(self._root, ""))
         return os.path.relpath(path, self._root) if inside else file
 
 
 def of(environ: Mapping[str, str]) -> Pipeline | None:
-    """The pipeline that this command runs in."""
+    """Return the pipeline in which this command runs, or None."""
     if environ.get("GITHUB_ACTIONS") == "true":
         return Pipeline("github", environ)
     return Pipeline("gitlab", environ) if environ.get("GITLAB_CI") == "true" else None
 
 
 def _write(text: str) -> None:
-    """Past the console, which lets no control characters through."""
+    """Write without the console, which removes control characters."""
     sys.stderr.write(text)
     sys.stderr.flush()
 

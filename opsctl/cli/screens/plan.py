@@ -1,4 +1,4 @@
-"""What a change of a stack would do, on the screen."""
+"""Show what a change of a stack would do."""
 
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
@@ -8,7 +8,7 @@ _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "SyncWithActu
 
 
 class PlanScreen(Screen):
-    """`data` prints the plan on stdout: it is what `plan` and `--dry-run` were asked for."""
+    """With `data` the plan goes to stdout, because `plan` and `--dry-run` asked for it."""
 
     def __init__(self, console: Console, *, data: bool = False) -> None:
         self._console = console
@@ -37,7 +37,7 @@ class PlanScreen(Screen):
         effect = f"  {change.effect}" if change.effect else ""
         kind = self._console.style("faint", change.resource_type)
         self._print(f"  {self._console.style(style, sign)} {change.logical_id}  {kind}{effect}")
-        # A property that may replace its resource does not where the resource is only modified.
+        # A property that can replace its resource does not if the resource is only modified.
         forces = "forces" if change.replaces else "may force" if change.may_replace else ""
         for one in change.properties:
             word = f" ({forces} replacement)" if forces and one.recreates else ""

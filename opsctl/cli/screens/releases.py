@@ -1,4 +1,4 @@
-"""Releases on the screen: the history, one of them, what changed, what a rollback brings back."""
+"""Show releases: the history, one release, differences, the target of a rollback."""
 
 import shutil
 import sys
@@ -18,10 +18,10 @@ from opsctl.releases.rollback import Target
 from opsctl.snapshot.releases import Release
 
 Row: TypeAlias = tuple[str, ...]
-# Said by `update-tasks` and by `diff`, when the live service agrees.
+# Printed by `update-tasks` and `diff` when the live service is up to date.
 SAME = "nothing changed: these tasks already run, and are healthy"
 _HEADER = ("N", "WHEN", "WHO", "IMAGE", "OUTCOME", "TOOK", "WHAT CHANGED")
-_NARROWEST = 12  # characters of what changed, which gives way first
+_NARROWEST = 12  # least columns of the last cell, which shrinks first
 _LINES = 20
 OUTCOMES = {
     "deployed": "deployed",
@@ -32,7 +32,7 @@ OUTCOMES = {
 
 
 class ReleasesScreen(Screen):
-    """`data` prints a difference on stdout: it is what `diff` was asked for."""
+    """With `data` a difference goes to stdout, because `diff` asked for it."""
 
     def __init__(self, console: Console, *, data: bool = False) -> None:
         self._console = console
@@ -104,7 +104,7 @@ class ReleasesScreen(Screen):
             why = release.reason or _outcome(release)
             self._console.warn(f"release {release.number} was not good: {why}")
         if target.stays:
-            self._print("this differs from then, and is not taken back:")
+            self._print("changed since then, and not reverted:")
             self._changes(target.stays)
 
 
@@ -112,7 +112,7 @@ _TOPICS = {"base": "base image", "unread": "not readable"}
 
 
 def show_history(console: Console, history: History) -> None:
-    """One row a release, newest first; the one that runs is marked."""
+    """Show one row per release, newest first; the running one is marked."""
     rows: list[Row] = []
     for release in history.releases:
         runs = history.running is not None and release.number == history.running.number
@@ -139,7 +139,7 @@ def show_history(console: Console, history: History) -> None:
 
 
 def show_release(console: Console, history: History) -> None:
-    """All of one release."""
+    """Show everything about one release."""
     for release in history.releases:
         runs = history.running is not None and release.number == history.running.number
         console.emit("history", **fields(release, running=runs))
@@ -152,7 +152,7 @@ def show_release(console: Console, history: History) -> None:
 
 
 def fields(release: Release, *, running: bool) -> dict[str, object]:
-    """A release as JSON: all that the ledger keeps, and whether it runs."""
+    """Return a release as JSON: everything in the ledger, and whether it runs."""
     kept = {name: value for name, value in asdict(release).items() if name not in _INTERNAL}
     took = release.took
     return {
@@ -198,7 +198,7 @@ def _some(name: str, value: str) -> Iterable[tuple[str, str]]:
 
 
 def when(time: datetime, now: datetime) -> str:
-    """`14:06 today`, `Mon 09:12`, `12 Nov 17:40`: in UTC, as every other time."""
+    """Return `14:06 today`, `Mon 09:12` or `12 Nov 17:40`, in UTC as all other times."""
     days = (now.date() - time.date()).days
     if days == 0:
         return f"{time:%H:%M} today"
@@ -239,7 +239,7 @@ def _took(took: timedelta | None) -> str:
 
 
 def _fitting(rows: Sequence[Row]) -> list[Row]:
-    """As wide as the terminal; a file or a pipe gets all of it."""
+    """Cut rows to the terminal's width; files and pipes get them whole."""
     if not sys.stdout.isatty():
         return list(rows)
     columns = list(zip(_HEADER, *rows, strict=True))[:-1]

@@ -1,4 +1,4 @@
-"""A rollout on the screen: what it means before, what happens to the tasks, how it ended."""
+"""Show a rollout: its plan, what happens to the tasks, how it ended."""
 
 from dataclasses import asdict
 
@@ -21,7 +21,7 @@ from opsctl.rollout.watch import (
 )
 
 _EVENTS = (Counts, ServiceSaid, TargetChanged, TasksStopped, Wave)
-# On a terminal the table below the lines shows them; unhealthy targets stay in the record.
+# On a terminal the table shows these; elsewhere they are lines.
 _ON_THE_BOARD = (Counts, TargetChanged)
 
 
@@ -88,7 +88,7 @@ class RolloutScreen(Screen):
     def _event(self, event: RolloutEvent) -> None:
         fields = asdict(event)
         if isinstance(event, TasksStopped):
-            # One object a task, so that a reader need not know how many come together.
+            # One object per task, so that a reader need not know how many come together.
             tasks = fields.pop("tasks")
             objects = [{**fields, "task": task} for task in tasks]
         else:

@@ -1,10 +1,10 @@
-"""What every screen is: it shows the items that it knows, and makes room for a question."""
+"""The interface of screens: show known items, and make room for a question."""
 
 
 class Screen:
     def show(self, item: object) -> bool:
-        """Show the item; False when it is none of this screen's."""
+        """Show the item. Returns False when this screen does not know it."""
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Stop drawing, for a question or the end; `show` begins again."""
+        """Stop drawing, for a question or at the end; `show` starts again."""

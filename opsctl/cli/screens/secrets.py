@@ -1,4 +1,4 @@
-"""Secrets on the screen: their references, never their values."""
+"""Show secrets: their references, never their values."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A stack on the screen: events as a live tree on a terminal, one line each anywhere else."""
+"""Show a stack's events: as a live tree on a terminal, elsewhere one line each."""
 
 import shutil
 import time
@@ -21,14 +21,14 @@ _COLOURS = {"good": "green", "bad": "red", "warn": "yellow", "faint": "dim"}
 
 
 def mark(status: str) -> tuple[str, str]:
-    """A word and a style for a status, so that colour says nothing alone."""
+    """Return a word and a style for a status, so that nothing is said by colour alone."""
     if "ROLLBACK" in status and not status.endswith("IN_PROGRESS"):
         return ("rolled back", "bad")
     return next((word for end, word in _MARKS.items() if status.endswith(end)), ("", "faint"))
 
 
 class StackScreen(Screen):
-    """With `tree`, a live one on a terminal; without, lines, where something else is drawn."""
+    """With `tree`, draws a live tree on a terminal; without, prints lines above another drawing."""
 
     def __init__(
         self, console: Console, *, tree: bool = True, now: Callable[[], float] = time.monotonic
@@ -37,7 +37,7 @@ class StackScreen(Screen):
         self._draws = tree
         self._now = now
         self._started = 0.0
-        # The newest event of each resource, and when its first and its newest one came.
+        # logical id -> (newest event, time of the first event, time of the newest)
         self._resources: dict[str, tuple[StackEvent, float, float]] = {}
         self._live: Any = None
 
@@ -61,7 +61,7 @@ class StackScreen(Screen):
             )
         else:
             if isinstance(item, RollBegun):
-                # The table of the tasks stands where the tree would.
+                # The table of tasks takes the tree's place.
                 self.pause()
                 self._draws = False
             return False
@@ -140,7 +140,7 @@ class StackScreen(Screen):
         )
 
     def _tree(self) -> "Table":
-        """The stack first, then its resources: what runs now before what is done."""
+        """Return the tree: the stack first, then its resources, running ones first."""
         from rich.table import Table
         from rich.text import Text
 

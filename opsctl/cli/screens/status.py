@@ -1,23 +1,77 @@
 """The whole system on one screen: at most 40 lines of 80 columns, the answer first.
 
-Pure: a snapshot and its causes give lines. A part that was refused says so in its own line.
+A snapshot and its causes give lines. A part that could not be read says so in its line.
 """
 
+import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.aws.failed_calls import DENIED
 from opsctl.cause.cause import Cause
 from opsctl.cause.telling import steady
+from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
 from opsctl.cli.screens.words import counted, fitted
+from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot
 
 _STYLE = {"●": "good", "◐": "warn", "✗": "bad", "○": "faint"}
 WIDTH, LINES = 80, 40
 _LABEL = 11
+
+
+def show(
+    console: Console,
+    now: Snapshot,
+    causes: Sequence[Cause],
+    region: str,
+    *,
+    in_place: bool = False,
+) -> None:
+    """Print the screen; on a terminal, `in_place` overwrites the previous one."""
+    if console.json:
+        _emit(console, now, causes)
+        return
+    size = shutil.get_terminal_size((WIDTH, LINES))
+    width = min(max(size.columns, 60), 120)
+    # The cursor needs a line of its own below the screen.
+    tall = min(LINES, max(size.lines - 1, 5)) if in_place else LINES
+    lines = screen(now, causes, console, width=width, lines=tall, region=region)
+    if in_place and sys.stdout.isatty() and not console.plain:
+        console.in_place(lines)
+        return
+    for line in lines:
+        console.data(line.rstrip())
+
+
+def show_part(console: Console, now: Snapshot, labels: Sequence[str]) -> None:
+    """Print some rows of the screen, for the commands about them."""
+    for line in part(now, labels, console, width=WIDTH):
+        console.data(line.rstrip())
+
+
+def show_health(console: Console, now: Snapshot, causes: Sequence[Cause]) -> int:
+    """Print one line, and return the exit code."""
+    word, sentence = health(now, causes)
+    console.emit("health", health=word, reason=sentence)
+    if not console.json:
+        console.data(f"{word}: {sentence}")
+    return EXITS[word]
+
+
+def _emit(console: Console, now: Snapshot, causes: Sequence[Cause]) -> None:
+    console.emit(
+        "status",
+        health=health(now, causes)[0],
+        causes=[cause.id for cause in causes],
+        snapshot=record.to_json(now),
+    )
+    for number, cause in enumerate(causes, 1):
+        causing.emit(console, cause, number)
 
 
 def screen(
@@ -29,8 +83,9 @@ def screen(
     lines: int = LINES,
     region: str = "",
 ) -> list[str]:
-    """Every line, styled where the console is a terminal, none wider than `width`. `region` is
-    where AWS was asked, although it may not have answered.
+    """Return every line, styled for a terminal, none wider than `width`.
+
+    `region` is where AWS was called, although it may not have answered.
     """
     rows = [head(now, width, region), "", *verdict(now, causes, console, width), ""]
     if nothing(now):
@@ -43,7 +98,7 @@ def screen(
 
 
 def part(now: Snapshot, labels: Sequence[str], console: Console, *, width: int) -> list[str]:
-    """Some rows of the screen, for the commands that are about them."""
+    """Return some rows of the screen, for the commands about them."""
     return [_line(row, now, console, width) for row in ROWS if row.label in labels]
 
 
@@ -57,7 +112,7 @@ def head(now: Snapshot, width: int, region: str = "") -> str:
 
 
 def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int) -> Iterator[str]:
-    """The first cause in one sentence with its command, or that nothing is wrong."""
+    """Yield the first cause in one sentence with its command, or that nothing is wrong."""
     if wrong := elsewhere(now):
         yield from _in_two_lines("✗", "wrong account:", wrong, console, width)
         return
@@ -84,7 +139,7 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
     also = f" · {counted(more, 'more cause')}" if more else ""
     tails = (f"{also} · {console.hint('opsctl why')}", also, "")
     tail = next(t for t in tails if not t or len(command + t) <= width)
-    # Never cut off: it is there to be pasted.
+    # Never cut: it must be possible to paste it.
     yield from textwrap.wrap(
         command + tail, width, subsequent_indent="    ", break_on_hyphens=False
     )
@@ -107,7 +162,7 @@ def _weight(now: Snapshot, cause: Cause) -> tuple[Mark, str]:
 
 
 def elsewhere(now: Snapshot) -> str:
-    """These credentials are of another account than the config names."""
+    """Return that these credentials belong to another account than the config's, or ''."""
     who, expected = now.identity, now.names.account
     if who is None or not expected or who.account == expected:
         return ""
@@ -115,7 +170,7 @@ def elsewhere(now: Snapshot) -> str:
 
 
 def nothing(now: Snapshot) -> bool:
-    """No stack, no service: certain only where the stacks could be read."""
+    """Return whether there is no stack at all, which is known only if the stacks could be read."""
     return now.holds("stacks") and not any(now.stack(kind) for kind in now.stacks)
 
 
@@ -128,7 +183,7 @@ def absence(now: Snapshot) -> str:
 
 
 def _in_two_lines(mark: Mark, words: str, text: str, console: Console, width: int) -> Iterator[str]:
-    """Two lines at most."""
+    """Yield at most two lines."""
     lead = f"{mark} {words} "
     whole = fitted(text, 2 * width - len(lead) - 4)
     cut = width - len(lead)
@@ -148,13 +203,13 @@ def _line(row: Row, now: Snapshot, console: Console, width: int) -> str:
         items = list(row.items(now)) or [Item("○", "none")]
         unread = [part.replace("_", " ") for part in row.parts if now.unread_part(part)]
         if unread:
-            # Second, because what does not fit into the line is cut off at its end.
+            # In second place, because the end of a line that is too long is cut.
             items.insert(1, Item("○", f"not readable: {', '.join(unread)}"))
     return _joined(row.label, items, console, width)
 
 
 def _joined(label: str, items: Sequence[Item], console: Console, width: int) -> str:
-    """The items one after another; the last one that does not fit any more is cut."""
+    """Return the items in one line; the last one that does not fit is cut."""
     line, room = f"{label:<{_LABEL}}", width - _LABEL
     for index, item in enumerate(items):
         gap = "  " if index else ""
@@ -172,7 +227,7 @@ def _refused(now: Snapshot, console: Console, width: int) -> Iterator[str]:
 
 
 def _table(rows: Sequence[str], room: int, what: str) -> Iterator[str]:
-    """A blank line, the head, as many rows as there is room for, and how many more there are."""
+    """Yield a blank line, the head, as many rows as fit, and how many are left out."""
     if len(rows) < 2 or room < 4:
         return
     yield ""
@@ -186,7 +241,7 @@ EXITS = {"healthy": 0, "degraded": 10, "unknown": 11}
 
 
 def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
-    """`healthy`, `degraded` or `unknown`, and why in one sentence.
+    """Return (`healthy`, `degraded` or `unknown`, why in one sentence).
 
     A deployment that failed and was rolled back leaves a healthy service.
     """

@@ -1,4 +1,4 @@
-"""The rows of the status screen: what each part of a snapshot comes to, in marks and words."""
+"""The rows of the status screen: each part of a snapshot as marks and words."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`parts` are what the row is made from: when all were refused, it says that instead."""
+    """A row. `parts` are what it is made from; when none could be read, it says so."""
 
     label: str
     parts: tuple[Part, ...]
@@ -148,7 +148,7 @@ def _instances(now: Snapshot) -> Iterator[Item]:
 
 
 def _room(now: Snapshot) -> int | None:
-    """How many more tasks of the primary's size the instances take; None when it is not known."""
+    """Return how many more tasks of the primary's size fit, or None when that is not known."""
     definition = now.definition(now.primary.task_definition) if now.primary else None
     if definition is None or not definition.cpu or not definition.memory:
         return None
@@ -207,7 +207,7 @@ def _alarms(now: Snapshot) -> Iterator[Item]:
 
 
 def _release(now: Snapshot) -> Iterator[Item]:
-    """The newest one of the ledger; without one, what runs by ECS."""
+    """Yield the ledger's newest release; without one, what ECS runs."""
     if now.releases:
         yield _newest(now.releases[-1], now)
         return
@@ -226,7 +226,7 @@ def _release(now: Snapshot) -> Iterator[Item]:
 
 
 def _newest(release: Release, now: Snapshot) -> Item:
-    """`42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
+    """Return for example: `42 by ops · 9f3c1e2 “raise pool size” · deployed 3 m ago`"""
     mark: Mark = "◐" if release.running else "●" if release.good else "✗"
     who = f" by {release.name}" if release.name else ""
     what = release.commit[:7] or short_image(release.image)

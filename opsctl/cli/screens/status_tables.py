@@ -1,4 +1,4 @@
-"""The tables of tasks and of instances: in the order in which one would act on them."""
+"""The tables of tasks and instances, the most important rows first."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ _INSTANCES = ("INSTANCE", "ZONE", "AGENT", "TASKS", "CPU LEFT", "MEMORY LEFT", "
 
 
 def task_rows(now: Snapshot, width: int) -> list[str]:
-    """Head and rows: what failed lately and what starts before what runs, newest first."""
+    """Return head and rows: failed and starting tasks before running ones, newest first."""
     ids = {one.arn: one.id for one in now.instances}
     tasks = sorted(now.tasks, key=lambda task: (_order(task), -_time(task)))
     rows = [
@@ -54,7 +54,7 @@ def instance_rows(now: Snapshot, width: int) -> list[str]:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Aligned; the widest column gives way first. No rows, no head."""
+    """Return aligned lines; the widest column shrinks first. Without rows there is no head."""
     if not rows:
         return []
     cells = [header, *rows]

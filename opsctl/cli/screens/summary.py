@@ -1,10 +1,10 @@
-"""What a command came to, as Markdown for GitHub's step summary. Pure."""
+"""Write a command's result as Markdown for GitHub's step summary. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-# The kinds of objects that a summary is made of.
+# The kinds of objects in a summary.
 KINDS = frozenset(
     {"plan", "difference", "result", "release", "rollback", "cause", "error", "finding", "reached"}
 )
@@ -15,7 +15,10 @@ _Object = tuple[str, Mapping[str, Any]]
 
 
 def markdown(command: str, objects: Sequence[_Object], region: str = "") -> str:
-    """`region` is where links to the console lead; none for an emulator."""
+    """Return the Markdown.
+
+    `region` is used in links to the AWS console; without it there are none.
+    """
     lines = [f"### `{command.replace('`', '')}`", ""]
     for kind, fields in objects:
         lines += _SECTIONS[kind](fields, region)
@@ -104,7 +107,7 @@ def _reached(fields: Mapping[str, Any], region: str) -> Iterator[str]:
 
 
 def _nothing(fields: Mapping[str, Any], region: str) -> Iterator[str]:
-    """Findings come together at the end."""
+    """Yield nothing: findings are listed together at the end."""
     return iter(())
 
 
@@ -125,7 +128,7 @@ _SECTIONS = {
 
 
 def _stack(name: str, region: str) -> str:
-    """With a link to the console's list, which a name finds; an id is not always known."""
+    """Return the stack's name with a link to the console's list, searched by name."""
     if not region or not re.fullmatch(r"[\w-]+", name):
         return f"`{_code(name)}`"
     host = next((one for start, one in _CONSOLES.items() if region.startswith(start)), None)
@@ -134,11 +137,11 @@ def _stack(name: str, region: str) -> str:
 
 
 def _text(text: object) -> str:
-    """AWS's and a container's text is text, never Markdown or HTML."""
+    """Escape text from AWS or a container, so that it is never Markdown or HTML."""
     line = " ".join(str(text or "").split())
     return _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", line)
 
 
 def _code(text: object) -> str:
-    """Inside backticks; a `|` would end the cell of a table."""
+    """Return text for inside backticks; a `|` would end a table's cell."""
     return " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")

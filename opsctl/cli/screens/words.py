@@ -4,7 +4,10 @@ from datetime import datetime
 
 
 def age(now: datetime, then: datetime | None) -> str:
-    """One unit, or two where the first is small: `12 s`, `3 m 10 s`, `41 m`, `2 d`; '' unknown."""
+    """Return the age in one unit, or two if it is short:
+
+    `12 s`, `3 m 10 s`, `41 m`, `2 d`; or ''.
+    """
     if then is None:
         return ""
     seconds = max(int((now - then).total_seconds()), 0)
@@ -25,11 +28,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def fitted(text: str, width: int) -> str:
-    """On one line, cut with an ellipsis."""
+    """Return the text on one line, cut with an ellipsis."""
     line = " ".join(text.split()) if "\n" in text else text
     return line if len(line) <= width else f"{line[: max(width - 1, 0)]}…"
 
 
 def zone_word(zone: str) -> str:
-    """`eu-central-1a` as `1a`"""
+    """Return `eu-central-1a` as `1a`."""
     return zone.rpartition("-")[2]

@@ -1,7 +1,7 @@
 """Filter patterns for lines of fields: `[ip, user, ..., status = 4* || status = 500, bytes > 99]`.
 
-A line's fields are divided by blanks; what stands in brackets or double quotes is one field. A
-pattern without `...` wants exactly as many fields as it names, and a name may be left out.
+Blanks separate fields; brackets and double quotes enclose one field. A pattern without `...`
+requires exactly as many fields as it has; a name may be left out.
 """
 
 import re
@@ -64,7 +64,7 @@ def _whole(before: Sequence[Test[str]], after: Sequence[Test[str]] | None) -> Ma
 
 
 def _field(tokens: Tokens) -> Test[str]:
-    """One field: nothing, a name, or conditions that all name the field they stand in."""
+    """Parse one field: nothing, a name, or conditions that all use that field's name."""
     name = tokens.peek()
     if name in _AFTER:
         return lambda field: True

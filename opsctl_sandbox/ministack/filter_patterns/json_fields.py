@@ -1,7 +1,7 @@
 """Filter patterns for JSON: `{ $.status >= 500 && ($.user NOT EXISTS || $.tags[*] = "a*") }`.
 
-A selector that leads to an object, an array or null is compared with nothing: neither `=` nor `!=`
-holds. `[*]` asks every element.
+A selector that leads to an object, an array or null matches nothing: neither `=` nor `!=` holds.
+`[*]` tests every element.
 """
 
 import json
@@ -79,7 +79,7 @@ def _comparison(tokens: Tokens) -> Test[_Values]:
 
 
 def _select(content: Any, steps: list[tuple[str, ...]]) -> Iterable[Any]:
-    """Every value the selector leads to; without `[*]` there is at most one."""
+    """Yield every value that the selector leads to; without `[*]` at most one."""
     if not steps:
         yield content
         return

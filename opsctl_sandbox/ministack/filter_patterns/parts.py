@@ -1,8 +1,8 @@
-"""What filter patterns of every form are made of: refusals, regular expressions, conditions with
-`&&` and `||`, and the values that fields are compared with.
+"""What all filter patterns share.
 
-Rules and words: "Filter pattern syntax" in the CloudWatch Logs User Guide; where it is silent, what
-the API told users (awslogs#210, defang#1008).
+Refusals, regular expressions, conditions with `&&` and `||`, and values to compare with.
+Sources: "Filter pattern syntax" in the CloudWatch Logs User Guide; where that is silent, what the
+API told users (awslogs#210, defang#1008).
 """
 
 import re
@@ -32,7 +32,7 @@ def bad_character(term: str) -> Refused:
 
 
 def regex(source: str) -> Matcher:
-    """AWS takes no parentheses, no blank and no character beyond its list, escaped or not."""
+    """Compile a regex. AWS allows no parentheses, blanks or characters outside its list."""
     known = _REGEX.match(source)
     if known is None or known.end() < len(source):
         raise bad_character(source[known.end() if known else 0])
@@ -53,7 +53,7 @@ def unquoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Operand:
-    """The right side of a condition; `*` stands for anything, but only at its ends."""
+    """The right side of a condition. `*` stands for any text, but only at the ends."""
 
     text: str
     number: float | None = None
@@ -80,7 +80,7 @@ class Operand:
 
 
 def ordered(operator: str, value: float | None, limit: float | None) -> bool:
-    """Without two numbers nothing is in order."""
+    """Compare two numbers; False when one is missing."""
     if value is None or limit is None:
         return False
     if operator in ("<=", ">=") and value == limit:
@@ -89,10 +89,10 @@ def ordered(operator: str, value: float | None, limit: float | None) -> bool:
 
 
 class Tokens:
-    """A pattern cut into tokens, read from the left."""
+    """A pattern split into tokens, read from the left."""
 
     def __init__(self, pattern: str, token: re.Pattern[str]) -> None:
-        """`token` has one group; it matches at each place where the pattern is well formed."""
+        """`token` has one group and matches at every token of a well-formed pattern."""
         self.pattern = pattern
         self._tokens = list(_cut(pattern, token))
         self._next = 0
@@ -110,7 +110,7 @@ class Tokens:
         return self._tokens[at] if at < len(self._tokens) else ""
 
     def comparison(self) -> tuple[str, "Operand"]:
-        """An operator and what stands to its right; an order wants a number there."""
+        """Return (operator, right side). An order requires a number there."""
         operator, token = self.token(), self.token()
         if operator not in OPERATORS or token in _NO_VALUE:
             raise invalid(self.pattern)
@@ -133,7 +133,7 @@ class Tokens:
             raise invalid(self.pattern)
 
     def condition(self, one: Callable[[], Test[Content]]) -> Test[Content]:
-        """Tests of `one` joined by `||` and, binding closer, `&&`."""
+        """Parse tests of `one`, joined by `||` and, with higher precedence, `&&`."""
         either = [self._both(one)]
         while self.take("||"):
             either.append(self._both(one))

@@ -1,8 +1,8 @@
-"""CloudWatch Logs filter patterns as matchers of one message: terms, phrases, exclusions,
-alternatives and regular expressions here; JSON and lines of fields in their own modules.
+"""Compile CloudWatch Logs filter patterns into tests of one message: terms, phrases, exclusions,
+alternatives and regular expressions; other modules handle JSON and fields.
 
 Pure. A malformed pattern is refused as AWS refuses it. Terms are case-sensitive and match anywhere
-in the message; one with other characters than letters, digits and `_` stands in double quotes.
+in the message; one with characters other than letters, digits and `_` needs double quotes.
 """
 
 import re
@@ -25,7 +25,7 @@ _ENDS = {"{": ("}", compile_json), "[": ("]", compile_delimited)}
 
 
 def compile_pattern(pattern: str) -> Matcher:
-    """Raises `Refused` for a pattern that AWS does not take."""
+    """Compile a pattern. Raises `Refused` if AWS does not accept it."""
     text = pattern.strip()
     if len(pattern) > _LONGEST:
         raise Refused(
@@ -59,7 +59,7 @@ def _terms(text: str) -> Matcher:
         sign, phrase, source, word = match.groups()
         lists[sign.strip()].append(_single(phrase, source, word))
         position = match.end()
-    # AWS ignores `?` terms that stand beside others.
+    # AWS ignores `?` terms beside other terms.
     anyof = optional if not required and not excluded else []
 
     def matches(message: str) -> bool:

@@ -1,7 +1,6 @@
-"""Alarms as CloudWatch judges them: once a minute, period by period, by their own dimensions, and
-with a word on what is missing.
+"""Evaluate alarms as CloudWatch does: once a minute, by periods and dimensions, with missing data.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 """
 
 import operator
@@ -27,8 +26,9 @@ _ALL_MISSING = {"breaching": _ALARM, "notBreaching": _OK, "missing": _UNKNOWN}
 
 
 def install(mutes: Mutes) -> None:
-    """In the place of ministack's, which looks at every series of a metric's name at once, knows
-    no mute rules, and takes the making of an alarm for a change of its state.
+    """Replace ministack's evaluation, which mixes all series of a name and ignores mute rules.
+
+    Keep the creation of an alarm out of its history: it is no change of state.
     """
     assert callable(cloudwatch._evaluate_alarm)
 
@@ -46,13 +46,13 @@ def install(mutes: Mutes) -> None:
 
 
 def states() -> dict[str, str]:
-    """The state of every alarm, by name."""
+    """Return the state of every alarm, by name."""
     known = (*cloudwatch._alarms._data.items(), *cloudwatch._composite_alarms._data.items())
     return {str(scoped[-1]): str(alarm["StateValue"]) for scoped, alarm in known}
 
 
 def judge(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
-    """The state by the values of its periods, oldest first, None where there is no data."""
+    """Return the state from the values of the periods, oldest first; None is missing data."""
     missing = str(alarm.get("TreatMissingData") or "missing")
     if all(value is None for value in values):
         return _ALL_MISSING.get(missing, str(alarm["StateValue"]))
@@ -71,7 +71,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
     if not alarm.get("MetricName") or alarm.get("ComparisonOperator") not in _COMPARE:
         return
     if now - last < _MINUTE and not fresh:
-        # What SetAlarmState said stands until the next look.
+        # A state set by SetAlarmState lasts until the next evaluation.
         return
     alarm["_judged"] = now
     values = _values(alarm, now)
@@ -86,8 +86,10 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 
 def _values(alarm: Mapping[str, Any], now: float) -> list[float | None]:
-    """The alarm's statistic of each of its last full periods. The newest is left out as long as
-    nothing of it has come in."""
+    """Return the alarm's statistic for each of its last full periods.
+
+    The newest period is left out while it has no data.
+    """
     period, count = int(alarm.get("Period") or _MINUTE), int(alarm.get("EvaluationPeriods") or 1)
     points, end = _points(alarm), now // period * period
     periods = [

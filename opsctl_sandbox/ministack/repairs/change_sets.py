@@ -1,5 +1,7 @@
-"""Change sets and stacks as they are: no resource whose condition is false, a definite word on
-replacement, no update of a stack that cannot be updated, no IAM resource without its capability.
+"""Correct ministack's change sets and stacks.
+
+No resource whose condition is false, a definite answer about replacement, no update of a stack in a
+wrong state, no IAM resource without its capability.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,8 +15,8 @@ from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import early_validation, parameters
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
-# The properties whose change replaces the resource ("Update requires: Replacement" on the type's
-# page of the CloudFormation User Guide); for a type that is not here, ministack's word stands.
+# Properties whose change replaces the resource ("Update requires: Replacement" on the type's page
+# of the CloudFormation User Guide). For types that are missing here, ministack decides.
 REPLACING: Mapping[str, frozenset[str]] = {
     "AWS::CloudWatch::Alarm": frozenset({"AlarmName"}),
     "AWS::EC2::SecurityGroup": frozenset({"GroupDescription", "GroupName", "VpcId"}),
@@ -23,9 +25,9 @@ REPLACING: Mapping[str, frozenset[str]] = {
     ),
     "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
 }
-# Whether the change replaces depends on the change: on what it goes to, or on what comes with it.
+# Properties whose change replaces the resource or not, depending on the change.
 _DEPENDS: Mapping[str, frozenset[str]] = {"AWS::ECS::Service": frozenset({"LaunchType"})}
-# Every property but the tags makes a new revision.
+# Types for which every change except of tags makes a new revision.
 _ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
 _UPDATABLE = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
@@ -34,7 +36,7 @@ _UPDATABLE = frozenset(
 
 
 def install() -> None:
-    """Let ministack refuse what needs a capability; alone it does so only when it checks IAM."""
+    """Make ministack require capabilities; by itself it does so only when it checks IAM."""
     assert handlers._capabilities_enforced() in (True, False)
     handlers._capabilities_enforced = lambda: True
 
@@ -44,6 +46,26 @@ async def create_stack(call: Call, ministack: Forward) -> Structure:
     if stack.get("StackStatus") == "ROLLBACK_COMPLETE":
         raise Refused("AlreadyExistsException", f"Stack [{stack['StackName']}] already exists")
     return await ministack(call.parameters)
+
+
+async def delete_stack(call: Call, ministack: Forward) -> Structure:
+    """An update runs to its end before its stack can go; a creation is ended by the deletion."""
+    stack = _stack(call, call.parameters["StackName"])
+    status = str(stack.get("StackStatus", ""))
+    if status.startswith(("UPDATE_", "IMPORT_")) and status.endswith("_IN_PROGRESS"):
+        raise Refused(
+            "ValidationError",
+            f"Stack [{stack['StackId']}] cannot be deleted while in status {status}",
+        )
+    return await ministack(call.parameters)
+
+
+async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:
+    """An empty list skips nothing."""
+    request = dict(call.parameters)
+    if not request.get("ResourcesToSkip"):
+        request.pop("ResourcesToSkip", None)
+    return await ministack(request)
 
 
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
@@ -75,8 +97,10 @@ async def _create_change_set(call: Call, ministack: Forward) -> Structure:
 
 
 async def _joining(stack: dict[str, Any], call: Call, ministack: Forward) -> Structure:
-    """One more change set for a stack that is only reviewed: there is one such stack of a name,
-    with one id. ministack makes another in its place each time, or none when it refuses."""
+    """Add a change set to a stack that is only reviewed: such a stack exists once, with one id.
+
+    ministack would replace the stack each time, or lose it when it refuses.
+    """
     name, identifier = stack["StackName"], stack["StackId"]
     try:
         answer = await ministack({**call.parameters, "StackName": name})
@@ -89,7 +113,7 @@ async def _joining(stack: dict[str, Any], call: Call, ministack: Forward) -> Str
 
 
 async def execute_change_set(call: Call, ministack: Forward) -> Structure:
-    """A change set is executed once, and only while it is valid."""
+    """Execute a change set once, and only while it is valid."""
     request = call.parameters
     change_set = _change_set(request["ChangeSetName"], request.get("StackName", ""))
     if change_set and change_set["Status"] != "CREATE_COMPLETE":
@@ -108,7 +132,7 @@ def _not_executable(change_set: Structure, status: str) -> Refused:
 
 
 def _change_set(name: str, stack: str) -> dict[str, Any] | None:
-    """By its ARN, or its name and the stack's name or id."""
+    """Return a change set by its ARN, or by its name and the stack's name or id."""
     for value in cloudformation._change_sets._data.values():
         if name == value["ChangeSetId"]:
             return dict(value)
@@ -137,7 +161,7 @@ async def describe_change_set(call: Call, ministack: Forward) -> Structure:
 def _conditioned(
     resource: Structure, absent: Collection[str], held: Collection[str]
 ) -> Structure | None:
-    """The change of a resource that may have a condition; None for one that is in neither."""
+    """Return a resource's change after its condition is applied; None if it never exists."""
     name, action = resource.get("LogicalResourceId"), resource.get("Action")
     if action not in ("Add", "Modify"):
         return resource
@@ -152,14 +176,14 @@ def _conditioned(
 
 
 async def list_change_sets(call: Call, ministack: Forward) -> Structure:
-    """By the stack's id, too."""
+    """Also accept the stack's id."""
     stack = str(call.parameters["StackName"])
     name = stack.split("/")[1] if stack.startswith("arn:") else stack
     return await ministack({**call.parameters, "StackName": name})
 
 
 async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
-    """By a resource's own name, too: the stack that it belongs to."""
+    """Also accept a resource's own name, and find its stack."""
     request = dict(call.parameters)
     physical_id = request.pop("PhysicalResourceId", None)
     if not physical_id or request.get("StackName"):
@@ -173,7 +197,7 @@ async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
 
 
 def decided(resource: Structure) -> dict[str, Any]:
-    """The change with `Conditional` replaced where the type's own rules decide."""
+    """Return the change with `Conditional` replaced by what the type's rules say."""
     kind = str(resource.get("ResourceType"))
     known = kind in REPLACING or kind in _ALWAYS
     if not known or resource.get("Replacement") != "Conditional":
@@ -199,7 +223,7 @@ def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
 
 
 def _absent(change_set: Structure) -> set[str]:
-    """The logical ids of the resources whose condition is false."""
+    """Return the logical ids of the resources whose condition is false."""
     if not change_set:
         return set()
     template = change_set["_template"]
@@ -222,7 +246,9 @@ def _stack(call: Call, name: str) -> dict[str, Any]:
 
 OPERATIONS: Operations = {
     ("cloudformation", "CreateChangeSet"): create_change_set,
+    ("cloudformation", "ContinueUpdateRollback"): continue_update_rollback,
     ("cloudformation", "CreateStack"): create_stack,
+    ("cloudformation", "DeleteStack"): delete_stack,
     ("cloudformation", "DescribeChangeSet"): describe_change_set,
     ("cloudformation", "ExecuteChangeSet"): execute_change_set,
     ("cloudformation", "DescribeStackResources"): describe_stack_resources,

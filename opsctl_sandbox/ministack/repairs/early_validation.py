@@ -1,7 +1,8 @@
-"""Early validation: before it makes a change set, CloudFormation looks whether the names of what it
-would create are free. The change set's own status says only that a validation failed; the reason
-is an event of the operation.
+"""Early validation: before it creates a change set, CloudFormation checks whether the names of new
+resources are free.
 
+The change set's status says only that a validation failed; the reason is an event of the operation.
+Source:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 """
 
@@ -25,7 +26,7 @@ _FAILED = (
 
 
 def validate(call: Call, identifier: str) -> None:
-    """Fail a change set that was just made when it would create what exists."""
+    """Fail a new change set that would create something that exists."""
     change_set = find(cloudformation._change_sets, identifier)
     if change_set["ExecutionStatus"] != "AVAILABLE" or call.parameters.get("DisableValidation"):
         return
@@ -36,7 +37,7 @@ def validate(call: Call, identifier: str) -> None:
 
 
 def _conflicts(change_set: Structure) -> Iterator[tuple[str, str, str, str]]:
-    """Logical id, type, property and value of every name that is taken."""
+    """Yield (logical id, type, property, value) of every name in use."""
     name, stack = change_set["StackName"], change_set["StackId"]
     template, parameters = change_set["_template"], change_set["_resolved_params"]
     conditions = _evaluate_conditions(template, parameters)
@@ -75,7 +76,7 @@ def _event(change_set: Structure, logical_id: str, kind: str, key: str, value: s
 
 
 async def describe_events(call: Call, ministack: Forward) -> Structure:
-    """Those of a change set by its ARN: by its name alone nothing is known."""
+    """Return a change set's events by its ARN; its name alone is not accepted."""
     name = call.parameters.get("ChangeSetName")
     if not name:
         return await ministack(call.parameters)

@@ -1,6 +1,6 @@
-"""ECR as it is: putting an image that is there is refused, a login names the registry that answers.
+"""Correct ministack's ECR: pushing an existing image is refused, and a login names this registry.
 
-The addresses of repositories themselves are seeded by `account`.
+`account` seeds the addresses of repositories.
 """
 
 import base64
@@ -11,7 +11,7 @@ from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Struct
 
 
 def operations(registry: str, password: str) -> Operations:
-    """`registry` is the address that answers `/v2/` to `password`: `127.0.0.1:PORT`."""
+    """`registry` is the address that answers `/v2/` with `password`: `127.0.0.1:PORT`."""
     token = base64.b64encode(f"AWS:{password}".encode()).decode()
 
     async def get_authorization_token(call: Call, ministack: Forward) -> Structure:
@@ -29,7 +29,7 @@ def operations(registry: str, password: str) -> Operations:
 
 
 async def put_image(call: Call, ministack: Forward) -> Structure:
-    """The same manifest under the same tag once more is `ImageAlreadyExistsException`."""
+    """Refuse the same manifest under the same tag with `ImageAlreadyExistsException`."""
     request = call.parameters
     tag = request.get("imageTag")
     scoped = (call.account, call.region, request["repositoryName"])

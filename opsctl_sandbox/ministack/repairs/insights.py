@@ -1,6 +1,6 @@
-"""Logs Insights: `stats … by …` over what ministack has filtered, and no command that is none.
+"""Correct ministack's Logs Insights: add `stats … by …`, and refuse unknown commands.
 
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html
 """
 
 import re
@@ -29,7 +29,7 @@ _FUNCTIONS: Mapping[str, Callable[[Sequence[str]], str]] = {
 
 @dataclass(frozen=True)
 class Stats:
-    """`terms` are function, field and name; `sort` a name and whether the greatest is first."""
+    """`terms` are (function, field, name); `sort` is (name, whether the greatest is first)."""
 
     terms: tuple[tuple[str, str, str], ...]
     by: tuple[str, ...]
@@ -57,7 +57,7 @@ class Stats:
 
 
 def parsed(query: str) -> tuple[str, Stats | None]:
-    """What ministack is asked, and what is made of its rows. Raises Refused for a bad query."""
+    """Return the query for ministack, and what to compute from its rows. Raises Refused."""
     stages: list[str] = cloudwatch_logs._split_insights_pipes(query)
     for stage in stages:
         command = stage.split()[0].lower()

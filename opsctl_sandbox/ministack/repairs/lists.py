@@ -1,5 +1,4 @@
-"""Lists in pages where ministack gives them whole or takes any token, and the refusals and filters
-that belong to them."""
+"""Page lists that ministack returns whole or with any token; add refusals and filters."""
 
 from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
@@ -9,7 +8,7 @@ _ECR, _LOGS = "InvalidParameterException", "InvalidParameterException"
 
 
 async def describe_images(call: Call, ministack: Forward) -> Structure:
-    """An image that does not exist is an error; `tagStatus` filters."""
+    """Refuse an image that does not exist, and filter by `tagStatus`."""
     answer = await ministack(call.parameters)
     images = list(answer.get("imageDetails", ()))
     for identifier in call.parameters.get("imageIds") or ():
@@ -42,7 +41,7 @@ async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
 
 
 async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
-    """Each subnet is in its own zone; ministack has all of them in the first."""
+    """Put each subnet in its own zone; ministack puts all of them in the first."""
     answer = await ministack(call.parameters)
     for balancer in answer.get("LoadBalancers", ()):
         for zone in balancer.get("AvailabilityZones", ()):

@@ -1,7 +1,7 @@
-"""CloudWatch Logs as it is: FilterLogEvents pages, knows prefixes and patterns; PutLogEvents keeps
-its rules about order, age and size.
+"""Correct ministack's CloudWatch Logs: FilterLogEvents has pages, prefixes and patterns;
+PutLogEvents checks order, age and size.
 
-FilterLogEvents reads ministack's store itself, because ministack's own answer stops at one page.
+FilterLogEvents reads ministack's store itself, because ministack answers with one page only.
 """
 
 import base64
@@ -21,7 +21,7 @@ Event = dict[str, Any]
 Counted = Callable[[str, int, int], None]
 _PAGE_EVENTS = 10_000
 _PAGE_BYTES = 1 << 20
-# A page also ends here, found or not: AWS gives empty pages with a token to go on.
+# A page also ends after so many events, matching or not: AWS returns empty pages with a token.
 _PAGE_SCANNED = 50_000
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
@@ -107,7 +107,7 @@ def _timestamp(event: Event) -> int:
 
 
 def _seen(streams: Mapping[str, Sequence[Event]], event: Event, stream: str) -> int:
-    """How many events of this very millisecond come before this one."""
+    """Return how many events of the same millisecond come before this one."""
     at = event["timestamp"]
     for count, (other, name) in enumerate(_merged(streams, at, at)):
         if other is event and name == stream:
@@ -171,7 +171,7 @@ def _invalid(message: str) -> Refused:
 
 
 def operations(counted: Counted) -> Operations:
-    """`counted` is called with the group, the events and the bytes that came in."""
+    """`counted` is called with the group, events and bytes received."""
 
     async def put(call: Call, ministack: Forward) -> Structure:
         return await put_log_events(call, ministack, counted)

@@ -1,5 +1,4 @@
-"""CloudWatch metrics as they are: GetMetricData gives the newest point first unless `ScanBy`
-says otherwise."""
+"""Correct ministack's GetMetricData: the newest point is first, unless `ScanBy` says otherwise."""
 
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
 

@@ -1,6 +1,6 @@
-"""Alarm mute rules with one window: an alarm goes on changing its state and takes no action; one
-that is still in the state whose action was muted takes it when the window ends.
+"""Alarm mute rules with one window. A muted alarm still changes its state but takes no action.
 
+If the alarm is still in that state when the window ends, it takes the muted action. Source:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules-behaviour.html
 """
 
@@ -41,11 +41,11 @@ class Mutes:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._rules: dict[str, Rule] = {}
-        # By alarm: what it would have done, until its mute ends.
+        # alarm -> the action that it would have taken, until its mute ends.
         self._held: dict[str, tuple[str, str, str]] = {}
 
     def dispatching(self, dispatch: Dispatch) -> Dispatch:
-        """In the place of `dispatch`: it holds back what is muted."""
+        """Return a replacement of `dispatch` that holds back muted actions."""
 
         def dispatched(alarm: dict[str, Any], before: str, after: str, reason: str) -> None:
             if self._muted(alarm["AlarmName"]):
@@ -57,7 +57,7 @@ class Mutes:
         return dispatched
 
     def release(self, alarm: dict[str, Any], dispatch: Dispatch) -> None:
-        """Do what was muted, when that has ended and the alarm is still in that state."""
+        """Take the muted action if the mute has ended and the alarm is still in that state."""
         name = alarm["AlarmName"]
         if name in self._held and not self._muted(name):
             before, after, reason = self._held.pop(name)

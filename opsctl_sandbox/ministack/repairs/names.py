@@ -1,4 +1,4 @@
-"""What exists under the names that CloudFormation knows resources by."""
+"""Find out whether resources exist, by the names that CloudFormation knows them by."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from ministack.services import (
     ssm,
 )
 
-# The types whose name is their identifier (`primaryIdentifier` of the schema): the property of a
-# template, and ministack's store by that name.
+# Types identified by their name (`primaryIdentifier` of the schema): the template's property, and
+# ministack's store by that name.
 _STORES: dict[str, tuple[str, Any]] = {
     "AWS::ECR::Repository": ("RepositoryName", ecr._repositories),
     "AWS::ElastiCache::CacheCluster": ("ClusterName", elasticache._clusters),
@@ -28,7 +28,7 @@ _STORES: dict[str, tuple[str, Any]] = {
     "AWS::S3::Bucket": ("BucketName", s3._buckets),
     "AWS::SSM::Parameter": ("Name", ssm._parameters),
 }
-# The others of opsctl's stacks, by the physical id that AWS gives them.
+# Other types of opsctl's stacks, with stores by AWS's physical id.
 _BY_ID: dict[str, Any] = {
     "AWS::CloudWatch::Alarm": cloudwatch._alarms,
     "AWS::CloudWatch::Dashboard": cloudwatch._dashboards,
@@ -42,17 +42,17 @@ _BY_ID: dict[str, Any] = {
 
 
 def property_of(resource_type: str) -> str:
-    """The property that names a resource of this type; empty for the other types."""
+    """Return the property that names a resource of this type; '' for other types."""
     return _STORES[resource_type][0] if resource_type in _STORES else ""
 
 
 def exists(resource_type: str, name: str) -> bool:
-    """Whether the account of this call has it; only for types that `property_of` knows."""
+    """Return whether the calling account has it. Only for types that `property_of` knows."""
     return _STORES[resource_type][1].get(name) is not None
 
 
 def is_there(resource_type: str, physical_id: str) -> bool | None:
-    """Whether what a stack made is still there; None for the types that are not known here."""
+    """Return whether what a stack created still exists; None for types that are not known here."""
     if resource_type in _STORES:
         return exists(resource_type, physical_id)
     store = _BY_ID.get(resource_type)

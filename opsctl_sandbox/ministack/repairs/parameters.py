@@ -1,5 +1,6 @@
-"""Parameters of a stack as they are told: one of an SSM type keeps the name that was given, and
-what it means today stands beside it."""
+"""Describe a stack's parameters as AWS does: an SSM parameter type keeps the given name, with its
+present value beside it.
+"""
 
 from typing import Any
 
@@ -16,7 +17,7 @@ async def describe_stacks(call: Call, ministack: Forward) -> Structure:
 
 
 def with_names(described: Structure, resolved: Structure) -> dict[str, Any]:
-    """The description of a stack or a change set, its parameters as they were given."""
+    """Return a stack's or change set's description with its parameters as they were given."""
     named = [_as_given(one, resolved.get(one["ParameterKey"])) for one in described["Parameters"]]
     return {**described, "Parameters": named}
 

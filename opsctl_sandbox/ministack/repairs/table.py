@@ -1,4 +1,4 @@
-"""Every repaired operation; `docs/sandbox.md` lists them, a test compares the two."""
+"""All corrected operations. `docs/sandbox.md` lists them, and a test compares the two."""
 
 from opsctl_sandbox.ministack.repairs import (
     change_sets,
@@ -14,7 +14,7 @@ from opsctl_sandbox.wire.calls import Operations
 
 
 def operations(registry: str, password: str, counted: logs.Counted) -> Operations:
-    """`registry` answers `/v2/` to `password`; `counted` is called for log events that came in."""
+    """`registry` answers `/v2/` with `password`; `counted` is called for received log events."""
     return {
         **change_sets.OPERATIONS,
         **early_validation.OPERATIONS,

@@ -1,4 +1,4 @@
-"""Templates that CloudFormation refuses to read: those that refer to what they do not have."""
+"""Refuse templates that refer to resources or parameters that they do not have."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ministack.services.cloudformation import engine
 
 
 def install() -> None:
-    """After ministack's own check of a template's form, whatever call brings it."""
+    """Check after ministack's own check of a template's form, for every call."""
     original = engine._validate_template_statics
 
     def validate(template: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ def install() -> None:
 
 
 def unresolved(template: dict[str, Any], block: str) -> list[str]:
-    """The names in a block that are neither resources nor parameters, each once."""
+    """Return the names in a block that are neither resources nor parameters, each once."""
     known = {*(template.get("Resources") or {}), *(template.get("Parameters") or {})}
     named = (name for name, _ in engine._intrinsic_references(template.get(block) or {}))
     return sorted({name for name in named if name not in known and not name.startswith("AWS::")})

@@ -1,5 +1,6 @@
-"""How the simulation's nouns read in ECS answers: clusters, task definitions, services, tasks,
-container instances. Values in, structures out."""
+"""Write the simulation's nouns as ECS answers: clusters, task definitions, services, tasks,
+container instances. Values in, structures out.
+"""
 
 from typing import Any
 
@@ -46,7 +47,7 @@ def cluster(simulation: Simulation, name: str) -> Answer:
 
 
 def task_definition(simulation: Simulation, arn: str) -> Answer:
-    """The registered document whole: ulimits, secrets, health checks and all."""
+    """Return the registered document whole: ulimits, secrets, health checks and all."""
     world = simulation.world()
     definition = world.definitions[arn]
     document = {k: v for k, v in definition.document.items() if k != "tags"}
@@ -123,7 +124,7 @@ _KEPT = (
 
 
 def _launched(value: Service) -> Answer:
-    """Of launch type and capacity provider strategy a service has one."""
+    """Return the launch type or the capacity provider strategy: a service has one of them."""
     strategy = value.spec.document.get("capacityProviderStrategy")
     if strategy:
         return {"capacityProviderStrategy": strategy}

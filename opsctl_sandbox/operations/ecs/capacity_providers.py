@@ -1,4 +1,4 @@
-"""ECS capacity providers and what clusters make of them, answered from the simulation."""
+"""ECS capacity providers and clusters' use of them, answered from the simulation."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def create_capacity_provider(simulation: Simulation, request: Structure) -> Answ
             "ClientException", "The specified capacity provider already exists. Choose another name"
         )
     settings = request.get("autoScalingGroupProvider") or {}
-    # CloudFormation's Ref is a name, the API wants an ARN; both end in the name.
+    # CloudFormation's Ref is a name, the API takes an ARN; both end in the name.
     group = last(str(settings.get("autoScalingGroupArn", "")))
     if group not in world.groups:
         raise Refused("ClientException", f"The specified Auto Scaling group {group} does not exist")

@@ -25,7 +25,7 @@ def _revision_arn(service: Service, revision: str) -> str:
 
 
 def _own(service: Service) -> list[Deployment]:
-    """The service deployments, newest first: a rollback belongs to the one that failed."""
+    """Return the service deployments, newest first. A rollback belongs to the one that failed."""
     return [one for one in service.history if not one.only_rolls_back]
 
 

@@ -1,4 +1,4 @@
-"""What ECS lists: names in pages, filtered as the API filters them."""
+"""ECS's lists: names in pages, filtered as the API filters them."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def list_services(simulation: Simulation, request: Structure) -> Answer:
 
 
 def _launch_type(service: Service) -> str:
-    """None of its own for a service of capacity providers."""
+    """Return the launch type; `none` for a service with capacity providers."""
     document = service.spec.document
     return "none" if document.get("capacityProviderStrategy") else document.get("launchType", "EC2")
 
@@ -85,7 +85,7 @@ def list_tasks(simulation: Simulation, request: Structure) -> Answer:
         if t.cluster == name
         and t.desired == desired
         and launch in ("", "EC2")
-        # Nothing is ever desired to be PENDING; the filter exists all the same.
+        # No task is ever desired to be PENDING, although the filter exists.
         and _chosen(world, t, request, service)
     ]
     return page(arns, request, "taskArns")

@@ -1,4 +1,4 @@
-"""What an ECS request names and how much it wants, checked as ECS checks it."""
+"""Parse what an ECS request names, and check it as ECS does."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,12 +19,12 @@ def missing(arn: str) -> Answer:
 
 
 def last(identifier: str) -> str:
-    """The name at the end of an ARN, or the name itself."""
+    """Return the name at the end of an ARN, or the name itself."""
     return identifier.rsplit("/", 1)[-1]
 
 
 def cluster_name(world: World, request: Structure) -> str:
-    """The cluster the call names. Raises as ECS does when there is none."""
+    """Return the cluster that the call names. Raises as ECS does when there is none."""
     name = last(request.get("cluster") or "default")
     if name not in world.clusters:
         raise Refused("ClusterNotFoundException", "Cluster not found.")
@@ -32,7 +32,7 @@ def cluster_name(world: World, request: Structure) -> str:
 
 
 def find_definition(world: World, name: str) -> str:
-    """The ARN behind an ARN, a `family:revision` or a family (its latest active revision)."""
+    """Return the ARN for an ARN, a `family:revision` or a family (its latest active revision)."""
     if name in world.definitions:
         return name
     named = last(name)
@@ -48,7 +48,7 @@ def find_definition(world: World, name: str) -> str:
 
 
 def several(request: Structure, member: str, what: str, most: int) -> list[str]:
-    """The names a describe call asks for: at least one, at most `most`."""
+    """Return the names that a describe call asks for: at least one, at most `most`."""
     names = list(request.get(member) or ())
     if not names:
         raise invalid(f"{what} cannot be empty.")
@@ -74,7 +74,7 @@ def number(request: Structure, member: str, default: int, least: int, most: int)
 
 
 def page(items: Sequence[Any], request: Structure, member: str, size: int = 100) -> Answer:
-    """One page of a list, `size` long unless the call says otherwise."""
+    """Return one page of a list, with `size` items unless the call says otherwise."""
     limit = number(request, "maxResults", size, 1, 100)
     try:
         on_page, token = paging.cut(

@@ -1,4 +1,4 @@
-"""ECS services, answered from the simulation; their deployments are in `ecs_deployments`."""
+"""ECS services, answered from the simulation; their deployments are in `deployments`."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ def find_service(world: World, request: Structure, *, active: bool = True) -> Se
 
 
 def _balancers(world: World, request: Structure, definition: str) -> tuple[LoadBalancer, ...]:
-    """Checked as ECS checks them: the target group, the container and its port must exist."""
+    """Return the load balancers. As in ECS, target group, container and port must exist."""
     balancers: list[LoadBalancer] = []
     for one in request.get("loadBalancers") or ():
         try:
@@ -59,7 +59,7 @@ def _spread(request: Structure) -> tuple[str, ...]:
 
 
 def _configured(spec: ServiceSpec, request: Structure) -> ServiceSpec:
-    """The specification with what the request's deployment configuration says."""
+    """Return the specification with the request's deployment configuration."""
     configuration = request.get("deploymentConfiguration") or {}
     breaker = configuration.get("deploymentCircuitBreaker") or {}
     spec = replace(

@@ -1,7 +1,7 @@
-"""`redir`: v1's redirects, by exact path or from everywhere.
+"""`redir`: v1's redirects, from one path or from every path.
 
-Unlike v1, a rule never redirects a request to where it already is, so `redir / /health.txt` does
-not loop; `/health.txt` itself is answered here.
+Unlike v1, a rule never redirects a request to the same place, so `redir / /health.txt` does not
+loop; `/health.txt` itself is answered here.
 """
 
 import html
@@ -57,7 +57,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`place` is the token to blame."""
+    """A rule. `place` is the token that errors point to."""
 
     source: str
     target: str
@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One occurrence: its rules, and the conditions all of them are under."""
+    """One occurrence: its rules, and the conditions for all of them."""
 
     rules: tuple[Rule, ...]
     conditions: tuple[Condition, ...] = ()
@@ -102,7 +102,7 @@ def parse(directive: Directive) -> Options:
 
 
 def check(options: tuple[Options, ...]) -> None:
-    """Refuse a second rule from the same path, unless it is under a condition."""
+    """Raise an error for a second rule from the same path, unless it has a condition."""
     known: dict[str, Rule] = {}
     for one in options:
         for rule in one.rules:
@@ -118,7 +118,7 @@ def check(options: tuple[Options, ...]) -> None:
 def build(options: tuple[Options, ...], site: Site) -> Filter | None:
     redirect = Redirect(options)
     if redirect.answers_health:
-        # Where a load balancer looks, operators may look too; clients have another site.
+        # A site for the load balancer is also for operators; clients have another site.
         site.tells_status = True
         answers = {"200": {"description": "ok", "content": {"text/plain": {}}}}
         site.paths[HEALTH] = {"get": {"summary": "Whether it runs", "responses": answers}}
@@ -165,7 +165,7 @@ def _meta(target: str) -> Response:
 
 
 def _escape(text: str) -> str:
-    """The entities of Go's html.EscapeString."""
+    """Escape text with the entities of Go's html.EscapeString."""
     return html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
 
 
@@ -178,7 +178,7 @@ def _redirect(location: str, code: int, request: Request) -> Response:
 
 
 def _location(target: str, request: Request) -> str:
-    """As Go's http.Redirect does: a relative target starts from the request's folder."""
+    """Return the location as Go's http.Redirect does: relative to the request's folder."""
     try:
         url = urlsplit(target)
         relative = not url.scheme and not url.netloc
@@ -194,7 +194,7 @@ def _location(target: str, request: Request) -> str:
         if plain.endswith("/") and not cleaned.endswith("/"):
             cleaned += "/"
         target = cleaned + mark + query
-    # Neither a line break nor a character outside ASCII may reach a header.
+    # Line breaks and characters outside ASCII must not get into a header.
     return quote(target, safe=_PRINTABLE, errors="replace")
 
 

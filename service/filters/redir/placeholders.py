@@ -1,6 +1,6 @@
 """Caddy v1's request placeholders: `{uri}`, `{>Header}`, `{~cookie}`, `{?argument}`, `{label1}` …
 
-What is unknown, or what the service cannot know, is empty, as in v1.
+Unknown ones, and those that the service cannot know, become '', as in v1.
 """
 
 import re
@@ -100,7 +100,7 @@ def _escaped(value: Callable[[Request], str]) -> Callable[[Request], str]:
     return lambda request: quote_plus(value(request))
 
 
-# Nothing here rewrites a request, so `{rewrite_…}` are the originals.
+# Nothing here rewrites a request, so `{rewrite_…}` are the original values.
 _VALUES: dict[str, Callable[[Request], str]] = {
     "method": lambda request: request.method,
     "scheme": lambda request: request.scheme,

@@ -71,7 +71,7 @@ def test_ctrl_c_leaves_no_alarm_ringing() -> None:
     [
         ({"live": False}, "there is no alarm"),
         ({"actions": False}, "takes no action"),
-        ({"to": ()}, "tells nobody"),
+        ({"to": ()}, "notifies nobody"),
         ({"state": "ALARM"}, "rings already"),
     ],
 )

@@ -30,7 +30,7 @@ def test_alarms_as_the_catalogue_has_them_have_not_drifted() -> None:
         ({"missing": "ignore"}, "missing data is ignore instead of breaching"),
         ({"dimensions": (("ClusterName", "other"),)}, "it watches another resource"),
         ({"actions": False}, "its actions are off"),
-        ({"to": ()}, "it tells nobody"),
+        ({"to": ()}, "it notifies nobody"),
     ],
 )
 def test_what_somebody_changed_by_hand_is_named(changed: dict[str, Any], text: str) -> None:

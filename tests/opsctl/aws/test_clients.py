@@ -235,7 +235,7 @@ def test_a_role_that_may_not_be_assumed_is_told(server: type[Server]) -> None:
     with pytest.raises(Exception, match="not authorized") as caught:
         connect(assume_role=f"{ROLE}forbidden").ecs.list_clusters()
     told = aws.translate(caught.value)
-    assert told is not None and told.hint == "allow this caller `AssumeRole`"
+    assert told is not None and told.hint == "allow this caller `sts:AssumeRole`"
 
 
 def profile(

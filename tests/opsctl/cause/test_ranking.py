@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from opsctl.aws import FailedCall
 from opsctl.cause.history import Failure, Note
@@ -19,6 +22,24 @@ FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, w
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 LOOK = Look(frozenset({"instances"}))
 ROLLED_BACK = Failure("rolled-back", "the deployment failed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "command"),
+    [
+        ("db", "CREATE_IN_PROGRESS", "opsctl db up"),
+        ("db", "DELETE_IN_PROGRESS", "opsctl db down"),
+        ("ecr", "UPDATE_IN_PROGRESS", "opsctl ecs up"),
+        ("ecs", "ROLLBACK_IN_PROGRESS", "opsctl ecs up"),
+        ("ecs", "UPDATE_IN_PROGRESS", "opsctl update-tasks"),
+    ],
+)
+def test_an_operation_that_runs_is_joined_by_a_command_of_its_stack(
+    kind: Any, status: str, command: str
+) -> None:
+    causes = {one.id: one for one in ranked(snapshot(stacks={kind: stack(kind, status)}))}
+    running = causes["someone-else-is-deploying"]
+    assert running.next == f"to join it and follow it to its end: {command}"
 
 
 def test_nothing_wrong_is_no_cause() -> None:

@@ -9,7 +9,7 @@ from opsctl.snapshot.instances import Group
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
 from opsctl.snapshot.targets import Target, TargetGroup
 from tests.opsctl.cause.histories import first, ids, ranked
-from tests.opsctl.snapshots import event, snapshot, stack
+from tests.opsctl.snapshots import event, happened, snapshot, stack
 
 WRAPPED = 'Resource handler returned message: "{}" (RequestToken: 1-2, HandlerErrorCode: X)'
 REASONS = [
@@ -115,9 +115,18 @@ def test_a_failed_stack_that_was_made_anew_is_over() -> None:
 
 
 def test_a_rollback_that_failed_is_named_with_the_command_that_continues_it() -> None:
-    state = stack("ecs", "UPDATE_ROLLBACK_FAILED")
-    found = first(snapshot(stacks={"ecs": state}))
-    assert found.id == "stack-stuck" or found.next == "to continue the rollback: opsctl ecs up"
+    state = stack("ecs", "UPDATE_ROLLBACK_FAILED", reason="[Service] failed to update")
+    [found] = ranked(snapshot(stacks={"ecs": state}))
+    assert found.id == "stack-stuck" and found.next == "to continue the rollback: opsctl ecs up"
+    assert found.evidence[0].quote == "UPDATE_ROLLBACK_FAILED [Service] failed to update"
+
+
+def test_a_stack_that_was_removed_since_is_over() -> None:
+    half = stack("db", "DELETE_FAILED", reason="[SecurityGroup] failed to delete")
+    gone = happened(event("e9", "DELETE_COMPLETE"), seconds=9)
+    refused = Failure("OpsError", "`web-db` cannot make what exists already")
+    causes = ranked(snapshot(stacks={"db": half}), gone, failures=(refused,))
+    assert [one.over for one in causes if one.id == "delete-blocked"] == [True]
 
 
 def test_a_security_group_that_shuts_the_instances_out_is_seen_in_its_rules() -> None:
@@ -147,3 +156,11 @@ def test_a_group_that_shuts_the_load_balancer_out_is_named_with_the_rule_that_is
     # One of its groups is enough.
     open_ = replace(shut, ingress=(Ingress(32768, 60999, ("sg-8",)),))
     assert "authorize" not in first(replace(now, targets=(late,), security_groups=(open_,))).next
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"])
+def test_what_was_undone_hinders_only_the_command_that_asked_for_it(status: str) -> None:
+    failed = event("e1", "UPDATE_FAILED", "no such node type", of="Cache")
+    now = replace(snapshot(stacks={"db": stack("db", status)}), failures=(failed,))
+    assert [one.hinders for one in ranked(now)] == [False]
+    assert ranked(now, failures=(Failure("RolledBack", "rolled back"),))[0].hinders

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import pytest
 
 from opsctl.cli import main
-from opsctl.cli import metrics as metrics_command
+from opsctl.cli.metrics import check as metrics_check
 from opsctl.errors import ConfigError, OpsError
 from opsctl.outcome import Outcome, OutcomeKind
 from tests.end_to_end.place import ROOT
@@ -141,8 +141,8 @@ def test_no_outcome_was_forgotten() -> None:
 
 
 def test_what_is_checked_has_three_codes() -> None:
-    assert set(metrics_command._CODES.values()) == {0, 10, 11}
-    assert {ROWS[code] for code in metrics_command._CODES.values()} == {
+    assert set(metrics_check._CODES.values()) == {0, 10, 11}
+    assert {ROWS[code] for code in metrics_check._CODES.values()} == {
         "done", "degraded", "unknown",
     }  # fmt: skip
 

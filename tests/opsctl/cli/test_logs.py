@@ -226,7 +226,7 @@ def test_a_query_an_audit_and_the_lags_are_read_from_the_same_sources(logging: S
     [lag] = map(json.loads, late.stdout.splitlines())
     assert (lag["id"], lag["lines"]) == (TASK[:8], 2)
     audit = logging.run("logs", "audit", "--since", "10m")
-    assert "every line that CloudWatch took in can be read" in audit.stderr
+    assert "every line that CloudWatch received can be read" in audit.stderr
     none = logging.run("logs", "compare")
     assert none.returncode == 1 and "opsctl history" in none.stderr
     typo = logging.run("logs", "audit", "ap")

@@ -11,6 +11,7 @@ import pytest
 from opsctl.cli import COMMANDS, main
 from opsctl.cli.options import Invocation
 from opsctl.errors import ConfigError
+from tests.end_to_end.place import ROOT
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +34,22 @@ def test_help_and_version_import_nothing_heavy(argument: str) -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_a_closed_stream_is_one_that_nobody_reads(closed: str, tmp_path: Path) -> None:
+    line = f'"$0" -m opsctl init web {closed} && "$0" -m opsctl --config web/opsctl.yaml render db'
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    if closed != "2>/dev/full":
+        assert done.returncode == 0 and done.stdout.startswith("AWSTemplateFormatVersion")
+        # Nothing that was printed landed in a file that took the place of a closed stream.
+        assert all("wrote" not in one.read_text() for one in tmp_path.glob("web/*.*"))
 
 
 def test_an_unknown_command_is_refused_with_the_nearest_name(

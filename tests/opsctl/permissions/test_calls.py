@@ -20,16 +20,3 @@ def test_what_changes_something_has_its_audience_and_nothing_else_a_row() -> Non
 def test_a_new_call_that_changes_something_must_be_given_to_somebody() -> None:
     with pytest.raises(LookupError, match="who may call ecs DeleteCluster"):
         calls.audience("ecs DeleteCluster")
-
-
-@pytest.mark.parametrize(
-    ("call", "action"),
-    [
-        ("elbv2 DescribeListeners", "elasticloadbalancing:DescribeListeners"),
-        ("s3 HeadBucket", "s3:ListBucket"),
-        ("ecs UpdateService", "ecs:UpdateService"),
-        ("sts GetCallerIdentity", ""),
-    ],
-)
-def test_a_call_has_iams_own_action(call: str, action: str) -> None:
-    assert calls.action(call) == action

@@ -80,7 +80,7 @@ def test_a_repository_that_no_stack_of_this_system_holds_is_not_cleaned(world: W
     world.ecr_stack = replace(ECR, status="DELETE_COMPLETE")
     driven = world.run(True)
     assert result(driven).outcome.kind == "deployed" and world.ecr.deleted == []
-    assert "`web` is not of `web-ecr`" in driven.of(Notice)[-1].text
+    assert "`web` does not belong to `web-ecr`" in driven.of(Notice)[-1].text
 
 
 def test_the_repository_of_another_system_is_neither_rolled_from_nor_cleaned(

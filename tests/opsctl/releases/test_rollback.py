@@ -119,7 +119,7 @@ def test_what_differs_from_then_and_stays_is_told() -> None:
     )
     told = " | ".join(one.text for one in rollback.stays(then, CONFIG, now))
     assert "LEVEL has another value" in told and "version 7 -> version 8" in told
-    assert "ecs.memory 300 -> 400" in told and "opsctl.yaml is not what it was" in told
+    assert "ecs.memory 300 -> 400" in told and "opsctl.yaml has changed since then" in told
 
 
 KNOWN = [release(n, n) for n in (1, 2, 3)]
@@ -280,7 +280,10 @@ def test_somebody_who_only_builds_is_asked_about_and_taken_over() -> None:
     lock = Lock("web-ecs", 1, who="a/bob", host="ci", process="q", until=START + timedelta(hours=1))
     world = World(locks={"ecs": lock})
     driven = world.run(True, True)
-    assert "somebody else is at it (`web-ecs` is locked by bob@ci)" in driven.questions[0].text
+    assert (
+        "somebody else changes the stack (`web-ecs` is locked by bob@ci)"
+        in driven.questions[0].text
+    )
     assert driven.result.kind == "deployed"
 
 

@@ -43,6 +43,7 @@ class Simulated:
         spec = replace(spec, breaker=True, rollback=True, load_balancers=(balancer,))
         self._service = engine.create_service(spec)
         self._lines: dict[str, tuple[str, ...]] = {}
+        self._odd: frozenset[str] = frozenset()
         self._now = READY
         engine.advance(READY)
 
@@ -53,6 +54,18 @@ class Simulated:
     def grow(self, instances: int) -> None:
         """The group gets room, as somebody or a capacity provider gives it."""
         self._engine.update_group(replace(self._group, desired=instances))
+
+    @property
+    def instances(self) -> list[str]:
+        """The EC2 ids of the instances that are there."""
+        return sorted(self._engine.world.instances)
+
+    def has_an_odd_one(self, number: int, *, times: int | None, after: float) -> None:
+        """One instance is of another processor than the image, at least for so many tasks."""
+        instance = self.instances[number % len(self.instances)]
+        self._odd = frozenset({instance})
+        odd = Failure("wrong-architecture", match=instance, times=times, after=after)
+        self._engine.plan_failures([odd])
 
     def goal(self) -> Goal:
         return Goal.from_now("web@2", self.look())
@@ -77,7 +90,10 @@ class Simulated:
         return len(self._service.deployments) == 1 and "IN_PROGRESS" not in states
 
     def look(self) -> Snapshot:
-        return look(self._engine, self._service, self._lines)
+        now = look(self._engine, self._service, self._lines)
+        instances = (replace(one, type="t4g") if one.id in self._odd else one
+                     for one in now.instances)  # fmt: skip
+        return replace(now, instances=tuple(instances))
 
     def _revision(self, image: str) -> str:
         container = {

@@ -20,6 +20,7 @@ from tests.opsctl.rollout.simulated import READY, Simulated
 from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, START, config, deployment, snapshot
 
 GOAL = Goal(NEW_IMAGE, "d1", OLD, frozenset({"d1"}), ours="d2")
+SECOND = timedelta(seconds=1)
 FORMAT = "exec /bin/service: exec format error"
 
 
@@ -93,6 +94,15 @@ def test_what_runs_still_may_be_the_one_that_succeeds() -> None:
     tasks = (*(failed(n, 255) for n in range(3)), running())
     doom = outlook(look(*tasks, line=FORMAT)).doom
     assert doom is None or not doom.certain
+
+
+def test_a_retry_that_runs_shows_that_it_can() -> None:
+    tasks = [*(failed(n, 255) for n in range(3)), replace(running(), created=START + 9 * SECOND)]
+    doom = outlook(look(*tasks, line=FORMAT)).doom
+    assert doom is not None and not doom.certain
+    waits = replace(tasks[-1], status="PENDING")
+    doom = outlook(look(*tasks[:-1], waits, line=FORMAT)).doom
+    assert doom is not None and doom.certain, "it was begun after all of them had failed"
 
 
 def test_waiting_costs_what_the_breaker_still_needs() -> None:
@@ -213,8 +223,8 @@ def followed(
     seen = Outlook.begin(simulated.look(), breaker=True)
     goal = simulated.goal()
     simulated.roll()
-    for looks, now in enumerate(simulated.looks(every=5.0, until=until)):
-        if grows is not None and looks * 5.0 >= grows:
+    for looks, now in enumerate(simulated.looks(every=10.0, until=until)):
+        if grows is not None and looks * 10.0 >= grows:
             simulated.grow(6)
             grows = None
         goal = goal.seen(now)
@@ -246,6 +256,41 @@ def test_nothing_is_stopped_that_would_have_succeeded(
         assert certain, "it was not seen that this can only fail"
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    instances=st.sampled_from([2, 3, 4]),
+    odd=st.integers(0, 3),
+    times=st.sampled_from([3, 4, 6, None]),
+    maximum=st.sampled_from([113, 150, 200]),
+    after=st.sampled_from([1.0, 40.0]),
+)
+def test_nothing_is_stopped_that_only_one_instance_cannot_run(
+    seed: int, instances: int, odd: int, times: int | None, maximum: int, after: float
+) -> None:
+    simulated = Simulated(seed, maximum=maximum, instances=instances)
+    simulated.has_an_odd_one(odd, times=times, after=after)
+    certain, _ = followed(simulated)
+    assert not (certain and simulated.deployed)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10_000),
+    since=st.floats(0, 30),
+    times=st.sampled_from([3, 4, 5]),
+    desired=st.sampled_from([8, 12]),
+)
+def test_nothing_is_stopped_while_others_that_began_with_the_failed_may_come_further(
+    seed: int, since: float, times: int, desired: int
+) -> None:
+    # A registry shows an image that was just pushed to some before others.
+    late = Failure("image-missing", match="web:2", times=times, start=READY + since)
+    simulated = Simulated(seed, late, desired=desired)
+    certain, _ = followed(simulated)
+    assert not (certain and simulated.deployed), (seed, since, times, desired)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 10_000),
@@ -254,6 +299,7 @@ def test_nothing_is_stopped_that_would_have_succeeded(
     instances=st.sampled_from([2, 3, 4]),
     grows=st.sampled_from([None, 30.0, 300.0]),
     room=st.sampled_from([(100, 200), (100, 113), (50, 100)]),
+    late=st.sampled_from([None, 350.0, 450.0]),
 )
 def test_no_alarm_is_raised_at_a_slow_start_a_single_death_or_a_capacity_that_comes(
     seed: int,
@@ -262,10 +308,14 @@ def test_no_alarm_is_raised_at_a_slow_start_a_single_death_or_a_capacity_that_co
     instances: int,
     grows: float | None,
     room: tuple[int, int],
+    late: float | None,
 ) -> None:
     dies = kind in PASSING
-    odd = Failure(kind, match="web:2", times=1 if dies else None, end=READY + slow, after=20.0)
-    planned = replace(odd, end=float("inf")) if dies else odd
+    # Some that die once others are healthy are not the same error again and again.
+    begins, often = (0.0, 1) if late is None else (READY + late, 3)
+    odd = Failure(kind, match="web:2", end=READY + slow)
+    if dies:
+        odd = Failure(kind, match="web:2", times=often, start=begins, after=20.0)
     minimum, maximum = room
-    simulated = Simulated(seed, planned, instances=instances, minimum=minimum, maximum=maximum)
+    simulated = Simulated(seed, odd, instances=instances, minimum=minimum, maximum=maximum)
     assert followed(simulated, grows=grows) == (False, False)

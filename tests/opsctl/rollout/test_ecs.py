@@ -54,16 +54,25 @@ class World:
         return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
 
     def up(self, *answers: bool, **more: Any) -> Driven:
-        return Driven(ecs.up(self.clients, CONFIG, ecs.Wishes(**more)), self.look, answers)
+        return Driven(ecs.up(self.clients, CONFIG, ecs.Options(**more)), self.look, answers)
 
     def preview(self, **more: Any) -> Driven:
-        return Driven(ecs.preview(self.clients, CONFIG, ecs.Wishes(**more)), self.look)
+        return Driven(ecs.preview(self.clients, CONFIG, ecs.Options(**more)), self.look)
 
 
 def test_without_the_cache_there_is_nothing_to_connect_to() -> None:
     world = World()
     world.db = None
     with pytest.raises(OpsError, match="no stack `web-db`") as caught:
+        world.up()
+    assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "CREATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_a_cache_that_never_came_to_be_is_put_right_first(status: str) -> None:
+    world = World()
+    world.db = stack("db", status)
+    with pytest.raises(OpsError, match=f"`web-db` is {status}.*`web-ecs` needs") as caught:
         world.up()
     assert caught.value.hint == "opsctl db up" and world.cloudformation.calls == []
 
@@ -210,13 +219,13 @@ def test_a_count_that_somebody_sets_before_the_answer_stays() -> None:
 
     clients = world.clients
     clients.ssm.before = meanwhile
-    procedure = ecs.up(clients, CONFIG, ecs.NONE)
+    procedure = ecs.up(clients, CONFIG, ecs.DEFAULTS)
     driven = Driven(procedure, world.look, [True, True, True])
     assert driven.result.kind == "done" and len(driven.questions) == 3
     counts = [plan.stack.parameters.get("DesiredCount") for plan in driven.of(Plan)]
     assert counts == [None, "4", "6"]
     [overtaken] = driven.of(Overtaken)
-    assert overtaken.text == "somebody set DesiredCount 6, who was quicker; looking again"
+    assert overtaken.text == "somebody set DesiredCount 6; looking again"
 
 
 def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:

@@ -54,4 +54,4 @@ def test_a_service_that_goes_on_failing_is_told_in_its_own_words(listener: Liste
 def test_a_name_that_only_aws_knows_proves_nothing_either_way() -> None:
     found = reach.reach(Listener("nowhere.invalid", 80), sleep=lambda _: None)
     assert found.status is None
-    assert "this machine does not know the name" in found.text
+    assert "this machine cannot resolve the name" in found.text

@@ -195,7 +195,7 @@ def test_a_new_instance_that_differs_too_ends_the_roll() -> None:
     group.launches(replace(NEW, image="ami-other"))
     outcome, items = roll(group)
     assert outcome is not None and outcome.kind == "failed"
-    assert "differs all the same: its image is ami-other, not ami-new" in outcome.reason
+    assert "is new and still differs: its image is ami-other, not ami-new" in outcome.reason
     assert steps(items) == ["launch", "failed"] and len(group.alive) == 3
 
 
@@ -269,7 +269,7 @@ def test_a_size_that_somebody_sets_meanwhile_stays() -> None:
     assert outcome == Outcome("done") and same(group) and group.lost == []
     assert group.desired == len(group.alive) == 4
     told = [item.text for item in items if isinstance(item, Notice)]
-    assert told == ["somebody resized `asg` to 5; it comes back to 4"]
+    assert told == ["somebody resized `asg` to 5; after the roll it will have 4"]
 
 
 def test_an_instance_that_a_person_drains_is_left_to_them() -> None:

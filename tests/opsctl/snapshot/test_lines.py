@@ -7,7 +7,7 @@ PARAMETERS = {
     "logGroupName": "/app/stdout",
     "logStreamName": "caddy/app/t1",
     "startFromHead": False,
-    "limit": 5,
+    "limit": 20,
 }
 
 

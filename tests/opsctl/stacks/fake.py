@@ -43,6 +43,7 @@ class CloudFormation:
     def __init__(self, *, changes: tuple[str, ...] = ("Topic",)) -> None:
         self.changes = changes
         self.reason = ""
+        self.status = "CREATE_COMPLETE"
         self.template = "Resources: {}"
         self.validations: list[dict[str, str]] = []
         self.details: dict[str, Any] = {}
@@ -126,6 +127,10 @@ class CloudFormation:
             for token in self.tokens
         ]
         return {"StackEvents": events}
+
+    def describe_stacks(self, *, StackName: str) -> Any:
+        self._call("DescribeStacks")
+        return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
 
     def describe_stack_resources(self, *, StackName: str) -> Any:
         self._call("DescribeStackResources")

@@ -10,7 +10,7 @@ from opsctl.errors import Detached, OpsError, RolledBack
 from opsctl.procedure import Cancel, Driver, Notice, Question, Waiting
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.taken import Named
-from opsctl.stacks import change, definition, names
+from opsctl.stacks import change, definition, names, remove
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.operation import StackResult
 from tests.opsctl.snapshots import Driven, config, event, happened, stack, stacks
@@ -96,7 +96,7 @@ def test_somebody_who_was_quicker_is_joined_and_the_plan_is_made_anew() -> None:
     driven = up(aws, EXISTS, EXISTS, UPDATED, answers=(True, True))
     assert driven.result.kind == "done"
     assert len(driven.of(Plan)) == 2 and len(driven.questions) == 2
-    assert "who was quicker" in driven.of(Notice)[0].text
+    assert "looking again" in driven.of(Notice)[0].text
 
 
 def test_an_answer_that_was_lost_on_its_way_is_not_taken_for_somebody_else() -> None:
@@ -211,23 +211,71 @@ def test_what_a_failed_creation_left_stays_after_a_no() -> None:
     assert aws.deleted == []
 
 
-def test_a_deletion_that_failed_leaves_the_stuck_resource_behind() -> None:
-    aws = CloudFormation()
-    aws.resources = [
+def resources(**statuses: str) -> list[dict[str, str]]:
+    return [
         {"LogicalResourceId": name, "ResourceType": "X", "ResourceStatus": status}
-        for name, status in (("A", "DELETE_FAILED"), ("B", "CREATE_COMPLETE"))
+        for name, status in statuses.items()
     ]
+
+
+def test_what_stopped_a_deletion_may_be_gone_by_now_so_nothing_is_left_behind() -> None:
+    aws = CloudFormation()
+    aws.resources = resources(A="DELETE_FAILED", B="CREATE_COMPLETE")
     dead = stacks(stack("db", "DELETE_FAILED"))
-    gone = happened(event("e1", "DELETE_COMPLETE"))
-    driven = up(aws, dead, gone, NOTHING, CREATED, answers=(True, True))
-    assert "leaving A behind" in driven.questions[0].text and aws.retained == ["A"]
+    driven = up(aws, dead, GONE, NOTHING, CREATED, answers=(True, True))
+    assert driven.result.kind == "done" and aws.retained == []
+
+
+def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
+    aws = CloudFormation()
+    aws.resources = resources(A="DELETE_FAILED", B="CREATE_COMPLETE")
+    dead = stacks(stack("db", "DELETE_FAILED"))
+    again = happened(event("e1", "DELETE_FAILED"))
+    driven = up(aws, dead, again, GONE, NOTHING, CREATED, answers=(True, True, True))
+    assert "leaving A behind" in driven.questions[1].text and aws.retained == ["A"]
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "DELETE_FAILED"])
+def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status: str) -> None:
+    aws = CloudFormation()
+    aws.resources = resources(SecurityGroup="DELETE_FAILED")
+    clients = cast(Any, Clients(aws))
+    driven = Driven(change.preview(clients, STACK, bucket=None), [stacks(stack("db", status))])
+    [left], [plan] = driven.of(remove.Removal), driven.of(Plan)
+    assert status in left.why and len(left.resources) == 1
+    assert plan.kind == "CREATE" and driven.result is True
+    assert aws.calls == ["DescribeStackResources"]
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("UPDATE_ROLLBACK_FAILED", "to put it right: opsctl db up"),
+        ("UPDATE_FAILED", "to put it right: opsctl db up"),
+        ("IMPORT_ROLLBACK_FAILED", "ask AWS Support to mend it, or remove it: opsctl db down"),
+    ],
+)
+def test_no_plan_is_made_of_a_stack_that_takes_no_change_set(status: str, hint: str) -> None:
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match=status) as caught:
+        Driven(
+            change.preview(cast(Any, Clients(aws)), STACK, bucket=None),
+            [stacks(stack("db", status))],
+        )
+    assert caught.value.hint == hint and aws.calls == []
+
+
+def test_a_stack_that_only_its_deletion_helps_is_not_taken_for_somebody_elses_change() -> None:
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match="takes no change of it"):
+        up(aws, stacks(stack("db", "IMPORT_ROLLBACK_FAILED")))
+    assert aws.calls == []
 
 
 def test_a_rollback_that_failed_is_continued_without_what_failed() -> None:
     aws = CloudFormation(changes=())
-    aws.resources = [
-        {"LogicalResourceId": "Service", "ResourceType": "X", "ResourceStatus": "UPDATE_FAILED"}
-    ]
+    aws.resources = resources(Service="UPDATE_FAILED", Group="UPDATE_FAILED")
+    aws.resources[1]["ResourceStatusReason"] = "Resource update cancelled"
     stuck = stacks(stack("db", "UPDATE_ROLLBACK_FAILED"))
     back = happened(event("e1", "UPDATE_ROLLBACK_COMPLETE"))
     driven = up(aws, stuck, back, EXISTS)

@@ -124,3 +124,33 @@ def test_a_deletion_that_stops_half_way_is_a_failure() -> None:
     outcome = down(CloudFormation(), EXISTS, stopped).result
     assert outcome.kind == "failed"
     assert "DELETE_FAILED: SecurityGroup: has a dependent object" in outcome.reason
+
+
+def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
+    aws = CloudFormation()
+    aws.resources = [
+        {"LogicalResourceId": "Group", "ResourceType": "X", "ResourceStatus": "DELETE_FAILED"}
+    ]
+    half = stacks(stack("db", "DELETE_FAILED"))
+    again = happened(event("e1", "DELETE_FAILED"))
+    driven = down(aws, half, again, GONE, answers=(True, True))
+    assert "leaving Group behind" in driven.questions[1].text and aws.retained == ["Group"]
+    assert driven.result.kind == "removed"
+
+
+REVIEWED = stacks(stack("db", "REVIEW_IN_PROGRESS"))
+
+
+def test_a_stack_that_is_only_reviewed_has_nothing_in_it_and_goes() -> None:
+    aws = CloudFormation()
+    aws.status = "REVIEW_IN_PROGRESS"
+    driven = down(aws, REVIEWED, GONE)
+    [removal] = driven.of(Removal)
+    assert removal.resources == () and "nothing was created yet" in removal.why
+    assert aws.deleted == ["arn:web-db"] and driven.result.kind == "removed"
+
+
+def test_what_somebody_makes_of_a_reviewed_stack_meanwhile_is_shown_before_it_goes() -> None:
+    aws = CloudFormation()
+    driven = down(aws, REVIEWED, EXISTS, answers=(True, False))
+    assert aws.deleted == [] and driven.result.kind == "cancelled"

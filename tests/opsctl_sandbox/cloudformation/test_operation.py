@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
@@ -81,6 +82,15 @@ def events(aws: Clients, stack: str) -> list[tuple[str, str, str]]:
         (e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
         for e in reversed(newest_first)
     ]
+
+
+def held(aws: Clients, stack: str) -> dict[str, tuple[str, str]]:
+    """Status and reason of each resource."""
+    described = aws("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return {
+        one["LogicalResourceId"]: (one["ResourceStatus"], one.get("ResourceStatusReason", ""))
+        for one in described
+    }
 
 
 def update(aws: Clients, name: str, image: str) -> None:
@@ -223,9 +233,49 @@ def test_a_rollback_that_fails_is_continued(
     )
     update(aws, name, "repo:bad")
     assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
-    aws("cloudformation").continue_update_rollback(StackName=name)
+    assert held(aws, stack)["Service"] == ("UPDATE_FAILED", "Stuck")
+    aws("cloudformation").continue_update_rollback(StackName=name, ResourcesToSkip=[])
     assert settled(aws, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert held(aws, stack)["Service"] == ("UPDATE_COMPLETE", "")
     assert service(aws, name)["deployments"][0]["rolloutState"] == "COMPLETED"
+
+
+def test_what_a_rollback_cannot_skip_or_delete_stays_in_the_stack(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stuck = {"kind": "delete-fails", "match": "Logs ", "reason": "In use", "times": 2}
+    fail({"kind": "resource-fails", "match": "Targets ", "times": 1}, stuck)
+    stack = create(aws, name)
+
+    assert settled(aws, stack) == "ROLLBACK_FAILED"
+    assert held(aws, stack)["Logs"] == ("DELETE_FAILED", "In use")
+    aws("cloudformation").delete_stack(StackName=stack)
+    assert settled(aws, stack) == "DELETE_FAILED"
+    aws("cloudformation").delete_stack(StackName=stack, RetainResources=["Logs"])
+    assert settled(aws, stack) == "DELETE_COMPLETE"
+
+
+def test_a_skipped_resource_counts_as_rolled_back(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    fail(
+        {"kind": "image-missing", "match": "repo:bad"},
+        {"kind": "update-rollback-fails", "match": "Service "},
+    )
+    update(aws, name, "repo:bad")
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        aws("cloudformation").delete_stack(StackName=name)
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
+    aws("cloudformation").continue_update_rollback(StackName=name)
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
+    aws("cloudformation").continue_update_rollback(StackName=name, ResourcesToSkip=["Service"])
+    assert settled(aws, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert held(aws, stack)["Service"] == (
+        "UPDATE_COMPLETE",
+        "Resource rollback skipped by user",
+    )
 
 
 def test_a_deletion_that_fails_can_be_repeated(
@@ -246,3 +296,25 @@ def test_an_unknown_failure_is_refused(fast: Sandbox) -> None:
         post(fast, "failures", [{"kind": "rain"}])
     assert "not a kind of failure" in refused.value.read().decode()
     refused.value.close()
+
+
+def test_a_cache_that_somebody_resized_is_set_back(aws: Clients, name: str) -> None:
+    cache = {"ClusterName": name, "CacheNodeType": "cache.t4g.micro", "NumCacheNodes": 1}
+    resource = {"Type": "AWS::ElastiCache::CacheCluster", "Properties": cache | {"Engine": "redis"}}
+    body = json.dumps({"Resources": {"Cache": resource}})
+    cloudformation, elasticache = aws("cloudformation"), aws("elasticache")
+    cloudformation.create_stack(StackName=name, TemplateBody=body)
+    settled(aws, name)
+    small = {"CacheNodeType": "cache.t4g.small", "ApplyImmediately": True}
+    elasticache.modify_cache_cluster(CacheClusterId=name, **small)
+
+    back = cloudformation.create_change_set(
+        StackName=name, ChangeSetName="back", TemplateBody=body, DeploymentMode="REVERT_DRIFT"
+    )["Id"]
+    [change] = cloudformation.describe_change_set(ChangeSetName=back)["Changes"]
+    assert change["ResourceChange"]["ResourceDriftStatus"] == "MODIFIED"
+    cloudformation.execute_change_set(ChangeSetName=back)
+
+    assert settled(aws, name) == "UPDATE_COMPLETE"
+    [now] = elasticache.describe_cache_clusters(CacheClusterId=name)["CacheClusters"]
+    assert now["CacheNodeType"] == "cache.t4g.micro"

@@ -89,6 +89,21 @@ def test_a_scaled_service_keeps_its_count_when_the_template_has_none(
     resources["Target"]["Properties"]["MaxCapacity"] = 6
     deploy(connect, unique, {"Resources": resources})
     assert described(connect, unique)["desiredCount"] == 0, "a new service would have 1"
+    of_ecs = {"ServiceNamespace": "ecs"}
+    resource = f"service/{unique}/{unique}"
+    scaling = connect("application-autoscaling")
+    [policy] = scaling.describe_scaling_policies(ResourceId=resource, **of_ecs)["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"] == tracking
+
+    suspended = {"DynamicScalingInSuspended": True}
+    dimension = {"ScalableDimension": "ecs:service:DesiredCount"}
+    scaling.register_scalable_target(
+        ResourceId=resource, SuspendedState=suspended, **of_ecs, **dimension
+    )
+    targets = scaling.describe_scalable_targets(ResourceIds=[resource], **of_ecs)
+    [target] = targets["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 6)
+    assert target["SuspendedState"]["DynamicScalingInSuspended"]
 
 
 def test_a_forced_deployment_moves_a_service_to_a_capacity_provider(

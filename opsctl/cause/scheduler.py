@@ -1,0 +1,102 @@
+"""What only the service scheduler says: it could not start a task, or register one with its target.
+
+There is no task then that would tell, so ECS's own sentence is all that there is.
+"""
+
+import re
+from collections.abc import Iterator
+
+from opsctl.aws import iam
+from opsctl.cause import stacks, telling
+from opsctl.cause.cause import Cause, Evidence
+from opsctl.cause.history import History
+from opsctl.cause.room import EXPLAINS
+from opsctl.cause.task_failures import DENIED
+from opsctl.snapshot.service import ServiceEvent
+
+_PREFIX = re.compile(r"^\(service [^)]*\) ")
+# ECS's sentence -> whether a task that was created later shows that it has passed.
+_SENTENCES = (
+    (re.compile(r"failed to launch a task|place a task\. Reason: (?!Capacity)", re.I), True),
+    (
+        re.compile(r"failed to (?:de)?register targets|failed to describe target health", re.I),
+        False,
+    ),
+    (re.compile(r"assume the service.linked role", re.I), True),
+    (re.compile(r"operations are being throttled", re.I), True),
+    (re.compile(r"unable to stop or start tasks during a deployment", re.I), True),
+    (re.compile(r"unable to scale in", re.I), False),
+    (re.compile(r'"AGENT"|have the agent connected', re.I), True),
+)
+_PERCENT = re.compile(r"minimumHealthyPercent", re.I)
+_PROTECTED = re.compile(r"protect", re.I)
+
+
+def refused(history: History) -> Iterator[Cause]:
+    """The newest such sentence, while the service is not whole."""
+    if telling.steady(history.now) and not history.ended_badly:
+        return
+    said = [one for one in history.service_events.values() if _current(one, history)]
+    if not said:
+        return
+    newest = said[-1]
+    text = _PREFIX.sub("", newest.text).rstrip(".")
+    id, words, next = _meaning(text)
+    yield Cause(
+        id,
+        f"{words}: {telling.quoted(text)}",
+        "likely" if id in ("throttled", "agent-disconnected") else "certain",
+        (Evidence("ecs service event", telling.quoted(newest.text), newest.time),),
+        next,
+        deployment=telling.age(history, history.primaries[-1]) if history.primaries else 0,
+        explains=EXPLAINS | {"tasks-missing", "target-unhealthy"},
+    )
+
+
+def _current(event: ServiceEvent, history: History) -> bool:
+    over = next((over for pattern, over in _SENTENCES if pattern.search(event.text)), None)
+    if over is None or (event.time and history.began and event.time < history.began):
+        return False
+    created = telling.newest([task.created for task in history.tasks.values()])
+    return not (over and created and event.time and created > event.time)
+
+
+def _meaning(text: str) -> tuple[str, str, str]:
+    """The id, what it means, and the command."""
+    plan = "opsctl ecs plan"
+    if re.search(rf"{DENIED}|assume the service.linked role", text, re.I):
+        action, on = iam.denied(text)
+        what = f"a role lacks {action}{on}" if action else "ECS may not do this with its roles"
+        return (
+            "permission-missing",
+            what,
+            f"to see what differs from the roles of the stack: {plan}",
+        )
+    if re.search(r"target groups? .*not (?:be )?found", text, re.I):
+        what = "the target group of the service is not there"
+        return "target-group-gone", what, "to make it anew: opsctl ecs up --revert-drift"
+    if _PERCENT.search(text):
+        what = "minimum and maximum percent leave no task that may be stopped or started"
+        return "no-room", what, "`ecs.maximum_percent` and the like: opsctl config show --origin"
+    if re.search("agent", text, re.I):
+        what = "a task was to be placed where the ECS agent was disconnected"
+        return "agent-disconnected", what, "opsctl logs tail ecs agent --since 1h --no-follow"
+    if _PROTECTED.search(text):
+        what = "tasks that somebody protected are not stopped"
+        return "no-progress", what, "opsctl status"
+    id, words = stacks.by_reason(text)
+    if id == "throttled":
+        return (
+            id,
+            "AWS throttles ECS, which tries again",
+            "it passes by itself; to see: opsctl status",
+        )
+    if id == "service-limit":
+        return id, words, f"ask for a higher quota, then run: {plan.replace('plan', 'up')}"
+    if re.search(r"register", text, re.I):
+        what = "ECS cannot register tasks with the load balancer"
+        return "target-unhealthy", what, f"to see what differs: {plan}"
+    return "container-cannot-start", "ECS cannot start a task", f"to see what differs: {plan}"
+
+
+RULES = (refused,)
