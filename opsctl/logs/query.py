@@ -19,6 +19,11 @@ PRESETS: Mapping[str, tuple[tuple[str, ...], str]] = {
         " | filter @message like /(?i)error|exception|traceback|panic|fatal/"
         " | sort @timestamp desc",
     ),
+    "slow": (
+        ("app",),
+        "fields duration_ms, status, method, path, @timestamp, @logStream"
+        " | filter duration_ms > 0 | sort duration_ms desc",
+    ),
     "loudest": (
         ("app", "stdout", "ecs", "agent"),
         "stats count(*) as lines by @log, @logStream | sort lines desc",

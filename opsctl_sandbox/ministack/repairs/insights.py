@@ -1,11 +1,15 @@
-"""Correct ministack's Logs Insights: add `stats … by …`, and refuse unknown commands.
+"""Correct ministack's Logs Insights.
 
-Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html
+Add `stats … by …` and the fields of JSON lines, and refuse unknown commands. Sources:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Stats.html and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData-discoverable-fields.html
 """
 
+import json
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ministack.services import cloudwatch_logs
 
@@ -15,6 +19,14 @@ _COMMANDS = ("fields", "filter", "sort", "limit", "stats")
 _ALL, _MOST = "fields @timestamp, @message, @log, @logStream", 10_000
 _TERM = re.compile(r"(\w+)\(\s*(\*|[\w@.]+)\s*\)(?:\s+as\s+(\w+))?", re.IGNORECASE)
 _SORT = re.compile(r"sort\s+([\w@.]+)(?:\s+(asc|desc))?", re.IGNORECASE)
+_COMPARED = re.compile(r"filter\s+([a-z]\w*)\s*(>=|<=|>|<|=)\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
+_SIGNS = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+}
 _LIMIT = re.compile(r"limit\s+(\d+)", re.IGNORECASE)
 Row = Mapping[str, str]
 _FUNCTIONS: Mapping[str, Callable[[Sequence[str]], str]] = {
@@ -56,7 +68,40 @@ class Stats:
         return chosen[: self.limit]
 
 
-def parsed(query: str) -> tuple[str, Stats | None]:
+@dataclass(frozen=True)
+class Discovered:
+    """A query about fields of JSON lines. `conditions` are (field, sign, number)."""
+
+    names: tuple[str, ...]
+    conditions: tuple[tuple[str, str, float], ...]
+    sort: tuple[str, bool] | None
+    limit: int
+
+    def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        chosen = [{**row, **_discovered(row.get("@message", ""))} for row in rows]
+        for name, sign, number in self.conditions:
+            chosen = [
+                row for row in chosen if name in row and _SIGNS[sign](_weight(row[name])[0], number)
+            ]
+        if self.sort is not None:
+            name, greatest = self.sort
+            chosen.sort(key=lambda row: _weight(row.get(name, "")), reverse=greatest)
+        return [{n: row[n] for n in self.names if n in row} for row in chosen[: self.limit]]
+
+
+def _discovered(message: str) -> Row:
+    try:
+        content = json.loads(message)
+    except ValueError:
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {
+        name: str(value) for name, value in content.items() if isinstance(value, str | float | int)
+    }
+
+
+def parsed(query: str) -> tuple[str, Stats | Discovered | None]:
     """Return the query for ministack, and what to compute from its rows. Raises Refused."""
     stages: list[str] = cloudwatch_logs._split_insights_pipes(query)
     for stage in stages:
@@ -67,9 +112,28 @@ def parsed(query: str) -> tuple[str, Stats | None]:
             raise _malformed(f"unexpected end of `{command}`")
     at = next((i for i, stage in enumerate(stages) if stage.lower().startswith("stats ")), None)
     if at is None:
-        return query, None
+        return _discovering(query, stages)
     filters = [stage for stage in stages[:at] if stage.lower().startswith("filter ")]
     return " | ".join([_ALL, *filters]), _stats(stages[at], stages[at + 1 :])
+
+
+def _discovering(query: str, stages: Sequence[str]) -> tuple[str, Discovered | None]:
+    names, conditions, others, sort, limit = list[str](), [], [_ALL], None, _MOST
+    for stage in stages:
+        if stage.lower().startswith("fields "):
+            names += [name.strip() for name in stage[len("fields ") :].split(",")]
+        elif compared := _COMPARED.fullmatch(stage):
+            conditions.append((compared[1], compared[2], float(compared[3])))
+        elif ordered := _SORT.fullmatch(stage):
+            sort = (ordered[1], (ordered[2] or "asc").lower() == "desc")
+        elif least := _LIMIT.fullmatch(stage):
+            limit = min(_MOST, int(least[1]))
+        else:
+            others.append(stage)
+    asks = [*names, *(name for name, *_ in conditions), *([sort[0]] if sort else [])]
+    if all(name.startswith("@") for name in asks):
+        return query, None
+    return " | ".join(others), Discovered(tuple(names), tuple(conditions), sort, limit)
 
 
 def _stats(stage: str, after: Sequence[str]) -> Stats:
@@ -104,26 +168,26 @@ def _weight(value: str) -> tuple[float, str]:
 
 
 def operations() -> Operations:
-    kept: dict[str, Stats] = {}
+    kept: dict[str, Stats | Discovered] = {}
 
     async def start(call: Call, ministack: Forward) -> Structure:
-        query, stats = parsed(call.parameters["queryString"])
-        if stats is None:
+        query, made = parsed(call.parameters["queryString"])
+        if made is None:
             return await ministack(call.parameters)
         limit = int(call.parameters.get("limit") or _MOST)
         answer = await ministack({**call.parameters, "queryString": query, "limit": _MOST})
-        kept[answer["queryId"]] = Stats(stats.terms, stats.by, stats.sort, min(limit, stats.limit))
+        kept[answer["queryId"]] = replace(made, limit=min(limit, made.limit))
         return answer
 
     async def results(call: Call, ministack: Forward) -> Structure:
         answer = await ministack(call.parameters)
-        stats = kept.get(call.parameters["queryId"])
-        if stats is None:
+        query = kept.get(call.parameters["queryId"])
+        if query is None:
             return answer
         rows = [{one["field"]: one["value"] for one in row} for row in answer["results"]]
         made = [
             [{"field": name, "value": value} for name, value in row.items()]
-            for row in stats.rows(rows)
+            for row in query.rows(rows)
         ]
         return {**answer, "results": made}
 

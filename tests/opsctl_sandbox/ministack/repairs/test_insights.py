@@ -48,6 +48,23 @@ def test_a_filter_before_and_a_limit_after_hold(connect: Connect, group: str) ->
     assert len(ask(logs, group, text, limit=1)) == 1
 
 
+def test_fields_of_json_lines_are_shown_compared_and_sorted_by_as_numbers(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    logs, now = connect("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName=unique)
+    logs.create_log_stream(logGroupName=unique, logStreamName="a")
+    lines = ['{"took": 9.5, "path": "/a"}', '{"took": 120, "path": "/b"}', "no JSON", "[1]", "{"]
+    events = [{"timestamp": now - 9000, "message": line} for line in lines]
+    logs.put_log_events(logGroupName=unique, logStreamName="a", logEvents=events)
+    text = "fields took, path | filter took > 0 | sort took desc"
+    slow, fast = {"took": "120", "path": "/b"}, {"took": "9.5", "path": "/a"}
+    assert ask(logs, unique, text) == [slow, fast]
+    assert ask(logs, unique, f"{text} | limit 1") == [slow] == ask(logs, unique, text, limit=1)
+    assert ask(logs, unique, text.replace("> 0", "<= 9.5")) == [fast]
+    assert ask(plain("logs"), unique, text)[0] != slow
+
+
 @pytest.mark.parametrize("text", ["eror", "fields @message | nope x", "stats p(x)", "filter"])
 def test_what_is_no_query_is_refused(connect: Connect, group: str, text: str) -> None:
     with pytest.raises(ClientError, match="MalformedQuery"):
