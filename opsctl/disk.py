@@ -6,6 +6,7 @@ import select
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from opsctl.errors import OpsError
 
@@ -17,16 +18,27 @@ _ONLY_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY}
 
 
 def read(path: Path, most: int, *, silence: float = 5.0) -> bytes:
-    """Return up to `most` bytes of a file, a device or a pipe. Raises OSError, also when a pipe is
-    silent for `silence` seconds.
-    """
-    # Opening a pipe that nobody writes into would wait for ever.
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(file, "rb") as content:
-        if stat.S_ISFIFO(os.fstat(file).st_mode) and not select.select([file], [], [], silence)[0]:
-            raise TimeoutError(errno.ETIMEDOUT, "nobody writes into this pipe")
-        os.set_blocking(file, True)
+    """Return up to so many bytes of a file, a device or a pipe. Raises OSError as `opened` does."""
+    with opened(path, silence=silence) as content:
         return content.read(most)
+
+
+def opened(path: Path, *, silence: float = 5.0) -> BinaryIO:
+    """Open a file to read it. Raises OSError, also for a pipe that is silent for `silence` seconds.
+
+    Without this, a pipe that nobody writes into is waited for without end.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(file).st_mode) and not select.select([file], [], [], silence)[0]:
+        os.close(file)
+        raise TimeoutError(errno.ETIMEDOUT, "nobody writes into this pipe")
+    os.set_blocking(file, True)
+    return open(file, "rb")
+
+
+def real(path: Path) -> Path:
+    """Return where it leads to. Path.resolve raises RuntimeError for a loop of links."""
+    return Path(os.path.realpath(path))
 
 
 def write(

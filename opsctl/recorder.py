@@ -30,6 +30,8 @@ VERSION = 1
 # Bytes of one recording. Beyond this, no snapshots are written, only events.
 _LARGE = 16 * 1024 * 1024
 _PER_SECOND = 50_000  # bytes of snapshots, so that a large system is written less often
+_AGAIN = timedelta(minutes=1)  # until a call that still fails is written again
+_FAILING = 100  # lines of such calls in one recording
 _LONGEST = 2000  # characters of one text in an item
 # Items that are too many, or contain a whole file.
 _SKIPPED = {"ImageEvent", "Caddyfile", "Waiting", "Failed", "ImageProgress"}
@@ -65,6 +67,8 @@ class Recorder:
         self._last: Snapshot | None = None
         self._due = at
         self._waiting: Snapshot | None = None
+        self._failing: dict[tuple[str, str], datetime] = {}
+        self._outages = 0
         self._open(folder, begun, at)
         self._write(
             {
@@ -122,6 +126,18 @@ class Recorder:
         if any(message.endswith(known.message) for known in self.history.failures):
             return
         self.failed(failure_of(error, self._now()))
+
+    def failing(self, call: FailedCall) -> None:
+        """A call that begins to fail, at once: the look that counts it may never end. May be called
+        from several threads.
+        """
+        key = (call.operation, call.code or call.fault)
+        written = self._failing.get(key)
+        if self._outages >= _FAILING or (written and call.at - written < _AGAIN):
+            return
+        self._failing[key] = call.at
+        self._outages += 1
+        self._write({"type": "failing", **asdict(call)})
 
     def causes(self) -> tuple[Cause, ...]:
         return rank.rank(self.history)

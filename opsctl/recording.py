@@ -108,7 +108,7 @@ class Recording:
             tuple(reading.snapshots),
             tuple(reading.items),
             tuple(reading.failures),
-            tuple(reading.calls),
+            (*reading.calls, *reading.failing.values()),
             reading.names,
             path,
             tuple(reading.series),
@@ -128,6 +128,8 @@ class _Reading:
         self.items: list[RecordedItem] = []
         self.failures: list[Failure] = []
         self.calls: list[FailedCall] = []
+        # Written when they began to fail; the look or the end that counts them says it better.
+        self.failing: dict[tuple[str, str], FailedCall] = {}
         self.series: list[RecordedSeries] = []
         self._carried: dict[str, Any] = {}
 
@@ -159,14 +161,21 @@ class _Reading:
         elif kind == "end":
             self.ended = datetime.fromisoformat(line["at"])
             self.outcome = line["outcome"]
-            self.calls += [
-                FailedCall(**{**call, "at": datetime.fromisoformat(call["at"])})
-                for call in line.get("failed_calls", ())
-            ]
+            self.calls += self._counted(map(_call, line.get("failed_calls", ())))
+        elif kind == "failing":
+            call = _call(line)
+            self.failing[call.operation, call.code or call.fault] = call
+
+    def _counted(self, calls: Iterable[FailedCall]) -> list[FailedCall]:
+        counted = list(calls)
+        for call in counted:
+            self.failing.pop((call.operation, call.code or call.fault), None)
+        return counted
 
     def _snapshot(self, line: dict[str, Any]) -> None:
         changed = set(line.pop("changed"))
         read = record.from_json(line)
+        self._counted(read.failed_calls)
         for part in changed:
             self._carried[part] = getattr(read, part)
         kept = {
@@ -175,3 +184,7 @@ class _Reading:
             if part not in changed and part in self._carried
         }
         self.snapshots.append(replace(read, **kept))
+
+
+def _call(content: Mapping[str, Any]) -> FailedCall:
+    return FailedCall(**{**content, "at": datetime.fromisoformat(content["at"])})

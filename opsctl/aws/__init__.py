@@ -3,7 +3,18 @@
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
-from opsctl.aws.faults import Unreadable, code, fault, message, transient, translate, understood
+from opsctl.aws.faults import (
+    Unreadable,
+    clock_is_wrong,
+    code,
+    fault,
+    may_pass,
+    message,
+    transient,
+    translate,
+    understood,
+    without_credentials,
+)
 from opsctl.aws.patience import Patience
 
 __all__ = [
@@ -14,11 +25,14 @@ __all__ = [
     "FailedCalls",
     "Patience",
     "Unreadable",
+    "clock_is_wrong",
     "code",
     "connect",
     "fault",
+    "may_pass",
     "message",
     "transient",
     "translate",
     "understood",
+    "without_credentials",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsctl.aws.faults import NotAws, unreadable
+from opsctl.aws.faults import NotAws, fault, unreadable
 
 # Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
 _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
@@ -19,16 +19,25 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
     except OSError as error:
         # Renewing credentials from a file or by a program failed.
         raise unreadable(error) or error from error
+    except client.exceptions.ClientError as error:
+        # A proxy's refusal. One of a server's error (502) may be of AWS's own load balancers.
+        if _is_page(error.response) and fault(error) == "refused":
+            raise NotAws(client.meta.endpoint_url) from error
+        raise
     except (KeyError, AttributeError, UnicodeDecodeError) as error:
         # botocore's parsers miss a part that every answer of AWS has.
         raise NotAws(client.meta.endpoint_url) from error
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    if headers.get("content-type", "").startswith("text/html"):
+    if _is_page(answer):
         raise NotAws(client.meta.endpoint_url)
     whole = Answer(answer, client.meta.endpoint_url, operation)
     if operation in _LISTS and not isinstance(whole[_LISTS[operation]], list):
         return whole.__missing__(_LISTS[operation])
     return whole
+
+
+def _is_page(answer: Mapping[str, Any]) -> bool:
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return bool(headers.get("content-type", "").startswith("text/html"))
 
 
 class Answer(dict[str, Any]):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from opsctl.config.model import Aws
 
 Client = TypeVar("Client")
+READ_TIMEOUT = 60.0  # seconds, as botocore has it
 
 
 class _Service(Generic[Client]):
@@ -94,6 +95,7 @@ class Clients:
         caller: Caller | None = None,
         role: str | None = None,
         patience: Patience | None = None,
+        read_timeout: float = READ_TIMEOUT,
         debug: Callable[[str], None] | None = None,
     ) -> None:
         self.region = region
@@ -103,6 +105,7 @@ class Clients:
         self._account = account
         self._role = role
         self._patience = patience or Patience()
+        self._read_timeout = read_timeout
         self._debug = debug
         self._checked = account is None
         self._who = ""
@@ -184,7 +187,7 @@ class Clients:
                 config=Config(
                     retries={"mode": "standard", "total_max_attempts": 1},
                     connect_timeout=5,
-                    read_timeout=60,
+                    read_timeout=self._read_timeout,
                 ),
             )
             client.meta.events.register(f"after-call.{service}", refuse_half)
@@ -265,6 +268,7 @@ def connect(
     *,
     caller: Caller | None = None,
     patience: Patience | None = None,
+    read_timeout: float = READ_TIMEOUT,
     debug: Callable[[str], None] | None = None,
 ) -> Clients:
     """Open a session without network access.
@@ -294,6 +298,7 @@ def connect(
         caller=caller,
         role=aws.cloudformation_role,
         patience=patience,
+        read_timeout=read_timeout,
         debug=debug,
     )
 

@@ -36,10 +36,15 @@ class FailedCall:
 
 
 class FailedCalls:
-    """A thread-safe tally. A read that returns "does not exist" has not failed."""
+    """A thread-safe tally. A read that returns "does not exist" has not failed.
+
+    `first` is called at once, in the call's own thread, with each new way to fail: the tally is
+    taken with the next look, and an outage may outlast the command.
+    """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
+        self.first: Callable[[FailedCall], None] = lambda call: None
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], FailedCall] = {}
 
@@ -55,6 +60,8 @@ class FailedCalls:
             earlier = self._kept.get(key)
             failed = FailedCall(name, kind, code(error), message(error), 1, self._now())
             self._kept[key] = replace(failed, times=earlier.times + 1) if earlier else failed
+        if earlier is None:
+            self.first(failed)
 
     def take(self) -> tuple[FailedCall, ...]:
         """Return the failed calls since the last `take`, and forget them."""

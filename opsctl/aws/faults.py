@@ -23,8 +23,11 @@ _THROTTLED = {
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
+_PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
+    # EC2's one word for credentials that ended and for a clock that is wrong.
+    "RequestExpired": "set this machine's clock, or renew the credentials: aws sso login",
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -102,6 +105,28 @@ def fault(error: BaseException) -> Fault | None:
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
 
 
+def without_credentials(error: BaseException) -> bool:
+    """Whether AWS was not called at all: there is nothing to sign with, at least just now."""
+    from botocore import exceptions
+
+    kinds = (
+        *(exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.SSOError),
+        *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+    )
+    return isinstance(error, kinds)
+
+
+def clock_is_wrong(error: BaseException) -> bool:
+    """Whether AWS refused a signature for the time that is in it."""
+    return bool(_clock(message(error)))
+
+
+def may_pass(error: BaseException) -> bool:
+    """For what looks for ever: somebody may yet log in, set the clock, mend the network."""
+    refused = fault(error) in (None, "refused")
+    return not refused or without_credentials(error) or clock_is_wrong(error)
+
+
 def transient(error: BaseException) -> bool:
     """Return whether the same call may succeed in a moment: no answer, half an answer, too busy."""
     return fault(error) in ("throttled", "unreachable", "nobody")
@@ -155,7 +180,11 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":
-        return AwsError(f"no answer from AWS: {error}", hint=_NETWORK, cause="network")
+        proxy = isinstance(error, exceptions.ProxyConnectionError)
+        hint = _PROXY if proxy else _NETWORK
+        # What botocore cannot parse it quotes, on lines of its own.
+        line = " ".join(str(error).split())
+        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None
@@ -204,9 +233,11 @@ def _refusal(error: Any) -> AwsError:
     if name in _DENIED:
         action = iam.lacking(message(error), getattr(error, "service", ""), operation)
         hint = f"allow this caller `{action}`"
+    # An error of AWS's own server is no refusal, and passes.
+    failed = fault(error) == "unreachable"
     return AwsError(
-        f"AWS refused {operation}: {message(error)} ({name})",
-        hint=hint,
+        f"AWS {'failed in' if failed else 'refused'} {operation}: {message(error)} ({name})",
+        hint=_NETWORK if failed else hint,
         operation=operation,
         code=name,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 OUTAGE = 180.0  # seconds
+_HANGS = 5.0  # seconds of one call, for calls that should not wait
 _TRIES = 4  # when AWS has not answered yet, and for calls that should not wait
 # One or two failures of a call are not worth a message.
 _TOLD_AFTER = 3
@@ -33,9 +34,11 @@ class Patience:
         *,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[BaseException], None] = lambda error: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds = seconds
         self._sleep = sleep
+        self._clock = clock
         self._tell = tell
         self._answered = False
         self._silent = False
@@ -43,11 +46,14 @@ class Patience:
 
     def __call__(self, call: Callable[[], T]) -> T:
         """Make the call. Raises the last failure when patience ends, and other errors at once."""
+        began = self._clock()
         try:
             result = call()
         except Exception as error:
             if not transient(error):
                 self._answered = True
+                raise
+            if not self._seconds and self._clock() - began >= _HANGS:
                 raise
             result = self._repeat(call)
         self._answered, self._silent = True, False

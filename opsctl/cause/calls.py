@@ -143,12 +143,17 @@ def network(history: History) -> Iterator[Cause]:
         return
     times = sum(one.times for one in calls)
     nobody = [one for one in calls if one.fault == "nobody"]
-    what = "nothing answers" if nobody else f"{telling.counted(times, 'call')} got no answer"
+    count = telling.counted(times, "call")
+    failing = all(one.code for one in calls)  # what has a code was an answer, of a server's error
+    what = f"AWS itself fails: {count} ended in an error of its own"
+    if not failing:
+        lost = "nothing answers" if nobody else f"{count} got no answer"
+        what = f"the way to AWS is unreliable: {lost}"
     yield _cause(
         history,
         "network",
         nobody or calls,
-        f"the way to AWS is unreliable: {what}: {telling.quoted((nobody or calls)[0].message)}",
+        f"{what}: {telling.quoted((nobody or calls)[0].message)}",
         "check the network and AWS_ENDPOINT_URL: opsctl status",
     )
 

@@ -147,6 +147,9 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)
     status = history.statuses.get(stack, ("",))[-1]
+    command = _next(kind, status, deleting=first.status == "DELETE_FAILED")
+    if id == "permission-missing":
+        command = "to print all that is needed: opsctl iam-policy"
     return Cause(
         id,
         f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
@@ -159,7 +162,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
             )
             for event in causes[:3]
         ),
-        _next(kind, status, deleting=first.status == "DELETE_FAILED"),
+        command,
         # After a rollback the stack is as before: only whoever wanted the change must act.
         hinders=status not in _UNDONE or history.ended_badly,
         over=_good(status) and not history.ended_badly,

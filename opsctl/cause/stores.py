@@ -11,6 +11,7 @@ from opsctl.snapshot.stacks import StackState
 _ADDRESS = re.compile(
     r"\b(?:redis |rediss?://)(?:rediss?://)?(?:\S+@)?([\w.-]+:\d+)", re.IGNORECASE
 )
+_ANY_ADDRESS = re.compile(r"\b([\w-]+(?:\.[\w-]+)+:\d{2,5})\b")
 # Errors with which Redis answers a client that can connect -> what they mean, and what to do.
 _ANSWERS = tuple(
     (re.compile(pattern, re.IGNORECASE), words, next)
@@ -191,7 +192,7 @@ def _of_auth(line: str) -> str:
 
 def _sentence(line: str, history: History) -> str:
     cache = history.now.cache
-    match = _ADDRESS.search(line)
+    match = _ADDRESS.search(line) or _ANY_ADDRESS.search(line)
     where = match[1] if match else (cache.endpoint if cache else "")
     if (answer := _answered(line)) is not None:
         return f"{answer[0]}: {telling.quoted(line)}"

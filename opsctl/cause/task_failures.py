@@ -134,7 +134,7 @@ LAST_OF_AUTH = (
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
-    r"error during parsing|parsing caddyfile|"
+    r"error during parsing|parsing caddyfile|no site has the port \d|"
     r"\bcaddyfile\b.*(?:cannot be read|no such file|not found|permission denied|is empty)"
 )
 KINDS: Sequence[tuple[str, Fits]] = (

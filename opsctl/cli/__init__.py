@@ -54,7 +54,7 @@ GLOBAL_OPTIONS = """\
   --set KEY=VALUE    One value of the config for this run: --set db.port=6380
   --why TEXT         A reason, shown in the lock and in the history
   --json             One JSON object per line on stdout
-  --plain            Plain lines: no colour, no cursor movement
+  --plain            Plain lines: no colour (--no-color), no cursor movement
   --debug            Name every AWS call on stderr; secrets stay masked
   --version          Print the version
   --help             Print this help"""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from opsctl import scaffold
+from opsctl import disk, scaffold
 from opsctl.cli.screens.console import Console
 from opsctl.config.names import NAME, NAME_LENGTH, NAME_WORDS
 from opsctl.errors import ConfigError, Detached, OpsError
@@ -24,7 +24,7 @@ def name(console: Console, folder: Path, given: str | None) -> str:
     """Raise ConfigError for a name that AWS would refuse."""
     name = given
     if name is None:
-        name = scaffold.system_name(folder.resolve().name) or "example"
+        name = scaffold.system_name(disk.real(folder).name) or "example"
         if console.interactive:
             name = text(console, "name of the system", default=name)
     # The repository has the same name, and ECR requires two letters.

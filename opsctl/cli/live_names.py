@@ -37,7 +37,7 @@ def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, 
             return _kept(parameter, environ, _DAY, lambda: _rehearsals(environ))
         if parameter in _IN_AWS:
             account = [environ.get(name, "") for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL")]
-            key = json.dumps([parameter, str(config.resolve()), environment, *account])
+            key = json.dumps([parameter, str(disk.real(config)), environment, *account])
             part, names = _IN_AWS[parameter]
             return _kept(
                 key,

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from opsctl.recorder import Recorder
     from opsctl.snapshot.read import Reader
 
-_FLAGS = {"--json": "json", "--plain": "plain", "--debug": "debug"}
+_FLAGS = {"--json": "json", "--plain": "plain", "--no-color": "plain", "--debug": "debug"}
 _VALUES = {"--config": "config", "-c": "config", "--env": "env", "-e": "env", "--why": "why"}
 _SET = "--set"
+_SOON = 10.0  # seconds that a part of `status` or `why` may take to be answered
 _SECRETS = re.compile(r"(?:^|\.)(?:secrets(?:\.values(?:\..+)?)?|ecs\.secrets(?:\..+)?|password)$")
 _REFERENCES = ("ssm:", "secretsmanager:", "env:")
 
@@ -142,12 +143,14 @@ class Invocation:
         from opsctl import aws
         from opsctl.cli import process
 
-        return aws.connect(
+        clients = aws.connect(
             self.config.aws,
             caller=process.caller(self.why),
             patience=aws.Patience(tell=self._tell_silence),
             debug=self.console.debug if self.debug else None,
         )
+        clients.failed.first = self._record_failing
+        return clients
 
     @cached_property
     def reader(self) -> "Reader":
@@ -166,6 +169,7 @@ class Invocation:
         clients = aws.connect(
             self.config.aws,
             patience=aws.Patience(0),
+            read_timeout=_SOON,
             debug=self.console.debug if self.debug else None,
         )
         return Reader(clients, Names.of(self.config), patient=False)
@@ -173,6 +177,10 @@ class Invocation:
     def failed_calls(self) -> "tuple[FailedCall, ...]":
         """Return the calls that failed since the last snapshot; none when AWS was never called."""
         return self.clients.failed.take() if "clients" in self.__dict__ else ()
+
+    def _record_failing(self, call: "FailedCall") -> None:
+        if self.recorder is not None:
+            self.recorder.failing(call)
 
     def _tell_silence(self, error: BaseException) -> None:
         from opsctl import aws

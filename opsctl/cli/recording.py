@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opsctl import disk
 from opsctl.errors import OpsError
 from opsctl.recording_files import newest_first
 
@@ -128,7 +130,7 @@ def read(path: Path) -> "Recording":
     try:
         if path.is_char_device():
             raise OpsError(f"`{path}` is a device, and no recording")
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with TextIOWrapper(disk.opened(path), encoding="utf-8", errors="replace") as lines:
             return Recording.read(lines, path=path)
     except OSError as error:
         raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error

@@ -57,6 +57,20 @@ _REFERENCE = (
     r"|env:[A-Za-z_][A-Za-z0-9_]*)$"
 )
 SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateCacheCluster.html
+_TIME = r"(sun|mon|tue|wed|thu|fri|sat):([01][0-9]|2[0-3]):[0-5][0-9]"
+Window = Annotated[Text, Field(pattern=rf"^{_TIME}-{_TIME}$")]
+KmsKey = Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:kms:.+:key/.+$")]
+Certificate = Annotated[
+    Text,
+    Field(pattern=r"^arn:aws[a-z-]*:(acm:.+:certificate|iam::.+:server-certificate)/.+$"),
+]
+Topic = Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
+Email = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+BucketName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Variable = Annotated[str, Field(pattern=r"^[^=\s]+$")]
+# What a spread may go by; binpack alone knows cpu and memory.
+Placement = Annotated[Text, Field(pattern=r"^(instanceId|host|attribute:[A-Za-z0-9_./-]+)$")]
 Cidr = Annotated[str, AfterValidator(_network)]
 # strict: `no` is text and "8" is not a number. A list may still fill a tuple.
 PortRange = Annotated[tuple[Port, Port], Field(strict=False)]

@@ -229,6 +229,45 @@ def _instances(config: Config) -> Iterator[Finding]:
         )
 
 
+def _distinct(config: Config) -> Iterator[Finding]:
+    """Two security groups of a network never share a name, nor two mappings of a task a port."""
+    taken: dict[str, str] = {}
+    for section in ("db", "compute", "load_balancer"):
+        name = getattr(config, section).security_group_name
+        if name and name in taken:
+            text = f"`{name}` is the name under `{taken[name]}.security_group_name` too"
+            yield Finding((section, "security_group_name"), text)
+        taken.setdefault(name, section)
+    ports = config.ecs.ports
+    if len(set(ports)) < len(ports):
+        yield Finding(("ecs", "ports"), "each port once")
+
+
+def _checks(config: Config) -> Iterator[Finding]:
+    command = config.ecs.health_check.command
+    if command is not None and (len(command) < 2 or command[0] not in ("CMD", "CMD-SHELL")):
+        yield Finding(
+            ("ecs", "health_check", "command"),
+            "allowed: [CMD, program, its words] or [CMD-SHELL, one command line]",
+        )
+    window = config.db.maintenance_window
+    if window is not None and not 60 <= _minutes(window) <= 24 * 60:
+        text = (
+            f"`{window}` is {_minutes(window)} minutes long; AWS wants 60 at least, a day at most"
+        )
+        yield Finding(("db", "maintenance_window"), text)
+
+
+def _minutes(window: str) -> int:
+    """How long it is: `sun:23:00-mon:00:30` is 90."""
+    days = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+    begin, end = (
+        (days.index(day) * 24 + int(hour)) * 60 + int(minute)
+        for day, hour, minute in (one.split(":") for one in window.split("-"))
+    )
+    return (end - begin) % (7 * 24 * 60)
+
+
 def _image(config: Config) -> Iterator[Finding]:
     platform = config.image.platform
     if platform is not None and _ARCHITECTURES[platform] != config.compute.architecture:
@@ -299,6 +338,8 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _ports,
     _sizes,
     _instances,
+    _distinct,
+    _checks,
     _image,
     _secrets,
     _selections,

@@ -18,11 +18,16 @@ from pydantic import (
 from opsctl.config import names, sources
 from opsctl.config.fields import (
     BreakerPercent,
+    BucketName,
+    Certificate,
     CheckTimeout,
     Cidr,
     Cooldown,
     Delay,
+    Email,
     HealthInterval,
+    KmsKey,
+    Placement,
     Port,
     PortRange,
     SecretReference,
@@ -31,6 +36,9 @@ from opsctl.config.fields import (
     StopTimeout,
     TagKey,
     Text,
+    Topic,
+    Variable,
+    Window,
     retention,
 )
 
@@ -88,9 +96,9 @@ class Db(Section):
     port: Port = 6379
     security_group_name: Text = ""
     subnet_group_name: Text = ""
-    subnets: list[Text] | None = None
+    subnets: Annotated[list[Text], Field(min_length=1)] | None = None
     parameter_group: Text | None = None
-    maintenance_window: Text | None = None
+    maintenance_window: Window | None = None
     snapshot_retention_days: Annotated[int, Field(ge=0, le=35)] = 0
     encryption_in_transit: bool = True
     user: Text | None = None
@@ -152,14 +160,17 @@ class Ecs(Section):
     scaling: Scaling | None = None
     minimum_healthy_percent: Annotated[int, Field(ge=0, le=100)] = 100
     maximum_percent: Annotated[int, Field(ge=100, le=1000)] = 200
-    placement: list[Text] = ["attribute:ecs.availability-zone", "instanceId"]
+    placement: Annotated[list[Placement], Field(max_length=5)] = [
+        "attribute:ecs.availability-zone",
+        "instanceId",
+    ]
     cpu: Annotated[int, Field(ge=1)] = 512
     memory: Annotated[int, Field(ge=6)] = 400
     nofile: Annotated[int, Field(ge=1024, le=1_048_576)] = 1_024_000
     ports: list[Port] = [80, 8082]
     host_ports: Literal["dynamic", "fixed"] = "dynamic"
-    environment: dict[str, Text] = {}
-    secrets: dict[str, SecretReference] = {}
+    environment: dict[Variable, Text] = {}
+    secrets: dict[Variable, SecretReference] = {}
     stop_timeout: StopTimeout = timedelta(seconds=30)
     read_only_root: bool = True
     health_check: HealthCheck = DEFAULTS
@@ -187,7 +198,7 @@ class Ingress(Section):
 class Volume(Section):
     type: Literal["gp2", "gp3"] | None = None
     size: Annotated[int, Field(ge=1, le=16384)] | None = None
-    device: Text | None = None
+    device: Annotated[Text, Field(pattern=r"^/dev/[a-z0-9]+$")] | None = None
     encrypted: bool = True
 
 
@@ -228,7 +239,7 @@ class Compute(Section):
 class TargetHealthCheck(Section):
     protocol: Literal["TCP", "HTTP"] = "TCP"
     port: Port | Literal["traffic-port"] = "traffic-port"
-    path: Text = "/health.txt"
+    path: Annotated[Text, Field(pattern=r"^/", max_length=1024)] = "/health.txt"
     interval: HealthInterval = timedelta(seconds=10)
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
@@ -243,12 +254,12 @@ class LoadBalancer(Section):
     port: Port = 80
     container_port: Port = 8082
     target_group_port: Port = 80
-    certificate: Text | None = None
+    certificate: Certificate | None = None
     health_check: TargetHealthCheck = DEFAULTS
     deregistration_delay: Delay = timedelta(seconds=60)
     cross_zone: bool = True
     deletion_protection: bool = False
-    access_logs_bucket: Text | None = None
+    access_logs_bucket: BucketName | None = None
     cidrs: list[Cidr] = ["0.0.0.0/0"]
 
 
@@ -296,9 +307,9 @@ else:
 class Logs(_LogGroups):
     stream_name_root: Text = ""
     retention_days: Annotated[int, AfterValidator(retention)] = 30
-    kms_key: Text | None = None
+    kms_key: KmsKey | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
-    max_buffer_size: Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")] = "4m"
+    max_buffer_size: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmg]$")] = "4m"
     selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
 
     def group(self, source: str) -> str:
@@ -320,12 +331,12 @@ class Caddyfile(Section):
 class Secrets(Section):
     file: Text = ".secrets.yml"
     values: dict[str, SecretReference] = {}
-    kms_key: Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:kms:.+:key/.+$")] | None = None
+    kms_key: KmsKey | None = None
 
 
 class Alarms(Section):
-    email: Text | None = None
-    topic: Text | None = None
+    email: Email | None = None
+    topic: Topic | None = None
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 80
     memory_percent: Annotated[int, Field(ge=1, le=100)] = 80
     cache_memory_percent: Annotated[int, Field(ge=1, le=100)] = 80

@@ -36,7 +36,12 @@ ENVIRONMENT_WORDS = (
     "up to 11 lower-case letters, digits and single hyphens, beginning with a letter"
 )
 
-_GROUP = (255, r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+", "letters, digits and punctuation")
+# Each network has a group `default` already.
+_GROUP = (
+    255,
+    r"(?!sg-|default$)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+",
+    "letters, digits and punctuation",
+)
 _ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
 _CACHE = (
     50,
@@ -55,7 +60,11 @@ _LOG_GROUP = (512, r"(?!aws/)[A-Za-z0-9_/.#-]+", "letters, digits, _ / . # and -
 LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("db", "name"): _CACHE,
     ("db", "security_group_name"): _GROUP,
-    ("db", "subnet_group_name"): (255, r"[A-Za-z0-9 ._-]+", "letters, digits, . _ and -"),
+    ("db", "subnet_group_name"): (
+        255,
+        r"(?!default$)[A-Za-z0-9 ._-]+",
+        "letters, digits, . _ and -",
+    ),
     ("ecs", "cluster_name"): _ECS,
     ("ecs", "service_name"): _ECS,
     ("ecs", "task_definition_name"): _ECS,

@@ -47,7 +47,7 @@ def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
         for entry in directory.iterdir():
             # Links for `import`, which reads files beside the Caddyfile.
             if entry.name != file.name:
-                Path(folder, entry.name).symlink_to(entry.resolve())
+                Path(folder, entry.name).symlink_to(disk.real(entry))
         file.write_text(text, encoding="utf-8")
         _service("check", file, source)
         return facts(json.loads(_service("adapt", file, source)))

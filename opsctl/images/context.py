@@ -59,7 +59,7 @@ class Context:
 
 def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: str = "") -> Context:
     """Read and hash everything that decides the image. Raises DockerError without a Dockerfile."""
-    directory = (root / image.context).resolve()
+    directory = disk.real(root / image.context)
     if not (directory / image.dockerfile).is_file():
         raise DockerError(
             f"there is no `{image.dockerfile}` in {directory}",

@@ -29,7 +29,8 @@ class Calls:
         self._renew = renew
         self._clock = ServerClock(pace.wall(), pace.now())
         self._stale = False
-        self.answered = False
+        self.answered = False  # perhaps with a refusal
+        self.served = False
         self._last_answer = pace.now()
 
     @property
@@ -71,7 +72,7 @@ class Calls:
                 self._last_answer, self.answered = self._pace.now(), True
             raise
         self._learn(answer)
-        self._last_answer, self.answered = self._pace.now(), True
+        self._last_answer, self.answered, self.served = self._pace.now(), True, True
         self._pace.budget.answered()
         return answer
 

@@ -49,7 +49,9 @@ class Follower:
         self.seen = Seen()
         self.sweep: Sweep | None = None
         self.due = 0.0  # local monotonic time of the next call
-        self.failures = 0
+        self.failures = 0  # since AWS last answered
+        self.renewing: float | None = None  # since when the credentials are of no use
+        self.silent = False  # whether it was said that AWS does not answer
         self.state: Literal["reading", "missing", "done"] = "reading"
         self._last: int | None = None  # server time at the start of the last complete sweep
         self._last_deep = 0
@@ -131,6 +133,9 @@ class Follower:
         self._quiet = 0 if self._fresh else self._quiet + 1
         if self.until is not None:
             self.state = "done"
+
+    def answered(self) -> None:
+        self.failures, self.renewing, self.silent = 0, None, False
 
     def hurry(self) -> None:
         """Let the next sweep begin at once, and make it a deep one."""

@@ -6,6 +6,7 @@ is recognised by its stream, times and text.
 """
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 10  # the API's maximum per session
 _MINUTE = 60_000
-_LONGEST_PAUSE = 30.0  # seconds between two sessions
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two sessions
+LASTING = 30.0  # seconds: a session that ends sooner is of little use
 Key = tuple[str, str, int, int, str]
 
 
@@ -61,6 +63,13 @@ class Twins:
             del self._minutes[minute]
 
 
+def _denied(error: Exception) -> bool:
+    """Whether it will not be allowed the next time either."""
+    if aws.may_pass(error) or isinstance(error, aws.Unreadable):
+        return False
+    return aws.fault(error) == "refused" and "SessionTimeout" not in aws.code(error)
+
+
 class Live:
     """A feed of pushed lines. `arns` returns each group's ARN, and may call AWS."""
 
@@ -74,7 +83,9 @@ class Live:
         *,
         arns: Callable[[], Mapping[str, str]],
         look_back: int,
+        lasting: float = LASTING,
     ) -> None:
+        self._lasting = lasting
         self._logs = logs
         self._groups = groups
         self._selection = selection
@@ -102,21 +113,24 @@ class Live:
         self._over.set()
 
     def _run(self) -> None:
-        pause = 1.0
+        """Sessions that break again and again come less and less often, and are said once."""
+        pause = _SHORTEST_PAUSE
         while not self._over.is_set():
+            begun = time.monotonic()
             try:
                 for _ in self._session():
-                    pause = 1.0
-                self._gap("Live Tail's session has ended; opening the next one")
+                    if time.monotonic() - begun > self._lasting:
+                        pause = _SHORTEST_PAUSE
+                self._gap("Live Tail's session has ended; opening the next one", pause)
             except Exception as error:
                 if self._over.is_set():
                     return
                 reason = str(aws.translate(error) or error)
-                if aws.fault(error) == "refused" and "SessionTimeout" not in aws.code(error):
+                if _denied(error):
                     self.pushes = False
                     self._say("denied", f"Live Tail is not available: {reason}; reading pages")
                     return
-                self._gap(f"Live Tail broke off ({reason}); reading what it left out")
+                self._gap(f"Live Tail broke off ({reason}); reading what it left out", pause)
             self.pushes = False
             self._over.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -141,7 +155,8 @@ class Live:
                     self._came.append(Notice("reread", None, ""))
                 if "sessionUpdate" in one:
                     yield
-                    self._update(one["sessionUpdate"], sources)
+                    with aws.understood("Live Tail"):
+                        self._update(one["sessionUpdate"], sources)
 
     def _update(self, update: Mapping[str, Any], sources: Mapping[str, str]) -> None:
         for result in update.get("sessionResults", ()):
@@ -171,8 +186,9 @@ class Live:
         text = str(result.get("message", ""))
         self._came.append(LogEvent(timestamp, ingested, source, stream, "", text))
 
-    def _gap(self, text: str) -> None:
-        self._say("gap", text)
+    def _gap(self, text: str, pause: float = _SHORTEST_PAUSE) -> None:
+        if pause == _SHORTEST_PAUSE:
+            self._say("gap", text)
         self._came.append(Notice("reread", None, ""))
 
     def _say(self, kind: NoticeKind, text: str) -> None:

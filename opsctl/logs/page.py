@@ -10,8 +10,7 @@ Row = tuple[int, int, str, str, str]
 _FIELDS = ("timestamp", "ingestionTime", "logStreamName", "eventId", "message")
 _KINDS: list[set[type]] = [{int}, {int}, {str}, {str}, {str}]
 _row = itemgetter(*_FIELDS)
-# The greatest value that a date can have.
-_LATEST = 253_402_300_799_000
+LATEST = 253_402_300_799_000  # the greatest value that a date can have
 
 
 def rows(answer: Mapping[str, Any]) -> Sequence[Row]:
@@ -26,7 +25,7 @@ def rows(answer: Mapping[str, Any]) -> Sequence[Row]:
         read = [*map(_row, events)]
         columns = [*zip(*read, strict=True)]
         kinds = [{*map(type, column)} for column in columns]
-        if kinds == _KINDS and min(columns[0]) >= 0 and max(columns[0]) <= _LATEST:
+        if kinds == _KINDS and min(columns[0]) >= 0 and max(columns[0]) <= LATEST:
             return read
     except (KeyError, TypeError):
         pass  # at least one event is odd
@@ -46,7 +45,7 @@ def _tidied(events: Iterable[Any]) -> Iterable[Row]:
 
 
 def _time(value: Any, otherwise: int) -> int:
-    if not isinstance(value, (int, float)) or not 0 < value <= _LATEST:
+    if not isinstance(value, (int, float)) or not 0 < value <= LATEST:
         return otherwise
     return int(value)
 

@@ -95,12 +95,7 @@ def query(
     finally:
         if not over:
             logs.stop_query(queryId=id)
-    if progress.status != "Complete":
-        raise AwsError(
-            f"the query ended as {progress.status}",
-            hint="ask for less: a later --since, or fewer sources",
-            operation="GetQueryResults",
-        )
+    _require_complete(progress)
     with aws.understood("query"):
         return _rows(cast("Sequence[Any]", answer["results"]), progress)
 
@@ -110,6 +105,15 @@ def _started(logs: "CloudWatchLogsClient", **request: Any) -> str:
         return logs.start_query(**request)["queryId"]
     except logs.exceptions.MalformedQueryException as error:
         raise ConfigError(f"CloudWatch does not take this query: {aws.message(error)}") from error
+
+
+def _require_complete(progress: Progress) -> None:
+    if progress.status != "Complete":
+        raise AwsError(
+            f"the query ended as {progress.status}",
+            hint="ask for less: a later --since, or fewer sources",
+            operation="GetQueryResults",
+        )
 
 
 def _progress(answer: Mapping[str, Any]) -> Progress:

@@ -40,16 +40,17 @@ class Recovery:
         Raises errors that trying again cannot fix, and errors that have lasted too long.
         """
         fault, code = aws.fault(error), aws.code(error)
-        if fault == "expired" and self._calls.renewable and follower.failures < _RENEWALS:
-            self._calls.renew()
-            self._notice("renewed", follower, "the credentials had expired and were renewed")
-            self._back_off(follower)
+        if self._may_renew(follower, error):
+            self._renew(follower)
         elif fault == "throttled":
             self._throttled(follower, error)
         elif fault in ("unreachable", "nobody"):
-            if not follower.failures:
-                self._notice("unreachable", follower, f"no answer, retrying: {error}")
+            self._unreachable(follower, f"no answer, retrying: {error}")
             self._wait_or_end(follower, error)
+        elif self._endless and self._calls.served and aws.clock_is_wrong(error):
+            # As behind a long sleep, until the machine has asked for the time.
+            self._unreachable(follower, f"{aws.translate(error)}, retrying")
+            self._back_off(follower)
         elif code == "ResourceNotFoundException":
             self._is_missing(follower)
         elif code.startswith("AccessDenied") and not alone:
@@ -75,6 +76,28 @@ class Recovery:
             )
         follower.sweep = None
         self._back_off(follower)
+
+    def _may_renew(self, follower: Follower, error: Exception) -> bool:
+        """A follower gives somebody minutes to log in again; what ends by itself a few tries."""
+        gone = self._calls.served and aws.without_credentials(error)
+        if not (gone or aws.fault(error) == "expired") or not self._calls.renewable:
+            return False
+        if not self._endless or not self._calls.served:
+            return follower.failures < _RENEWALS
+        since = self._pace.now() if follower.renewing is None else follower.renewing
+        return self._pace.now() - since <= OUTAGE
+
+    def _renew(self, follower: Follower) -> None:
+        if follower.renewing is None:
+            follower.renewing = self._pace.now()
+            self._notice("renewed", follower, "the credentials have expired; reading them again")
+        self._calls.renew()
+        self._back_off(follower)
+
+    def _unreachable(self, follower: Follower, text: str) -> None:
+        if not follower.silent:
+            self._notice("unreachable", follower, text)
+        follower.silent = True
 
     def _throttled(self, follower: Follower, error: Exception) -> None:
         self._totals.throttled += 1

@@ -161,7 +161,7 @@ class Tail:
         if follower.state == "missing":
             self._say("found", follower, f"log group {follower.group.name} exists now")
             follower.state = "reading"
-        follower.failures = 0
+        follower.answered()
         events = follower.take(answer)
         for feed in self._feeds:
             events = feed.sift(events)

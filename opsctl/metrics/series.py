@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite
 from typing import Protocol, TypeVar
 
 from opsctl.errors import ConfigError
@@ -12,6 +11,7 @@ from opsctl.metrics.catalogue import Query
 UNSETTLED = timedelta(minutes=2)
 _PERIODS = (60, 300, 900, 3600, 21_600, 86_400)
 _MOST_POINTS = 180
+_LARGEST = 2.0**360  # the largest value that CloudWatch accepts
 # CloudWatch keeps one-minute data for 15 days and five-minute data for 63 days; older data has
 # longer periods.
 _LEAST = ((timedelta(days=63), 3600), (timedelta(days=15), 300), (timedelta(), 60))
@@ -107,12 +107,13 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
 def align(times: Sequence[datetime], values: Sequence[float], over: Window) -> list[float | None]:
     """Return the points at their places in the window, in any order. Missing ones are None.
 
-    So are values that are not finite: CloudWatch accepts none, and they cannot be drawn.
+    So are values that are too large or not finite: CloudWatch accepts none, and they cannot be
+    drawn.
     """
     points: list[float | None] = [None] * len(over)
     for moment, value in sorted(zip(times, map(float, values), strict=True)):
         index = over.index(moment)
-        if 0 <= index < len(points) and isfinite(value):
+        if 0 <= index < len(points) and abs(value) <= _LARGEST:
             points[index] = value
     return points
 

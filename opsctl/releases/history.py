@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opsctl import aws
+from opsctl import aws, disk
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.images import revision
@@ -147,7 +147,7 @@ def _stack(
 
 
 def _two(before: Released, after: Released, config: Config, root: Path) -> Difference:
-    directory = (root / config.image.context).resolve()
+    directory = disk.real(root / config.image.context)
     commits = revision.commits(directory, before.commit, after.commit)
     changes = difference.between(before, after, commits=commits)
     if not changes and before.config != after.config:

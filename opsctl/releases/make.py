@@ -123,7 +123,7 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
             f"the Caddyfile does not fit the stacks:\n{lines}",
             hint=f"correct {source} or opsctl.yaml",
         )
-    if check.other_version((root / config.image.context).resolve()):
+    if check.other_version(disk.real(root / config.image.context)):
         yield Notice(
             "the service in this directory is not the version that checked the Caddyfile; "
             "the image build checks it again",
@@ -200,7 +200,7 @@ def look_at_base(
 
     Without an engine to ask, it is assumed to be `known`, the one of the running release.
     """
-    dockerfile = (root / config.image.context).resolve() / config.image.dockerfile
+    dockerfile = disk.real(root / config.image.context) / config.image.dockerfile
     if not dockerfile.is_file():
         yield Base(known)  # the build will report the missing file
         return

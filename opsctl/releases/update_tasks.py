@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from opsctl import docker
+from opsctl import disk, docker
 from opsctl.alarms import actions, mute
 from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
@@ -288,7 +288,7 @@ class Release:
     def _difference(
         self, now: Snapshot, live: releases.Release, release: releases.Release
     ) -> Difference:
-        directory = (self._root / self._config.image.context).resolve()
+        directory = disk.real(self._root / self._config.image.context)
         commits = revision.commits(directory, live.commit, release.commit)
         unread = [one for one in now.unread if one.part in ("releases", "secret_versions")]
         more = [Changed("unread", one.reason, rolls=False) for one in unread]

@@ -178,7 +178,7 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
     state, group, compute = now.stack("ecs"), now.group, config.compute
     if state is None:
         return
-    if now.service is None and definition.release(state):
+    if now.service is None and definition.release(state) and not _renamed(config, state):
         yield Notice(
             f"somebody deleted the service `{config.ecs.service_name}`; "
             "to make it again: opsctl ecs up --revert-drift",
@@ -204,6 +204,13 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
             "does not change was set by hand; to revert that: opsctl ecs up --revert-drift",
             warning=True,
         )
+
+
+def _renamed(config: Config, state: StackState) -> bool:
+    """The service was looked for under a name that it only will have."""
+    cluster, service = config.ecs.cluster_name, config.ecs.service_name
+    made = state.outputs.get("ClusterName", cluster), state.outputs.get("ServiceName", service)
+    return made != (cluster, service)
 
 
 def _sizes(minimum: int, desired: int, maximum: int) -> str:

@@ -79,7 +79,7 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
             f"there is no service `{config.ecs.service_name}` in `{config.ecs.cluster_name}`, "
             "although its stack asks for one: somebody deleted it",
             hint="opsctl ecs up --revert-drift",
-            cause="changed-by-hand",
+            cause="service-gone",
         )
     repairs = _repairs(now, service, state) if service else ()
     count = definition.desired_count(config, state, service)

@@ -11,8 +11,8 @@ from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
+from opsctl.rollout import empty, reach, room, stop
 from opsctl.rollout import plan as planning
-from opsctl.rollout import reach, room, stop
 from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.verdict import LOGS, Goal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Sleep: TypeAlias = Callable[[float], None]
 # Service and stack in one snapshot: only together they show what was changed by hand.
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
+_FLEET = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
 # A rollout may change these types and nothing else; everything else needs `ecs up`.
 _OURS = {
     "AWS::ECS::TaskDefinition",
@@ -79,6 +80,8 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
     plan = planning.plan(now, state, order, config)
     yield plan
     if plan.forecast is not None and not config.compute.capacity_provider:
+        if plan.forecast.lack == "instances":
+            empty.require_launches((yield from look_at(_FLEET)))
         room.require(plan.forecast, plan.need, now)
     return plan
 

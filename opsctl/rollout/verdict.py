@@ -20,8 +20,8 @@ class Goal:
 
     `before` is the id of the primary deployment at the beginning. With `forced`, a deployment of
     the same task definition counts only if its id is not in `known`. `ours` is our deployment's id
-    once it was seen as the primary. `desired` is the number of tasks that ran or were asked for, or
-    0 when unknown.
+    once it was seen as the primary, and `definition` its task definition. `desired` is the number
+    of tasks that ran or were asked for, or 0 when unknown.
     """
 
     image: str
@@ -30,6 +30,7 @@ class Goal:
     known: frozenset[str] = frozenset()
     forced: bool = False
     ours: str = ""
+    definition: str = ""
     desired: int = 0
 
     @classmethod
@@ -57,7 +58,7 @@ class Goal:
         primary = now.primary
         if self.ours or primary is None or not self.is_ours(primary, now):
             return self
-        return replace(self, ours=primary.id)
+        return replace(self, ours=primary.id, definition=primary.task_definition)
 
     def started(self, task: Task) -> bool:
         """Return whether the new deployment started this task.
@@ -75,7 +76,7 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
     if not goal.ours and (primary.id == goal.before or goal.is_ours(primary, now)):
         return None
     if primary.id != goal.ours:
-        if primary.task_definition == goal.before_definition:
+        if _is_rollback(now, goal, primary):
             return Outcome("rolled-back", _rollback(now, goal, primary), LOGS)
         return Outcome(
             "superseded",
@@ -131,6 +132,19 @@ def _health(now: Snapshot) -> str:
     why = f" ({', '.join(reasons)})" if reasons else ""
     desired = now.service.desired if now.service else 0
     return f"{now.healthy} of {desired} targets are healthy{why}"
+
+
+def _is_rollback(now: Snapshot, goal: Goal, primary: Deployment) -> bool:
+    if primary.task_definition != goal.before_definition or now.service is None:
+        return False
+    # A forced deployment has the old task definition, as one that somebody begins meanwhile has.
+    mine = [one for one in now.service.deployments if one.id == goal.ours]
+    return (
+        goal.definition != goal.before_definition
+        or primary.id in goal.known
+        or "rolling back" in primary.reason.lower()
+        or any(one.state == "FAILED" for one in mine)
+    )
 
 
 def _rollback(now: Snapshot, goal: Goal, primary: Deployment) -> str:

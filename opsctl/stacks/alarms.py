@@ -30,11 +30,12 @@ class Drift:
 def preview(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan and the drift. Returns True when `up` would change something."""
     stack, now = yield from _desired(config)
-    differs = yield from change.preview(clients, stack, bucket=config.aws.bucket)
-    # Differences that the plan removes are not drift.
-    drifted = [] if differs else _drifts(now, config)
-    yield from (drift for _, drift in drifted)
-    return differs or bool(drifted)
+    plan = yield from change.planned(clients, stack, bucket=config.aws.bucket)
+    # An alarm that the plan changes is then as the config has it.
+    touched = {one.logical_id for one in plan.changes}
+    left = [one for one in _drifts(now, config) if one[0].alarm.logical_id not in touched]
+    yield from (drift for _, drift in left)
+    return bool(left) or not plan.is_empty
 
 
 def up(clients: "Clients", config: Config) -> Procedure[Outcome]:

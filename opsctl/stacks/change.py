@@ -41,6 +41,13 @@ def preview(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[bool]:
     """Yield the plan only. Returns True when it changes something."""
+    return not (yield from planned(clients, stack, bucket=bucket, sleep=sleep)).is_empty
+
+
+def planned(
+    clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
+) -> Procedure[Plan]:
+    """Yield the plan only, and return it."""
     clients.check_account()
     state = yield from join.describe(stack.kind)
     if state is not None and state.in_progress:
@@ -67,7 +74,7 @@ def preview(
         yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
-    return not planning.plan.is_empty
+    return planning.plan
 
 
 def up(
@@ -194,7 +201,9 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
     named = names.of_template(stack.template)
     if state is not None and state.exists:
         if named and not stack.reverts_drift:
-            yield from _tell_deleted(stack, names.made(named, _held(clients, state)))
+            yield from _tell_deleted(
+                clients, stack, state, names.made(named, _held(clients, state))
+            )
         return
     if state is not None:
         _require_alone(clients, state)
@@ -224,10 +233,17 @@ def _require_alone(clients: "Clients", state: StackState) -> None:
         )
 
 
-def _tell_deleted(stack: Stack, made: Sequence[Named]) -> Procedure[None]:
+def _tell_deleted(
+    clients: "Clients", stack: Stack, state: StackState, made: Sequence[Named]
+) -> Procedure[None]:
     there = {one.logical_id for one in (yield from _taken(made))} if made else set()
-    for one in made:
-        if one.logical_id not in there:
+    gone = [one for one in made if one.logical_id not in there]
+    if not gone:
+        return
+    # What only has another name in the new template was never there under that one.
+    live = names.of_template(stacks.template(clients.cloudformation, state.id))
+    for one in gone:
+        if one in live:
             yield Notice(
                 f"{one.logical_id}: somebody deleted the {one.type} `{one.name}`, which an update "
                 f"does not see; to make it anew: opsctl {stack.command} up --revert-drift",

@@ -13,13 +13,14 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition, join
+from opsctl.stacks import change, definition
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _CACHE = Look(frozenset({"cache"}), ())
+_STACK_AND_CACHE = Look(frozenset({"stacks", "cache"}), ("db",))
 _BACKUPS = Look(frozenset({"backups"}), ())
 _BOTH = Look(frozenset({"cache", "backups"}), ())
 
@@ -58,10 +59,35 @@ def up(
 
 
 def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Procedure[Stack]:
-    state = yield from join.describe("db")
+    now = yield from look_at(_STACK_AND_CACHE)
+    state = now.require("stacks").stacks.get("db")
+    if not _is_new(config.db, state):
+        _require_no_older(config.db, now.cache)
     if snapshot is None and (_is_new(config.db, state) or not _began_with(state)):
         snapshot = ""  # the snapshot that an earlier cache began with does not concern this one
     return replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
+
+
+def _require_no_older(db: Db, cache: Cache | None) -> None:
+    """Raises OpsError for an older engine than the live one, which AWS refuses in mid-update.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheCluster.html
+    """
+    if cache is None or not cache.version or cache.engine not in ("", db.engine):
+        return
+    wanted, live = _numbers(db.version), _numbers(cache.version)
+    if wanted < live[: len(wanted)]:
+        raise OpsError(
+            f"`{cache.id}` runs {cache.engine} {cache.version}, and AWS takes no engine back to "
+            f"{db.version}",
+            hint=f"set `db.engine_version: {'.'.join(map(str, live[:2]))}`, or another `db.name` "
+            "for a new cache",
+            cause="replacement-refused",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _is_new(db: Db, state: StackState | None) -> bool:

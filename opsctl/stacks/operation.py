@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from opsctl.outcome import Outcome
+from opsctl.procedure import Notice
 from opsctl.snapshot.snapshot import Look, Part, Snapshot
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.stacks.states import EXPECTED
@@ -20,6 +21,8 @@ _ENVELOPE = re.compile(
 )
 # Expected status -> the word for what did not happen when the stack was deleted instead.
 _VERBS: Mapping[str, str] = {"CREATE_COMPLETE": "created", "UPDATE_COMPLETE": "updated"}
+# How an update ends that has deleted what it no longer needs, or has tried to.
+_CLEANED_UP = ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 AGAIN = "fix that, then run the same command again"
 
 
@@ -45,6 +48,8 @@ class Operation:
     seen: "Fleet | None" = None
     joined: bool = False
     cancelled: bool = False
+    left: tuple[StackEvent, ...] = ()
+    """What an update could not delete: CloudFormation forgets it, and calls the update complete."""
 
     @classmethod
     def of(cls, state: StackState) -> Self:
@@ -98,7 +103,12 @@ class Operation:
         cause = self.cause or next((event for event in events if event.is_cause), None)
         of_group = cause is not None and cause.resource_type == _GROUP
         fleet = Fleet.of(now) if self.fleet and not ended else None
-        news = (*events, fleet) if fleet and fleet != self.seen else events
+        news: tuple[object, ...] = events
+        if fleet and fleet != self.seen:
+            news = (*events, fleet)
+        left = (*self.left, *(one for one in events if one.status == "DELETE_FAILED"))
+        if ended and ended.status in _CLEANED_UP:
+            news = (*news, *map(_left_behind, left))
         return (
             replace(
                 self,
@@ -106,6 +116,7 @@ class Operation:
                 seen=fleet or self.seen,
                 after=events[-1].id if events else self.after,
                 cause=cause,
+                left=left,
                 ended=ended,
                 group=cause.physical_id if cause and of_group and ended else "",
             ),
@@ -147,6 +158,14 @@ class Fleet:
     def text(self) -> str:
         words = f"{self.launched} of {self.desired} instances launched, {self.joined} joined"
         return f"{words}: {self.refusal}" if self.refusal else words
+
+
+def _left_behind(event: StackEvent) -> Notice:
+    return Notice(
+        f"{event.logical_id}: `{event.physical_id}` could not be deleted and is left behind, in no "
+        f"stack any more ({event.reason}); remove it yourself",
+        warning=True,
+    )
 
 
 def _fleet(fleet: str, events: Iterable[StackEvent]) -> str:

@@ -111,6 +111,7 @@ def left(clients: "Clients", state: StackState) -> Removal:
 
 def clear(clients: "Clients", state: StackState) -> Procedure[None]:
     """Remove what a failed creation or deletion left. Raises Detached when that is declined."""
+    _require_unprotected(state)
     yield left(clients, state)
     if not (yield from ask(f"remove what is left of `{state.name}`?")):
         raise Detached(f"nothing was done to `{state.name}`")
@@ -204,13 +205,17 @@ def _delete(
     return (yield from follow(operation, subject=f"`{state.name}` is being removed"))
 
 
-def _require_removable(clients: "Clients", state: StackState, ours: Mapping[str, Kind]) -> None:
+def _require_unprotected(state: StackState) -> None:
     if state.protected:
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
             hint="switch it off in the CloudFormation console, then run the same command again",
             cause="delete-blocked",
         )
+
+
+def _require_removable(clients: "Clients", state: StackState, ours: Mapping[str, Kind]) -> None:
+    _require_unprotected(state)
     exports = [f"{state.name}-{output}" for output in state.outputs]
     if using := stacks.importers(clients.cloudformation, exports):
         own = [ours[user] for user in using if user in ours]

@@ -126,7 +126,7 @@ class StackOperation:
         if before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
-            await self._pace.begin(name, kind)
+            await self._pace.begin(name, kind, "create")
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
             tags = (request.previous or {}).get("Tags")
@@ -164,7 +164,7 @@ class StackOperation:
         replacing = kind == "AWS::ECS::TaskDefinition" or stacks.replaces(kind, old, new)
         reason = _REPLACING if replacing else ""
         self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
-        await self._pace.begin(name, kind)
+        await self._pace.begin(name, kind, "update")
         made = stacks.update(self._request, kind, name, before, old, new)
         if made[0] != physical_id:
             self._progress.replaced.append((name, kind, physical_id, before["Properties"]))

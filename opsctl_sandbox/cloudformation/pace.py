@@ -7,6 +7,7 @@ conditions, and fails where the scenario says so.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opsctl_sandbox.cloudformation import rights
 from opsctl_sandbox.cluster import stacks
 from opsctl_sandbox.cluster.failures import Kind
 from opsctl_sandbox.cluster.stacks import Done, Signals
@@ -28,11 +29,22 @@ class Pace:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    async def begin(self, logical_id: str, resource_type: str) -> None:
-        """Wait until the resource exists. Raises when the scenario fails it."""
+    async def begin(self, logical_id: str, resource_type: str, verb: str) -> None:
+        """Wait until the resource exists. Raises when the scenario fails it, or when its caller
+        may not have it done."""
+        self._require_right(resource_type, verb)
         world = self._simulation.world()
         await self._simulation.sleep(stacks.duration(world, resource_type))
         self._strike("resource-fails", logical_id, resource_type, "InvalidRequest")
+
+    async def begin_deletion(self) -> None:
+        """The time before a stack's deletion comes to its first resource."""
+        world = self._simulation.world()
+        await self._simulation.sleep(stacks.duration(world, "AWS::CloudFormation::Stack"))
+
+    def _require_right(self, resource_type: str, verb: str) -> None:
+        if refusal := rights.missing(resource_type, verb):
+            raise ResourceFailed(refusal)
 
     def _strike(self, kind: Kind, logical_id: str, resource_type: str, code: str) -> None:
         world = self._simulation.world()
@@ -92,6 +104,7 @@ class Pace:
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
     ) -> Any:
         """Delete in AWS's time. Raises `ResourceFailed` when the scenario fails it."""
+        self._require_right(resource_type, "delete")
         await self._half(resource_type)
         self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
         outcome = act()
@@ -102,6 +115,7 @@ class Pace:
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
     ) -> Any:
         """Return a resource to its former properties during a rollback, in AWS's time."""
+        self._require_right(resource_type, "update")
         await self._half(resource_type)
         self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
         outcome = act()

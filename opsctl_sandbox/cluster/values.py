@@ -219,6 +219,8 @@ class Task:
     was_healthy: bool = False
     overrides: Document = field(default_factory=dict)
     started_by: str = ""
+    tags: list[Document] = field(default_factory=list)
+    """Its own; a service's task has those that its service gives it."""
     host_ports: tuple[int, ...] = ()
     """Every port it holds on its instance."""
     judged: bool = False

@@ -21,7 +21,10 @@ _NODES = (("CacheNodeId", "0001"),)
 
 @dataclass(frozen=True)
 class Point:
-    """`of` distinguishes samples of one series, because each task sends its own."""
+    """One sample. `of` distinguishes samples of one series, because each task sends its own.
+
+    `minute` is the minute it belongs to, in epoch seconds; None: the last complete one.
+    """
 
     namespace: str
     name: str
@@ -29,6 +32,7 @@ class Point:
     value: float
     unit: str = "Count"
     of: str = ""
+    minute: int | None = None
 
     @property
     def series(self) -> tuple[Any, ...]:
@@ -37,23 +41,27 @@ class Point:
 
 @dataclass
 class Traffic:
-    """Log events and bytes received, by group, since `take` was last called."""
+    """Log events and bytes received, by group and by minute, since `take` was last called."""
 
-    events: Counter[str] = field(default_factory=Counter)
-    bytes: Counter[str] = field(default_factory=Counter)
+    clock: Callable[[], float] = time.time
+    events: Counter[tuple[str, int]] = field(default_factory=Counter)
+    bytes: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def count(self, group: str, events: int, size: int) -> None:
-        self.events[group] += events
-        self.bytes[group] += size
+        key = (group, _minute(self.clock()))
+        self.events[key] += events
+        self.bytes[key] += size
 
-    def take(self) -> Iterator[Point]:
+    def take(self, now: float) -> Iterator[Point]:
+        """Of the minutes that are over."""
         for name, counter, unit in (
             ("IncomingLogEvents", self.events, "None"),
             ("IncomingBytes", self.bytes, "Bytes"),
         ):
-            for group, value in counter.items():
-                yield Point("AWS/Logs", name, (("LogGroupName", group),), value, unit)
-            counter.clear()
+            for group, minute in [key for key in counter if key[1] < _minute(now)]:
+                value = counter.pop((group, minute))
+                mine = (("LogGroupName", group),)
+                yield Point("AWS/Logs", name, mine, value, unit, minute=minute)
 
 
 class Meters:
@@ -94,7 +102,7 @@ class Meters:
         if int(now // 60) != self._minute:
             self._minute = int(now // 60)
             self._sent.clear()
-            points += self._traffic.take()
+            points += self._traffic.take(now)
         points += [*self._ecs(used), *self._targets(), *self._groups(), *await self._cache()]
         points += self._flows()
         fresh = [one for one in points if one.series not in self._sent]
@@ -228,6 +236,10 @@ class Meters:
         return replace(point, value=max(0.0, point.value - before))
 
 
+def _minute(now: float) -> int:
+    return int(now // 60) * 60
+
+
 def _percent(
     name: str, dimensions: tuple[tuple[str, str], ...], part: float, whole: float, of: str = ""
 ) -> Point:
@@ -242,6 +254,6 @@ def _datum(point: Point, now: float) -> dict[str, Any]:
         "Dimensions": dimensions,
         "Value": float(point.value),
         "Unit": point.unit,
-        # The minute that is over: CloudWatch does not show the present one yet.
-        "Timestamp": (now // 60 - 1) * 60,
+        # The last complete minute: CloudWatch does not show the present one yet.
+        "Timestamp": _minute(now) - 60 if point.minute is None else point.minute,
     }

@@ -51,6 +51,33 @@ def install(open_: Callable[[bytes | None], int]) -> None:
     elasticache._spawn_redis_container = spawn
     for name in ("_create_cache_cluster", "_create_replication_group"):
         setattr(elasticache, name, wrapped(getattr(elasticache, name)))
+    for name in ("_modify_cache_cluster", "_modify_replication_group"):
+        setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
+
+
+def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """An engine goes to a newer version only: `EngineVersion` of ModifyCacheCluster."""
+
+    def modified(parameters: Any) -> Answer:
+        wanted = elasticache._p(parameters, "EngineVersion")
+        clusters, groups = elasticache._clusters, elasticache._replication_groups
+        record = (
+            clusters.get(elasticache._p(parameters, "CacheClusterId") or "")
+            or groups.get(elasticache._p(parameters, "ReplicationGroupId") or "")
+            or {}
+        )
+        has = str(record.get("EngineVersion") or "")
+        if wanted and has and _numbers(wanted) < _numbers(has)[: len(_numbers(wanted))]:
+            text = f"The engine version {has} cannot be downgraded to {wanted}"
+            refused: Answer = elasticache._error("InvalidParameterCombination", text, 400)
+            return refused
+        return modify(parameters)
+
+    return modified
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _sharded(parameters: Any) -> bool:

@@ -6,6 +6,7 @@ has the list.
 """
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_evaluator
@@ -24,6 +25,40 @@ _S3 = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 _ANY = "*"
+# On whose behalf this request, and whatever it begins, is done; '' for one who may do everything.
+_BEHALF: ContextVar[str] = ContextVar("behalf", default="")
+
+
+def act_for(principal: str, role: str = "") -> None:
+    """From here on, in this request: for this user or session, or for the role that it names."""
+    if role:
+        parts = role.split(":")
+        parts[2], parts[5] = "sts", f"assumed-role/{role.rpartition('/')[2]}/AWSCloudFormation"
+        principal = ":".join(parts)
+    _BEHALF.set(principal)
+
+
+def act_for_role(role: str) -> None:
+    """The same, where the request is not of one who may do everything."""
+    if role and _BEHALF.get():
+        act_for("", role)
+
+
+def lacking(action: str) -> str:
+    """AWS's sentence when nothing allows the action to whom this is done for; else empty."""
+    principal = _BEHALF.get()
+    if not principal:
+        return ""
+    service, _, operation = action.partition(":")
+    account = principal.split(":")[4]
+    context = _context(principal, action, "", Call(service, operation, {}, "", account))
+    statements = [one for policy in _policies(principal) for one in policy]
+    who = f"User: {principal} is not authorized to perform: {action} on resource: {_ANY}"
+    if _matches(context, statements, "Deny"):
+        return f"{who} with an explicit deny in an identity-based policy"
+    if not _matches(context, statements, "Allow"):
+        return f"{who} because no identity-based policy allows the {action} action"
+    return ""
 
 
 def refusal(principal: str, call: Call) -> str:

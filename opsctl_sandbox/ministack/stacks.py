@@ -59,7 +59,10 @@ class Request:
 
 
 class Pace(Protocol):
-    """The time that AWS takes around what ministack's rollback does to one resource."""
+    """The time that AWS takes around what ministack's rollback does to one resource, and before a
+    deletion."""
+
+    async def begin_deletion(self) -> None: ...
 
     async def remove(
         self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
@@ -78,6 +81,9 @@ def take_over(run: Callable[[Request], Awaitable[None]], pace: Pace) -> None:
     deploy = _deployer(run, stacks._deploy_stack_async)
     for module in (stacks, handlers, changesets):
         _replace(module, "_deploy_stack_async", deploy)
+    delete = _deleter(stacks._delete_stack_async, pace)
+    for module in (stacks, handlers):
+        _replace(module, "_delete_stack_async", delete)
     _replace(stacks, "run_reentrant", _paced(pace))
     _replace(stacks, "_runs_on_worker_thread", lambda resource_type: True)
 
@@ -112,6 +118,22 @@ def _deployer(
         await run(request)
 
     return deploy
+
+
+def _deleter(
+    original: Callable[..., Awaitable[None]], pace: Pace
+) -> Callable[..., Awaitable[None]]:
+    """A stack is seen being deleted, by its name too, also when nothing is in it."""
+    signature = inspect.signature(original)
+
+    async def delete(*positional: Any, **named: Any) -> None:
+        stack = _stacks.get(signature.bind(*positional, **named).arguments["stack_name"])
+        if stack:
+            stack["StackStatus"] = "DELETE_IN_PROGRESS"
+            await pace.begin_deletion()
+        await original(*positional, **named)
+
+    return delete
 
 
 def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:

@@ -30,10 +30,11 @@ class Access:
         *,
         issued: Callable[[str], Key | None],
         forbidden: Callable[[str, Call], str],
+        act_for: Callable[[str, str], None],
         skew: Callable[[str], float],
     ) -> None:
         """`issued` knows the keys of IAM and STS; `forbidden` returns why a principal may not make
-        a call.
+        a call; `act_for` is told who makes one, and the role that does what it begins.
 
         `skew` returns by how many seconds this AWS's clock is ahead of the machine's, for the
         operation `service:Operation`.
@@ -42,6 +43,7 @@ class Access:
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self._issued = issued
         self._forbidden = forbidden
+        self._act_for = act_for
         self._skew = skew
 
     def stranger(self, request: Request) -> Answer | None:
@@ -85,7 +87,9 @@ class Access:
         now = datetime.now(UTC) + timedelta(seconds=self._skew(operation))
         signature.check(request, signed, key, now, dialect)
         if named and key not in (self._keys.operator, self._keys.task):
-            sentence = self._forbidden(key.principal, _call(request, named, key))
+            call = _call(request, named, key)
+            self._act_for(key.principal, str(call.parameters.get("RoleARN") or ""))
+            sentence = self._forbidden(key.principal, call)
             if sentence:
                 raise refusals.refusal("denied", dialect, code="", message=sentence, status=None)
         return key

@@ -117,6 +117,7 @@ class Assembly:
                 sandbox.port,
                 issued=credentials.key,
                 forbidden=permissions.refusal,
+                act_for=permissions.act_for,
                 skew=faults.skew,
             ),
             account=settings.account,

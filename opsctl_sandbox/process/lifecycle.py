@@ -95,7 +95,8 @@ def running(home: Home) -> Sandbox:
     sandbox = home.running()
     if sandbox is None:
         raise SandboxError(
-            f"sandbox `{home.name}` is not running", hint=f"opsctl sandbox up{home.option}"
+            f"sandbox `{home.name}` is not running in {home.root.absolute()}",
+            hint=f"opsctl sandbox up{home.option}",
         )
     return sandbox
 

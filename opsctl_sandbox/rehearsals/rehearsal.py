@@ -126,6 +126,8 @@ def load(name: str) -> Rehearsal:
 
 def read(path: Path) -> Rehearsal:
     """Read a file. Raises UsageError, which says what is wrong in it."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"`{path}` is not a file")  # a device may have no end, a pipe no writer
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:

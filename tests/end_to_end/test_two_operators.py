@@ -148,3 +148,10 @@ def test_the_plan_is_data_and_the_talk_is_not(place: Place) -> None:
     assert done.returncode == 2 and "+ Cluster  AWS::ECS::Cluster" in done.stdout
     [plan] = events(place.opsctl("db", "plan", "--json"), "plan")
     assert plan["stack"] == "people-db"
+
+
+def test_what_is_checked_ends_with_what_it_is(place: Place) -> None:
+    # There is a cache, and no service yet.
+    for words, code, health in (("cluster", 10, "degraded: "), ("lb", 11, "unknown: ")):
+        done = place.opsctl("metrics", words, "--check")
+        assert done.returncode == code and done.stdout.startswith(health), done.stdout

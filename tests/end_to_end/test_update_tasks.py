@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from opsctl_sandbox import images
-from tests.end_to_end.place import ROOT, Place, events
+from tests.end_to_end.place import ROOT, Place, events, spawn
 from tests.end_to_end.place import push as push_to
 from tests.opsctl_sandbox.clients import client_of
 
@@ -206,12 +206,27 @@ def test_every_task_is_replaced_and_no_request_is_lost(place: Place, released: s
 
 def test_a_forced_roll_of_the_same_image_replaces_every_task(place: Place, released: str) -> None:
     before = tasks(place)
-    done = place.opsctl(
-        "update-tasks", "--yes", "--force", "--strategy", "stop", "--image", "second"
-    )
+    words = ("update-tasks", "--yes", "--strategy", "stop", "--image", "second")
+    late = place.opsctl(*words, "--force", "--timeout", "1s")
+    assert late.returncode == 4, late.stderr
+    assert "a new deployment of the same image is forced" in late.stderr
+    # What was begun goes on, and the same command follows it to its end.
+    done = place.opsctl(*words)
     assert done.returncode == 0, done.stderr
-    assert "a new deployment of the same image is forced" in done.stderr
     assert not tasks(place) & before
+
+
+def test_a_roll_that_somebody_else_supersedes_says_so(place: Place, released: str) -> None:
+    with spawn(place, "update-tasks", "--yes", "--force", "--image", "second") as command:
+        assert command.stderr is not None
+        screen = ""
+        while "new tasks run" not in screen:
+            screen += command.stderr.readline()
+        with opened(place, "ecs") as ecs:
+            ecs.update_service(cluster="rolls", service="rolls", forceNewDeployment=True)
+        screen += command.stderr.read()
+        assert command.wait(60) == 6, screen
+    assert "error: superseded: a newer deployment of the same image" in screen
 
 
 def test_tasks_that_end_at_once_are_rolled_back_with_the_cause(place: Place, released: str) -> None:

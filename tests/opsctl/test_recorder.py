@@ -220,3 +220,41 @@ def test_what_stands_in_one_line_was_seen_in_one_look(tmp_path: Path) -> None:
     made.close("done")
     history = read(made).history
     assert history.definitions == () and history.looks == 2
+
+
+SLOW = FailedCall(
+    "ecs:DescribeTasks", "throttled", "ThrottlingException", "Rate exceeded", 1, START
+)
+
+
+def test_a_command_that_is_killed_while_aws_throttles_it_leaves_a_trace_of_that(
+    tmp_path: Path,
+) -> None:
+    made = recorder(tmp_path)
+    made.failing(SLOW)
+    # Nobody closed it, and no look has ended since.
+    causes = rank.rank(read(made).history)
+    assert [cause.id for cause in causes] == ["throttled"]
+    assert causes[0].sentence == "AWS throttled 1 call of this account"
+
+
+def test_what_was_written_at_once_is_not_counted_twice(tmp_path: Path) -> None:
+    made = recorder(tmp_path)
+    made.failing(SLOW)
+    made.take(replace(looked(rolled()), failed_calls=(replace(SLOW, times=4),)))
+    made.failing(replace(SLOW, operation="ecs:ListTasks"))
+    made.close("failed", [replace(SLOW, operation="ecs:ListTasks", times=2)])
+    calls = read(made).history.failed_calls.values()
+    assert sorted((call.operation, call.times) for call in calls) == [
+        ("ecs:DescribeTasks", 4),
+        ("ecs:ListTasks", 2),
+    ]
+
+
+def test_a_long_outage_is_not_written_again_and_again(tmp_path: Path) -> None:
+    made = recorder(tmp_path)
+    for number in range(1000):
+        made.failing(replace(SLOW, at=START + timedelta(seconds=number)))
+        made.failing(replace(SLOW, operation=f"ecs:Operation{number}"))
+    assert made.path is not None
+    assert made.path.stat().st_size < 50_000

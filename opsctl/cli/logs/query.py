@@ -1,6 +1,7 @@
 """`opsctl logs query`: run a query of CloudWatch Logs Insights, and say what it costs."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -38,15 +39,7 @@ def query(
     """
     invocation, console = options.opened(context), options.opened(context).console
     # Long because of its options.
-    names, insights_query = insights.PRESETS.get(text, ((), text))
-    if not insights_query.strip():
-        raise ConfigError("the query is empty", hint="opsctl logs query errors")
-    if insights_query is text and len(text.split()) == 1:
-        near = nearest(text, insights.PRESETS) or "errors"
-        raise ConfigError(
-            f"`{text}` is neither a query nor one of {', '.join(insights.PRESETS)}",
-            hint=f"opsctl logs query {near}",
-        )
+    names, insights_query = _meant(text)
     logs, now = invocation.clients.logs, choosing.now()
     if group:
         groups = sources.matching(logs, group)
@@ -70,3 +63,17 @@ def query(
         except StopIteration as end:
             log_reports.show_rows(console, end.value)
             return
+
+
+def _meant(text: str) -> tuple[Sequence[str], str]:
+    """The sources of a preset and its query; a query as it is. Raises ConfigError for neither."""
+    names, query = insights.PRESETS.get(text, ((), text))
+    if not query.strip():
+        raise ConfigError("the query is empty", hint="opsctl logs query errors")
+    if query is text and len(text.split()) == 1:
+        near = nearest(text, insights.PRESETS) or "errors"
+        raise ConfigError(
+            f"`{text}` is neither a query nor one of {', '.join(insights.PRESETS)}",
+            hint=f"opsctl logs query {near}",
+        )
+    return names, query

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -90,14 +90,8 @@ def tail(
     selection, admits = choice.selection, _with_aws_events(choice.admits)
     late = moments.duration(look_back, "--look-back")
     groups = choosing.groups(choice, invocation)
-    formats = log_lines.Lines(
-        fields=columns,
-        zone=zone,
-        colour=sys.stdout.isatty() and not console.plain,
-        highlight=expression(choice.highlight) if choice.highlight else None,
-        zones=Zones(invocation.quick_reader) if "zone" in columns else lambda stream: "",
-        width=max(len(name) for name in [*(group.source for group in groups), *kinds]),
-    )
+    names_shown = [*(group.source for group in groups), *kinds]
+    formats = _formats(invocation, choice, columns, zone, names_shown)
     reading = Reading(
         groups,
         since=first,
@@ -139,6 +133,28 @@ def tail(
             f"following {choosing.names_of(groups)} since {choice.since or '10m'}; an event "
             f"may come {format_duration(late)} late; Ctrl-C ends"
         )
+    _run(screen, stop, len(groups), following=following)
+
+
+def _formats(
+    invocation: options.Invocation,
+    choice: Choice,
+    columns: Sequence[str],
+    zone: tzinfo,
+    names: Sequence[str],
+) -> log_lines.Lines:
+    """How a line is written; `names` share a column."""
+    return log_lines.Lines(
+        fields=columns,
+        zone=zone,
+        colour=sys.stdout.isatty() and not invocation.console.plain,
+        highlight=expression(choice.highlight) if choice.highlight else None,
+        zones=Zones(invocation.quick_reader) if "zone" in columns else lambda stream: "",
+        width=max(map(len, names)),
+    )
+
+
+def _run(screen: LogsScreen, stop: Stop, sources: int, *, following: bool) -> None:
     stop.listen()
     screen.run()
     stop.end()
@@ -146,7 +162,7 @@ def tail(
         screen.summary()
     if stop.requested:
         raise typer.Exit(stop.code)
-    screen.check_missing(len(groups))
+    screen.check_missing(sources)
 
 
 def _with_aws_events(

@@ -13,7 +13,7 @@ from opsctl.cli.screens.metrics import PIPED, MetricsScreen
 def watch(metrics: Metrics, pause: int, *, as_csv: bool) -> None:
     """Repeat for ever. When AWS does not answer, say so and try again."""
     console = metrics.invocation.console
-    clear, priced = sys.stdout.isatty() and not console.plain, False
+    clear, began, priced = sys.stdout.isatty() and not console.plain, False, False
     while True:
         size = shutil.get_terminal_size(PIPED)
         lines = size.lines - 1 if clear else None
@@ -23,10 +23,11 @@ def watch(metrics: Metrics, pause: int, *, as_csv: bool) -> None:
         try:
             shown = metrics.look()
         except Exception as error:
-            if aws.fault(error) in (None, "refused"):
+            if not (aws.may_pass(error) if began else aws.transient(error)):
                 raise
             console.warn(f"{aws.translate(error) or error}; looking again in {pause}s")
         else:
+            began = True
             screen.show(shown)
             if clear or not priced:
                 console.say(screens.price(shown.series, pause))

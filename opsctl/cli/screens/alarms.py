@@ -60,9 +60,7 @@ def show_states(
         else:
             console.say(console.hint("there is no alarm yet; to make them: opsctl alarms up"))
     for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
-        state = _state(one)
-        mark, style = _MARKS.get(state, _UNKNOWN)
-        live = one.state
+        state, live = _state(one), one.state
         console.emit(
             "alarm",
             name=one.name,
@@ -75,17 +73,27 @@ def show_states(
             **_muted(one),
             next=one.alarm.then,
         )
-        if console.json:
-            continue
-        since = f"  for {format_duration(now - live.since)}" if live and live.since else ""
-        quiet = "" if silent or live is None or live.actions else "  (takes no action)"
-        tells = f"  {one.alarm.tells}" if state == "ALARM" else ""
-        console.data(f"{console.style(style, mark)} {one.alarm.name}  {state}{since}{quiet}{tells}")
-        if one.muted:
-            console.data(f"    muted {words.muted(one.muted, now)}: it takes no action now")
-        if state == "ALARM":
-            console.data(f"    {reasons.get(one.name) or (live.reason if live else '')}")
-            console.data(f"    → {console.hint(one.alarm.then)}")
+        if not console.json:
+            why = reasons.get(one.name) or (live.reason if live else "")
+            _show_state(console, one, why, now, silent=silent)
+
+
+def _show_state(console: Console, one: Watched, why: str, now: datetime, *, silent: bool) -> None:
+    state, live = _state(one), one.state
+    mark, style = _MARKS.get(state, _UNKNOWN)
+    since = f"  for {format_duration(now - live.since)}" if live and live.since else ""
+    quiet = "" if silent or live is None or live.actions else "  (takes no action)"
+    line = f"{one.alarm.name}  {state}{since}{quiet}"
+    tells = one.alarm.tells if state == "ALARM" else ""
+    beside = tells if len(line) + len(tells) + 4 <= _width() else ""
+    console.data(f"{console.style(style, mark)} {line}  {beside}".rstrip())
+    if tells and not beside:
+        console.data(f"    {tells}")
+    if one.muted:
+        console.data(f"    muted {words.muted(one.muted, now)}: it takes no action now")
+    if state == "ALARM":
+        console.data(f"    {why}")
+        console.data(f"    → {console.hint(one.alarm.then)}")
 
 
 def show_one(
@@ -120,9 +128,8 @@ def show_one(
     for change in changes[: -_NEWEST - 1 : -1]:
         rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
     rows.append(("next", console.hint(one.alarm.then)))
-    width = shutil.get_terminal_size().columns - 15 if sys.stdout.isatty() else 1000
     for label, text in rows:
-        for line in textwrap.wrap(text, max(20, width)) or [""]:
+        for line in textwrap.wrap(text, max(20, _width() - 15)) or [""]:
             console.data(f"  {label:<11} {line}")
             label = ""
 
@@ -169,15 +176,19 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
         points = f"{one.points} of {one.expected}"
         last = one.rang[-1].start.strftime("%m-%d %H:%M") if one.rang else ""
         if one.rang and one.rang[-1].end is None:
-            last += ", and still"
+            last = f"since {last}"
         long = [format_duration(one.longest), format_duration(one.altogether)] if one.rang else []
         rows.append((one.watched.alarm.name, times, *(long or ("", "")), points, last))
     if console.json:
         return
     if rows:
-        console.table(header, rows)
+        console.table(header, rows, fit=True)
     total = sum(len(one.rang) for one in played)
     console.say(f"{total} times in {format_duration(span)}, {len(played)} alarms")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
 
 
 def _muted(one: Watched) -> dict[str, object]:

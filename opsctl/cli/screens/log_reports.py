@@ -98,7 +98,7 @@ def show_lags(
         rows.append((lag.source, lag.id, f"{lag.lines:,}", *times, f"{age} ago"))
     if rows and not console.json:
         header = ("SOURCE", "TASK", "LINES", "P50", "P99", "LONGEST", "LAST LINE")
-        console.table(header, rows)
+        console.table(header, rows, fit=True)
     for source, ids in silent.items():
         for id in ids:
             console.emit("lag", source=source, id=id, lines=0)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from opsctl.alarms.limits import Limit
+from opsctl.cli.screens.words import fitted, zone_word
 from opsctl.config.duration import format_duration
 from opsctl.metrics.series import Series
 
 HEADER = ("METRIC", "VALUE", "UNIT", "VS MEAN", "", "MIN", "MAX", "LIMIT", "AGE")
 GAP = "·"
 _STATES = {"OK": "●", "ALARM": "✗", "INSUFFICIENT_DATA": "○"}
+_WIDE = 1e15  # from here on nobody counts digits
 _BARS = "▁▂▃▄▅▆▇█"
 # unit -> (suffix, smallest value, divisor)
 _SCALES = {
@@ -71,14 +73,19 @@ def limited(limit: Limit | None, unit: str) -> str:
     return f"{state} {limit.comparison} {number(limit.threshold, unit)}".strip()
 
 
-def name(series: Series) -> str:
-    metric = series.query.metric
+def name(series: Series, width: int = 1000) -> str:
+    """Return the metric's name and what it is about. Only the name is cut, so that rows differ."""
+    metric, about = series.query.metric, series.query.about
+    if "AvailabilityZone" in series.query.dimensions:
+        about = zone_word(about)
     # The number of samples is shown as what it means, the number of tasks.
     shown = "RunningTasks" if metric.statistic == "SampleCount" else metric.name
-    return f"{shown} {series.query.about}".rstrip()
+    return f"{fitted(shown, width - len(about) - bool(about))} {about}".rstrip()
 
 
 def number(value: float, unit: str) -> str:
+    if abs(value) >= _WIDE:
+        return f"{value:.2g}"
     for suffix, least, divisor in _SCALES.get(unit, ()):
         if abs(value) >= least:
             return f"{value / divisor:.1f}{suffix}"

@@ -146,8 +146,8 @@ class _Fit:
         rows = []
         for index, one in enumerate(self._shown.series):
             limit = self._shown.limits.get(index)
-            label, *cells = row(one, self._shown.now, self._spark, limit)
-            rows.append((f"  {fitted(label, self._label)}", *cells))
+            _, *cells = row(one, self._shown.now, self._spark, limit)
+            rows.append((f"  {name(one, self._label)}", *cells))
         return rows
 
     def _columns(self) -> list[int]:

@@ -20,19 +20,29 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 }
 _MINUTE = 60
 _DISPATCH = cloudwatch._dispatch_alarm_actions
+_RECORD = cloudwatch._record_history
 _OK, _ALARM, _UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
 _ALL_MISSING = {"breaching": _ALARM, "notBreaching": _OK, "missing": _UNKNOWN}
 
 
 def install(mutes: Mutes) -> None:
-    """Replace ministack's evaluation, which mixes all series of a name and ignores mute rules."""
+    """Replace ministack's evaluation.
+
+    It mixes all series of a name, ignores mute rules, and takes the creation of an alarm for a
+    change of its state.
+    """
     assert callable(cloudwatch._evaluate_alarm)
 
     def evaluate(alarm: dict[str, Any]) -> None:
         mutes.release(alarm, _DISPATCH)
         _evaluate(alarm)
 
+    def record(name: str, before: str, after: str, *more: Any, **named: Any) -> None:
+        if before != after:
+            _RECORD(name, before, after, *more, **named)
+
     cloudwatch._evaluate_alarm = evaluate
+    cloudwatch._record_history = record
     cloudwatch._dispatch_alarm_actions = mutes.dispatching(_DISPATCH)
 
 

@@ -11,6 +11,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers
 from ministack.services.cloudformation.engine import _evaluate_conditions
 
+from opsctl_sandbox.ministack import permissions
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import early_validation, parameters
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
@@ -70,6 +71,7 @@ async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:
 
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
     answer = await _create_change_set(call, ministack)
+    find(cloudformation._change_sets, answer["Id"])["_role"] = call.parameters.get("RoleARN")
     early_validation.validate(call, answer["Id"])
     return answer
 
@@ -121,6 +123,7 @@ async def execute_change_set(call: Call, ministack: Forward) -> Structure:
     if change_set and change_set["ExecutionStatus"] != "AVAILABLE":
         status = change_set["ExecutionStatus"]
         raise _not_executable(change_set, f"execution status of [{status}]")
+    permissions.act_for_role((change_set or {}).get("_role") or "")
     return await ministack(request)
 
 

@@ -192,6 +192,7 @@ def task(simulation: Simulation, value: Task) -> Answer:
         "healthStatus": _health(value),
         "overrides": value.overrides or {"containerOverrides": []},
         "attachments": [],
+        "tags": [],
         "version": 1,
     }
     if value.stop_code:

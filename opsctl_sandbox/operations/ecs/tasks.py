@@ -33,11 +33,36 @@ def describe_tasks(simulation: Simulation, request: Structure) -> Answer:
     names = several(request, "tasks", "Tasks", 100)
     pairs = [(name, find_task(world, cluster, name)) for name in names]
     return {
-        "tasks": [answers.task(simulation, t) for _, t in pairs if t],
+        "tasks": [_described(simulation, t, request) for _, t in pairs if t],
         "failures": [
             missing(world.arn("ecs", f"task/{cluster}/{last(name)}")) for name, t in pairs if not t
         ],
     }
+
+
+def _described(simulation: Simulation, task: Task, request: Structure) -> Answer:
+    answer = answers.task(simulation, task)
+    return answer | ({"tags": _tags(simulation.world(), task)} if _with_tags(request) else {})
+
+
+def _with_tags(request: Structure) -> bool:
+    return "TAGS" in (request.get("include") or ())
+
+
+def _tags(world: World, task: Task) -> list[Answer]:
+    """Its own and those that it gets; what belongs to AWS (`aws:…`) is handed on to no task."""
+    service = world.services.get((task.cluster, task.service))
+    document = service.spec.document if service else {}
+    given = [dict(one) for one in task.tags]
+    if document.get("propagateTags") == "SERVICE":
+        given += document.get("tags") or []
+    elif document.get("propagateTags") == "TASK_DEFINITION":
+        given += task.definition.document.get("tags") or []
+    tags = [one for one in given if not one["key"].startswith("aws:")]
+    if service and document.get("enableECSManagedTags"):
+        names = {"aws:ecs:clusterName": task.cluster, "aws:ecs:serviceName": task.service}
+        tags += [{"key": key, "value": value} for key, value in names.items()]
+    return tags
 
 
 def stop_task(simulation: Simulation, request: Structure) -> Answer:
@@ -65,6 +90,9 @@ def run_task(simulation: Simulation, request: Structure) -> Answer:
         if isinstance(task, str):
             failures.append({"arn": answers.cluster_arn(world, cluster), "reason": task})
         else:
+            task.tags = list(request.get("tags") or ())
+            if request.get("propagateTags") == "TASK_DEFINITION":
+                task.tags += task.definition.document.get("tags") or []
             begun.append(answers.task(simulation, task))
     return {"tasks": begun, "failures": failures}
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import boto3.session
 import pytest
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from opsctl.aws import answers
+from opsctl.aws.faults import NotAws
 
 
 def read(body: bytes, *, status: int = 200, protocol: str = "json", kind: str = "json") -> None:
@@ -52,3 +54,23 @@ def test_every_service_that_answers_in_json_is_known_for_it() -> None:
         response = SimpleNamespace(status_code=200, content=b'{"a": [', headers={})
         with pytest.raises(ResponseParserError):
             answers.refuse_half(response, model(made))
+
+
+@pytest.mark.parametrize(("status", "kind", "is_aws"), [
+    (403, "text/html; charset=utf-8", False), (407, "text/html", False), (502, "text/html", True),
+    (403, "application/x-amz-json-1.1", True),
+])  # fmt: skip
+def test_a_page_that_refuses_is_a_proxys(status: int, kind: str, is_aws: bool) -> None:
+    headers = {"content-type": kind}
+    response: Any = {
+        "Error": {"Code": "", "Message": "<html>"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
+
+    def make(*_: Any) -> Any:
+        raise ClientError(response, "DescribeStacks")
+
+    exceptions = SimpleNamespace(ClientError=ClientError)
+    client = SimpleNamespace(meta=SimpleNamespace(endpoint_url="http://x"), exceptions=exceptions)
+    with pytest.raises(ClientError if is_aws else NotAws):
+        answers.checked(make, client, "DescribeStacks", {})

@@ -46,3 +46,16 @@ def test_an_error_of_our_own_is_none_of_awss() -> None:
     calls = FailedCalls()
     calls.add("ecs", "DescribeTasks", KeyError("x"))
     assert calls.take() == ()
+
+
+def test_the_first_failure_of_each_way_is_passed_on_at_once() -> None:
+    passed: list[tuple[str, int]] = []
+    calls = FailedCalls(now=lambda: START)
+    calls.first = lambda call: passed.append((call.operation, call.times))
+    for _ in range(3):
+        calls.add("ecs", "DescribeTasks", error("DescribeTasks", "ThrottlingException"))
+    calls.add("ecs", "ListTasks", error("ListTasks", "ThrottlingException"))
+    assert passed == [("ecs:DescribeTasks", 1), ("ecs:ListTasks", 1)]
+    calls.take()
+    calls.add("ecs", "ListTasks", error("ListTasks", "ThrottlingException"))
+    assert len(passed) == 3

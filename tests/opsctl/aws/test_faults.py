@@ -2,6 +2,7 @@
 
 import pytest
 from botocore import exceptions
+from botocore.parsers import ResponseParserError
 
 from opsctl import aws
 from opsctl.errors import AwsError
@@ -15,6 +16,28 @@ def client_error(code: str, status: int = 400, message: str = "no") -> exception
         },
         "DescribeStacks",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "may"),
+    [
+        (client_error("ThrottlingException"), True),
+        (client_error("ExpiredToken"), True),
+        (exceptions.SSOTokenLoadError(error_msg="x"), True),
+        (
+            client_error(
+                "InvalidSignatureException",
+                message="Signature expired: 20261126T120000Z is now earlier than "
+                "20261126T121000Z (20261126T122500Z - 15 min.)",
+            ),
+            True,
+        ),
+        (client_error("AccessDenied"), False),
+        (KeyError("x"), False),
+    ],
+)
+def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> None:
+    assert aws.may_pass(error) == may
 
 
 @pytest.mark.parametrize(
@@ -33,6 +56,11 @@ def client_error(code: str, status: int = 400, message: str = "no") -> exception
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
             "no answer from AWS: Connection was closed",
             "check the network",
+        ),
+        (
+            exceptions.ProxyConnectionError(proxy_url="http://127.0.0.1:9"),
+            'no answer from AWS: Failed to connect to proxy URL: "http://127.0.0.1:9"',
+            "check HTTPS_PROXY and NO_PROXY",
         ),
     ],
 )
@@ -90,3 +118,8 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
 )
 def test_a_fault_says_what_retrying_is_worth(error: Exception, fault: str | None) -> None:
     assert aws.fault(error) == fault
+
+
+def test_what_is_no_answer_is_told_on_one_line() -> None:
+    error = aws.translate(ResponseParserError("Unable to parse response, retries:\nb'denied'"))
+    assert error is not None and error.message.endswith("retries: b'denied'")

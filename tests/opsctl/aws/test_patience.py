@@ -94,3 +94,22 @@ def test_a_mistake_of_ours_is_raised_at_once() -> None:
 
     with pytest.raises(KeyError):
         Patience(sleep=lambda _: None)(wrong)
+
+
+def test_who_does_not_want_to_wait_hears_once_of_a_server_that_hangs() -> None:
+    now = [0.0]
+    calls: list[float] = []
+
+    def hang() -> str:
+        calls.append(now[0])
+        now[0] += 10
+        raise exceptions.ReadTimeoutError(endpoint_url="http://x")
+
+    brief = Patience(0, sleep=lambda _: None, clock=lambda: now[0])
+    with pytest.raises(exceptions.ReadTimeoutError):
+        brief(hang)
+    assert len(calls) == 1
+    # A command that waits anyway asks such a server again.
+    with pytest.raises(exceptions.ReadTimeoutError):
+        Patience(60, sleep=lambda _: None, clock=lambda: now[0])(hang)
+    assert len(calls) > 2

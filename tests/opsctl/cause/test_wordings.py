@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from opsctl.aws import FailedCall
 from opsctl.cause import rank
 from opsctl.cause.cause import Cause
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group
@@ -79,6 +80,7 @@ RAN = [
     ("redis-unreachable", "MOVED 3999 10.0.0.1:6379"),
     ("redis-unreachable", "redis.exceptions.BusyLoadingError: Redis is loading the dataset"),
     ("caddyfile-refused", "error: /app/Caddyfile cannot be read: Permission denied"),
+    ("caddyfile-refused", "no site has the port 80; there are [8181, 9090]"),
     ("permission-missing", "(UnauthorizedOperation) when calling the DescribeInstances operation"),
     ("wrong-architecture", "qemu-x86_64: Could not open '/lib64/ld-linux-x86-64.so.2'"),
     ("container-exited", "PermissionError: [Errno 13] cannot bind ('0.0.0.0', 80)"),
@@ -299,3 +301,11 @@ def test_every_error_of_redis_gets_its_own_explanation() -> None:
     ):
         made = history(rolled(task(code=1), lines={"t1": (line,)}))
         assert words in rank.rank(made)[0].sentence and helps(rank.rank(made)[0])
+
+
+def test_an_error_of_awss_own_server_is_an_answer() -> None:
+    call = FailedCall("ecs:ListTasks", "unreachable", "InternalFailure", "internal", 4, START)
+    best = first(snapshot(failed_calls=(call,)))
+    assert best.id == "network" and best.sentence.startswith("AWS itself fails: 4 calls ended in")
+    lost = replace(call, code="", message="Connection was closed")
+    assert "4 calls got no answer" in first(snapshot(failed_calls=(lost,))).sentence

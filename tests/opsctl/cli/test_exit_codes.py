@@ -1,6 +1,6 @@
 """Each row of docs/exit-codes.md, and every command that can give it. Without AWS, in this process.
 
-What only a live system can end with (10 and 11) is reached in the tests of those commands, too.
+What only a live system can end with is reached by a command of its own, where REACHED says.
 """
 
 import io
@@ -49,6 +49,17 @@ TELL = {"doctor": 1, "why": 0}
 SHOW = ("doctor",)
 # The clients of a command live as long as its process, and here that is this one.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+# Where a real command ends with what only a system that lives, or somebody at it, can bring about.
+REACHED = {
+    1: "update_tasks.py::test_without_a_stack_the_command_that_makes_it_is_told",
+    4: "update_tasks.py::test_a_forced_roll_of_the_same_image_replaces_every_task",
+    5: "update_tasks.py::test_tasks_that_end_at_once_are_rolled_back_with_the_cause",
+    6: "update_tasks.py::test_a_roll_that_somebody_else_supersedes_says_so",
+    7: "terminal.py::test_ctrl_c_asks_once_and_a_detached_operation_is_joined",
+    10: "two_operators.py::test_what_is_checked_ends_with_what_it_is",
+    11: "two_operators.py::test_what_is_checked_ends_with_what_it_is",
+}
 
 
 def commands(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, bool]]:
@@ -138,6 +149,14 @@ def test_every_outcome_has_its_code(kind: OutcomeKind, code: int) -> None:
 
 def test_no_outcome_was_forgotten() -> None:
     assert len(get_args(OutcomeKind)) == 11
+
+
+@pytest.mark.parametrize(("code", "test"), REACHED.items())
+def test_a_real_command_ends_with_each_other_code(code: int, test: str) -> None:
+    page, name = test.split("::")
+    text = (ROOT / "tests/end_to_end" / f"test_{page}").read_text(encoding="utf-8")
+    _, _, body = text.partition(f"def {name}(")
+    assert re.search(rf"\b{code}\b", body.split("\ndef ")[0])
 
 
 def test_what_is_checked_has_three_codes() -> None:

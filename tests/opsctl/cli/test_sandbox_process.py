@@ -20,7 +20,7 @@ def test_the_sandbox_s_sentence_hint_and_exit_code_become_an_error_of_opsctl(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OpsError, match="sandbox `default` is not running") as caught:
+    with pytest.raises(OpsError, match=f"sandbox `default` is not running in {tmp_path}") as caught:
         list(sandbox_process.run(["status"], ENVIRON))
     assert (caught.value.exit_code, caught.value.hint) == (1, "opsctl sandbox up")
 

@@ -7,7 +7,13 @@ from email.utils import formatdate
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ReadTimeoutError,
+    SSOTokenLoadError,
+)
 from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +55,7 @@ def read(logs: Any, clock: Clock, *, follow: bool = False) -> tuple[list[LogEven
     events: list[LogEvent] = []
     notices: list[Notice] = []
     try:
-        for item in Tail(cast(Any, logs), reading, pace=pace).run():
+        for item in Tail(cast(Any, logs), reading, pace=pace, renew=lambda: cast(Any, logs)).run():
             if isinstance(item, Notice):
                 notices.append(item)
             else:
@@ -59,8 +65,8 @@ def read(logs: Any, clock: Clock, *, follow: bool = False) -> tuple[list[LogEven
     return events, notices
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": code}}, "FilterLogEvents")
+def refused(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message or code}}, "FilterLogEvents")
 
 
 TROUBLES = [
@@ -86,6 +92,87 @@ def test_a_follow_outlasts_an_hour_of_it(trouble: Exception) -> None:
     _, notices = read(logs, clock, follow=True)
     assert clock.at > 3999
     assert {notice.kind for notice in notices} <= {"caught-up", "unreachable", "throttled"}
+
+
+CLOCK = refused(
+    "InvalidSignatureException",
+    "Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z "
+    "(20261126T122500Z - 15 min.)",
+)
+EXPIRED = refused("ExpiredTokenException")
+CREDENTIALS = [
+    EXPIRED,
+    CredentialRetrievalError(provider="custom-process", error_msg="no network"),
+    SSOTokenLoadError(error_msg="the token has expired"),
+    NoCredentialsError(),
+]
+
+
+@pytest.mark.parametrize("trouble", CREDENTIALS, ids=lambda trouble: type(trouble).__name__)
+def test_a_follow_gives_somebody_three_minutes_to_log_in_again(trouble: Exception) -> None:
+    clock = Clock(stop=1000)
+    logs = Answers(clock, lambda call, _: trouble if 100 < clock.at < 250 else {"events": []})
+    _, notices = read(logs, clock, follow=True)
+    assert clock.at > 999
+    assert [notice.kind for notice in notices].count("renewed") == 1
+
+
+@pytest.mark.parametrize("trouble", CREDENTIALS, ids=lambda trouble: type(trouble).__name__)
+def test_a_follow_without_credentials_ends_when_nobody_does(trouble: Exception) -> None:
+    clock = Clock(stop=1000)
+    logs = Answers(clock, lambda call, _: trouble if clock.at > 100 else {"events": []})
+    with pytest.raises(AwsError):
+        read(logs, clock, follow=True)
+    assert 280 <= clock.at < 100 + THREE_MINUTES_AND_A_BIT
+
+
+def test_credentials_that_expire_during_an_outage_are_renewed_behind_it() -> None:
+    clock = Clock(stop=1000)
+
+    def answer(call: int, _: Any) -> Any:
+        if 100 < clock.at < 600:
+            return refused("ThrottlingException")
+        return EXPIRED if 600 < clock.at < 620 else {"events": []}
+
+    read(Answers(clock, answer), clock, follow=True)
+    assert clock.at > 999
+
+
+def test_a_reading_without_follow_renews_a_few_times_and_ends() -> None:
+    clock = Clock(stop=1000)
+    logs = Answers(clock, lambda call, _: EXPIRED if call > 1 else {"events": []})
+    with pytest.raises(AwsError, match="ExpiredToken"):
+        read(logs, clock)
+    assert clock.at < 30
+
+
+def test_a_follow_outlasts_a_clock_that_is_wrong_until_somebody_sets_it() -> None:
+    clock = Clock(stop=4000)
+    logs = Answers(clock, lambda call, _: CLOCK if 100 < clock.at < 3600 else {"events": []})
+    _, notices = read(logs, clock, follow=True)
+    assert clock.at > 3999
+    [notice] = [one for one in notices if one.kind == "unreachable"]
+    assert "this machine's clock is 25 minutes slow" in notice.text
+
+
+@pytest.mark.parametrize("trouble", [CLOCK, *CREDENTIALS[1:]], ids=lambda one: type(one).__name__)
+def test_what_was_wrong_from_the_beginning_is_an_error_at_once(trouble: Exception) -> None:
+    clock = Clock(stop=1000)
+    with pytest.raises(AwsError):
+        read(Answers(clock, lambda *_: trouble), clock, follow=True)
+    assert clock.at < 30
+
+
+def test_an_outage_behind_another_trouble_is_said() -> None:
+    clock = Clock(stop=1000)
+
+    def answer(call: int, _: Any) -> Any:
+        if 100 < clock.at < 120:
+            return refused("ThrottlingException")
+        return TROUBLES[0] if 120 < clock.at < 200 else {"events": []}
+
+    _, notices = read(Answers(clock, answer), clock, follow=True)
+    assert [one.kind for one in notices].count("unreachable") == 1
 
 
 @pytest.mark.parametrize("follow", [False, True])

@@ -5,9 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +111,27 @@ def test_every_line_comes_once_whatever_the_push_leaves_out(seed: int, shown: fl
     assert shown_lines == expected
 
 
+def test_sessions_that_break_at_once_are_said_once_and_what_they_missed_is_read() -> None:
+    sessions = []
+
+    def start_live_tail(**_: Any) -> Any:
+        sessions.append(1)
+        raise ConnectionClosedError(endpoint_url="http://x")
+
+    live = Live(
+        cast(Any, SimpleNamespace(start_live_tail=start_live_tail)),
+        [LogGroup("app", GROUP)],
+        Selection(),
+        arns=lambda: {GROUP: "arn"},
+        look_back=900_000,
+    )
+    live.begin(0, None)
+    time.sleep(1.5)
+    live.end()
+    kinds = [one.kind for one in live.take() if isinstance(one, Notice)]
+    assert (len(sessions), kinds) == (2, ["gap", "reread", "reread"])
+
+
 def test_over_http_the_pushed_lines_come_at_once_and_the_others_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -124,7 +147,7 @@ def test_over_http_the_pushed_lines_come_at_once_and_the_others_all_the_same(
         live = Live(
             clients.logs, groups, Selection(),
             arns=lambda: {GROUP: f"arn:aws:logs:us-east-1:1:log-group:{GROUP}"},
-            look_back=900_000,
+            look_back=900_000, lasting=1.0,
         )  # fmt: skip
         pace = Pace(Budget(50.0), hold=False, stopped=lambda: time.monotonic() > end)
         reading = Reading(groups, since=timedelta(minutes=5))

@@ -75,3 +75,9 @@ def test_sums_are_by_the_minute_so_that_a_longer_period_changes_no_value() -> No
 def test_a_window_shorter_than_a_period_is_refused() -> None:
     with pytest.raises(ConfigError, match="shorter than one period"):
         window(ago(minutes=2), NOW, 300)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e200])
+def test_what_cloudwatch_never_takes_in_is_a_gap(value: float) -> None:
+    over = window(ago(minutes=2), NOW)
+    assert align([over.start, over.time(1)], [value, 5.0], over) == [None, 5.0]

@@ -99,6 +99,15 @@ def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
     assert driven.of(Step)[-1].action == "done"
 
 
+def test_a_service_that_only_will_have_another_name_is_not_called_deleted() -> None:
+    world = World()
+    assert world.ecs is not None
+    outputs = {**world.ecs.outputs, "ServiceName": "before"}
+    world.ecs = replace(world.ecs, outputs=outputs, parameters={"Image": "repository@sha256:1"})
+    world.deleted = True  # under the new name
+    assert [one for one in world.preview().of(Notice) if "somebody deleted" in one.text] == []
+
+
 def test_a_newer_image_is_only_reported() -> None:
     world = World()
     world.newest = "ami-2"

@@ -13,6 +13,7 @@ from opsctl.procedure import Cancel, Notice, Waiting
 from opsctl.rollout import roll
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.watch import TasksStopped, Wave
+from opsctl.snapshot.instances import Activity, Group
 from opsctl.snapshot.snapshot import Look, Snapshot, Unread
 from opsctl.snapshot.tasks import Container, Task
 from opsctl.stacks.changes import Plan
@@ -69,6 +70,20 @@ class Ecs:
         self.stopped.append(task)
 
 
+class Stacks(CloudFormation):
+    """Its changes are of the types that they name."""
+
+    def __init__(self, *, changes: tuple[str, ...] = ("ECS::TaskDefinition", "ECS::Service")):
+        super().__init__(changes=changes)
+
+    def describe_change_set(self, **parameters: Any) -> Any:
+        described = super().describe_change_set(**parameters)
+        for change in described.get("Changes", ()):
+            kind = change["ResourceChange"]["ResourceType"]
+            change["ResourceChange"]["ResourceType"] = kind.replace("AWS::X::", "AWS::")
+        return described
+
+
 class World:
     """One roll against fakes: what it did to AWS, what it said, how it ended."""
 
@@ -82,17 +97,7 @@ class World:
         config: Config = CONFIG,
         **order: Any,
     ) -> None:
-        self.aws, self.ecs = CloudFormation(changes=changes), Ecs()
-        describe = self.aws.describe_change_set
-
-        def renamed(**parameters: Any) -> Any:
-            described = describe(**parameters)
-            for change in described.get("Changes", ()):
-                kind = change["ResourceChange"]["ResourceType"]
-                change["ResourceChange"]["ResourceType"] = kind.replace("AWS::X::", "AWS::")
-            return described
-
-        self.aws.describe_change_set = renamed  # type: ignore[method-assign]  # our fake
+        self.aws, self.ecs = Stacks(changes=changes), Ecs()
         clients = cast(Any, Clients(self.aws, ecs=self.ecs))
         made = Order(image, **order)
 
@@ -191,6 +196,24 @@ def test_without_an_instance_that_takes_tasks_that_is_the_reason() -> None:
         World(replace(STEADY, instances=gone))
     with pytest.raises(OpsError, match="none has joined the cluster"):
         World(replace(STEADY, instances=()))
+
+
+@pytest.mark.parametrize(
+    ("group", "cause", "hint"),
+    [
+        (Group("asg", desired=0), "no-instance", "opsctl ecs up --revert-drift"),
+        (Group("asg", desired=2, suspended=("Launch",)), "asg-cannot-launch", "resume-processes"),
+        (Group("asg", desired=2, activities=(Activity("a", "Failed", "Launching", "The key pair "
+         "'ops' does not exist.", START),)), "asg-cannot-launch", "compute.key_pair"),
+    ],
+)  # fmt: skip
+def test_without_any_instance_the_group_is_asked_why(group: Group, cause: str, hint: str) -> None:
+    empty = replace(STEADY, instances=())
+    fleet = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
+    stacks: Any = {"ecs": replace(state(), status="UPDATE_COMPLETE")}
+    with pytest.raises(OpsError, match="cannot start: no instance takes tasks: ") as raised:
+        World(empty, replace(empty, group=group, look=fleet, stacks=stacks))
+    assert raised.value.cause == cause and hint in (raised.value.hint or "")
 
 
 def test_a_forced_deployment_is_followed_until_the_new_one_is_healthy() -> None:

@@ -107,3 +107,28 @@ def test_a_forced_deployment_is_known_by_its_id_not_by_its_revision() -> None:
     goal = Goal.from_now(NEW_IMAGE, before, forced=True)
     assert goal.seen(before).ours == ""
     assert goal.seen(snapshot(deployment("d2", NEW))).ours == "d2"
+
+
+@pytest.mark.parametrize(
+    ("primary", "ours", "kind"),
+    [
+        # Somebody else forces one, too, and it has the same task definition as all others.
+        (deployment("d3", NEW), "IN_PROGRESS", "superseded"),
+        (deployment("d3", NEW, reason="ECS deployment d3 in progress."), "", "superseded"),
+        (deployment("d1", NEW), "IN_PROGRESS", "rolled-back"),
+        (deployment("d3", NEW), "FAILED", "rolled-back"),
+        (
+            deployment("d3", NEW, reason="ECS deployment circuit breaker: rolling back to d1."),
+            "",
+            "rolled-back",
+        ),
+    ],
+)
+def test_a_forced_deployment_is_told_from_one_that_follows_it(
+    primary: Deployment, ours: str, kind: str
+) -> None:
+    begun = snapshot(deployment("d2", NEW), deployment("d1", NEW, primary=False))
+    goal = Goal.from_now(NEW_IMAGE, snapshot(deployment("d1", NEW)), forced=True).seen(begun)
+    others = [deployment("d2", NEW, primary=False, state=ours)] if ours else []
+    outcome = verdict.judge(snapshot(primary, *others), goal)
+    assert outcome is not None and outcome.kind == kind

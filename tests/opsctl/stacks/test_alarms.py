@@ -54,6 +54,14 @@ def test_what_was_changed_by_hand_is_part_of_the_plan() -> None:
     assert drift == Drift("web-running-tasks", ("threshold is 1.0 instead of 2.0",))
 
 
+def test_what_was_changed_by_hand_is_told_beside_what_the_stack_changes() -> None:
+    driven = World(changes=("ServiceCpu",), threshold=1.0).plan()
+    assert [one.name for one in driven.of(Drift)] == ["web-running-tasks"]
+    # The stack itself brings this one back.
+    driven = World(changes=("RunningTasks",), threshold=1.0).plan()
+    assert driven.result is True and driven.of(Drift) == []
+
+
 def test_up_puts_back_what_was_changed_by_hand_after_a_yes() -> None:
     world = World(threshold=1.0)
     assert world.up(True).result.kind == "done"

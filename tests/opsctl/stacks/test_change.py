@@ -204,6 +204,13 @@ def test_what_a_failed_creation_left_is_removed_after_a_yes_and_made_anew() -> N
     assert aws.deleted == ["arn:web-db"] and driven.result.kind == "done"
 
 
+def test_what_a_failed_creation_left_stays_while_the_stack_is_protected() -> None:
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match="has termination protection"):
+        up(aws, stacks(stack("db", "ROLLBACK_COMPLETE", protected=True)))
+    assert aws.calls == []
+
+
 def test_what_a_failed_creation_left_stays_after_a_no() -> None:
     aws = CloudFormation()
     with pytest.raises(Detached):

@@ -64,6 +64,10 @@ class World:
             backups=backups,
         )
 
+    def preview(self, *sets: str) -> Driven:
+        clients = cast(Any, Clients(CloudFormation()))
+        return Driven(db.preview(clients, config(*sets)), self.look)
+
     def up(self, **more: Any) -> Driven:
         clients = cast(Any, Clients(CloudFormation()))
         return Driven(db.up(clients, CONFIG, **more), self.look, [True])
@@ -157,3 +161,10 @@ def test_without_an_answer_or_a_cache_no_snapshot_is_made() -> None:
     assert world.take(answer=False).result.kind == "cancelled" and world.elasticache.made == []
     with pytest.raises(OpsError, match="there is no cache `web-redis`"):
         World(cache=None).take()
+
+
+def test_an_older_engine_than_the_live_one_is_refused_in_the_plan() -> None:
+    with pytest.raises(OpsError, match="runs redis 7.1.0, and AWS takes no engine back to") as old:
+        World(cache=replace(CACHE, engine="redis")).preview("db.engine_version='7.0'")
+    assert old.value.hint.startswith("set `db.engine_version: 7.1`")  # type: ignore[union-attr]  # there is one
+    assert World(cache=replace(CACHE, version="7.0.7")).preview().of(Plan)

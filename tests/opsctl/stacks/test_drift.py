@@ -45,10 +45,19 @@ def test_what_somebody_deleted_is_told_with_the_command_that_makes_it_anew() -> 
     # A change set compares templates: it says "no changes" while the cache is gone.
     aws = CloudFormation(changes=())
     aws.resources = MADE
+    aws.template = STACK.template
     driven = up(aws, there("SecurityGroup"))
     [notice] = driven.of(Notice)
     assert notice.warning and "AWS::ElastiCache::CacheCluster `web-redis`" in notice.text
     assert notice.text.endswith("opsctl db up --revert-drift")
+
+
+def test_what_only_will_have_another_name_is_not_called_deleted() -> None:
+    aws = CloudFormation(changes=())
+    aws.resources = MADE
+    aws.template = STACK.template.replace('GroupName: "web-redis"', 'GroupName: "before"')
+    assert aws.template != STACK.template
+    assert up(aws, there("CacheCluster")).of(Notice) == []
 
 
 @pytest.mark.parametrize("certain", [True, False])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from opsctl.procedure import follow
+from opsctl.procedure import Notice, follow
 from opsctl.snapshot.instances import Activity, Group, GroupInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
@@ -142,3 +142,16 @@ def test_while_the_group_is_made_its_instances_are_looked_at_and_counted() -> No
     made = event("e2", "CREATE_COMPLETE", of="AutoScalingGroup", type=GROUP)
     operation, _ = operation.see(happened(made))
     assert operation.look.parts == {"events"}
+
+
+@pytest.mark.parametrize("end", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_what_an_update_could_not_delete_is_told_because_no_stack_knows_it_any_more(
+    end: str,
+) -> None:
+    operation = Operation("web-db", "arn:web-db", "UPDATE_COMPLETE", "e0")
+    failed = event("e1", "DELETE_FAILED", "deletion protection is enabled", of="LoadBalancer")
+    operation, _ = operation.see(happened(failed))
+    operation, news = operation.see(happened(event("e2", end)))
+    [notice] = [one for one in news if isinstance(one, Notice)]
+    assert notice.warning and "LoadBalancer: `physical` could not be deleted" in notice.text
+    assert "deletion protection is enabled" in notice.text

@@ -37,7 +37,7 @@ class Bench:
     def __init__(self) -> None:
         self.now = 600.0
         self.sent: list[dict[str, Any]] = []
-        self.traffic = Traffic()
+        self.traffic = Traffic(lambda: self.now)
         self.balancer = Balancer(Routes())
         inside = LocalClient(
             nobody, {("monitoring", "PutMetricData"): self._put}, account="1", region="us-east-1"
@@ -99,10 +99,24 @@ def test_incoming_log_events_are_counted_by_group_and_then_forgotten() -> None:
     bench = Bench()
     bench.traffic.count("/app", 3, 90)
     bench.traffic.count("/app", 1, 10)
-
+    assert bench.sample() == {}
+    bench.now += 60
     assert bench.sample() == {"IncomingLogEvents": 4, "IncomingBytes": 100}
     bench.now += 60
     assert bench.sample() == {}
+
+
+def test_log_events_count_in_the_minute_in_which_they_came_in() -> None:
+    bench = Bench()
+    bench.traffic.count("/app", 3, 90)
+    # The first look in a minute comes seconds after its first lines.
+    bench.now += 63
+    bench.traffic.count("/app", 1, 10)
+    bench.sample()
+    bench.now += 60
+    bench.sample()
+    counts = [(one["Timestamp"], one["Value"]) for one in bench.sent]
+    assert counts == [(660, 1), (660, 10)]
 
 
 def test_a_group_sends_the_metrics_that_it_was_asked_for_and_no_other() -> None:
@@ -117,7 +131,9 @@ def test_a_group_sends_the_metrics_that_it_was_asked_for_and_no_other() -> None:
 def test_a_point_belongs_to_the_minute_that_is_over() -> None:
     bench = Bench()
     bench.now = 630.0
-    bench.traffic.count("/app", 1, 1)
+    group = Group("arn", GroupSpec("web", "web", 2, 0, 3, ("us-east-1a",)), 2, 0.0)
+    bench.world.groups["web"] = group
+    group.metrics = frozenset({"GroupDesiredCapacity"})
     bench.sample()
 
     assert {one["Timestamp"] for one in bench.sent} == {540.0}

@@ -55,6 +55,13 @@ def test_a_cache_that_is_deleted_takes_its_data_along(elasticache: Any, unique: 
     assert cache(elasticache, unique).dbsize() == 0
 
 
+def test_an_engine_goes_to_no_older_version(elasticache: Any, unique: str) -> None:
+    cache(elasticache, unique, EngineVersion="7.0")
+    elasticache.modify_cache_cluster(CacheClusterId=unique, EngineVersion="7.1")
+    with pytest.raises(ClientError, match="InvalidParameterCombination.*downgraded to 6.2"):
+        elasticache.modify_cache_cluster(CacheClusterId=unique, EngineVersion="6.2")
+
+
 def test_the_members_of_a_group_have_its_name_and_a_number(elasticache: Any, unique: str) -> None:
     made = elasticache.create_replication_group(
         ReplicationGroupId=unique, ReplicationGroupDescription="x", NumCacheClusters=2

@@ -102,6 +102,9 @@ def test_a_file_from_anywhere_is_a_rehearsal_and_needs_no_more_than_a_command(
 
     assert (mine.name, mine.file, mine.setup) == ("mine", file, "released")
     assert rehearsal.compare(mine, 3, "anything", None) == []
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UsageError, match="is not a file"):
+        rehearsal.load(str(tmp_path / "pipe.yaml"))
     with pytest.raises(UsageError, match="No such file"):
         rehearsal.load(str(tmp_path / "gone.yaml"))
 

@@ -148,7 +148,7 @@ def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> No
     caught = capsys.readouterr()
     assert caught.out.splitlines() == [
         "ALARM          RANG  LONGEST  IN ALL  POINTS      LAST",
-        "running-tasks  2x    1h       1h6m    100 of 120  11-26 13:00, and still",
+        "running-tasks  2x    1h       1h6m    100 of 120  since 11-26 13:00",
         "service-cpu    -                      120 of 120",
     ]
     assert caught.err == "2 times in 2h, 2 alarms\n"

@@ -38,7 +38,18 @@ def test_a_gap_is_drawn_as_a_gap_and_zero_as_zero() -> None:
     assert cells.sparkline([], 10) == ""
 
 
-@given(st.lists(st.none() | st.floats(0, 1e12), max_size=500), st.integers(1, 60))
+def test_a_name_is_cut_so_that_what_it_is_about_still_tells_rows_apart() -> None:
+    one = series([1.0], name="HealthyHostCount")
+    zone = {"AvailabilityZone": "us-east-1a"}
+    by_zone = replace(one, query=Query(one.query.metric, zone, "us-east-1a"))
+    assert (cells.name(one, 26), cells.name(by_zone, 26)) == (
+        "HealthyHostCount", "HealthyHostCount 1a",
+    )  # fmt: skip
+    node = replace(one, query=Query(one.query.metric, {}, "002 replica"))
+    assert cells.name(node, 20) == "Healthy… 002 replica"
+
+
+@given(st.lists(st.none() | st.floats(-(2.0**360), 2.0**360), max_size=500), st.integers(1, 60))
 def test_a_sparkline_fits_and_is_a_gap_only_where_nothing_is(
     points: list[float | None], width: int
 ) -> None:
@@ -58,6 +69,9 @@ def test_a_sparkline_fits_and_is_a_gap_only_where_nothing_is(
         (9_999, "count", "9,999"),
         (12_345, "count", "12.3k"),
         (2_500_000, "count", "2.5M"),
+        (-2_500_000, "count", "-2.5M"),
+        (2.0**360, "bytes", "2.3e+108"),
+        (-(2.0**360), "%", "-2.3e+108"),
         (512, "bytes", "512"),
         (3 << 20, "bytes", "3.0 MiB"),
     ],

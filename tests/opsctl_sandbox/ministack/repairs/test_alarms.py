@@ -63,3 +63,7 @@ def test_only_the_series_of_the_alarms_own_dimensions_counts(connect: Connect, u
     found = cloudwatch.describe_alarms(AlarmNamePrefix=unique)["MetricAlarms"]
     states = {one["AlarmName"][-1]: one["StateValue"] for one in found}
     assert states == {"a": "OK", "b": "ALARM"}, "ministack alone: ALARM for both"
+    history = cloudwatch.describe_alarm_history(AlarmName=f"{unique}-a")["AlarmHistoryItems"]
+    assert [one["HistorySummary"] for one in history] == [
+        "Alarm updated from INSUFFICIENT_DATA to OK"
+    ], "ministack alone: that it was made, too"

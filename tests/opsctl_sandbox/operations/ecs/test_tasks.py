@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.opsctl_sandbox.fleet import until
+
 Connect = Callable[[str], Any]
 
 
@@ -72,6 +74,31 @@ def test_a_task_goes_through_its_phases_and_keeps_the_reason_of_its_end(
     assert (ended["stopCode"], ended["stoppedReason"]) == ("UserInitiated", "enough")
     assert ended["createdAt"] < ended["pullStartedAt"] < ended["pullStoppedAt"]
     assert ended["pullStoppedAt"] < ended["startedAt"] < ended["stoppingAt"] < ended["stoppedAt"]
+
+
+def test_a_task_has_the_tags_that_its_service_hands_on(connect: Connect, unique: str) -> None:
+    instance(connect, unique)
+    ecs, tags = connect("ecs"), [{"key": "team", "value": "a"}]
+    ecs.create_service(
+        cluster=unique,
+        serviceName=unique,
+        taskDefinition=register(ecs, unique),
+        desiredCount=1,
+        tags=tags,
+        propagateTags="SERVICE",
+        enableECSManagedTags=True,
+    )
+    until(lambda: ecs.list_tasks(cluster=unique, serviceName=unique)["taskArns"])
+    names = ecs.list_tasks(cluster=unique, serviceName=unique)["taskArns"]
+
+    (bare,) = ecs.describe_tasks(cluster=unique, tasks=names)["tasks"]
+    (task,) = ecs.describe_tasks(cluster=unique, tasks=names, include=["TAGS"])["tasks"]
+    assert bare["tags"] == []
+    assert {one["key"]: one["value"] for one in task["tags"]} == {
+        "team": "a",
+        "aws:ecs:clusterName": unique,
+        "aws:ecs:serviceName": unique,
+    }
 
 
 def test_a_task_that_fits_nowhere_is_a_failure_with_its_reason(
