@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from opsctl_sandbox import images
-from tests.end_to_end.place import ROOT, Place, events, spawn
+from tests.end_to_end.place import ROOT, Place, events, post, spawn
 from tests.end_to_end.place import push as push_to
 from tests.opsctl_sandbox.clients import client_of
 
@@ -207,7 +207,9 @@ def test_every_task_is_replaced_and_no_request_is_lost(place: Place, released: s
 def test_a_forced_roll_of_the_same_image_replaces_every_task(place: Place, released: str) -> None:
     before = tasks(place)
     words = ("update-tasks", "--yes", "--strategy", "stop", "--image", "second")
-    late = place.opsctl(*words, "--force", "--timeout", "1s")
+    post(place, "clock", {"speed": 2})
+    late = place.opsctl(*words, "--force", "--timeout", "5s")
+    post(place, "clock", {"speed": 120})
     assert late.returncode == 4, late.stderr
     assert "a new deployment of the same image is forced" in late.stderr
     # What was begun goes on, and the same command follows it to its end.
