@@ -19,8 +19,8 @@ def scaled_by_hand(history: History) -> Iterator[Cause]:
         now = history.now.service
         yield Cause(
             "scaled-by-hand",
-            f"the service was set to {telling.counted(has, 'task')} past its stack, which asks for "
-            f"{declared}{'' if has else ': nothing serves'}",
+            f"the service was set to {telling.counted(has, 'task')} outside of its stack, which "
+            f"asks for {declared}{'' if has else ': no task runs'}",
             "certain",
             (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {declared}", at),),
             "opsctl update-tasks" if has == 0 else "opsctl ecs plan",
@@ -37,7 +37,7 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
         primary = history.now.primary
         yield Cause(
             "changed-by-hand",
-            f"the service runs {has}, not {own} of its stack: somebody changed it by other means",
+            f"the service runs {has}, not {own} of its stack: somebody changed it outside of that",
             "certain",
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
             "to repair it: opsctl update-tasks",

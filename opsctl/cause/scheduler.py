@@ -5,6 +5,7 @@ No task shows anything about them, so ECS's own sentence is the only evidence.
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from opsctl.aws import iam
 from opsctl.cause import stacks, telling
@@ -28,6 +29,8 @@ _SENTENCES = (
     (re.compile(r"unable to scale in", re.I), False),
     (re.compile(r'"AGENT"|have the agent connected', re.I), True),
 )
+# ECS repeats a sentence after six hours while the problem lasts.
+_REPEATED = timedelta(hours=6, minutes=10)
 _PERCENT = re.compile(r"minimumHealthyPercent", re.I)
 _PROTECTED = re.compile(r"protect", re.I)
 
@@ -57,6 +60,8 @@ def _current(event: ServiceEvent, history: History) -> bool:
     over = next((over for pattern, over in _SENTENCES if pattern.search(event.text)), None)
     if over is None or (event.time and history.began and event.time < history.began):
         return False
+    if event.time and history.now.at - event.time > _REPEATED:
+        return False
     created = telling.newest([task.created for task in history.tasks.values()])
     return not (over and created and event.time and created > event.time)
 
@@ -83,7 +88,7 @@ def _meaning(text: str) -> tuple[str, str, str]:
         return "agent-disconnected", what, "opsctl logs tail ecs agent --since 1h --no-follow"
     if _PROTECTED.search(text):
         what = "tasks that somebody protected are not stopped"
-        return "no-progress", what, "opsctl status"
+        return "changed-by-hand", what, "opsctl status"
     id, words = stacks.by_reason(text)
     if id == "throttled":
         return (

@@ -120,7 +120,7 @@ def cache_gone(history: History) -> Iterator[Cause]:
             "certain",
             (Evidence("elasticache Describe", "not found", history.now.at),),
             "to make it anew, empty: opsctl db up --revert-drift",
-            explains=_EXPLAINS,
+            explains=_EXPLAINS | {"redis-unreachable"},
         )
     elif cache is not None and cache.status in _AWAY:
         yield Cause(
@@ -129,7 +129,7 @@ def cache_gone(history: History) -> Iterator[Cause]:
             "certain",
             (Evidence("elasticache Describe", f"status {cache.status}", history.now.at),),
             "opsctl db status",
-            explains=_EXPLAINS,
+            explains=_EXPLAINS | {"redis-unreachable"},
         )
 
 

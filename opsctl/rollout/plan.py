@@ -141,7 +141,7 @@ def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, .
     if primary is not None and own and primary.task_definition != own:
         repairs.append(
             f"the service runs {primary.revision}, not {own.rpartition('/')[2]} of its stack: "
-            "somebody changed it by other means"
+            "somebody changed it outside of the stack"
         )
     count = int(state.parameters.get("DesiredCount") or 0)
     if service.desired == 0 and count:

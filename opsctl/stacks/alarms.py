@@ -12,7 +12,7 @@ from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, look_at
 from opsctl.snapshot.snapshot import Snapshot
-from opsctl.stacks import change, definition
+from opsctl.stacks import change, definition, states
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
 
 def _desired(config: Config) -> Procedure[tuple[Stack, Snapshot]]:
     now = (yield from look_at(watched.LOOK)).require("stacks", "subnets", "alarms")
-    if now.stack("ecs") is None:
+    state = now.stack("ecs")
+    if state is not None and state.status in states.DEAD:
+        raise OpsError(
+            f"{states.in_words(state)}; there is nothing in it to watch", hint="opsctl ecs up"
+        )
+    if state is None:
         raise OpsError(
             f"there is no stack `{now.names.stacks['ecs']}` whose resources could be watched",
             hint="opsctl ecs up",

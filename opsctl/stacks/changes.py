@@ -33,7 +33,7 @@ _LOSSES: Mapping[str, str] = {
 }
 # Source:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
-_DRIFTED = {"MODIFIED": "changed by other means", "DELETED": "deleted by other means"}
+_DRIFTED = {"MODIFIED": "changed outside of the stack", "DELETED": "deleted outside of the stack"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One look at the metrics: what AWS says of them, and the limits of their alarms."""
+"""One look at the metrics: their points, and the limits of their alarms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -362,3 +362,10 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     found = first(during, after, failures=(ROLLED_BACK,))
     assert found.id == "instance-never-joined"
     assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
+
+
+def test_a_cache_that_is_gone_explains_that_the_tasks_cannot_reach_it() -> None:
+    stacks = {"db": stack("db", "CREATE_COMPLETE")}
+    gone = rolled(task(code=1), lines={"t1": ("redis x:6379 cannot be reached: refused",)},
+                  stacks=stacks, look=Look(frozenset({"cache", "stacks"})))  # fmt: skip
+    assert ids(gone, failures=(ROLLED_BACK,))[:2] == ["cache-gone", "redis-unreachable"]

@@ -1,6 +1,7 @@
 """One failure in the many words of agent, Docker, containerd, EC2, CloudFormation and Redis."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -111,6 +112,8 @@ SCHEDULER = [
     ("service-limit", "(service web) was unable to place a task. Reason: You've reached the limit "
      "on the number of tasks you can run concurrently."),
     ("throttled", "(service web) operations are being throttled on elb. Will try again later."),
+    ("changed-by-hand", "(service web) was unable to scale in due to (reason 3 tasks under "
+     "protection)"),
 ]  # fmt: skip
 # EC2's answer to the Auto Scaling group -> a word of what it means, and of what helps.
 LAUNCHES = [
@@ -250,6 +253,13 @@ def test_what_the_scheduler_reported_is_over_when_the_service_is_steady(
     whole = deployment("d2", NEW)
     now = replace(said(text), service=replace(service(whole), events=said(text).service.events))  # type: ignore[union-attr]
     assert ids(replace(now, targets=snapshot(whole).targets)) == []
+
+
+def test_what_the_scheduler_has_not_repeated_for_hours_is_over() -> None:
+    text = f"{REGISTERING}One or more target groups not found)"
+    assert first(said(text)).id == "target-group-gone"
+    later = replace(said(text), at=START + timedelta(hours=7))
+    assert "target-group-gone" not in ids(later)
 
 
 def test_a_task_that_was_started_since_shows_that_ecs_can() -> None:

@@ -1,5 +1,6 @@
 """The stack of the alarms: when it takes no action, and what was changed by hand."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ from opsctl.stacks import alarms, definition
 from opsctl.stacks.alarms import Drift
 from opsctl.stacks.changes import Plan
 from tests.opsctl.alarms.live import CONFIG, seen
-from tests.opsctl.snapshots import Driven, stacks
+from tests.opsctl.snapshots import Driven, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 
@@ -68,6 +69,14 @@ def test_up_puts_back_what_was_changed_by_hand_after_a_yes() -> None:
     [put] = world.cloudwatch.put
     assert (put["AlarmName"], put["Threshold"]) == ("web-running-tasks", 2.0)
     assert put["AlarmActions"] == ["arn:aws:sns:us-east-1:1:web-alarms"]
+
+
+def test_nothing_of_a_service_that_never_came_to_be_is_watched() -> None:
+    dead = stacks(stack("ecs", "ROLLBACK_FAILED"))
+    looked = replace(dead, look=Look(frozenset({"stacks", "subnets", "alarms"})))
+    with pytest.raises(OpsError, match="nothing in it to watch") as caught:
+        Driven(alarms.preview(World().clients, CONFIG), [looked])
+    assert caught.value.hint == "opsctl ecs up"
 
 
 def test_a_no_leaves_what_was_changed_by_hand() -> None:

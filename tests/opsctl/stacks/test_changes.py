@@ -48,7 +48,7 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
         ),
         (
             Change("Modify", "Service", "AWS::ECS::Service", drift="MODIFIED"),
-            "changed by other means",
+            "changed outside of the stack",
             "",
         ),
         (Change("Add", "Cache", "AWS::ElastiCache::CacheCluster"), "", ""),

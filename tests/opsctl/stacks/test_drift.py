@@ -1,4 +1,4 @@
-"""What somebody changed by other means: told, and put back when asked to."""
+"""What somebody changed outside of the stack: shown, and reverted on request."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -78,5 +78,5 @@ def test_drift_is_reverted_by_a_change_set_that_looks_at_what_is_there() -> None
     driven = Driven(change.preview(clients, stack_, bucket=None), [EXISTS])
     [plan] = driven.of(Plan)
     assert given[0]["DeploymentMode"] == "REVERT_DRIFT"
-    assert plan.changes[0].effect == "deleted by other means"
+    assert plan.changes[0].effect == "deleted outside of the stack"
     assert driven.of(Notice) == []
