@@ -73,7 +73,7 @@ def save(incident: Incident, path: Path) -> None:
     recording, now = incident.recording, incident.now
     lines: list[str] = []
     if recording is not None and recording.path is not None:
-        lines = recording.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = recording.path.read_text("utf-8", errors="replace").splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):
             del lines[-1]  # cut off when the command was killed
     elif now is not None:

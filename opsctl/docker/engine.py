@@ -194,7 +194,9 @@ def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
     from docker.utils import exclude_paths
 
     ignore = directory / ".dockerignore"
-    lines = ignore.read_text().splitlines() if ignore.is_file() else []
+    text = ignore.read_bytes() if ignore.is_file() else b""
+    # As the names of files are read, so that each matches its own.
+    lines = text.decode("utf-8-sig", errors="surrogateescape").splitlines()
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     # opsctl's own files must not change the hash: each recording would cause a build.
     patterns.append(".opsctl")

@@ -58,7 +58,19 @@ class Context:
 
 
 def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: str = "") -> Context:
-    """Read and hash everything that decides the image. Raises DockerError without a Dockerfile."""
+    """Read and hash everything that decides the image. Raises DockerError without a Dockerfile, or
+    when a file cannot be read.
+    """
+    try:
+        return _load(image, root, generated, base)
+    except OSError as error:
+        raise DockerError(
+            f"`{error.filename or root}` cannot be read: {error.strerror}",
+            hint="make it readable, or keep it out of the image: .dockerignore",
+        ) from error
+
+
+def _load(image: "Image", root: Path, generated: Mapping[str, bytes], base: str) -> Context:
     directory = disk.real(root / image.context)
     if not (directory / image.dockerfile).is_file():
         raise DockerError(
@@ -77,14 +89,15 @@ def load(image: "Image", root: Path, generated: Mapping[str, bytes], *, base: st
         content = generated[path] if path in generated else _content(directory / path)
         if content is not None:
             mark = "x" if path not in generated and _executable(directory / path) else "-"
-            whole.update(f"{path} {mark} {hashlib.sha256(content).hexdigest()}\n".encode())
+            line = f"{path} {mark} {hashlib.sha256(content).hexdigest()}\n"
+            whole.update(line.encode(errors="surrogateescape"))
     return Context(directory, paths, dict(generated), whole.hexdigest(), base)
 
 
 def _content(path: Path) -> bytes | None:
     """Return what counts for the hash: a link's target, a file's bytes, None for a directory."""
     if path.is_symlink():
-        return os.readlink(path).encode()
+        return os.fsencode(os.readlink(path))
     return path.read_bytes() if path.is_file() else None
 
 

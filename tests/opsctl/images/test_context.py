@@ -1,3 +1,4 @@
+import os
 import tarfile
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_what_dockerignore_keeps_out_is_neither_sent_nor_counted(directory: Path
     assert before.digest == after.digest
     assert "notes.txt" not in names and ".secrets.yml" not in names
     assert {"Dockerfile", "service/app.py"} <= set(names)
+
+
+def test_names_and_patterns_need_not_be_utf_8(directory: Path) -> None:
+    odd = Path(os.fsdecode(b"service/\xff.py"))
+    (directory / odd).write_text("odd")
+    (directory / "service/link").symlink_to(odd.name)
+    whole = digest(directory)
+    with (directory / ".dockerignore").open("ab") as file:
+        file.write(b"service/\xff.py\n")
+    found = context.load(Image(), directory, {})
+    assert found.digest != whole and str(odd) not in found.paths and "service/link" in found.paths
+    with found.archive() as file:
+        assert file.read(1)
+
+
+def test_what_cannot_be_read_is_a_sentence(directory: Path) -> None:
+    (directory / ".dockerignore").unlink()
+    (directory / ".dockerignore").symlink_to("/proc/self/mem")
+    with pytest.raises(DockerError, match="cannot be read: Input"):
+        context.load(Image(), directory, {})
 
 
 def test_a_generated_file_wins_over_the_one_on_disk(directory: Path) -> None:
