@@ -206,7 +206,7 @@ def test_every_task_is_replaced_and_no_request_is_lost(place: Place, released: s
 
 def test_a_forced_roll_of_the_same_image_replaces_every_task(place: Place, released: str) -> None:
     before = tasks(place)
-    words = ("update-tasks", "--yes", "--strategy", "stop", "--image", "second")
+    words = ("update-tasks", "--yes", "--strategy", "stop", "--image", push(place, "second"))
     post(place, "clock", {"speed": 2})
     late = place.opsctl(*words, "--force", "--timeout", "5s")
     post(place, "clock", {"speed": 120})
@@ -219,11 +219,14 @@ def test_a_forced_roll_of_the_same_image_replaces_every_task(place: Place, relea
 
 
 def test_a_roll_that_somebody_else_supersedes_says_so(place: Place, released: str) -> None:
-    with spawn(place, "update-tasks", "--yes", "--force", "--image", "second") as command:
+    image = push(place, "second")
+    with spawn(place, "update-tasks", "--yes", "--force", "--image", image) as command:
         assert command.stderr is not None
         screen = ""
-        while "new tasks run" not in screen:
-            screen += command.stderr.readline()
+        for line in command.stderr:
+            screen += line
+            if "new tasks run" in line:
+                break
         with opened(place, "ecs") as ecs:
             ecs.update_service(cluster="rolls", service="rolls", forceNewDeployment=True)
         screen += command.stderr.read()
