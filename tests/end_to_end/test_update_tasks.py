@@ -229,8 +229,11 @@ def test_a_roll_that_somebody_else_supersedes_says_so(place: Place, released: st
                 break
         with opened(place, "ecs") as ecs:
             ecs.update_service(cluster="rolls", service="rolls", forceNewDeployment=True)
-        screen += command.stderr.read()
-        assert command.wait(60) == 6, screen
+            screen += command.stderr.read()
+            assert command.wait(60) == 6, screen
+            # What superseded it still goes on, and the next test counts tasks.
+            settled, often = ecs.get_waiter("services_stable"), {"Delay": 1, "MaxAttempts": 60}
+            settled.wait(cluster="rolls", services=["rolls"], WaiterConfig=often)
     assert "error: superseded: a newer deployment of the same image" in screen
 
 
