@@ -32,8 +32,8 @@ def no_room(history: History) -> Iterator[Cause]:
     """
     said = _said(history)
     lacks = lacking(history.now)
-    unplaced = _unplaced(history.now)
-    if not unplaced or not (said or lacks):
+    unplaced = _unplaced(history.now) - (0 if said else _read_later(history.now))
+    if unplaced <= 0 or not (said or lacks):
         return
     word = _word(said.quote) if said else ""
     what = word or (lacks[0][1] if lacks else "")
@@ -82,7 +82,17 @@ def _unplaced(now: Snapshot) -> int:
     if service is None or primary is None or not any(one.takes_tasks for one in now.instances):
         return 0
     desired = max(primary.desired, service.desired)
-    return max(desired - primary.running - primary.pending, 0)
+    begun = sum(one.deployment == primary.id and not one.is_stopped for one in now.tasks)
+    return max(desired - max(primary.running + primary.pending, begun), 0)
+
+
+def _read_later(now: Snapshot) -> int:
+    """Return how many tasks were started between the reads of the tasks and of the instances.
+
+    The parts of a snapshot are read side by side: the room of such tasks is gone already.
+    """
+    held = sum(one.running + one.pending for one in now.instances)
+    return max(held - sum(not one.is_stopped for one in now.tasks), 0) if now.tasks else 0
 
 
 def _said(history: History) -> Evidence | None:

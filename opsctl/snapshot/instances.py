@@ -41,6 +41,7 @@ class ContainerInstance:
     type: str = ""
     machine: str = ""
     running: int = 0
+    pending: int = 0
     joined: datetime | None = None
 
     @property
@@ -197,6 +198,7 @@ def _instance(instance: "ContainerInstanceTypeDef") -> ContainerInstance:
         type=attributes.get("ecs.instance-type", ""),
         machine=attributes.get("opsctl.machine", ""),
         running=instance.get("runningTasksCount", 0),
+        pending=instance.get("pendingTasksCount", 0),
         joined=instance.get("registeredAt"),
     )
 

@@ -280,6 +280,18 @@ def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
     assert "superseded" not in ids(*looks)
 
 
+def test_tasks_that_start_between_two_reads_are_no_lack_of_room() -> None:
+    # The parts of a snapshot are read side by side: the room of new tasks may be gone already.
+    rolling = deployment("d2", NEW, running=0, state="IN_PROGRESS")
+    now = snapshot(deployment("d1", OLD, primary=False), rolling)
+    old = tuple(Task(f"old{n}", "RUNNING", OLD, "d1") for n in range(2))
+    new = tuple(Task(f"new{n}", "PENDING", NEW, "d2") for n in range(2))
+    later_read = replace(FULL, running=2, pending=2)
+    assert "no-room" not in ids(replace(now, tasks=(*old, *new), instances=(later_read,)))
+    assert "no-room" not in ids(replace(now, tasks=old, instances=(later_read,)))
+    assert "no-room" in ids(replace(now, tasks=old, instances=(replace(FULL, running=2),)))
+
+
 def test_a_command_that_was_overtaken_says_so_first_and_then_by_what() -> None:
     state = stack("ecs", "UPDATE_COMPLETE", outputs={"TaskDefinitionArn": NEW})
     foreign = replace(snapshot(deployment("d3", OLD)), stacks={"ecs": state})
