@@ -131,11 +131,10 @@ class Recorder:
         """A call that begins to fail, at once: the look that counts it may never end. May be called
         from several threads.
         """
-        key = (call.operation, call.code or call.fault)
-        written = self._failing.get(key)
+        written = self._failing.get(call.way)
         if self._outages >= _FAILING or (written and call.at - written < _AGAIN):
             return
-        self._failing[key] = call.at
+        self._failing[call.way] = call.at
         self._outages += 1
         self._write({"type": "failing", **asdict(call)})
 

@@ -164,12 +164,12 @@ class _Reading:
             self.calls += self._counted(map(_call, line.get("failed_calls", ())))
         elif kind == "failing":
             call = _call(line)
-            self.failing[call.operation, call.code or call.fault] = call
+            self.failing[call.way] = call
 
     def _counted(self, calls: Iterable[FailedCall]) -> list[FailedCall]:
         counted = list(calls)
         for call in counted:
-            self.failing.pop((call.operation, call.code or call.fault), None)
+            self.failing.pop(call.way, None)
         return counted
 
     def _snapshot(self, line: dict[str, Any]) -> None:

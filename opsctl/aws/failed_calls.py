@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from opsctl.aws import faults
 from opsctl.aws.faults import Fault, code, fault, message
 
 # AWS's codes for callers who are not allowed, or not known.
-DENIED = {
-    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
-    *("NotAuthorized", "AuthorizationError", "AuthFailure", "OptInRequired"),
-}
+DENIED = faults.DENIED | {"AuthFailure", "OptInRequired"}
 UNKNOWN_CALLER = {
     *("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"),
     *("InvalidClientTokenId", "UnrecognizedClientException", "IncompleteSignature"),
@@ -34,6 +32,11 @@ class FailedCall:
     times: int
     at: datetime
 
+    @property
+    def way(self) -> tuple[str, str]:
+        """What distinguishes one way to fail from another: the operation, and what went wrong."""
+        return self.operation, self.code or self.fault
+
 
 class FailedCalls:
     """A thread-safe tally. A read that returns "does not exist" has not failed.
@@ -55,11 +58,10 @@ class FailedCalls:
         if kind == "refused" and _expected(operation, code(error)):
             return
         name = f"{service}:{operation}"
+        failed = FailedCall(name, kind, code(error), message(error), 1, self._now())
         with self._lock:
-            key = (name, code(error) or kind)
-            earlier = self._kept.get(key)
-            failed = FailedCall(name, kind, code(error), message(error), 1, self._now())
-            self._kept[key] = replace(failed, times=earlier.times + 1) if earlier else failed
+            earlier = self._kept.get(failed.way)
+            self._kept[failed.way] = replace(failed, times=earlier.times + 1) if earlier else failed
         if earlier is None:
             self.first(failed)
 

@@ -38,7 +38,8 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
-_DENIED = {
+# AWS's codes for a caller who lacks a permission.
+DENIED = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),
     *("NotAuthorized", "AuthorizationError"),
 }
@@ -230,7 +231,7 @@ def _refusal(error: Any) -> AwsError:
             code=name,
         )
     hint = _HINTS.get(name)
-    if name in _DENIED:
+    if name in DENIED:
         action = iam.lacking(message(error), getattr(error, "service", ""), operation)
         hint = f"allow this caller `{action}`"
     # An error of AWS's own server is no refusal, and passes.

@@ -28,22 +28,20 @@ _CODES = {
 
 def out_of_memory(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "out-of-memory").values():
-        limit = telling.limits(history, failures[0])
-        said = any("memory" in one.text.lower() for one in failures)
-        code = failures[0].task.exit_code
+        first, said = failures[0], any("memory" in one.text.lower() for one in failures)
+        sentence, next = _host(first), "larger `compute.instance_type`, then run: opsctl ecs up"
+        if not sentence:
+            limit, code = telling.limits(history, first), first.task.exit_code
+            sentence = f"container `{_container(first)}` needs more memory than it has"
+            sentence += f" ({limit} MiB)" if limit else ""
+            sentence += f": {telling.brief(first.reason) if code is None else f'exited {code}'}"
+            next = "raise `ecs.memory`, then run: opsctl ecs up"
         yield telling.cause(
             history,
             "out-of-memory",
             failures,
-            _host(failures[0])
-            or f"container `{_container(failures[0])}` needs more memory than it has"
-            + (f" ({limit} MiB)" if limit else "")
-            + (
-                f": exited {code}" if code is not None else f": {telling.brief(failures[0].reason)}"
-            ),
-            next="larger `compute.instance_type`, then run: opsctl ecs up"
-            if _host(failures[0])
-            else "raise `ecs.memory`, then run: opsctl ecs up",
+            sentence,
+            next=next,
             confidence="certain" if said else "likely",
         )
 

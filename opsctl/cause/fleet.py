@@ -16,7 +16,6 @@ _SIGNAL = re.compile(
     r"|Received \d+ .*signal",
     re.IGNORECASE,
 )
-_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
@@ -122,7 +121,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        _JOIN_LOGS,
+        telling.JOIN_LOGS,
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
@@ -171,7 +170,7 @@ def disconnected(history: History) -> Iterator[Cause]:
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
         ),
-        _JOIN_LOGS,
+        telling.JOIN_LOGS,
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )

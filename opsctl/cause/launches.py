@@ -2,7 +2,8 @@
 
 import re
 
-_JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
+from opsctl.cause.telling import JOIN_LOGS
+
 # Part of EC2's refusal -> what it means, and what helps. The first that matches is used.
 _UP = "then run: opsctl ecs up"
 _TYPE = f"another `compute.instance_type` or zone, {_UP}"
@@ -60,7 +61,7 @@ _MEANINGS = (
     (r"security group|InvalidGroup", "a security group is not there", _AGAIN),
     (r"target groups? not found|load balancer", "the target group is not there", _AGAIN),
     (r"subnet", "a subnet cannot be used", f"other `compute.subnets`, {_UP}"),
-    (r"Lifecycle Action", "a lifecycle hook gave the instance up", _JOIN_LOGS),
+    (r"Lifecycle Action", "a lifecycle hook gave the instance up", JOIN_LOGS),
     (
         r"Unsupported|not supported|no longer supported|not eligible|InstanceType\b",
         "the type is not offered in this zone or to this account",

@@ -68,15 +68,11 @@ def _current(event: ServiceEvent, history: History) -> bool:
 
 def _meaning(text: str) -> tuple[str, str, str]:
     """Return the cause's id, what the sentence means, and the next command."""
-    plan = "opsctl ecs plan"
     if re.search(rf"{DENIED}|assume the service.linked role", text, re.I):
         action, on = iam.denied(text)
         what = f"a role lacks {action}{on}" if action else "a role of ECS lacks a permission"
-        return (
-            "permission-missing",
-            what,
-            f"to see what differs from the roles of the stack: {plan}",
-        )
+        roles = "to see what differs from the roles of the stack: opsctl ecs plan"
+        return "permission-missing", what, roles
     if re.search(r"target groups? .*not (?:be )?found", text, re.I):
         what = "the target group of the service is not there"
         return "target-group-gone", what, "to make it again: opsctl ecs up --revert-drift"
@@ -85,23 +81,20 @@ def _meaning(text: str) -> tuple[str, str, str]:
         return "no-room", what, "`ecs.maximum_percent` and the like: opsctl config show --origin"
     if re.search("agent", text, re.I):
         what = "a task was to be placed where the ECS agent was disconnected"
-        return "agent-disconnected", what, "opsctl logs tail ecs agent --since 1h --no-follow"
+        return "agent-disconnected", what, telling.JOIN_LOGS
     if _PROTECTED.search(text):
         what = "tasks that somebody protected are not stopped"
         return "changed-by-hand", what, "opsctl status"
     id, words = stacks.by_reason(text)
     if id == "throttled":
-        return (
-            id,
-            "AWS throttles ECS, which tries again",
-            "it passes by itself; to see: opsctl status",
-        )
+        what = "AWS throttles ECS, which tries again"
+        return id, what, "it passes by itself; to see: opsctl status"
     if id == "service-limit":
-        return id, words, f"ask for a higher quota, then run: {plan.replace('plan', 'up')}"
+        return id, words, "ask for a higher quota, then run: opsctl ecs up"
+    differs = "to see what differs: opsctl ecs plan"
     if re.search(r"register", text, re.I):
-        what = "ECS cannot register tasks with the load balancer"
-        return "target-unhealthy", what, f"to see what differs: {plan}"
-    return "container-cannot-start", "ECS cannot start a task", f"to see what differs: {plan}"
+        return "target-unhealthy", "ECS cannot register tasks with the load balancer", differs
+    return "container-cannot-start", "ECS cannot start a task", differs
 
 
 RULES = (refused,)

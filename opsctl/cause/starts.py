@@ -156,6 +156,6 @@ RULES = (
         "instance-lost",
         "tasks went with their instance",
         says=_last,
-        next="opsctl logs tail ecs agent --since 1h --no-follow",
+        next=telling.JOIN_LOGS,
     ),
 )

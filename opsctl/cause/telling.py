@@ -12,6 +12,8 @@ from opsctl.cause.task_failures import GENERIC, TaskFailure
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 
+# What ECS and the agent say of an instance that takes no tasks.
+JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _QUOTES = 3  # pieces of evidence of one kind
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")

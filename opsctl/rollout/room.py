@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from opsctl.cause.telling import JOIN_LOGS
 from opsctl.errors import OpsError
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
@@ -290,7 +291,7 @@ def require(forecast: Forecast, need: Requirement, now: Snapshot) -> None:
             why = f"{len(now.instances)} are registered, none of them ACTIVE with a connected agent"
         raise OpsError(
             f"cannot start: no instance takes tasks: {why}",
-            hint="opsctl logs tail ecs agent --since 1h --no-follow",
+            hint=JOIN_LOGS,
             cause=cause,
         )
     started = sum(forecast.waves)

@@ -57,19 +57,10 @@ def planned(
         )
     if state is not None and state.exists:
         states.require_ours(state)
-        if state.status in states.DEAD:
-            yield remove.left(clients, state)
-            state = None
-        elif state.status in states.HALF_WAY:
-            raise OpsError(
-                f"{states.in_words(state)}; no plan can be made before that is repaired",
-                hint=f"to repair it: opsctl {stack.command} up",
-                cause="stack-stuck",
-            )
-        elif state.status not in states.TAKES_CHANGES:
-            raise states.refuse(state, stack.command)
-        else:
-            yield from _compare_names(clients, stack, state)
+        _require_plannable(stack, state)
+    if state is not None and state.status in states.DEAD:
+        yield remove.left(clients, state)
+        state = None
     else:
         yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
@@ -136,6 +127,17 @@ def _up(
             if observer is not None:
                 yield from observer.end(outcome)
             return outcome
+
+
+def _require_plannable(stack: Stack, state: StackState) -> None:
+    if state.status in states.HALF_WAY:
+        raise OpsError(
+            f"{states.in_words(state)}; no plan can be made before that is repaired",
+            hint=f"to repair it: opsctl {stack.command} up",
+            cause="stack-stuck",
+        )
+    if state.status not in (*states.DEAD, *states.TAKES_CHANGES):
+        raise states.refuse(state, stack.command)
 
 
 def _require_same(planned: Stack, now: Stack) -> None:

@@ -52,13 +52,7 @@ def lacking(action: str) -> str:
     service, _, operation = action.partition(":")
     account = principal.split(":")[4]
     context = _context(principal, action, "", Call(service, operation, {}, "", account))
-    statements = [one for policy in _policies(principal) for one in policy]
-    who = f"User: {principal} is not authorized to perform: {action} on resource: {_ANY}"
-    if _matches(context, statements, "Deny"):
-        return f"{who} with an explicit deny in an identity-based policy"
-    if not _matches(context, statements, "Allow"):
-        return f"{who} because no identity-based policy allows the {action} action"
-    return ""
+    return _refused(context, _statements(principal))
 
 
 def refusal(principal: str, call: Call) -> str:
@@ -68,17 +62,27 @@ def refusal(principal: str, call: Call) -> str:
         return ""
     name = _S3.get(call.operation, call.operation) if call.service == "s3" else call.operation
     action = f"{_PREFIXES.get(call.service, call.service)}:{name}"
-    statements = [one for policy in _policies(principal) for one in policy]
-    for resource in arns.of(call) or [""]:
-        context = _context(principal, action, resource, call)
-        who = (
-            f"User: {principal} is not authorized to perform: {action} on resource: "
-            f"{resource or _ANY}"
-        )
-        if _matches(context, statements, "Deny"):
-            return f"{who} with an explicit deny in an identity-based policy"
-        if not _matches(context, statements, "Allow"):
-            return f"{who} because no identity-based policy allows the {action} action"
+    statements = _statements(principal)
+    contexts = (_context(principal, action, one, call) for one in arns.of(call) or [""])
+    return next(filter(None, (_refused(context, statements) for context in contexts)), "")
+
+
+def _statements(principal: str) -> list[iam_evaluator.ParsedStatement]:
+    return [one for policy in _policies(principal) for one in policy]
+
+
+def _refused(
+    context: iam_evaluator.EvalContext, statements: list[iam_evaluator.ParsedStatement]
+) -> str:
+    """Return AWS's sentence when nothing allows the action, or something denies it; else ''."""
+    who = (
+        f"User: {context.principal_arn} is not authorized to perform: {context.action} on resource:"
+        f" {context.resource_arn or _ANY}"
+    )
+    if _matches(context, statements, "Deny"):
+        return f"{who} with an explicit deny in an identity-based policy"
+    if not _matches(context, statements, "Allow"):
+        return f"{who} because no identity-based policy allows the {context.action} action"
     return ""
 
 

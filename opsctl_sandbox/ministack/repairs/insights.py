@@ -62,10 +62,7 @@ class Stats:
             }
             for key, mine in groups.items()
         ]
-        if self.sort is not None:
-            name, greatest = self.sort
-            chosen.sort(key=lambda row: _weight(row.get(name, "")), reverse=greatest)
-        return chosen[: self.limit]
+        return _sorted(chosen, self.sort)[: self.limit]
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,8 @@ class Discovered:
             chosen = [
                 row for row in chosen if name in row and _SIGNS[sign](_weight(row[name])[0], number)
             ]
-        if self.sort is not None:
-            name, greatest = self.sort
-            chosen.sort(key=lambda row: _weight(row.get(name, "")), reverse=greatest)
-        return [{n: row[n] for n in self.names if n in row} for row in chosen[: self.limit]]
+        least = _sorted(chosen, self.sort)[: self.limit]
+        return [{name: row[name] for name in self.names if name in row} for row in least]
 
 
 def _discovered(message: str) -> Row:
@@ -124,10 +119,10 @@ def _discovering(query: str, stages: Sequence[str]) -> tuple[str, Discovered | N
             names += [name.strip() for name in stage[len("fields ") :].split(",")]
         elif compared := _COMPARED.fullmatch(stage):
             conditions.append((compared[1], compared[2], float(compared[3])))
-        elif ordered := _SORT.fullmatch(stage):
-            sort = (ordered[1], (ordered[2] or "asc").lower() == "desc")
-        elif least := _LIMIT.fullmatch(stage):
-            limit = min(_MOST, int(least[1]))
+        elif ordered := _ordering(stage):
+            sort = ordered
+        elif (most := _limiting(stage)) is not None:
+            limit = most
         else:
             others.append(stage)
     asks = [*names, *(name for name, *_ in conditions), *([sort[0]] if sort else [])]
@@ -146,18 +141,35 @@ def _stats(stage: str, after: Sequence[str]) -> Stats:
         terms.append((term[1].lower(), term[2], term[3] or f"{term[1]}({term[2]})"))
     sort, limit = None, _MOST
     for one in after:
-        if ordered := _SORT.fullmatch(one):
-            sort = (ordered[1], (ordered[2] or "asc").lower() == "desc")
-        elif least := _LIMIT.fullmatch(one):
-            limit = min(_MOST, int(least[1]))
+        if ordered := _ordering(one):
+            sort = ordered
+        elif (most := _limiting(one)) is not None:
+            limit = most
         else:
             raise _malformed(f"the sandbox does not know `{one}` after stats")
     names = tuple(name.strip() for name in by.split(",") if name.strip())
     return Stats(tuple(terms), names, sort, limit)
 
 
+def _ordering(stage: str) -> tuple[str, bool] | None:
+    match = _SORT.fullmatch(stage)
+    return (match[1], (match[2] or "asc").lower() == "desc") if match else None
+
+
+def _limiting(stage: str) -> int | None:
+    match = _LIMIT.fullmatch(stage)
+    return min(_MOST, int(match[1])) if match else None
+
+
 def _malformed(reason: str) -> Refused:
     return Refused("MalformedQueryException", reason)
+
+
+def _sorted(rows: Sequence[Row], sort: tuple[str, bool] | None) -> Sequence[Row]:
+    if sort is None:
+        return rows
+    name, greatest_first = sort
+    return sorted(rows, key=lambda row: _weight(row.get(name, "")), reverse=greatest_first)
 
 
 def _weight(value: str) -> tuple[float, str]:
