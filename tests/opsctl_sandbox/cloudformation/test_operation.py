@@ -222,16 +222,22 @@ def test_a_failing_sibling_cancels_creations(
     assert ("Balancer", "CREATE_FAILED", "Resource creation cancelled") in history
 
 
-def test_a_rollback_that_fails_is_continued(
-    aws: Clients, fail: Callable[..., None], name: str
-) -> None:
+def updated_badly(aws: Clients, fail: Callable[..., None], name: str, **more: Any) -> str:
+    """A stack whose update fails, and whose service cannot be rolled back."""
     stack = create(aws, name)
     settled(aws, stack)
     fail(
         {"kind": "image-missing", "match": "repo:bad"},
-        {"kind": "update-rollback-fails", "match": "Service ", "reason": "Stuck", "times": 1},
+        {"kind": "update-rollback-fails", "match": "Service ", **more},
     )
     update(aws, name, "repo:bad")
+    return stack
+
+
+def test_a_rollback_that_fails_is_continued(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    stack = updated_badly(aws, fail, name, reason="Stuck", times=1)
     assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
     assert held(aws, stack)["Service"] == ("UPDATE_FAILED", "Stuck")
     aws("cloudformation").continue_update_rollback(StackName=name, ResourcesToSkip=[])
@@ -258,13 +264,7 @@ def test_what_a_rollback_cannot_skip_or_delete_stays_in_the_stack(
 def test_a_skipped_resource_counts_as_rolled_back(
     aws: Clients, fail: Callable[..., None], name: str
 ) -> None:
-    stack = create(aws, name)
-    settled(aws, stack)
-    fail(
-        {"kind": "image-missing", "match": "repo:bad"},
-        {"kind": "update-rollback-fails", "match": "Service "},
-    )
-    update(aws, name, "repo:bad")
+    stack = updated_badly(aws, fail, name)
     with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
         aws("cloudformation").delete_stack(StackName=name)
     assert settled(aws, stack) == "UPDATE_ROLLBACK_FAILED"
