@@ -129,7 +129,8 @@ class Load:
     """Requests through the load balancer, one after another, counted until told to stop."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.sent, self.lost = url, 0, 0
+        self.url, self.sent = url, 0
+        self.lost: list[tuple[int, str]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -144,8 +145,15 @@ class Load:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.sent += 1
-            self.lost += request(self.url)[0] >= 500
+            answer = request(self.url)
+            if answer[0] >= 500:
+                self.lost.append(answer)
             time.sleep(0.02)
+
+    def report(self) -> str:
+        """Both counts, and what the first lost request got instead of its answer."""
+        counts = f"requests while rolling: {self.sent} sent, {len(self.lost)} lost"
+        return counts + (f" (the first: {self.lost[0]})" if self.lost else "")
 
 
 def request(url: str, method: str = "GET") -> tuple[int, str]:
@@ -244,7 +252,7 @@ def tour(demo: Demo) -> None:
         template.write_text(template.read_text() + "# edited\n")
         with Load(entity) as load:
             demo.release()
-        say(f"requests while rolling: {load.sent} sent, {load.lost} lost")
+        say(load.report())
         demo.title("what it logged")
         demo.opsctl("logs", "tail", "--since", "1h", "--no-follow", "--lines", "12")
         demo.title("how it does")
