@@ -19,6 +19,7 @@ from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed
 from opsctl.releases.make import ReleaseImage
 from opsctl.releases.update_tasks import Options, Release, ReleaseResult
+from opsctl.rollout import plan as planning
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
 from opsctl.snapshot.locks import Lock
@@ -154,6 +155,7 @@ class Rollback:
 
     def _target(self, now: Snapshot, *, write: bool) -> Procedure[tuple[Target, StackState]]:
         state = now.require("stacks", "service", "task_definitions").stacks.get("ecs")
+        planning.require_service(now, state)
         if state is None or not state.exists or now.service is None:
             raise OpsError(
                 f"there is no service `{self._config.ecs.service_name}` to roll back",
