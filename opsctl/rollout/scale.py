@@ -124,7 +124,8 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
     if count:
         plan.require_balanced(now)
     if service is None:
-        raise OpsError("no release yet, so no service", hint="opsctl update-tasks")
+        first = "opsctl ecs up" if now.stack("ecs") is None else "opsctl update-tasks"
+        raise OpsError("no release yet, so no service", hint=first)
     planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
     yield planned
     extra = count - service.desired

@@ -93,9 +93,11 @@ def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
 
 
 def test_before_the_first_release_there_is_nothing_to_scale() -> None:
-    with pytest.raises(OpsError, match="no release yet") as caught:
-        World(3, snapshot())
-    assert caught.value.hint == "opsctl update-tasks"
+    made = snapshot(stacks={"ecs": stack("ecs", "CREATE_COMPLETE")})
+    for now, first in ((snapshot(), "opsctl ecs up"), (made, "opsctl update-tasks")):
+        with pytest.raises(OpsError, match="no release yet") as caught:
+            World(3, now)
+        assert caught.value.hint == first
 
 
 def test_a_service_that_somebody_deleted_is_not_called_unreleased() -> None:
