@@ -18,7 +18,8 @@ from opsctl.releases import closing, difference, facts, make
 from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed
 from opsctl.releases.make import ReleaseImage
-from opsctl.releases.update_tasks import Options, Release, ReleaseResult
+from opsctl.releases.plan import Options
+from opsctl.releases.update_tasks import Release, ReleaseResult
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
 from opsctl.snapshot.locks import Lock
