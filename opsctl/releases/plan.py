@@ -1,11 +1,10 @@
 """What a release would bring: its image, how that is made, what it changes. Builds nothing."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from opsctl import disk, docker
 from opsctl.config.model import Config
@@ -180,8 +179,8 @@ class Planner:
     ) -> Procedure[tuple[releases.Release, ReleaseImage, Making]]:
         """Return the image of this directory, and how to build it if the registry lacks it."""
         filled = yield from self._filled(now, write=write)
-        base = yield from last(
-            make.look_at_base(self._config, self._root, self._connect, known=live.base)
+        base = yield from make.look_at_base(
+            self._config, self._root, self._connect, known=live.base
         )
         image, build = make.prepare(
             self._clients,
@@ -213,17 +212,8 @@ class Planner:
 
     def _filled(self, now: Snapshot, *, write: bool) -> Procedure[Caddyfile]:
         outputs = make.outputs(self._config, now)
-        filled: Caddyfile = yield from last(make.fill(self._config, self._root, outputs))
+        filled = yield from make.fill(self._config, self._root, outputs)
         yield filled
         if write:
             filled.write()
         return filled
-
-
-def last(items: Iterator[Any]) -> Procedure[Any]:
-    """Pass on all items but the last, and return that one."""
-    last = next(items)
-    for item in items:
-        yield last
-        last = item
-    return last

@@ -17,7 +17,7 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained
 from opsctl.releases import clean, make
 from opsctl.releases.make import Build, Connect, Promotion, ReleaseImage
-from opsctl.releases.plan import Options, Plan, Planner, last
+from opsctl.releases.plan import Options, Plan, Planner
 from opsctl.releases.record import Record
 from opsctl.rollout import roll as rolling
 from opsctl.snapshot import releases
@@ -195,14 +195,10 @@ class Release:
         return state
 
     def _made(self, making: Build | Promotion) -> Procedure[ReleaseImage]:
-        clients, sleep = self._clients, self._sleep
-        image: ReleaseImage
+        clients, config, sleep = self._clients, self._config, self._sleep
         if isinstance(making, Promotion):
-            image = yield from last(make.promote(clients, making, sleep=sleep))
-        else:
-            steps = make.build(clients, self._config, making, connect=self._connect, sleep=sleep)
-            image = yield from last(steps)
-        return image
+            return (yield from make.promote(clients, making, sleep=sleep))
+        return (yield from make.build(clients, config, making, connect=self._connect, sleep=sleep))
 
     def _switch_alarms_on(self) -> Procedure[None]:
         release = self._record.release
