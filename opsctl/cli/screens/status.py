@@ -5,7 +5,6 @@ A snapshot and its causes give lines. A part that could not be read says so in i
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.aws.failed_calls import DENIED
@@ -16,7 +15,7 @@ from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
-from opsctl.cli.screens.words import counted, fitted
+from opsctl.cli.screens.words import columns, counted, fitted, fitting, padded, step
 from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot, Unread
 
@@ -41,11 +40,11 @@ def show(
         return
     size = shutil.get_terminal_size((WIDTH, LINES))
     width = min(max(size.columns, 60), 120)
-    on_terminal = sys.stdout.isatty() and not console.plain
+    on_terminal = sys.stdout.isatty()
     # The cursor needs a line of its own below the screen. Without `in_place` no row is cut off.
     tall = min(LINES, max(size.lines - 1, 5 if in_place else _ROWS)) if on_terminal else LINES
     lines = screen(now, causes, console, width=width, lines=tall, region=region)
-    if in_place and on_terminal:
+    if in_place and on_terminal and not console.plain:
         console.in_place(lines)
         return
     for line in lines:
@@ -114,7 +113,7 @@ def head(now: Snapshot, width: int, region: str = "") -> str:
     region = who.region if who else region or names.region or "Region unknown"
     left = " · ".join(filter(None, (names.system, names.environment, account, region)))
     time = f"{now.at:%H:%M:%S} UTC"
-    return f"{fitted(left, width - len(time) - 1):<{width - len(time)}}{time}"
+    return f"{padded(fitted(left, width - len(time) - 1), width - len(time))}{time}"
 
 
 def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int) -> Iterator[str]:
@@ -147,14 +146,13 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
         words = "cannot tell:"
     yield from _in_two_lines(mark, words, first.sentence, console, width)
     more = len(present) - 1
-    command = f"  → {console.hint(first.next or 'opsctl why')}"
+    command, *rest = step(console.hint(first.next or "opsctl why"), width - 4)
     also = f" · {counted(more, 'more cause')}" if more else ""
-    tails = (f"{also} · {console.hint('opsctl why')}", also, "")
-    tail = next(t for t in tails if not t or len(command + t) <= width)
+    tails = ("",) if rest else (f"{also} · {console.hint('opsctl why')}", also, "")
+    tail = next(t for t in tails if not t or columns(command + t) <= width - 4)
     # Never cut: it must be possible to paste it.
-    yield from textwrap.wrap(
-        command + tail, width, subsequent_indent="    ", break_on_hyphens=False
-    )
+    yield f"  → {command}{tail}"
+    yield from (f"    {line}" for line in rest)
 
 
 def _to_make_whole(now: Snapshot) -> str:
@@ -198,8 +196,8 @@ def _in_two_lines(mark: Mark, words: str, text: str, console: Console, width: in
     """Yield at most two lines."""
     lead = f"{mark} {words} "
     whole = fitted(text, 2 * width - len(lead) - 4)
-    cut = width - len(lead)
-    if len(whole) > cut:
+    cut = fitting(whole, width - len(lead))
+    if cut < len(whole):
         cut = whole.rfind(" ", 0, cut) + 1 or cut
     yield f"{console.style(_STYLE[mark], lead.rstrip())} {whole[:cut].rstrip()}"
     if rest := whole[cut:].strip():
@@ -232,7 +230,7 @@ def _joined(label: str, items: Sequence[Item], console: Console, width: int) -> 
         text = fitted(f"{item.mark} {item.text}", max(room - len(gap), 0))
         if not text.strip("… "):
             break
-        room -= len(gap) + len(text)
+        room -= len(gap) + columns(text)
         line += f"{gap}{console.style(_STYLE[item.mark], text[:1])}{text[1:]}"
     return line
 
