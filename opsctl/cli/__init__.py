@@ -123,7 +123,7 @@ def terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _write_no_more(stream: TextIO | None = None) -> None:
-    """Discard the buffer of stdout or another stream, which would fail again when the interpreter exits."""
+    """Discard the buffer of a stream (stdout), which would fail again at the interpreter's exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
