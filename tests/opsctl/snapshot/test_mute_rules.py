@@ -8,7 +8,6 @@ from opsctl.snapshot import mute_rules
 from opsctl.snapshot.mute_rules import MuteRule
 from tests.opsctl.snapshot.conftest import Stub
 
-
 NOW = datetime(2026, 11, 26, 12, 10, 30, tzinfo=UTC)
 
 

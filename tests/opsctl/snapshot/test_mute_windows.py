@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 26, 12, 10, 30, tzinfo=UTC)  # a Thursday
 
 def ends(expression: str, lasts: str, zone: str = "UTC", now: datetime = NOW) -> str | None:
     at = end({"Expression": expression, "Duration": lasts, "Timezone": zone}, now)
-    return at and f"{at:%d %H:%M}"
+    return f"{at:%d %H:%M}" if at else None
 
 
 @pytest.mark.parametrize(
