@@ -1,4 +1,4 @@
-"""Show reports on logs: a query's rows, an audit, lags, changes with a release."""
+"""Show reports on logs: an audit, lags, changes with a release."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,38 +7,12 @@ from opsctl.cli.screens.console import Console
 from opsctl.config.duration import format_duration
 from opsctl.logs.audit import Audit
 from opsctl.logs.lag import Lag
-from opsctl.logs.query import Progress, Rows
 from opsctl.logs.shapes import Changed
 
-_WIDEST = 100  # columns of one cell of a query
+_WIDEST = 100  # columns of the text of one kind of line
 _MOST = 20  # minutes of an audit, and shapes of each kind, that are listed
 _SIGNS = {"new": "+", "louder": "▲", "gone": "-", "quieter": "▼"}
 _SHORT = {"warning": "warn", "critical": "crit"}
-
-
-def show_progress(console: Console, progress: Progress) -> None:
-    if console.terminal:
-        console.say(f"{progress.status}: {progress.matched:,} of {progress.scanned:,} lines match")
-
-
-def show_rows(console: Console, rows: Rows) -> None:
-    for row in rows.rows:
-        console.emit("query_row", **{"fields": dict(zip(rows.columns, row, strict=True))})
-    if rows.rows and not console.json:
-        console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows], fit=True)
-    progress = rows.progress
-    console.emit(
-        "query",
-        rows=len(rows.rows),
-        matched=progress.matched,
-        scanned=progress.scanned,
-        bytes=progress.size,
-        price_usd=round(progress.price, 6),
-    )
-    console.say(
-        f"{len(rows.rows):,} rows; {progress.matched:,} of {progress.scanned:,} lines match; "
-        f"{progress.size / 1e6:,.1f} MB read, about ${progress.price:.4f}"
-    )
 
 
 def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end: datetime) -> bool:

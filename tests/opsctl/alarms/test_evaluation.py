@@ -62,7 +62,8 @@ def test_a_play_names_when_it_rang_and_that_it_rings_still() -> None:
 
 
 def test_nothing_rings_for_what_lies_before_the_first_point() -> None:
-    assert list(play(rule("breaching"), points("- - 0 0 0 0"))) == []
+    assert list(play(rule("breaching"), points("- - - - - - - - 0 0 0 0"))) == []
+    assert list(play(rule("breaching"), points("- - - - - - - -"))) == []
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 100)), max_size=60), st.sampled_from(POLICIES))
@@ -74,6 +75,7 @@ def test_a_play_is_what_each_evaluation_says(data: list[Point], policy: Missing)
         for index in range(one.first, len(data) if one.end is None else one.end)
     }
     state: State = "OK"
-    for index in range(checked.range - 1, len(data)):
+    begin = next((index for index, point in enumerate(data) if point is not None), len(data))
+    for index in range(begin + checked.range - 1, len(data)):
         state = checked.state(data[: index + 1], state)
         assert (state == "ALARM") == (index in ringing)
