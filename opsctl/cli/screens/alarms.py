@@ -54,9 +54,9 @@ def show_states(
     """Show all alarms, those in ALARM first, with a reason for each that is not OK."""
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
     silent = all(one.state is None or not one.state.actions for one in alarms)
-    if silent and not console.json:
-        if any(one.state is not None for one in alarms):
-            console.say("no alarm takes an action yet: the first release switches them on")
+    made = any(one.state is not None for one in alarms)
+    if silent and made and not console.json:
+        console.say("no alarm takes an action yet: the first release switches them on")
     for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
         state, live = _state(one), one.state
         console.emit(
