@@ -78,8 +78,8 @@ def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
     state: State = "OK"
     first: int | None = None
     begin = next((index for index, point in enumerate(points) if point is not None), len(points))
-    for index in range(begin + rule.range - 1, len(points)):
-        state = rule.state(points[index + 1 - rule.range : index + 1], state)
+    for index in range(begin + rule.periods - 1, len(points)):
+        state = rule.state(points[max(0, index + 1 - rule.range) : index + 1], state)
         if state == "ALARM" and first is None:
             first = index
         elif state != "ALARM" and first is not None:

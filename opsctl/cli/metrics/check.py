@@ -1,13 +1,11 @@
 """`opsctl metrics --check`: whether a limit is crossed, in one line."""
 
-import shutil
-import sys
-import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.alarms import limits, watched
 from opsctl.cli.screens.status import EXITS, absence, nothing
+from opsctl.cli.screens.words import folded
 from opsctl.metrics.targets import LOOK
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ def check(invocation: "Invocation", groups: "Sequence[str]") -> int:
     console = invocation.console
     console.emit("health", health=health, reason=reason)
     if not console.json:
-        for line in _folded(f"{health}: {reason}"):
+        for line in folded(f"{health}: {reason}"):
             console.data(line)
     return EXITS[health]
 
@@ -38,10 +36,3 @@ def _health(invocation: "Invocation", groups: "Sequence[str]") -> tuple[str, str
         # Limits of the load balancer and the instances were left out: only the stacks name them.
         return "unknown", f"not readable: stacks: {unread.reason}"
     return health, reason
-
-
-def _folded(line: str) -> "Sequence[str]":
-    """Return the line folded for a terminal. Elsewhere it stays one line."""
-    if not sys.stdout.isatty():
-        return [line]
-    return textwrap.wrap(line, max(20, shutil.get_terminal_size().columns), subsequent_indent="  ")

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.words import folded
 from opsctl.config.duration import format_duration
 from opsctl.logs.audit import Audit
 from opsctl.logs.lag import Lag
 from opsctl.logs.shapes import Changed
 
-_WIDEST = 100  # columns of the text of one kind of line
 _MOST = 20  # minutes of an audit, and shapes of each kind, that are listed
 _SIGNS = {"new": "+", "louder": "▲", "gone": "-", "quieter": "▼"}
 _SHORT = {"warning": "warn", "critical": "crit"}
@@ -100,10 +100,9 @@ def show_changes(console: Console, changes: Sequence[Changed], about: str) -> No
         for one in mine[:_MOST]:
             level = _SHORT.get(one.shape.level, one.shape.level).upper()
             counts = f"{one.before:,} → {one.after:,}"
-            console.data(
-                f"{_SIGNS[change]} {change:<7} {counts:>13}  {one.shape.source:<6} {level:<5} "
-                f"{_cell(one.shape.text)}"
-            )
+            head = f"{_SIGNS[change]} {change:<7} {counts:>13}  {one.shape.source:<6} {level:<5} "
+            for line in folded(head + " ".join(one.shape.text.split()), "        "):
+                console.data(line)
         if len(mine) > _MOST:
             console.say(f"  and {len(mine) - _MOST} more that are {change}")
     console.say(about if changes else f"{about}: no kind of line is new, gone, louder or quieter")
@@ -113,8 +112,3 @@ def _seconds(milliseconds: int) -> str:
     if milliseconds < 60_000:
         return f"{milliseconds / 1000:.1f}s"
     return format_duration(timedelta(seconds=milliseconds // 1000))
-
-
-def _cell(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"

@@ -1,5 +1,8 @@
 """Short words for times, counts and zones, and texts cut to a width."""
 
+import shutil
+import sys
+import textwrap
 from datetime import datetime
 
 
@@ -31,6 +34,14 @@ def fitted(text: str, width: int) -> str:
     """Return the text on one line, cut with an ellipsis."""
     line = " ".join(text.split()) if "\n" in text else text
     return line if len(line) <= width else f"{line[: max(width - 1, 0)]}…"
+
+
+def folded(text: str, indent: str = "  ") -> list[str]:
+    """Return the line folded for a terminal. Elsewhere it stays one line."""
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(20, shutil.get_terminal_size().columns)
+    return textwrap.wrap(text, width, subsequent_indent=indent) or [""]
 
 
 def zone_word(zone: str) -> str:

@@ -76,6 +76,10 @@ def test_a_play_names_when_it_rang_and_that_it_rings_still() -> None:
     assert list(play(rule("missing"), data)) == [Ringing(7, 9), Ringing(14, None)]
 
 
+def test_a_metric_that_begins_bad_rings_as_soon_as_there_are_enough_points() -> None:
+    assert list(play(rule("breaching"), points("- - - X X X 0"))) == [Ringing(5, 6)]
+
+
 def test_nothing_rings_for_what_lies_before_the_first_point() -> None:
     assert list(play(rule("breaching"), points("- - - - - - - - 0 0 0 0"))) == []
     assert list(play(rule("breaching"), points("- - - - - - - -"))) == []
@@ -107,6 +111,6 @@ def test_a_play_is_what_each_evaluation_says(data: list[Point], policy: Missing)
     }
     state: State = "OK"
     begin = next((index for index, point in enumerate(data) if point is not None), len(data))
-    for index in range(begin + checked.range - 1, len(data)):
+    for index in range(begin + checked.periods - 1, len(data)):
         state = checked.state(data[: index + 1], state)
         assert (state == "ALARM") == (index in ringing)
