@@ -201,7 +201,9 @@ class Tail:
         self.totals.events += len(released)
         self.totals.late += sum([event.late for event in released])
         if upto < now:
-            self.totals.behind = (now - upto) / 1000
+            # Nothing before the reading's beginning is awaited.
+            begun = min([f.since for f in self._followers], default=now)
+            self.totals.behind = max(0, now - max(upto, begun)) / 1000
         while self._notices:
             yield self._notices.pop(0)
         if released:

@@ -17,7 +17,9 @@ from opsctl.logs.joined import Block, any_goes_on, joined, whole
 from opsctl.logs.sources import LogGroupStatus
 from opsctl.logs.tail import Tail
 
-_SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
+# Seconds between two writes of the bookmark, and how much longer than a write that must be: a long
+# look-back has many ids.
+_SAVE_EVERY, _SAVE_SHARE = 0.2, 20
 _SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
 
 
@@ -40,7 +42,7 @@ class LogsScreen:
         self._past: deque[Block] | None = None if last is None else deque(maxlen=last)
         self._bookmark = bookmark
         self._explain = explain
-        self._saved = 0.0
+        self._save_at = 0.0
         self._missing: dict[str, str] = {}
         self._printed = 0
 
@@ -53,8 +55,8 @@ class LogsScreen:
                 self._caught_up()
             else:
                 self._notice(item)
-            self._save(_SAVE_EVERY)
-        self._save(0)
+            self._save()
+        self._save(last=True)
 
     def summary(self) -> None:
         totals = self._reading.totals
@@ -118,10 +120,12 @@ class LogsScreen:
         for line in self._explain(notice):
             self._console.say(line)
 
-    def _save(self, every: float) -> None:
-        if self._bookmark is not None and time.monotonic() - self._saved >= every:
+    def _save(self, *, last: bool = False) -> None:
+        began = time.monotonic()
+        if self._bookmark is not None and (last or began >= self._save_at):
             resume.write(self._bookmark, self._reading.bookmarks())
-            self._saved = time.monotonic()
+            ended = time.monotonic()
+            self._save_at = ended + max(_SAVE_EVERY, _SAVE_SHARE * (ended - began))
 
 
 def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callable[[Block], str]:
