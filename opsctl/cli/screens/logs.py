@@ -17,9 +17,10 @@ from opsctl.logs.joined import Block, any_goes_on, joined, whole
 from opsctl.logs.sources import LogGroupStatus
 from opsctl.logs.tail import Tail
 
-# Seconds between two writes of the bookmark, and how much longer than a write that must be: a long
-# look-back has many ids.
-_SAVE_EVERY, _SAVE_SHARE = 0.2, 20
+# How much longer than a write of the bookmark takes is the time to the next: a long look-back has
+# many ids.
+_SAVE_SHARE = 20
+_SAVE_IDLE = 5.0  # seconds between two writes while nothing is printed
 _SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
 
 
@@ -43,6 +44,7 @@ class LogsScreen:
         self._bookmark = bookmark
         self._explain = explain
         self._save_at = 0.0
+        self._saved = 0  # lines that had been printed when the bookmark was written
         self._missing: dict[str, str] = {}
         self._printed = 0
 
@@ -121,11 +123,14 @@ class LogsScreen:
             self._console.say(line)
 
     def _save(self, *, last: bool = False) -> None:
+        if self._bookmark is None:
+            return
         began = time.monotonic()
-        if self._bookmark is not None and (last or began >= self._save_at):
+        if last or began >= self._save_at + (_SAVE_IDLE if self._saved == self._printed else 0):
             resume.write(self._bookmark, self._reading.bookmarks())
             ended = time.monotonic()
-            self._save_at = ended + max(_SAVE_EVERY, _SAVE_SHARE * (ended - began))
+            self._save_at = ended + _SAVE_SHARE * (ended - began)
+            self._saved = self._printed
 
 
 def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callable[[Block], str]:
