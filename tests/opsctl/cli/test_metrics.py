@@ -138,3 +138,10 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
     told = measured.run("metrics", "cluster", "--explain")
     assert "CPU units that tasks have reserved" in told.stdout
+
+
+def test_a_check_of_a_system_that_was_never_made_is_not_healthy(system: System) -> None:
+    for group in ("cache", "service"):
+        check = system.run("metrics", group, "--check")
+        assert check.returncode == 11, check.stdout
+        assert check.stdout.startswith(f"unknown: no system called `{system.name}` here")
