@@ -25,7 +25,7 @@ from opsctl.cli.options import Invocation
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Names
 from tests.end_to_end.place import require_hints
-from tests.hostile.faults import Fault, Killed, Wire
+from tests.hostile.faults import KINDS, Fault, Killed, Wire
 
 _NUMBERS = itertools.count(1)
 _MODELS: Any = botocore.loaders.create_loader()
@@ -117,6 +117,8 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
     kept.seek(0)
     said = kept.read().decode()
     stream.close()
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM) and (not fault or fault.kind in KINDS):
+        raise KeyboardInterrupt  # somebody ends the tests, not a command
     ended = Ended(code, said, wire.calls, wire.struck, wire.target)
     require_hints("", ended.told, words, os.environ, Path.cwd())
     return ended

@@ -9,7 +9,6 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,22 @@ from tests.hostile.life import WAY, Step, World
 from tests.hostile.part import SEED, part
 from tests.hostile.test_calls import indecent
 
-WRONGS: tuple[tuple[Kind | Ending, float], ...] = (
-    *product(KINDS, (ONCE, MINUTE, EVER)),
-    *((ending, ONCE) for ending in ENDINGS),
-)
+WRONGS: tuple[Kind | Ending, ...] = (*KINDS, *ENDINGS)
+DURATIONS = (ONCE, MINUTE, EVER)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def lives() -> list[Mapping[Step, Fault]]:
-    """In as many lives as there are faults, every command meets each of them once."""
+    """In as many lives as there are faults, every command meets each of them, once or for long."""
     dice = random.Random(SEED)
     orders = {step: dice.sample(WRONGS, len(WRONGS)) for step in WAY}
     return [
-        {step: Fault("", dice.randint(1, step.calls), *orders[step][number]) for step in WAY}
+        {
+            step: Fault("", dice.randint(1, step.calls), kind, lasts)
+            for step in WAY
+            for kind in [orders[step][number]]
+            for lasts in [dice.choice(DURATIONS) if kind in KINDS else ONCE]
+        }
         for number in range(len(WRONGS))
     ]
 
@@ -90,8 +92,8 @@ def test_a_command_that_is_disturbed_says_so_and_ends_right_when_given_again(
         found += lived(World(name, variables, folder(name)), faults, counts)
     table = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
     summary = (
-        f"seed {SEED}: {len(chosen)} of {len(whole)} lives of {len(WAY)} commands x {len(WRONGS)} "
-        f"({len(KINDS)} faults x once, a minute, for ever; {len(ENDINGS)} signals); {table}"
+        f"seed {SEED}: {len(chosen)} of {len(whole)} lives of {len(WAY)} commands x ({len(KINDS)} "
+        f"faults, once, for a minute or for ever, {len(ENDINGS)} signals); {table}"
     )
     print(summary, file=sys.__stderr__)
     assert not found, f"{summary}; {len(found)} wrong:\n" + "\n\n".join(found)
