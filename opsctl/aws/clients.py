@@ -83,6 +83,7 @@ class Clients:
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
     service_quotas: "_Service[ServiceQuotasClient]" = _Service("service-quotas")
+    sns: "_Service[Any]" = _Service("sns")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
