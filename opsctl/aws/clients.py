@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import urlsplit
 
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
@@ -191,6 +192,7 @@ class Clients:
                     read_timeout=self._read_timeout,
                 ),
             )
+            _require_usable(client.meta.endpoint_url)
             client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
@@ -224,6 +226,16 @@ class Clients:
                 cause="wrong-account",
             )
         self._checked = True
+
+
+def _require_usable(endpoint: str) -> None:
+    """Raise ValueError for an address at which botocore would stumble in the middle of a call."""
+    parts = urlsplit(endpoint)
+    # Reading a port that is none raises ValueError by itself.
+    if parts.scheme not in ("http", "https") or parts.port == 0:
+        raise ValueError(f"Invalid endpoint: {endpoint}")
+    if parts.username is not None:
+        raise ValueError(f"Invalid endpoint with a password, which no client sends: {endpoint}")
 
 
 def _calls_through(

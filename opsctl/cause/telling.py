@@ -9,7 +9,6 @@ from opsctl.cause import task_failures
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.cause.task_failures import GENERIC, TaskFailure
-from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 
 # What ECS and the agent say of an instance that takes no tasks.
@@ -210,7 +209,3 @@ def short_image(reference: str) -> str:
 
 def newest(times: "Sequence[datetime | None]") -> datetime | None:
     return max((time for time in times if time), default=None)
-
-
-def short_of(service: Service) -> int:
-    return max(service.desired - service.running, 0)

@@ -57,7 +57,6 @@ class GroupInstance:
     zone: str = ""
     lifecycle: str = ""
     health: str = ""
-    launch_version: str = ""
 
     @property
     def leaving(self) -> bool:
@@ -164,7 +163,6 @@ def _group(group: "AutoScalingGroupTypeDef", activities: tuple[Activity, ...]) -
                 zone=instance["AvailabilityZone"],
                 lifecycle=instance["LifecycleState"],
                 health=instance["HealthStatus"],
-                launch_version=instance.get("LaunchTemplate", {}).get("Version", ""),
             )
             for instance in group.get("Instances", ())
         ),

@@ -39,7 +39,6 @@ class Lock:
     since: datetime | None = None
     until: datetime | None = None
     closed: bool = False
-    closed_by: str = ""
 
     def expired(self, now: datetime) -> bool:
         """Return whether its holder has stopped renewing it."""
@@ -103,5 +102,4 @@ def _lock(stack: str, number: int, made: Parameter, closed: Parameter | None) ->
         since=parameters.when(fields["since"]) if "since" in fields else made.modified,
         until=parameters.when(fields["until"]) if "until" in fields else None,
         closed=closed is not None,
-        closed_by=str(closed.fields.get("who", "")) if closed else "",
     )

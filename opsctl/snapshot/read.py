@@ -202,7 +202,8 @@ class _Reading:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
 
     def _mute_rules(self) -> tuple[MuteRule, ...]:
-        return mute_rules.read(self.clients.cloudwatch_once, self.names.alarms)
+        once = self.clients.cloudwatch_once
+        return mute_rules.read(once, self.names.alarms, self.reader.now())
 
     def _alarm_changes(self) -> tuple[AlarmChange, ...]:
         since = self.look.since or self.reader.now()

@@ -40,7 +40,6 @@ class TargetGroup:
 
     arn: str
     protocol: str = ""
-    check_protocol: str = ""
     check_port: str = ""
     path: str = ""
     codes: str = ""
@@ -109,7 +108,6 @@ def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[
         TargetGroup(
             arn=group.get("TargetGroupArn", ""),
             protocol=group.get("Protocol", ""),
-            check_protocol=group.get("HealthCheckProtocol", ""),
             check_port=group.get("HealthCheckPort", ""),
             path=group.get("HealthCheckPath", ""),
             codes=group.get("Matcher", {}).get("HttpCode", ""),
