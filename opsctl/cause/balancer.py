@@ -13,6 +13,8 @@ def service_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if not now.holds("service", "stacks") or now.service is not None or state is None:
         return
+    if state.status.startswith("DELETE"):
+        return  # the stack itself deleted it
     # Before the first release the stack has no such output. An update may replace the service, and
     # then its name changes.
     made = state.outputs.get("ServiceArn", "").rpartition("/")[2] == now.names.service
