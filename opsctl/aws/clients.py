@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
+from opsctl.aws.credentials import Credentials
 from opsctl.aws.failed_calls import READS, FailedCalls
 from opsctl.aws.faults import fault, name_service, translate, unreadable
 from opsctl.aws.patience import Patience
@@ -98,20 +99,16 @@ class Clients:
         self.region = region
         self.caller = caller or Caller()
         self._open_session = open_session
-        self._session = session
+        self._credentials = Credentials(session, self._make)
         self._account = account
         self._role = role
         self._patience = patience or Patience()
         self._read_timeout = read_timeout
         self._debug = debug
-        self._checked = account is None
-        self._who = ""
         self.failed = FailedCalls()
         # What a command could not clean up, in words.
         self.left: list[str] = []
-        # Neither creating a client nor cached_property is thread-safe.
-        self._making = threading.RLock()
-        self._made: dict[tuple[str, bool], Any] = {}
+        self._renewing = threading.Lock()
 
     @contextmanager
     def briefly(self) -> Iterator[None]:
@@ -124,29 +121,60 @@ class Clients:
 
     def who(self) -> str:
         """Return the caller's ARN."""
-        self._who = self._who or self.sts.get_caller_identity()["Arn"]
-        return self._who
+        return str(self._owned().owner()["Arn"])
+
+    def check_account(self) -> None:
+        """Raise AwsError for credentials of another account than the config's.
+
+        Calls that change something are checked anyway; call this so that a plan does not mislead.
+        """
+        if self._account is not None:
+            self._owned().require(self._account)
+
+    def _owned(self) -> Credentials:
+        """Return the present credentials, whose owner is known."""
+        credentials = self._credentials
+        try:
+            credentials.owner()
+        except Exception as error:
+            if fault(error) != "expired":
+                raise
+            credentials = self._renewed(credentials)
+            credentials.owner()
+        return credentials
 
     def renew(self) -> None:
         """Read the credentials again: somebody may have renewed them."""
-        with self._making:
-            self._session = self._open_session()
-            self._made.clear()
+        self._renewed(self._credentials)
+
+    def _renewed(self, worn: Credentials) -> Credentials:
+        """Return credentials other than `worn`: another thread may have read them already."""
+        with self._renewing:
+            if self._credentials is worn:
+                self._credentials = Credentials(self._open_session(), self._make)
+            return self._credentials
 
     def credentials_end(self) -> datetime | None:
         """Return when the credentials end if botocore cannot renew them, else None."""
-        credentials: Any = self._session.get_credentials()
+        credentials: Any = self._credentials.session.get_credentials()
         method = getattr(credentials, "method", "")
         end = getattr(credentials, "_expiry_time", None)
         return end if method in ("env", "custom-process") and isinstance(end, datetime) else None
 
-    def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
+    def _call(
+        self,
+        credentials: Credentials,
+        service: str,
+        patient: bool,
+        operation: str,
+        call: Callable[[], Any],
+    ) -> Any:
         """Make one call as described above. Every client does this for every operation."""
         if self._debug is not None:
             # The operation's name only: parameters may hold secrets.
             self._debug(f"{service} {operation}")
         if not operation.startswith(READS):
-            self.check_account()
+            credentials.require(self._account)
         attempt = partial(self._attempt, service, operation, call)
         return self._patience(attempt) if patient else attempt()
 
@@ -159,20 +187,19 @@ class Clients:
             raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:
-        with self._making:
-            if (service, patient) not in self._made:
-                self._made[service, patient] = self._make(service, patient)
-            return self._made[service, patient]
+        return self._credentials.client(service, patient=patient)
 
-    def _make(self, service: str, patient: bool) -> Any:
+    def _make(self, credentials: Credentials, service: str, patient: bool, renews: bool) -> Any:
         from botocore.config import Config
 
-        session = self._session
-        calling = partial(self.call, service, patient=patient)
-        renewed = partial(self._renewed, service) if patient else None
+        session = credentials.session
+        calling = partial(self._call, credentials, service, patient)
+
+        def renewed() -> Any:
+            return self._renewed(credentials).client(service)
 
         def add(base_classes: list[type], **_: object) -> None:
-            base_classes.insert(0, _calls_through(calling, renewed))
+            base_classes.insert(0, _calls_through(calling, renewed if patient and renews else None))
 
         # Source: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
@@ -199,28 +226,6 @@ class Clients:
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
 
-    def _renewed(self, service: str) -> Any:
-        """Return the same client with the present credentials."""
-        self.renew()
-        return self.client(service)
-
-    def check_account(self) -> None:
-        """Raise AwsError for credentials of another account than the config's.
-
-        Calls that change something are checked anyway; call this so that a plan does not mislead.
-        """
-        if self._checked:
-            return
-        account = self.sts.get_caller_identity()["Account"]
-        if account != self._account:
-            raise AwsError(
-                f"these credentials belong to account {account}, "
-                f"but `aws.account` in the config is {self._account}",
-                hint="choose the right credentials, for instance with AWS_PROFILE",
-                cause="wrong-account",
-            )
-        self._checked = True
-
 
 def _calls_through(
     calling: Callable[[str, Callable[[], Any]], Any], renewed: Callable[[], Any] | None
@@ -236,16 +241,16 @@ def _calls_through(
 
     class CallsThrough:
         def _make_api_call(self, operation: str, parameters: Any) -> Any:
-            def call() -> Any:
-                return checked(make, self, operation, parameters)
-
             try:
-                return calling(operation, call)
+                return self._call_once(operation, parameters)
             except Exception as error:
                 if renewed is None or fault(error) != "expired":
                     raise
             # Once only: credentials that are still the old ones are refused again.
-            return checked(make, renewed(), operation, parameters)
+            return renewed()._call_once(operation, parameters)
+
+        def _call_once(self, operation: str, parameters: Any) -> Any:
+            return calling(operation, partial(checked, make, self, operation, parameters))
 
     return CallsThrough
 
