@@ -14,6 +14,8 @@ def service_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if not now.holds("service", "stacks") or now.service is not None or state is None:
         return
+    if state.status.startswith("DELETE"):
+        return  # the stack itself deleted it
     # Before the first release the stack has no such output.
     made = state.outputs.get("ServiceArn", "").rpartition("/")[2]
     # An update may replace the service, and then its name changes.

@@ -12,8 +12,8 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, remove, states
+from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def up(
     whose security group the service stack imports.
     """
     bucket = config.aws.bucket
-    _require_cache(config, (yield from look_at(_LOOK)).require("stacks").stack("db"))
+    yield from _require_cache(config)
     repository = yield from _repository(clients, config, options)
     outcome = yield from change.up(clients, repository, bucket=bucket)
     if not outcome.good:
@@ -90,9 +90,10 @@ def up(
     return outcome
 
 
-def _require_cache(config: Config, db: StackState | None) -> None:
-    if db is None or not db.exists:
-        raise OpsError(f"there is no stack `{config.system}-db`", hint="opsctl db up")
+def _require_cache(config: Config) -> Procedure[None]:
+    db = (yield from look_at(_LOOK)).require("stacks").stack("db")
+    if db is None:
+        raise (yield from absent(config, "db"))
     if db.status in states.DEAD or states.EXPECTED.get(db.status) in _WITHOUT_OUTPUTS:
         raise OpsError(
             f"{states.in_words(db)}; `{config.system}-ecs` needs its outputs",

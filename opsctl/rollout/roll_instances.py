@@ -14,6 +14,7 @@ from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
+from opsctl.stacks.absent import absent
 from opsctl.stacks.operation import StackResult
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan only. Returns True when an instance differs from what it should be."""
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
-        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+        raise (yield from absent(config, "ecs"))
     _require_same_cluster(state, config)
     return (yield from preview(config, state))
 
@@ -84,7 +85,7 @@ def roll_instances(
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
-        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+        raise (yield from absent(config, "ecs"))
     _require_same_cluster(state, config)
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)

@@ -87,11 +87,11 @@ def _service(now: Snapshot) -> Iterator[Item]:
 
 
 def _tasks(now: Snapshot) -> Iterator[Item]:
-    states = Counter(task.status for task in now.tasks if not task.is_stopped)
-    running = states.pop("RUNNING", 0)
+    states = Counter(task.in_words for task in now.tasks if not task.is_stopped)
+    running = states.pop("running", 0)
     yield Item("●" if running else "○", f"{running} running")
     for state, number in sorted(states.items()):
-        yield Item("◐", f"{number} {state.lower()}")
+        yield Item("◐", f"{number} {state}")
     recent = [task for task in now.stopped if task.stopped and now.at - task.stopped < _STOPPED_IN]
     reasons = Counter(map(_why, recent))
     if recent:

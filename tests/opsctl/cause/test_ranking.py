@@ -8,6 +8,7 @@ import pytest
 
 from opsctl.aws import FailedCall
 from opsctl.cause.history import Failure, Note
+from opsctl.cli.screens.status import health
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.service import ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
@@ -21,6 +22,7 @@ STEADY = snapshot(deployment("d1", OLD))
 FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, whole_cpu=4096)
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 LOOK = Look(frozenset({"instances"}))
+UNDONE = stack("ecs", "UPDATE_ROLLBACK_COMPLETE")
 ROLLED_BACK = Failure("rolled-back", "the deployment failed")
 
 
@@ -55,6 +57,22 @@ def test_without_any_task_left_the_breaker_is_the_cause() -> None:
     tripped = ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", breaker="TRIGGERED")
     now = replace(STEADY, service_deployments=(tripped,))
     assert ids(now, failures=(ROLLED_BACK,)) == ["breaker-tripped"]
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", finished=START, breaker="TRIGGERED"),
+        ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", finished=START, alarms=("slow",)),
+    ],
+)
+def test_a_deployment_that_was_stopped_while_the_old_tasks_serve_leaves_the_service_healthy(
+    stopped: ServiceDeployment,
+) -> None:
+    now = replace(STEADY, service_deployments=(stopped,), stacks={"ecs": UNDONE})
+    causes = ranked(now)
+    assert len(causes) == 1 and causes[0].deployment and not causes[0].over
+    assert health(now, causes)[0] == "healthy"
 
 
 def test_causes_of_an_earlier_deployment_do_not_count_for_the_current_one() -> None:

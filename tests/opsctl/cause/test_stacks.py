@@ -6,10 +6,12 @@ import pytest
 
 from opsctl.cause.history import Failure
 from opsctl.snapshot.instances import Group
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
+from opsctl.snapshot.snapshot import Look
 from opsctl.snapshot.targets import Target, TargetGroup
 from tests.opsctl.cause.histories import first, ids, ranked
-from tests.opsctl.snapshots import event, happened, snapshot, stack
+from tests.opsctl.snapshots import START, event, happened, snapshot, stack
 
 WRAPPED = 'Resource handler returned message: "{}" (RequestToken: 1-2, HandlerErrorCode: X)'
 REASONS = [
@@ -127,6 +129,24 @@ def test_a_stack_that_was_removed_since_is_over() -> None:
     refused = Failure("OpsError", "`web-db` cannot make what exists already")
     causes = ranked(snapshot(stacks={"db": half}), gone, failures=(refused,))
     assert [one.over for one in causes if one.id == "delete-blocked"] == [True]
+
+
+def test_an_earlier_rollback_is_not_mentioned_once_a_change_has_succeeded() -> None:
+    before, after = stack("ecs", "UPDATE_ROLLBACK_COMPLETE"), stack("ecs", "UPDATE_COMPLETE")
+    assert ids(snapshot(stacks={"ecs": before}), snapshot(stacks={"ecs": after}, seconds=9)) == []
+
+
+def test_stacks_that_somebody_deleted_are_known_by_the_release_that_needed_them() -> None:
+    look = Look(frozenset({"stacks", "releases"}))
+    empty = snapshot(look=look, states="")
+    assert ids(empty) == []  # nothing was ever here
+    db, release = stack("db", "CREATE_COMPLETE"), Release(3, START)
+    cause = first(replace(empty, stacks={"db": db}, releases=(release,)))
+    assert (cause.id, cause.next) == ("stack-gone", "opsctl ecs up")
+    assert "no stack `web-ecs`" in cause.sentence and "release 3" in cause.sentence
+    assert first(replace(empty, releases=(release,))).next == "opsctl db up"
+    # whoever took it down knows
+    assert ids(replace(empty, releases=(release,)), command="ecs down --yes") == []
 
 
 def test_a_security_group_that_blocks_the_instances_is_found_by_its_rules() -> None:
