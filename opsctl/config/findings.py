@@ -3,13 +3,16 @@
 A value that is, or may be, a secret is never repeated.
 """
 
+import re
 import types
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
+from opsctl.config.duration import format_duration
 from opsctl.errors import nearest
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
@@ -22,6 +25,7 @@ _EXPECTED = {
     "model_type": "a mapping of keys",
     "tuple_type": "a list of two",
 }
+_LIMITS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 _SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
 
 
@@ -103,7 +107,16 @@ def _allowed(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = str(error["ctx"]["pattern"])
         return _REFERENCES if "secretsmanager" in pattern else f"text like {pattern}"
+    for word, limit in _LIMITS.items():
+        if word in error.get("ctx", {}):
+            return f"{limit} {_limit(error['ctx'][word])}"
     return message.removeprefix("Input should be ").removeprefix("String should ")
+
+
+def _limit(end: object) -> str:
+    """Return a number as it is; pydantic gives durations as `datetime.timedelta(seconds=5)`."""
+    parts = {unit: int(count) for unit, count in re.findall(r"(\w+)=(\d+)", str(end))}
+    return format_duration(timedelta(**parts)) if parts else str(end)
 
 
 def _shown(value: object) -> str:

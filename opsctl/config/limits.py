@@ -18,6 +18,7 @@ _MOST_NODES = 500  # per replication group, since engine 5.0.6
 # GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -42,6 +43,14 @@ def _subnets(config: Config) -> Iterator[Finding]:
     subnets = config.network.subnets if chosen is None else chosen
     if len(set(subnets)) < 2:
         yield Finding(path, "the load balancer needs two subnets, in two availability zones")
+
+
+def _region(config: Config) -> Iterator[Finding]:
+    region, zone = config.aws.region, config.db.availability_zone
+    if region is not None and not _REGION.fullmatch(region):
+        yield Finding(("aws", "region"), f"found `{region}`, allowed: a Region such as us-east-1")
+    elif region is not None and zone is not None and not zone.startswith(region):
+        yield Finding(("db", "availability_zone"), f"`{zone}` is not in {region}")
 
 
 def _cache(config: Config) -> Iterator[Finding]:
@@ -332,6 +341,7 @@ def _doubts(config: Config) -> Iterator[Finding]:
 
 
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    _region,
     _subnets,
     _cache,
     _scaling,
