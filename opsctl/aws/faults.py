@@ -189,6 +189,9 @@ def translate(error: BaseException) -> OpsError | None:
         # What botocore cannot parse it quotes, on lines of its own.
         line = " ".join(str(error).split())
         return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
+    if isinstance(error, exceptions.ParamValidationError):
+        line = " ".join(str(error).split())
+        return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None

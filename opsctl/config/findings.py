@@ -25,6 +25,7 @@ _EXPECTED = {
     "model_type": "a mapping of keys",
     "tuple_type": "a list of two",
 }
+_PLURALS = {"character": "characters", "entry": "entries"}
 _LIMITS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 _SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
 
@@ -107,6 +108,13 @@ def _allowed(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = str(error["ctx"]["pattern"])
         return _REFERENCES if "secretsmanager" in pattern else f"text like {pattern}"
+    if kind.endswith(("too_short", "too_long")):
+        lengths = {"min_length": "at least", "max_length": "at most"}
+        count, limit = next(
+            (error["ctx"][key], lengths[key]) for key in lengths if key in error["ctx"]
+        )
+        what = "character" if isinstance(error["input"], str) else "entry"
+        return f"{limit} {count} {what if count == 1 else _PLURALS[what]}"
     for word, limit in _LIMITS.items():
         if word in error.get("ctx", {}):
             return f"{limit} {_limit(error['ctx'][word])}"

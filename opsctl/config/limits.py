@@ -70,6 +70,8 @@ def _cache(config: Config) -> Iterator[Finding]:
             ("db", "engine_version"),
             f"found `{db.version}`, allowed for {db.engine}: {', '.join(versions)}",
         )
+    else:
+        yield from _parameter_group(db)
     if db.kind == "cluster":
         yield from _single_cluster(config)
     else:
@@ -95,6 +97,34 @@ def _single_cluster(config: Config) -> Iterator[Finding]:
     if db.shards is not None or db.cluster_mode is not None:
         key = "shards" if db.shards is not None else "cluster_mode"
         yield Finding(("db", key), f"a single cluster has no cluster mode{group}")
+
+
+def _parameter_group(db: Db) -> Iterator[Finding]:
+    """AWS's own groups are of one engine version, in cluster mode or not."""
+    name = db.parameter_group
+    if name is None or not name.startswith("default."):
+        return
+    own, clustered = f"default.{db.engine}{db.family}", name.endswith(".cluster.on")
+    if name.removesuffix(".cluster.on") != own:
+        yield Finding(
+            ("db", "parameter_group"), f"`{name}` is not for {db.engine} {db.version}, `{own}` is"
+        )
+    elif clustered and db.shards is None and db.cluster_mode is None:
+        yield Finding(("db", "parameter_group"), f"`{name}` needs cluster mode; set `db.shards`")
+    elif db.shards is not None and not clustered:
+        yield Finding(
+            ("db", "parameter_group"),
+            f"{db.shards} shards need `{own}.cluster.on`; or leave it out",
+        )
+
+
+def _ingress(config: Config) -> Iterator[Finding]:
+    """EC2: "The same permission must not appear multiple times"."""
+    if config.compute.ingress == "described":
+        return
+    rules = [(one.port, str(cidr)) for one in config.compute.ingress for cidr in one.cidrs]
+    for port, cidr in {rule for rule in rules if rules.count(rule) > 1}:
+        yield Finding(("compute", "ingress"), f"port {port} is opened to {cidr} twice")
 
 
 def _shards(db: Db) -> Iterator[Finding]:
@@ -348,6 +378,7 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _ports,
     _sizes,
     _instances,
+    _ingress,
     _distinct,
     _checks,
     _image,
