@@ -64,6 +64,11 @@ class Series:
             (i for i in range(len(self.points) - 1, -1, -1) if self.points[i] is not None), None
         )
 
+    @property
+    def failed(self) -> bool:
+        """Whether CloudWatch did not return the points, so that a gap says nothing."""
+        return self.status in ("InternalError", "Forbidden")
+
     def age(self, now: datetime) -> timedelta | None:
         """Return how long ago the newest point's period ended."""
         return None if self.newest is None else now - self.window.time(self.newest + 1)
