@@ -93,7 +93,7 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
     The period is the shortest that fits a screen, unless given.
     """
     if since >= now:
-        raise ConfigError("`--since` lies in the future")
+        raise ConfigError("`--since` does not lie in the past")
     length = (now - since).total_seconds()
     least = next(least for age, least in _LEAST if now - since > age)
     if period is None:
