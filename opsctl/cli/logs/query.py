@@ -1,6 +1,5 @@
 """`opsctl logs query`: run a query of CloudWatch Logs Insights, and say what it costs."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -55,7 +54,7 @@ def query(
         start,
         last or now,
         limit=limit,
-        sleep=time.sleep,
+        sleep=invocation.sleep,
     )
     while True:
         try:
