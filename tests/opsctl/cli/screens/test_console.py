@@ -66,4 +66,4 @@ def test_a_table_is_narrowed_where_it_is_widest_and_never_to_nothing(
 
 def test_a_chart_keeps_its_shape_where_only_ascii_can_be_written() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    assert encodable("80 ┤╌╌█▄\n 0 ┼──·\n    ▲", stream) == "80 |--#=\n 0 +--.\n    ^"
+    assert encodable("80 ┤╌╌█▄\n 0 ┼──·\n    ▲", stream) == "80 |--#:\n 0 +--.\n    ^"
