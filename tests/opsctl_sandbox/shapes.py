@@ -6,8 +6,9 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-# AWS itself sends values that these do not name: a stack's status in its events, `windows`.
-_MORE = ("PlatformValues", "ResourceStatus")
+# AWS itself sends values that these do not name: `windows`, a stack's status in its events,
+# `MidTerminatingLifecycleAction`.
+_MORE = ("PlatformValues", "ResourceStatus", "ScalingActivityStatusCode")
 
 
 def faithful(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
