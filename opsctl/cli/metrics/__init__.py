@@ -25,7 +25,7 @@ def metrics(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GROUP]...", help="cluster, service, lb, cache, logs, asg, all."),
+        typer.Argument(metavar="GROUP", help="cluster, service, lb, cache, logs, asg, all."),
     ] = None,
     since: options.Since = "3h",
     period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
