@@ -96,7 +96,9 @@ def fault(error: BaseException) -> Fault | None:
             return "expired"
         if code(error) in _THROTTLED or metadata.get("HTTPStatusCode") == 429:
             return "throttled"
-        return "unreachable" if metadata.get("HTTPStatusCode", 0) >= 500 else "refused"
+        # An emulator answers 501 for what it does not have; repeating that call would not help.
+        status = metadata.get("HTTPStatusCode", 0)
+        return "unreachable" if status >= 500 and status != 501 else "refused"
     if isinstance(error, exceptions.EndpointConnectionError):
         return "nobody"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, NotAws)):

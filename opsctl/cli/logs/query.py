@@ -9,7 +9,7 @@ from typer import Option
 
 from opsctl.cli import moments, options
 from opsctl.cli.logs import choosing
-from opsctl.cli.screens import log_reports
+from opsctl.cli.screens import log_query
 from opsctl.errors import ConfigError, nearest
 from opsctl.logs import query as insights
 from opsctl.logs import sources
@@ -58,9 +58,9 @@ def query(
     )
     while True:
         try:
-            log_reports.show_progress(console, next(running))
+            log_query.show_progress(console, next(running))
         except StopIteration as end:
-            log_reports.show_rows(console, end.value)
+            log_query.show_rows(console, end.value)
             return
 
 
