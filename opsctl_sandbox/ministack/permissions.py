@@ -13,10 +13,11 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 from opsctl_sandbox.ministack import arns
-from opsctl_sandbox.wire.calls import Call
+from opsctl_sandbox.wire.calls import Call, Structure
 
 # Signing name -> IAM's prefix, if it differs.
 _PREFIXES = {"monitoring": "cloudwatch"}
+_SIGNED_AS = {prefix: service for service, prefix in _PREFIXES.items()}
 # S3's actions are named after what they act on.
 _S3 = {
     "HeadBucket": "ListBucket",
@@ -45,15 +46,25 @@ def act_for_role(role: str) -> None:
         act_for("", role)
 
 
-def lacking(action: str) -> str:
-    """AWS's sentence when nothing allows the action to whom this is done for; else empty."""
+def lacking(action: str, parameters: Structure, region: str) -> str:
+    """Return AWS's sentence when nothing allows a call with these parameters to whom this is done
+    for; else ''.
+    """
     principal = _BEHALF.get()
     if not principal:
         return ""
-    service, _, operation = action.partition(":")
-    account = principal.split(":")[4]
-    context = _context(principal, action, "", Call(service, operation, {}, "", account))
-    return _refused(context, _statements(principal))
+    prefix, _, operation = action.partition(":")
+    service = _SIGNED_AS.get(prefix, prefix)
+    return refusal(principal, Call(service, operation, parameters, region, account_of(principal)))
+
+
+def account() -> str:
+    """Return the account of whom this is done for."""
+    return account_of(_BEHALF.get())
+
+
+def account_of(principal: str) -> str:
+    return principal.split(":")[4] if principal else ""
 
 
 def refusal(principal: str, call: Call) -> str:
