@@ -13,7 +13,8 @@ from opsctl.cli.screens.releases import ReleasesScreen
 from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
-from opsctl.releases.update_tasks import Options, Release
+from opsctl.releases.plan import Options
+from opsctl.releases.update_tasks import Release
 from opsctl.rollout.plan import Strategy
 
 

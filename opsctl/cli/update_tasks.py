@@ -17,7 +17,8 @@ from opsctl.cli.screens.stack import StackScreen
 from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure
-from opsctl.releases.update_tasks import Options, Release
+from opsctl.releases.plan import Options
+from opsctl.releases.update_tasks import Release
 from opsctl.rollout.plan import Strategy
 
 Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]

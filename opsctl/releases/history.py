@@ -14,7 +14,7 @@ from opsctl.images import revision
 from opsctl.procedure import Procedure, look_at
 from opsctl.releases import closing, difference, facts
 from opsctl.releases.difference import Changed, Difference
-from opsctl.releases.update_tasks import Options, Release
+from opsctl.releases.plan import Options, Planner
 from opsctl.rollout import plan as planning
 from opsctl.rollout import verdict
 from opsctl.rollout.plan import Order
@@ -92,9 +92,8 @@ def compare(
     known = yield from closing.close_open(clients, now)
     if before is not None and after is not None:
         return _two(_numbered(known, before), _numbered(known, after), config, root)
-    release = Release(clients, config, root, Options(), sleep=sleep)
     against = None if before is None else _numbered(known, before)
-    compared = yield from release.compare(against)
+    compared = yield from Planner(clients, config, root, Options()).compare(against)
     state = now.stack("ecs")
     more: tuple[Changed, ...] = ()
     if state is not None and now.service is not None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,7 +49,7 @@ class Caddyfile:
     def write(self) -> None:
         if self.changed:
             hint = f"set `caddyfile.output` to a file that may be written, not {self.path.name}"
-            disk.write(self.path, self.text, hint=hint)
+            disk.write(self.path, self.text, folders=True, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ class Promotion:
         return f"{self.repository.uri}@{self.held.digest}"
 
 
-def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Notice | Caddyfile]:
-    """Fill the template and check the result. The last item is the Caddyfile; nothing is written.
+def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Procedure[Caddyfile]:
+    """Fill the template and check the result. Writes nothing.
 
     `outputs` are those of the db stack. Raises TemplateError for a Caddyfile that would not work.
     """
@@ -129,7 +129,7 @@ def fill(config: Config, root: Path, outputs: Mapping[str, str]) -> Iterator[Not
             "the image build checks it again",
             warning=True,
         )
-    yield Caddyfile(target, text, caddyfile.read(target) if target.is_file() else "")
+    return Caddyfile(target, text, caddyfile.read(target) if target.is_file() else "")
 
 
 def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
@@ -143,13 +143,8 @@ def outputs(config: Config, now: Snapshot) -> Mapping[str, str]:
 def files(config: Config, root: Path) -> Procedure[Mapping[str, bytes]]:
     """Return path -> content of the generated files that enter an image beside the code."""
     now = yield from look_at(Look(frozenset({"stacks"}), ("db",)))
-    filled = ""
-    for item in fill(config, root, outputs(config, now)):
-        if isinstance(item, Caddyfile):
-            filled = item.text
-        else:
-            yield item
-    return _generated(config, filled)
+    filled = yield from fill(config, root, outputs(config, now))
+    return _generated(config, filled.text)
 
 
 def named(
@@ -193,30 +188,26 @@ def prepare(
     return ReleaseImage(reference, commit.commit, loaded.digest, build.target), build
 
 
-def look_at_base(
-    config: Config, root: Path, connect: Connect, *, known: str
-) -> Iterator[Notice | Base]:
-    """Find out what the image would be built from now. The last item is the Base.
+def look_at_base(config: Config, root: Path, connect: Connect, *, known: str) -> Procedure[Base]:
+    """Return what the image would be built from now.
 
     Without an engine to ask, it is assumed to be `known`, the one of the running release.
     """
     dockerfile = disk.real(root / config.image.context) / config.image.dockerfile
     if not dockerfile.is_file():
-        yield Base(known)  # the build will report the missing file
-        return
+        return Base(known)  # the build will report the missing file
     images = base.references(caddyfile.read(dockerfile), config.image.build_args)
     try:
         engine = connect()
     except DockerError:
-        yield Base(known)
-        return
+        return Base(known)
     try:
         newest = base.look(engine, images)
     finally:
         engine.close()
     if not newest.digest and images:
         yield Notice(f"no registry answers whether there is a newer {', '.join(images)}")
-    yield newest if newest.digest else Base(known)
+    return newest if newest.digest else Base(known)
 
 
 def build(
@@ -226,8 +217,8 @@ def build(
     *,
     connect: Connect = docker.connect,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
-    """Build and push. The last item is the image, with the digest that the registry confirmed."""
+) -> Procedure[ReleaseImage]:
+    """Build and push. Returns the image, with the digest that the registry confirmed."""
     engine = connect()
     digest = ""
     try:
@@ -253,13 +244,13 @@ def build(
     finally:
         engine.close()
     reference = f"{build.repository.uri}@{digest}"
-    yield ReleaseImage(reference, build.revision.commit, build.context.digest, build.target)
+    return ReleaseImage(reference, build.revision.commit, build.context.digest, build.target)
 
 
 def promote(
     clients: "Clients", promotion: Promotion, *, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Notice | make.ImageEvent | ReleaseImage]:
-    """Copy the image into the system's own repository. The last item is the image there."""
+) -> Procedure[ReleaseImage]:
+    """Copy the image into the system's own repository, and return the image there."""
     held, own = promotion.held, promotion.repository
     yield Notice(f"copying {held.digest} from `{held.repository.name}` to `{own.name}`")
     login = registry.login(clients.ecr)
@@ -273,7 +264,7 @@ def promote(
             f"`{own.name}` does not hold {held.digest} after the copy",
             hint="run the same command again",
         )
-    yield ReleaseImage(f"{own.uri}@{held.digest}")
+    return ReleaseImage(f"{own.uri}@{held.digest}")
 
 
 def labels_of(clients: "Clients", image: Held) -> Mapping[str, str]:

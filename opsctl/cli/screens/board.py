@@ -145,7 +145,7 @@ def _failed_here(task: Task, now: Snapshot, began: datetime | None) -> bool:
 
 def _state(task: Task) -> str:
     if not task.is_stopped:
-        return task.status.lower()
+        return task.in_words
     return f"✗ exited {task.exit_code}" if task.exit_code is not None else "✗ could not start"
 
 

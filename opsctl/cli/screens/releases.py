@@ -14,7 +14,7 @@ from opsctl.releases import difference
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.history import History
 from opsctl.releases.ledger import ReleaseOpened
-from opsctl.releases.rollback import Target
+from opsctl.releases.target import Target
 from opsctl.snapshot.releases import Release
 
 Row: TypeAlias = tuple[str, ...]

@@ -91,7 +91,7 @@ def _state(task: Task) -> str:
         return f"✗ exited {code}" if code is not None else "✗ could not start"
     if task.health == "UNHEALTHY":
         return "✗ unhealthy"
-    return f"● {task.status.lower()}" if task.running else f"◐ {task.status.lower()}"
+    return f"● {task.in_words}" if task.running else f"◐ {task.in_words}"
 
 
 def _worth(one: ContainerInstance) -> tuple[bool, str]:

@@ -1,6 +1,8 @@
 """Short words for times, counts and zones, and texts cut to a width."""
 
 import re
+import shutil
+import sys
 from datetime import datetime
 
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+|['"]""")  # of a shell; quotes hold it together
@@ -84,6 +86,16 @@ def step(hint: str, width: int) -> list[str]:
         else:
             line = f"{line} {word}" if line else word
     return [*lines, line]
+
+
+def folded(text: str, indent: str = "  ") -> list[str]:
+    """Return the line folded for a terminal. Elsewhere it stays one line."""
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return [text]
+    width = max(20, shutil.get_terminal_size().columns)
+    return textwrap.wrap(text, width, subsequent_indent=indent) or [""]
 
 
 def zone_word(zone: str) -> str:

@@ -196,3 +196,16 @@ def test_a_full_disk_is_one_sentence(words: list[str]) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing more can be written: No space left on device")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback() -> None:
+    interrupted = (
+        "import sys, opsctl.__main__ as process\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'opsctl.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "process.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -78,6 +78,8 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
     [
         (["clstr"], "hint: opsctl metrics cluster"),
         (["--period", "90s"], "whole minutes"),
+        (["--period", "30s"], "whole minutes"),
+        (["--watch", "--every", "soon"], "--every 20m"),
         (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
         (["--since", "2030-01-01"], "future"),
         (["--watch", "--plot", "x"], "--watch does not go together with --plot"),
@@ -136,3 +138,10 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
     told = measured.run("metrics", "cluster", "--explain")
     assert "CPU units that tasks have reserved" in told.stdout
+
+
+def test_a_check_of_a_system_that_was_never_made_is_not_healthy(system: System) -> None:
+    for group in ("cache", "service"):
+        check = system.run("metrics", group, "--check")
+        assert check.returncode == 11, check.stdout
+        assert check.stdout.startswith(f"unknown: no system called `{system.name}` here")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.errors import TemplateError
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Procedure
 from opsctl.releases import make
 from opsctl.releases.make import Caddyfile
 from tests.opsctl.snapshots import config
@@ -29,10 +29,18 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def filled(root: Path) -> Caddyfile:
-    *_, last = make.fill(config(), root, OUTPUTS)
-    assert isinstance(last, Caddyfile)
-    return last
+def filled(root: Path, *settings: str) -> Caddyfile:
+    return _drive(root, *settings)[1]
+
+
+def _drive(root: Path, *settings: str) -> tuple[list[object], Caddyfile]:
+    """Return what was yielded on the way, and the Caddyfile."""
+    made: list[Caddyfile] = []
+
+    def driven() -> Procedure[None]:
+        made.append((yield from make.fill(config(*settings), root, OUTPUTS)))
+
+    return list(driven()), made[0]
 
 
 def test_a_new_caddyfile_is_filled_checked_and_not_yet_written(root: Path) -> None:
@@ -42,6 +50,13 @@ def test_a_new_caddyfile_is_filled_checked_and_not_yet_written(root: Path) -> No
     made.write()
     assert made.path.read_text(encoding="utf-8") == made.text
     assert not filled(root).changed
+
+
+def test_the_folder_of_the_caddyfile_is_made_when_it_is_written(root: Path) -> None:
+    made = filled(root, "caddyfile.output=out/Caddyfile")
+    assert not (root / "out").exists()
+    made.write()
+    assert (root / "out" / "Caddyfile").read_text(encoding="utf-8") == made.text
 
 
 def test_what_changed_since_the_last_one_is_a_diff(root: Path) -> None:
@@ -72,11 +87,7 @@ def test_a_dry_run_writes_through_no_link(
 
 def test_ports_and_address_that_disagree_with_the_stacks_are_told_at_once(root: Path) -> None:
     with pytest.raises(TemplateError, match="does not fit the stacks") as caught:
-        list(
-            make.fill(
-                config("ecs.ports=[80, 9000]", "load_balancer.container_port=80"), root, OUTPUTS
-            )
-        )
+        filled(root, "ecs.ports=[80, 9000]", "load_balancer.container_port=80")
     assert caught.value.message.count("\n") == 2
 
 
@@ -102,5 +113,5 @@ def test_a_missing_template_is_reported_with_its_key(tmp_path: Path) -> None:
 def test_a_service_of_another_version_is_a_warning(root: Path) -> None:
     (root / "service").mkdir()
     (root / "service" / "__main__.py").write_text("", encoding="utf-8")
-    notice, _ = make.fill(config(), root, OUTPUTS)
+    [notice], _ = _drive(root)
     assert isinstance(notice, Notice) and notice.warning

@@ -10,13 +10,13 @@ from opsctl.errors import OpsError
 from opsctl.procedure import Overtaken
 from opsctl.releases.difference import Difference
 from opsctl.releases.make import Caddyfile
-from opsctl.releases.rollback import choose
+from opsctl.releases.target import choose
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.rollout.plan import RollPlan
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.snapshot import Look, Snapshot
-from tests.opsctl.releases.test_rollback import image, release
+from tests.opsctl.releases.test_target import image, release
 from tests.opsctl.releases.world import DB, DIGEST, ECS, URI, World
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.snapshots import OLD, START, Driven, deployment, service, snapshot

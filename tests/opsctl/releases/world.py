@@ -9,7 +9,8 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from opsctl.docker import Progress
-from opsctl.releases.update_tasks import Options, Release, ReleaseResult
+from opsctl.releases.plan import Options
+from opsctl.releases.update_tasks import Release, ReleaseResult
 from opsctl.snapshot import locks, releases
 from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.releases.test_make import OUTPUTS

@@ -36,7 +36,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_again() -> None:
         env={**os.environ, "TERM": "xterm"},
     )  # fmt: skip
     child.expect(r"child (\d+)")
-    assert child.match is not None
+    assert isinstance(child.match, re.Match)
     pid = int(child.match[1])
     child.expect_exact("\x1b[?25l")
     child.expect_exact("two")

@@ -11,7 +11,7 @@ from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import ReleasesScreen, show_history, show_release, when
 from opsctl.releases.difference import Changed, Difference
 from opsctl.releases.history import History
-from opsctl.releases.rollback import Target
+from opsctl.releases.target import Target
 from opsctl.snapshot.releases import Release
 
 AT = datetime(2026, 11, 26, 14, 10, tzinfo=UTC)
