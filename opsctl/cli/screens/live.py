@@ -54,8 +54,9 @@ class Drawing:
     def __init__(self, screen: "Screen", make: Callable[[], Any], pause: float) -> None:
         self._screen, self._make, self._pause = screen, make, pause
         self._lock = RLock()
-        self._draw()
+        self._thread: Thread | None = None
         self._before = signal.signal(signal.SIGTSTP, self._suspend)
+        self._draw()
 
     def stop(self) -> None:
         signal.signal(signal.SIGTSTP, self._before)
@@ -80,6 +81,8 @@ class Drawing:
                 live.refresh()
 
     def _erase(self) -> None:
+        if self._thread is None:
+            return  # it has not begun
         self._ended.set()
         self._thread.join()
         self._live.stop()  # which also puts back both streams
