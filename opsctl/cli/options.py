@@ -189,7 +189,7 @@ class Invocation:
         reason = aws.translate(error)
         self.console.warn(
             f"AWS does not answer ({reason.message if reason else error}); "
-            "what runs there continues; retrying for up to 3 minutes"
+            f"what runs there continues; retrying for up to {aws.OUTAGE / 60:.0f} minutes"
         )
 
 
