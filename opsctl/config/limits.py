@@ -7,8 +7,8 @@ from math import ceil
 
 from opsctl.config import instances, sources
 from opsctl.config.document import Path
-from opsctl.config.findings import looks_secret
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
+from opsctl.config.secret_words import looks_secret
 
 # No longer sold, or refused for new clusters. Source:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
