@@ -190,7 +190,8 @@ def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | No
 
 def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackResource, ...]:
     """Return the resources that the stack holds now, without deleted ones."""
-    described = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    # DescribeStackResources cuts its answer off after 100 of them.
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return tuple(
         StackResource(
             logical_id=resource["LogicalResourceId"],
@@ -199,7 +200,8 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
             status=resource["ResourceStatus"],
             reason=resource.get("ResourceStatusReason", ""),
         )
-        for resource in described
+        for page in pages
+        for resource in page["StackResourceSummaries"]
         if resource["ResourceStatus"] != "DELETE_COMPLETE"
     )
 

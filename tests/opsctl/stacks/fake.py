@@ -99,6 +99,10 @@ class CloudFormation:
         self.change_sets.pop(ChangeSetName, None)
 
     def get_paginator(self, operation: str) -> Any:
+        if operation == "list_stack_resources":
+            self._call("ListStackResources")
+            pages = [{"StackResourceSummaries": [one]} for one in self.resources]
+            return SimpleNamespace(paginate=lambda StackName: pages)
         assert operation == "list_change_sets"
         self._call("ListChangeSets")
         names = [{"ChangeSetName": name} for name in self.change_sets]
@@ -131,10 +135,6 @@ class CloudFormation:
     def describe_stacks(self, *, StackName: str) -> Any:
         self._call("DescribeStacks")
         return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
-
-    def describe_stack_resources(self, *, StackName: str) -> Any:
-        self._call("DescribeStackResources")
-        return {"StackResources": self.resources}
 
     def get_template(self, *, StackName: str) -> Any:
         self._call("GetTemplate")
