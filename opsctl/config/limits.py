@@ -96,7 +96,7 @@ def _shards(db: Db) -> Iterator[Finding]:
     if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
         text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
-    if db.shards * db.nodes > _MOST_NODES:
+    if db.total_nodes > _MOST_NODES:
         text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
         yield Finding(("db", "shards"), text)
 

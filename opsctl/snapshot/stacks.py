@@ -230,7 +230,8 @@ def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) ->
     using: set[str] = set()
     for name in exports:
         try:
-            using.update(cloudformation.list_imports(ExportName=name)["Imports"])
+            pages = cloudformation.get_paginator("list_imports").paginate(ExportName=name)
+            using.update(stack for page in pages for stack in page["Imports"])
         except cloudformation.exceptions.ClientError as error:
             if aws.code(error) != "ValidationError":  # "not imported by any stack"
                 raise

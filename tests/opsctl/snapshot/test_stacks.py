@@ -128,6 +128,10 @@ def test_a_state_has_outputs_parameters_and_tags_by_name(stub: Stub) -> None:
 
 def test_importers_are_listed_once_and_an_export_without_one_is_no_error(stub: Stub) -> None:
     cloudformation, stubber = stub("cloudformation")
-    stubber.add_response("list_imports", {"Imports": ["web-ecs"]}, {"ExportName": "a"})
+    more = {"Imports": ["web-ecs"], "NextToken": "more"}
+    stubber.add_response("list_imports", more, {"ExportName": "a"})
+    stubber.add_response(
+        "list_imports", {"Imports": ["z"]}, {"ExportName": "a", "NextToken": "more"}
+    )
     stubber.add_client_error("list_imports", "ValidationError", "not imported by any stack")
-    assert stacks.importers(cloudformation, ["a", "b"]) == ("web-ecs",)
+    assert stacks.importers(cloudformation, ["a", "b"]) == ("web-ecs", "z")

@@ -103,6 +103,8 @@ class CloudFormation:
             self._call("ListStackResources")
             pages = [{"StackResourceSummaries": [one]} for one in self.resources]
             return SimpleNamespace(paginate=lambda StackName: pages)
+        if operation == "list_imports":
+            return SimpleNamespace(paginate=lambda ExportName: [self.list_imports(ExportName)])
         assert operation == "list_change_sets"
         self._call("ListChangeSets")
         names = [{"ChangeSetName": name} for name in self.change_sets]
@@ -140,7 +142,7 @@ class CloudFormation:
         self._call("GetTemplate")
         return {"TemplateBody": self.template}
 
-    def list_imports(self, *, ExportName: str) -> Any:
+    def list_imports(self, ExportName: str) -> Any:
         self._call("ListImports")
         return {"Imports": self.exported.get(ExportName, [])}
 
