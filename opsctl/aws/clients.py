@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import urlsplit
 
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
@@ -80,6 +81,7 @@ class Clients:
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
     service_quotas: "_Service[ServiceQuotasClient]" = _Service("service-quotas")
+    sns: "_Service[Any]" = _Service("sns")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -214,6 +216,7 @@ class Clients:
                     read_timeout=self._read_timeout,
                 ),
             )
+            _require_usable(client.meta.endpoint_url)
             client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
@@ -225,6 +228,16 @@ class Clients:
             raise unreadable(error) or error from error
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
+
+
+def _require_usable(endpoint: str) -> None:
+    """Raise ValueError for an address at which botocore would stumble in the middle of a call."""
+    parts = urlsplit(endpoint)
+    # Reading a port that is none raises ValueError by itself.
+    if parts.scheme not in ("http", "https") or parts.port == 0:
+        raise ValueError(f"Invalid endpoint: {endpoint}")
+    if parts.username is not None:
+        raise ValueError(f"Invalid endpoint with a password, which no client sends: {endpoint}")
 
 
 def _calls_through(

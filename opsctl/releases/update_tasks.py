@@ -12,7 +12,7 @@ from opsctl import docker
 from opsctl.alarms import actions, mute
 from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
-from opsctl.errors import Busy, Detached, OpsError
+from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained
 from opsctl.releases import clean, make
@@ -24,6 +24,7 @@ from opsctl.snapshot import releases
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
+from opsctl.stacks.absent import absent
 from opsctl.stacks.lock import Held
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Release:
         own = self._held.lock if self._held else None
         state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
         if state is None or not state.exists:
-            raise OpsError(f"there is no stack `{self._config.system}-ecs`", hint="opsctl ecs up")
+            raise (yield from absent(self._config, "ecs"))
         return state
 
     def _made(self, making: Build | Promotion) -> Procedure[ReleaseImage]:

@@ -14,6 +14,7 @@ from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, lock
+from opsctl.stacks.absent import absent
 from opsctl.stacks.operation import StackResult
 
 if TYPE_CHECKING:
@@ -50,8 +51,21 @@ def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan only. Returns True when an instance differs from what it should be."""
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
-        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+        raise (yield from absent(config, "ecs"))
+    _require_same_cluster(state, config)
     return (yield from preview(config, state))
+
+
+def _require_same_cluster(state: StackState, config: Config) -> None:
+    """Raise OpsError after a rename: instances start with what the stack has, not with the config's
+    cluster.
+    """
+    named, made = config.ecs.cluster_name, state.outputs.get("ClusterName", "")
+    if made not in ("", named):
+        raise OpsError(
+            f"opsctl.yaml names the cluster `{named}`, and it is still `{made}`",
+            hint="opsctl ecs up",
+        )
 
 
 def roll_instances(
@@ -71,7 +85,8 @@ def roll_instances(
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
-        raise OpsError(f"there is no stack `{config.system}-ecs`", hint="opsctl ecs up")
+        raise (yield from absent(config, "ecs"))
+    _require_same_cluster(state, config)
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
     planned = instances.plan(now, roll)

@@ -333,12 +333,20 @@ def test_an_mfa_code_is_asked_for_on_a_terminal_only(
         clients.ecs.list_clusters()
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("nonsense", "http://", "http://[::1", "http://127.0.0.1:99999", "ftp://127.0.0.1"),
+        *("http://ann:hunter2@127.0.0.1:9", "http://ann:hunter2@not a host"),
+    ],
+)
 def test_an_address_that_is_none_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     text = "[profile p]\naws_access_key_id = a\naws_secret_access_key = b\n"
-    assert refused(lambda: profile(tmp_path, monkeypatch, text, endpoint)).hint
+    refusal = refused(lambda: profile(tmp_path, monkeypatch, text, endpoint))
+    assert refusal.hint == "correct AWS_ENDPOINT_URL, or unset it"
+    assert "hunter2" not in refusal.message
 
 
 def test_a_config_file_that_is_broken_is_one_sentence(
