@@ -266,7 +266,6 @@ def test_a_long_outage_is_not_written_again_and_again(tmp_path: Path) -> None:
 def test_calls_that_fail_in_threads_while_it_is_closed_hurt_nobody(tmp_path: Path) -> None:
     for turn in range(20):
         made = recorder(tmp_path / str(turn))
-        before = len(os.listdir("/dev/fd")) if os.path.isdir("/dev/fd") else 0
         raised: list[BaseException] = []
 
         def fail(number: int, made: Recorder = made, raised: list[BaseException] = raised) -> None:
@@ -286,10 +285,8 @@ def test_calls_that_fail_in_threads_while_it_is_closed_hurt_nobody(tmp_path: Pat
             thread.join()
         assert raised == [] and os.fstat(other).st_size == 0
         os.close(other)
-        assert made.path is not None and before >= 0
-        assert [json.loads(line)["type"] for line in made.path.read_text().splitlines()][
-            -1
-        ] == "end"
+        assert made.path is not None
+        assert json.loads(made.path.read_text().splitlines()[-1])["type"] == "end"
 
 
 def test_what_cannot_be_written_never_replaces_the_error_of_the_command(tmp_path: Path) -> None:
@@ -308,8 +305,9 @@ def test_what_cannot_be_written_never_replaces_the_error_of_the_command(tmp_path
 
 
 def test_a_recording_that_another_command_removes_meanwhile_is_passed_over(tmp_path: Path) -> None:
-    for number in range(3):
+    for number in (1, 3):
         (tmp_path / f"2026112{number}T120000-x.jsonl").write_text("")
-    (tmp_path / "20261123T120000-gone.jsonl").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "20261122T120000-gone.jsonl").symlink_to(tmp_path / "nowhere")
     prune(tmp_path, kept=1)
-    assert len([path for path in tmp_path.iterdir() if path.exists()]) == 0
+    kept = [path.name for path in tmp_path.iterdir() if path.exists()]
+    assert kept == ["20261123T120000-x.jsonl"]
