@@ -1,6 +1,7 @@
 """Mask secrets in text that others wrote: log lines, reasons, URLs. Pure.
 
-opsctl itself never holds a secret's value; this is for what a container or a caller printed.
+opsctl itself never holds a secret's value; this is for what a container or a caller printed. Each
+pattern begins at the beginning of a word: a line may be one word of 256 KB.
 """
 
 import re
@@ -16,14 +17,17 @@ _PATTERNS = (
     # An AWS access key id, by its fixed beginning.
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
     # A JSON Web Token.
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
+    (re.compile(r"(?<!\w)eyJ[\w-]{5,}+\.[\w-]{5,}+\.[\w-]*"), MASK),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}"), rf"\g<1>{MASK}"),
     # rediss://user:password@host
     (re.compile(r"(\w://[^/\s:@]*:)[^/\s@]+(@)"), rf"\g<1>{MASK}\g<2>"),
-    # password=…, "token": "…", API_KEY: …; but not an action or an ARN of Secrets Manager
+    # password=…, "token": "…", API_KEY: …; but not an action or an ARN of Secrets Manager, nor
+    # what is said of a path or an exception: `POST https://auth.example.com/token: dial tcp`
     (
         re.compile(
-            rf"(?i)(?<!:\d{{12}}:)((?!secretsmanager:)(?:[\w-]*(?:{_SECRET})[\w-]*)[\"']?\s*[=:]\s*[\"']?)"
+            rf"(?i)(?:(?<![\w/-])|(?<=/)(?=[\w-]++=))(?<!:\d{{12}}:)"
+            rf"((?!secretsmanager:)(?=[\w-]*(?:{_SECRET}))(?![\w-]*(?:error|exception):)[\w-]++"
+            rf"[\"']?\s*[=:]\s*[\"']?)"
             rf"(?!{MASK}|(?:bearer|basic)\s|(?:{_WORDS})(?![\w/+=-]))[^\s\"',;&}}]+"
         ),
         rf"\g<1>{MASK}",

@@ -13,6 +13,7 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, look_at
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.stacks import change, definition, states
+from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ def _desired(config: Config) -> Procedure[tuple[Stack, Snapshot]]:
             f"{states.in_words(state)}; there is nothing in it to watch", hint="opsctl ecs up"
         )
     if state is None:
-        raise OpsError(
-            f"there is no stack `{now.names.stacks['ecs']}` whose resources could be watched",
-            hint="opsctl ecs up",
-        )
+        raise (yield from absent(config, "ecs"))
     released = _released(now)
     if not released:
         yield Notice("nothing is released yet: the alarms take no action until then")

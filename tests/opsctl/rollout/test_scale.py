@@ -9,10 +9,10 @@ from opsctl.errors import OpsError
 from opsctl.rollout import scale
 from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import Counts
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.rollout.test_roll import Ecs
-from tests.opsctl.snapshots import OLD, Driven, config, deployment, service, snapshot
+from tests.opsctl.snapshots import OLD, Driven, config, deployment, service, snapshot, stack
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 CONFIG = config("ecs.desired_count=2")
@@ -80,6 +80,15 @@ def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
 
 
 def test_before_the_first_release_there_is_nothing_to_scale() -> None:
+    made = stack("ecs", "CREATE_COMPLETE")
     with pytest.raises(OpsError, match="no release yet") as caught:
-        World(3, snapshot())
+        World(3, snapshot(stacks={"ecs": made}))
     assert caught.value.hint == "opsctl update-tasks"
+
+
+def test_a_service_that_somebody_deleted_is_not_called_unreleased() -> None:
+    made = stack("ecs", "UPDATE_COMPLETE", outputs={"ServiceArn": "arn:aws:ecs:x/web"})
+    look = Look(frozenset({"stacks", "service"}), ("ecs",))
+    with pytest.raises(OpsError, match="somebody deleted it") as caught:
+        World(3, snapshot(stacks={"ecs": made}, look=look))
+    assert caught.value.cause == "service-gone"

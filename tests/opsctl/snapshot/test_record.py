@@ -1,4 +1,5 @@
 import json
+from time import process_time
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ def test_an_unknown_field_of_a_newer_opsctl_is_left_out() -> None:
         "Authorization: Bearer hunter22.hunter22",
         "rediss://app:hunter22@cache.example:6379",
         "API_KEY: hunter22",
+        "GET /login/password=hunter22",
         "eyJhunter22.eyJhunter22.hunter22",
         "key AKIAHUNTER22ABCDEFGH",
     ],
@@ -69,12 +71,21 @@ def test_a_secret_that_somebody_printed_is_masked(text: str) -> None:
         "API_KEY: is empty",
         "DB_PASSWORD: required",
         "token: null",
+        "NoCredentialsError: Unable to locate credentials",
+        "POST https://auth.example.com/token: dial tcp: i/o timeout",
         "not authorized to perform: secretsmanager:GetSecretValue on resource: "
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/api-AbCdEf",
     ],
 )
 def test_other_text_stays(text: str) -> None:
     assert redact(text) == text
+
+
+def test_a_line_that_is_one_long_word_is_masked_at_once() -> None:
+    began = process_time()
+    for word in ("x", "a-", "://", "secret", "-eyJ"):
+        assert redact(word * 10_000)
+    assert process_time() - began < 5  # it took minutes
 
 
 @given(st.text())
