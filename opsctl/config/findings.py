@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
 from opsctl.config.duration import format_duration
+from opsctl.config.secret_words import looks_secret
 from opsctl.errors import nearest
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
@@ -27,7 +28,6 @@ _EXPECTED = {
 }
 _PLURALS = {"character": "characters", "entry": "entries"}
 _LIMITS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
-_SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
 
 
 def is_secret(path: Path) -> bool:
@@ -37,10 +37,6 @@ def is_secret(path: Path) -> bool:
         return path != ("secrets", "file")
     free = any(name in sections for name in ("environment", "build_args", "variables"))
     return free and looks_secret(last)
-
-
-def looks_secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRET_WORDS) or name.upper().endswith("_KEY_ID")
 
 
 def sentences(

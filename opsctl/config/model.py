@@ -124,6 +124,11 @@ class Db(Section):
         return major if int(major) >= 7 else f"{major}.{minor[0]}"
 
     @property
+    def total_nodes(self) -> int:
+        """The nodes of all shards."""
+        return self.nodes * (self.shards or 1)
+
+    @property
     def clustered(self) -> bool:
         """Whether clients must use Redis Cluster's protocol."""
         return self.shards is not None and self.cluster_mode in (None, "enabled")

@@ -7,6 +7,7 @@ has the list.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from ministack.core import iam_evaluator
@@ -78,6 +79,17 @@ def refusal(principal: str, call: Call) -> str:
     return next(filter(None, (_refused(context, statements) for context in contexts)), "")
 
 
+def decision(
+    principal: str, action: str, resource: str, conditions: Mapping[str, Any], call: Call
+) -> str:
+    """Return the policy simulator's word for this action on this resource."""
+    context = replace(_context(principal, action, resource, call), service_context=conditions)
+    statements = _statements(principal)
+    if _matches(context, statements, "Deny"):
+        return "explicitDeny"
+    return "allowed" if _matches(context, statements, "Allow") else "implicitDeny"
+
+
 def _statements(principal: str) -> list[iam_evaluator.ParsedStatement]:
     return [one for policy in _policies(principal) for one in policy]
 
@@ -134,7 +146,7 @@ def _conditions(call: Call) -> Mapping[str, Any]:
 
 
 def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:
-    """Return the policies of `arn:aws:iam::1:user/NAME` or
+    """Return the policies of `arn:aws:iam::1:user/NAME`, `arn:aws:iam::1:role/NAME` or
     `arn:aws:sts::1:assumed-role/NAME/SESSION`.
     """
     account, _, path = principal.split(":", 4)[4].partition(":")
@@ -142,6 +154,8 @@ def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:
     policies: list[list[iam_evaluator.ParsedStatement]]
     if kind == "assumed-role":
         policies = iam_evaluator._gather_role_policies(names[0], account)
+    elif kind == "role":
+        policies = iam_evaluator._gather_role_policies(names[-1], account)
     else:
         policies = iam_evaluator._gather_user_policies(names[-1], account)
     return policies
