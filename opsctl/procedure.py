@@ -9,6 +9,7 @@ values alone.
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import GEN_SUSPENDED, getgeneratorstate
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from opsctl.errors import Detached
@@ -152,7 +153,8 @@ class Driver(Iterator[object]):
 
     Snapshots are passed on, too, for a screen or a recorder. Ctrl-C at a wait loses nothing:
     continue to iterate, or call `cancel` or `detach`. The procedure gets the error of a snapshot
-    that cannot be taken. `result` is what the procedure returned.
+    that cannot be taken. `result` is what the procedure returned. `subject` is what is under way
+    in AWS, or ''.
     """
 
     result: Any = None
@@ -170,9 +172,14 @@ class Driver(Iterator[object]):
         self._answer: object = None
         self._next: object = None
         self.waiting: Waiting | None = None
+        self.subject = ""
+        self._interrupted = False
 
     def __next__(self) -> object:
         if self.waiting is not None:
+            if self._interrupted and self.waiting.subject:
+                self._interrupted = False
+                raise KeyboardInterrupt
             return self._wait(self.waiting)
         if self._next is not None:
             item, self._next = self._next, None
@@ -181,7 +188,19 @@ class Driver(Iterator[object]):
             item = self._step(lambda: self._procedure.send(answer))
         if isinstance(item, Waiting):
             self.waiting = item
+            self.subject = item.subject
+        elif isinstance(item, Question):
+            self.subject = ""
         return item
+
+    def interrupt(self) -> bool:
+        """Let Ctrl-C at an item take effect at the next wait.
+
+        Returns False if nothing is under way, or if the procedure itself was interrupted.
+        """
+        alive = getgeneratorstate(self._procedure) == GEN_SUSPENDED
+        self._interrupted = alive and bool(self.subject)
+        return self._interrupted
 
     def answer(self, answer: object) -> None:
         """Answer the Question or bad outcome that was the last item."""
@@ -220,6 +239,7 @@ class Driver(Iterator[object]):
             return now
         item = self._step(lambda: self._procedure.throw(failed))
         self.waiting = item if isinstance(item, Waiting) else None
+        self.subject = self.waiting.subject if self.waiting else self.subject
         return item
 
     def _throw(self, error: Exception) -> None:

@@ -81,7 +81,11 @@ def _ended(
                 any(screen.show(item) for screen in screens)
     except KeyboardInterrupt:
         waiting = driver.waiting
+        if waiting is None and driver.interrupt():
+            return False
         if waiting is None or not waiting.subject:
+            if driver.subject:
+                _tell_running(console, driver)
             raise
         _pause(screens)
         choice = ask(console, waiting.subject, cancellable=waiting.cancellable)
@@ -92,10 +96,13 @@ def _ended(
         return False
     except Exception:
         if driver.waiting is not None and driver.waiting.subject:
-            subject = driver.waiting.subject
-            console.warn(f"{subject}, and this continues in AWS: the same command joins it again")
+            _tell_running(console, driver)
         raise
     return True
+
+
+def _tell_running(console: Console, driver: Driver) -> None:
+    console.warn(f"{driver.subject}, and this continues in AWS: the same command joins it again")
 
 
 def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:

@@ -142,3 +142,37 @@ def test_a_watch_is_followed_until_it_is_over_and_helped_after_each_look() -> No
     news = [item for item in drive if isinstance(item, (str, Notice))]
     assert news == ["3 left", Notice("helped"), "2 left", Notice("helped"), "1 left"]
     assert helped == [2, 1, 0] and drive.result.over
+
+
+def test_ctrl_c_while_something_is_shown_is_answered_at_the_next_wait() -> None:
+    drive = driver(follow(Countdown(3), subject="x"))
+    while not isinstance(next(drive), str):
+        pass
+    assert drive.waiting is None and drive.interrupt()
+    assert isinstance(next(drive), Waiting)
+    with pytest.raises(KeyboardInterrupt):
+        next(drive)
+    assert drive.waiting is not None and drive.waiting.subject == "x"
+    assert next(drive) is NOW, "it is asked once"
+
+
+def test_ctrl_c_where_nothing_is_under_way_ends_the_command() -> None:
+    def procedure() -> Procedure[None]:
+        yield from follow(Countdown(1), subject="x")
+        yield Question("sure?")
+
+    drive = driver(procedure())
+    while not isinstance(next(drive), Question):
+        pass
+    assert not drive.interrupt()
+
+
+def test_what_is_under_way_is_known_when_the_procedure_itself_was_interrupted() -> None:
+    def act(watch: Countdown, now: Snapshot) -> list[object]:
+        raise KeyboardInterrupt
+
+    drive = driver(follow(Countdown(2), subject="x", act=act))
+    with pytest.raises(KeyboardInterrupt):
+        for _ in drive:
+            pass
+    assert not drive.interrupt() and drive.subject == "x"
