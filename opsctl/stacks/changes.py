@@ -17,7 +17,7 @@ _EFFECTS = {
     ("AWS::ElastiCache::CacheCluster", "PreferredMaintenanceWindow"): "no interruption",
     ("AWS::ElastiCache::ReplicationGroup", "CacheNodeType"): "nodes are exchanged one by one",
     ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "nodes are upgraded one by one",
-    ("AWS::ECS::Service", "LaunchType"): "the tasks are rolled onto the capacity provider",
+    ("AWS::ECS::Service", "LaunchType"): "the tasks are rolled, onto the capacity provider or off it",
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",

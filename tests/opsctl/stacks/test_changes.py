@@ -108,7 +108,7 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
                 "Conditional",
                 (PropertyChange("LaunchType", True),),
             ),
-            "the tasks are rolled onto the capacity provider",
+            "the tasks are rolled, onto the capacity provider or off it",
             "",
         ),
         (
