@@ -144,7 +144,7 @@ def _needs(config: Config, now: Snapshot) -> dict[QuotaName, int]:
         needs["security groups"] = 2
     if now.stack("db") is None:
         needs["security groups"] = needs.get("security groups", 0) + 1
-        needs["cache nodes"] = config.db.nodes
+        needs["cache nodes"] = config.db.total_nodes
     return needs
 
 

@@ -86,7 +86,14 @@ def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
             text = f"The engine version {has} cannot be downgraded to {wanted}"
             refused: Answer = elasticache._error("InvalidParameterCombination", text, 400)
             return refused
-        return modify(parameters)
+        answer = modify(parameters)
+        # Its members have the version, which DescribeReplicationGroups does not show.
+        for member in record.get("MemberClusters", ()):
+            if cluster := clusters.get(member):
+                clusters[member] = cluster | {
+                    key: record[key] for key in ("EngineVersion", "CacheNodeType") if key in record
+                }
+        return answer
 
     return modified
 

@@ -107,6 +107,8 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
     ("error", "fault"),
     [
         (client_error("ThrottlingException"), "throttled"),
+        # A quota of CloudFormation, ECR, ECS, … which no waiting mends.
+        (client_error("LimitExceededException"), "refused"),
         (client_error("SlowDown", 429), "throttled"),
         (client_error("ExpiredTokenException"), "expired"),
         (client_error("InternalFailure", 500), "unreachable"),

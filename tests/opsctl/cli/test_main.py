@@ -151,6 +151,8 @@ def test_values_can_be_set_for_one_run() -> None:
         ("secrets={values: {token: canary}}", False),
         ("environments.staging.ecs.secrets.API=canary", False),
         ("db.password=canary", False),
+        ("ecs.environment.API_TOKEN=canary", False),
+        ("ecs.environment={API_TOKEN: canary}", False),
     ],
 )
 def test_a_secret_given_by_mistake_is_in_no_hint(override: str, repeated: bool) -> None:

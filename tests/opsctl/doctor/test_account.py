@@ -132,6 +132,14 @@ def test_a_quota_is_compared_with_what_is_still_to_be_made() -> None:
     assert set(levels(list(account.quotas(CONFIG, facts, both)))) == {"ok"}
 
 
+def test_every_shard_has_its_nodes() -> None:
+    sharded = config("db.kind=replication_group", "db.shards=3", "db.nodes=2")
+    facts = Preflight(CALLER, quotas=(Quota("cache nodes", 6, 1),))
+    [one] = account.quotas(sharded, facts, stacks())
+    assert one.text == "cache nodes: 1 of 6 are used, and 6 more are needed"
+    assert one.level == "blocking"
+
+
 def test_quotas_that_are_not_known_stop_nothing() -> None:
     [one] = account.quotas(CONFIG, Preflight(CALLER, unread={"quotas": "no"}), stacks())
     assert one.level == "unknown"
