@@ -5,6 +5,7 @@ from dataclasses import asdict
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
+from opsctl.cli.screens.words import counted
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan
@@ -79,8 +80,8 @@ class RolloutScreen(Screen):
         if forecast.can_roll:
             waves = len(forecast.waves)
             self._console.say(
-                f"{plan.need.desired} tasks, room for {forecast.room} more now: "
-                f"{waves} wave{'s' if waves != 1 else ''}"
+                f"{counted(plan.need.desired, 'task')}, room for {forecast.room} more now: "
+                f"{counted(waves, 'wave')}"
             )
         else:
             self._console.warn(f"not enough {forecast.lack} now for every new task")
