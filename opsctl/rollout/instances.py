@@ -359,8 +359,8 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
         return ""
     return (
         f"{instance.id} cannot be replaced: it runs {telling.counted(len(tasks), 'task')}, "
-        f"{telling.counted(len(others), 'other instance')} can take {room}, and the group may not grow "
-        f"beyond {group.maximum}"
+        f"{telling.counted(len(others), 'other instance')} can take {room}, "
+        f"and the group may not grow beyond {group.maximum}"
     )
 
 

@@ -98,7 +98,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if not planned.replacements and not under_way:
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    question = f"replace {telling.counted(len(planned.replacements), 'instance')} of `{config.ecs.cluster_name}`?"
+    old = telling.counted(len(planned.replacements), "instance")
+    question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:
         question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):

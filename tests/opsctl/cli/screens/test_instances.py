@@ -16,7 +16,8 @@ def test_the_plan_says_which_go_why_and_how_long_it_takes(
 ) -> None:
     InstancesScreen(Console(json=False), data=True).show(PLAN)
     assert capsys.readouterr().out == (
-        "1 instance is replaced, one after another (~5 min); a new one joins before an old one goes:\n"
+        "1 instance is replaced, one after another (~5 min); "
+        "a new one joins before an old one goes:\n"
         "  ! i-1  its image is ami-1, not ami-2\n"
     )
 
