@@ -12,6 +12,7 @@ import typer
 
 from opsctl.cli.screens.console import Console
 from opsctl.errors import ConfigError
+from opsctl.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients, FailedCall
@@ -123,12 +124,18 @@ class Invocation:
     def loaded(self) -> "Loaded":
         from opsctl.config import load
 
-        return load.load(
+        loaded = load.load(
             self.path,
             environment=self.environment,
             environ=self.environ,
             overrides=self.overrides,
         )
+        account = loaded.config.aws
+        named = {"--profile": account.profile, "--region": account.region}
+        self.console.account = shlex.join(
+            word for option, value in named.items() if value for word in (option, value)
+        )
+        return loaded
 
     @property
     def config(self) -> "Config":
@@ -196,7 +203,8 @@ class Invocation:
 def _is_secret(override: str) -> bool:
     """Return whether the override holds a value instead of a reference. It must not be repeated."""
     key, _, value = override.partition("=")
-    return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
+    secret = _SECRETS.search(key) or redact(override) != override
+    return bool(secret) and not value.strip("'\" ").startswith(_REFERENCES)
 
 
 def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":

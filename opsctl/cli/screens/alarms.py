@@ -42,7 +42,7 @@ class AlarmsScreen(Screen):
         elif isinstance(item, Rung):
             console.emit("alarm_test", name=item.name, to=item.to, before=item.before)
             names = ", ".join(target.rpartition(":")[2] for target in item.to)
-            console.say(f"`{item.name}` rang and is quiet again; its message went to {names}")
+            console.say(f"`{item.name}` rang; its message went to {names}")
         else:
             return False
         return True
