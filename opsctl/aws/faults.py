@@ -38,6 +38,9 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
+# botocore's parsers quote the whole of an answer that they cannot read.
+_QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
+_FEW = 60  # characters of it that are shown
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
 DENIED = {
@@ -103,10 +106,14 @@ def fault(error: BaseException) -> Fault | None:
         return "nobody"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, NotAws)):
         return "unreachable"
-    # botocore's parsers raise these for an answer that was cut off.
-    if isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError":
+    if _broken(error):
         return "unreachable"
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
+
+
+def _broken(error: BaseException) -> bool:
+    """Whether botocore's parsers could not read an answer, perhaps because it was cut off."""
+    return isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError"
 
 
 def without_credentials(error: BaseException) -> bool:
@@ -188,8 +195,13 @@ def translate(error: BaseException) -> OpsError | None:
     if fault(error) == "unreachable":
         proxy = isinstance(error, exceptions.ProxyConnectionError)
         hint = _PROXY if proxy else _NETWORK
-        # What botocore cannot parse it quotes, on lines of its own.
         line = " ".join(str(error).split())
+        if (answer := _answer(error, line)) is not None:
+            page = answer.lower().startswith(("<html", "<!doctype"))
+            words = f"{answer[:_FEW]}…" if len(answer) > _FEW else answer
+            words = "a web page (a proxy or a captive portal?)" if page else words
+            line = f"what answers is not AWS, or was cut off: {words or 'an empty answer'}"
+            return AwsError(line, hint=hint, cause="network")
         return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
     if isinstance(error, exceptions.ParamValidationError):
         line = " ".join(str(error).split())
@@ -197,6 +209,14 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
     return None
+
+
+def _answer(error: BaseException, line: str) -> str | None:
+    """Return the answer that could not be parsed, on one line; None for other errors."""
+    if isinstance(error, json.JSONDecodeError):
+        return " ".join(error.doc.split())
+    quoted = _QUOTED.search(line)
+    return quoted[1] if quoted else None
 
 
 def unreadable(error: OSError | ValueError) -> AwsError | None:

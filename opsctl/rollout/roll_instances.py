@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.alarms import mute
+from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -93,7 +94,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if not planned.replacements and not under_way:
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
+    old = telling.counted(len(planned.replacements), "instance")
+    question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:
         question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -93,10 +94,12 @@ def scale(
     if planned.before == count:
         return Outcome("no-changes")
     name = planned.service
-    question = f"run {count} tasks of `{name}` instead of {planned.before}?"
+    question = f"run {telling.counted(count, 'task')} of `{name}` instead of {planned.before}?"
     agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
     if not (yield from agreed):
-        return Outcome("cancelled", f"`{name}` still runs {planned.before} tasks")
+        return Outcome(
+            "cancelled", f"`{name}` still runs {telling.counted(planned.before, 'task')}"
+        )
     stack = definition.stack_name(config, "ecs")
     scaling = _scale(clients, now, count, timeout)
     return (yield from join.locked(clients, "ecs", stack, scaling))

@@ -153,6 +153,8 @@ class StackOperation:
                 old = {**tagged, **live} if live else {}
             elif old == tagged:
                 return
+            if caches.reshards(kind, definition, old, tagged):
+                raise ValueError(caches.NO_RESHARDING)
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
         self._progress.working[name] = physical_id
         record = {

@@ -149,7 +149,7 @@ def test_without_room_the_arithmetic_is_told_before_anything_happens() -> None:
         roll(group)
     first = group.alive[0].id
     assert str(caught.value) == (
-        f"{first} cannot be replaced: it runs 4 tasks, the other 1 instances have room for 2, "
+        f"{first} cannot be replaced: it runs 4 tasks, 1 other instance can take 2, "
         "and the group may not grow beyond 2"
     )
     assert caught.value.hint == "set `compute.maximum: 3`, then run: opsctl ecs up"
