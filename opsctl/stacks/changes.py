@@ -24,7 +24,7 @@ _EFFECTS = {
     (
         "AWS::ECS::Service",
         "LaunchType",
-    ): "the tasks are rolled, onto the capacity provider or off it",
+    ): "the tasks are rolled onto the capacity provider or off",
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",

@@ -127,7 +127,7 @@ def test_only_the_first_shards_may_replace_a_cache(before: str, replaces: bool) 
                 "Conditional",
                 (PropertyChange("LaunchType", True),),
             ),
-            "the tasks are rolled, onto the capacity provider or off it",
+            "the tasks are rolled onto the capacity provider or off",
             "",
         ),
         (
