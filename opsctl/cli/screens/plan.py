@@ -1,9 +1,11 @@
 """Show what a change of a stack would do."""
 
-from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
+from opsctl.stacks import differences
 from opsctl.stacks.changes import Change, Plan
 
+_MOST = 10  # values of one property
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "SyncWithActual": "="}
 
 
@@ -41,8 +43,14 @@ class PlanScreen(Screen):
         forces = "forces" if change.replaces else "may force" if change.may_replace else ""
         for one in change.properties:
             word = f" ({forces} replacement)" if forces and one.recreates else ""
-            values = f": {one.before} -> {one.after}" if one.before or one.after else ""
-            self._print(f"      {one.name}{values}{word}")
+            different = differences.between(one.name, one.before, one.after)
+            for value in different[:_MOST]:
+                text = printable(f"{value.name}: {value.before} -> {value.after}")
+                self._print(f"      {text}{word}")
+            if len(different) > _MOST:
+                self._print(f"      {one.name}: {len(different) - _MOST} values more differ")
+            if not different:
+                self._print(f"      {one.name}{word}")
 
 
 def _fields(change: Change) -> dict[str, object]:
