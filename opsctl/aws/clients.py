@@ -315,7 +315,7 @@ def connect(
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
-    if region is None:
+    if not region:  # an empty variable names none either
         raise AwsError(
             "no AWS Region is set",
             hint="set `aws.region` in the config or AWS_REGION; without an account: "

@@ -181,6 +181,8 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
         return AwsError(str(error), hint="correct that file, or name another: AWS_CONFIG_FILE")
+    if isinstance(error, exceptions.InvalidRegionError):
+        return AwsError(str(error), hint="correct AWS_REGION, or `aws.region` in the config")
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":

@@ -179,9 +179,11 @@ def _conditioned(
 
 
 async def list_change_sets(call: Call, ministack: Forward) -> Structure:
-    """Also accept the stack's id."""
+    """Also accept the stack's id, and refuse a stack that does not exist."""
     stack = str(call.parameters["StackName"])
     name = stack.split("/")[1] if stack.startswith("arn:") else stack
+    if find(cloudformation._stacks, name) is None:
+        raise Refused("ValidationError", f"Stack [{stack}] does not exist")
     return await ministack({**call.parameters, "StackName": name})
 
 

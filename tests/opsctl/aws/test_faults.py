@@ -51,6 +51,7 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
             "nothing answers at http://127.0.0.1:9",
             'eval "$(opsctl sandbox env)"',
         ),
+        (exceptions.InvalidRegionError(region_name="a b"), "'a b'", "correct AWS_REGION"),
         (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "AWS_PROFILE"),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),

@@ -164,13 +164,15 @@ def test_a_deletion_that_stops_half_way_is_a_failure() -> None:
 def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
     aws = CloudFormation()
     aws.resources = [
-        {"LogicalResourceId": "Group", "ResourceType": "X", "ResourceStatus": "DELETE_FAILED"}
-    ]
+        {"LogicalResourceId": "Group", "PhysicalResourceId": "g-1", "ResourceType": "X",
+         "ResourceStatus": "DELETE_FAILED"}
+    ]  # fmt: skip
     half = stacks(stack("db", "DELETE_FAILED"))
     again = happened(event("e1", "DELETE_FAILED"))
     driven = down(aws, half, again, GONE, answers=(True, True))
     assert "leaving Group behind" in driven.questions[1].text and aws.retained == ["Group"]
     assert driven.result.kind == "removed"
+    assert "left behind, in no stack any more: Group `g-1`" in driven.of(Notice)[-1].text
 
 
 REVIEWED = stacks(stack("db", "REVIEW_IN_PROGRESS"))

@@ -219,6 +219,8 @@ def test_a_stack_that_two_people_review_is_one_stack(
     by_id = {"StackName": first["StackId"]}
     assert len(cloudformation.list_change_sets(**by_id)["Summaries"]) == 2
     assert plain("cloudformation").list_change_sets(**by_id)["Summaries"] == []
+    with pytest.raises(ClientError, match=r"Stack \[nobody\] does not exist"):
+        cloudformation.list_change_sets(StackName="nobody")
     described = cloudformation.describe_change_set(ChangeSetName=second["Id"])
     assert described["StackId"] == first["StackId"]
     assert reviewed(plain("cloudformation"), unique, "third")["StackId"] != first["StackId"]
