@@ -106,7 +106,6 @@ def test_nothing_is_allowed_everywhere_that_can_be_narrowed(audience: For) -> No
     "resource",
     [
         "cloudwatch:DescribeAlarms alarm:*",
-        "cloudwatch:DescribeAlarmHistory alarm:*",
         "elasticache:DescribeCacheClusters cluster:*",
         "elasticache:DescribeSnapshots snapshot:*",
     ],
