@@ -354,9 +354,14 @@ class _Reading:
     def _registry_images(
         self, definitions: tuple[TaskDefinition, ...], states: Mapping[Kind, StackState]
     ) -> tuple[RegistryImage, ...]:
+        if not definitions:
+            return ()
         references = (image for one in definitions for image in one.images)
         own = states["ecr"].outputs.get("RepositoryUri", "") if "ecr" in states else ""
-        return registry_images.read(self.clients.ecr, references, own=own)
+        region, account = definitions[0].arn.split(":")[3:5]
+        return registry_images.read(
+            self.clients.ecr, references, account=account, region=region, own=own
+        )
 
     def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
         names = (stream.group for one in definitions for stream in one.logs)
