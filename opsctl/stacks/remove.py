@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
-from opsctl.errors import Busy, Detached, OpsError
+from opsctl.errors import Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, follow
+from opsctl.procedure import Notice, Procedure, ask, explained, follow
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackResource, StackState
@@ -19,8 +19,6 @@ from opsctl.stacks.operation import Operation, StackResult
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
-
-_ROUNDS = 20  # new attempts, when somebody else was faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,7 @@ def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
     ours = {definition.stack_name(config, other): other for other in KINDS}
     name = definition.stack_name(config, kind)
     clients.check_account()
-    for left in reversed(range(_ROUNDS)):
-        try:
-            outcome = yield from _down(clients, kind, name, ours)
-        except Busy as overtaken:
-            if not left:
-                raise
-            yield Overtaken(f"{overtaken.message}; looking again")
-        else:
-            break
+    outcome = yield from join.again(lambda: _down(clients, kind, name, ours))
     outcome = yield from explained(outcome)
     yield StackResult(name, outcome)
     return outcome

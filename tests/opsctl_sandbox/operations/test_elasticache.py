@@ -75,15 +75,6 @@ def test_the_members_of_a_group_have_its_name_and_a_number(elasticache: Any, uni
     assert found[0]["ReplicationGroupId"] == unique
 
 
-def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
-    elasticache.create_replication_group(
-        ReplicationGroupId=unique, ReplicationGroupDescription="x", EngineVersion="7.0"
-    )
-    elasticache.modify_replication_group(ReplicationGroupId=unique, EngineVersion="7.1")
-    found = elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-001")["CacheClusters"]
-    assert found[0]["EngineVersion"] == "7.1"
-
-
 def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> None:
     group = {"ReplicationGroupId": unique}
     made = elasticache.create_replication_group(
@@ -103,6 +94,15 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     with pytest.raises(ClientError, match="no snapshot of Redis in cluster mode"):
         elasticache.create_snapshot(SnapshotName=unique, **group)
     elasticache.delete_replication_group(**group)
+
+
+def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
+    elasticache.create_replication_group(
+        ReplicationGroupId=unique, ReplicationGroupDescription="x", EngineVersion="7.0"
+    )
+    elasticache.modify_replication_group(ReplicationGroupId=unique, EngineVersion="7.1")
+    found = elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-001")["CacheClusters"]
+    assert found[0]["EngineVersion"] == "7.1"
 
 
 def test_what_the_sandbox_cannot_do_is_refused_in_words(elasticache: Any, unique: str) -> None:
