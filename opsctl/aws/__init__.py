@@ -16,6 +16,7 @@ from opsctl.aws.faults import (
     without_credentials,
 )
 from opsctl.aws.patience import OUTAGE, Patience
+from opsctl.aws.route import proxy, trust
 
 __all__ = [
     "OUTAGE",
@@ -32,9 +33,11 @@ __all__ = [
     "fault",
     "may_pass",
     "message",
+    "proxy",
     "tidy",
     "transient",
     "translate",
+    "trust",
     "understood",
     "without_credentials",
 ]

@@ -80,16 +80,17 @@ def explain(context: typer.Context, name: Name) -> None:
     """Say when an alarm goes off, what its newest points are, and how gaps count."""
     invocation = opened(context)
     at = datetime.now(UTC)
-    more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
+    prefix = invocation.reader.names.alarms
+    full = f"{prefix}{name.removeprefix(prefix)}"
+    more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY, alarm=full)
     now = invocation.reader(watched.LOOK_AT_MUTES | more).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     one = watched.named(alarms, name, now.names.alarms)
     newest = _newest(invocation.clients.cloudwatch, one) if one.query else None
-    changes = [change for change in now.alarm_changes if change.name == one.name]
     for unread in now.unread:
         if unread.part != "mute_rules":  # which has a row of its own
             invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
-    screens.show_one(invocation.console, one, newest, changes, now)
+    screens.show_one(invocation.console, one, newest, now.alarm_changes, now)
 
 
 @app.command()

@@ -37,7 +37,7 @@ from opsctl.snapshot import (
     targets,
     task_definitions,
 )
-from opsctl.snapshot.alarms import AlarmChange, AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmHistory, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
@@ -74,7 +74,8 @@ _TRIES = 10  # reads of a task's log stream before the task counts as having wri
 
 
 class Reader:
-    """Reads snapshots of one system. Remembers what never changes: task definitions and last lines.
+    """Reads snapshots of one system. Remembers what never changes: task definitions, last lines,
+    and the past of alarms.
 
     With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
     named in `unread` at once.
@@ -95,6 +96,7 @@ class Reader:
         self.definitions: dict[str, TaskDefinition] = {}
         self.lines: dict[str, tuple[str, ...]] = {}
         self.tries = Counter[str]()
+        self.alarm_histories: dict[str, AlarmHistory] = {}
 
     def __call__(self, look: Look) -> Snapshot:
         """Raises botocore's error when AWS does not answer or refuses the credentials."""
@@ -120,7 +122,7 @@ class _Reading:
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
-            "alarm_changes": ((), self._alarm_changes),
+            "alarm_changes": (("alarms",), self._alarm_changes),
             "mute_rules": ((), self._mute_rules),
             "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
@@ -205,9 +207,10 @@ class _Reading:
         once = self.clients.cloudwatch_once
         return mute_rules.read(once, self.names.alarms, self.reader.now())
 
-    def _alarm_changes(self) -> tuple[AlarmChange, ...]:
+    def _alarm_changes(self, states: tuple[AlarmState, ...]) -> tuple[AlarmChange, ...]:
         since = self.look.since or self.reader.now()
-        return alarms.changes(self.clients.cloudwatch, self.names.alarms, since)
+        wanted = [one for one in states if self.look.alarm in ("", one.name)]
+        return alarms.changes(self.clients.cloudwatch, wanted, since, self.reader.alarm_histories)
 
     def _stack_events(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
         since = self.look.since or self.reader.now()
@@ -351,9 +354,14 @@ class _Reading:
     def _registry_images(
         self, definitions: tuple[TaskDefinition, ...], states: Mapping[Kind, StackState]
     ) -> tuple[RegistryImage, ...]:
+        if not definitions:
+            return ()
         references = (image for one in definitions for image in one.images)
         own = states["ecr"].outputs.get("RepositoryUri", "") if "ecr" in states else ""
-        return registry_images.read(self.clients.ecr, references, own=own)
+        region, account = definitions[0].arn.split(":")[3:5]
+        return registry_images.read(
+            self.clients.ecr, references, account=account, region=region, own=own
+        )
 
     def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
         names = (stream.group for one in definitions for stream in one.logs)

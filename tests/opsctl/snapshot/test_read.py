@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -216,3 +216,35 @@ def test_the_union_of_two_looks_has_the_parts_of_both() -> None:
     )
     assert both.parts == {"events", "service"}
     assert (both.stacks, both.events_of, both.after) == (("db",), "arn", "e1")
+
+
+def test_every_shard_of_the_cache_is_measured_and_no_replica() -> None:
+    asked: list[str] = []
+
+    def get_metric_data(*, MetricDataQueries: Any, **_: Any) -> Any:
+        for query in MetricDataQueries:
+            asked.append(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+        return {"MetricDataResults": []}
+
+    def group(*roles: str) -> Any:
+        members = [
+            {"CacheClusterId": f"web-{at:04}-001", "CurrentRole": role}
+            for at, role in enumerate(roles, 1)
+        ]
+        return {"ReplicationGroups": [{"NodeGroups": [{"NodeGroupMembers": members}]}]}
+
+    # ElastiCache names no roles in cluster mode.
+    for roles, measured in ((("replica", "primary"), {"web-0002-001"}), (("", ""), None)):
+        elasticache = SimpleNamespace(
+            describe_replication_groups=lambda roles=roles, **_: group(*roles),
+            describe_cache_clusters=lambda **_: {"CacheClusters": []},
+        )
+        clients = SimpleNamespace(
+            cloudwatch=SimpleNamespace(get_metric_data=get_metric_data),
+            elasticache=elasticache,
+            failed=FailedCalls(),
+        )
+        asked.clear()
+        names = replace(NAMES, replicated=True)
+        Reader(cast(Any, clients), names)(Look(frozenset({"cache_use"})))
+        assert set(asked) == (measured or {"web-0001-001", "web-0002-001"})
