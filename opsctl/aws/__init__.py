@@ -15,9 +15,10 @@ from opsctl.aws.faults import (
     understood,
     without_credentials,
 )
-from opsctl.aws.patience import Patience
+from opsctl.aws.patience import OUTAGE, Patience
 
 __all__ = [
+    "OUTAGE",
     "READS",
     "Caller",
     "Clients",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 T = TypeVar("T")
-OUTAGE = 180.0  # seconds
+OUTAGE = 180.0  # seconds that a command outlasts; also a reading that has an end
 _HANGS = 5.0  # seconds of one call, for calls that should not wait
 _TRIES = 4  # when AWS has not answered yet, and for calls that should not wait
 # One or two failures of a call are not worth a message.

@@ -11,12 +11,12 @@ EVERYTHING = Look(
             *("stacks", "failures", "service", "service_deployments", "tasks", "task_definitions"),
             *("targets", "target_groups", "instances", "group", "cache", "alarms", "lines"),
             *("recent_lines", "app_errors", "start_logs", "security_groups", "registry_images"),
-            *("log_groups", "identity", "cache_use"),
+            *("log_groups", "identity", "cache_use", "releases"),
         }
-    )
+    ),
+    releases=1,
 )
 STATUS = replace(
     EVERYTHING,
-    parts=EVERYTHING.parts | {"machine_images", "newest_image", "releases", "mute_rules"},
-    releases=1,
+    parts=EVERYTHING.parts | {"machine_images", "newest_image", "mute_rules"},
 )

@@ -1,7 +1,7 @@
 """Causes for deployments: changed by hand, superseded, stopped by breaker or alarm, under way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from opsctl.cause import telling
@@ -110,6 +110,7 @@ def breaker_tripped(history: History) -> Iterator[Cause]:
             tuple(evidence[:3]),
             "opsctl logs tail stdout --since 1h --no-follow",
             over=_come_through(history),
+            deployment=_newest(evidence),
             explains=frozenset({"resource-failed", "no-progress"}),
         )
 
@@ -147,6 +148,7 @@ def alarm_rolled_back(history: History) -> Iterator[Cause]:
         tuple(evidence[:4]),
         "opsctl metrics --since 1h",
         over=_come_through(history),
+        deployment=_newest(evidence),
         explains=frozenset({"breaker-tripped", "resource-failed", "no-progress"}),
     )
 
@@ -248,6 +250,12 @@ def stopped_by_hand(history: History) -> Iterator[Cause]:
 
 def _rolled(text: str) -> bool:
     return bool(_ALARM.search(text) and re.search(r"fail|roll|back|stop", text, re.IGNORECASE))
+
+
+def _newest(evidence: Iterable[Evidence]) -> int:
+    """Return when the newest of it was seen, which orders deployments."""
+    newest = telling.newest([one.time for one in evidence])
+    return int(newest.timestamp()) if newest else 0
 
 
 def _since(history: History) -> datetime | None:

@@ -14,7 +14,13 @@ _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
     re.DOTALL,
 )
-_COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_COMMANDS = {
+    "db": "opsctl db up",
+    "ecr": "opsctl ecs up",
+    "ecs": "opsctl ecs up",
+    "alarms": "opsctl alarms up",
+}
+_RELEASED: tuple[Kind, ...] = ("db", "ecs")
 _STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
 _UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -85,6 +91,8 @@ def seen_failed(history: History) -> Iterator[Cause]:
         state = bad[-1]
         if _is_stuck(history.now.stacks.get(kind)):
             continue
+        if bad[-1].status in _UNDONE and _good(states[-1].status) and not history.ended_badly:
+            continue  # an earlier command's trouble: a change has succeeded since
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")
         # A stack that was rolled back before this command began is not why the command failed.
@@ -102,7 +110,9 @@ def seen_failed(history: History) -> Iterator[Cause]:
                     state.changed,
                 ),
             ),
-            _next(kind, state.status),
+            _next(kind, state.status)
+            if not state.in_progress
+            else f"to join it and follow it to its end: {_COMMANDS[kind]}",
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
@@ -225,4 +235,27 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
     return f"correct that, then run: {command}"
 
 
-RULES = (failed, seen_failed, stuck)
+def gone(history: History) -> Iterator[Cause]:
+    """Yield a Cause for stacks that somebody deleted. The ledger outlives them: a release needs
+    both.
+    """
+    now = history.now
+    down = history.command.split()[1:2] == ["down"]  # then this is what was asked for
+    if down or not now.holds("stacks", "releases") or not now.releases:
+        return
+    missing = [kind for kind in _RELEASED if kind in now.look.stacks and not now.stack(kind)]
+    if missing:
+        names = " and ".join(f"`{now.names.stacks[kind]}`" for kind in missing)
+        last = now.releases[-1]
+        yield Cause(
+            "stack-gone",
+            f"there is no stack {names}, although release {last.number} of "
+            f"{last.begun:%Y-%m-%d %H:%M} UTC needed it: somebody deleted it",
+            "certain",
+            (Evidence("cloudformation DescribeStacks", f"{names} does not exist", now.at),),
+            _COMMANDS[missing[0]],
+            explains=frozenset({"service-gone", "cache-gone", "no-instance"}),
+        )
+
+
+RULES = (failed, seen_failed, stuck, gone)

@@ -61,6 +61,7 @@ class Invocation:
         self.why = why
         self.debug = debug
         self.sleep: Callable[[float], None] = time.sleep
+        self.clock: Callable[[], float] = time.monotonic
         # The command line without global options, and its recorder while it runs.
         self.words: Sequence[str] = ()
         self.recorder: Recorder | None = None
@@ -188,7 +189,7 @@ class Invocation:
         reason = aws.translate(error)
         self.console.warn(
             f"AWS does not answer ({reason.message if reason else error}); "
-            "what runs there continues; retrying for up to 3 minutes"
+            f"what runs there continues; retrying for up to {aws.OUTAGE / 60:.0f} minutes"
         )
 
 

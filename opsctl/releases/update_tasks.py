@@ -24,6 +24,7 @@ from opsctl.snapshot import releases
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, lock
+from opsctl.stacks.absent import absent
 from opsctl.stacks.lock import Held
 
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ class Release:
         """
         back = self._options.back_to is not None
         command = "rollback" if back else "restart" if self._options.restart else "update-tasks"
-        system, hint = self._config.system, f"opsctl {command}"
-        state = yield from change.live(self._clients, "ecs", system, hint)
+        state = yield from change.live(self._clients, self._config, "ecs", f"opsctl {command}")
         plan = yield from self._planner.plan(write=False)
         order = self._planner.order(plan, plan.image.reference or plan.image.target)
         roll = yield from rolling.look(self._config, state, order)
@@ -214,7 +214,7 @@ class Release:
         own = self._held.lock if self._held else None
         state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
         if state is None or not state.exists:
-            raise change.missing(self._config.system, "ecs")
+            raise (yield from absent(self._config, "ecs"))
         return state
 
     def _made(self, making: Build | Promotion) -> Procedure[ReleaseImage]:

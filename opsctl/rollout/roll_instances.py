@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from opsctl import aws
 from opsctl.alarms import mute
 from opsctl.config.model import Config
+from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
@@ -14,6 +15,7 @@ from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, lock
+from opsctl.stacks.absent import absent
 from opsctl.stacks.operation import StackResult
 
 if TYPE_CHECKING:
@@ -48,9 +50,21 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
 
 def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan only. Returns True when an instance differs from what it should be."""
-    command = "opsctl ecs roll-instances"
-    state = yield from change.live(clients, "ecs", config.system, command)
+    state = yield from change.live(clients, config, "ecs", "opsctl ecs roll-instances")
+    _require_same_cluster(state, config)
     return (yield from preview(config, state))
+
+
+def _require_same_cluster(state: StackState, config: Config) -> None:
+    """Raise OpsError after a rename: instances start with what the stack has, not with the config's
+    cluster.
+    """
+    named, made = config.ecs.cluster_name, state.outputs.get("ClusterName", "")
+    if made not in ("", named):
+        raise OpsError(
+            f"opsctl.yaml names the cluster `{named}`, and it is still `{made}`",
+            hint="opsctl ecs up",
+        )
 
 
 def roll_instances(
@@ -66,7 +80,8 @@ def roll_instances(
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
-        raise change.missing(config.system, "ecs")
+        raise (yield from absent(config, "ecs"))
+    _require_same_cluster(state, config)
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
     planned = instances.plan(now, roll)

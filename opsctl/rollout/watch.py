@@ -2,7 +2,6 @@
 Pure.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,15 +11,12 @@ from opsctl.outcome import Outcome
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.lines import last_words
+from opsctl.snapshot.service import UNHEALTHY
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 
 LOOK = Look(frozenset({"service", "tasks", "task_definitions", "targets", "lines"}), ())
-# ECS lists every task by its id; the sentence already says how many there are.
-_TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
-# A target may be gone before a snapshot shows it; the service's events still say what was wrong.
-_UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +176,7 @@ def news(before: Snapshot, now: Snapshot, goal: Goal) -> Iterator[RolloutEvent]:
     heard = {event.id for event in before.service.events} if before.service else set()
     for event in now.service.events if now.service else ():
         if event.id not in heard:
-            yield ServiceSaid(_TASKS.sub("", event.text))
+            yield ServiceSaid(event.sentence)
     counted = counts(now, goal)
     if counted is not None and counted != counts(before, goal):
         yield counted
@@ -223,5 +219,6 @@ def _unhealthy(events: Iterable[RolloutEvent]) -> Iterator[str]:
         if isinstance(event, TargetChanged) and event.failed:
             reason = f" ({event.reason})" if event.reason else ""
             yield f"{event.description or 'unhealthy'}{reason}"
-        elif isinstance(event, ServiceSaid) and (sentence := _UNHEALTHY.search(event.text)):
+        # It may be gone before a snapshot shows it; the service's events still say what was wrong.
+        elif isinstance(event, ServiceSaid) and (sentence := UNHEALTHY.search(event.text)):
             yield sentence[1]

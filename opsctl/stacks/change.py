@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, look_at
@@ -13,6 +14,7 @@ from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import join, lock, names, remove, states
+from opsctl.stacks.absent import absent
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation, StackResult
@@ -145,19 +147,15 @@ def as_it_is(clients: "Clients", kind: Kind, command: str) -> Procedure[StackSta
     return state
 
 
-def live(clients: "Clients", kind: Kind, system: str, command: str) -> Procedure[StackState]:
+def live(clients: "Clients", config: Config, kind: Kind, command: str) -> Procedure[StackState]:
     """Return a stack that can be planned upon, as `as_it_is` does. Raises OpsError without one."""
     state = yield from as_it_is(clients, kind, command)
     if state is None or not state.exists:
-        raise missing(system, kind)
+        raise (yield from absent(config, kind))
     if state.status in states.DEAD:
         up = f"opsctl {'ecs' if kind == 'ecr' else kind} up"
         raise OpsError(states.in_words(state), hint=f"to make it anew: {up}", cause="stack-stuck")
     return state
-
-
-def missing(system: str, kind: Kind) -> OpsError:
-    return OpsError(f"there is no stack `{system}-{kind}`", hint=f"opsctl {kind} up")
 
 
 def _require_same(planned: Stack, now: Stack) -> None:

@@ -159,7 +159,7 @@ def followed(clients: "Clients", operation: Operation) -> Procedure[Outcome]:
 
 
 @contextmanager
-def quicker(stack: str) -> Iterator[None]:
+def busy(stack: str) -> Iterator[None]:
     """Raise Busy for AWS errors which mean that somebody else has changed this stack."""
     try:
         yield
@@ -201,5 +201,9 @@ class Undo:
             yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
             return
         self.done = True
-        what = "what was made is removed" if self._creating else "the update is rolled back"
+        what = (
+            "CloudFormation deletes what it has created"
+            if self._creating
+            else "the update is rolled back"
+        )
         yield Notice(f"cancelling: {what}")

@@ -59,7 +59,7 @@ def _down(
         return Outcome("no-changes")
     if state.exists:
         _require_removable(clients, state, ours)
-    with join.quicker(name):
+    with join.busy(name):
         yield _removal(clients, state)
     if not (yield from ask(f"all of this goes, for good: `{name}`", name=name)):
         return Outcome("cancelled", f"nothing was done to `{name}`")
@@ -153,7 +153,7 @@ def _rolled_back(
     held = yield from _locked(clients, state)
     with held:
         after = stacks.newest_event(clients.cloudformation, state.id)
-        with join.quicker(state.name):
+        with join.busy(state.name):
             begin(StackName=state.id, ClientRequestToken=_token())
         operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
         subject = f"`{state.name}` is being rolled back"
@@ -185,7 +185,7 @@ def _delete(
 ) -> Procedure[Operation]:
     after = stacks.newest_event(clients.cloudformation, state.id)
     retain = {"RetainResources": keep} if keep else {}
-    with join.quicker(state.name):
+    with join.busy(state.name):
         clients.cloudformation.delete_stack(
             StackName=state.id,
             ClientRequestToken=_token(),

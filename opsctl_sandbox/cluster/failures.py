@@ -20,6 +20,7 @@ Kind = Literal[
     # a task that runs, and its target
     "targets-timeout",
     "targets-refused",
+    "targets-status",
     # instances
     "launch-refused",
     "instance-never-joins",

@@ -1,5 +1,8 @@
 """Targets of a network load balancer: registration, health by thresholds, draining."""
 
+from collections.abc import Mapping
+
+from opsctl_sandbox.cluster.failures import Kind
 from opsctl_sandbox.cluster.intents import DeregisterTarget, RegisterTarget, TargetHealthy
 from opsctl_sandbox.cluster.values import (
     LoadBalancer,
@@ -9,6 +12,15 @@ from opsctl_sandbox.cluster.values import (
 from opsctl_sandbox.cluster.world import World
 
 Key = tuple[str, str, int]
+# A planned failure -> the load balancer's reason code and description.
+_FAILURES: Mapping[Kind, tuple[str, str]] = {
+    "targets-timeout": ("Target.Timeout", "Request timed out"),
+    "targets-refused": ("Target.FailedHealthChecks", "Health checks failed"),
+    "targets-status": (
+        "Target.ResponseCodeMismatch",
+        "Health checks failed with these codes: [500]",
+    ),
+}
 
 
 def of_task(world: World, task: str) -> list[Target]:
@@ -53,18 +65,24 @@ def _check(world: World, target: Target, balancer: LoadBalancer) -> None:
         return
     task = world.tasks.get(target.task)
     subject = f"{task.definition.images} {task.definition.arn}" if task else ""
-    failure = world.failures.take(("targets-timeout", "targets-refused"), subject, world.now)
+    failure = world.failures.take(tuple(_FAILURES), subject, world.now)
     if failure:
-        timeout = failure.kind == "targets-timeout"
-        code = "Target.Timeout" if timeout else "Target.FailedHealthChecks"
-        observe(world, target, balancer, ok=False, reason=code)
+        code, usual = _FAILURES[failure.kind]
+        words = failure.reason or usual
+        observe(world, target, balancer, ok=False, reason=code, description=words)
     else:
         observe(world, target, balancer, ok=True)
     world.after(balancer.interval, _check, world, target, balancer)
 
 
 def observe(
-    world: World, target: Target, balancer: LoadBalancer, *, ok: bool, reason: str = ""
+    world: World,
+    target: Target,
+    balancer: LoadBalancer,
+    *,
+    ok: bool,
+    reason: str = "",
+    description: str = "",
 ) -> None:
     """Count one health check. The state changes only at a threshold."""
     if target.state == "draining" or target.reason == "Elb.RegistrationInProgress":
@@ -79,6 +97,8 @@ def observe(
         and target.checks_failed >= balancer.unhealthy_threshold
     ):
         target.reason = reason or "Target.FailedHealthChecks"
+        usual = "Request timed out" if reason == "Target.Timeout" else "Health checks failed"
+        target.description = description or usual
         _change(world, target, healthy=False)
 
 
@@ -86,10 +106,6 @@ def _change(world: World, target: Target, *, healthy: bool) -> None:
     target.state = "healthy" if healthy else "unhealthy"
     if healthy:
         target.reason = target.description = ""
-    elif target.reason == "Target.Timeout":
-        target.description = "Request timed out"
-    else:
-        target.description = "Health checks failed"
     world.emit(
         TargetHealthy(target.target_group, target.instance, target.port, target.task, healthy)
     )

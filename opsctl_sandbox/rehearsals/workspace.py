@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from opsctl_sandbox import images
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process import environment
 from opsctl_sandbox.process.home import Sandbox
+from opsctl_sandbox.rehearsals import live
 
 ROOT = Path(__file__).parents[2]
 # Loopback, without the proxies of the environment.
@@ -151,26 +154,27 @@ class Workspace:
     def call(self, service: str, operation: str, parameters: Object) -> None:
         """Make one call as another tool would:
 
-        `ecs`, `update_service`. Raises SandboxError if refused.
+        `ecs`, `update_service`, with the names of `live.filled`. Raises SandboxError if refused.
         """
         # Imported here, because only rehearsals with such a step need it.
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
 
         key = self._sandbox.keys.operator
-        client = Session().create_client(
-            service,
+        create = partial(
+            Session().create_client,
             endpoint_url=self._sandbox.endpoint,
             region_name=self._sandbox.settings.region,
             aws_access_key_id=key.id,
             aws_secret_access_key=key.secret,
         )
-        try:
-            getattr(client, operation)(**parameters)
-        except (BotoCoreError, ClientError, AttributeError) as error:
-            raise SandboxError(f"meanwhile: {service}: {operation}: {error}") from error
-        finally:
-            client.close()
+        with ExitStack() as opened:
+            try:
+                connect = partial(_connected, create, opened)
+                parameters = live.filled(parameters, self._repository, connect)
+                getattr(connect(service), operation)(**parameters)
+            except (BotoCoreError, ClientError, AttributeError, LookupError) as error:
+                raise SandboxError(f"meanwhile: {service}: {operation}: {error}") from error
 
     def close(self) -> None:
         """End everything that still runs."""
@@ -205,3 +209,7 @@ class Workspace:
         empty = self.directory / "service"
         empty.mkdir(exist_ok=True)
         return empty
+
+
+def _connected(create: Callable[[str], Any], opened: ExitStack, service: str) -> Any:
+    return opened.enter_context(closing(create(service)))

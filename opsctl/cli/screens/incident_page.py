@@ -6,6 +6,7 @@ from html import escape
 from importlib import resources
 
 from opsctl.cause.cause import Cause
+from opsctl.metrics.panels import runs
 from opsctl.recording import RecordedSeries
 from opsctl.snapshot.redact import redact
 from opsctl.timeline import LANES, Moment
@@ -112,7 +113,7 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     end = one.start + timedelta(seconds=one.period * len(one.points))
     yield f"<figure><figcaption>{_text(one.name)} <small>{_text(one.unit)}</small></figcaption>"
     yield f'<svg viewBox="0 0 400 {_CHART}" role="img" aria-label="{_text(one.name)}">'
-    for run in _runs(one.points):
+    for run in runs(one.points):
         at = " ".join(
             f"{40 + 355 * index / max(len(one.points) - 1, 1):.1f},"
             f"{8 + (_CHART - 26) * (1 - (value - low) / span):.1f}"
@@ -130,20 +131,6 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     yield f'<text x="0" y="{_CHART - 18}">{_number(min(known))}</text>'
     yield f'<text x="40" y="{_CHART - 2}">{one.start:%H:%M}</text>'
     yield f'<text class="end" x="395" y="{_CHART - 2}">{end:%H:%M}</text></svg></figure>'
-
-
-def _runs(points: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """Yield runs of points without gaps, so that a gap stays visible."""
-    run: list[tuple[int, float]] = []
-    for index, point in enumerate(points):
-        if point is None:
-            if run:
-                yield run
-            run = []
-        else:
-            run.append((index, point))
-    if run:
-        yield run
 
 
 def _rows(moments: Sequence[Moment]) -> Iterator[str]:

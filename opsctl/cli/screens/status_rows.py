@@ -64,7 +64,10 @@ def _stack(kind: str, state: StackState, at: datetime) -> Item:
 def _service(now: Snapshot) -> Iterator[Item]:
     service, primary = now.service, now.primary
     if service is None:
-        yield Item("○", "no service yet" if now.stack("ecs") else "no service")
+        if now.output("ecs", "ServiceName"):
+            yield Item("✗", "no service")
+        else:
+            yield Item("○", "no service yet" if now.stack("ecs") else "no service")
         return
     blind = now.unread_part("targets") is not None and service.running >= service.desired
     mark: Mark = "●" if steady(now) or blind else "◐" if service.running else "✗"

@@ -30,7 +30,9 @@ def test_a_target_group_without_a_listener_is_reported() -> None:
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "UPDATE_COMPLETE", ["service-gone"]),
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "UPDATE_IN_PROGRESS", ["service-gone"]),
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "DELETE_IN_PROGRESS", []),
+        ({"ServiceArn": "arn:aws:ecs:x/web"}, "DELETE_FAILED", []),
         ({"ServiceArn": "arn:aws:ecs:x/of-before"}, "UPDATE_IN_PROGRESS", []),
+        ({"ServiceArn": "arn:aws:ecs:x/of-before"}, "UPDATE_COMPLETE", ["service-gone"]),
         ({}, "UPDATE_COMPLETE", []),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from opsctl.aws import FailedCall
 from opsctl.cause.history import Failure, Note
+from opsctl.cli.screens.status import health
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.service import ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
@@ -21,6 +22,7 @@ STEADY = snapshot(deployment("d1", OLD))
 FULL = ContainerInstance("arn:1", "i-1", "ACTIVE", True, cpu=100, memory=4000, whole_cpu=4096)
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 LOOK = Look(frozenset({"instances"}))
+UNDONE = stack("ecs", "UPDATE_ROLLBACK_COMPLETE")
 ROLLED_BACK = Failure("rolled-back", "the deployment failed")
 
 
@@ -57,6 +59,22 @@ def test_without_any_task_left_the_breaker_is_the_cause() -> None:
     assert ids(now, failures=(ROLLED_BACK,)) == ["breaker-tripped"]
 
 
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", finished=START, breaker="TRIGGERED"),
+        ServiceDeployment("x/2", "ROLLBACK_SUCCESSFUL", finished=START, alarms=("slow",)),
+    ],
+)
+def test_a_deployment_that_was_stopped_while_the_old_tasks_serve_leaves_the_service_healthy(
+    stopped: ServiceDeployment,
+) -> None:
+    now = replace(STEADY, service_deployments=(stopped,), stacks={"ecs": UNDONE})
+    causes = ranked(now)
+    assert len(causes) == 1 and causes[0].deployment and not causes[0].over
+    assert health(now, causes)[0] == "healthy"
+
+
 def test_causes_of_an_earlier_deployment_do_not_count_for_the_current_one() -> None:
     earlier = ServiceDeployment("x/1", "ROLLBACK_SUCCESSFUL", created=later(-900),
                                 breaker="TRIGGERED", alarms=("cpu",))  # fmt: skip
@@ -69,7 +87,9 @@ def test_causes_of_an_earlier_deployment_do_not_count_for_the_current_one() -> N
     failed = replace(now, service_deployments=(earlier,))
     assert ids(failed)[0] == "alarm-rolled-back"
     whole = replace(STEADY, service_deployments=(earlier,))
-    assert all(cause.over for cause in ranked(whole))
+    assert [(one.id, one.over) for one in ranked(whole)] == [
+        ("alarm-rolled-back", True), ("breaker-tripped", True),
+    ]  # fmt: skip
 
 
 def test_no_room_comes_before_the_slow_deployment() -> None:
@@ -82,10 +102,12 @@ def test_no_room_comes_before_the_slow_deployment() -> None:
     assert "not enough CPU" in causes[0].sentence and "i-1" in causes[0].evidence[1].source
 
 
-def test_between_two_waves_of_a_rollout_there_is_no_room_and_nothing_is_wrong() -> None:
+def test_between_two_waves_of_a_rollout_no_cause_is_certain() -> None:
     rolling = deployment("d2", NEW, running=1, state="IN_PROGRESS")
     now = replace(snapshot(rolling, deployment("d1", OLD, primary=False)), instances=(FULL,))
-    assert all(one.confidence == "possible" for one in ranked(now))
+    assert [(one.id, one.confidence) for one in ranked(now)] == [
+        ("no-room", "possible"), ("deployment-running", "possible"),
+    ]  # fmt: skip
 
 
 def test_instances_that_cannot_be_launched_explain_the_missing_signal() -> None:

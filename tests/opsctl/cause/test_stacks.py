@@ -6,10 +6,12 @@ import pytest
 
 from opsctl.cause.history import Failure
 from opsctl.snapshot.instances import Group
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.security_groups import Ingress, SecurityGroup
+from opsctl.snapshot.snapshot import Look
 from opsctl.snapshot.targets import Target, TargetGroup
 from tests.opsctl.cause.histories import first, ids, ranked
-from tests.opsctl.snapshots import event, happened, snapshot, stack
+from tests.opsctl.snapshots import START, event, happened, snapshot, stack
 
 WRAPPED = 'Resource handler returned message: "{}" (RequestToken: 1-2, HandlerErrorCode: X)'
 REASONS = [
@@ -129,6 +131,24 @@ def test_a_stack_that_was_removed_since_is_over() -> None:
     assert [one.over for one in causes if one.id == "delete-blocked"] == [True]
 
 
+def test_an_earlier_rollback_is_not_mentioned_once_a_change_has_succeeded() -> None:
+    before, after = stack("ecs", "UPDATE_ROLLBACK_COMPLETE"), stack("ecs", "UPDATE_COMPLETE")
+    assert ids(snapshot(stacks={"ecs": before}), snapshot(stacks={"ecs": after}, seconds=9)) == []
+
+
+def test_stacks_that_somebody_deleted_are_known_by_the_release_that_needed_them() -> None:
+    look = Look(frozenset({"stacks", "releases"}))
+    empty = snapshot(look=look, states="")
+    assert ids(empty) == []  # nothing was ever here
+    db, release = stack("db", "CREATE_COMPLETE"), Release(3, START)
+    cause = first(replace(empty, stacks={"db": db}, releases=(release,)))
+    assert (cause.id, cause.next) == ("stack-gone", "opsctl ecs up")
+    assert "no stack `web-ecs`" in cause.sentence and "release 3" in cause.sentence
+    assert first(replace(empty, releases=(release,))).next == "opsctl db up"
+    # whoever took it down knows
+    assert ids(replace(empty, releases=(release,)), command="ecs down --yes") == []
+
+
 def test_a_security_group_that_blocks_the_instances_is_found_by_its_rules() -> None:
     db = stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg-1", "RedisPort": "6379"})
     ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
@@ -164,3 +184,12 @@ def test_a_change_that_was_rolled_back_hinders_only_the_command_that_made_it(sta
     now = replace(snapshot(stacks={"db": stack("db", status)}), failures=(failed,))
     assert [one.hinders for one in ranked(now)] == [False]
     assert ranked(now, failures=(Failure("RolledBack", "rolled back"),))[0].hinders
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK", "IMPORT_ROLLBACK", "UPDATE_ROLLBACK"])
+def test_a_rollback_under_way_without_a_known_reason_is_followed(status: str) -> None:
+    state = stack("alarms", f"{status}_IN_PROGRESS")
+    found = next(
+        one for one in ranked(snapshot(stacks={"alarms": state})) if status in one.sentence
+    )
+    assert found.next == "to join it and follow it to its end: opsctl alarms up"

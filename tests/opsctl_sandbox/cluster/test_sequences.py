@@ -23,6 +23,7 @@ FAILURES: tuple[Kind, ...] = (
     "out-of-memory",
     "targets-timeout",
     "targets-refused",
+    "targets-status",
     "launch-refused",
     "instance-never-joins",
     "agent-disconnected",

@@ -9,6 +9,7 @@ import pytest
 
 from opsctl_sandbox.errors import SandboxError
 from opsctl_sandbox.process.home import Sandbox
+from opsctl_sandbox.rehearsals import live
 from opsctl_sandbox.rehearsals.workspace import Workspace
 from tests.opsctl_sandbox.clients import Connect
 
@@ -45,6 +46,27 @@ def test_waiting_for_words_that_never_come_is_an_error(workspace: Workspace) -> 
     workspace.other(["--version"], "opsctl")
     with pytest.raises(SandboxError, match="never said `UPDATE_IN_PROGRESS`"):
         workspace.other(["--version"], "UPDATE_IN_PROGRESS")
+
+
+def test_a_call_may_name_what_only_the_running_system_knows() -> None:
+    class Ecs:
+        def list_tasks(self, cluster: str) -> dict[str, list[str]]:
+            return {"taskArns": [f"{cluster}/1", f"{cluster}/2"]}
+
+    class CloudFormation:
+        def describe_stack_resource(self, **asked: str) -> dict[str, dict[str, str]]:
+            return {"StackResourceDetail": {"PhysicalResourceId": "/".join(asked.values())}}
+
+    clients = {"ecs": Ecs(), "cloudformation": CloudFormation()}.__getitem__
+    wanted = {"task": "$task", "group": ["$ecs.TargetGroup"], "count": 2, "reason": "none"}
+    assert live.filled(wanted, "web", clients) == {
+        "task": "web/1",
+        "group": ["web-ecs/TargetGroup"],
+        "count": 2,
+        "reason": "none",
+    }
+    with pytest.raises(LookupError, match="`\\$tasks` names nothing"):
+        live.filled("$tasks", "web", clients)
 
 
 def test_a_call_with_another_tool_reaches_the_sandbox(
