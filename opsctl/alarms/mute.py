@@ -59,12 +59,7 @@ class Mute:
         """Called repeatedly during the roll. Ignores AWS errors: the first `put` was allowed."""
         if self._put_at is None or self._now() - self._put_at < _RENEWED:
             return
-        try:
-            with self._clients.briefly():
-                self.put()
-        except Exception as error:
-            if aws.fault(error) is None:
-                raise
+        aws.tidy(self._clients, self.put)
 
 
 def begin(

@@ -1,7 +1,7 @@
 """Access to AWS: the only package of the tool that imports boto3 and botocore."""
 
 from opsctl.aws.caller import Caller
-from opsctl.aws.clients import Clients, connect
+from opsctl.aws.clients import Clients, connect, tidy
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
 from opsctl.aws.faults import (
     Unreadable,
@@ -32,6 +32,7 @@ __all__ = [
     "fault",
     "may_pass",
     "message",
+    "tidy",
     "transient",
     "translate",
     "understood",

@@ -278,6 +278,22 @@ def _give_role(cloudformation: Any, role: str) -> None:
     cloudformation.meta.events.register("before-parameter-build.cloudformation.*", add)
 
 
+def tidy(clients: Clients, call: Callable[[], object]) -> bool:
+    """Make a call that cleans up on the way out, or that the next one makes up for.
+
+    It neither waits for AWS nor raises its errors, which would hide the first one. Returns whether
+    it succeeded.
+    """
+    try:
+        with clients.briefly():
+            call()
+    except Exception as error:
+        if fault(error) is None:
+            raise
+        return False
+    return True
+
+
 def connect(
     aws: "Aws",
     *,
@@ -299,7 +315,7 @@ def connect(
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
-    if region is None:
+    if not region:  # an empty variable names none either
         raise AwsError(
             "no AWS Region is set",
             hint="set `aws.region` in the config or AWS_REGION; without an account: "

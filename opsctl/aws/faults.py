@@ -12,13 +12,13 @@ from opsctl.errors import AwsError, OpsError
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-# botocore's own list, which it does not export: botocore/retries/standard.py.
+# botocore's own list, which it does not export: botocore/retries/standard.py. Without
+# LimitExceededException: each of our services means a quota by it, which no waiting mends.
 _THROTTLED = {
     *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException"),
     *("TooManyRequestsException", "ProvisionedThroughputExceededException"),
     *("TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded"),
-    *("LimitExceededException", "RequestThrottled", "SlowDown", "PriorRequestNotComplete"),
-    "EC2ThrottledException",
+    *("RequestThrottled", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException"),
 }
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
@@ -181,6 +181,8 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
         return AwsError(str(error), hint="correct that file, or name another: AWS_CONFIG_FILE")
+    if isinstance(error, exceptions.InvalidRegionError):
+        return AwsError(str(error), hint="correct AWS_REGION, or `aws.region` in the config")
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
     if fault(error) == "unreachable":

@@ -12,6 +12,7 @@ import typer
 
 from opsctl.cli.screens.console import Console
 from opsctl.errors import ConfigError
+from opsctl.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients, FailedCall
@@ -196,7 +197,8 @@ class Invocation:
 def _is_secret(override: str) -> bool:
     """Return whether the override holds a value instead of a reference. It must not be repeated."""
     key, _, value = override.partition("=")
-    return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
+    secret = _SECRETS.search(key) or redact(override) != override
+    return bool(secret) and not value.strip("'\" ").startswith(_REFERENCES)
 
 
 def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":

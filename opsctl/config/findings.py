@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
+from opsctl.config.secret_words import looks_secret
 from opsctl.errors import nearest
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
@@ -22,7 +23,6 @@ _EXPECTED = {
     "model_type": "a mapping of keys",
     "tuple_type": "a list of two",
 }
-_SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
 
 
 def is_secret(path: Path) -> bool:
@@ -32,10 +32,6 @@ def is_secret(path: Path) -> bool:
         return path != ("secrets", "file")
     free = any(name in sections for name in ("environment", "build_args", "variables"))
     return free and looks_secret(last)
-
-
-def looks_secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRET_WORDS) or name.upper().endswith("_KEY_ID")
 
 
 def sentences(

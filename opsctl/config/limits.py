@@ -7,8 +7,8 @@ from math import ceil
 
 from opsctl.config import instances, sources
 from opsctl.config.document import Path
-from opsctl.config.findings import looks_secret
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
+from opsctl.config.secret_words import looks_secret
 
 # No longer sold, or refused for new clusters. Source:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
@@ -96,7 +96,7 @@ def _shards(db: Db) -> Iterator[Finding]:
     if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
         text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
-    if db.shards * db.nodes > _MOST_NODES:
+    if db.total_nodes > _MOST_NODES:
         text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
         yield Finding(("db", "shards"), text)
 

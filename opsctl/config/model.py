@@ -110,6 +110,11 @@ class Db(Section):
         return self.engine_version or ENGINE_VERSIONS[self.engine][-1]
 
     @property
+    def total_nodes(self) -> int:
+        """The nodes of all shards."""
+        return self.nodes * (self.shards or 1)
+
+    @property
     def clustered(self) -> bool:
         """Whether clients must use Redis Cluster's protocol."""
         return self.shards is not None and self.cluster_mode in (None, "enabled")

@@ -113,7 +113,8 @@ class Release:
         """
         back = self._options.back_to is not None
         command = "rollback" if back else "restart" if self._options.restart else "update-tasks"
-        state = yield from change.live(self._clients, self._config, "ecs", f"opsctl {command}")
+        hint = f"opsctl {command}"
+        state = yield from change.live(self._clients, "ecs", self._config, hint)
         plan = yield from self._planner.plan(write=False)
         order = self._planner.order(plan, plan.image.reference or plan.image.target)
         roll = yield from rolling.look(self._config, state, order)

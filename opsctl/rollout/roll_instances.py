@@ -50,7 +50,8 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
 
 def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan only. Returns True when an instance differs from what it should be."""
-    state = yield from change.live(clients, config, "ecs", "opsctl ecs roll-instances")
+    command = "opsctl ecs roll-instances"
+    state = yield from change.live(clients, "ecs", config, command)
     _require_same_cluster(state, config)
     return (yield from preview(config, state))
 

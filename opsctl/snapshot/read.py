@@ -317,9 +317,11 @@ class _Reading:
         return identity.read(self.clients)
 
     def _cache_use(self, cache: Cache | None) -> CacheUse | None:
-        if cache is None or not cache.nodes:
+        # Roles are not known in cluster mode.
+        nodes = [node.id for node in cache.nodes if node.role != "replica"] if cache else []
+        if not nodes:
             return None
-        return cache_use.read(self.clients.cloudwatch, cache.nodes[0].id, self.reader.now())
+        return cache_use.read(self.clients.cloudwatch, nodes, self.reader.now())
 
     def _failures(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
         read = partial(stacks.failures, self.clients.cloudformation)

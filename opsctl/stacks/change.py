@@ -147,7 +147,7 @@ def as_it_is(clients: "Clients", kind: Kind, command: str) -> Procedure[StackSta
     return state
 
 
-def live(clients: "Clients", config: Config, kind: Kind, command: str) -> Procedure[StackState]:
+def live(clients: "Clients", kind: Kind, config: Config, command: str) -> Procedure[StackState]:
     """Return a stack that can be planned upon, as `as_it_is` does. Raises OpsError without one."""
     state = yield from as_it_is(clients, kind, command)
     if state is None or not state.exists:

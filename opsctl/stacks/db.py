@@ -106,7 +106,7 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         waiting = ", ".join(cache.pending)
         yield Notice(f"`{cache.id}` changes in its next maintenance window: {waiting}")
         return
-    declared = {"node_type": db.node_type, "nodes": db.nodes * (db.shards or 1)}
+    declared = {"node_type": db.node_type, "nodes": db.total_nodes}
     live = {"node_type": cache.node_type, "nodes": len(cache.nodes)}
     if cache.version:
         declared["engine_version"], live["engine_version"] = db.version, cache.version

@@ -173,11 +173,17 @@ def _delete_all(clients: "Clients", state: StackState) -> Procedure[Operation]:
     if ended.outcome.good or state.status != "DELETE_FAILED":
         return ended
     again = stacks.resources(clients.cloudformation, state.id)
-    stuck = [one.logical_id for one in again if one.status == "DELETE_FAILED"]
+    stuck = {one.logical_id: one.physical_id for one in again if one.status == "DELETE_FAILED"}
     leaving = f"remove `{state.name}`, leaving {', '.join(stuck)} behind?"
     if not stuck or not (yield from ask(leaving)):
         return ended
-    return (yield from _delete(clients, state, stuck))
+    ended = yield from _delete(clients, state, list(stuck))
+    if ended.outcome.good:
+        named = ", ".join(f"{logical_id} `{id}`" for logical_id, id in stuck.items())
+        yield Notice(
+            f"left behind, in no stack any more: {named}; remove it yourself", warning=True
+        )
+    return ended
 
 
 def _delete(

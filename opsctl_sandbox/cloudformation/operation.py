@@ -12,7 +12,7 @@ from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, stacks
-from opsctl_sandbox.ministack.stacks import Document, Request
+from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 
 _REPLACING = (
     "Requested update requires the creation of a new physical resource; hence creating one."
@@ -127,7 +127,7 @@ class StackOperation:
         if before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
-            await self._pace.begin(name, kind, "create")
+            await self._pace.begin(Resource(kind, name, "", tagged, request.name), "create")
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
             tags = (request.previous or {}).get("Tags")
@@ -167,7 +167,8 @@ class StackOperation:
             replacing = not only_tags_differ(old, new)
         reason = _REPLACING if replacing else ""
         self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
-        await self._pace.begin(name, kind, "update")
+        resource = Resource(kind, name, physical_id, new, self._request.name)
+        await self._pace.begin(resource, "update")
         made = stacks.update(self._request, kind, name, before, old, new)
         if made[0] != physical_id:
             self._progress.replaced.append((name, kind, physical_id, before["Properties"]))
@@ -246,9 +247,7 @@ class StackOperation:
             report("DELETE_IN_PROGRESS")
             try:
                 await self._pace.remove(
-                    kind,
-                    physical_id,
-                    name,
+                    Resource(kind, name, physical_id, properties, request.name),
                     lambda: stacks.delete(request, kind, name, physical_id, properties),
                 )
             except Exception as error:

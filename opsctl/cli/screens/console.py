@@ -35,7 +35,7 @@ _LEAST = 8  # least columns of a cell that is cut
 _STYLED = re.compile(_STYLE)
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
-    | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
+    | dict(zip("▁▂▃▄▅▆▇█┤┼─╌▲▼«»", "_.-:=+*#|+--^v<>", strict=True))
 )
 # A command of ours in a hint that applies to this system.
 _COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")

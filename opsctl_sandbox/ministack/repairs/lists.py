@@ -1,6 +1,7 @@
 """Page lists that ministack returns whole or with any token; add refusals and filters."""
 
 from opsctl_sandbox.ministack import load_balancers, records
+from opsctl_sandbox.wire import models
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
@@ -79,6 +80,18 @@ async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
     return answer
 
 
+async def list_account_settings(call: Call, ministack: Forward) -> Structure:
+    """Leave out the settings that ECS does not have, and name the others' type as it does."""
+    answer = await ministack(call.parameters)
+    known = models.values("ecs", "SettingName")
+    settings = [
+        one | {"type": "aws_managed" if one.get("type") == "aws" else "user"}
+        for one in answer.get("settings", ())
+        if one["name"] in known
+    ]
+    return {**answer, "settings": settings}
+
+
 async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
     request = call.parameters
     if request.get("orderBy") == "LastEventTime" and request.get("logStreamNamePrefix"):
@@ -90,6 +103,7 @@ OPERATIONS: Operations = {
     ("ecr", "DescribeImages"): paged(size=100, most=1000, code=_ECR, whole=describe_images),
     ("ecr", "DescribeRepositories"): paged(size=100, most=1000, code=_ECR),
     ("ecr", "ListImages"): paged(size=100, most=1000, code=_ECR),
+    ("ecs", "ListAccountSettings"): list_account_settings,
     ("elasticache", "DescribeCacheClusters"): paged(
         size=100, least=20, code="InvalidParameterValue"
     ),

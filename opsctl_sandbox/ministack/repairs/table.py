@@ -10,6 +10,7 @@ from opsctl_sandbox.ministack.repairs import (
     metrics,
     parameters,
     roles,
+    simulated_policies,
 )
 from opsctl_sandbox.wire.calls import Operations
 
@@ -26,4 +27,5 @@ def operations(registry: str, password: str, counted: logs.Counted) -> Operation
         **metrics.OPERATIONS,
         **parameters.OPERATIONS,
         **roles.OPERATIONS,
+        **simulated_policies.OPERATIONS,
     }

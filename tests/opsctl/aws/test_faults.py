@@ -51,6 +51,7 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
             "nothing answers at http://127.0.0.1:9",
             'eval "$(opsctl sandbox env)"',
         ),
+        (exceptions.InvalidRegionError(region_name="a b"), "'a b'", "correct AWS_REGION"),
         (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "AWS_PROFILE"),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
@@ -106,6 +107,8 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
     ("error", "fault"),
     [
         (client_error("ThrottlingException"), "throttled"),
+        # A quota of CloudFormation, ECR, ECS, … which no waiting mends.
+        (client_error("LimitExceededException"), "refused"),
         (client_error("SlowDown", 429), "throttled"),
         (client_error("ExpiredTokenException"), "expired"),
         (client_error("InternalFailure", 500), "unreachable"),

@@ -151,6 +151,8 @@ def test_values_can_be_set_for_one_run() -> None:
         ("secrets={values: {token: canary}}", False),
         ("environments.staging.ecs.secrets.API=canary", False),
         ("db.password=canary", False),
+        ("ecs.environment.API_TOKEN=canary", False),
+        ("ecs.environment={API_TOKEN: canary}", False),
     ],
 )
 def test_a_secret_given_by_mistake_is_in_no_hint(override: str, repeated: bool) -> None:
@@ -180,6 +182,23 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert main([name, "--help"]) == 0
 
     assert f"Usage: opsctl {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("import os; os.rmdir(os.getcwd())", "the current directory does not exist any more"),
+        ("import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (3, 3))", "too many files are open"),
+    ],
+)
+def test_odd_surroundings_are_one_sentence(before: str, said: str, tmp_path: Path) -> None:
+    script = f"import sys; from opsctl.cli import main; {before}; sys.exit(main(['status']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {said}\nhint: "), done.stderr
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["sandbox", "--help"]])

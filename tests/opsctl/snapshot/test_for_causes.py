@@ -151,9 +151,28 @@ def test_where_the_operation_or_the_service_is_not_there_are_no_deployments(stub
 
 def test_the_cache_is_measured_by_its_newest_points(stub: Stub) -> None:
     cloudwatch, stubber = stub("cloudwatch")
-    results = [{"Id": "memory", "Values": [41.0, 12.0]}, {"Id": "connections", "Values": []}]
+    results = [{"Id": "m0", "Values": [41.0, 12.0]}, {"Id": "m1", "Values": []}]
     stubber.add_response("get_metric_data", {"MetricDataResults": results})
-    assert cache_use.read(cloudwatch, "web-redis", START) == cache_use.CacheUse(41.0, None)
+    used = cache_use.read(cloudwatch, ["web-redis"], START)
+    assert used == cache_use.CacheUse(41.0, None, "web-redis")
+
+
+def test_of_several_shards_the_fullest_counts(stub: Stub) -> None:
+    cloudwatch, stubber = stub("cloudwatch")
+    values = [12.0, 4.0, 99.0, 3.0]
+    results = [{"Id": f"m{at}", "Values": [value]} for at, value in enumerate(values)]
+    stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    nodes = ["web-0001-001", "web-0002-001"]
+    assert cache_use.read(cloudwatch, nodes, START) == cache_use.CacheUse(99.0, 4.0, nodes[1])
+
+
+def test_many_nodes_are_measured_in_several_calls(stub: Stub) -> None:
+    cloudwatch, stubber = stub("cloudwatch")
+    for value in (1.0, 2.0):
+        results = [{"Id": "m0", "Values": [value]}]
+        stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    nodes = [f"web-{number:04}-001" for number in range(1, 301)]
+    assert cache_use.read(cloudwatch, nodes, START) == cache_use.CacheUse(2.0, None, nodes[250])
 
 
 def test_a_machine_image_says_when_it_was_made(stub: Stub) -> None:

@@ -67,7 +67,7 @@ def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status:
     [left], [plan] = driven.of(remove.Removal), driven.of(Plan)
     assert status in left.why and len(left.resources) == 1
     assert plan.kind == "CREATE" and driven.result is True
-    assert aws.calls == ["DescribeStackResources"]
+    assert aws.calls == ["ListStackResources"]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,23 @@ def test_a_protected_one_is_not_deleted(connect: Connect, balancer: Any) -> None
         elbv2.describe_load_balancers(LoadBalancerArns=[arn])
 
 
+def test_its_listeners_go_with_it(connect: Connect, balancer: Any, unique: str) -> None:
+    elbv2, arn = connect("elbv2"), balancer["LoadBalancerArn"]
+    group = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-00000001")
+    target_group = group["TargetGroups"][0]["TargetGroupArn"]
+    forward = [{"Type": "forward", "TargetGroupArn": target_group}]
+    made = elbv2.create_listener(
+        LoadBalancerArn=arn, Protocol="TCP", Port=80, DefaultActions=forward
+    )["Listeners"][0]
+
+    elbv2.delete_load_balancer(LoadBalancerArn=arn)
+
+    # ministack has no ListenerNotFound.
+    assert not elbv2.describe_listeners(ListenerArns=[made["ListenerArn"]])["Listeners"]
+    [left] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
+    assert left["LoadBalancerArns"] == []
+
+
 def test_its_listener_and_the_rule_have_net_in_their_arns(
     connect: Connect, balancer: Any, unique: str
 ) -> None:

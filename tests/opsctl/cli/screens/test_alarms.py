@@ -152,3 +152,21 @@ def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> No
         "service-cpu    -                      120 of 120",
     ]
     assert caught.err == "in 2h 1 of 2 alarms would have gone off, 2 times in all\n"
+
+
+def test_what_cloudwatch_did_not_return_is_not_called_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    until = START + timedelta(hours=2)
+    played = [
+        Played(of(seen(), "service-cpu"), (), 0, 120, until, "InternalError", failed=True),
+        Played(of(seen(), "cache-cpu"), (), 60, 120, until, "PartialData"),
+    ]
+    show_played(Console(), played, timedelta(hours=2))
+    caught = capsys.readouterr()
+    assert [line.split("  ")[0] for line in caught.out.splitlines()[1:]] == [
+        "service-cpu",
+        "cache-cpu",
+    ]
+    assert "?" in caught.out and "60 of 120, PartialData" in caught.out
+    assert "did not return the points of 1 alarm" in caught.err
