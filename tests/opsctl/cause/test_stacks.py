@@ -81,8 +81,7 @@ def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
     [found] = ranked(snapshot(group=group))
     assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
     assert found.next == (
-        "aws autoscaling resume-processes --auto-scaling-group-name asg "
-        "--scaling-processes Launch"
+        "aws autoscaling resume-processes --auto-scaling-group-name asg --scaling-processes Launch"
     )
 
 
