@@ -15,7 +15,7 @@ from opsctl.snapshot import start_logs
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group
 from opsctl.snapshot.service import Deployment, Service, ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
-from opsctl.snapshot.snapshot import Kind, Names, Part, Snapshot
+from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
@@ -97,7 +97,7 @@ class History:
 
     @classmethod
     def empty(cls, names: Names, at: datetime) -> Self:
-        return cls(Snapshot(at, names))
+        return cls(Snapshot(at, names, Look(stacks=())))
 
     @classmethod
     def of(cls, snapshots: Iterable[Snapshot], **more: Any) -> Self:
@@ -275,7 +275,8 @@ def _merged(before: Snapshot, now: Snapshot) -> Snapshot:
     return replace(
         before,
         at=now.at,
-        look=before.look | now.look,
+        look=before.look
+        | (now.look if "stacks" in now.look.parts else replace(now.look, stacks=())),
         unread=tuple({one.part: one for one in unread}.values()),
         **values,
     )

@@ -22,6 +22,7 @@ from opsctl.cause import (
 from opsctl.cause.cause import Cause
 from opsctl.cause.commands import UNEXPLAINED
 from opsctl.cause.history import History
+from opsctl.snapshot.redact import redact
 
 Rule = Callable[[History], Iterable[Cause]]
 RULES: tuple[Rule, ...] = (
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
 )
 _SURE = {"certain": 0, "likely": 1, "possible": 2}
 _QUOTES = 5
+_LONGEST = 600  # characters of a sentence
 # These causes only repeat that something failed. They are left out when another cause explains it.
 _ECHOES = {
     *("breaker-tripped", "resource-failed", "no-progress", "logging-failed"),
@@ -79,7 +81,21 @@ def rank(history: History) -> tuple[Cause, ...]:
             index,
         )
 
-    return _once([cause for _, cause in sorted(causes, key=place)])
+    return _once([_clean(cause) for _, cause in sorted(causes, key=place)])
+
+
+def _clean(cause: Cause) -> Cause:
+    """Return the cause as one harmless sentence: AWS and containers may have written anything."""
+    evidence = tuple(
+        replace(one, source=_harmless(one.source), quote=_harmless(one.quote))
+        for one in cause.evidence
+    )
+    return replace(cause, sentence=_harmless(cause.sentence), evidence=evidence)
+
+
+def _harmless(text: str) -> str:
+    line = redact(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _once(causes: Iterable[Cause]) -> tuple[Cause, ...]:

@@ -246,13 +246,13 @@ def gone(history: History) -> Iterator[Cause]:
     missing = [kind for kind in _RELEASED if kind in now.look.stacks and not now.stack(kind)]
     if missing:
         names = " and ".join(f"`{now.names.stacks[kind]}`" for kind in missing)
-        last = now.releases[-1]
+        last, it = now.releases[-1], "it" if len(missing) == 1 else "both"
         yield Cause(
             "stack-gone",
             f"there is no stack {names}, although release {last.number} of "
-            f"{last.begun:%Y-%m-%d %H:%M} UTC needed it: somebody deleted it",
+            f"{last.begun:%Y-%m-%d %H:%M} UTC needed {it}: somebody deleted {it}",
             "certain",
-            (Evidence("cloudformation DescribeStacks", f"{names} does not exist", now.at),),
+            (Evidence("cloudformation DescribeStacks", f"{names}: not found", now.at),),
             _COMMANDS[missing[0]],
             explains=frozenset({"service-gone", "cache-gone", "no-instance"}),
         )

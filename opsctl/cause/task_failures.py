@@ -123,14 +123,14 @@ _TROUBLE = (
     r"|handshake|wrong version number|certificate verify failed|\b50[234]\b)"
 )
 LAST_OF_REDIS = (
-    rf"{REDIS}|(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
+    rf"{REDIS}|(?m:^)(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
     r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN) |READONLY You can't write|ERR AUTH <password>"
     r"|ERR max number of clients reached|\bNOPERM |MOVED \d+ \S+:\d+|read only replica"
     r"|redis\S*\.(?:Authentication|NoPermission|ReadOnly|BusyLoading|MaxConnections)\w*Error"
 )
 LAST_OF_AUTH = (
-    rf"{AUTH}|(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid|\boidc\b"
-    rf"|\boauth2?\b|jwks|/token\b))(?=.*{_TROUBLE})"
+    rf"{AUTH}|(?m:^)(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid"
+    rf"|\boidc\b|\boauth2?\b|jwks|/token\b))(?=.*{_TROUBLE})"
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"

@@ -124,12 +124,18 @@ class Invocation:
     def loaded(self) -> "Loaded":
         from opsctl.config import load
 
-        return load.load(
+        loaded = load.load(
             self.path,
             environment=self.environment,
             environ=self.environ,
             overrides=self.overrides,
         )
+        account = loaded.config.aws
+        named = {"--profile": account.profile, "--region": account.region}
+        self.console.account = shlex.join(
+            word for option, value in named.items() if value for word in (option, value)
+        )
+        return loaded
 
     @property
     def config(self) -> "Config":

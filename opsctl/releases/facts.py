@@ -14,6 +14,7 @@ from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import hashed
 from opsctl.stacks import definition, references
+from opsctl.stacks.absent import gone
 
 # What comparing needs to see; `releases` is how far back the running release may be.
 LOOK = closing.LOOK | Look(
@@ -53,7 +54,8 @@ def released_image(now: Snapshot) -> str:
     """Return the image that the stack asks for. Raises OpsError if no task of it should run."""
     image = definition.release(now.stack("ecs"))
     if not image:
-        raise OpsError("no release yet, so no task runs", hint="opsctl update-tasks")
+        missing = OpsError("no release yet, so no task runs", hint="opsctl update-tasks")
+        raise gone(now) or missing
     if now.service is not None and now.service.desired == 0:
         count = now.require("stacks").stacks["ecs"].parameters.get("DesiredCount", "")
         raise OpsError(

@@ -24,6 +24,7 @@ from opsctl.snapshot.releases import Release as Released
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, join, lock, states
+from opsctl.stacks.absent import gone
 from opsctl.stacks.lock import Held
 from opsctl.stacks.operation import Operation
 
@@ -134,7 +135,7 @@ class Rollback:
         state = now.require("stacks", "service", "task_definitions").stacks.get("ecs")
         planning.require_service(now, state)
         if state is None or not state.exists or now.service is None:
-            raise OpsError(
+            raise gone(now) or OpsError(
                 f"there is no service `{self._config.ecs.service_name}` to roll back",
                 hint="opsctl update-tasks" if state and state.exists else "opsctl ecs up",
             )
@@ -144,11 +145,11 @@ class Rollback:
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         target = yield from find(self._clients, self._config, now, known, self._number)
         other = now.locks.get("ecs")
-        gone = other is not None and self._clients.caller.gone(other.process)
+        ended = other is not None and self._clients.caller.gone(other.process)
         target = replace(
             target,
             stays=stays(target.release, self._config, now),
-            other=other if other is not None and other.held(now.at) and not gone else None,
+            other=other if other is not None and other.held(now.at) and not ended else None,
         )
         yield target
         return target, state

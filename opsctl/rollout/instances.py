@@ -284,7 +284,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
     grow = group.maximum > roll.size
     replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
     if old and group.stands_still:
-        raise OpsError(suspended(group), hint=resume(group))
+        raise OpsError(suspended(group), hint=resume(group), cause="asg-cannot-launch")
     if old:
         _require_movable(now)
     # While an instance joins or leaves, the free room is not known.

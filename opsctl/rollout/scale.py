@@ -14,6 +14,7 @@ from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import definition, join
+from opsctl.stacks.absent import absent, gone
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -138,12 +139,14 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         )
     now = yield from look_at(_BEFORE)
     service = now.require("service", "tasks", "instances").service
+    if service is None and now.stack("ecs") is None:
+        raise (yield from absent(config, "ecs"))
     plan.require_service(now, now.stack("ecs"))
     if count:
         plan.require_balanced(now)
     if service is None:
-        first = "opsctl ecs up" if now.stack("ecs") is None else "opsctl update-tasks"
-        raise OpsError("no release yet, so no service", hint=first)
+        missing = OpsError("no release yet, so no service", hint="opsctl update-tasks")
+        raise gone(now) or missing
     planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
     yield planned
     extra = count - service.desired

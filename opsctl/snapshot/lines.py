@@ -21,6 +21,7 @@ LINES = 20
 _RECENT = timedelta(minutes=15)
 _RECENT_OF = 3  # running tasks, newest first, whose last lines one snapshot reads
 _RECENT_LINES = 30
+_LONGEST = 2000  # characters of a line
 _ERRORS = 40  # events of the service's own error log
 # The lines below the message of a crash: the stack trace, and what the language adds to it.
 _BELOW = re.compile(
@@ -97,5 +98,14 @@ def errors(logs: "CloudWatchLogsClient", group: str, now: datetime) -> tuple[str
 
 
 def _lines(messages: Iterable[str]) -> tuple[str, ...]:
-    plain = (_COLOURS.sub("", message) for message in messages)
-    return tuple(line.strip() for line in redact_lines(plain))
+    # Cut twice: a secret that the first cut splits is far from what the second one keeps.
+    plain = (_COLOURS.sub("", _cut(message, 10 * _LONGEST)) for message in messages)
+    return tuple(_cut(line.strip(), _LONGEST) for line in redact_lines(plain))
+
+
+def _cut(line: str, longest: int) -> str:
+    """Return the beginning and the end: an exception's message may follow its stack trace."""
+    if len(line) <= longest:
+        return line
+    end = longest // 4
+    return f"{line[: longest - end]}…{line[-end:]}"

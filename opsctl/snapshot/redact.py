@@ -161,7 +161,8 @@ def _after(text: str, name: str, start: int, end: int) -> Iterator[tuple[int, in
     assigns = _ASSIGNS.match(text, end)
     if assigns and assigns["xml"]:
         pair = _XML_PAIR.match(text, end)
-        if before == "<" or text[start - 1 : start] == "<":
+        # `ERR AUTH <password> called without any password` is prose.
+        if (before == "<" or text[start - 1 : start] == "<") and text[end + 1 : end + 2] != " ":
             stop = text.find("<", assigns.end())
             yield assigns.end(), stop if stop >= 0 else len(text)
         return
@@ -182,11 +183,13 @@ def _after(text: str, name: str, start: int, end: int) -> Iterator[tuple[int, in
 
 
 def _is_resource(text: str, name: str, start: int, assigns: re.Match[str]) -> bool:
-    """Whether the name is a part of an action or ARN of Secrets Manager."""
+    """Whether the name is a part of an action or ARN of Secrets Manager, or ends a URL, of which
+    something is said: `POST https://auth.example.com/token: dial tcp`.
+    """
     if not assigns["colon"]:
         return False
     return name.lower() == "secretsmanager" or bool(
-        re.search(r":\d{12}:$", text[max(0, start - 14) : start])
+        re.search(r":\d{12}:$|://[^\s?]{,200}/$", text[max(0, start - 210) : start])
     )
 
 

@@ -16,6 +16,7 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import change, definition, states
+from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -66,10 +67,7 @@ def _desired(clients: "Clients", config: Config) -> Procedure[tuple[Stack, Snaps
             f"{states.in_words(state)}; there is nothing in it to watch", hint="opsctl ecs up"
         )
     if state is None:
-        raise OpsError(
-            f"there is no stack `{now.names.stacks['ecs']}` whose resources could be watched",
-            hint="opsctl ecs up",
-        )
+        raise (yield from absent(config, "ecs"))
     released = _released(now)
     if not released:
         yield Notice("nothing is released yet: the alarms take no action until then")

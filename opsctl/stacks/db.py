@@ -14,6 +14,7 @@ from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition
+from opsctl.stacks.absent import gone
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _CACHE = Look(frozenset({"cache"}), ())
 _STACK_AND_CACHE = Look(frozenset({"stacks", "cache"}), ("db",))
 _BACKUPS = Look(frozenset({"backups"}), ())
-_BOTH = Look(frozenset({"cache", "backups"}), ())
+_BEFORE_A_BACKUP = Look(frozenset({"stacks", "cache", "backups"}), ("db",))
 
 
 def preview(
@@ -158,9 +159,10 @@ class BackupWatch:
 
 def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Procedure[Outcome]:
     """Take a snapshot of the cache, called `name` or after the time, and follow it to its end."""
-    now = (yield from look_at(_BOTH)).require("cache").require("backups")
+    now = (yield from look_at(_BEFORE_A_BACKUP)).require("cache").require("backups")
     if now.cache is None:
-        raise OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
+        missing = OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
+        raise gone(now) or missing
     if name and (there := next((one for one in now.backups if one.name == name), None)):
         made = f" of {there.created:%Y-%m-%d %H:%M} UTC" if there.created else ""
         raise OpsError(

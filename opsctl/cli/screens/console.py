@@ -39,13 +39,17 @@ _ASCII = str.maketrans(
 )
 # A command of ours in a hint that applies to this system.
 _COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")
+_AWS = re.compile(r"\baws (?=(?:autoscaling|ec2|sso|sts) [a-z])")
 
 
 class Console:
     """The output. `options` are this command line's global options, to be added to hints.
 
-    `pipeline` is where this command runs, if that shows more than a log.
+    `pipeline` is where this command runs, if that shows more than a log. `account` are the options
+    with which `aws` means the config's account and Region.
     """
+
+    account = ""
 
     def __init__(
         self,
@@ -112,8 +116,12 @@ class Console:
             self.say(f"{self.style('faint', 'hint:')} {hint}")
 
     def hint(self, text: str) -> str:
-        """Return the hint with this command line's own `--env`, `--config` and `--set`."""
-        return _COMMAND.sub(f"opsctl {self._options} ", text) if self._options else text
+        """Return the hint with this command line's own `--env`, `--config` and `--set`, and with
+        the config's profile and Region.
+        """
+        if self._options:
+            text = _COMMAND.sub(lambda _: f"opsctl {self._options} ", text)
+        return _AWS.sub(lambda _: f"aws {self.account} ", text) if self.account else text
 
     def style(self, name: str, text: str) -> str:
         return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self.terminal else text

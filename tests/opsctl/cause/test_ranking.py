@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opsctl.aws import FailedCall
 from opsctl.cause.history import Failure, Note
@@ -403,3 +405,20 @@ def test_a_cache_that_is_gone_explains_that_the_tasks_cannot_reach_it() -> None:
     gone = rolled(task(code=1), lines={"t1": ("redis x:6379 cannot be reached: refused",)},
                   stacks=stacks, look=Look(frozenset({"cache", "stacks"})))  # fmt: skip
     assert ids(gone, failures=(ROLLED_BACK,))[:2] == ["cache-gone", "redis-unreachable"]
+
+
+_ANYTHING = st.text(max_size=60) | st.sampled_from(
+    ["\x1b[2Jgone", "two\nlines", "password=hunter2", "rediss://u:hunter2@cache:6379", "x" * 3000]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(reason=_ANYTHING, line=_ANYTHING, message=_ANYTHING, code=st.none() | st.integers(0, 255))
+def test_a_cause_is_one_harmless_line_whatever_somebody_wrote(
+    reason: str, line: str, message: str, code: int | None
+) -> None:
+    failed = task(code=code, reason=reason, own=message)
+    now = rolled(failed, lines={"t1": (line,)}, recent_lines={"t2": (f"redis refused {line}",)})
+    for cause in ranked(now, failures=(Failure("OpsError", message), Failure("AwsError", reason))):
+        for text in (cause.sentence, *(one.quote for one in cause.evidence)):
+            assert text.isprintable() and len(text) <= 600 and "hunter2" not in text

@@ -147,6 +147,8 @@ def test_stacks_that_somebody_deleted_are_known_by_the_release_that_needed_them(
     assert (cause.id, cause.next) == ("stack-gone", "opsctl ecs up")
     assert "no stack `web-ecs`" in cause.sentence and "release 3" in cause.sentence
     assert first(replace(empty, releases=(release,))).next == "opsctl db up"
+    only_ecs = replace(empty, look=replace(look, stacks=("ecs",)), releases=(release,))
+    assert "web-db" not in first(only_ecs).sentence  # nobody looked
     # whoever took it down knows
     assert ids(replace(empty, releases=(release,)), command="ecs down --yes") == []
 

@@ -11,7 +11,7 @@ from opsctl.procedure import Joining, Overtaken
 from opsctl.rollout import scale
 from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import Counts
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.rollout.test_roll import Ecs
 from tests.opsctl.snapshots import (
@@ -111,8 +111,11 @@ def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
 
 def test_before_the_first_release_there_is_nothing_to_scale() -> None:
     made = snapshot(stacks={"ecs": stack("ecs", "CREATE_COMPLETE")})
-    for now, first in ((snapshot(), "opsctl ecs up"), (made, "opsctl update-tasks")):
-        with pytest.raises(OpsError, match="no release yet") as caught:
+    for now, why, first in (
+        (snapshot(), "there is no stack", "opsctl ecs up"),
+        (made, "no release yet", "opsctl update-tasks"),
+    ):
+        with pytest.raises(OpsError, match=why) as caught:
             World(3, now)
         assert caught.value.hint == first
 
@@ -131,3 +134,11 @@ def test_a_stack_operation_is_followed_first_because_it_sets_the_count_too() -> 
     world = World(3, busy, busy, ended, replace(TWO, stacks={"ecs": IDLE}), TWO, TWO, grown)
     assert world.driven.of(Joining) and world.driven.result.kind == "done"
     assert [one["desiredCount"] for one in world.ecs.updates] == [3]
+
+
+def test_the_stack_alone_shows_that_somebody_deleted_the_service() -> None:
+    made = stack("ecs", "UPDATE_COMPLETE", outputs={"ServiceArn": "arn:aws:ecs:x/web"})
+    look = Look(frozenset({"stacks", "service"}), ("ecs",))
+    with pytest.raises(OpsError, match="somebody deleted it") as caught:
+        World(3, snapshot(stacks={"ecs": made}, look=look))
+    assert caught.value.cause == "service-gone"
