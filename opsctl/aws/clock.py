@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 
 # A date has whole seconds, and an answer takes its time: a smaller difference shows nothing.
 _NOISE = timedelta(seconds=5)
+# AWS refuses every call of a clock that is more than some minutes wrong, so no answer of its says
+# this; a proxy's may.
+_MOST = timedelta(days=1)
 _KEPT = 16  # answers; the quickest of them shows the difference best
 
 
@@ -23,9 +26,11 @@ class Clock:
         """Take note of the date of an answer that has just come. Any other text is ignored."""
         try:
             theirs = parsedate_to_datetime(date)
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         behind = theirs.replace(tzinfo=UTC) - self._now()
+        if abs(behind) > _MOST:
+            return
         with self._lock:
             self._behind.append(behind)
 

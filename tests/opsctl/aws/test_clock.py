@@ -25,7 +25,16 @@ def test_an_answer_that_took_long_shows_no_slow_clock() -> None:
     assert clock.now() == START
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Thu, 99 Foo 2026 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        f"Thu, 26 Nov 2026 12:00:00 +{'9' * 30}",
+    ],
+)
 def test_what_is_no_date_is_ignored(date: str) -> None:
     clock = Clock(lambda: START)
     clock.learn(date)
