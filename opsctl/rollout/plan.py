@@ -117,8 +117,11 @@ def require_service(now: Snapshot, state: StackState | None) -> None:
         )
 
 
-def require_balanced(now: Snapshot) -> None:
-    """Raise OpsError when the load balancer leads to no task: none would ever count as healthy."""
+def require_balanced(now: Snapshot) -> Snapshot:
+    """Return the snapshot.
+
+    Raises OpsError when the load balancer leads to no task: none would ever count as healthy.
+    """
     name = now.service.name if now.service is not None else ""
     unread = now.unread_part("targets")
     if unread is not None and unread.code == "TargetGroupNotFound":
@@ -134,6 +137,7 @@ def require_balanced(now: Snapshot) -> None:
             hint="opsctl ecs up --revert-drift",
             cause="listener-gone",
         )
+    return now
 
 
 def _require_same_name(service: Service, config: Config) -> None:
