@@ -23,6 +23,7 @@ _THROTTLED = {
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
+_PROFILE = "correct the profile in ~/.aws/config, or choose another"
 _PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
@@ -184,6 +185,38 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(
             "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
         )
+    if misconfigured := _misconfigured(error):
+        return misconfigured
+    if fault(error) == "unreachable":
+        return _no_answer(error)
+    line = " ".join(str(error).split())
+    if isinstance(error, exceptions.ParamValidationError):
+        return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
+    if isinstance(error, exceptions.BotoCoreError):
+        return AwsError(f"the call of AWS failed: {line}", hint=_CREDENTIALS)
+    return None
+
+
+def _no_answer(error: BaseException) -> AwsError:
+    from botocore import exceptions
+
+    hint = _PROXY if isinstance(error, exceptions.ProxyConnectionError) else _NETWORK
+    # What botocore cannot parse it quotes, on lines of its own.
+    line = " ".join(str(error).split())
+    answer = _answer(error, line)
+    if answer is None:
+        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
+    page = answer.lower().startswith(("<html", "<!doctype"))
+    words = f"{answer[:_FEW]}…" if len(answer) > _FEW else answer
+    words = "a web page (a proxy or a captive portal?)" if page else words
+    text = f"what answers is not AWS, or was cut off: {words or 'an empty answer'}"
+    return AwsError(text, hint=hint, cause="network")
+
+
+def _misconfigured(error: BaseException) -> AwsError | None:
+    """Translate what botocore says of variables, files and profiles, before any call."""
+    from botocore import exceptions
+
     if isinstance(error, exceptions.ProfileNotFound):
         return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
@@ -192,20 +225,23 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(str(error), hint="correct AWS_REGION, or `aws.region` in the config")
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
-    if fault(error) == "unreachable":
-        proxy = isinstance(error, exceptions.ProxyConnectionError)
-        hint = _PROXY if proxy else _NETWORK
-        line = " ".join(str(error).split())
-        if (answer := _answer(error, line)) is not None:
-            page = answer.lower().startswith(("<html", "<!doctype"))
-            words = f"{answer[:_FEW]}…" if len(answer) > _FEW else answer
-            words = "a web page (a proxy or a captive portal?)" if page else words
-            line = f"what answers is not AWS, or was cut off: {words or 'an empty answer'}"
-            return AwsError(line, hint=hint, cause="network")
-        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
-    if isinstance(error, exceptions.BotoCoreError):
-        return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
+    if isinstance(error, exceptions.RefreshWithMFAUnsupportedError):
+        return wants_mfa()
+    if isinstance(error, exceptions.InvalidConfigError):
+        return AwsError(f"the profile cannot be used: {error}", hint=_PROFILE)
+    if isinstance(error, exceptions.MissingDependencyException):
+        return AwsError(
+            "a profile of `aws login` needs botocore's extra `crt`",
+            hint="pipx inject opsctl-ecs 'botocore[crt]'",
+        )
     return None
+
+
+def wants_mfa() -> AwsError:
+    return AwsError(
+        "the profile's role wants an MFA code, and there is no terminal to ask on",
+        hint="run it once on a terminal, and this one within the hour",
+    )
 
 
 def _answer(error: BaseException, line: str) -> str | None:
@@ -233,7 +269,7 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
     else:
         text = _PASSWORD.sub("//…@", str(error))
         return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
-    return AwsError(text, hint="correct the profile in ~/.aws/config, or choose another")
+    return AwsError(text, hint=_PROFILE)
 
 
 def _nobody(endpoint: str) -> AwsError:

@@ -8,7 +8,7 @@ from opsctl import aws
 from opsctl.alarms import mute
 from opsctl.cause import telling
 from opsctl.config.model import Config
-from opsctl.errors import OpsError
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
@@ -103,6 +103,12 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return (yield from _end(clients, state, group.name, outcome))
     held = yield from lock.take(clients, "ecs", state.name)
     with held:
+        # Look again: the question may have taken minutes.
+        now = yield from look_at(LOOK)
+        roll = _begin(now, config, machine(config, state), everything=everything)
+        group = now.group
+        if group is None or instances.plan(now, roll) != planned:
+            raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
         since = now.at if everything else instances.noted(group)[1]
         steps = _Steps(clients, config, group.name, since)
         steps.mark(roll.size)

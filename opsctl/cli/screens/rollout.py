@@ -109,7 +109,7 @@ class RolloutScreen(Screen):
         self._console.say(f"{mark}{event.text}")
 
     def _worth_a_line(self, event: TargetChanged) -> bool:
-        """Of many tasks, the counts say how many targets are healthy, in one line for them all."""
+        """Of many tasks the counts say how many targets are healthy, without a line for each."""
         self._unhealthy += event.failed
         return self._desired <= _MANY or (event.failed and self._unhealthy <= _MANY)
 

@@ -52,6 +52,14 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
             'eval "$(opsctl sandbox env)"',
         ),
         (exceptions.InvalidRegionError(region_name="a b"), "'a b'", "correct AWS_REGION"),
+        (exceptions.RefreshWithMFAUnsupportedError(), "wants an MFA code", "on a terminal"),
+        (
+            exceptions.InfiniteLoopConfigError(source_profile="a", visited_profiles=["a"]),
+            "the profile cannot be used: Infinite loop",
+            "correct the profile",
+        ),
+        (exceptions.MissingDependencyException(msg="crt"), "aws login", "pipx inject opsctl-ecs"),
+        (exceptions.ParamValidationError(report="RoleArn\nis short"), "RoleArn is short", "check"),
         (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "AWS_PROFILE"),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
