@@ -1,7 +1,7 @@
 """The only layer of retries: how long a call is repeated while AWS does not answer.
 
 botocore's own retries are off. A command that AWS has answered before outlasts an outage of three
-minutes; one that AWS never answered gives up after four tries.
+minutes; one that AWS never answered gives up after four tries, or one that took long.
 """
 
 import threading
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OUTAGE = 180.0  # seconds that a command outlasts; also a reading that has an end
 _HANGS = 5.0  # seconds of one call, for calls that should not wait
+_NEVER = 30.0  # seconds after which nothing is expected any more of what has never answered
 _TRIES = 4  # when AWS has not answered yet, and for calls that should not wait
 # One or two failures of a call are not worth a message, unless they take long.
 _TOLD_AFTER = 3
@@ -54,11 +55,17 @@ class Patience:
             if not transient(error):
                 self._answered = True
                 raise
-            if not self._seconds and self._clock() - began >= _HANGS:
+            if self._clock() - began >= self._longest():
                 raise
             result = self._repeat(call, began)
         self._answered, self._silent = True, False
         return result
+
+    def _longest(self) -> float:
+        """Return the seconds of one try after which there is no other."""
+        if not self._seconds:
+            return _HANGS
+        return self._seconds if self._answered else _NEVER
 
     def _repeat(self, call: Callable[[], T], began: float) -> T:
         from tenacity import Retrying, retry_if_exception, wait_random_exponential
@@ -78,7 +85,7 @@ class Patience:
     def _ends(self, began: float, state: "RetryCallState") -> bool:
         if self._answered and self._seconds:
             return self._lasts(began, state) >= self._seconds
-        return _failures(state) >= _TRIES
+        return _failures(state) >= _TRIES or self._lasts(began, state) >= _NEVER
 
     def _lasts(self, began: float, state: "RetryCallState") -> float:
         """Return the seconds since the first try began: a try may hang for a minute, too."""

@@ -73,6 +73,24 @@ def help_text() -> str:
     )
 
 
+def _folded(text: str) -> str:
+    """Return the help with its right column folded, if the terminal is narrower."""
+    try:
+        width = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):  # not a terminal
+        return text
+    if not 40 <= width < max(map(len, text.splitlines())):
+        return text
+    import textwrap
+
+    lines = []
+    for line in text.splitlines():
+        name, gap, about = line[2:].partition("  ")
+        column = len(line) - len(about.lstrip()) if gap else 2
+        lines += textwrap.wrap(line, width, subsequent_indent=" " * column) or [""]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def version() -> str:
     from importlib.metadata import version as installed
 
@@ -146,7 +164,7 @@ def _main(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return 0
     if not argv or argv == ["-h"] or (not words and "--help" in argv):
-        sys.stdout.write(help_text())
+        sys.stdout.write(_folded(help_text()))
         sys.stdout.flush()
         return 0 if argv else 2
     from opsctl.cli.options import Invocation

@@ -41,5 +41,6 @@ class DoctorScreen(Screen):
         if counts["blocking"]:
             self._console.say(f"{counts['blocking']} would stop a release, {warnings}{unknown}")
             return 1
-        self._console.say(f"nothing would stop a release, {warnings}{unknown}")
+        nothing = "nothing that could be checked" if unknown else "nothing"
+        self._console.say(f"{nothing} would stop a release, {warnings}{unknown}")
         return _WARNED if counts["warning"] else 0

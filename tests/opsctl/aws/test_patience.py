@@ -74,6 +74,21 @@ def test_a_refusal_is_not_waited_out(prepare: Callable[[Patience], Patience]) ->
     assert aws.slept == []
 
 
+def test_what_never_answered_and_hangs_is_given_up_after_the_first_try() -> None:
+    now = [0.0]
+
+    def hang() -> str:
+        now[0] += 60
+        raise exceptions.ReadTimeoutError(endpoint_url="http://x")
+
+    with pytest.raises(exceptions.ReadTimeoutError):
+        Patience(sleep=lambda _: None, clock=lambda: now[0])(hang)
+    assert now[0] == 60
+    with pytest.raises(exceptions.ReadTimeoutError):
+        answered(Patience(sleep=lambda _: None, clock=lambda: now[0]))(hang)
+    assert now[0] == 60 + OUTAGE
+
+
 def test_what_never_answered_is_given_up_after_a_few_tries() -> None:
     aws = Aws(10_000)
     with pytest.raises(exceptions.EndpointConnectionError):

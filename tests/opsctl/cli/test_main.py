@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from opsctl.cli import COMMANDS, main
@@ -242,3 +243,13 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_the_help_folds_its_right_column_on_a_narrow_terminal() -> None:
+    child = pexpect.spawn(
+        sys.executable, ["-m", "opsctl", "--help"], cwd=str(ROOT), dimensions=(60, 60),
+        encoding="utf-8", timeout=20,
+    )  # fmt: skip
+    lines = child.read().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "                the tasks" in lines
