@@ -132,6 +132,10 @@ def test_a_fault_says_what_retrying_is_worth(error: Exception, fault: str | None
     assert aws.fault(error) == fault
 
 
-def test_what_is_no_answer_is_told_on_one_line() -> None:
-    error = aws.translate(ResponseParserError("Unable to parse response, retries:\nb'denied'"))
-    assert error is not None and error.message.endswith("retries: b'denied'")
+def test_an_answer_that_cannot_be_read_is_quoted_on_one_short_line() -> None:
+    text = "Unable to parse response (syntax error), invalid XML. Further retries:\nb'denied'"
+    error = aws.translate(ResponseParserError(text))
+    assert error is not None
+    assert error.message == "what answers is not AWS, or was cut off: denied"
+    error = aws.translate(ResponseParserError(text.replace("denied", "<p>" * 1000)))
+    assert error is not None and len(error.message) < 120
