@@ -70,7 +70,7 @@ def set_secret(
     if use.local:
         put.require(invocation.config, use, Value(""))
     process.keep_memory_private()
-    value = _value(invocation.console, use.reference)
+    value = _value(invocation.console, use.reference, name)
     screen = SecretsScreen(invocation.console)
     stored = run(
         invocation,
@@ -94,11 +94,13 @@ def _typed(reference: str) -> Value:
     return Value(text)
 
 
-def _value(console: Console, reference: str) -> Value:
+def _value(console: Console, reference: str, name: str) -> Value:
     if console.interactive:
         return _typed(reference)
     if sys.stdin.isatty():
-        raise ConfigError("the value cannot be asked for here", hint="send it on stdin")
+        raise ConfigError(
+            "the value cannot be asked for here", hint=f"opsctl secrets set {name} < FILE"
+        )
     try:
         text = sys.stdin.buffer.read(1_000_000).decode("utf-8")
     except UnicodeDecodeError:

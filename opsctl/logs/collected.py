@@ -1,5 +1,6 @@
 """Read a span of the log groups once, to its end, for reports."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ def collected(
     *,
     selection: Selection | None = None,
     pace: Pace | None = None,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
     tell: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[Sequence[LogEvent]]:
     """Yield all events whose time is in the span, in order. `logs` must not retry calls itself."""
@@ -32,7 +35,7 @@ def collected(
         follow=False,
         selections={group.source: selection for group in groups} if selection else {},
     )
-    own = Pace(Budget.of(region, None, following=False))
+    own = Pace(Budget.of(region, None, following=False), now=now, sleep=sleep)
     for item in Tail(logs, reading, pace=pace or own).run():
         if not isinstance(item, Notice):
             yield item

@@ -144,7 +144,15 @@ def _read(
         where = f"{notice.source}: " if notice.source else ""
         invocation.console.say(where + notice.text)
 
-    return collected(invocation.clients.logs_once, groups, start, end, tell=tell)
+    return collected(
+        invocation.clients.logs_once,
+        groups,
+        start,
+        end,
+        now=invocation.clock,
+        sleep=invocation.sleep,
+        tell=tell,
+    )
 
 
 def _minute(moment: datetime) -> datetime:
