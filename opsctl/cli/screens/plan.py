@@ -3,7 +3,9 @@
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.stacks.changes import Change, Plan
+from opsctl.stacks.differences import differences
 
+_MOST = 12  # lines of one property
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": ">", "SyncWithActual": "="}
 
 
@@ -41,8 +43,14 @@ class PlanScreen(Screen):
         forces = "forces" if change.replaces else "may force" if change.may_replace else ""
         for one in change.properties:
             word = f" ({forces} replacement)" if forces and one.recreates else ""
-            values = f": {one.before} -> {one.after}" if one.before or one.after else ""
-            self._print(f"      {one.name}{values}{word}")
+            if not one.before and not one.after:
+                self._print(f"      {one.name}{word}")
+                continue
+            lines = differences(one.before, one.after)
+            for path, before, after in lines[:_MOST]:
+                self._print(f"      {one.name}{path}: {before} -> {after}{word}")
+            if len(lines) > _MOST:
+                self._print(f"      {one.name}: and {len(lines) - _MOST} more")
 
 
 def _fields(change: Change) -> dict[str, object]:
