@@ -2,6 +2,7 @@
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect, tidy
+from opsctl.aws.clock import Clock
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
 from opsctl.aws.faults import (
     Unreadable,
@@ -16,12 +17,14 @@ from opsctl.aws.faults import (
     without_credentials,
 )
 from opsctl.aws.patience import OUTAGE, Patience
+from opsctl.aws.route import proxy, trust
 
 __all__ = [
     "OUTAGE",
     "READS",
     "Caller",
     "Clients",
+    "Clock",
     "FailedCall",
     "FailedCalls",
     "Patience",
@@ -32,9 +35,11 @@ __all__ = [
     "fault",
     "may_pass",
     "message",
+    "proxy",
     "tidy",
     "transient",
     "translate",
+    "trust",
     "understood",
     "without_credentials",
 ]

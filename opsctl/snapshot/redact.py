@@ -15,7 +15,7 @@ MASK = "•••"
 # What programs write after a secret's name that is not its value: `API_KEY: is empty`.
 _PROSE = re.compile(
     r"(?:is|was|are|has|must|may|can|cannot|could|does|not|no|missing|required|invalid|empty|set"
-    r"|unset|expired|none|null|nil|true|false|undefined|failed|unable|error|denied|access|request"
+    r"|unset|variable|site|awscloudwatch|expired|none|null|nil|true|false|undefined|failed|unable|error|denied|access|request"
     r"|connection|permission|timeout|timed|unauthorized|forbidden|unknown|unexpected)"
     r"(?=[.,;:)\]}\"']*(?:\s|$)|,\")",
     re.IGNORECASE,
@@ -33,6 +33,8 @@ _XML_PAIR = re.compile(r"</\w+>\s*<\w*value>", re.IGNORECASE)
 _FLAG = re.compile(r"\\*[\"']?,?[ \t]+(?!-)")
 # `("password", "VALUE")`
 _TUPLE = re.compile(r"\\*[\"'],\s*(?=\w?\\*[\"'])")
+_OPENED = re.compile(r"(?:\(\s*b?|\[b)\\*[\"']$")
+_CLOSED = re.compile(r"\\*[\"']?\s*[)\]]")
 # `"value": "VALUE", "name": "` before a name
 _VALUE_FIRST = re.compile(
     r"value\\*[\"']?\s*[=:]\s*(?P<quote>\\*[\"']|)(?P<value>(?:(?!value\\*[\"']?\s*[=:]).)*?)(?P=quote)\s*[,\n]\s*\\*[\"']?"
@@ -44,6 +46,9 @@ _LONGEST_PAIR = 1000  # characters of `"value": "VALUE", "name": "`
 _QUOTED = re.compile(r"(?:Secret\w{0,20}\((?:\w{1,20}=)?)?[bBrRuUfF]{0,2}(?P<quote>\\*[\"'])")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?P<lines>(?:\n(?:[ \t]+[^\n]*)?)+)")
 _WORD_END = re.compile(r"\S*")
+_PUNCTUATION = ",;:.)]}>\"'`"
+# Words that a sentence may end with: `unable to pull secrets or registry auth: execution …`
+_SHORT = re.compile(r"(?:pass|auth)$", re.IGNORECASE)
 _LINE_END = re.compile(r"[^\n]*")
 _ITEM = re.compile(r"[^,\]\n\"']+")
 _PLURAL = re.compile(r"(?:d|t|n|l|key)s$", re.IGNORECASE)
@@ -65,7 +70,7 @@ _TOKENS = (
     (re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),
     # `basic authentication failed` is prose.
     (
-        re.compile(r"(?i)\b((?:bearer|basic)\s+)(?!authentication\b)[\w.~+/=-]{8,}"),
+        re.compile(r"\b((?i:bearer|basic)\s+)(?=[a-z.~-]*[A-Z0-9=_+/])[\w.~+/=-]{8,}"),
         rf"\g<1>{MASK}",
     ),
 )
@@ -160,11 +165,10 @@ def _after(text: str, name: str, start: int, end: int) -> Iterator[tuple[int, in
     before = text[start - 2 : start - 1] if quoted else text[start - 1 : start]
     assigns = _ASSIGNS.match(text, end)
     if assigns and assigns["xml"]:
-        pair = _XML_PAIR.match(text, end)
-        # `ERR AUTH <password> called without any password` is prose.
-        if (before == "<" or text[start - 1 : start] == "<") and text[end + 1 : end + 2] != " ":
-            stop = text.find("<", assigns.end())
-            yield assigns.end(), stop if stop >= 0 else len(text)
+        # Not `ERR AUTH <password> called without any password`.
+        stop = text.find("<", assigns.end()) if before == "<" else -1
+        if stop >= 0 and text.startswith(f"</{name}", stop):
+            yield assigns.end(), stop
         return
     if pair := _XML_PAIR.match(text, end):
         stop = text.find("<", pair.end())
@@ -174,12 +178,21 @@ def _after(text: str, name: str, start: int, end: int) -> Iterator[tuple[int, in
         yield from _value(text, name, start, assigns, quoted=quoted)
     elif not assigns and name.startswith("-") and (flag := _FLAG.match(text, end)):
         yield from _taken(text, flag.end())
-    elif not assigns and quoted and (pair := _TUPLE.match(text, end)):
-        # A list of names has no end here, and stays.
-        opened = re.search(r"(?:\(\s*b?|\[b)\\*[\"']$", text[max(0, start - 8) : start])
+    elif not assigns and _opened(text, name, start) and (pair := _TUPLE.match(text, end)):
         spans = list(_taken(text, pair.end()))
-        if opened and spans and re.match(r"\\*[\"']?\s*[)\]]", text[spans[-1][1] :][:8]):
+        # A list of names has no end here, and stays.
+        if _CLOSED.match(text, spans[-1][1]):
             yield from spans
+
+
+def _opened(text: str, name: str, start: int) -> bool:
+    """Whether a pair begins here, of which the name is one that says it is a secret's."""
+    return bool(_OPENED.search(text[max(0, start - 8) : start])) and _ends(name)
+
+
+def _ends(name: str) -> bool:
+    """Whether the name ends with its word: `db_password`, not `password-missing`."""
+    return any(word.end() == len(name) for word in WORD.finditer(name))
 
 
 def _is_resource(text: str, name: str, start: int, assigns: re.Match[str]) -> bool:
@@ -197,7 +210,10 @@ def _value(
     text: str, name: str, start: int, assigns: re.Match[str], *, quoted: bool
 ) -> Iterator[tuple[int, int]]:
     at = assigns.end()
-    if _PROSE.match(text, at) or (_PLURAL.search(name) and _COUNT.match(text, at)):
+    plural = _PLURAL.search(name)
+    if _PROSE.match(text, at) or (plural and _COUNT.match(text, at)):
+        return
+    if assigns["colon"] and not quoted and _SHORT.fullmatch(name):
         return
     if quoted and text[at : at + 1] == "{" or re.match(r"\[\s*\{", text[at : at + 20]):
         return  # an object, whose own names are looked at next
@@ -210,7 +226,7 @@ def _value(
     # A header, a line of YAML, or of an environment file, ends with its line.
     header = re.search(r"(?i)authorization|cookie", name) and assigns["colon"]
     own_line = _LINE_START.search(text, max(0, start - 40), start) and (
-        assigns["colon"] or (name.isupper() and assigns["eq"] == "=")
+        (assigns["colon"] and not plural) or (name.isupper() and assigns["eq"] == "=")
     )
     if (header or own_line) and not _QUOTED.match(text, at):
         line = _LINE_END.match(text, at)
@@ -234,7 +250,8 @@ def _taken(text: str, at: int) -> Iterator[tuple[int, int]]:
             return
     word = _WORD_END.match(text, at)
     assert word is not None  # it may be empty
-    yield at, word.end()
+    # What ends a clause or closes a bracket says nothing about the secret.
+    yield at, at + len(word[0].rstrip(_PUNCTUATION))
 
 
 def _closing(text: str, opened: re.Match[str]) -> tuple[int, int]:

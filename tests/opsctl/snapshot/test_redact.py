@@ -133,6 +133,8 @@ def test_what_is_beside_a_secret_stays() -> None:
     )
     assert redact("redis://app:p@ss@host:6379 is full") == f"redis://app:{MASK}@host:6379 is full"
     assert redact("password: |\n  a\n  b\nuser: x") == f"password: |\n{MASK}\n{MASK}\nuser: x"
+    message = 'message: "no" (RequestToken: {}, HandlerErrorCode: X)'
+    assert redact(message.format("a,b")) == message.format(MASK)
     assert redact("level=info token=a user=x") == f"level=info token={MASK} user=x"
 
 
@@ -164,7 +166,13 @@ def test_a_key_is_masked_over_its_lines() -> None:
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/api-AbCdEf",
         "prompt_tokens=512 max_tokens: 4096",
         "author: x, bypass=1, compass: north, tokenizer=bert, secretary: y",
-        "basic authentication failed",
+        "basic authentication failed, as it needs basic credentials",
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource "
+        "retrieval failed",
+        "ERR AUTH <password> called without any password configured for the default user.",
+        ("secret-missing", "the secret is gone").__repr__(),
+        "secrets: variable API_KEY of the environment is not set",
+        "the refresh needs a refresh token: site has no `secrets`",
         "missing names: 'password', 'token', 'user'",
         '["token", "user"]',
         '{"secrets": [{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm"}]}',
