@@ -2,6 +2,7 @@
 
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect, tidy
+from opsctl.aws.clock import Clock
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
 from opsctl.aws.faults import (
     Unreadable,
@@ -23,6 +24,7 @@ __all__ = [
     "READS",
     "Caller",
     "Clients",
+    "Clock",
     "FailedCall",
     "FailedCalls",
     "Patience",

@@ -193,9 +193,10 @@ class Invocation:
     def _tell_silence(self, error: BaseException) -> None:
         from opsctl import aws
 
-        reason = aws.translate(error)
+        translated = aws.translate(error)
+        reason = translated.message if translated else str(error)
         self.console.warn(
-            f"AWS does not answer ({reason.message if reason else error}); "
+            f"AWS does not answer ({reason.removeprefix('no answer from AWS: ')}); "
             f"what runs there continues; retrying for up to {aws.OUTAGE / 60:.0f} minutes"
         )
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.alarms import mute
+from opsctl.cause import telling
 from opsctl.config.model import Config
-from opsctl.errors import OpsError
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
@@ -93,7 +94,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if not planned.replacements and not under_way:
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
+    old = telling.counted(len(planned.replacements), "instance")
+    question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:
         question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):
@@ -101,6 +103,12 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return (yield from _end(clients, state, group.name, outcome))
     held = yield from lock.take(clients, "ecs", state.name)
     with held:
+        # Look again: the question may have taken minutes.
+        now = yield from look_at(LOOK)
+        roll = _begin(now, config, machine(config, state), everything=everything)
+        group = now.group
+        if group is None or instances.plan(now, roll) != planned:
+            raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
         since = now.at if everything else instances.noted(group)[1]
         steps = _Steps(clients, config, group.name, since)
         steps.mark(roll.size)

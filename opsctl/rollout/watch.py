@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Self
 
+from opsctl.cause.telling import counted
 from opsctl.outcome import Outcome
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
@@ -79,7 +80,7 @@ class Counts:
 
     @property
     def text(self) -> str:
-        health = "" if self.healthy is None else f", {self.healthy} targets healthy"
+        health = "" if self.healthy is None else f", {counted(self.healthy, 'target')} healthy"
         return (
             f"{self.new_running} of {self.desired} new tasks run, {self.new_pending} start, "
             f"{self.old_running} old remain{health}"
@@ -96,7 +97,7 @@ class Wave:
 
     @property
     def text(self) -> str:
-        return f"stopping {len(self.tasks)} old tasks"
+        return f"stopping {counted(len(self.tasks), 'old task')}"
 
 
 RolloutEvent = TasksStopped | TargetChanged | ServiceSaid | Counts | Wave
@@ -177,9 +178,9 @@ def news(before: Snapshot, now: Snapshot, goal: Goal) -> Iterator[RolloutEvent]:
     for event in now.service.events if now.service else ():
         if event.id not in heard:
             yield ServiceSaid(event.sentence)
-    counted = counts(now, goal)
-    if counted is not None and counted != counts(before, goal):
-        yield counted
+    count = counts(now, goal)
+    if count is not None and count != counts(before, goal):
+        yield count
 
 
 def counts(now: Snapshot, goal: Goal) -> Counts | None:

@@ -78,7 +78,7 @@ class Reader:
     and the past of alarms.
 
     With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
-    named in `unread` at once.
+    named in `unread` at once. `now` is this machine's clock; snapshots have AWS's time.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class _Reading:
         }
 
     def run(self) -> Snapshot:
-        at = self.reader.now()
+        began = self.reader.now()
         together([partial(self._read, part) for part in self.futures])
         values: dict[str, Any] = {}
         unread: list[Unread] = []
@@ -176,9 +176,13 @@ class _Reading:
                     raise
                 unread.append(_unread(part, error))
         failed = self.clients.failed.take()
+        at = self.clients.clock.corrected(began)
         return Snapshot(
             at, self.names, self.look, **values, failed_calls=failed, unread=tuple(unread)
         )
+
+    def _now(self) -> datetime:
+        return self.clients.clock.corrected(self.reader.now())
 
     def _read(self, part: Part) -> None:
         needs, read = self.reads[part]
@@ -205,15 +209,15 @@ class _Reading:
 
     def _mute_rules(self) -> tuple[MuteRule, ...]:
         once = self.clients.cloudwatch_once
-        return mute_rules.read(once, self.names.alarms, self.reader.now())
+        return mute_rules.read(once, self.names.alarms, self._now())
 
     def _alarm_changes(self, states: tuple[AlarmState, ...]) -> tuple[AlarmChange, ...]:
-        since = self.look.since or self.reader.now()
+        since = self.look.since or self._now()
         wanted = [one for one in states if self.look.alarm in ("", one.name)]
         return alarms.changes(self.clients.cloudwatch, wanted, since, self.reader.alarm_histories)
 
     def _stack_events(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
-        since = self.look.since or self.reader.now()
+        since = self.look.since or self._now()
         read = partial(stacks.events_since, self.clients.cloudformation, since=since)
         events = chain(*together([partial(read, state.id) for state in states.values()]))
         return tuple(sorted(events, key=lambda event: event.time))
@@ -309,11 +313,11 @@ class _Reading:
     def _recent_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        return lines.recent(self.clients.logs, tasks, definitions, self.reader.now())
+        return lines.recent(self.clients.logs, tasks, definitions, self._now())
 
     def _app_errors(self) -> tuple[str, ...]:
         group = self.names.log_groups.get("app", "")
-        now = self.reader.now()
+        now = self._now()
         return lines.errors(self.clients.logs, group, now) if group else ()
 
     def _identity(self) -> Identity:
@@ -324,7 +328,7 @@ class _Reading:
         nodes = [node.id for node in cache.nodes if node.role != "replica"] if cache else []
         if not nodes:
             return None
-        return cache_use.read(self.clients.cloudwatch, nodes, self.reader.now())
+        return cache_use.read(self.clients.cloudwatch, nodes, self._now())
 
     def _failures(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
         read = partial(stacks.failures, self.clients.cloudformation)

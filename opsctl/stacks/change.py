@@ -197,9 +197,10 @@ def settle(
 def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
     """Return logical ids of resources that exist outside the stack and that it may take over."""
     state = yield from join.describe(stack.kind)
-    held = set(_held(clients, state).values())
+    # What the stack holds under another name would be replaced, not taken over.
+    held = _held(clients, state)
     named = names.of_template(stack.template)
-    wanted = [one for one in named if one.type in names.IMPORTABLE and one.name not in held]
+    wanted = [one for one in named if one.type in names.IMPORTABLE and one.logical_id not in held]
     taken = yield from _taken(wanted)
     return frozenset(one.logical_id for one in taken if one.certain)
 
@@ -215,15 +216,22 @@ def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
 def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -> Procedure[None]:
     """Compare the template's names with what exists, before anybody is asked.
 
-    Raises OpsError when a new stack cannot create something because the name exists already. Yields
+    Raises OpsError when the stack cannot create something because the name exists already. Yields
     notices of what an existing stack has lost because somebody deleted it.
     """
     named = names.of_template(stack.template)
     if state is not None and state.exists:
-        if named and not stack.reverts_drift:
-            yield from _tell_deleted(
-                clients, stack, state, names.made(named, _held(clients, state))
-            )
+        if not named:
+            return
+        held = _held(clients, state)
+        kept = names.made(named, held)
+        if not stack.reverts_drift:
+            yield from _tell_deleted(clients, stack, state, kept)
+        # CloudFormation itself looks at the names of what is added, not of what is replaced.
+        renamed = [one for one in named if one.logical_id in held and one not in kept]
+        if renamed:
+            there = yield from _taken(renamed)
+            names.require_free(there, stack.name, stack.command, replaced=held)
         return
     if state is not None:
         _require_alone(clients, state)

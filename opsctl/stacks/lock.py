@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -29,10 +29,6 @@ LASTS = timedelta(minutes=10)
 _RENEWED = timedelta(minutes=1)
 _KEPT = 4  # closed locks kept per stack; older ones are deleted
 _TRIES = 20
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Held:
@@ -92,13 +88,14 @@ def take(
     stack: str,
     *,
     over: bool = False,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
 ) -> Procedure[Held]:
     """Take the lock of this stack. Raises Busy when another command holds it.
 
     With `over`, a lock that is held is closed and its holder ignored.
     """
     system = stack.removesuffix(f"-{kind}")
+    now = now or clients.clock.now
     try:
         return Held(clients, system, _taken(clients, system, stack, over, now), now)
     except Exception as error:

@@ -65,18 +65,17 @@ def _down(
         return Outcome("cancelled", f"nothing was done to `{name}`")
     held = yield from lock.take(clients, kind, name)
     with held:
-        if not state.exists:
-            _require_unmade(clients, state)
+        _require_same(clients, state)
         if kind == "ecr":
             registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
         ended = yield from held.renewed(_delete_all(clients, state))
         return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
-def _require_unmade(clients: "Clients", state: StackState) -> None:
-    """Raise Busy if somebody, since the question, has created a stack that was under review."""
+def _require_same(clients: "Clients", state: StackState) -> None:
+    """Raise Busy if somebody has changed the stack since the question."""
     now = stacks.describe(clients.cloudformation, state.id)
-    if now is None or now.status != state.status:
+    if now is None or (now.status, now.changed) != (state.status, state.changed):
         raise join.overtaken(state.name)
 
 
@@ -107,6 +106,7 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
+        _require_same(clients, state)
         ended = yield from held.renewed(_delete_all(clients, state))
     outcome = yield from explained(ended.outcome)
     outcome.require()

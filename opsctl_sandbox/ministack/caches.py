@@ -15,6 +15,7 @@ _FEWEST = 3
 _NO_CLUSTER = (
     f"the sandbox has Redis in cluster mode with {_FEWEST} shards or more, and without a snapshot"
 )
+NO_RESHARDING = "the sandbox moves no slots between shards: their number stays as it was"
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
 
 
@@ -140,6 +141,13 @@ def ports() -> Mapping[str, int]:
     """Return cache cluster -> port. A replication group's members have the group's port."""
     known = elasticache._clusters._data.items()
     return {str(scoped[-1]): int(record["_endpoint"]["Port"]) for scoped, record in known}
+
+
+def reshards(kind: str, definition: Record, old: Record, new: Record) -> bool:
+    """Return whether AWS would add or remove shards in place."""
+    policy = definition.get("UpdatePolicy") or {}
+    counts = {str(one.get("NumNodeGroups", "")) for one in (old, new)}
+    return kind == TYPES[1] and bool(policy.get("UseOnlineResharding")) and len(counts) > 1
 
 
 def in_cluster(group: str) -> bool:

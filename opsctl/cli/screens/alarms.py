@@ -124,7 +124,7 @@ def show_one(
     if near is not None:
         rows.append(("release", f"{near.number} by {near.name} began {near.begun:%H:%M:%SZ}"))
     for change in changes[: -_NEWEST - 1 : -1]:
-        rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
+        rows.append(("history", f"{change.time:%m-%d %H:%M}Z  {change.before} → {change.after}"))
     rows.append(("next", console.hint(one.alarm.then)))
     for label, text in rows:
         for line in textwrap.wrap(text, max(20, _width() - 15)) or [""]:
@@ -174,7 +174,7 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
         times = f"{len(one.rang)}x" if one.rang else "-" if one.points else "no data"
         times = "?" if one.failed else times
         points = f"{one.points} of {one.expected}"
-        last = one.rang[-1].start.strftime("%m-%d %H:%M") if one.rang else ""
+        last = one.rang[-1].start.strftime("%m-%d %H:%MZ") if one.rang else ""
         if one.status != "Complete":
             points = f"{points}, {one.status}"
         if one.rang and one.rang[-1].end is None:

@@ -6,6 +6,7 @@ from html import escape
 from importlib import resources
 
 from opsctl.cause.cause import Cause
+from opsctl.cli.screens.words import counted
 from opsctl.metrics.panels import runs
 from opsctl.recording import RecordedSeries
 from opsctl.snapshot.redact import redact
@@ -138,17 +139,30 @@ def _rows(moments: Sequence[Moment]) -> Iterator[str]:
     if len(shown) > _MOST:
         others = [one for one in moments if not one.bad][-_MOST:]
         shown = sorted([*(one for one in moments if one.bad), *others], key=lambda one: one.at)
-    yield '<section id="timeline"><h2>Time line</h2><table><tbody>'
-    for one in shown:
-        mark = "✗" if one.bad else ""
-        yield (
-            f'<tr class="{one.lane}{" bad" if one.bad else ""}"><td><time>{one.at:%H:%M:%S}</time>'
-            f"</td><td>{one.lane}</td><td>{mark}</td><td>{_text(one.text)}</td></tr>"
-        )
-    yield "</tbody></table>"
+    yield '<section id="timeline"><h2>Time line</h2>'
     if rest := len(moments) - len(shown):
         yield f"<p>{rest} earlier moments are left out.</p>"
+    if shown:
+        first, last = _window(moments)
+        before = [one for one in shown if one.at < first]
+        if before:
+            yield f"<details><summary>{counted(len(before), 'earlier moment')}</summary>"
+            yield from _table(before, last)
+            yield "</details>"
+        yield from _table(shown[len(before) :], last)
     yield "</section>"
+
+
+def _table(moments: Sequence[Moment], last: datetime) -> Iterator[str]:
+    yield "<table><tbody>"
+    for one in moments:
+        mark = "✗" if one.bad else ""
+        day = "" if one.at.date() == last.date() else f"{one.at:%Y-%m-%d} "
+        yield (
+            f'<tr class="{one.lane}{" bad" if one.bad else ""}"><td><time>{day}{one.at:%H:%M:%S}'
+            f"</time></td><td>{one.lane}</td><td>{mark}</td><td>{_text(one.text)}</td></tr>"
+        )
+    yield "</tbody></table>"
 
 
 def _axis(first: datetime, last: datetime, y: int) -> Iterator[str]:

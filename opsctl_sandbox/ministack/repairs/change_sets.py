@@ -13,6 +13,7 @@ from ministack.services.cloudformation import engine, handlers
 from opsctl_sandbox.ministack import permissions
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import early_validation, parameters
+from opsctl_sandbox.ministack.repairs.property_values import with_values
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # Properties whose change replaces the resource ("Update requires: Replacement" on the type's page
@@ -150,11 +151,13 @@ async def describe_change_set(call: Call, ministack: Forward) -> Structure:
     answer = parameters.with_names(answer, change_set.get("_resolved_params", {}))
     absent = _absent(change_set)
     held = _stack(call, answer["StackId"]).get("_resources", {})
-    kept = []
+    kept: list[Structure] = []
     for change in answer.get("Changes", ()):
         resource = change.get("ResourceChange")
         if resource:
             resource = _conditioned(resource, absent, held)
+            if resource and change_set and call.parameters.get("IncludePropertyValues"):
+                resource = with_values(resource, change_set, held)
             change = {**change, "ResourceChange": decided(resource)} if resource else None
         if change:
             kept.append(change)

@@ -97,9 +97,9 @@ def test_a_closed_pipe_is_no_error(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "both"),
-    [("db plan", False), ("db up --yes", False), ("db up --yes", True), ("logs audit x", True)],
+    [("db plan", False), ("db plan", True), ("db up", False), ("logs audit x", True)],
 )
-def test_a_change_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
+def test_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
     system: System, line: str, both: bool
 ) -> None:
     reading, writing = os.pipe()
@@ -112,6 +112,20 @@ def test_a_change_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
 
     assert done.returncode != 0, line
     assert both or "Traceback" not in done.stderr
+
+
+def test_a_change_goes_on_to_its_end_when_its_reader_has_gone(system: System) -> None:
+    command = f"{' '.join(system.command('--json', 'db', 'up', '--yes'))} 2>&1"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"],
+        cwd=system.folder, env=system.variables, text=True, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    [stack] = system.client("cloudformation").describe_stacks(StackName=f"{system.name}-db")[
+        "Stacks"
+    ]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_the_short_word_for_help_is_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Overtaken
 from opsctl.snapshot.snapshot import Kind, Snapshot
 from opsctl.stacks import remove
 from opsctl.stacks.remove import Removal
@@ -61,6 +61,15 @@ def down(
     made = cast(Any, Clients(aws, **clients))
     procedure = remove.down(made, CONFIG, kind)
     return Driven(procedure, snapshots, answers)
+
+
+def test_a_stack_that_changed_during_the_question_is_shown_and_asked_about_again() -> None:
+    aws = CloudFormation()
+    aws.status = "UPDATE_COMPLETE"
+    updated = stacks(stack("db", "UPDATE_COMPLETE"))
+    driven = down(aws, EXISTS, updated, GONE, answers=(True, True))
+    assert len(driven.questions) == 2 and len(driven.of(Overtaken)) == 1
+    assert aws.deleted == ["arn:web-db"] and driven.result.kind == "removed"
 
 
 def test_the_stack_is_removed_after_its_name_was_typed() -> None:
@@ -163,6 +172,7 @@ def test_a_deletion_that_stops_half_way_is_a_failure() -> None:
 
 def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
     aws = CloudFormation()
+    aws.status = "DELETE_FAILED"
     aws.resources = [
         {"LogicalResourceId": "Group", "PhysicalResourceId": "g-1", "ResourceType": "X",
          "ResourceStatus": "DELETE_FAILED"}

@@ -94,3 +94,13 @@ def test_a_tcp_target_group_has_its_own_attributes_whoever_set_them(
     assert values(plain("elbv2"))["stickiness.type"] == "lb_cookie"
     expected = {key: "60", "stickiness.type": "source_ip", "preserve_client_ip.enabled": "true"}
     assert expected.items() <= values(connect("elbv2")).items()
+    described = elbv2.describe_target_groups(Names=[unique])["TargetGroups"][0]
+    assert not described.keys() & {"HealthCheckPath", "Matcher"}
+
+
+def test_it_has_the_attributes_of_its_kind(connect: Connect, plain: Connect, balancer: Any) -> None:
+    def names(client: Any) -> set[str]:
+        arn = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+        return {one["Key"] for one in client.describe_load_balancer_attributes(**arn)["Attributes"]}
+
+    assert "dns_record.client_routing_policy" in names(connect("elbv2")) - names(plain("elbv2"))
