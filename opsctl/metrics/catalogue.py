@@ -1,5 +1,6 @@
 """The table of metrics, and how its rows become queries. Pure."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -177,8 +178,11 @@ def queries(groups: Sequence[str], targets: Targets) -> Iterator[Query]:
 
 def _of_nodes(metric: Metric, nodes: Sequence[Node]) -> Iterator[Query]:
     """Yield a query for each node. Only replicas have a lag, so a promoted one has none."""
+    # `web-redis-0002-001` is a node of a shard, `web-redis-002` one of a group without shards.
+    common = os.path.commonprefix([node.id for node in nodes]).rpartition("-")[0]
     for node in nodes:
         if metric.name == "ReplicationLag" and node.role != "replica":
             continue
-        about = f"{node.id.rpartition('-')[2]} {node.role}".rstrip() if len(nodes) > 1 else ""
+        own = node.id.removeprefix(f"{common}-")
+        about = f"{own} {node.role}".rstrip() if len(nodes) > 1 else ""
         yield Query(metric, {"CacheClusterId": node.id, "CacheNodeId": node.node}, about)

@@ -74,3 +74,9 @@ def test_a_wrong_group_is_refused_with_the_nearest() -> None:
         catalogue.chosen(["clstr"])
     assert caught.value.hint == "opsctl metrics cluster"
     assert catalogue.chosen([]) == catalogue.chosen(["all"]) == list(GROUPS)
+
+
+def test_nodes_of_several_shards_are_told_apart() -> None:
+    nodes = tuple(Node(f"web-redis-{shard:04}-001") for shard in (1, 2))
+    chosen = catalogue.queries(["cache"], Targets({}, {}, nodes=nodes))
+    assert {one.about for one in chosen} == {"0001-001", "0002-001"}
