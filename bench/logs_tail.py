@@ -105,8 +105,8 @@ def followed(command: Sequence[str], folder: Path, *, throttle: int) -> tuple[in
         except subprocess.TimeoutExpired:  # awslogs does not always listen
             process.kill()
             process.wait()
-    found = Counter(re.findall(r"line (\d{7})", out.read_text(encoding="utf-8")))
-    return FOLLOWED - len(found), sum(found.values()) - len(found)
+    lines = Counter(re.findall(r"line (\d{7})", out.read_text(encoding="utf-8")))
+    return FOLLOWED - len(lines), sum(lines.values()) - len(lines)
 
 
 def main() -> int:

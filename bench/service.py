@@ -74,18 +74,18 @@ class Visit:
         text = done.stdout
         if "Non-2xx" in text or "Socket errors" in text:
             raise RuntimeError(f"{server.name} failed requests:\n{text}")
-        requests = int(_found(r"(\d+) requests in", text)[1])
-        p99 = _found(r"99%\s+([\d.]+)(us|ms|s)", text)
-        self.rate = float(_found(r"Requests/sec:\s+([\d.]+)", text)[1])
+        requests = int(_match(r"(\d+) requests in", text)[1])
+        p99 = _match(r"99%\s+([\d.]+)(us|ms|s)", text)
+        self.rate = float(_match(r"Requests/sec:\s+([\d.]+)", text)[1])
         self.p99 = float(p99[1]) * _UNITS[p99[2]]
         self.cpu = (server.cpu_seconds() - before) / requests * 1e6
 
 
-def _found(pattern: str, text: str) -> re.Match[str]:
-    found = re.search(pattern, text)
-    if found is None:
+def _match(pattern: str, text: str) -> re.Match[str]:
+    match = re.search(pattern, text)
+    if match is None:
         raise RuntimeError(f"wrk said: {text}")
-    return found
+    return match
 
 
 def main() -> int:

@@ -13,8 +13,8 @@ class Auth(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer({"scope": {"cids": ["bench"]}})
 
-    def _answer(self, told: object) -> None:
-        body = json.dumps(told).encode()
+    def _answer(self, answer: object) -> None:
+        body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -53,8 +53,8 @@ class Server:
 
     def memory(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        return int(found[1]) / 1024 if found else 0.0
+        resident = re.search(r"VmRSS:\s+(\d+)", status)
+        return int(resident[1]) / 1024 if resident else 0.0
 
 
 def free_port() -> int:

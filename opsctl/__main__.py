@@ -11,9 +11,12 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 20)
     # Otherwise pydantic reads the metadata of every installed package to look for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from opsctl.cli import main as run
+    try:
+        from opsctl.cli import main as run
 
-    code = run(sys.argv[1:])
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # Ctrl-C while modules are still being imported
+        code = 130
     # At exit the interpreter would search everything imported for cycles: a sixth of a short
     # command, for memory that is freed anyway.
     gc.freeze()

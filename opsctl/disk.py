@@ -53,7 +53,7 @@ def write(
 
     `private` makes it readable only for its owner; `folders` creates its folders.
     It is replaced in one step, so a full disk or a kill leaves the old content. Raises
-    OpsError.
+    OpsError, also for a pipe that nobody reads from.
     """
     data = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
     try:
@@ -152,11 +152,23 @@ def _replace(path: Path, data: bytes, mode: int, *, keep: bool) -> None:
 
 
 def _overwrite(path: Path, data: bytes, private: bool) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    file = _open_to_write(path)
     if private:
         with suppress(OSError):  # a device, or another user's file
             os.fchmod(file, 0o600)
     _fill(file, data)
+
+
+def _open_to_write(path: Path) -> int:
+    """Open it at once: for a pipe the system would wait until somebody reads from it."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO and path.is_fifo():
+            raise OSError(errno.ENXIO, "nobody reads from this pipe") from None
+        raise
+    os.set_blocking(file, True)
+    return file
 
 
 def _fill(file: int, data: bytes) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _CLIENT = re.compile(r"(\w+)Client\b")
 
 
-def found() -> list[str]:
+def every() -> list[str]:
     """`service Operation` of every call in opsctl, sorted."""
     calls: set[str] = set()
     for path in sorted((ROOT / "opsctl").rglob("*.py")):

@@ -98,10 +98,10 @@ class Demo:
 
     def outputs(self, group: str) -> dict[str, str]:
         """Every output of the group's stacks."""
-        found: dict[str, str] = {}
+        outputs: dict[str, str] = {}
         for line in self.ask(group, "status", "--json").splitlines():
-            found |= json.loads(line).get("outputs") or {}
-        return found
+            outputs |= json.loads(line).get("outputs") or {}
+        return outputs
 
 
 def say(text: str) -> None:
@@ -118,8 +118,8 @@ def show_request(url: str, method: str = "GET") -> None:
 def sandbox(demo: Demo) -> Iterator[None]:
     demo.opsctl("sandbox", "up", "--speed", "60")
     try:
-        found = json.loads(demo.ask("sandbox", "env", "--json"))
-        demo.env |= {key: value for key, value in found.items() if key.isupper()}
+        printed = json.loads(demo.ask("sandbox", "env", "--json"))
+        demo.env |= {key: value for key, value in printed.items() if key.isupper()}
         yield
     finally:
         demo.opsctl("sandbox", "down")

@@ -41,7 +41,7 @@ def reference() -> str:
     for name in cli.COMMANDS:
         parts.append(block(f"opsctl {name}", helped([name])))
         parts += [
-            block(f"opsctl {name} {each}", helped([name, each])) for each in subcommands(name)
+            block(f"opsctl {name} {word}", helped([name, word])) for word in subcommands(name)
         ]
     return "\n".join(parts)
 

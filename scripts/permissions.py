@@ -33,7 +33,7 @@ _UNUSED = re.compile(
 def text() -> str:
     """The file, one action a line, so that a change can be read."""
     templates = {name: _handlers(name) for name in _types()}
-    own = calls.found()
+    own = calls.every()
     actions = {
         action for handlers in templates.values() for one in handlers.values() for action in one
     }
@@ -59,8 +59,8 @@ def _joined(match: re.Match[str]) -> str:
 def _types() -> list[str]:
     """Every resource type that a template can have."""
     texts = [path.read_text() for path in (ROOT / "templates").rglob("*.j2")]
-    found = set(re.findall(r"Type: (AWS::\w+::\w+)$", "\n".join(texts), re.MULTILINE))
-    return sorted(found | {"AWS::EC2::LaunchTemplate", "AWS::AutoScaling::LaunchConfiguration"})
+    types = set(re.findall(r"Type: (AWS::\w+::\w+)$", "\n".join(texts), re.MULTILINE))
+    return sorted(types | {"AWS::EC2::LaunchTemplate", "AWS::AutoScaling::LaunchConfiguration"})
 
 
 def _handlers(resource_type: str) -> dict[str, list[str]]:

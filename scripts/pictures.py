@@ -44,15 +44,15 @@ def pictures() -> dict[Path, str]:
     now = _healthy()
     fine = status.screen(now, [], _console(), width=WIDTH, lines=40)
     broken = _failed()
-    found = rank.rank(History.of([broken]))
-    wrong = status.screen(broken, found, _console(), width=WIDTH, lines=40)
+    ranked = rank.rank(History.of([broken]))
+    wrong = status.screen(broken, ranked, _console(), width=WIDTH, lines=40)
     with _wide():
-        blocks = [list(causes.block(_console(), one, n)) for n, one in enumerate(found[:2], 1)]
-    told = [line for block in blocks for line in block]
+        blocks = [list(causes.block(_console(), one, n)) for n, one in enumerate(ranked[:2], 1)]
+    why = [line for block in blocks for line in block]
     return {
         FOLDER / "status.svg": _drawn("opsctl status", fine),
         FOLDER / "wrong.svg": _drawn("opsctl status", wrong),
-        FOLDER / "why.svg": _drawn("opsctl why", told),
+        FOLDER / "why.svg": _drawn("opsctl why", why),
     }
 
 

@@ -73,12 +73,13 @@ class Ringing:
 def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
     """Yield when an alarm would have been in ALARM over these points, one per period, oldest first.
 
-    It starts as OK. What lies before the first point is unknown and does not count as bad.
+    It starts as OK. What lies before the first known point does not count as bad.
     """
     state: State = "OK"
     first: int | None = None
-    for index in range(rule.range - 1, len(points)):
-        state = rule.state(points[index + 1 - rule.range : index + 1], state)
+    begin = next((index for index, point in enumerate(points) if point is not None), len(points))
+    for index in range(begin + rule.periods - 1, len(points)):
+        state = rule.state(points[max(0, index + 1 - rule.range) : index + 1], state)
         if state == "ALARM" and first is None:
             first = index
         elif state != "ALARM" and first is not None:

@@ -39,11 +39,15 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`state` is None when CloudWatch did not return the data points."""
+    """`state` is None when CloudWatch did not return the data points.
+
+    `known` is False when there is not a single point, so that only the rule for gaps decided.
+    """
 
     watched: Watched
     state: State | None
     reason: str
+    known: bool = True
 
 
 def limits(series: Sequence[Series], alarms: Sequence[Watched]) -> dict[int, Limit]:
@@ -80,7 +84,7 @@ def check(
             failed = series.status in _FAILED
             state = None if failed else one.rule.state(series.points, "INSUFFICIENT_DATA")
             reason = f"CloudWatch: {series.status}" if failed else words.points(one, series)
-            checked.append(Checked(one, state, reason))
+            checked.append(Checked(one, state, reason, series.newest is not None))
     return checked
 
 
@@ -93,9 +97,11 @@ def health(checked: Sequence[Checked]) -> tuple[str, str]:
     failed = [one.watched.alarm.name for one in checked if one.state is None]
     if failed:
         return "unknown", f"not readable: {', '.join(failed)}"
-    if all(one.state == "INSUFFICIENT_DATA" for one in checked):
+    known = sum(one.known for one in checked)
+    if not known:
         return "unknown", "no metric has data"
-    return "healthy", f"{len(checked)} limits, none crossed"
+    without = f"; {len(checked) - known} without data" if known < len(checked) else ""
+    return "healthy", f"0 of {len(checked)} limits crossed{without}"
 
 
 def _key(query: Query) -> tuple[str, str, str, frozenset[tuple[str, str]]]:

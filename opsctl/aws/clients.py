@@ -4,26 +4,25 @@ Every call goes through `Patience`, is refused when it would write into an accou
 does not name, and is reported by name to `debug`, if given.
 """
 
-import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from urllib.parse import urlsplit
 
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
+from opsctl.aws.credentials import Credentials
 from opsctl.aws.failed_calls import READS, FailedCalls
 from opsctl.aws.faults import fault, name_service, translate, unreadable
 from opsctl.aws.patience import Patience
+from opsctl.aws.session import open_session
 from opsctl.errors import AwsError
 
 if TYPE_CHECKING:
     from boto3.session import Session
-    from botocore.session import Session as BotocoreSession
     from mypy_boto3_acm.client import ACMClient
     from mypy_boto3_autoscaling.client import AutoScalingClient
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -82,6 +81,7 @@ class Clients:
     s3: "_Service[S3Client]" = _Service("s3")
     secretsmanager: "_Service[SecretsManagerClient]" = _Service("secretsmanager")
     service_quotas: "_Service[ServiceQuotasClient]" = _Service("service-quotas")
+    sns: "_Service[Any]" = _Service("sns")
     ssm: "_Service[SSMClient]" = _Service("ssm")
     sts: "_Service[STSClient]" = _Service("sts")
 
@@ -101,20 +101,16 @@ class Clients:
         self.region = region
         self.caller = caller or Caller()
         self._open_session = open_session
-        self._session = session
+        self._credentials = Credentials(session, self._make)
         self._account = account
         self._role = role
         self._patience = patience or Patience()
         self._read_timeout = read_timeout
         self._debug = debug
-        self._checked = account is None
-        self._who = ""
         self.failed = FailedCalls()
         # What a command could not clean up, in words.
         self.left: list[str] = []
-        # Neither creating a client nor cached_property is thread-safe.
-        self._making = threading.RLock()
-        self._made: dict[tuple[str, bool], Any] = {}
+        self._renewing = threading.Lock()
 
     @contextmanager
     def briefly(self) -> Iterator[None]:
@@ -127,29 +123,60 @@ class Clients:
 
     def who(self) -> str:
         """Return the caller's ARN."""
-        self._who = self._who or self.sts.get_caller_identity()["Arn"]
-        return self._who
+        return str(self._owned().owner()["Arn"])
+
+    def check_account(self) -> None:
+        """Raise AwsError for credentials of another account than the config's.
+
+        Calls that change something are checked anyway; call this so that a plan does not mislead.
+        """
+        if self._account is not None:
+            self._owned().require(self._account)
+
+    def _owned(self) -> Credentials:
+        """Return the present credentials, whose owner is known."""
+        credentials = self._credentials
+        try:
+            credentials.owner()
+        except Exception as error:
+            if fault(error) != "expired":
+                raise
+            credentials = self._renewed(credentials)
+            credentials.owner()
+        return credentials
 
     def renew(self) -> None:
         """Read the credentials again: somebody may have renewed them."""
-        with self._making:
-            self._session = self._open_session()
-            self._made.clear()
+        self._renewed(self._credentials)
+
+    def _renewed(self, worn: Credentials) -> Credentials:
+        """Return credentials other than `worn`: another thread may have read them already."""
+        with self._renewing:
+            if self._credentials is worn:
+                self._credentials = Credentials(self._open_session(), self._make)
+            return self._credentials
 
     def credentials_end(self) -> datetime | None:
         """Return when the credentials end if botocore cannot renew them, else None."""
-        credentials: Any = self._session.get_credentials()
+        credentials: Any = self._credentials.session.get_credentials()
         method = getattr(credentials, "method", "")
         end = getattr(credentials, "_expiry_time", None)
         return end if method in ("env", "custom-process") and isinstance(end, datetime) else None
 
-    def call(self, service: str, operation: str, call: Callable[[], Any], *, patient: bool) -> Any:
+    def _call(
+        self,
+        credentials: Credentials,
+        service: str,
+        patient: bool,
+        operation: str,
+        call: Callable[[], Any],
+    ) -> Any:
         """Make one call as described above. Every client does this for every operation."""
         if self._debug is not None:
             # The operation's name only: parameters may hold secrets.
             self._debug(f"{service} {operation}")
         if not operation.startswith(READS):
-            self.check_account()
+            credentials.require(self._account)
         attempt = partial(self._attempt, service, operation, call)
         return self._patience(attempt) if patient else attempt()
 
@@ -162,20 +189,19 @@ class Clients:
             raise
 
     def client(self, service: str, *, patient: bool = True) -> Any:
-        with self._making:
-            if (service, patient) not in self._made:
-                self._made[service, patient] = self._make(service, patient)
-            return self._made[service, patient]
+        return self._credentials.client(service, patient=patient)
 
-    def _make(self, service: str, patient: bool) -> Any:
+    def _make(self, credentials: Credentials, service: str, patient: bool, renews: bool) -> Any:
         from botocore.config import Config
 
-        session = self._session
-        calling = partial(self.call, service, patient=patient)
-        renewed = partial(self._renewed, service) if patient else None
+        session = credentials.session
+        calling = partial(self._call, credentials, service, patient)
+
+        def renewed() -> Any:
+            return self._renewed(credentials).client(service)
 
         def add(base_classes: list[type], **_: object) -> None:
-            base_classes.insert(0, _calls_through(calling, renewed))
+            base_classes.insert(0, _calls_through(calling, renewed if patient and renews else None))
 
         # Source: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
         session.events.register(f"creating-client-class.{service}", add, unique_id="opsctl")
@@ -190,6 +216,7 @@ class Clients:
                     read_timeout=self._read_timeout,
                 ),
             )
+            _require_usable(client.meta.endpoint_url)
             client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
@@ -202,27 +229,15 @@ class Clients:
         finally:
             session.events.unregister(f"creating-client-class.{service}", unique_id="opsctl")
 
-    def _renewed(self, service: str) -> Any:
-        """Return the same client with the present credentials."""
-        self.renew()
-        return self.client(service)
 
-    def check_account(self) -> None:
-        """Raise AwsError for credentials of another account than the config's.
-
-        Calls that change something are checked anyway; call this so that a plan does not mislead.
-        """
-        if self._checked:
-            return
-        account = self.sts.get_caller_identity()["Account"]
-        if account != self._account:
-            raise AwsError(
-                f"these credentials belong to account {account}, "
-                f"but `aws.account` in the config is {self._account}",
-                hint="choose the right credentials, for instance with AWS_PROFILE",
-                cause="wrong-account",
-            )
-        self._checked = True
+def _require_usable(endpoint: str) -> None:
+    """Raise ValueError for an address at which botocore would stumble in the middle of a call."""
+    parts = urlsplit(endpoint)
+    # Reading a port that is none raises ValueError by itself.
+    if parts.scheme not in ("http", "https") or parts.port == 0:
+        raise ValueError(f"Invalid endpoint: {endpoint}")
+    if parts.username is not None:
+        raise ValueError(f"Invalid endpoint with a password, which no client sends: {endpoint}")
 
 
 def _calls_through(
@@ -239,16 +254,16 @@ def _calls_through(
 
     class CallsThrough:
         def _make_api_call(self, operation: str, parameters: Any) -> Any:
-            def call() -> Any:
-                return checked(make, self, operation, parameters)
-
             try:
-                return calling(operation, call)
+                return self._call_once(operation, parameters)
             except Exception as error:
                 if renewed is None or fault(error) != "expired":
                     raise
             # Once only: credentials that are still the old ones are refused again.
-            return checked(make, renewed(), operation, parameters)
+            return renewed()._call_once(operation, parameters)
+
+        def _call_once(self, operation: str, parameters: Any) -> Any:
+            return calling(operation, partial(checked, make, self, operation, parameters))
 
     return CallsThrough
 
@@ -278,7 +293,7 @@ def connect(
     from botocore.exceptions import BotoCoreError
 
     try:
-        session = _open(aws)
+        session = open_session(aws)
         region = aws.region or session.region_name
     except BotoCoreError as error:
         refusal = translate(error)
@@ -292,7 +307,7 @@ def connect(
         )
     return Clients(
         session,
-        partial(_open, aws),
+        partial(open_session, aws),
         region,
         account=aws.account,
         caller=caller,
@@ -301,96 +316,3 @@ def connect(
         read_timeout=read_timeout,
         debug=debug,
     )
-
-
-def _open(aws: "Aws") -> "Session":
-    import boto3.session
-    import botocore.session
-
-    session = botocore.session.Session(profile=aws.profile)
-    # botocore knows only the second name; other SDKs, and our sandbox, know the first, too.
-    variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
-    session.session_var_map["region"] = variable
-    _ask_for_mfa_on_terminals_only(session)
-    _parse_log_events_fast(session)
-    if aws.assume_role:
-        _assume(session, aws)
-    return boto3.session.Session(botocore_session=session)
-
-
-def _assume(session: "BotocoreSession", aws: "Aws") -> None:
-    """Use the role's credentials for every call; they are renewed before they expire."""
-    from botocore import credentials
-
-    source: Any = session.get_component("credential_provider")
-
-    class Role(credentials.CredentialProvider):
-        METHOD = "assume-role"
-
-        def load(self) -> Any:
-            own = source.load_credentials()
-            if own is None:
-                return None
-            given = {"RoleSessionName": "opsctl"}
-            if aws.external_id:
-                given["ExternalId"] = aws.external_id
-            fetcher = credentials.AssumeRoleCredentialFetcher(
-                partial(session.create_client, region_name=aws.region),
-                own,
-                str(aws.assume_role),
-                extra_args=given,
-            )
-            return credentials.DeferredRefreshableCredentials(
-                fetcher.fetch_credentials, self.METHOD
-            )
-
-    resolver = credentials.CredentialResolver([Role()])
-    session.register_component("credential_provider", resolver)
-
-
-def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
-    """Also share the result with the aws CLI, so that one MFA code lasts for an hour."""
-    from botocore.exceptions import BotoCoreError
-    from botocore.utils import JSONFileCache
-
-    try:
-        provider = session.get_component("credential_provider").get_provider("assume-role")
-    except BotoCoreError:
-        return  # the profile does not exist; the first call says so
-    ask = provider._prompter
-
-    def answer(prompt: str) -> str:
-        if not sys.stdin.isatty():
-            raise AwsError(
-                "the profile's role wants an MFA code, and there is no terminal to ask on",
-                hint="run it once on a terminal, and this one within the hour",
-            )
-        return str(ask(prompt))
-
-    provider._prompter = answer
-    provider.cache = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
-
-
-def _parse_log_events_fast(session: "BotocoreSession") -> None:
-    """Return FilterLogEvents answers as json.loads parses them.
-
-    Its events are strings and plain numbers, so botocore's parsing of shapes changes nothing, and
-    takes 85 % of the time of reading a page.
-    """
-    from botocore import parsers
-
-    class LogEventsParser(parsers.JSONParser):
-        def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
-            if shape is not None and shape.name == "FilterLogEventsResponse":
-                answer = json.loads(raw_body)
-                if isinstance(answer, dict):
-                    return answer
-            return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
-
-    class Factory(parsers.ResponseParserFactory):
-        def create_parser(self, protocol_name: str) -> Any:
-            if protocol_name == "json":
-                return LogEventsParser(**self._defaults)  # type: ignore[attr-defined]  # untyped
-            return super().create_parser(protocol_name)
-
-    session.register_component("response_parser_factory", Factory())

@@ -37,6 +37,7 @@ _HINTS = {
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
+_PASSWORD = re.compile(r"//[^/]*@")  # in an address
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
 DENIED = {
@@ -95,7 +96,9 @@ def fault(error: BaseException) -> Fault | None:
             return "expired"
         if code(error) in _THROTTLED or metadata.get("HTTPStatusCode") == 429:
             return "throttled"
-        return "unreachable" if metadata.get("HTTPStatusCode", 0) >= 500 else "refused"
+        # An emulator answers 501 for what it does not have; repeating that call would not help.
+        status = metadata.get("HTTPStatusCode", 0)
+        return "unreachable" if status >= 500 and status != 501 else "refused"
     if isinstance(error, exceptions.EndpointConnectionError):
         return "nobody"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, NotAws)):
@@ -206,7 +209,8 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
     elif isinstance(error, json.JSONDecodeError):
         text = "the profile's credential_process did not write JSON"
     else:
-        return AwsError(str(error), hint="correct AWS_ENDPOINT_URL, or unset it")
+        text = _PASSWORD.sub("//…@", str(error))
+        return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
     return AwsError(text, hint="correct the profile in ~/.aws/config, or choose another")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.snapshot import targets
 
 _REVERT = "to make it again: opsctl ecs up --revert-drift"
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
@@ -15,13 +16,14 @@ def service_gone(history: History) -> Iterator[Cause]:
         return
     if state.status.startswith("DELETE"):
         return  # the stack itself deleted it
-    # Before the first release the stack has no such output. An update may replace the service, and
-    # then its name changes.
-    made = state.outputs.get("ServiceArn", "").rpartition("/")[2] == now.names.service
-    if made and (not state.in_progress or state.status.startswith("UPDATE")):
+    # Before the first release the stack has no such output.
+    made = state.outputs.get("ServiceArn", "").rpartition("/")[2]
+    # An update may replace the service, and then its name changes.
+    same = made == now.names.service and state.status.startswith("UPDATE")
+    if made and (same or not state.in_progress):
         yield Cause(
             "service-gone",
-            f"there is no service `{now.names.service}`, although the stack `{state.name}` made "
+            f"there is no service `{made}`, although the stack `{state.name}` made "
             "one: somebody deleted it",
             # the update may be replacing the service right now
             "likely" if state.in_progress else "certain",
@@ -48,9 +50,7 @@ def target_group_gone(history: History) -> Iterator[Cause]:
 
 def listener_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
-    # When only some targets are unused, the load balancer's zone is not enabled for those.
-    unused = [one for one in now.targets if one.state == "unused"]
-    if now.service is None or not unused or len(unused) < len(now.targets):
+    if now.service is None or not targets.unused(now.targets):
         return
     if state is not None and state.in_progress:
         return

@@ -20,6 +20,11 @@ _TIMES = re.compile(
 )
 _CHECK = "aws sts get-caller-identity"
 _ON_THE_WAY = {"network", "not-aws"}
+# Causes for which this machine cannot read what is there.
+OF_THE_WAY = _ON_THE_WAY | {
+    *("clock-wrong", "credentials-expired", "credentials-refused"),
+    *("permission-missing", "throttled"),
+}
 
 
 def clock_wrong(history: History) -> Iterator[Cause]:

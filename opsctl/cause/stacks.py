@@ -14,7 +14,12 @@ _ENVELOPE = re.compile(
     r'Resource handler returned message: "(.+)" \((?:RequestToken: \S+, )?HandlerErrorCode: \w+\)',
     re.DOTALL,
 )
-_COMMANDS = {"db": "opsctl db up", "ecr": "opsctl ecs up", "ecs": "opsctl ecs up"}
+_COMMANDS = {
+    "db": "opsctl db up",
+    "ecr": "opsctl ecs up",
+    "ecs": "opsctl ecs up",
+    "alarms": "opsctl alarms up",
+}
 _RELEASED: tuple[Kind, ...] = ("db", "ecs")
 _STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
 _UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
@@ -105,7 +110,9 @@ def seen_failed(history: History) -> Iterator[Cause]:
                     state.changed,
                 ),
             ),
-            _next(kind, state.status),
+            _next(kind, state.status)
+            if not state.in_progress
+            else f"to join it and follow it to its end: {_COMMANDS[kind]}",
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )

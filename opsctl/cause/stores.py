@@ -61,6 +61,7 @@ _LAST_OF_STORE = re.compile(task_failures.LAST_OF_REDIS, re.IGNORECASE)
 _LAST_OF_AUTH = re.compile(task_failures.LAST_OF_AUTH, re.IGNORECASE)
 _NEARLY_ALL = 99  # percent of the cache's memory
 _BACK = re.compile(r"\bredis\b.*\b(?:is back|connected|is up)\b", re.IGNORECASE)
+_OUTPUTS = ("CacheClusterId", "ReplicationGroupId")
 _AWAY = {"deleting", "deleted", "create-failed", "restore-failed", "incompatible-network"}
 
 
@@ -115,7 +116,7 @@ def cache_gone(history: History) -> Iterator[Cause]:
     if looked and cache is None and state is not None and _made(state):
         yield Cause(
             "cache-gone",
-            f"there is no cache `{history.now.names.cache}`, although the stack `{state.name}` "
+            f"there is no cache `{_name(state)}`, although the stack `{state.name}` "
             "made one: somebody deleted it",
             "certain",
             (Evidence("elasticache Describe", "not found", history.now.at),),
@@ -131,6 +132,11 @@ def cache_gone(history: History) -> Iterator[Cause]:
             "opsctl db status",
             explains=_EXPLAINS | {"redis-unreachable"},
         )
+
+
+def _name(state: StackState) -> str:
+    """Return the cache's name, which may be another one in opsctl.yaml already."""
+    return next((state.outputs[key] for key in _OUTPUTS if key in state.outputs), "")
 
 
 def _made(state: StackState) -> bool:

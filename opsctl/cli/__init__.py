@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from opsctl.errors import ConfigError, OpsError, TemplateError, nearest
+from opsctl.errors import ConfigError, Detached, OpsError, TemplateError, nearest
 
 if TYPE_CHECKING:
     from typer import Context, TyperException
@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, str] = {
 _USAGE = "usage"
 # The error itself names the other command; causes would add nothing.
 _ELSEWHERE = "someone-else-is-deploying"
+_UNREAD = "nobody reads the output any more; what has begun in AWS continues there"
 GLOBAL_OPTIONS = """\
   -c, --config FILE  Config file (default: opsctl.yaml, or $OPSCTL_CONFIG)
   -e, --env NAME     Overlay of `environments` to use (or $OPSCTL_ENV)
@@ -121,9 +122,9 @@ def terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _write_no_more() -> None:
-    """Discard the buffer of stdout, which would fail again when the interpreter exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _write_no_more(stream: TextIO | None = None) -> None:
+    """Discard the buffer of a stream (stdout), which would fail again at the interpreter's exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -168,6 +169,12 @@ def run_command(invocation: "Invocation", rest: Sequence[str]) -> int:
         return _refused(invocation, error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        if invocation.recorder is None and not invocation.planning:
+            raise
+        # Neither a change nor a plan is at its end, so that 0 would be untrue.
+        _write_no_more()
+        return _refused(invocation, Detached(_UNREAD, hint="opsctl status"))
     except Exception as error:
         ending = "failed"
         if "botocore" not in sys.modules:
@@ -203,11 +210,15 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
         error.exit_code = 64  # here 2 means that something would change
     # A usage error started nothing, so there is nothing to record.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
-    if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
-        from opsctl.cli.screens import causes
+    try:
+        if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
+            from opsctl.cli.screens import causes
 
-        causes.show_failure(invocation.console, recorder.causes())
-    invocation.console.error(error)
+            causes.show_failure(invocation.console, recorder.causes())
+        invocation.console.error(error)
+    except BrokenPipeError:  # it is an error, although nobody reads it
+        for stream in (sys.stdout, sys.stderr):
+            _write_no_more(stream)
     return error.exit_code
 
 

@@ -18,7 +18,7 @@ app = group("Write the directory of a new system.")
 @app.command()
 def init(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Created if needed.")] = Path("."),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Created if needed.")] = Path("."),
     name: Annotated[str | None, Option(help="The system's name; default: the directory's.")] = None,
     account: Annotated[
         bool | None,

@@ -61,6 +61,7 @@ class Invocation:
         self.why = why
         self.debug = debug
         self.sleep: Callable[[float], None] = time.sleep
+        self.clock: Callable[[], float] = time.monotonic
         # The command line without global options, and its recorder while it runs.
         self.words: Sequence[str] = ()
         self.recorder: Recorder | None = None

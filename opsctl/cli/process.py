@@ -14,7 +14,7 @@ _PROC = Path("/proc")
 
 def caller(why: str) -> Caller:
     """Return who acts. `command` lacks the word `opsctl`: it is not a hint for the reader."""
-    command = redact(shlex.join(sys.argv[1:]))
+    command = " ".join(_masked(word) for word in sys.argv[1:])
     return Caller(command, redact(why), socket.gethostname(), process(), gone)
 
 
@@ -31,6 +31,15 @@ def gone(process: str) -> bool:
     pid, _, started = rest.partition(" ")
     here = bool(process) and machine == _machine() and pid.isdecimal()
     return here and _started(int(pid)) != started
+
+
+def _masked(word: str) -> str:
+    """Return the word as a shell takes it. A secret after `=` may contain spaces."""
+    masked = redact(word)
+    if masked == word:
+        return shlex.quote(word)
+    name, equals, _ = masked.partition("=")
+    return f"{name}=•••" if equals else masked
 
 
 def _machine() -> str:

@@ -15,6 +15,7 @@ from opsctl.secrets import put, uses
 from opsctl.secrets.put import Value
 from opsctl.snapshot.snapshot import Look
 
+_UNKNOWN = 11  # the exit code
 app = group("The secrets that the config refers to: list, check and set them.")
 
 
@@ -26,8 +27,11 @@ def list_secrets(context: typer.Context) -> None:
 
 
 @app.command()
-def check(context: typer.Context) -> None:
-    """Check that each secret exists, has a value and is stored as its reader needs it."""
+def check(context: typer.Context) -> int:
+    """Check that each secret exists, has a value and is stored as its reader needs it.
+
+    Exit 0 is fine, 1 would stop a release, 11 could not be looked at.
+    """
     invocation = opened(context)
     now = invocation.reader(Look(frozenset({"secrets"}))).require("secrets")
     findings = list(uses.findings(invocation.config, {one.reference: one for one in now.secrets}))
@@ -38,6 +42,10 @@ def check(context: typer.Context) -> None:
             f"{len(wrong)} of {len(findings)} secrets would stop a release",
             hint=wrong[0].hint or None,
         )
+    doubts = sum(one.doubt and not one.use.local for one in findings)
+    if doubts:
+        invocation.console.say(f"{doubts} of {len(findings)} secrets could not be looked at")
+    return _UNKNOWN if doubts else 0
 
 
 @app.command("set", context_settings={"allow_extra_args": True})

@@ -21,7 +21,12 @@ class Stop:
     So nothing is lost: events held back are printed, and the bookmark is exact.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sleep, self._clock = sleep, clock
         self.requested = False
         self.code = 0
         self.unread = False
@@ -41,9 +46,9 @@ class Stop:
         return self.requested or self.unread
 
     def sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self():
-            time.sleep(min(left, _POLL))
+        end = self._clock() + seconds
+        while (left := end - self._clock()) > 0 and not self():
+            self._sleep(min(left, _POLL))
 
     def run(self, call: Callable[[], T], otherwise: T) -> T:
         """Return the call's result, or `otherwise` when stopped before it ends."""

@@ -8,17 +8,17 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO
 
-from opsctl import disk
 from opsctl.docker.progress import BuildRequest, Progress, build_error, plain, with_lines
 
 _ANSWERS = 20  # seconds to wait for `docker buildx version`
 # `#7 [service 2/9] WORKDIR /app`, `#7 0.513 what the step printed`, `#7 DONE 0.2s`
 _LINE = re.compile(r"#(\d+) (.+)")
+# Build arguments of these names would change what the docker CLI itself does.
+_OF_THE_CLI = re.compile(r"DOCKER|BUILD|COMPOSE|.*_PROXY$", re.IGNORECASE)
 _ERROR = re.compile(r"ERROR: (?:failed to (?:build|solve): )*(.+)")
 
 
@@ -40,46 +40,50 @@ class Buildx:
             words += [option, value] if value else []
         words += ["--pull"] if request.pull else []
         words += ["--no-cache"] if request.fresh else []
-        for option, pairs in (("--label", request.labels), ("--build-arg", request.arguments)):
-            for name, value in pairs.items():
-                words += [option, f"{name}={value}"]
-        yield from _run([*words, "-"], context)
+        for name, value in request.labels.items():
+            words += ["--label", f"{name}={value}"]
+        variables: dict[str, str] = {}
+        for name, value in request.arguments.items():
+            # A command line is visible to every user of this machine, an environment is not.
+            if _OF_THE_CLI.match(name) or name in os.environ:
+                words += ["--build-arg", f"{name}={value}"]
+            else:
+                variables[name] = value
+                words += ["--build-arg", name]
+        yield from _run([*words, "-"], context, variables)
         yield Progress("built", result=request.tag)
 
 
-def _run(words: list[str], context: IO[bytes]) -> Iterator[Progress]:
+def _run(words: list[str], context: IO[bytes], variables: Mapping[str, str]) -> Iterator[Progress]:
     lines: deque[str] = deque(maxlen=12)
     reason = ""
-    with tempfile.TemporaryFile(dir=disk.temporary()) as archive:
-        shutil.copyfileobj(context, archive)
-        archive.seek(0)
-        process = subprocess.Popen(
-            words,
-            # Attestations would turn a single image into an index.
-            env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
-            stdin=archive,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                text = plain(line)
-                if not text:
-                    continue
-                lines.append(text)
-                if error := _ERROR.fullmatch(text):
-                    reason = error[1]
-                yield _progress(text)
-            code = process.wait()
-        finally:
-            # also when the caller stops reading
-            process.kill()
-            process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
+    process = subprocess.Popen(
+        words,
+        # Attestations would turn a single image into an index.
+        env={**os.environ, **variables, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+        stdin=context,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            text = plain(line)
+            if not text:
+                continue
+            lines.append(text)
+            if error := _ERROR.fullmatch(text):
+                reason = error[1]
+            yield _progress(text)
+        code = process.wait()
+    finally:
+        # also when the caller stops reading
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
     if code:
         raise build_error(reason or with_lines(f"buildx ended with {code}", ()), lines)
 

@@ -44,7 +44,7 @@ def read(text: str, *, directory: Path, name: str, source: str) -> Facts:
     """
     with tempfile.TemporaryDirectory(prefix="opsctl-caddyfile-", dir=disk.temporary()) as folder:
         file = Path(folder, Path(name).name)
-        for entry in directory.iterdir():
+        for entry in directory.iterdir() if directory.is_dir() else ():
             # Links for `import`, which reads files beside the Caddyfile.
             if entry.name != file.name:
                 Path(folder, entry.name).symlink_to(disk.real(entry))

@@ -48,6 +48,8 @@ class Context:
     def _add(self, archive: tarfile.TarFile, path: str) -> None:
         source = self.directory / path
         member = archive.gettarinfo(source, arcname=path)
+        if member is None:
+            return  # a socket, which no archive can hold; Docker leaves it out, too
         member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
         member.mode = 0o755 if member.isdir() or _executable(source) else 0o644
         if member.isreg():

@@ -32,7 +32,8 @@ def commits(directory: Path, before: str, after: str, *, most: int = 20) -> tupl
     """
     if not before or not after or before == after:
         return ()
-    listed = _git(directory, "log", f"--max-count={most}", "--format=%h %s", f"{before}..{after}")
+    options = ("--encoding=UTF-8", f"--max-count={most}", "--format=%h %s")
+    listed = _git(directory, "log", *options, f"{before}..{after}")
     return tuple(listed.splitlines())
 
 
@@ -41,7 +42,8 @@ def _git(directory: Path, *arguments: str) -> str:
         done = subprocess.run(
             ["git", "-C", str(directory), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):

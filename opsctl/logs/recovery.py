@@ -45,11 +45,11 @@ class Recovery:
         elif fault == "throttled":
             self._throttled(follower, error)
         elif fault in ("unreachable", "nobody"):
-            self._unreachable(follower, f"no answer, retrying: {error}")
+            self._unreachable(follower, f"{aws.translate(error) or error}; retrying")
             self._wait_or_end(follower, error)
         elif self._endless and self._calls.served and aws.clock_is_wrong(error):
             # As behind a long sleep, until the machine has asked for the time.
-            self._unreachable(follower, f"{aws.translate(error)}, retrying")
+            self._unreachable(follower, f"{aws.translate(error)}; retrying")
             self._back_off(follower)
         elif code == "ResourceNotFoundException":
             self._is_missing(follower)

@@ -75,7 +75,10 @@ class Tail:
         self._spoke = self._began = self._pace.now()
 
     def run(self) -> Iterator[Sequence[LogEvent] | Notice]:
-        """Yield events in order, each batch to be written and flushed at once, and notices."""
+        """Yield events in order, each batch to be written and flushed at once, and notices.
+
+        With `remember`, batches may be empty.
+        """
         self._calls.ask_the_time(self._reading.groups[0].name)
         self._followers = [self._follower(group) for group in self._reading.groups]
         try:
@@ -201,7 +204,9 @@ class Tail:
         self.totals.events += len(released)
         self.totals.late += sum([event.late for event in released])
         if upto < now:
-            self.totals.behind = (now - upto) / 1000
+            # Nothing before the reading's beginning is awaited.
+            begun = min([f.since for f in self._followers], default=now)
+            self.totals.behind = max(0, now - max(upto, begun)) / 1000
         while self._notices:
             yield self._notices.pop(0)
         if released:
@@ -210,6 +215,8 @@ class Tail:
             yield released
             for follower in self._followers:
                 follower.forget(oldest)
+        elif self._reading.remember:
+            yield ()  # an occasion to save the bookmark
         if not self._caught_up and not behind and past:
             self._caught_up = True
             yield Notice("caught-up", None, "")

@@ -93,6 +93,6 @@ def _times(series: Series, width: int) -> str:
     over = series.window
     days = (over.end - over.start).days >= 1
     first, last = (
-        f"{moment:{'%m-%d %H:%M' if days else '%H:%M'}}" for moment in (over.start, over.end)
+        f"{moment:{'%m-%d %H:%M' if days else '%H:%M'}}Z" for moment in (over.start, over.end)
     )
     return f"{first}{last:>{max(1, width - len(first))}}"

@@ -16,8 +16,8 @@ _OUTPUTS = {
 def targets(now: Snapshot, config: Config) -> Targets:
     """Return the targets. Zones are those of the subnets: a zone without a host must show a gap."""
     dimensions = {name: now.output("ecs", output) for name, output in _OUTPUTS.items()}
-    dimensions["ClusterName"] = config.ecs.cluster_name
-    dimensions["ServiceName"] = config.ecs.service_name
+    dimensions["ClusterName"] = now.output("ecs", "ClusterName") or config.ecs.cluster_name
+    dimensions["ServiceName"] = now.output("ecs", "ServiceName") or config.ecs.service_name
     return Targets(
         dimensions,
         config.logs.groups,

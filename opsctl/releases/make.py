@@ -49,7 +49,7 @@ class Caddyfile:
     def write(self) -> None:
         if self.changed:
             hint = f"set `caddyfile.output` to a file that may be written, not {self.path.name}"
-            disk.write(self.path, self.text, hint=hint)
+            disk.write(self.path, self.text, folders=True, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

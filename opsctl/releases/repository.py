@@ -31,7 +31,8 @@ def own(clients: "Clients", config: Config, now: Snapshot) -> Repository:
             "the tasks may pull from that one alone",
             hint=f"set image.repository to {held} in opsctl.yaml, or run: opsctl ecs up",
         )
-    return registry.repository(clients.ecr, name)
+    hint = "opsctl ecs up --revert-drift" if held else "opsctl ecs up"
+    return registry.repository(clients.ecr, name, hint=hint)
 
 
 def held(now: Snapshot, name: str) -> bool:

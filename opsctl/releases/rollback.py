@@ -17,6 +17,7 @@ from opsctl.releases.make import ReleaseImage
 from opsctl.releases.plan import Options
 from opsctl.releases.target import Target, find, stays
 from opsctl.releases.update_tasks import Release, ReleaseResult
+from opsctl.rollout import plan as planning
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
 from opsctl.snapshot.releases import Release as Released
@@ -132,6 +133,7 @@ class Rollback:
 
     def _target(self, now: Snapshot, *, write: bool) -> Procedure[tuple[Target, StackState]]:
         state = now.require("stacks", "service", "task_definitions").stacks.get("ecs")
+        planning.require_service(now, state)
         if state is None or not state.exists or now.service is None:
             raise gone(now) or OpsError(
                 f"there is no service `{self._config.ecs.service_name}` to roll back",

@@ -105,7 +105,9 @@ class Outlook:
         service = self.history.now.service
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
-        threshold = min(max(-(-service.desired // 2), 3), 200)
+        known = (one.threshold for one in self.history.now.service_deployments if one.threshold)
+        # ECS's own default: half of the desired tasks, between 3 and 200.
+        threshold = next(known, min(max(-(-service.desired // 2), 3), 200))
         one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
 
@@ -125,7 +127,7 @@ def _healthy(task: Task, now: Snapshot, ids: Mapping[str, str]) -> bool:
     If the instance's id is not known, any healthy target with the same port counts: a task that may
     have been healthy must not be given up.
     """
-    if not task.running:
+    if task.status != "RUNNING":
         return False
     ports = {str(port) for one in task.containers for port in one.ports}
     if not ports or now.service is None or not now.service.target_groups:

@@ -12,7 +12,6 @@ from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 # The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
-_LOOK = Look(frozenset({"stacks", "service", "newest_image", "group"}), ("db", "ecr", "ecs"))
+_LOOK = Look(
+    frozenset({"stacks", "service", "targets", "newest_image", "group"}), ("db", "ecr", "ecs")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +181,16 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
     state, group, compute = now.stack("ecs"), now.group, config.compute
     if state is None:
         return
-    if now.service is None and definition.release(state) and not _renamed(config, state):
+    if now.service is None and definition.release(state):
         yield Notice(
-            f"somebody deleted the service `{config.ecs.service_name}`; "
+            f"somebody deleted the service `{state.outputs.get('ServiceName', '')}`; "
             "to make it again: opsctl ecs up --revert-drift",
+            warning=True,
+        )
+    if now.service is not None and targets.unused(now.targets):
+        yield Notice(
+            f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted "
+            "or changed it; to make it again: opsctl ecs up --revert-drift",
             warning=True,
         )
     if group is not None and group.stands_still:
@@ -206,13 +213,6 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
             "does not change was set by hand; to revert that: opsctl ecs up --revert-drift",
             warning=True,
         )
-
-
-def _renamed(config: Config, state: StackState) -> bool:
-    """The service was looked for under a name that it only will have."""
-    cluster, service = config.ecs.cluster_name, config.ecs.service_name
-    made = state.outputs.get("ClusterName", cluster), state.outputs.get("ServiceName", service)
-    return made != (cluster, service)
 
 
 def _sizes(minimum: int, desired: int, maximum: int) -> str:

@@ -10,6 +10,7 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.rollout import room, verdict
 from opsctl.rollout.room import Forecast, Requirement
+from opsctl.snapshot import targets
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -71,16 +72,13 @@ class RollPlan:
 def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> RollPlan:
     """Return the plan.
 
-    Raises OpsError when the service was released before and does not exist now.
+    Raises OpsError when the service was released before and does not exist now, or has another
+    name now.
     """
     service = now.service
-    if service is None and definition.release(state):
-        raise OpsError(
-            f"there is no service `{config.ecs.service_name}` in `{config.ecs.cluster_name}`, "
-            "although its stack asks for one: somebody deleted it",
-            hint="opsctl ecs up --revert-drift",
-            cause="service-gone",
-        )
+    require_service(now, state)
+    if service is not None:
+        _require_same_name(service, config)
     repairs = _repairs(now, service, state) if service else ()
     count = definition.desired_count(config, state, service)
     parameter = definition.count_parameter(config, state, service)
@@ -104,6 +102,49 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
         return RollPlan(way, order.image, need, parameters, *parts, template, anew, kept)
     steady = verdict.settled(now)
     return RollPlan("nothing" if steady else "follow", order.image, need, findings=findings)
+
+
+def require_service(now: Snapshot, state: StackState | None) -> None:
+    """Raise OpsError when the service was released before and does not exist now."""
+    if now.service is None and state is not None and definition.release(state):
+        names = {key: state.outputs.get(f"{key}Name", "") for key in ("Service", "Cluster")}
+        raise OpsError(
+            f"there is no service `{names['Service'] or now.names.service}` in "
+            f"`{names['Cluster'] or now.names.cluster}`, although its stack asks for one: "
+            "somebody deleted it",
+            hint="opsctl ecs up --revert-drift",
+            cause="service-gone",
+        )
+
+
+def require_balanced(now: Snapshot) -> None:
+    """Raise OpsError when the load balancer leads to no task: none would ever count as healthy."""
+    name = now.service.name if now.service is not None else ""
+    unread = now.unread_part("targets")
+    if unread is not None and unread.code == "TargetGroupNotFound":
+        raise OpsError(
+            f"the target group of `{name}` is not there: somebody deleted it",
+            hint="opsctl ecs up --revert-drift",
+            cause="target-group-gone",
+        )
+    if targets.unused(now.targets):
+        raise OpsError(
+            f"no listener of the load balancer forwards to `{name}`: somebody deleted or changed "
+            "it",
+            hint="opsctl ecs up --revert-drift",
+            cause="listener-gone",
+        )
+
+
+def _require_same_name(service: Service, config: Config) -> None:
+    """Raise OpsError after a rename: the roll would replace the service, and stop every task."""
+    named = (config.ecs.cluster_name, config.ecs.service_name)
+    if named != (service.cluster, service.name):
+        raise OpsError(
+            f"opsctl.yaml names the service `{named[1]}` in `{named[0]}`, and it is still "
+            f"`{service.name}` in `{service.cluster}`",
+            hint="opsctl ecs up",
+        )
 
 
 def _kept(service: Service | None, config: Config) -> int | None:

@@ -76,6 +76,7 @@ class StackRoll:
 def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]:
     """Return what the release would do to the service. Raises OpsError if there is no room."""
     now = yield from look_at(_BEFORE)
+    planning.require_balanced(now)
     now.require("service", "tasks", "task_definitions", "targets", "instances")
     plan = planning.plan(now, state, order, config)
     yield plan

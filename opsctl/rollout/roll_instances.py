@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opsctl.alarms import mute
 from opsctl.config.model import Config
-from opsctl.errors import Busy
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
@@ -52,7 +52,20 @@ def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
         raise (yield from absent(config, "ecs"))
+    _require_same_cluster(state, config)
     return (yield from preview(config, state))
+
+
+def _require_same_cluster(state: StackState, config: Config) -> None:
+    """Raise OpsError after a rename: instances start with what the stack has, not with the config's
+    cluster.
+    """
+    named, made = config.ecs.cluster_name, state.outputs.get("ClusterName", "")
+    if made not in ("", named):
+        raise OpsError(
+            f"opsctl.yaml names the cluster `{named}`, and it is still `{made}`",
+            hint="opsctl ecs up",
+        )
 
 
 def roll_instances(
@@ -73,6 +86,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     state = yield from change.settle(clients, "ecs")
     if state is None or not state.exists:
         raise (yield from absent(config, "ecs"))
+    _require_same_cluster(state, config)
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
     planned = instances.plan(now, roll)

@@ -14,7 +14,7 @@ from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import definition, join
-from opsctl.stacks.absent import absent, gone
+from opsctl.stacks.absent import absent
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -86,23 +86,26 @@ def scale(
     Raises OpsError for a service that scales itself, or when the tasks do not fit.
     """
     planned, now = yield from _plan(config, count)
+    state = now.stack("ecs")
+    if state is not None and state.in_progress:  # it may set the count as well
+        yield from join.free(clients, "ecs", good=False)
+        planned, now = yield from _plan(config, count)
     if planned.before == count:
         return Outcome("no-changes")
-    name = config.ecs.service_name
+    name = planned.service
     question = f"run {count} tasks of `{name}` instead of {planned.before}?"
     agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
     if not (yield from agreed):
         return Outcome("cancelled", f"`{name}` still runs {planned.before} tasks")
     stack = definition.stack_name(config, "ecs")
-    scaling = _scale(clients, config, now, count, timeout)
+    scaling = _scale(clients, now, count, timeout)
     return (yield from join.locked(clients, "ecs", stack, scaling))
 
 
-def _scale(
-    clients: "Clients", config: Config, now: Snapshot, count: int, timeout: timedelta
-) -> Procedure[Outcome]:
-    name = config.ecs.service_name
-    clients.ecs.update_service(cluster=config.ecs.cluster_name, service=name, desiredCount=count)
+def _scale(clients: "Clients", now: Snapshot, count: int, timeout: timedelta) -> Procedure[Outcome]:
+    assert now.service is not None
+    name, cluster = now.service.name, now.service.cluster
+    clients.ecs.update_service(cluster=cluster, service=name, desiredCount=count)
     image = next(iter(_images(now)), "")
     watch = ScaleWatch(count, Goal.from_now(image, now), now, now.at + timeout)
     ended = yield from follow(watch, subject=f"`{name}` is being scaled to {count} tasks")
@@ -118,11 +121,13 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         )
     now = yield from look_at(_BEFORE)
     service = now.require("service", "tasks", "instances").service
+    plan.require_service(now, now.stack("ecs"))
+    if count:
+        plan.require_balanced(now)
     if service is None and now.stack("ecs") is None:
         raise (yield from absent(config, "ecs"))
     if service is None:
-        missing = OpsError("no release yet, so no service", hint="opsctl update-tasks")
-        raise gone(now) or missing
+        raise OpsError("no release yet, so no service", hint="opsctl update-tasks")
     planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
     yield planned
     extra = count - service.desired

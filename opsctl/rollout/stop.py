@@ -39,6 +39,8 @@ def allowed(now: Snapshot, need: Requirement) -> int:
     if any(target.state == "initial" for target in now.targets):
         return 0
     running = len(now.running)
+    # The agent has not acknowledged these stops yet, so their targets still look healthy.
+    going = sum(task.stopping and task.status == "RUNNING" for task in now.tasks)
     balanced = now.service is not None and bool(now.service.target_groups)
-    serving = min(running, now.healthy) if balanced else running
+    serving = min(running, now.healthy - going) if balanced else running
     return max(serving - need.minimum, 0)

@@ -30,15 +30,12 @@ from opsctl.snapshot import (
     secret_versions,
     secrets,
     security_groups,
-    service,
-    service_deployments,
     stacks,
     start_logs,
     subnets,
     taken,
     targets,
     task_definitions,
-    tasks,
 )
 from opsctl.snapshot.alarms import AlarmChange, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
@@ -51,11 +48,11 @@ from opsctl.snapshot.machine_images import MachineImage
 from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.registry_images import RegistryImage
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.renamed import Renamed
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.secrets import Secret
 from opsctl.snapshot.security_groups import SecurityGroup
 from opsctl.snapshot.service import Service
-from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Kind, Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.stacks import StackEvent, StackState
 from opsctl.snapshot.subnets import Subnet
@@ -110,14 +107,15 @@ class _Reading:
     def __init__(self, reader: Reader, look: Look) -> None:
         self.reader, self.look = reader, look
         self.clients, self.names = reader.clients, reader.names
+        self.renamed = Renamed(reader.clients, reader.names)
         # part -> (the parts it needs, how to read it from them). Needed parts come first.
         self.reads: Mapping[Part, tuple[tuple[Part, ...], Callable[..., Any]]] = {
             "stacks": ((), self._stacks),
             "events": ((), self._events),
-            "service": ((), self._service),
-            "tasks": ((), self._tasks),
-            "instances": ((), self._instances),
-            "cache": ((), self._cache),
+            "service": ((), self.renamed.service),
+            "tasks": ((), self.renamed.tasks),
+            "instances": ((), self.renamed.instances),
+            "cache": ((), self.renamed.cache),
             "alarms": ((), self._alarms),
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
@@ -148,7 +146,7 @@ class _Reading:
         """Return the readers of parts that only the cause rules need."""
         return {
             "identity": ((), self._identity),
-            "service_deployments": ((), self._service_deployments),
+            "service_deployments": ((), self.renamed.service_deployments),
             "app_errors": ((), self._app_errors),
             "cache_use": (("cache",), self._cache_use),
             "failures": (("stacks",), self._failures),
@@ -200,24 +198,12 @@ class _Reading:
     def _events(self) -> tuple[StackEvent, ...]:
         return stacks.events(self.clients.cloudformation, self.look.events_of, self.look.after)
 
-    def _service(self) -> Service | None:
-        return service.describe(self.clients.ecs, self.names.cluster, self.names.service)
-
-    def _tasks(self) -> tuple[Task, ...]:
-        return tasks.read(self.clients.ecs, self.names.cluster, self.names.service)
-
-    def _instances(self) -> tuple[ContainerInstance, ...]:
-        return instances.read(self.clients.ecs, self.names.cluster)
-
-    def _cache(self) -> Cache | None:
-        read = cache.replication_group if self.names.replicated else cache.cluster
-        return read(self.clients.elasticache, self.names.cache)
-
     def _alarms(self) -> tuple[AlarmState, ...]:
         return alarms.read(self.clients.cloudwatch, self.names.alarms)
 
     def _mute_rules(self) -> tuple[MuteRule, ...]:
-        return mute_rules.read(self.clients.cloudwatch_once, self.names.alarms)
+        once = self.clients.cloudwatch_once
+        return mute_rules.read(once, self.names.alarms, self.reader.now())
 
     def _alarm_changes(self) -> tuple[AlarmChange, ...]:
         since = self.look.since or self.reader.now()
@@ -329,9 +315,6 @@ class _Reading:
 
     def _identity(self) -> Identity:
         return identity.read(self.clients)
-
-    def _service_deployments(self) -> tuple[ServiceDeployment, ...]:
-        return service_deployments.read(self.clients.ecs, self.names.cluster, self.names.service)
 
     def _cache_use(self, cache: Cache | None) -> CacheUse | None:
         if cache is None or not cache.nodes:

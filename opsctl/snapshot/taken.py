@@ -99,6 +99,10 @@ def _subnet_group(clients: "Clients", one: Named) -> Any:
     return answer["CacheSubnetGroups"]
 
 
+def _topic(clients: "Clients", one: Named) -> Any:
+    return clients.sns.get_topic_attributes(TopicArn=one.name)
+
+
 # Types on which a first creation fails most often; CloudFormation itself validates the rest.
 _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::Logs::LogGroup": _log_group,
@@ -112,4 +116,6 @@ _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::ElastiCache::CacheCluster": _cache_cluster,
     "AWS::ElastiCache::ReplicationGroup": _replication_group,
     "AWS::ElastiCache::SubnetGroup": _subnet_group,
+    # By its ARN: no template names it.
+    "AWS::SNS::Topic": _topic,
 }

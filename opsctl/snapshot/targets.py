@@ -75,6 +75,16 @@ def read(elbv2: "ElasticLoadBalancingv2Client", target_group: str) -> tuple[Targ
     )
 
 
+def unused(targets: Sequence[Target]) -> bool:
+    """Return whether no listener forwards to the target group.
+
+    When only some targets are unused, the load balancer's zone is not enabled for those.
+    """
+    return bool(targets) and all(
+        (one.state, one.reason) == ("unused", "Target.NotInUse") for one in targets
+    )
+
+
 def protected(elbv2: "ElasticLoadBalancingv2Client", load_balancer: str) -> bool:
     """Return whether deletion protection is on. `load_balancer` is an ARN."""
     described = elbv2.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)

@@ -40,7 +40,11 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task. `deployment` is the id of the deployment that started it; `instance` is an ARN."""
+    """A task. `deployment` is the id of the deployment that started it; `instance` is an ARN.
+
+    `status` is what the agent last reported, `desired` what ECS wants: RUNNING or STOPPED. A task
+    that ECS stops stays RUNNING until its agent has acknowledged that.
+    """
 
     id: str
     status: str
@@ -55,10 +59,21 @@ class Task:
     created: datetime | None = None
     started: datetime | None = None
     stopped: datetime | None = None
+    desired: str = "RUNNING"
 
     @property
     def running(self) -> bool:
-        return self.status == "RUNNING"
+        return self.status == "RUNNING" and not self.stopping
+
+    @property
+    def stopping(self) -> bool:
+        return self.desired == "STOPPED" and not self.is_stopped
+
+    @property
+    def in_words(self) -> str:
+        """Return the status in lower case; `stopping` before the agent has acknowledged it."""
+        unseen = self.stopping and self.status == "RUNNING"
+        return "stopping" if unseen else self.status.lower()
 
     @property
     def is_stopped(self) -> bool:
@@ -190,4 +205,5 @@ def _task(task: "TaskTypeDef") -> Task:
         created=task.get("createdAt"),
         started=task.get("startedAt"),
         stopped=task.get("stoppedAt"),
+        desired=task.get("desiredStatus", ""),
     )

@@ -2,7 +2,7 @@
 alarms that were changed by hand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from opsctl.alarms import actions, watched
@@ -11,7 +11,10 @@ from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, look_at
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot import stacks
+from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.taken import Named
 from opsctl.stacks import change, definition, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
@@ -30,7 +33,7 @@ class Drift:
 
 def preview(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan and the drift. Returns True when `up` would change something."""
-    stack, now = yield from _desired(config)
+    stack, now = yield from _desired(clients, config)
     plan = yield from change.planned(clients, stack, bucket=config.aws.bucket)
     # An alarm that the plan changes is then as the config has it.
     touched = {one.logical_id for one in plan.changes}
@@ -41,7 +44,7 @@ def preview(clients: "Clients", config: Config) -> Procedure[bool]:
 
 def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
     """Bring the stack to its desired state, then restore each alarm that was changed by hand."""
-    stack, _ = yield from _desired(config)
+    stack, _ = yield from _desired(clients, config)
     outcome = yield from change.up(clients, stack, bucket=config.aws.bucket)
     if not outcome.good:
         return outcome
@@ -56,7 +59,7 @@ def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
     return outcome
 
 
-def _desired(config: Config) -> Procedure[tuple[Stack, Snapshot]]:
+def _desired(clients: "Clients", config: Config) -> Procedure[tuple[Stack, Snapshot]]:
     now = (yield from look_at(watched.LOOK)).require("stacks", "subnets", "alarms")
     state = now.stack("ecs")
     if state is not None and state.status in states.DEAD:
@@ -69,7 +72,34 @@ def _desired(config: Config) -> Procedure[tuple[Stack, Snapshot]]:
     if not released:
         yield Notice("nothing is released yet: the alarms take no action until then")
     zones = sorted({subnet.zone for subnet in now.subnets})
-    return definition.alarms(config, zones, released=released), now
+    stack = definition.alarms(config, zones, released=released)
+    gone = yield from _deleted(clients, now, now.stack("alarms"))
+    if gone:
+        yield Notice(
+            f"somebody deleted {', '.join(gone)}; `opsctl alarms up` makes that again", warning=True
+        )
+    # Without it, a change set does not look at what exists.
+    return replace(stack, reverts_drift=bool(gone)), now
+
+
+def _deleted(
+    clients: "Clients", now: Snapshot, state: StackState | None
+) -> Procedure[tuple[str, ...]]:
+    """Return the alarms and the topic that the stack has made and that do not exist any more."""
+    if state is None or state.status not in states.TAKES_CHANGES:
+        return ()
+    held = stacks.resources(clients.cloudformation, state.id)
+    names = {alarm.name for alarm in now.alarms}
+    alarms = [one.physical_id for one in held if one.resource_type == "AWS::CloudWatch::Alarm"]
+    topics = [
+        Named(one.logical_id, one.resource_type, one.physical_id)
+        for one in held
+        if one.resource_type == "AWS::SNS::Topic"
+    ]
+    look = Look(frozenset({"taken"}), (), wanted=tuple(topics))
+    there = (yield from look_at(look)).require("taken").taken if topics else ()
+    gone = [one.name for one in topics if one.logical_id not in {left.logical_id for left in there}]
+    return tuple(f"`{name}`" for name in [*(one for one in alarms if one not in names), *gone])
 
 
 def _released(now: Snapshot) -> bool:

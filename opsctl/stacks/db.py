@@ -169,11 +169,11 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
             f"there is a snapshot `{name}`{made} already, which is {there.status}",
             hint="choose another name, or none; those that exist: opsctl db snapshots",
         )
-    name = name or f"{config.db.name}-{_stamp(now.at)}"
+    name = name or f"{now.cache.id}-{_stamp(now.at)}"
     if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
         return Outcome("cancelled", "no snapshot was made")
-    kind = "ReplicationGroupId" if now.names.replicated else "CacheClusterId"
-    request = {kind: config.db.name, "SnapshotName": name}
+    kind = "CacheClusterId" if now.cache.kind == "cluster" else "ReplicationGroupId"
+    request = {kind: now.cache.id, "SnapshotName": name}
     # A snapshot that exists suddenly is ours: the first answer was lost and the call repeated.
     with suppress(clients.elasticache.exceptions.SnapshotAlreadyExistsFault):
         clients.elasticache.create_snapshot(**request)  # type: ignore[arg-type]  # one of two keys

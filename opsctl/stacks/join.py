@@ -175,7 +175,6 @@ class Undo:
         self.done = False
 
     def __call__(self) -> Procedure[None]:
-        self.done = True
         try:
             if self._creating:
                 self._cloudformation.delete_stack(StackName=self._id)
@@ -185,5 +184,6 @@ class Undo:
             # Refused because the operation has ended; its events will say so.
             yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
             return
+        self.done = True
         what = "what was made is removed" if self._creating else "the update is rolled back"
         yield Notice(f"cancelling: {what}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opsctl_sandbox.cloudformation.pace import Pace
+from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, stacks
 from opsctl_sandbox.ministack.stacks import Document, Request
@@ -161,7 +162,9 @@ class StackOperation:
     ) -> tuple[str, Document]:
         physical_id = before["PhysicalResourceId"]
         self._progress.working[name] = physical_id
-        replacing = kind == "AWS::ECS::TaskDefinition" or stacks.replaces(kind, old, new)
+        replacing = stacks.replaces(kind, old, new)
+        if kind == "AWS::ECS::TaskDefinition":
+            replacing = not only_tags_differ(old, new)
         reason = _REPLACING if replacing else ""
         self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
         await self._pace.begin(name, kind, "update")

@@ -5,7 +5,7 @@ These are ECS clusters, task definitions and services, and Auto Scaling groups.
 
 from dataclasses import replace
 
-from opsctl_sandbox.cloudformation.shapes import to_api
+from opsctl_sandbox.cloudformation.shapes import only_tags_differ, to_api
 from opsctl_sandbox.ministack import stacks
 from opsctl_sandbox.ministack.resource_types import (
     Handler,
@@ -15,7 +15,7 @@ from opsctl_sandbox.ministack.resource_types import (
     handler,
 )
 from opsctl_sandbox.operations import autoscaling
-from opsctl_sandbox.operations.ecs import clusters, services, task_definitions
+from opsctl_sandbox.operations.ecs import clusters, services, tags, task_definitions
 from opsctl_sandbox.simulation import Simulation
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -72,6 +72,9 @@ class Resources:
     def update_definition(
         self, identifier: str, old: Properties, new: Properties, stack: str, logical_id: str
     ) -> Made:
+        if only_tags_differ(old, new):
+            tags.retag(self._simulation.world(), identifier, _ecs_tags(new))
+            return identifier, {"TaskDefinitionArn": identifier}
         return self.create_definition(logical_id, new, stack)
 
     def delete_definition(self, identifier: str, properties: Properties) -> None:
@@ -137,6 +140,11 @@ class Resources:
         if identifier in self._simulation.world().groups:
             self._simulation.engine.delete_group(identifier)
         self._plain["delete"](identifier, properties)
+
+
+def _ecs_tags(properties: Properties) -> list[dict[str, str]]:
+    tagged: list[dict[str, str]] = to_api("RegisterTaskDefinition", properties).get("tags", [])
+    return tagged
 
 
 def _metrics(properties: Properties) -> frozenset[str]:

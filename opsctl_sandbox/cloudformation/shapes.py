@@ -1,4 +1,4 @@
-"""Convert CloudFormation properties to the ECS API's input.
+"""Convert CloudFormation properties to the ECS API's input, and compare them.
 
 botocore's input shape decides names and types, so every property arrives complete.
 """
@@ -20,6 +20,11 @@ def to_api(operation: str, properties: Properties) -> Properties:
     assert model is not None and model.input_shape is not None
     converted: Properties = _shaped(properties, model.input_shape)
     return converted
+
+
+def only_tags_differ(old: Properties, new: Properties) -> bool:
+    """Return whether an update of a task definition needs no new revision."""
+    return old != new and {**old, "Tags": []} == {**new, "Tags": []}
 
 
 def _shaped(value: Any, shape: Shape) -> Any:

@@ -264,8 +264,8 @@ def exited(world: World, task: Task, code: int, reason: str = "") -> None:
         container.reason = container.reason or reason
     if task.desired == "RUNNING":
         _condemn(world, task, ESSENTIAL_EXITED, "Essential container in task exited")
-        service = _service(world, task)
-        targets.drain(world, task, service.spec.load_balancers if service else ())
+    service = _service(world, task)
+    targets.drain(world, task, service.spec.load_balancers if service else ())
     _deprovision(world, task)
 
 
@@ -304,13 +304,19 @@ def _condemn(world: World, task: Task, code: str, reason: str) -> None:
 
 
 def stop(world: World, task: Task, code: str, reason: str) -> None:
-    """Stop a task: first its targets drain, then it gets TERM, then its resources are released."""
+    """Stop a task: soon its targets drain, then it gets TERM, then its resources are released."""
     if task.desired == "STOPPED":
         return
     was = task.status
     _condemn(world, task, code, reason)
     if was in ("PROVISIONING", "PENDING"):
         _deprovision(world, task)
+        return
+    world.after(world.timings.notice_stop, _deactivate, world, task)
+
+
+def _deactivate(world: World, task: Task) -> None:
+    if task.status not in ("ACTIVATING", "RUNNING"):
         return
     task.status = "DEACTIVATING"
     service = _service(world, task)

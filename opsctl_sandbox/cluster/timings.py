@@ -12,6 +12,8 @@ class Timings:
     pull: float = 12.0
     start_container: float = 2.0
     activate: float = 2.0
+    notice_stop: float = 1.0
+    """How long a task is RUNNING still that is desired STOPPED."""
     deactivate: float = 1.0
     stop_container: float = 5.0
     answer_stop: float = 10.0

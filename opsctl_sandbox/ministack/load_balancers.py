@@ -41,6 +41,10 @@ def load_balancer(entry: Mapping[str, Any]) -> LoadBalancer:
     )
 
 
+def protocol(target_group: str) -> str:
+    return str((find(alb._tgs, target_group) or {}).get("Protocol", ""))
+
+
 def health_check(target_group: str) -> HealthCheck:
     group = find(alb._tgs, target_group) or {}
     path = group.get("HealthCheckPath") or "/"

@@ -1,4 +1,5 @@
-"""Give network load balancers a DNS name that works on this machine, and `net/` in their ARN."""
+"""Give network load balancers a DNS name that works on this machine, and `net/` in their ARN and
+their listeners'."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Struct
 
 _PROTECTED = "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
 _TYPE = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+_LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 
 
 class NetworkLoadBalancers:
@@ -27,12 +29,15 @@ class NetworkLoadBalancers:
         types.replace(
             _TYPE, {"create": self._create, "update": self._update, "delete": self._delete}
         )
+        self._plain_listener = types.plain(_LISTENER)
+        types.replace(_LISTENER, {**self._plain_listener, "create": self._create_listener})
         # CloudWatch's dimension and the stack's output begin with `targetgroup/`.
         assert callable(alb._target_group_full_name_from_arn)
         alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]
 
     def operations(self) -> Operations:
         return {
+            ("elasticloadbalancing", "CreateListener"): _create_listener_by_call,
             ("elasticloadbalancing", "CreateLoadBalancer"): self._create_by_call,
             ("elasticloadbalancing", "DeleteLoadBalancer"): self._delete_by_call,
         }
@@ -52,6 +57,11 @@ class NetworkLoadBalancers:
             raise ValueError(_PROTECTED.format(arn=arn))
         self._plain["delete"](arn, properties)
         self._close(arn)
+
+    def _create_listener(self, logical_id: str, properties: Properties, stack: str) -> Made:
+        arn, attributes = self._plain_listener["create"](logical_id, properties, stack)
+        named = _named_listener(arn)
+        return named, {k: named if v == arn else v for k, v in attributes.items()}
 
     async def _delete_by_call(self, call: Call, ministack: Forward) -> Structure:
         arn = call.parameters["LoadBalancerArn"]
@@ -76,10 +86,36 @@ class NetworkLoadBalancers:
         named = arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
         dns_name = self._listen(named)
         record |= {"LoadBalancerArn": named, "DNSName": dns_name}
-        for store in (alb._lbs, alb._tags, alb._lb_attrs):
-            if arn in store:
-                store[named] = store.pop(arn)
+        _rename(arn, named, alb._lbs, alb._tags, alb._lb_attrs)
         return named, _as_network(attributes | {"DNSName": dns_name}, arn=named)
+
+
+async def _create_listener_by_call(call: Call, ministack: Forward) -> Structure:
+    answer = await ministack(call.parameters)
+    for made in answer["Listeners"]:
+        made["ListenerArn"] = _named_listener(made["ListenerArn"])
+    return answer
+
+
+def _named_listener(arn: str) -> str:
+    """Return the ARN as AWS writes it, under which the listener and its rules are kept from now."""
+    record = alb._listeners[arn]
+    if ":loadbalancer/net/" not in record["LoadBalancerArn"]:
+        return arn
+    named = arn.replace(":listener/app/", ":listener/net/")
+    record["ListenerArn"] = named
+    _rename(arn, named, alb._listeners, alb._listener_attrs, alb._tags)
+    for rule in [one for one in alb._rules.values() if one["ListenerArn"] == arn]:
+        of_rule = rule["RuleArn"].replace(":listener-rule/app/", ":listener-rule/net/")
+        _rename(rule["RuleArn"], of_rule, alb._rules)
+        rule |= {"RuleArn": of_rule, "ListenerArn": named}
+    return named
+
+
+def _rename(old: str, new: str, *stores: Any) -> None:
+    for store in stores:
+        if old in store:
+            store[new] = store.pop(old)
 
 
 def _protected(arn: str) -> bool:

@@ -246,6 +246,18 @@ def export(exports: Document) -> None:
     _exports.update(exports)
 
 
+# Types with tags that ministack gives only what the template says.
+_TAGGED = {
+    f"AWS::{name}": ("Tags", "list")
+    for name in (
+        *("ECS::CapacityProvider", "ECS::TaskDefinition"),
+        *("ElastiCache::CacheCluster", "ElastiCache::ParameterGroup"),
+        *("ElastiCache::ReplicationGroup", "ElastiCache::SubnetGroup"),
+    )
+}
+provisioners._STACK_TAG_PROPERTY.update(_TAGGED)
+
+
 def tagged(request: Request, kind: str, name: str, properties: Document, tags: Any) -> Document:
     """Return the properties with the stack's tags, if the type has tags."""
     result: Document = provisioners._with_stack_tags(

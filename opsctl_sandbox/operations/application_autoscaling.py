@@ -32,7 +32,7 @@ async def describe_targets(simulation: Simulation, call: Call, forward: Forward)
             "CreationTime": _made(simulation, target),
             "SuspendedState": {key: key in target.suspended for key in _SUSPENDABLE},
         }
-        for target in _asked(simulation, call)
+        for target in _targets(simulation, call)
         if not wanted or _resource(target) in wanted
     ]
     return {"ScalableTargets": described}
@@ -49,7 +49,7 @@ async def describe_policies(simulation: Simulation, call: Call, forward: Forward
             "TargetTrackingScalingPolicyConfiguration": _tracking(policy),
             "CreationTime": _made(simulation, target),
         }
-        for target in _asked(simulation, call)
+        for target in _targets(simulation, call)
         for name, policy in target.policies.items()
         if (not wanted or _resource(target) == wanted) and (not named or name in named)
     ]
@@ -58,13 +58,13 @@ async def describe_policies(simulation: Simulation, call: Call, forward: Forward
 
 async def describe_activities(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     """Return no activities: the simulation keeps none."""
-    _asked(simulation, call)
+    _targets(simulation, call)
     return {"ScalingActivities": []}
 
 
 async def register(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     """Make a target, or change the bounds and suspensions of one."""
-    _asked(simulation, call)
+    _targets(simulation, call)
     request, world = call.parameters, simulation.world()
     key = _key(str(request["ResourceId"]))
     if key not in world.services:
@@ -86,7 +86,7 @@ async def register(simulation: Simulation, call: Call, forward: Forward) -> Stru
 
 
 async def deregister(simulation: Simulation, call: Call, forward: Forward) -> Structure:
-    _asked(simulation, call)
+    _targets(simulation, call)
     resource = str(call.parameters["ResourceId"])
     if simulation.world().scalable.pop(_key(resource), None) is None:
         raise Refused(
@@ -97,7 +97,7 @@ async def deregister(simulation: Simulation, call: Call, forward: Forward) -> St
     return {}
 
 
-def _asked(simulation: Simulation, call: Call) -> Iterable[ScalableTarget]:
+def _targets(simulation: Simulation, call: Call) -> Iterable[ScalableTarget]:
     """Return all targets. Raises Refused for a namespace other than `ecs`."""
     namespace = call.parameters["ServiceNamespace"]
     if namespace != "ecs":

@@ -1,6 +1,7 @@
 """Auto Scaling: ministack keeps the group's record, the simulation its instances and activities."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from opsctl_sandbox.cluster import instances, user_data
@@ -11,6 +12,7 @@ from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
+_pages = partial(paged, code="InvalidNextToken", size_code="ValidationError")
 Answer = dict[str, Any]
 
 
@@ -92,7 +94,7 @@ async def describe_groups(simulation: Simulation, call: Call, forward: Forward) 
             records = [r for r in records if _tagged(r, one)]
         return {**answer, "AutoScalingGroups": records}
 
-    return await paged(size=50, most=100, code="InvalidNextToken", whole=whole)(call, forward)
+    return await _pages(size=50, most=100, whole=whole)(call, forward)
 
 
 def _group(simulation: Simulation, record: Answer) -> Answer:
@@ -146,7 +148,7 @@ async def describe_instances(simulation: Simulation, call: Call, forward: Forwar
         ]
         return {"AutoScalingInstances": described}
 
-    return await paged(size=50, code="InvalidNextToken", whole=whole)(call, forward)
+    return await _pages(size=50, whole=whole)(call, forward)
 
 
 def _activity(simulation: Simulation, value: Activity) -> Answer:
@@ -181,7 +183,7 @@ async def describe_activities(simulation: Simulation, call: Call, forward: Forwa
         everything = [a for g in groups for a in g.activities if not ids or a.id in ids]
         return {"Activities": [_activity(simulation, a) for a in everything]}
 
-    return await paged(size=100, code="InvalidNextToken", whole=whole)(call, forward)
+    return await _pages(size=100, whole=whole)(call, forward)
 
 
 def _scale(simulation: Simulation, group: Group, desired: int) -> None:

@@ -98,7 +98,7 @@ async def describe_instances(simulation: Simulation, call: Call, forward: Forwar
         ]
         return {"Reservations": [*answer.get("Reservations", ()), *mine]}
 
-    return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
+    return await paged(size=1000, least=5, code="InvalidParameterValue", whole=whole)(call, forward)
 
 
 def _described(simulation: Simulation, request: Structure) -> list[Answer]:
@@ -119,7 +119,7 @@ async def describe_status(simulation: Simulation, call: Call, forward: Forward) 
             described = [one for one in described if one["State"]["Name"] == "running"]
         return {"InstanceStatuses": [_status(one) for one in described]}
 
-    return await paged(size=1000, code="InvalidParameterValue", whole=whole)(call, forward)
+    return await paged(size=1000, least=5, code="InvalidParameterValue", whole=whole)(call, forward)
 
 
 def _status(described: Answer) -> Answer:

@@ -126,14 +126,16 @@ def _of_bucket(request: Request) -> tuple[str, dict[str, str]]:
 
 
 def without_cors(send: Send) -> Send:
-    """Remove ministack's CORS headers, which would let every web page read its answers."""
+    """Remove ministack's CORS headers, which would let every web page read its answers, and its
+    date: the server sends one, and AWS's SDK for JavaScript cannot read two.
+    """
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             kept = [
                 (name, value)
                 for name, value in message["headers"]
-                if not name.lower().startswith(b"access-control-")
+                if not name.lower().startswith((b"access-control-", b"date"))
             ]
             message = {**message, "headers": kept}
         await send(message)

@@ -28,6 +28,8 @@ def variables(sandbox: Sandbox, key: Key | None = None) -> dict[str, str]:
         "AWS_REGION": sandbox.settings.region,
         "AWS_DEFAULT_REGION": sandbox.settings.region,
         "AWS_ACCOUNT_ID": sandbox.settings.account,
+        # A live tail would be asked of `stream-127.0.0.1`, which no DNS server knows.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
 

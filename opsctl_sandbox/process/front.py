@@ -11,7 +11,7 @@ import re
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
 from opsctl_sandbox.process.access import Access, without_cors
-from opsctl_sandbox.wire import codec, http, models
+from opsctl_sandbox.wire import codec, http, models, validation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
 from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
 
@@ -21,6 +21,7 @@ PLAIN = "x-sandbox-plain"
 # The SDK for Go of 2023 (ecspresso has it) closes the connection if an answer comes
 # before it has finished sending its request; AWS never answers that early.
 _GO, _AS_FAR_AS_AWS = "lang/go", 0.002
+_UNKNOWN = re.compile(rb"Unknown (\w+ )?(action|operation)", re.IGNORECASE)
 _ACCOUNT = re.compile(r"^\d{12}$")
 
 
@@ -104,6 +105,9 @@ class Front:
             return
         except Dropped as dropped:
             raise await self._halfway(dropped, scope, request, named) from None
+        if refusal := _invalid(named, request):
+            await http.write(send, refusal)
+            return
         operation = self._operation(named)
         if operation is not None:
             await http.write(send, await self._answer(operation, scope, request, named))
@@ -166,11 +170,29 @@ class Front:
         await self._ministack(scope, receive, guarded)
         if held:
             answer = http.collected(held)
-            await http.write(send, answer if codec.readable(named, answer) else _unknown(named))
+            known = codec.readable(named, answer) and not _lacking(named, answer)
+            await http.write(send, answer if known else _unknown(named))
+
+
+def _invalid(named: codec.Named, request: Request) -> Answer | None:
+    """Return the refusal of parameters that the service's model forbids."""
+    model = models.operation(named.service, named.operation)
+    if model is None:
+        return None
+    try:
+        validation.check(named, model, request)
+    except Refused as error:
+        return codec.refusal(named.protocol, error)
+    return None
 
 
 async def _translated(call: Call, ministack: Forward) -> Structure:
     return await ministack(call.parameters)
+
+
+def _lacking(named: codec.Named, answer: Answer) -> bool:
+    """Return whether ministack says that it does not have the operation."""
+    return bool(_UNKNOWN.search(answer.body)) and named.operation.encode() in answer.body
 
 
 def _unknown(named: codec.Named) -> Answer:

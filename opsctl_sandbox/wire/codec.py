@@ -65,6 +65,22 @@ def dialect(named: Named) -> str:
 
 
 def parameters(named: Named, model: OperationModel, request: Request) -> dict[str, Any]:
+    """Read what the call names. Raises `Refused` for what cannot be read."""
+    try:
+        return _parameters(named, model, request)
+    except (ValueError, TypeError, AttributeError, parsers.ResponseParserError) as error:
+        raise unreadable(named, str(error)) from error
+
+
+def unreadable(named: Named, sentence: str) -> Refused:
+    """Return the refusal of a request that has not even the types of the model."""
+    if named.protocol == "ec2":
+        return Refused("InvalidParameterValue", sentence)
+    code = "MalformedInput" if dialect(named) == "query" else "SerializationException"
+    return Refused(code, sentence)
+
+
+def _parameters(named: Named, model: OperationModel, request: Request) -> dict[str, Any]:
     if named.protocol in ("query", "ec2"):
         return query.parameters(request, model, ec2=named.protocol == "ec2")
     parser = _parser(named.protocol)

@@ -15,12 +15,18 @@ Item = TypeVar("Item")
 
 
 def paged(
-    *, size: int, code: str, most: int | None = None, whole: Operation | None = None
+    *,
+    size: int,
+    code: str,
+    least: int = 1,
+    most: int | None = None,
+    size_code: str = "",
+    whole: Operation | None = None,
 ) -> Operation:
-    """Return the operation with pages of `size`, or of the call's size, up to `most`.
+    """Return the operation with pages of `size`, or of the call's size, from `least` to `most`.
 
-    Other sizes and foreign tokens are refused with `code`. `whole` answers without pages; without
-    it ministack does.
+    Foreign tokens are refused with `code`, other sizes with `size_code` or the same. `whole`
+    answers without pages; without it ministack does.
     """
     most = most or size
 
@@ -29,8 +35,9 @@ def paged(
         parameters = dict(call.parameters)
         token = parameters.pop(keys["input_token"], None)
         limit = parameters.pop(keys["limit_key"], None) or size
-        if not 1 <= int(limit) <= most:
-            raise Refused(code, f"{keys['limit_key']} must be between 1 and {most}.")
+        if not least <= int(limit) <= most:
+            sentence = f"{keys['limit_key']} must be between {least} and {most}."
+            raise Refused(size_code or code, sentence)
         answer = await _everything(call, parameters, ministack, whole)
         name, member = f"{call.service}/{call.operation}", keys["result_key"]
         try:

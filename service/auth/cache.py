@@ -256,7 +256,7 @@ class Disk:
         byte = int(self._name(key)[:15], 16)
         deadline = time.monotonic() + self._lock_timeout
         pause = 0.005
-        while not await asyncio.to_thread(self._try_lock, byte):
+        while not await self._locked(byte):
             if time.monotonic() >= deadline:
                 self.lock_timeouts += 1
                 yield False
@@ -266,8 +266,20 @@ class Disk:
         try:
             yield True
         finally:
-            if self._lock_file is not None:
-                _lock(self._lock_file, fcntl.F_UNLCK, byte)
+            self._unlock(byte)
+
+    async def _locked(self, byte: int) -> bool:
+        taking = asyncio.ensure_future(asyncio.to_thread(self._try_lock, byte))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody else would release what it takes.
+            taking.add_done_callback(lambda _: self._unlock(byte))
+            raise
+
+    def _unlock(self, byte: int) -> None:
+        if self._lock_file is not None:
+            _lock(self._lock_file, fcntl.F_UNLCK, byte)
 
     def _try_lock(self, byte: int) -> bool:
         if self._lock_file is None:

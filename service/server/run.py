@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ from service.protocol.connection import Connection
 from service.protocol.port import Port
 from service.protocol.room import Room
 from service.server.sockets import accept_all, listen
+
+_log = logging.getLogger(__name__)
 
 # Seconds that idle connections stay open after the service stops accepting: a request under way is
 # answered with `Connection: close` instead of being cut off.
@@ -100,9 +103,19 @@ async def serve(run: Run, ready: Callable[[], None] = lambda: None) -> None:
         await _serve_until(stopped, _ports(mounted, run.release), run, ready)
     finally:
         stopped.cancel()
-        for one in reversed(mounted):
-            for shut in reversed(one.site.shutdown):
+        await shut_down(mounted)
+
+
+async def shut_down(mounted: Sequence[Mounted]) -> None:
+    """Run every part's shutdown, the last one first. One that fails is logged and stops no other:
+    the logs, for instance, have lines to send.
+    """
+    for one in reversed(mounted):
+        for shut in reversed(one.site.shutdown):
+            try:
                 await shut()
+            except Exception:
+                _log.exception("port %d: a part did not shut down cleanly", one.site.port)
 
 
 async def _start(run: Run, mounted: list[Mounted]) -> None:

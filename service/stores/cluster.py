@@ -217,6 +217,11 @@ class ClusterStore:
         except (OSError, RedisError, RedisClusterException) as error:
             self.why = str(error)
             return
+        except Exception as error:
+            # What redis-py raises for a map that makes no sense, and uvloop for a closed transport.
+            self.why = f"the slot map cannot be read: {error!r}"
+            _log.warning("redis %s: %s", entry, self.why)
+            return
         for owner in self._slots.get_nodes_by_server_type("primary"):
             self._node(owner.host, int(owner.port))
         known = self._slots.nodes_cache

@@ -118,6 +118,7 @@ class Node:
         self._first_attempt: asyncio.Future[None] | None = None
         self._wrong_mode = ""
         self._reported = ""
+        self._away_since: float | None = None  # since the log says that it is away
         self.up: Link | None = None
         self.why = "not connected yet"
         self.since = time.time()
@@ -172,6 +173,7 @@ class Node:
                 self._wrong_mode = self.why if isinstance(error, WrongMode) else ""
                 if self.why != self._reported:
                     self._reported = self.why
+                    self._is_away()
                     _log.warning("redis %s cannot be reached: %s", self.address, self.why)
                 _settle(first_attempt)
                 await self._sleep(delay * random.uniform(0.5, 1.0))
@@ -180,6 +182,7 @@ class Node:
                 self.up, self._reported, self.since = link, "", time.time()
                 self._watching = asyncio.get_running_loop().create_task(self._watch(link))
                 _settle(first_attempt)
+                self._is_back()
                 self._changed()
                 return
 
@@ -235,9 +238,21 @@ class Node:
         self.why = why
         self.since = time.time()
         self.losses += 1
+        self._is_away()
         _log.warning("redis %s is lost: %s", self.address, why)
         self.start()
         self._changed()
+
+    def _is_away(self) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+
+    def _is_back(self) -> None:
+        """Log the end of what was logged; without that, one lost link would look like an outage."""
+        if self._away_since is not None:
+            away = time.monotonic() - self._away_since
+            self._away_since = None
+            _log.warning("redis %s is back after %.1f s", self.address, away)
 
 
 async def _hello(link: Link) -> Mapping[bytes, Any]:

@@ -16,7 +16,7 @@ SERVICES = ("cloudformation", "ecs", "elasticloadbalancing", "logs", "monitoring
 SILENCE = [{"kind": "reset", "operation": f"{service}:*"} for service in SERVICES]
 pytestmark = pytest.mark.timeout(300)
 # In fast time each command meets a silent minute at any call, in tests/hostile.
-long_form = pytest.mark.skipif("HOSTILE_LIVES" not in os.environ, reason="make test-hostile")
+long_form = pytest.mark.skipif("HOSTILE_PART" not in os.environ, reason="make test-hostile")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3.session
+import botocore.loaders
+import botocore.session
 
 from opsctl.aws import Caller, Clients, Patience
 from opsctl.cli import Terminated, run_command, terminate
@@ -23,9 +25,10 @@ from opsctl.cli.options import Invocation
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Names
 from tests.end_to_end.place import require_hints
-from tests.hostile.faults import Fault, Killed, Wire
+from tests.hostile.faults import KINDS, Fault, Killed, Wire
 
 _NUMBERS = itertools.count(1)
+_MODELS: Any = botocore.loaders.create_loader()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,16 @@ class Wired(Invocation):
         )  # fmt: skip
 
     def _open(self) -> boto3.session.Session:
-        session = boto3.session.Session()
+        session = boto3.session.Session(botocore_session=_session())
         self.wire.register(session)
         return session
+
+
+def _session() -> Any:
+    """A session of its own, which does not read botocore's models from the disk again."""
+    session: Any = botocore.session.get_session()
+    session.register_component("data_loader", _MODELS)
+    return session
 
 
 def killed(number: int, frame: object) -> None:
@@ -92,7 +102,8 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
     stream = io.TextIOWrapper(kept, encoding="utf-8", write_through=True)
     with redirect_stdout(stream), redirect_stderr(stream), process(typed), closing(wire):
         invocation, rest = Wired.parse(["--debug", *words], os.environ)
-        invocation.wire, invocation.sleep = wire, wire.clock.sleep
+        invocation.wire = wire
+        invocation.sleep, invocation.clock = wire.clock.sleep, wire.clock.now
         try:
             code = run_command(invocation, rest)
         except Terminated as end:
@@ -106,6 +117,8 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
     kept.seek(0)
     said = kept.read().decode()
     stream.close()
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM) and (not fault or fault.kind in KINDS):
+        raise KeyboardInterrupt  # somebody ends the tests, not a command
     ended = Ended(code, said, wire.calls, wire.struck, wire.target)
     require_hints("", ended.told, words, os.environ, Path.cwd())
     return ended

@@ -2,15 +2,13 @@
 
 Whatever it was, a command that changes something says how it ended, leaves nothing behind unsaid,
 and given once more it ends right, with nothing done twice. `make test` takes one life,
-HOSTILE_LIVES takes more; HOSTILE_SEED draws others.
+the long form one for each fault and signal; HOSTILE_SEED draws others.
 """
 
-import os
 import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -19,26 +17,27 @@ from tests.hostile.faults import ENDINGS, EVER, KINDS, MINUTE, ONCE, Ending, Fau
 from tests.hostile.flows import Ended, run
 from tests.hostile.leaks import leaked
 from tests.hostile.life import WAY, Step, World
-from tests.hostile.test_calls import SEED, indecent
+from tests.hostile.part import SEED, part
+from tests.hostile.test_calls import indecent
 
-LIVES = int(os.environ.get("HOSTILE_LIVES", "1"))
-WRONGS: tuple[tuple[Kind | Ending, float], ...] = (
-    *product(KINDS, (ONCE, MINUTE, EVER)),
-    *((ending, ONCE) for ending in ENDINGS),
-)
+WRONGS: tuple[Kind | Ending, ...] = (*KINDS, *ENDINGS)
+DURATIONS = (ONCE, MINUTE, EVER)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def drawn() -> Iterator[Mapping[Step, Fault]]:
-    """Each life takes other faults: in so many lives as there are, every command meets each."""
+def lives() -> list[Mapping[Step, Fault]]:
+    """In as many lives as there are faults, every command meets each of them, once or for long."""
     dice = random.Random(SEED)
     orders = {step: dice.sample(WRONGS, len(WRONGS)) for step in WAY}
-    for life in range(LIVES):
-        yield {
+    return [
+        {
             step: Fault("", dice.randint(1, step.calls), kind, lasts)
             for step in WAY
-            for kind, lasts in [orders[step][life % len(WRONGS)]]
+            for kind in [orders[step][number]]
+            for lasts in [dice.choice(DURATIONS) if kind in KINDS else ONCE]
         }
+        for number in range(len(WRONGS))
+    ]
 
 
 def unsaid(world: World, ended: Ended) -> str:
@@ -85,15 +84,16 @@ def lived(world: World, faults: Mapping[Step, Fault], counts: Counter[str]) -> I
 def test_a_command_that_is_disturbed_says_so_and_ends_right_when_given_again(
     folder: Callable[[str], Path], variables: Mapping[str, str]
 ) -> None:
-    counts, lives = Counter[str](), 0
+    counts, whole = Counter[str](), lives()
+    chosen = part(whole, otherwise=1)
     found: list[str] = []
-    for lives, faults in enumerate(drawn(), 1):
-        name = f"life{lives}"
+    for number, faults in enumerate(chosen, 1):
+        name = f"life{number}"
         found += lived(World(name, variables, folder(name)), faults, counts)
     table = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
     summary = (
-        f"seed {SEED}: {lives} lives of {len(WAY)} commands x {len(WRONGS)} "
-        f"({len(KINDS)} faults x once, a minute, for ever; {len(ENDINGS)} signals); {table}"
+        f"seed {SEED}: {len(chosen)} of {len(whole)} lives of {len(WAY)} commands x ({len(KINDS)} "
+        f"faults, once, for a minute or for ever, {len(ENDINGS)} signals); {table}"
     )
     print(summary, file=sys.__stderr__)
     assert not found, f"{summary}; {len(found)} wrong:\n" + "\n\n".join(found)

@@ -17,10 +17,9 @@ import pytest
 
 from tests.hostile.conftest import CANARIES
 from tests.hostile.flows import client
-from tests.hostile.test_calls import SEED
+from tests.hostile.part import SEED, part
 
 ROOT = Path(__file__).parents[2]
-CASES = int(os.environ.get("HOSTILE_SIGNALS", "2"))
 # What each may end a command with: docs/exit-codes.md. A command that was done is done.
 CODES: Mapping[signal.Signals, frozenset[int]] = {
     signal.SIGTERM: frozenset({0, 7, 143}),
@@ -30,7 +29,7 @@ CODES: Mapping[signal.Signals, frozenset[int]] = {
 }
 STEPS = range(1, 22, 2)  # calls to AWS
 WHOLE = list(product(CODES, STEPS))
-DRAWN = random.Random(SEED).sample(WHOLE, min(CASES, len(WHOLE)))
+DRAWN = part(random.Random(SEED).sample(WHOLE, len(WHOLE)), otherwise=2)
 
 
 def up(folder: Path, *, ended: tuple[signal.Signals, int] | None = None) -> tuple[int, str]:

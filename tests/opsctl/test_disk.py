@@ -59,13 +59,18 @@ def test_a_second_name_of_the_file_stays_one(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
-    pipe, read = tmp_path / "pipe", []
+    pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
-    reader.start()
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     disk.write(pipe, "through", private=True)
-    reader.join(5)
-    assert read == ["through"] and stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.read(reader, 100) == b"through" and stat.S_ISFIFO(pipe.stat().st_mode)
+    os.close(reader)
+
+
+def test_a_pipe_that_nobody_reads_is_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OpsError, match="nobody reads from this pipe"):
+        disk.write(tmp_path / "pipe", "lost")
 
 
 def test_a_pipe_is_read_and_a_silent_one_is_a_sentence(tmp_path: Path) -> None:

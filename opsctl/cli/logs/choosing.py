@@ -21,9 +21,7 @@ from opsctl.snapshot.snapshot import Look
 
 Sources = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SOURCE]...", help=f"{', '.join(NAMES)}, or the name of a selection; all."
-    ),
+    typer.Argument(metavar="SOURCE", help=f"{', '.join(NAMES)}, or the name of a selection; all."),
 ]
 Groups = Annotated[
     list[str] | None,

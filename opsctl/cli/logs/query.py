@@ -1,6 +1,5 @@
 """`opsctl logs query`: run a query of CloudWatch Logs Insights, and say what it costs."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +9,7 @@ from typer import Option
 
 from opsctl.cli import moments, options
 from opsctl.cli.logs import choosing
-from opsctl.cli.screens import log_reports
+from opsctl.cli.screens import log_query
 from opsctl.errors import ConfigError, nearest
 from opsctl.logs import query as insights
 from opsctl.logs import sources
@@ -55,13 +54,13 @@ def query(
         start,
         last or now,
         limit=limit,
-        sleep=time.sleep,
+        sleep=invocation.sleep,
     )
     while True:
         try:
-            log_reports.show_progress(console, next(running))
+            log_query.show_progress(console, next(running))
         except StopIteration as end:
-            log_reports.show_rows(console, end.value)
+            log_query.show_rows(console, end.value)
             return
 
 

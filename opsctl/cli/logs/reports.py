@@ -26,7 +26,7 @@ from opsctl.snapshot.snapshot import Look
 _LATE = timedelta(hours=1)  # how much older than its arrival a line may be, at first
 _LATEST = timedelta(hours=24)  # and again, when lines are missing
 _AHEAD = timedelta(hours=2)  # how far in the future PutLogEvents accepts lines
-Names = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Default: all.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: all.")]
 
 
 def audit(context: typer.Context, names: Names = None, since: options.Since = "1h") -> None:
@@ -93,7 +93,7 @@ def lag(context: typer.Context, names: Names = None, since: options.Since = "15m
 
 def compare(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="[RELEASE]", help="0: the newest.")] = 0,
+    number: Annotated[int, typer.Argument(metavar="RELEASE", help="0: the newest.")] = 0,
     names: Annotated[list[str] | None, Option("--source", help="Default: app and stdout.")] = None,
     span: Annotated[str, Option("--for", help="How long before and after it.")] = "30m",
 ) -> None:

@@ -105,14 +105,16 @@ def tail(
     feeds: list[Feed] = [AwsEvents(invocation.quick_reader)] if kinds else []
     if live:
         feeds.append(_live(invocation, groups, selection, late))
-    stop = Stop()
+    stop = Stop(invocation.sleep, invocation.clock)
     budget = Budget.of(invocation.clients.region, max_rate, following=following)
     screen = LogsScreen(
         console,
         Tail(
             invocation.clients.logs_once,
             reading,
-            pace=Pace(budget, stopped=stop, sleep=stop.sleep, start=in_thread),
+            pace=Pace(
+                budget, now=invocation.clock, stopped=stop, sleep=stop.sleep, start=in_thread
+            ),
             renew=lambda: aws.connect(invocation.config.aws).logs_once,
             feeds=feeds,
         ),

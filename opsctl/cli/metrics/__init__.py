@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from opsctl.cli import options
+from opsctl.cli import moments, options
 from opsctl.cli.metrics import check as checking
 from opsctl.cli.metrics import files
 from opsctl.cli.metrics import watch as watching
-from opsctl.cli.metrics.look import Metrics, seconds
+from opsctl.cli.metrics.look import Metrics
+from opsctl.cli.metrics.look import length as period_length
 from opsctl.cli.screens import metrics as screens
 from opsctl.cli.screens.metrics import PIPED, MetricsScreen
 from opsctl.metrics import catalogue
@@ -24,7 +25,7 @@ def metrics(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GROUP]...", help="cluster, service, lb, cache, logs, asg, all."),
+        typer.Argument(metavar="GROUP", help="cluster, service, lb, cache, logs, asg, all."),
     ] = None,
     since: options.Since = "3h",
     period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
@@ -53,8 +54,8 @@ def metrics(
     options.require_one(shows | {"--html or --png": html or png})
     if check:
         return checking.check(invocation, groups)
-    length = None if period == "auto" else seconds(period, "--period")
-    pause = seconds(every, "--every")
+    length = None if period == "auto" else period_length(period, "--period")
+    pause = int(moments.duration(every, "--every").total_seconds())
     if png is not None:
         files.require_matplotlib()
     wanted = Metrics(invocation, groups, since, length)

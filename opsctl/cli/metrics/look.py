@@ -44,12 +44,13 @@ class Metrics:
         return Look(frozenset({"releases", "alarm_changes"}), (), since=start, releases=50)
 
 
-def seconds(text: str, option: str) -> int:
-    """Return a period of CloudWatch in seconds. Raises ConfigError for anything else."""
-    period = int(moments.duration(text, option).total_seconds())
-    if period < 1 or (period > 59 and period % 60):
+def length(text: str, option: str) -> int:
+    """Return the period of these metrics in seconds. Raises ConfigError for anything else."""
+    period = moments.duration(text, option).total_seconds()
+    if period < 60 or period % 60:
         raise ConfigError(
             f"{option}: not a valid period: `{text}`",
-            hint="for instance 30s or 5m: seconds below a minute, or whole minutes",
+            hint=f"for instance {option} 5m: whole minutes, because AWS's metrics have a point a "
+            "minute at the most",
         )
-    return period
+    return int(period)

@@ -12,6 +12,7 @@ from opsctl.alarms.trial import Rung
 from opsctl.alarms.watched import Watched
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
+from opsctl.cli.screens.words import counted
 from opsctl.config.duration import format_duration
 from opsctl.metrics.series import Series
 from opsctl.snapshot.alarms import AlarmChange
@@ -53,12 +54,9 @@ def show_states(
     """Show all alarms, those in ALARM first, with a reason for each that is not OK."""
     order = {"ALARM": 0, "INSUFFICIENT_DATA": 1}
     silent = all(one.state is None or not one.state.actions for one in alarms)
-    if silent and not console.json:
-        made = any(one.state is not None for one in alarms)
-        if made:
-            console.say("no alarm takes an action yet: the first release switches them on")
-        else:
-            console.say(console.hint("there is no alarm yet; to make them: opsctl alarms up"))
+    made = any(one.state is not None for one in alarms)
+    if silent and made and not console.json:
+        console.say("no alarm takes an action yet: the first release switches them on")
     for one in sorted(alarms, key=lambda one: order.get(_state(one), 2)):
         state, live = _state(one), one.state
         console.emit(
@@ -172,7 +170,7 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
             points=one.points,
             expected=one.expected,
         )
-        times = f"{len(one.rang)}x" if one.rang else "-"
+        times = f"{len(one.rang)}x" if one.rang else "-" if one.points else "no data"
         points = f"{one.points} of {one.expected}"
         last = one.rang[-1].start.strftime("%m-%d %H:%M") if one.rang else ""
         if one.rang and one.rang[-1].end is None:
@@ -183,8 +181,10 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
         return
     if rows:
         console.table(header, rows, fit=True)
-    total = sum(len(one.rang) for one in played)
-    console.say(f"{total} times in {format_duration(span)}, {len(played)} alarms")
+    rang = [len(one.rang) for one in played if one.rang]
+    who = f"{len(rang) or 'none'} of {counted(len(played), 'alarm')} would have gone off"
+    often = f", {counted(sum(rang), 'time')} in all" if rang else ""
+    console.say(f"in {format_duration(span)} {who}{often}")
 
 
 def _width() -> int:

@@ -6,7 +6,7 @@ Pure except for the live drawing: a snapshot gives lines, at any size from 60 x 
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
@@ -39,7 +39,7 @@ class BoardScreen(Screen):
         self._began: datetime | None = None
         # container instance ARN -> EC2 id, from the snapshot that read them
         self._ids: dict[str, str] = {}
-        self._live: Any = None
+        self._live: live.Drawing | None = None
 
     def show(self, item: object) -> bool:
         """Record every snapshot. Returns False, so that other screens see it, too."""
@@ -145,7 +145,7 @@ def _failed_here(task: Task, now: Snapshot, began: datetime | None) -> bool:
 
 def _state(task: Task) -> str:
     if not task.is_stopped:
-        return task.status.lower()
+        return task.in_words
     return f"✗ exited {task.exit_code}" if task.exit_code is not None else "✗ could not start"
 
 

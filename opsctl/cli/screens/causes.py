@@ -10,6 +10,7 @@ from datetime import datetime
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.words import step
 
 _INDENT = 13
 _SURE = {"certain": "bad", "likely": "warn", "possible": "faint"}
@@ -58,8 +59,9 @@ def block(console: Console, cause: Cause, number: int) -> Iterator[str]:
     for one in cause.evidence:
         yield from _evidence(one)
     if cause.next:
-        lines = _wrapped(f"→ {console.hint(cause.next)}")
-        yield from (f"{'':{_INDENT}}{line}" for line in lines)
+        first, *rest = step(console.hint(cause.next), width() - _INDENT - 2)
+        yield f"{'':{_INDENT}}→ {first}"
+        yield from (f"{'':{_INDENT}}  {line}" for line in rest)
 
 
 def looked_at(history: History) -> str:

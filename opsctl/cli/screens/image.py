@@ -1,6 +1,6 @@
 """Show a build or push: layers with bars on a terminal, plain lines elsewhere."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
@@ -24,7 +24,7 @@ class ImageScreen(Screen):
         self._layers: dict[str, ImageEvent] = {}
         self._lines: list[str] = []
         self._phase = ""
-        self._live: Any = None
+        self._live: live.Drawing | None = None
 
     def show(self, item: object) -> bool:
         if isinstance(item, ImageEvent):

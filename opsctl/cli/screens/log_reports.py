@@ -1,44 +1,18 @@
-"""Show reports on logs: a query's rows, an audit, lags, changes with a release."""
+"""Show reports on logs: an audit, lags, changes with a release."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from opsctl.cli.screens.console import Console
+from opsctl.cli.screens.words import folded
 from opsctl.config.duration import format_duration
 from opsctl.logs.audit import Audit
 from opsctl.logs.lag import Lag
-from opsctl.logs.query import Progress, Rows
 from opsctl.logs.shapes import Changed
 
-_WIDEST = 100  # columns of one cell of a query
 _MOST = 20  # minutes of an audit, and shapes of each kind, that are listed
 _SIGNS = {"new": "+", "louder": "▲", "gone": "-", "quieter": "▼"}
 _SHORT = {"warning": "warn", "critical": "crit"}
-
-
-def show_progress(console: Console, progress: Progress) -> None:
-    if console.terminal:
-        console.say(f"{progress.status}: {progress.matched:,} of {progress.scanned:,} lines match")
-
-
-def show_rows(console: Console, rows: Rows) -> None:
-    for row in rows.rows:
-        console.emit("query_row", **{"fields": dict(zip(rows.columns, row, strict=True))})
-    if rows.rows and not console.json:
-        console.table(rows.columns, [[_cell(text) for text in row] for row in rows.rows], fit=True)
-    progress = rows.progress
-    console.emit(
-        "query",
-        rows=len(rows.rows),
-        matched=progress.matched,
-        scanned=progress.scanned,
-        bytes=progress.size,
-        price_usd=round(progress.price, 6),
-    )
-    console.say(
-        f"{len(rows.rows):,} rows; {progress.matched:,} of {progress.scanned:,} lines match; "
-        f"{progress.size / 1e6:,.1f} MB read, about ${progress.price:.4f}"
-    )
 
 
 def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end: datetime) -> bool:
@@ -126,10 +100,9 @@ def show_changes(console: Console, changes: Sequence[Changed], about: str) -> No
         for one in mine[:_MOST]:
             level = _SHORT.get(one.shape.level, one.shape.level).upper()
             counts = f"{one.before:,} → {one.after:,}"
-            console.data(
-                f"{_SIGNS[change]} {change:<7} {counts:>13}  {one.shape.source:<6} {level:<5} "
-                f"{_cell(one.shape.text)}"
-            )
+            head = f"{_SIGNS[change]} {change:<7} {counts:>13}  {one.shape.source:<6} {level:<5} "
+            for line in folded(head + " ".join(one.shape.text.split()), "        "):
+                console.data(line)
         if len(mine) > _MOST:
             console.say(f"  and {len(mine) - _MOST} more that are {change}")
     console.say(about if changes else f"{about}: no kind of line is new, gone, louder or quieter")
@@ -139,8 +112,3 @@ def _seconds(milliseconds: int) -> str:
     if milliseconds < 60_000:
         return f"{milliseconds / 1000:.1f}s"
     return format_duration(timedelta(seconds=milliseconds // 1000))
-
-
-def _cell(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"

@@ -17,7 +17,10 @@ from opsctl.logs.joined import Block, any_goes_on, joined, whole
 from opsctl.logs.sources import LogGroupStatus
 from opsctl.logs.tail import Tail
 
-_SAVE_EVERY = 5.0  # seconds between two writes of the bookmark
+# How much longer than a write of the bookmark takes is the time to the next: a long look-back has
+# many ids.
+_SAVE_SHARE = 20
+_SAVE_IDLE = 5.0  # seconds between two writes while nothing is printed
 _SOURCES = ("SOURCE", "GROUP", "EXISTS", "KEPT", "NEWEST STREAM", "LAST EVENT")
 
 
@@ -40,7 +43,8 @@ class LogsScreen:
         self._past: deque[Block] | None = None if last is None else deque(maxlen=last)
         self._bookmark = bookmark
         self._explain = explain
-        self._saved = 0.0
+        self._save_at = 0.0
+        self._saved = 0  # lines that had been printed when the bookmark was written
         self._missing: dict[str, str] = {}
         self._printed = 0
 
@@ -53,8 +57,8 @@ class LogsScreen:
                 self._caught_up()
             else:
                 self._notice(item)
-            self._save(_SAVE_EVERY)
-        self._save(0)
+            self._save()
+        self._save(last=True)
 
     def summary(self) -> None:
         totals = self._reading.totals
@@ -118,10 +122,15 @@ class LogsScreen:
         for line in self._explain(notice):
             self._console.say(line)
 
-    def _save(self, every: float) -> None:
-        if self._bookmark is not None and time.monotonic() - self._saved >= every:
+    def _save(self, *, last: bool = False) -> None:
+        if self._bookmark is None:
+            return
+        began = time.monotonic()
+        if last or began >= self._save_at + (_SAVE_IDLE if self._saved == self._printed else 0):
             resume.write(self._bookmark, self._reading.bookmarks())
-            self._saved = time.monotonic()
+            ended = time.monotonic()
+            self._save_at = ended + _SAVE_SHARE * (ended - began)
+            self._saved = self._printed
 
 
 def writer(console: Console, groups: Sequence[LogGroup], lines: Lines) -> Callable[[Block], str]:

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
@@ -39,7 +39,7 @@ class StackScreen(Screen):
         self._started = 0.0
         # logical id -> (newest event, time of the first event, time of the newest)
         self._resources: dict[str, tuple[StackEvent, float, float]] = {}
-        self._live: Any = None
+        self._live: live.Drawing | None = None
 
     def show(self, item: object) -> bool:
         if isinstance(item, StackEvent):
@@ -130,7 +130,7 @@ class StackScreen(Screen):
         if self._live is not None:
             if event.is_cause:
                 text = printable(f"{event.logical_id}: {event.reason}")
-                self._live.console.print(text, style="red", markup=False)
+                self._live.print(text, "red")
             return
         word, _ = mark(event.status)
         reason = f"  {event.reason}" if event.reason else ""

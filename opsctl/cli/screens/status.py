@@ -5,23 +5,25 @@ A snapshot and its causes give lines. A part that could not be read says so in i
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.aws.failed_calls import DENIED
+from opsctl.cause.calls import OF_THE_WAY
 from opsctl.cause.cause import Cause
 from opsctl.cause.telling import steady
 from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
-from opsctl.cli.screens.words import counted, fitted
+from opsctl.cli.screens.words import columns, counted, fitted, fitting, padded, step
 from opsctl.snapshot import record
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Snapshot, Unread
 
 _STYLE = {"●": "good", "◐": "warn", "✗": "bad", "○": "faint"}
 WIDTH, LINES = 80, 40
 _LABEL = 11
+_ROWS = 17  # lines of head, verdict and rows at most
+_INSTANCES = 6  # lines that are kept for their table
 
 
 def show(
@@ -38,10 +40,11 @@ def show(
         return
     size = shutil.get_terminal_size((WIDTH, LINES))
     width = min(max(size.columns, 60), 120)
-    # The cursor needs a line of its own below the screen.
-    tall = min(LINES, max(size.lines - 1, 5)) if in_place else LINES
+    on_terminal = sys.stdout.isatty()
+    # The cursor needs a line of its own below the screen. Without `in_place` no row is cut off.
+    tall = min(LINES, max(size.lines - 1, 5 if in_place else _ROWS)) if on_terminal else LINES
     lines = screen(now, causes, console, width=width, lines=tall, region=region)
-    if in_place and sys.stdout.isatty() and not console.plain:
+    if in_place and on_terminal and not console.plain:
         console.in_place(lines)
         return
     for line in lines:
@@ -92,8 +95,10 @@ def screen(
         return [*rows, *_refused(now, console, width)]
     for row in ROWS:
         rows.append(_line(row, now, console, width))
-    tables = [*_table(task_rows(now, width), lines - len(rows) - 6, "tasks")]
-    tables += _table(instance_rows(now, width), lines - len(rows) - len(tables), "instances")
+    tasks, instances = task_rows(now, width), instance_rows(now, width)
+    room = lines - len(rows)
+    tables = [*_table(tasks, max(room - min(len(instances) + 1, _INSTANCES), 1), "task")]
+    tables += _table(instances, room - len(tables), "instance")
     return [*rows, *tables][:lines]
 
 
@@ -108,7 +113,7 @@ def head(now: Snapshot, width: int, region: str = "") -> str:
     region = who.region if who else region or names.region or "Region unknown"
     left = " · ".join(filter(None, (names.system, names.environment, account, region)))
     time = f"{now.at:%H:%M:%S} UTC"
-    return f"{fitted(left, width - len(time) - 1):<{width - len(time)}}{time}"
+    return f"{padded(fitted(left, width - len(time) - 1), width - len(time))}{time}"
 
 
 def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int) -> Iterator[str]:
@@ -122,9 +127,13 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
         return
     present = [cause for cause in causes if not cause.over]
     first = present[0] if present else None
-    if first is None and health(now, causes)[0] == "degraded":
-        yield from _in_two_lines("◐", "not whole:", health(now, causes)[1], console, width)
+    word, sentence = health(now, causes)
+    if first is None and word == "degraded":
+        yield from _in_two_lines("◐", "not whole:", sentence, console, width)
         yield f"  → {console.hint(_to_make_whole(now))}"
+        return
+    if first is None and word == "unknown":
+        yield from _in_two_lines("○", "cannot tell:", sentence, console, width)
         return
     if first is None:
         unread = ", ".join(one.part.replace("_", " ") for one in now.unread)
@@ -133,16 +142,17 @@ def verdict(now: Snapshot, causes: Sequence[Cause], console: Console, width: int
         yield f"{console.style('good', line[0])}{line[1:]}"
         return
     mark, words = _weight(now, first)
+    if word == "unknown" and not first.hinders:
+        words = "cannot tell:"
     yield from _in_two_lines(mark, words, first.sentence, console, width)
     more = len(present) - 1
-    command = f"  → {console.hint(first.next or 'opsctl why')}"
+    command, *rest = step(console.hint(first.next or "opsctl why"), width - 4)
     also = f" · {counted(more, 'more cause')}" if more else ""
-    tails = (f"{also} · {console.hint('opsctl why')}", also, "")
-    tail = next(t for t in tails if not t or len(command + t) <= width)
+    tails = ("",) if rest else (f"{also} · {console.hint('opsctl why')}", also, "")
+    tail = next(t for t in tails if not t or columns(command + t) <= width - 4)
     # Never cut: it must be possible to paste it.
-    yield from textwrap.wrap(
-        command + tail, width, subsequent_indent="    ", break_on_hyphens=False
-    )
+    yield f"  → {command}{tail}"
+    yield from (f"    {line}" for line in rest)
 
 
 def _to_make_whole(now: Snapshot) -> str:
@@ -186,8 +196,8 @@ def _in_two_lines(mark: Mark, words: str, text: str, console: Console, width: in
     """Yield at most two lines."""
     lead = f"{mark} {words} "
     whole = fitted(text, 2 * width - len(lead) - 4)
-    cut = width - len(lead)
-    if len(whole) > cut:
+    cut = fitting(whole, width - len(lead))
+    if cut < len(whole):
         cut = whole.rfind(" ", 0, cut) + 1 or cut
     yield f"{console.style(_STYLE[mark], lead.rstrip())} {whole[:cut].rstrip()}"
     if rest := whole[cut:].strip():
@@ -197,8 +207,7 @@ def _in_two_lines(mark: Mark, words: str, text: str, console: Console, width: in
 def _line(row: Row, now: Snapshot, console: Console, width: int) -> str:
     whole = now.unread_part(row.parts[0])
     if whole is not None:
-        denied = f"{whole.operation} is denied" if whole.code in DENIED else ""
-        items = [Item("○", f"not readable: {denied or whole.reason}")]
+        items = [Item("○", f"not readable: {refusal(whole)}")]
     else:
         items = list(row.items(now)) or [Item("○", "none")]
         unread = [part.replace("_", " ") for part in row.parts if now.unread_part(part)]
@@ -206,6 +215,11 @@ def _line(row: Row, now: Snapshot, console: Console, width: int) -> str:
             # In second place, because the end of a line that is too long is cut.
             items.insert(1, Item("○", f"not readable: {', '.join(unread)}"))
     return _joined(row.label, items, console, width)
+
+
+def refusal(unread: Unread) -> str:
+    """Return why a part could not be read, short enough for a line of the screen."""
+    return f"{unread.operation} is denied" if unread.code in DENIED else unread.reason
 
 
 def _joined(label: str, items: Sequence[Item], console: Console, width: int) -> str:
@@ -216,7 +230,7 @@ def _joined(label: str, items: Sequence[Item], console: Console, width: int) -> 
         text = fitted(f"{item.mark} {item.text}", max(room - len(gap), 0))
         if not text.strip("… "):
             break
-        room -= len(gap) + len(text)
+        room -= len(gap) + columns(text)
         line += f"{gap}{console.style(_STYLE[item.mark], text[:1])}{text[1:]}"
     return line
 
@@ -228,22 +242,28 @@ def _refused(now: Snapshot, console: Console, width: int) -> Iterator[str]:
 
 def _table(rows: Sequence[str], room: int, what: str) -> Iterator[str]:
     """Yield a blank line, the head, as many rows as fit, and how many are left out."""
-    if len(rows) < 2 or room < 4:
+    if len(rows) < 2 or room < 1:
+        return
+    if room < 4:
+        yield f"…{counted(len(rows) - 1, what)}"
         return
     yield ""
     whole = rows if len(rows) <= room - 1 else rows[: room - 2]
     yield from whole
     if rest := len(rows) - len(whole):
-        yield f"…{rest} more {what}"
+        yield f"…{counted(rest, f'more {what}')}"
 
 
+# Without these parts nobody can say that the system is healthy.
+_JUDGED = {"stacks", "service", "tasks", "targets", "instances", "group", "cache", "alarms"}
 EXITS = {"healthy": 0, "degraded": 10, "unknown": 11}
 
 
 def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
     """Return (`healthy`, `degraded` or `unknown`, why in one sentence).
 
-    A deployment that failed and was rolled back leaves a healthy service.
+    A deployment that failed and was rolled back leaves a healthy service. What is known to be wrong
+    comes before what could not be read; what could not be read is never healthy.
     """
     if wrong := elsewhere(now):
         return "unknown", wrong
@@ -251,31 +271,39 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
         return "unknown", absence(now)
     if now.blind:
         return "unknown", f"nothing can be read: {now.unread[0].reason}"
-    blind = [part for part in ("stacks", "service", "targets") if now.unread_part(part)]
-    if blind:
-        return "unknown", f"not readable: {', '.join(blind)}"
-    service = now.service
     troubles = list(_troubles(now))
+    unread = [one for one in now.unread if one.part in _JUDGED]
     first = next((cause for cause in causes if not cause.over and cause.hinders), None)
-    if service is None:
-        return "degraded", "there is no service"
+    if unread and first is not None and first.id in OF_THE_WAY:
+        first = None  # which says why parts could not be read, not what is wrong with the system
     if troubles:
         why = f": {first.sentence}" if first and first.confidence != "possible" else ""
         return "degraded", f"{', '.join(troubles)}{why}"
     if first is not None and first.confidence == "certain" and not first.deployment:
         return "degraded", first.sentence
-    words = f"{service.running} of {service.desired} tasks run, {now.healthy} targets are healthy"
+    service = now.service
+    words = f"{service.running} of {service.desired} tasks run" if service else ""
+    if service and now.holds("targets"):
+        words += f", {now.healthy} targets are healthy"
+    if unread:
+        parts = ", ".join(one.part.replace("_", " ") for one in unread)
+        also = f"; {words}" if words else ""
+        return "unknown", f"not readable: {parts} ({refusal(unread[0])}){also}"
     return "healthy", words
 
 
 def _troubles(now: Snapshot) -> Iterator[str]:
     service = now.service
-    if service is not None:
+    if service is None:
+        if not now.unread_part("service"):
+            yield "there is no service"
+    else:
         if service.desired == 0:
             yield "the service is set to 0 tasks"
         if service.running < service.desired:
             yield f"{service.running} of {service.desired} tasks run"
-        if service.target_groups and now.healthy < service.desired:
+        short = service.target_groups and now.healthy < service.desired
+        if short and not now.unread_part("targets"):
             yield f"{now.healthy} of {service.desired} targets are healthy"
     if silent := [one for one in now.instances if not one.connected]:
         yield f"{counted(len(silent), 'agent')} disconnected"

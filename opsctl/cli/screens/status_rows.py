@@ -64,7 +64,10 @@ def _stack(kind: str, state: StackState, at: datetime) -> Item:
 def _service(now: Snapshot) -> Iterator[Item]:
     service, primary = now.service, now.primary
     if service is None:
-        yield Item("○", "no service yet" if now.stack("ecs") else "no service")
+        if now.output("ecs", "ServiceName"):
+            yield Item("✗", "no service")
+        else:
+            yield Item("○", "no service yet" if now.stack("ecs") else "no service")
         return
     blind = now.unread_part("targets") is not None and service.running >= service.desired
     mark: Mark = "●" if steady(now) or blind else "◐" if service.running else "✗"
@@ -84,11 +87,11 @@ def _service(now: Snapshot) -> Iterator[Item]:
 
 
 def _tasks(now: Snapshot) -> Iterator[Item]:
-    states = Counter(task.status for task in now.tasks if not task.is_stopped)
-    running = states.pop("RUNNING", 0)
+    states = Counter(task.in_words for task in now.tasks if not task.is_stopped)
+    running = states.pop("running", 0)
     yield Item("●" if running else "○", f"{running} running")
     for state, number in sorted(states.items()):
-        yield Item("◐", f"{number} {state.lower()}")
+        yield Item("◐", f"{number} {state}")
     recent = [task for task in now.stopped if task.stopped and now.at - task.stopped < _STOPPED_IN]
     reasons = Counter(map(_why, recent))
     if recent:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from opsctl.cli.screens.words import age, fitted, zone_word
+from opsctl.cli.screens.words import age, columns, fitted, padded, zone_word
 from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
@@ -58,13 +58,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> l
     if not rows:
         return []
     cells = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     while sum(widths) + 2 * (len(widths) - 1) > width:
         widest = widths.index(max(widths))
         widths[widest] -= 1
     return [
         "  ".join(
-            f"{fitted(cell, size):<{size}}" for cell, size in zip(row, widths, strict=True)
+            padded(fitted(cell, size), size) for cell, size in zip(row, widths, strict=True)
         ).rstrip()
         for row in cells
     ]
@@ -91,7 +91,7 @@ def _state(task: Task) -> str:
         return f"✗ exited {code}" if code is not None else "✗ could not start"
     if task.health == "UNHEALTHY":
         return "✗ unhealthy"
-    return f"● {task.status.lower()}" if task.running else f"◐ {task.status.lower()}"
+    return f"● {task.in_words}" if task.running else f"◐ {task.in_words}"
 
 
 def _worth(one: ContainerInstance) -> tuple[bool, str]:

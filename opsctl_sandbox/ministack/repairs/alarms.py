@@ -1,6 +1,7 @@
 """Evaluate alarms as CloudWatch does: once a minute, by periods and dimensions, with missing data.
 
-Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html and
+alarms-and-missing-data.html. An alarm on a metric math expression stays INSUFFICIENT_DATA.
 """
 
 import operator
@@ -22,7 +23,8 @@ _MINUTE = 60
 _DISPATCH = cloudwatch._dispatch_alarm_actions
 _RECORD = cloudwatch._record_history
 _OK, _ALARM, _UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
-_ALL_MISSING = {"breaching": _ALARM, "notBreaching": _OK, "missing": _UNKNOWN}
+# CloudWatch retrieves more points than it evaluates. AWS gives the number for one example: 5 for 3.
+_MORE = 2
 
 
 def install(mutes: Mutes) -> None:
@@ -53,17 +55,24 @@ def states() -> dict[str, str]:
 
 
 def judge(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
-    """Return the state from the values of the periods, oldest first; None is missing data."""
-    missing = str(alarm.get("TreatMissingData") or "missing")
-    if all(value is None for value in values):
-        return _ALL_MISSING.get(missing, str(alarm["StateValue"]))
+    """Return the state from the values of the evaluation range, oldest first; None is missing."""
+    periods = int(alarm.get("EvaluationPeriods") or 1)
+    needed = int(alarm.get("DatapointsToAlarm") or periods)
     compare, threshold = _COMPARE[alarm["ComparisonOperator"]], float(alarm["Threshold"])
-    breaching = sum(
-        compare(value, threshold) if value is not None else missing == "breaching"
-        for value in values
-    )
-    needed = int(alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods") or 1)
-    return _ALARM if breaching >= needed else _OK
+    bad = [None if value is None else compare(value, threshold) for value in values]
+    known = [one for one in bad if one is not None][-periods:]
+    policy = str(alarm.get("TreatMissingData") or "missing")
+    if policy == "breaching":
+        known += [True] * (periods - len(known))
+    if known.count(True) >= needed:
+        return _ALARM
+    if known.count(False) or policy == "notBreaching" or len(known) == periods:
+        return _OK
+    if not known and policy == "missing":
+        return _UNKNOWN
+    # Nothing but breaching points, and fewer than needed: ALARM once the first is old enough.
+    age = len(bad) - bad.index(True) if known else 0
+    return _ALARM if age >= needed and policy == "missing" else str(alarm["StateValue"])
 
 
 def _evaluate(alarm: dict[str, Any]) -> None:
@@ -71,7 +80,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
     last = max(alarm.get("StateUpdatedTimestamp", 0), alarm.get("_judged", 0))
     if not alarm.get("MetricName") or alarm.get("ComparisonOperator") not in _COMPARE:
         return
-    if now - last < _MINUTE and not fresh:
+    if now - last < min(_MINUTE, _period(alarm)) and not fresh:
         # A state set by SetAlarmState lasts until the next evaluation.
         return
     alarm["_judged"] = now
@@ -87,11 +96,11 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 
 def _values(alarm: Mapping[str, Any], now: float) -> list[float | None]:
-    """Return the alarm's statistic for each of its last full periods.
+    """Return the alarm's statistic for each full period of its evaluation range.
 
     The newest period is left out while it has no data.
     """
-    period, count = int(alarm.get("Period") or _MINUTE), int(alarm.get("EvaluationPeriods") or 1)
+    period, count = _period(alarm), int(alarm.get("EvaluationPeriods") or 1) + _MORE
     points, end = _points(alarm), now // period * period
     periods = [
         [one for one in points if start <= one["Timestamp"] < start + period]
@@ -103,6 +112,10 @@ def _values(alarm: Mapping[str, Any], now: float) -> list[float | None]:
         cloudwatch._stat_value(cloudwatch._calc_stats(one), name, one) if one else None
         for one in chosen
     ]
+
+
+def _period(alarm: Mapping[str, Any]) -> int:
+    return int(alarm.get("Period") or _MINUTE)
 
 
 def _points(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:

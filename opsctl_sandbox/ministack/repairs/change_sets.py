@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import handlers
-from ministack.services.cloudformation.engine import _evaluate_conditions
+from ministack.services.cloudformation import engine, handlers
 
 from opsctl_sandbox.ministack import permissions
 from opsctl_sandbox.ministack.records import find
@@ -230,7 +229,7 @@ def _absent(change_set: Structure) -> set[str]:
     if not change_set:
         return set()
     template = change_set["_template"]
-    conditions = _evaluate_conditions(template, change_set["_resolved_params"])
+    conditions = engine._evaluate_conditions(template, change_set["_resolved_params"])
     return {
         name
         for name, resource in template.get("Resources", {}).items()

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets
-from ministack.services.cloudformation.engine import _evaluate_conditions
+from ministack.services.cloudformation import changesets, engine
 
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import names
@@ -40,7 +39,7 @@ def _conflicts(change_set: Structure) -> Iterator[tuple[str, str, str, str]]:
     """Yield (logical id, type, property, value) of every name in use."""
     name, stack = change_set["StackName"], change_set["StackId"]
     template, parameters = change_set["_template"], change_set["_resolved_params"]
-    conditions = _evaluate_conditions(template, parameters)
+    conditions = engine._evaluate_conditions(template, parameters)
     resolved = changesets._resolve_props_for_diff(template, parameters, name, stack)["Resources"]
     for change in change_set["Changes"]:
         resource = change["ResourceChange"]

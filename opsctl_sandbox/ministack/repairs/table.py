@@ -9,6 +9,7 @@ from opsctl_sandbox.ministack.repairs import (
     logs,
     metrics,
     parameters,
+    roles,
 )
 from opsctl_sandbox.wire.calls import Operations
 
@@ -24,4 +25,5 @@ def operations(registry: str, password: str, counted: logs.Counted) -> Operation
         **logs.operations(counted),
         **metrics.OPERATIONS,
         **parameters.OPERATIONS,
+        **roles.OPERATIONS,
     }

@@ -1,5 +1,6 @@
 """Parse what an ECS request names, and check it as ECS does."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.wire import paging
 from opsctl_sandbox.wire.calls import Refused, Structure
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,255}")
 Answer = dict[str, Any]
 
 
@@ -16,6 +18,11 @@ def invalid(message: str) -> Refused:
 
 def missing(arn: str) -> Answer:
     return {"arn": arn, "reason": "MISSING"}
+
+
+def is_name(text: str) -> bool:
+    """Return whether a cluster, a service or a family can have this name."""
+    return bool(_NAME.fullmatch(text))
 
 
 def last(identifier: str) -> str:

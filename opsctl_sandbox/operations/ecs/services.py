@@ -11,6 +11,7 @@ from opsctl_sandbox.operations.ecs.requests import (
     cluster_name,
     find_definition,
     invalid,
+    is_name,
     last,
     missing,
     several,
@@ -104,9 +105,16 @@ def create_service(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
     cluster = cluster_name(world, request)
     name = request["serviceName"]
+    if not is_name(name):
+        raise invalid(
+            "Service names can contain up to 255 letters (uppercase and lowercase), numbers, "
+            "underscores, and hyphens."
+        )
     there = world.services.get((cluster, name))
     if there and there.status != "INACTIVE":
         raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
+    if not request.get("taskDefinition"):
+        raise invalid("TaskDefinition can not be blank.")
     definition = find_definition(world, request["taskDefinition"])
     spec = ServiceSpec(
         name=name,

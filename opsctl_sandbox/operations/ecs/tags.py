@@ -25,7 +25,7 @@ def _document(world: World, arn: str) -> Document:
     raise invalid("The specified resource was not found.")
 
 
-def _retag(world: World, arn: str, tags: list[Answer]) -> None:
+def retag(world: World, arn: str, tags: list[Answer]) -> None:
     document = {**_document(world, arn), "tags": tags}
     if arn in world.definitions:
         world.definitions[arn] = replace(world.definitions[arn], document=document)
@@ -49,13 +49,13 @@ def tag(simulation: Simulation, request: Structure) -> Answer:
     world, arn = simulation.world(), request["resourceArn"]
     keys = {one["key"] for one in request["tags"]}
     kept = [one for one in _tags(world, arn) if one["key"] not in keys]
-    _retag(world, arn, [*kept, *request["tags"]])
+    retag(world, arn, [*kept, *request["tags"]])
     return {}
 
 
 def untag(simulation: Simulation, request: Structure) -> Answer:
     world, arn = simulation.world(), request["resourceArn"]
-    _retag(world, arn, [one for one in _tags(world, arn) if one["key"] not in request["tagKeys"]])
+    retag(world, arn, [one for one in _tags(world, arn) if one["key"] not in request["tagKeys"]])
     return {}
 
 

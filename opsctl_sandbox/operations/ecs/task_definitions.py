@@ -3,16 +3,36 @@
 from typing import Any
 
 from opsctl_sandbox.operations.ecs import answers
-from opsctl_sandbox.operations.ecs.requests import find_definition, invalid, last
+from opsctl_sandbox.operations.ecs.requests import find_definition, invalid, is_name, last
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Refused, Structure
 
 Answer = dict[str, Any]
 
 
-def register_task_definition(simulation: Simulation, request: Structure) -> Answer:
-    if not request.get("containerDefinitions"):
+def _check(request: Structure) -> None:
+    """Refuse what ECS refuses; its model only demands a family and a list of containers."""
+    if not is_name(request["family"]):
+        raise Refused("ClientException", "Family contains invalid characters.")
+    containers = request["containerDefinitions"]
+    if not containers:
         raise Refused("ClientException", "Container list cannot be empty.")
+    for container in containers:
+        for member in ("name", "image"):
+            if not container.get(member):
+                sentence = f"Container.{member} should not be null or empty."
+                raise Refused("ClientException", sentence)
+        limits = (request, "memory"), (container, "memory"), (container, "memoryReservation")
+        if not any(where.get(member) for where, member in limits):
+            raise Refused(
+                "ClientException",
+                f"Invalid setting for container '{container['name']}'. At least one of 'memory' "
+                "or 'memoryReservation' must be specified.",
+            )
+
+
+def register_task_definition(simulation: Simulation, request: Structure) -> Answer:
+    _check(request)
     simulation.world()
     document = {**request, "registeredAt": simulation.wall(simulation.now())}
     definition = simulation.engine.register(document)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from opsctl.alarms.catalogue import Missing
 from opsctl.alarms.evaluation import Point, Ringing, Rule, State, play
+from opsctl_sandbox.ministack.repairs.alarms import judge
 
 POLICIES: tuple[Missing, ...] = ("missing", "ignore", "breaching", "notBreaching")
 RETAINED = "retained"
@@ -40,6 +41,19 @@ def rule(missing: Missing, of: int = 3, needs: int = 3) -> Rule:
     return Rule(">", 50, of, needs, missing)
 
 
+def of_the_sandbox(rule: Rule, data: list[Point], before: State) -> str:
+    """The sandbox was written from the same page, without the code of opsctl."""
+    alarm = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": rule.threshold,
+        "EvaluationPeriods": rule.periods,
+        "DatapointsToAlarm": rule.points,
+        "TreatMissingData": rule.missing,
+        "StateValue": before,
+    }
+    return judge(alarm, data[-rule.range :])
+
+
 @pytest.mark.parametrize(("needs", "table"), [(3, THREE_OF_THREE), (2, TWO_OF_THREE)])
 @pytest.mark.parametrize("before", ["OK", "ALARM"])
 def test_every_row_of_cloudwatchs_tables_holds(
@@ -49,6 +63,7 @@ def test_every_row_of_cloudwatchs_tables_holds(
         for policy, expected in zip(POLICIES, states, strict=True):
             state = rule(policy, needs=needs).state(points(row), before)
             assert state == (before if expected == RETAINED else expected), (row, policy)
+            assert of_the_sandbox(rule(policy, needs=needs), points(row), before) == state
 
 
 @pytest.mark.parametrize("row", TOO_EARLY)
@@ -61,8 +76,29 @@ def test_a_play_names_when_it_rang_and_that_it_rings_still() -> None:
     assert list(play(rule("missing"), data)) == [Ringing(7, 9), Ringing(14, None)]
 
 
+def test_a_metric_that_begins_bad_rings_as_soon_as_there_are_enough_points() -> None:
+    assert list(play(rule("breaching"), points("- - - X X X 0"))) == [Ringing(5, 6)]
+
+
 def test_nothing_rings_for_what_lies_before_the_first_point() -> None:
-    assert list(play(rule("breaching"), points("- - 0 0 0 0"))) == []
+    assert list(play(rule("breaching"), points("- - - - - - - - 0 0 0 0"))) == []
+    assert list(play(rule("breaching"), points("- - - - - - - -"))) == []
+
+
+@given(
+    st.lists(st.sampled_from([None, 0.0, 50.0, 100.0]), max_size=60),
+    st.sampled_from(POLICIES),
+    st.integers(1, 6).flatmap(lambda of: st.tuples(st.just(of), st.integers(1, of))),
+)
+def test_the_sandbox_sets_an_alarm_off_when_a_backtest_says_so(
+    data: list[Point], policy: Missing, of: tuple[int, int]
+) -> None:
+    checked = rule(policy, *of)
+    state: State = "OK"
+    for end in range(1, len(data) + 1):
+        after = checked.state(data[:end], state)
+        assert of_the_sandbox(checked, data[:end], state) == after
+        state = after
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 100)), max_size=60), st.sampled_from(POLICIES))
@@ -74,6 +110,7 @@ def test_a_play_is_what_each_evaluation_says(data: list[Point], policy: Missing)
         for index in range(one.first, len(data) if one.end is None else one.end)
     }
     state: State = "OK"
-    for index in range(checked.range - 1, len(data)):
+    begin = next((index for index, point in enumerate(data) if point is not None), len(data))
+    for index in range(begin + checked.periods - 1, len(data)):
         state = checked.state(data[: index + 1], state)
         assert (state == "ALARM") == (index in ringing)

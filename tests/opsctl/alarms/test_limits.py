@@ -4,6 +4,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.alarms import limits, watched
+from opsctl.alarms.evaluation import State
 from opsctl.alarms.limits import Checked
 from opsctl.metrics.catalogue import CATALOGUE, Query
 from opsctl.metrics.series import Series, window
@@ -79,9 +80,12 @@ def test_a_check_says_healthy_degraded_or_unknown(answers: Answers, health: str)
     assert len(checked) == len(ALARMS)
 
 
-def test_without_any_data_nothing_is_known() -> None:
-    checked = [Checked(of(seen(), "cache-cpu"), "INSUFFICIENT_DATA", "")]
+@pytest.mark.parametrize("state", ["INSUFFICIENT_DATA", "OK"])
+def test_without_any_data_nothing_is_known(state: State) -> None:
+    checked = [Checked(of(seen(), "cache-cpu"), state, "", known=False)]
     assert limits.health(checked) == ("unknown", "no metric has data")
+    some = [*checked, Checked(of(seen(), "service-cpu"), "OK", "")]
+    assert limits.health(some) == ("healthy", "0 of 2 limits crossed; 1 without data")
 
 
 def test_groups_of_metrics_choose_their_alarms() -> None:

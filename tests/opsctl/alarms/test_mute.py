@@ -110,9 +110,13 @@ def test_without_permission_to_mute_the_roll_warns_once_and_goes_on() -> None:
     assert world.cloudwatch.rules == []
 
 
-def test_a_renewal_that_fails_does_not_end_the_roll() -> None:
+def test_a_renewal_that_fails_does_not_end_the_roll_and_is_made_again() -> None:
     world = World()
     mute, _ = world.mute()
     world.cloudwatch.fails = refusal("PutAlarmMuteRule", "Throttling")
     world.time += timedelta(minutes=6)
     mute.renew()
+    assert len(world.cloudwatch.rules) == 1
+    world.cloudwatch.fails = None
+    mute.renew()
+    assert [rule["Name"] for rule in world.cloudwatch.rules] == ["web-roll-1", "web-roll-2"]

@@ -35,8 +35,11 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 
 
 class Server(BaseHTTPRequestHandler):
-    """`script` holds an answer for each call in turn, the last one for ever."""
+    """`script` holds an answer for each call in turn, the last one for ever; so do `accounts` for
+    GetCallerIdentity.
+    """
 
+    accounts: list[str] = []
     script: list[tuple[int, str, str]] = []
     seen: list[str] = []
     bodies: list[str] = []
@@ -54,7 +57,8 @@ class Server(BaseHTTPRequestHandler):
             status = 403 if "forbidden" in body else 200
             self._answer(status, "text/xml", DENIED if status == 403 else ASSUMED)
         elif "GetCallerIdentity" in body:
-            self._answer(200, "text/xml", IDENTITY.format(ACCOUNT))
+            account = self.accounts.pop(0) if len(self.accounts) > 1 else self.accounts[0]
+            self._answer(200, "text/xml", IDENTITY.format(account))
         else:
             self._answer(*(self.script.pop(0) if len(self.script) > 1 else self.script[0]))
 
@@ -81,7 +85,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         Server.script, Server.seen, Server.keys = [GOOD], [], []
-        Server.bodies = []
+        Server.bodies, Server.accounts = [], [ACCOUNT]
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         yield Server
@@ -200,6 +204,41 @@ def test_credentials_that_somebody_renewed_are_taken_up(server: type[Server]) ->
         connect().ecs.list_clusters()
 
 
+EXPIRED = (400, JSON, '{"__type": "ExpiredTokenException"}')
+CREATED = (200, JSON, '{"cluster": {}}')
+
+
+def test_nothing_is_written_into_the_account_of_credentials_that_were_changed_meanwhile(
+    server: type[Server],
+) -> None:
+    server.script, server.accounts = [CREATED, EXPIRED, CREATED], [ACCOUNT, "999999999999"]
+    clients = connect(account=ACCOUNT)
+    clients.ecs.create_cluster(clusterName="x")
+    with pytest.raises(AwsError, match="belong to account 999999999999"):
+        clients.ecs.create_cluster(clusterName="y")
+    assert sum("CreateCluster" in operation for operation in server.seen) == 2
+
+
+def test_the_first_write_of_credentials_that_were_changed_meanwhile_is_checked_too(
+    server: type[Server],
+) -> None:
+    # The lock of a release renews by itself, and writes next.
+    server.script, server.accounts = [CREATED], [ACCOUNT, "999999999999"]
+    clients = connect(account=ACCOUNT)
+    clients.check_account()
+    clients.renew()
+    with pytest.raises(AwsError, match="belong to account 999999999999"):
+        clients.ecs.create_cluster(clusterName="y")
+    assert not any("CreateCluster" in operation for operation in server.seen)
+
+
+def test_a_call_with_renewed_credentials_is_as_patient_as_the_first(server: type[Server]) -> None:
+    server.script = [EXPIRED, (500, JSON, "{}"), (400, JSON, '{"__type": "Throttling"}'), GOOD]
+    clients = connect()
+    assert clients.ecs.list_clusters()["clusterArns"] == ["a"]
+    assert sum(call.times for call in clients.failed.take()) == 3
+
+
 def test_debug_gets_names_of_calls_and_no_parameters(server: type[Server]) -> None:
     heard: list[str] = []
     clients = aws.connect(Aws(), debug=heard.append)
@@ -294,12 +333,20 @@ def test_an_mfa_code_is_asked_for_on_a_terminal_only(
         clients.ecs.list_clusters()
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("nonsense", "http://", "http://[::1", "http://127.0.0.1:99999", "ftp://127.0.0.1"),
+        *("http://ann:hunter2@127.0.0.1:9", "http://ann:hunter2@not a host"),
+    ],
+)
 def test_an_address_that_is_none_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     text = "[profile p]\naws_access_key_id = a\naws_secret_access_key = b\n"
-    assert refused(lambda: profile(tmp_path, monkeypatch, text, endpoint)).hint
+    refusal = refused(lambda: profile(tmp_path, monkeypatch, text, endpoint))
+    assert refusal.hint == "correct AWS_ENDPOINT_URL, or unset it"
+    assert "hunter2" not in refusal.message
 
 
 def test_a_config_file_that_is_broken_is_one_sentence(

@@ -109,6 +109,7 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
         (client_error("SlowDown", 429), "throttled"),
         (client_error("ExpiredTokenException"), "expired"),
         (client_error("InternalFailure", 500), "unreachable"),
+        (client_error("InternalFailure", 501), "refused"),
         (exceptions.ReadTimeoutError(endpoint_url="http://x"), "unreachable"),
         (exceptions.EndpointConnectionError(endpoint_url="http://x"), "nobody"),
         (client_error("AccessDenied"), "refused"),

@@ -32,6 +32,7 @@ def test_a_target_group_without_a_listener_is_reported() -> None:
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "DELETE_IN_PROGRESS", []),
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "DELETE_FAILED", []),
         ({"ServiceArn": "arn:aws:ecs:x/of-before"}, "UPDATE_IN_PROGRESS", []),
+        ({"ServiceArn": "arn:aws:ecs:x/of-before"}, "UPDATE_COMPLETE", ["service-gone"]),
         ({}, "UPDATE_COMPLETE", []),
     ],
 )

@@ -186,3 +186,12 @@ def test_a_change_that_was_rolled_back_hinders_only_the_command_that_made_it(sta
     now = replace(snapshot(stacks={"db": stack("db", status)}), failures=(failed,))
     assert [one.hinders for one in ranked(now)] == [False]
     assert ranked(now, failures=(Failure("RolledBack", "rolled back"),))[0].hinders
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK", "IMPORT_ROLLBACK", "UPDATE_ROLLBACK"])
+def test_a_rollback_under_way_without_a_known_reason_is_followed(status: str) -> None:
+    state = stack("alarms", f"{status}_IN_PROGRESS")
+    found = next(
+        one for one in ranked(snapshot(stacks={"alarms": state})) if status in one.sentence
+    )
+    assert found.next == "to join it and follow it to its end: opsctl alarms up"

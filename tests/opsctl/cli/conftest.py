@@ -1,8 +1,11 @@
 """Commands as processes, against a sandbox of this session."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,16 @@ class System:
             aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
         )  # fmt: skip
+
+    def fault(self, *rules: Mapping[str, object]) -> None:
+        """Replace the faults on the wire; without rules there are none."""
+        keys = (self.variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+        request = urllib.request.Request(
+            f"{self.variables['AWS_ENDPOINT_URL']}/_sandbox/faults",
+            json.dumps(rules).encode(),
+            {"Authorization": f"Basic {base64.b64encode(':'.join(keys).encode()).decode()}"},
+        )
+        urllib.request.urlopen(request, timeout=5).close()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import pytest
 
 from opsctl.cli import main
-from opsctl.cli.metrics import check as metrics_check
+from opsctl.cli.screens import status
 from opsctl.errors import ConfigError, OpsError
 from opsctl.outcome import Outcome, OutcomeKind
 from tests.end_to_end.place import ROOT
@@ -160,8 +160,8 @@ def test_a_real_command_ends_with_each_other_code(code: int, test: str) -> None:
 
 
 def test_what_is_checked_has_three_codes() -> None:
-    assert set(metrics_check._CODES.values()) == {0, 10, 11}
-    assert {ROWS[code] for code in metrics_check._CODES.values()} == {
+    assert set(status.EXITS.values()) == {0, 10, 11}
+    assert {ROWS[code] for code in status.EXITS.values()} == {
         "done", "degraded", "unknown",
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ from opsctl.cli import COMMANDS, main
 from opsctl.cli.options import Invocation
 from opsctl.errors import ConfigError
 from tests.end_to_end.place import ROOT
+from tests.opsctl.cli.conftest import System
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +93,25 @@ def test_a_closed_pipe_is_no_error(line: str) -> None:
     os.close(writing)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "both"),
+    [("db plan", False), ("db up --yes", False), ("db up --yes", True), ("logs audit x", True)],
+)
+def test_a_change_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
+    system: System, line: str, both: bool
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        system.command(*line.split()), cwd=system.folder, env=system.variables, text=True,
+        stdout=writing, stderr=subprocess.STDOUT if both else subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+    os.close(writing)
+
+    assert done.returncode != 0, line
+    assert both or "Traceback" not in done.stderr
 
 
 def test_the_short_word_for_help_is_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,3 +196,16 @@ def test_a_full_disk_is_one_sentence(words: list[str]) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing more can be written: No space left on device")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback() -> None:
+    interrupted = (
+        "import sys, opsctl.__main__ as process\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'opsctl.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "process.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

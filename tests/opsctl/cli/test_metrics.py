@@ -1,11 +1,9 @@
-import base64
 import csv
 import io
 import json
 import signal
 import subprocess
 import time
-import urllib.request
 
 import pytest
 
@@ -80,6 +78,8 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
     [
         (["clstr"], "hint: opsctl metrics cluster"),
         (["--period", "90s"], "whole minutes"),
+        (["--period", "30s"], "whole minutes"),
+        (["--watch", "--every", "soon"], "--every 20m"),
         (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
         (["--since", "2030-01-01"], "future"),
         (["--watch", "--plot", "x"], "--watch does not go together with --plot"),
@@ -93,14 +93,7 @@ def test_what_cannot_be_meant_is_refused(system: System, options: list[str], tex
 
 def fail(system: System, kind: str, *, times: int) -> None:
     """The next calls for data, until they have failed."""
-    keys = (system.variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
-    rule = {"kind": kind, "operation": "monitoring:GetMetricData", "times": times}
-    request = urllib.request.Request(
-        f"{system.variables['AWS_ENDPOINT_URL']}/_sandbox/faults",
-        json.dumps([rule]).encode(),
-        {"Authorization": f"Basic {base64.b64encode(':'.join(keys).encode()).decode()}"},
-    )
-    urllib.request.urlopen(request, timeout=5).close()
+    system.fault({"kind": kind, "operation": "monitoring:GetMetricData", "times": times})
 
 
 def test_a_watch_goes_on_through_faults_says_its_price_and_ends_with_ctrl_c(
@@ -145,3 +138,10 @@ def test_a_check_a_chart_and_a_page_are_of_the_same_metrics(measured: System) ->
     assert (measured.folder / "page.html").read_text(encoding="utf-8").count("<svg") == 4
     told = measured.run("metrics", "cluster", "--explain")
     assert "CPU units that tasks have reserved" in told.stdout
+
+
+def test_a_check_of_a_system_that_was_never_made_is_not_healthy(system: System) -> None:
+    for group in ("cache", "service"):
+        check = system.run("metrics", group, "--check")
+        assert check.returncode == 11, check.stdout
+        assert check.stdout.startswith(f"unknown: no system called `{system.name}` here")

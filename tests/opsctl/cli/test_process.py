@@ -36,5 +36,11 @@ def test_of_another_machine_nothing_is_certain() -> None:
     assert not process.gone("")
 
 
-def test_a_secret_on_the_command_line_stays_out_of_the_lock() -> None:
-    assert "canary" not in process.caller("token=canary").why
+def test_a_secret_on_the_command_line_stays_out_of_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["--set", "ecs.environment.TOKEN=two words", "--set", "ecs.cpu=512", "ecs", "up"]
+    monkeypatch.setattr(sys, "argv", ["opsctl", *words])
+    caller = process.caller("token=canary")
+    assert caller.command == "--set ecs.environment.TOKEN=••• --set ecs.cpu=512 ecs up"
+    assert "canary" not in caller.why

@@ -78,6 +78,14 @@ def test_the_list_asks_nobody(holder: System) -> None:
     assert f"secrets.values.token  ssm:/{holder.name}/token" in done.stdout
 
 
+def test_a_secret_that_cannot_be_looked_at_is_not_called_fine(holder: System) -> None:
+    holder.fault(*({"kind": "denied", "operation": f"{of}:*"} for of in ("ssm", "secretsmanager")))
+    done = holder.run("secrets", "check")
+    holder.fault()
+    assert done.returncode == 11, done.stdout
+    assert "2 of 2 secrets could not be looked at" in done.stderr
+
+
 def typed(system: System, *answers: str) -> str:
     child = pexpect.spawn(
         system.command()[0], [*system.command()[1:], "secrets", "set", "token"],

@@ -1,7 +1,7 @@
 """BuildKit through a docker CLI that has buildx; here a script stands in for it."""
 
-import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ SCRIPT = """\
 #!/bin/sh
 [ "$2" = version ] && { [ -z "$BUILDX_MISSING" ]; exit $?; }
 printf '%s\\n' "$@" > "$FOLDER/words"
+printf '%s' "$TOKEN" > "$FOLDER/token"
 cat > "$FOLDER/context"
 printf '#1 [internal] load build definition\\n\\n#5 [service 2/9] RUN true\\n' >&2
 printf '#5 0.513 the reason\\n' >&2
@@ -40,12 +41,15 @@ def build(found: Buildx | None, **more: bool) -> list[Progress]:
         "web:1",
         "service",
         {"io.opsctl.content": "abc"},
-        {"COMMIT": "f00"},
+        {"COMMIT": "f00", "TOKEN": "canary-arg-3d", "PATH": "/bin"},
         "linux/amd64",
         "host",
         **more,
     )
-    return list(found.build(io.BytesIO(b"a tar"), request))
+    with tempfile.TemporaryFile() as archive:
+        archive.write(b"a tar")
+        archive.seek(0)
+        return list(found.build(archive, request))
 
 
 def test_the_same_build_is_asked_of_buildx(folder: Path) -> None:
@@ -57,6 +61,14 @@ def test_the_same_build_is_asked_of_buildx(folder: Path) -> None:
     assert (folder / "context").read_bytes() == b"a tar"
     assert [step.text for step in steps][1:] == ["[service 2/9] RUN true", "0.513 the reason"]
     assert last.result == "web:1"
+
+
+def test_a_build_argument_is_on_no_command_line_unless_its_name_is_taken(folder: Path) -> None:
+    build(buildx.find())
+    words = (folder / "words").read_text().split("\n")
+    assert "canary-arg-3d" not in " ".join(words) and "TOKEN" in words
+    assert (folder / "token").read_text() == "canary-arg-3d"
+    assert "PATH=/bin" in words
 
 
 def test_a_build_that_fails_shows_its_last_lines(

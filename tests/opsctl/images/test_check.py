@@ -29,6 +29,10 @@ def test_the_services_own_parser_says_what_is_in_it(tmp_path: Path) -> None:
     assert read(GOOD, tmp_path) == Facts(frozenset({80, 8082}), ("cache.example:6379",))
 
 
+def test_a_folder_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
+    assert read(GOOD, tmp_path / "out").ports == {80, 8082}
+
+
 def test_a_loop_of_links_beside_the_config_is_none_of_its_business(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert read(GOOD, tmp_path).ports == {80, 8082}

@@ -1,4 +1,5 @@
 import os
+import socket
 import tarfile
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_names_and_patterns_need_not_be_utf_8(directory: Path) -> None:
     assert found.digest != whole and str(odd) not in found.paths and "service/link" in found.paths
     with found.archive() as file:
         assert file.read(1)
+
+
+def test_a_socket_among_the_files_is_left_out(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(directory)  # the path of a socket may be 107 bytes long
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("service/socket")
+        loaded = context.load(Image(), directory, {})
+        with loaded.archive() as file, tarfile.open(fileobj=file) as archive:
+            assert "service/socket" not in archive.getnames()
 
 
 def test_what_cannot_be_read_is_a_sentence(directory: Path) -> None:

@@ -63,3 +63,15 @@ def test_lines_wait_for_older_lines_of_other_sources(follow: bool) -> None:
     assert [one.message for one in out] == ["line 9", "began", "line 5"]
     assert not any(one.late for one in out)
     assert feed.ended
+
+
+def test_a_reading_that_waits_for_the_past_of_a_feed_is_behind_by_its_own_length() -> None:
+    clock = Clock(stop=3)
+    at = int(EPOCH * 1000)
+    feed = Slow(clock, 5.0, LogEvent(at - 7000, at - 7000, "release", "7", "r", "began"))
+    pace = Pace(Budget(5.0), now=clock.now, wall=clock.wall, sleep=clock.sleep)
+    reading = Reading(APP, since=START.fromtimestamp(EPOCH - 60, START.tzinfo))
+    tail = Tail(cast(Any, SimulatedLogs(clock, [])), reading, pace=pace, feeds=[feed])
+    with pytest.raises(Stopped):
+        list(tail.run())
+    assert 60 <= tail.totals.behind < 70

@@ -39,3 +39,10 @@ def test_the_nodes_of_a_replication_group_are_its_members_with_their_roles_of_no
         Node("c-002", role="primary"),
     ]
     assert targets(NOW, group).nodes == [Node("web-redis-001")]
+
+
+def test_before_a_rename_is_applied_the_figures_are_those_of_the_service_that_runs() -> None:
+    outputs = {**OUTPUTS, "ClusterName": "web", "ServiceName": "web"}
+    now = stacks(stack("ecs", "CREATE_COMPLETE", outputs=outputs))
+    dimensions = targets(now, config("ecs.service_name=other")).dimensions
+    assert (dimensions["ClusterName"], dimensions["ServiceName"]) == ("web", "web")

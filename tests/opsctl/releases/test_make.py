@@ -52,6 +52,13 @@ def test_a_new_caddyfile_is_filled_checked_and_not_yet_written(root: Path) -> No
     assert not filled(root).changed
 
 
+def test_the_folder_of_the_caddyfile_is_made_when_it_is_written(root: Path) -> None:
+    made = filled(root, "caddyfile.output=out/Caddyfile")
+    assert not (root / "out").exists()
+    made.write()
+    assert (root / "out" / "Caddyfile").read_text(encoding="utf-8") == made.text
+
+
 def test_what_changed_since_the_last_one_is_a_diff(root: Path) -> None:
     filled(root).write()
     (root / "Caddyfile_template").write_text(TEMPLATE.replace(" fallback", ""), encoding="utf-8")

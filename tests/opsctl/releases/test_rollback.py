@@ -219,3 +219,13 @@ def test_without_a_service_there_is_nothing_to_roll_back() -> None:
     world.look = lambda look: snapshot(stacks={})  # type: ignore[method-assign]  # our fake
     with pytest.raises(OpsError, match="there is no service `web`"):
         world.run()
+
+
+def test_a_service_that_somebody_deleted_is_made_again_before_anything_goes_back() -> None:
+    world = World()
+    released = stack("ecs", "UPDATE_COMPLETE", parameters={"Image": "repository@sha256:1"})
+    gone = snapshot(stacks={"ecs": released})
+    world.look = lambda look: gone  # type: ignore[method-assign]  # our fake
+    with pytest.raises(OpsError, match="somebody deleted it") as caught:
+        world.run()
+    assert caught.value.hint == "opsctl ecs up --revert-drift"

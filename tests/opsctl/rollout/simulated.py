@@ -1,6 +1,6 @@
 """Snapshots of a service in the sandbox's simulation, without a server or a clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -45,6 +45,7 @@ class Simulated:
         self._lines: dict[str, tuple[str, ...]] = {}
         self._odd: frozenset[str] = frozenset()
         self._now = READY
+        self.waves = 0
         engine.advance(READY)
 
     def roll(self) -> None:
@@ -66,6 +67,12 @@ class Simulated:
         self._odd = frozenset({instance})
         odd = Failure("wrong-architecture", match=instance, times=times, after=after)
         self._engine.plan_failures([odd])
+
+    def stop(self, ids: Sequence[str]) -> None:
+        """What StopTask does to each."""
+        for task in [one for one in self._engine.world.tasks.values() if one.id in ids]:
+            self._engine.stop_task(task.arn)
+        self.waves += bool(ids)
 
     def goal(self) -> Goal:
         return Goal.from_now("web@2", self.look())
@@ -113,8 +120,8 @@ def look(engine: Engine, service: values.Service, lines: dict[str, tuple[str, ..
     for intent in engine.intents():
         if isinstance(intent, WriteLog) and intent.subject in world.tasks:
             lines[world.tasks[intent.subject].id] = intent.lines
-    tasks = [one for one in world.tasks.values() if one.service == "web"]
-    deployments = tuple(_deployment(one, tasks) for one in service.deployments)
+    mine = [one for one in world.tasks.values() if one.service == "web"]
+    deployments = tuple(_deployment(one, mine) for one in service.deployments)
     described = Service(
         "web",
         "web",
@@ -131,7 +138,7 @@ def look(engine: Engine, service: values.Service, lines: dict[str, tuple[str, ..
         START + timedelta(seconds=world.now),
         NAMES,
         service=described,
-        tasks=tuple(map(_task, tasks)),
+        tasks=tuple(map(_task, mine)),
         task_definitions=tuple(
             TaskDefinition(one.arn, tuple(c["image"] for c in one.containers), 512, 400)
             for one in world.definitions.values()
@@ -185,6 +192,7 @@ def _task(one: values.Task) -> Task:
         created=START + timedelta(seconds=one.created),
         started=_moment(one.started),
         stopped=_moment(one.stopped),
+        desired=one.desired,
     )
 
 

@@ -12,6 +12,7 @@ from opsctl.rollout import ecs
 from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.targets import Target
 from opsctl.stacks import definition
 from opsctl.stacks.changes import Plan
 from tests.opsctl.rollout.fleet import Fleet
@@ -33,7 +34,7 @@ class World:
         self.taken: set[str] = set()
         self.deleted = False
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
-        outputs = {"ConfiguredCount": "4"}
+        outputs = {"ConfiguredCount": "4", "ServiceName": "web"}
         self.ecs: StackState | None = stack(
             "ecs", "UPDATE_COMPLETE", parameters=values, outputs=outputs
         )
@@ -97,15 +98,6 @@ def test_instances_that_differ_alone_have_a_question_of_their_own() -> None:
     assert driven.result.kind == "done"
     assert [one.text for one in driven.questions] == ["replace 2 instances of `web`?"]
     assert driven.of(Step)[-1].action == "done"
-
-
-def test_a_service_that_only_will_have_another_name_is_not_called_deleted() -> None:
-    world = World()
-    assert world.ecs is not None
-    outputs = {**world.ecs.outputs, "ServiceName": "before"}
-    world.ecs = replace(world.ecs, outputs=outputs, parameters={"Image": "repository@sha256:1"})
-    world.deleted = True  # under the new name
-    assert [one for one in world.preview().of(Notice) if "somebody deleted" in one.text] == []
 
 
 def test_a_newer_image_is_only_reported() -> None:
@@ -249,3 +241,12 @@ def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:
     driven = Driven(ecs.preview(world.clients, bigger), world.look)
     [plan] = driven.of(InstancePlan)
     assert plan.grow
+
+
+def test_a_listener_that_somebody_deleted_is_in_the_plan() -> None:
+    world = World()
+    live = world.look
+    unused = (Target("i-1:80", "unused", "Target.NotInUse"),)
+    world.look = lambda look: replace(live(look), targets=unused)  # type: ignore[method-assign]
+    texts = [one.text for one in world.preview().of(Notice)]
+    assert any("no listener" in text and "--revert-drift" in text for text in texts)

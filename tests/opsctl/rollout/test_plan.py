@@ -9,8 +9,9 @@ from opsctl.errors import OpsError
 from opsctl.rollout import plan as planning
 from opsctl.rollout.plan import Order, RollPlan
 from opsctl.snapshot.instances import ContainerInstance
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Snapshot, Unread
 from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.targets import Target
 from tests.opsctl.snapshots import (
     NEW,
     NEW_IMAGE,
@@ -133,3 +134,33 @@ def test_a_deleted_service_is_reported_with_the_command_that_makes_it() -> None:
     with pytest.raises(OpsError, match="no service `web` in `web`") as caught:
         planned(snapshot())
     assert caught.value.hint == "opsctl ecs up --revert-drift"
+
+
+@pytest.mark.parametrize("key", ["ecs.service_name", "ecs.cluster_name"])
+def test_a_roll_never_replaces_a_service_that_has_another_name_in_the_config(key: str) -> None:
+    with pytest.raises(OpsError, match="it is still `web` in `web`") as caught:
+        planning.plan(STEADY, state(), Order(NEW_IMAGE), config(f"{key}=other"))
+    assert caught.value.hint == "opsctl ecs up"
+
+
+@pytest.mark.parametrize(
+    ("parts", "cause"),
+    [
+        ({"targets": (Target("i-1:80", "unused", "Target.NotInUse"),)}, "listener-gone"),
+        (
+            {"unread": (Unread("targets", "no", None, "Describe", "TargetGroupNotFound"),)},
+            "target-group-gone",
+        ),
+    ],
+)
+def test_nothing_is_rolled_behind_a_load_balancer_that_leads_to_no_task(
+    parts: Any, cause: str
+) -> None:
+    with pytest.raises(OpsError) as caught:
+        planning.require_balanced(replace(STEADY, **parts))
+    assert (caught.value.cause, caught.value.hint) == (cause, "opsctl ecs up --revert-drift")
+
+
+def test_targets_of_stopped_instances_are_not_called_a_missing_listener() -> None:
+    stopped = Target("i-1:80", "unused", "Target.InvalidState")
+    planning.require_balanced(replace(STEADY, targets=(stopped,)))

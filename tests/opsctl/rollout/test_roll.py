@@ -175,7 +175,8 @@ def test_a_change_to_more_than_the_tasks_is_refused_before_the_question() -> Non
 def test_the_first_release_of_a_scaled_service_makes_its_scaling_too() -> None:
     scaling = "ApplicationAutoScaling::"
     kinds = ("ECS::Service", f"{scaling}ScalableTarget", f"{scaling}ScalingPolicy")
-    World(STEADY, changes=kinds, dry=True)
+    [plan] = World(STEADY, changes=kinds, dry=True).driven.of(Plan)
+    assert [one.resource_type.removeprefix("AWS::") for one in plan.changes] == list(kinds)
 
 
 def test_a_dry_run_shows_the_plan_and_executes_nothing() -> None:

@@ -16,7 +16,7 @@ from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.stacks import definition
 from opsctl_sandbox.cluster.failures import Failure
 from tests.opsctl.rollout.fleet import Fleet
-from tests.opsctl.snapshots import config
+from tests.opsctl.snapshots import Driven, config, stack
 from tests.opsctl.ssm import Killed
 
 CONFIG = config("ecs.desired_count=4", "compute.instance_type=t3.small")
@@ -276,3 +276,16 @@ def test_an_instance_that_a_person_drains_is_left_to_them() -> None:
     group = fleet(old=NEW, size=3, maximum=3)
     group.drain(group.alive[0].id)
     assert roll(group)[0] == Outcome("no-changes")
+
+
+def test_a_cluster_with_another_name_in_the_config_is_renamed_by_its_stack_first() -> None:
+    world = fleet()
+    renamed = config("ecs.cluster_name=other")
+    procedure = roll_instances.roll_instances(cast(Any, world), renamed)
+    made = stack("ecs", "UPDATE_COMPLETE", outputs={"ClusterName": "web"})
+    look = world.look
+    with pytest.raises(
+        OpsError, match="names the cluster `other`, and it is still `web`"
+    ) as caught:
+        Driven(procedure, lambda at: replace(look(at), stacks={"ecs": made}))
+    assert caught.value.hint == "opsctl ecs up"

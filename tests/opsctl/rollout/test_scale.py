@@ -1,22 +1,35 @@
 """More or fewer tasks by hand, looked at before and followed to the end."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from opsctl.errors import OpsError
+from opsctl.procedure import Joining
 from opsctl.rollout import scale
 from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import Counts
-from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.snapshot import Snapshot
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.rollout.test_roll import Ecs
-from tests.opsctl.snapshots import OLD, Driven, config, deployment, service, snapshot, stack
+from tests.opsctl.snapshots import (
+    OLD,
+    Driven,
+    config,
+    deployment,
+    event,
+    happened,
+    service,
+    snapshot,
+    stack,
+)
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 CONFIG = config("ecs.desired_count=2")
 TWO = snapshot(deployment("d1", OLD), instances=INSTANCES)
+IDLE = stack("ecs", "UPDATE_COMPLETE")
 
 
 def of(count: int, running: int, states: str, seconds: float = 0) -> Snapshot:
@@ -80,15 +93,27 @@ def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
 
 
 def test_before_the_first_release_there_is_nothing_to_scale() -> None:
-    made = stack("ecs", "CREATE_COMPLETE")
-    with pytest.raises(OpsError, match="no release yet") as caught:
-        World(3, snapshot(stacks={"ecs": made}))
-    assert caught.value.hint == "opsctl update-tasks"
+    made = snapshot(stacks={"ecs": stack("ecs", "CREATE_COMPLETE")})
+    for now, why, first in (
+        (snapshot(), "there is no stack `web-ecs`", "opsctl ecs up"),
+        (made, "no release yet", "opsctl update-tasks"),
+    ):
+        with pytest.raises(OpsError, match=why) as caught:
+            World(3, now)
+        assert caught.value.hint == first
 
 
 def test_a_service_that_somebody_deleted_is_not_called_unreleased() -> None:
-    made = stack("ecs", "UPDATE_COMPLETE", outputs={"ServiceArn": "arn:aws:ecs:x/web"})
-    look = Look(frozenset({"stacks", "service"}), ("ecs",))
+    released = stack("ecs", "UPDATE_COMPLETE", parameters={"Image": "repository@sha256:1"})
     with pytest.raises(OpsError, match="somebody deleted it") as caught:
-        World(3, snapshot(stacks={"ecs": made}, look=look))
-    assert caught.value.cause == "service-gone"
+        World(3, snapshot(stacks={"ecs": released}))
+    assert caught.value.hint == "opsctl ecs up --revert-drift"
+
+
+def test_a_stack_operation_is_followed_first_because_it_sets_the_count_too() -> None:
+    busy = replace(TWO, stacks={"ecs": stack("ecs", "UPDATE_IN_PROGRESS")})
+    ended = replace(happened(event("e1", "UPDATE_COMPLETE")), stacks={"ecs": IDLE})
+    grown = of(3, 3, "healthy healthy healthy")
+    world = World(3, busy, busy, ended, replace(TWO, stacks={"ecs": IDLE}), TWO, grown)
+    assert world.driven.of(Joining) and world.driven.result.kind == "done"
+    assert [one["desiredCount"] for one in world.ecs.updates] == [3]

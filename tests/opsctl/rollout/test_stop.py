@@ -10,6 +10,7 @@ from opsctl.rollout.verdict import Goal
 from opsctl.rollout.watch import Watch
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
+from tests.opsctl.rollout.simulated import Simulated
 from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, START, deployment, service, snapshot
 
 SIZE = TaskSize(512, 400)
@@ -50,6 +51,28 @@ def test_a_wave_stops_old_tasks_down_to_the_minimum() -> None:
         stub.assert_no_pending_responses()
     ecs.close()
     assert (wave.tasks, wave.text) == (("t0", "t1", "t2"), "stopping 3 old tasks")
+
+
+def test_no_wave_follows_while_stopped_tasks_still_run() -> None:
+    """ECS reports a stopped task as RUNNING for a while, and its target as healthy."""
+    need = Requirement(4, 75, 200, SIZE, SIZE)
+    first = stop.chosen(watching(ROLLING), ROLLING, need)
+    asked = [replace(one, desired="STOPPED") for one in TASKS if one.id in first]
+    rest = [one for one in TASKS if one.id not in first]
+    still = replace(ROLLING, tasks=(*rest, *asked))
+    assert len(first) == 3 and stop.chosen(watching(still), still, need) == ()
+    assert [one.in_words for one in asked] == ["stopping"] * 3
+
+
+def test_waves_never_leave_less_than_the_minimum_in_the_simulation() -> None:
+    world = Simulated(1, minimum=50)
+    need, goal = Requirement(8, 50, 200, SIZE, SIZE), world.goal()
+    world.roll()
+    for now in world.looks(every=0.2, until=600.0):
+        goal = goal.seen(now)
+        world.stop(stop.chosen(watching(now, goal.ours), now, need))
+        assert min(len(now.running), now.healthy) >= 4
+    assert world.deployed and world.waves
 
 
 @pytest.mark.parametrize(

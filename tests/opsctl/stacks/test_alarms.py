@@ -11,7 +11,7 @@ from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import alarms, definition
 from opsctl.stacks.alarms import Drift
 from opsctl.stacks.changes import Plan
-from tests.opsctl.alarms.live import CONFIG, seen
+from tests.opsctl.alarms.live import CONFIG, TOPIC, seen
 from tests.opsctl.snapshots import Driven, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
@@ -29,11 +29,15 @@ class World:
 
     def __init__(self, *, changes: tuple[str, ...] = (), **live: Any) -> None:
         self.cloudwatch, self.live = CloudWatch(), live
+        self.gone: set[str] = set()
         self.cloudformation = CloudFormation(changes=changes)
         self.clients = cast(Any, Clients(self.cloudformation, cloudwatch=self.cloudwatch))
 
     def look(self, look: Look) -> Snapshot:
-        return seen(**({} if self.cloudwatch.put else self.live))
+        now = seen(**({} if self.cloudwatch.put else self.live))
+        left = tuple(one for one in now.alarms if one.name not in self.gone)
+        taken = tuple(one for one in look.wanted if one.name not in self.gone)
+        return replace(now, alarms=left, taken=taken)
 
     def plan(self) -> Driven:
         return Driven(alarms.preview(self.clients, CONFIG), self.look)
@@ -98,3 +102,22 @@ def test_without_the_ecs_stack_there_is_nothing_to_watch() -> None:
     with pytest.raises(OpsError) as caught:
         Driven(alarms.preview(cast(Any, Clients(CloudFormation())), CONFIG), [stacks()])
     assert caught.value.hint == "opsctl ecs up"
+
+
+@pytest.mark.parametrize("gone", ["web-running-tasks", TOPIC])
+def test_an_alarm_or_topic_that_somebody_deleted_is_made_again(gone: str) -> None:
+    world = World(changes=("RunningTasks",))
+    world.cloudformation.resources = [
+        {"LogicalResourceId": name, "PhysicalResourceId": id, "ResourceType": type,
+         "ResourceStatus": "CREATE_COMPLETE"}
+        for name, id, type in (
+            ("RunningTasks", "web-running-tasks", "AWS::CloudWatch::Alarm"),
+            ("Topic", TOPIC, "AWS::SNS::Topic"),
+        )
+    ]  # fmt: skip
+    assert not world.plan().of(Notice)
+    world.gone = {gone}
+    driven = world.plan()
+    assert f"somebody deleted `{gone}`" in driven.of(Notice)[0].text
+    [plan] = driven.of(Plan)
+    assert plan.stack.reverts_drift and driven.result is True

@@ -312,6 +312,25 @@ def test_an_update_can_be_cancelled_and_is_followed_to_its_rollback() -> None:
     assert isinstance(next(procedure), Waiting)
 
 
+def test_a_refused_cancellation_does_not_hide_why_the_update_failed() -> None:
+    """CloudFormation was rolling back already, so nobody cancelled it."""
+    aws = CloudFormation()
+    aws.fails["CancelUpdateStack"] = refusal("CancelUpdateStack", "ValidationError")
+    rolled_back = happened(event("e1", "UPDATE_ROLLBACK_COMPLETE"))
+    procedure = change.up(cast(Any, Clients(aws)), STACK, bucket=None, sleep=lambda _: None)
+    driver = Driver(
+        procedure,
+        look=lambda look: rolled_back if "CancelUpdateStack" in aws.calls else EXISTS,
+        sleep=lambda seconds: None,
+    )
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(True)
+        if isinstance(item, Waiting) and item.cancellable and "CancelUpdateStack" not in aws.calls:
+            driver.cancel()
+    assert driver.result.kind == "rolled-back"
+
+
 def test_a_creation_of_ours_that_is_cancelled_is_removed_again() -> None:
     aws = CloudFormation()
     procedure = change.up(cast(Any, Clients(aws)), STACK, bucket=None, sleep=lambda _: None)

@@ -47,6 +47,23 @@ def described(connect: Connect, name: str) -> dict[str, Any]:
     return dict(service)
 
 
+def test_a_definition_has_the_tags_of_its_stack_and_changed_tags_make_no_new_one(
+    connect: Connect, unique: str
+) -> None:
+    template = {"Resources": service_stack(unique)}
+
+    def tags_after(team: str) -> tuple[str, dict[str, str]]:
+        deploy(connect, unique, template, Tags=[{"Key": "team", "Value": team}])
+        answer = connect("ecs").describe_task_definition(taskDefinition=unique, include=["TAGS"])
+        arn: str = answer["taskDefinition"]["taskDefinitionArn"]
+        return arn, {one["key"]: one["value"] for one in answer["tags"]}
+
+    first, tags = tags_after("red")
+    assert (tags["team"], tags["aws:cloudformation:logical-id"]) == ("red", "Task")
+    second, tags = tags_after("blue")
+    assert (first, tags["team"]) == (second, "blue")
+
+
 def test_a_service_takes_its_count_from_a_number_parameter(connect: Connect, unique: str) -> None:
     resources = service_stack(unique, DesiredCount={"Ref": "Count"})
     template = {"Parameters": {"Count": {"Type": "Number"}}, "Resources": resources}

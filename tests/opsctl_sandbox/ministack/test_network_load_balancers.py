@@ -40,3 +40,40 @@ def test_a_protected_one_is_not_deleted(connect: Connect, balancer: Any) -> None
     elbv2.delete_load_balancer(LoadBalancerArn=arn)
     with pytest.raises(ClientError, match="LoadBalancerNotFound"):
         elbv2.describe_load_balancers(LoadBalancerArns=[arn])
+
+
+def test_its_listener_and_the_rule_have_net_in_their_arns(
+    connect: Connect, balancer: Any, unique: str
+) -> None:
+    elbv2, arn = connect("elbv2"), balancer["LoadBalancerArn"]
+    [made] = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80)["TargetGroups"]
+    action = {"Type": "forward", "TargetGroupArn": made["TargetGroupArn"]}
+    [listener] = elbv2.create_listener(
+        LoadBalancerArn=arn, Port=80, Protocol="TCP", DefaultActions=[action]
+    )["Listeners"]
+    name = arn.rpartition(":loadbalancer/")[2]
+    assert f":listener/{name}/" in listener["ListenerArn"]
+    [rule] = elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+    assert f":listener-rule/{name}/" in rule["RuleArn"]
+    [described] = elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    assert described["ListenerArn"] == listener["ListenerArn"]
+    elbv2.delete_listener(ListenerArn=listener["ListenerArn"])
+    assert elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"] == []
+
+
+def test_a_tcp_target_group_has_its_own_attributes_whoever_set_them(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    elbv2 = connect("elbv2")
+    [made] = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80)["TargetGroups"]
+    key = "deregistration_delay.timeout_seconds"
+    arn = {"TargetGroupArn": made["TargetGroupArn"]}
+    elbv2.modify_target_group_attributes(**arn, Attributes=[{"Key": key, "Value": "60"}])
+
+    def values(client: Any) -> dict[str, str]:
+        described = client.describe_target_group_attributes(**arn)["Attributes"]
+        return {one["Key"]: one["Value"] for one in described}
+
+    assert values(plain("elbv2"))["stickiness.type"] == "lb_cookie"
+    expected = {key: "60", "stickiness.type": "source_ip", "preserve_client_ip.enabled": "true"}
+    assert expected.items() <= values(connect("elbv2")).items()

@@ -102,6 +102,11 @@ def test_a_cors_preflight_is_refused(sandbox: Sandbox) -> None:
     assert status(sandbox, "/", asks, method="OPTIONS") == 403
 
 
+def test_every_answer_has_one_date(connect: Connect) -> None:
+    answer = connect("s3").list_buckets()
+    assert "," not in answer["ResponseMetadata"]["HTTPHeaders"]["date"].partition(",")[2]
+
+
 def test_no_answer_lets_a_page_read_it(connect: Connect) -> None:
     connect("s3").create_bucket(Bucket="pages")
     answer = connect("s3").list_objects_v2(Bucket="pages")

@@ -322,6 +322,30 @@ def test_a_process_that_dies_lets_go_of_its_lock(tmp_path: Path) -> None:
     disk.close()
 
 
+def test_a_lock_is_let_go_when_its_request_ends_while_it_is_taken(tmp_path: Path) -> None:
+    async def run() -> bool:
+        first, other = (Disk(tmp_path, "https://auth", lock_timeout=0.05) for _ in range(2))
+        for rule in (first, other):
+            rule.open()
+
+        async def take() -> None:
+            async with first.lock(b"a"):
+                await asyncio.sleep(60)
+
+        taking = asyncio.create_task(take())
+        await asyncio.sleep(0)
+        time.sleep(0.05)  # its thread takes the lock, and the loop does not learn it in time
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        await asyncio.sleep(0.01)
+        async with other.lock(b"a") as got:
+            for rule in (first, other):
+                rule.close()
+            return got
+
+    assert asyncio.run(run())
+
+
 def test_two_rules_of_one_process_share_a_folder_and_exclude_each_other(tmp_path: Path) -> None:
     async def run() -> list[bool]:
         rules = [Disk(tmp_path, "https://auth", lock_timeout=0.05) for _ in range(3)]

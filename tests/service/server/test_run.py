@@ -9,10 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
 
+from service.chain import Site
+from service.front.mounts import Mounted
+from service.server.run import shut_down
 from tests.service.processes import ENTITY, Service, command, running
 from tests.service.redis_server import Redis
 
@@ -310,3 +314,21 @@ def test_a_wrong_listen_is_told(redis: Redis, tmp_path: Path, listen: str) -> No
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_part_that_fails_at_the_end_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    ended: list[str] = []
+
+    async def logs() -> None:
+        ended.append("logs sent")
+
+    async def store() -> None:
+        raise OSError("gone")
+
+    async def unused(request: object) -> None:
+        raise AssertionError
+
+    site = Site("", 80, shutdown=[logs, store])
+    asyncio.run(shut_down([Mounted(site, cast(Any, unused))]))
+    assert ended == ["logs sent"]
+    assert "port 80: a part did not shut down cleanly" in caplog.text

@@ -181,6 +181,44 @@ def test_the_word_without_a_cluster_is_one_sentence_at_start(redis: Redis) -> No
     assert "it is not in cluster mode: take the line `cluster` out of" in asyncio.run(run())
 
 
+def test_a_slot_map_that_makes_no_sense_is_read_again(tmp_path: Path) -> None:
+    maps = 0
+    writers: list[asyncio.StreamWriter] = []
+
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal maps
+        writers.append(writer)
+        while count := await reader.readline():
+            words = []
+            for _ in range(int(count[1:])):
+                length = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(length + 2))[:-2])
+            if words[0] == b"HELLO":
+                writer.write(b"*2\r\n$4\r\nmode\r\n$7\r\ncluster\r\n")
+            elif words[0] == b"CLUSTER":
+                maps += 1
+                writer.write(b"*1\r\n*1\r\n:5\r\n")
+            else:
+                writer.write(b"+OK\r\n")
+
+    async def run() -> str:
+        server = await asyncio.start_server(odd, "127.0.0.1", 0)
+        where = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, opened(where, timeout=0.05) as store:
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await store.execute(Read((Entity(b"one"),)))
+                await asyncio.sleep(0.15)
+            why = store.why
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
+        return why
+
+    why = asyncio.run(run())
+    assert maps > 2 and why
+
+
 def test_a_master_that_dies_is_replaced_and_the_map_serves_meanwhile(tmp_path: Path) -> None:
     async def settle(condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(30):

@@ -151,4 +151,4 @@ def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> No
         "running-tasks  2x    1h       1h6m    100 of 120  since 11-26 13:00",
         "service-cpu    -                      120 of 120",
     ]
-    assert caught.err == "2 times in 2h, 2 alarms\n"
+    assert caught.err == "in 2h 1 of 2 alarms would have gone off, 2 times in all\n"

@@ -200,8 +200,21 @@ def test_a_part_that_is_refused_says_so_in_its_line_and_nothing_else_is_lost(par
     labels = {line.split()[0] for line in screen if line}
     assert {row.label for row in status_rows.ROWS} <= labels
     assert max(map(len, screen)) <= 80 and len(screen) <= 40
-    unknown = part in ("stacks", "service", "targets")
-    assert check(now) == ("unknown" if unknown else check(now))
+    judged = part not in ("task_definitions", "machine_images", "newest_image", "cache_use",
+                          "mute_rules", "releases")  # fmt: skip
+    assert check(now) == ("unknown" if judged else "healthy")
+    assert screen[2].startswith("○ cannot tell: " if judged else "○ worth knowing: ")
+
+
+def test_what_is_wrong_comes_before_what_cannot_be_read() -> None:
+    half = service(deployment("d1", OLD, desired=8, running=4), desired=8)
+    refused = Unread("alarms", "no", None, "DescribeAlarms", "AccessDenied")
+    now = healthy(service=half, targets=(), alarms=(), unread=(refused, Unread("targets", "no")))
+    assert status.health(now, ()) == ("degraded", "4 of 8 tasks run")
+    assert status.health(healthy(unread=(refused,), alarms=()), ()) == (
+        "unknown",
+        "not readable: alarms (DescribeAlarms is denied); 8 of 8 tasks run, 8 targets are healthy",
+    )
 
 
 def test_without_credentials_nothing_is_called_healthy() -> None:
@@ -268,3 +281,11 @@ def test_the_last_release_is_named_with_who_when_and_how_it_ended(
 ) -> None:
     lines = shown(healthy(releases=(release,)))
     assert any(line.startswith(told) for line in lines), lines
+
+
+def test_on_a_low_screen_the_tables_give_way_and_say_so() -> None:
+    low = shown(healthy(), 80, 23)
+    assert len(low) == 23 and low[2].startswith("● nothing wrong")
+    assert any(line == "…4 more tasks" for line in low) and low[-1].startswith("i-1")
+    lowest = shown(healthy(), 80, 16)
+    assert lowest[12:] == ["…8 tasks", "…2 instances"]

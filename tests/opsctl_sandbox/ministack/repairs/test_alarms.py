@@ -21,7 +21,7 @@ ABOVE = {
     ("values", "missing", "expected"),
     [
         ([90, 50, 90], "missing", "ALARM"),
-        ([90, 50, 50], "missing", "OK"),
+        ([90, 90, 90, 50, 50], "missing", "OK"),
         ([80, 80, 80], "missing", "OK"),
         ([None, None, None], "missing", "INSUFFICIENT_DATA"),
         ([None, None, None], "breaching", "ALARM"),

@@ -49,3 +49,38 @@ def test_parameters_resources_and_pseudo_parameters_are_known(
         "Outputs": {"Arn": {"Value": {"Fn::GetAtt": "Group.Arn"}}},
     }
     connect("cloudformation").validate_template(TemplateBody=json.dumps(template))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Ref": "AWS::Region"},
+        {"Fn::Join": ["-", ["us", {"Ref": "East"}]]},
+        {"Fn::Sub": "us-${East}"},
+        {"Fn::FindInMap": ["Regions", "here", "name"]},
+        {"Fn::Select": [0, {"Fn::Split": [",", "us-east-1,x"]}]},
+    ],
+)
+def test_a_condition_compares_what_functions_return(
+    connect: Connect, unique: str, value: dict[str, Any]
+) -> None:
+    group = {"Type": GROUP, "Properties": {"LogGroupName": unique}}
+    template = {
+        "Parameters": {"East": {"Type": "String", "Default": "east-1"}},
+        "Mappings": {"Regions": {"here": {"name": "us-east-1"}}},
+        "Conditions": {
+            "Here": {"Fn::Equals": [value, "us-east-1"]},
+            "Elsewhere": {"Fn::Not": [{"Condition": "Here"}]},
+        },
+        "Resources": {"Group": {**group, "Condition": "Elsewhere"}, "Other": {"Type": GROUP}},
+        "Outputs": {"Here": {"Condition": "Here", "Value": "yes"}},
+    }
+    cloudformation = connect("cloudformation")
+    cloudformation.create_stack(StackName=unique, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+    assert [one["OutputKey"] for one in stack["Outputs"]] == ["Here"]
+    resources = cloudformation.list_stack_resources(StackName=unique)["StackResourceSummaries"]
+    assert [one["LogicalResourceId"] for one in resources] == ["Other"]
