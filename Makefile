@@ -21,7 +21,7 @@ test: ## Run every test
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/engine $(PYTEST_ARGUMENTS)
 	@$(PYTHON) -m pytest tests/engine $(PYTEST_ARGUMENTS)
 
-test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, every fault at every call, every line of the documents
+test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, faults at calls of AWS, every line of the documents
 	@scripts/setup dev
 	@HOSTILE_EXAMPLES=2000 HOSTILE_SECONDS=240 $(PYTHON) -m pytest --timeout 900 \
 		tests/service/protocol/test_both_ways.py tests/service/test_hostile_connections.py \

@@ -12,6 +12,7 @@ from opsctl.errors import OpsError
 
 # The disk is full, the quota is used up, the file is too large, the device fails.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_ELSEWHERE = "choose another folder, in which you may write"
 ROOM = "make room, then run the same command again"
 # A read-only folder, or a single file that is mounted into a container.
 _ONLY_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY})
@@ -75,13 +76,13 @@ def create(path: Path, text: str) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise _cannot(path, error, _ELSEWHERE) from error
     try:
         _fill(file, text.encode())
     except BaseException as error:
         path.unlink()
         if isinstance(error, OSError):
-            raise _cannot(path, error) from error
+            raise _cannot(path, error, _ELSEWHERE) from error
         raise
     return True
 
@@ -99,7 +100,7 @@ def temporary() -> str:
         ) from error
 
 
-def _cannot(path: Path, error: OSError, hint: str | None = None) -> OpsError:
+def _cannot(path: Path, error: OSError, hint: str) -> OpsError:
     return OpsError(
         f"`{path}` cannot be written: {error.strerror}",
         hint=ROOM if error.errno in FULL else hint,

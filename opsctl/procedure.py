@@ -150,9 +150,9 @@ class Driver(Iterator[object]):
     """Iterates a procedure: sleeps and takes snapshots where it waits, and passes on all other
     items.
 
-    Snapshots are passed on, too, for a screen or a recorder. An exception at a wait (Ctrl-C) loses
-    nothing: continue to iterate, or call `cancel` or `detach`. `result` is what the procedure
-    returned.
+    Snapshots are passed on, too, for a screen or a recorder. Ctrl-C at a wait loses nothing:
+    continue to iterate, or call `cancel` or `detach`. The procedure gets the error of a snapshot
+    that cannot be taken. `result` is what the procedure returned.
     """
 
     result: Any = None
@@ -207,12 +207,20 @@ class Driver(Iterator[object]):
         """End the procedure where it is; it cleans up after itself now."""
         self._procedure.close()
 
-    def _wait(self, waiting: Waiting) -> Snapshot:
+    def _wait(self, waiting: Waiting) -> object:
         if waiting.seconds:
             self._sleep(waiting.seconds)
-        now = self._look(waiting.look)
-        self.waiting, self._answer = None, now
-        return now
+        try:
+            now = self._look(waiting.look)
+        except Exception as error:
+            # The procedure may do without what it wanted to see.
+            failed = error
+        else:
+            self.waiting, self._answer = None, now
+            return now
+        item = self._step(lambda: self._procedure.throw(failed))
+        self.waiting = item if isinstance(item, Waiting) else None
+        return item
 
     def _throw(self, error: Exception) -> None:
         self.waiting = None

@@ -8,9 +8,11 @@ of AWS; it records what the procedure reads anyway.
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,27 @@ _LEFT_OUT = {"template", "parameters", "before", "after", "caddyfile_text"}
 _EXPLAINED = {"failed", "rolled-back", "deployed-unhealthy"}
 
 
+def _safely(method: Callable[..., None]) -> Callable[..., None]:
+    """Run a method of the recorder under its lock: calls of AWS fail in threads of their own.
+
+    It never raises, because that would replace the error that the command is about to report.
+    """
+
+    @wraps(method)
+    def called(self: "Recorder", *given: Any, **named: Any) -> None:
+        with self._lock:
+            try:
+                method(self, *given, **named)
+            except Exception as error:
+                self._give_up(error)
+
+    return called
+
+
 class Recorder:
     """Writes one recording. `history` is everything it has seen, for the causes.
 
-    If no file can be written, everything else works, and `trouble` says why.
+    If no file can be written, everything else works, and `trouble` says why. Thread-safe.
     """
 
     def __init__(
@@ -56,6 +75,7 @@ class Recorder:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._now = now
+        self._lock = threading.RLock()
         at = now()
         self.history = replace(History.empty(names or NOBODY, at), command=begun.command, began=at)
         self.trouble = ""
@@ -82,6 +102,7 @@ class Recorder:
         if self.path is not None:
             prune(folder)
 
+    @_safely
     def take(self, item: object) -> None:
         """Record one item of a procedure."""
         if isinstance(item, Snapshot):
@@ -95,6 +116,7 @@ class Recorder:
                 self.history = self.history.noted(note)
             self._write({"type": "item", "at": at, "kind": note.kind, "fields": content})
 
+    @_safely
     def answered(self, question: str, answer: bool) -> None:
         self._write(
             {
@@ -116,10 +138,12 @@ class Recorder:
             return outcome
         return replace(outcome, reason=first.sentence, hint=first.next or outcome.hint)
 
+    @_safely
     def failed(self, failure: Failure) -> None:
         self.history = self.history.met(failure)
         self._write({"type": "failure", **asdict(failure)})
 
+    @_safely
     def error(self, error: OpsError) -> None:
         """Record the error that ends the command, unless an outcome has said the same."""
         message = error.message
@@ -127,10 +151,9 @@ class Recorder:
             return
         self.failed(failure_of(error, self._now()))
 
+    @_safely
     def failing(self, call: FailedCall) -> None:
-        """A call that begins to fail, at once: the look that counts it may never end. May be called
-        from several threads.
-        """
+        """A call that begins to fail, at once: the look that counts it may never end."""
         written = self._failing.get(call.way)
         if self._outages >= _FAILING or (written and call.at - written < _AGAIN):
             return
@@ -141,6 +164,7 @@ class Recorder:
     def causes(self) -> tuple[Cause, ...]:
         return rank.rank(self.history)
 
+    @_safely
     def close(self, outcome: str, calls: Iterable[FailedCall] = ()) -> None:
         """Write the last line. `calls` are those that failed since the last snapshot."""
         if self._file is None:
@@ -157,8 +181,7 @@ class Recorder:
                 "failed_calls": [asdict(call) for call in calls],
             }
         )
-        os.close(self._file)
-        self._file = None
+        self._leave()
 
     def _open(self, folder: Path, begun: Begun, at: datetime) -> None:
         try:
@@ -232,11 +255,19 @@ class Recorder:
         try:
             os.write(self._file, data)
         except OSError as error:
-            self.trouble = f"{self.path}: {error.strerror}"
-            os.close(self._file)
-            self._file = None
+            self._give_up(error)
         self._written += len(data)
         return len(data)
+
+    def _give_up(self, error: Exception) -> None:
+        why = error.strerror if isinstance(error, OSError) else repr(error)
+        self.trouble = f"{self.path}: {why}"
+        self._leave()
+
+    def _leave(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
 
 def _named(command: str) -> str:

@@ -17,9 +17,12 @@ def prune(folder: Path, *, kept: int = KEPT, size: int = BYTES) -> None:
     """Keep at most `kept` of the newest files with at most `size` bytes, and always the newest."""
     total = 0
     for index, path in enumerate(newest_first(folder)):
-        total += path.stat().st_size
-        if index >= kept or (total > size and index > 0):
-            path.unlink(missing_ok=True)
+        try:
+            total += path.stat().st_size
+            if index >= kept or (total > size and index > 0):
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue  # another command has just removed it, or it is somebody else's
 
 
 def _began(path: Path) -> tuple[str, str, str]:

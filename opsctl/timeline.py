@@ -1,6 +1,5 @@
 """What happened during an incident, in order. Pure."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +10,6 @@ from opsctl.recording import Recording
 from opsctl.snapshot.tasks import Task
 
 Lane = Literal["command", "stack", "service", "tasks", "targets", "instances", "alarms", "log"]
-# ECS lists every task by its id, which the lane of the tasks already shows.
-_TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
 LANES: tuple[Lane, ...] = (
     *("command", "stack", "service", "tasks"),
     *("targets", "instances", "alarms", "log"),
@@ -83,7 +80,7 @@ def _service(history: History) -> Iterator[Moment]:
     for event in history.service_events.values():
         if event.time is not None:
             bad = any(word in event.text for word in ("unable", "unhealthy", "failed"))
-            yield Moment(event.time, "service", _TASKS.sub("", event.text), bad)
+            yield Moment(event.time, "service", event.sentence, bad)
     for one in history.deployments.values():
         if one.created is not None:
             yield Moment(one.created, "service", f"deployment of {one.revision} ({one.id})")

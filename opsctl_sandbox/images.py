@@ -152,6 +152,10 @@ class Registry:
         except urllib.error.HTTPError as error:
             with error:
                 answer = error.read().decode(errors="replace")
+            if "NAME_UNKNOWN" in answer:
+                name = path.removeprefix("v2/").partition("/blobs/")[0]
+                sentence = f"the sandbox has no repository `{name}` yet"
+                raise SandboxError(sentence, hint="opsctl ecs up") from error
             raise SandboxError(
                 f"the registry refused {method} {request.full_url}: {error.code} {answer}"
             ) from error

@@ -27,7 +27,8 @@ class Simulation:
         """`clock` returns aware wall time. The engine's time now corresponds to it."""
         self.engine = engine
         self._clock = clock
-        self._stretches = [Stretch(clock(), engine.world.now, speed)]
+        self._seen = clock()
+        self._stretches = [Stretch(self._seen, engine.world.now, speed)]
 
     @property
     def speed(self) -> float:
@@ -37,12 +38,20 @@ class Simulation:
         """Change the speed; sleepers still wake at the old one."""
         if not speed > 0:
             raise ValueError(f"not a speed: {speed}; 1 is as fast as AWS")
-        now = self._clock()
+        now = self._wall()
         self._stretches.append(Stretch(now, self._at(now), speed))
 
     def now(self) -> float:
         """Return the simulated second for the present wall time."""
-        return self._at(self._clock())
+        return self._at(self._wall())
+
+    def _wall(self) -> datetime:
+        """Return the wall time. When the clock was set back, go on from the last second."""
+        wall = self._clock()
+        if wall < self._seen:
+            self._stretches.append(Stretch(wall, self._at(self._seen), self.speed))
+        self._seen = wall
+        return wall
 
     def _at(self, wall: datetime) -> float:
         last = self._stretches[-1]

@@ -27,13 +27,18 @@ class Rang:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The result for one alarm. `points` is the number of data points, of `expected`."""
+    """The result for one alarm. `points` is the number of data points, of `expected`.
+
+    `status` is CloudWatch's word: InternalError and Forbidden mean that nothing is known.
+    """
 
     watched: Watched
     rang: tuple[Rang, ...]
     points: int
     expected: int
     until: datetime
+    status: str = "Complete"
+    failed: bool = False
 
     @property
     def longest(self) -> timedelta:
@@ -84,5 +89,6 @@ def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:
 
 def _played(one: Watched, series: Series) -> Played:
     points = sum(point is not None for point in series.points)
-    rang = rings(one.rule, series)
-    return Played(one, rang, points, len(series.points), series.window.end)
+    rang = () if series.failed else rings(one.rule, series)
+    over = series.window
+    return Played(one, rang, points, len(over), over.end, series.status, series.failed)

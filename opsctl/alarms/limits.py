@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from opsctl.alarms import words
 from opsctl.alarms.evaluation import State
 from opsctl.alarms.watched import Watched
 from opsctl.metrics.catalogue import Query
@@ -24,7 +23,6 @@ _NAMESPACES: Mapping[str, str] = {
     "logs": "AWS/Logs",
     "asg": "AWS/EC2",
 }
-_FAILED = ("InternalError", "Forbidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,6 @@ class Checked:
 
     watched: Watched
     state: State | None
-    reason: str
     known: bool = True
 
 
@@ -81,10 +78,10 @@ def check(
         over = window(now - timedelta(seconds=period * (longest + 1)), now, period)
         queries = [one.query for one in mine if one.query is not None]
         for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
-            failed = series.status in _FAILED
-            state = None if failed else one.rule.state(series.points, "INSUFFICIENT_DATA")
-            reason = f"CloudWatch: {series.status}" if failed else words.points(one, series)
-            checked.append(Checked(one, state, reason, series.newest is not None))
+            state = one.rule.state(series.points, "INSUFFICIENT_DATA")
+            checked.append(
+                Checked(one, None if series.failed else state, series.newest is not None)
+            )
     return checked
 
 

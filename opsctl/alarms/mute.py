@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from opsctl import aws
@@ -59,19 +59,14 @@ class Mute:
         """Called repeatedly during the roll. Ignores AWS errors: the first `put` was allowed."""
         if self._put_at is None or self._now() - self._put_at < _RENEWED:
             return
-        try:
-            with self._clients.briefly():
-                self.put()
-        except Exception as error:
-            if aws.fault(error) is None:
-                raise
+        aws.tidy(self._clients, self.put)
 
 
 def begin(
     clients: "Clients",
     config: Config,
     *,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] | None = None,
 ) -> Procedure[Mute]:
     """Mute the alarms that can be muted.
 
@@ -86,7 +81,7 @@ def begin(
         if one.alarm.of_roll and one.state is not None and one.state.actions
         if one.name not in judges
     ]
-    mute = Mute(clients, config.system, names, now)
+    mute = Mute(clients, config.system, names, now or clients.clock.now)
     if not names:
         return mute
     try:

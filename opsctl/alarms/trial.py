@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from opsctl import aws
 from opsctl.alarms import watched
 from opsctl.alarms.evaluation import State
 from opsctl.config.model import Config
@@ -21,7 +22,7 @@ _REASON = "a test by opsctl: nothing is wrong"
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """The alarm went off; its message went to the targets `to`; its state is `before` again."""
+    """The alarm went off, and its message to the targets `to`; `before` is the state before."""
 
     name: str
     to: tuple[str, ...]
@@ -44,7 +45,16 @@ def trial(clients: "Clients", config: Config, name: str) -> Procedure[Outcome]:
     finally:
         # CloudWatch itself evaluates again within a minute; this is only faster.
         before: State = "OK" if state.state == "OK" else "INSUFFICIENT_DATA"
-        cloudwatch.set_alarm_state(AlarmName=one.name, StateValue=before, StateReason=_REASON)
+        if not aws.tidy(
+            clients,
+            lambda: cloudwatch.set_alarm_state(
+                AlarmName=one.name, StateValue=before, StateReason=_REASON
+            ),
+        ):
+            clients.left.append(
+                f"`{one.name}` could not be set back, and rings until CloudWatch evaluates it "
+                "again, within a minute: opsctl alarms status"
+            )
     yield Rung(one.name, state.to, state.state)
     return Outcome("done")
 

@@ -45,6 +45,8 @@ def muted(rules: Sequence[MuteRule], now: datetime) -> str:
 
 def points(one: Watched, series: Series) -> str:
     """Describe the newest data points that an evaluation looks at."""
+    if series.failed:
+        return f"CloudWatch did not return the points: {series.status}"
     rule = one.rule
     recent = list(series.points[-rule.periods :])
     real = [point for point in recent if point is not None]

@@ -1,7 +1,8 @@
 """Access to AWS: the only package of the tool that imports boto3 and botocore."""
 
 from opsctl.aws.caller import Caller
-from opsctl.aws.clients import Clients, connect
+from opsctl.aws.clients import Clients, connect, tidy
+from opsctl.aws.clock import Clock
 from opsctl.aws.failed_calls import READS, FailedCall, FailedCalls
 from opsctl.aws.faults import (
     Unreadable,
@@ -15,12 +16,15 @@ from opsctl.aws.faults import (
     understood,
     without_credentials,
 )
-from opsctl.aws.patience import Patience
+from opsctl.aws.patience import OUTAGE, Patience
+from opsctl.aws.route import proxy, trust
 
 __all__ = [
+    "OUTAGE",
     "READS",
     "Caller",
     "Clients",
+    "Clock",
     "FailedCall",
     "FailedCalls",
     "Patience",
@@ -31,8 +35,11 @@ __all__ = [
     "fault",
     "may_pass",
     "message",
+    "proxy",
+    "tidy",
     "transient",
     "translate",
+    "trust",
     "understood",
     "without_credentials",
 ]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from opsctl.aws.answers import checked, refuse_half
 from opsctl.aws.caller import Caller
+from opsctl.aws.clock import Clock
 from opsctl.aws.credentials import Credentials
 from opsctl.aws.failed_calls import READS, FailedCalls
 from opsctl.aws.faults import fault, name_service, translate, unreadable
@@ -58,7 +59,7 @@ class _Service(Generic[Client]):
 
 class Clients:
     """The clients. `patience` applies to every call but those of `cloudwatch_once` and `logs_once`;
-    `failed` counts failures.
+    `failed` counts failures; `clock` is AWS's time.
 
     `open_session` opens a new session when credentials have expired.
     """
@@ -108,6 +109,7 @@ class Clients:
         self._read_timeout = read_timeout
         self._debug = debug
         self.failed = FailedCalls()
+        self.clock = Clock()
         # What a command could not clean up, in words.
         self.left: list[str] = []
         self._renewing = threading.Lock()
@@ -188,6 +190,9 @@ class Clients:
             name_service(error, service, operation)
             raise
 
+    def _learn(self, http_response: Any, **_: object) -> None:
+        self.clock.learn(http_response.headers.get("date", ""))
+
     def client(self, service: str, *, patient: bool = True) -> Any:
         return self._credentials.client(service, patient=patient)
 
@@ -217,6 +222,7 @@ class Clients:
                 ),
             )
             _require_usable(client.meta.endpoint_url)
+            client.meta.events.register(f"after-call.{service}", self._learn)
             client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
                 _give_role(client, self._role)
@@ -278,6 +284,22 @@ def _give_role(cloudformation: Any, role: str) -> None:
     cloudformation.meta.events.register("before-parameter-build.cloudformation.*", add)
 
 
+def tidy(clients: Clients, call: Callable[[], object]) -> bool:
+    """Make a call that cleans up on the way out, or that the next one makes up for.
+
+    It neither waits for AWS nor raises its errors, which would hide the first one. Returns whether
+    it succeeded.
+    """
+    try:
+        with clients.briefly():
+            call()
+    except Exception as error:
+        if fault(error) is None:
+            raise
+        return False
+    return True
+
+
 def connect(
     aws: "Aws",
     *,
@@ -299,7 +321,7 @@ def connect(
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
-    if region is None:
+    if not region:  # an empty variable names none either
         raise AwsError(
             "no AWS Region is set",
             hint="set `aws.region` in the config or AWS_REGION; without an account: "

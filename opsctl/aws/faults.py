@@ -12,17 +12,18 @@ from opsctl.errors import AwsError, OpsError
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-# botocore's own list, which it does not export: botocore/retries/standard.py.
+# botocore's own list, which it does not export: botocore/retries/standard.py. Without
+# LimitExceededException: each of our services means a quota by it, which no waiting mends.
 _THROTTLED = {
     *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException"),
     *("TooManyRequestsException", "ProvisionedThroughputExceededException"),
     *("TransactionInProgressException", "RequestLimitExceeded", "BandwidthLimitExceeded"),
-    *("LimitExceededException", "RequestThrottled", "SlowDown", "PriorRequestNotComplete"),
-    "EC2ThrottledException",
+    *("RequestThrottled", "SlowDown", "PriorRequestNotComplete", "EC2ThrottledException"),
 }
 _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
+_PROFILE = "correct the profile in ~/.aws/config, or choose another"
 _PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
@@ -38,6 +39,9 @@ _HINTS = {
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
+# botocore's parsers quote the whole of an answer that they cannot read.
+_QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
+_FEW = 60  # characters of it that are shown
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
 DENIED = {
@@ -103,10 +107,14 @@ def fault(error: BaseException) -> Fault | None:
         return "nobody"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError, NotAws)):
         return "unreachable"
-    # botocore's parsers raise these for an answer that was cut off.
-    if isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError":
+    if _broken(error):
         return "unreachable"
     return "refused" if isinstance(error, (exceptions.BotoCoreError, AwsError)) else None
+
+
+def _broken(error: BaseException) -> bool:
+    """Whether botocore's parsers could not read an answer, perhaps because it was cut off."""
+    return isinstance(error, json.JSONDecodeError) or type(error).__name__ == "ResponseParserError"
 
 
 def without_credentials(error: BaseException) -> bool:
@@ -177,21 +185,71 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(
             "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
         )
+    if misconfigured := _misconfigured(error):
+        return misconfigured
+    if fault(error) == "unreachable":
+        return _no_answer(error)
+    line = " ".join(str(error).split())
+    if isinstance(error, exceptions.ParamValidationError):
+        return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
+    if isinstance(error, exceptions.BotoCoreError):
+        return AwsError(f"the call of AWS failed: {line}", hint=_CREDENTIALS)
+    return None
+
+
+def _no_answer(error: BaseException) -> AwsError:
+    from botocore import exceptions
+
+    hint = _PROXY if isinstance(error, exceptions.ProxyConnectionError) else _NETWORK
+    # What botocore cannot parse it quotes, on lines of its own.
+    line = " ".join(str(error).split())
+    answer = _answer(error, line)
+    if answer is None:
+        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
+    page = answer.lower().startswith(("<html", "<!doctype"))
+    words = f"{answer[:_FEW]}…" if len(answer) > _FEW else answer
+    words = "a web page (a proxy or a captive portal?)" if page else words
+    text = f"what answers is not AWS, or was cut off: {words or 'an empty answer'}"
+    return AwsError(text, hint=hint, cause="network")
+
+
+def _misconfigured(error: BaseException) -> AwsError | None:
+    """Translate what botocore says of variables, files and profiles, before any call."""
+    from botocore import exceptions
+
     if isinstance(error, exceptions.ProfileNotFound):
         return AwsError(str(error), hint="choose another with AWS_PROFILE or `aws.profile`")
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ConfigNotFound)):
         return AwsError(str(error), hint="correct that file, or name another: AWS_CONFIG_FILE")
+    if isinstance(error, exceptions.InvalidRegionError):
+        return AwsError(str(error), hint="correct AWS_REGION, or `aws.region` in the config")
     if isinstance(error, exceptions.CredentialRetrievalError):
         return AwsError(f"the profile's credentials cannot be read: {error}", hint=_CREDENTIALS)
-    if fault(error) == "unreachable":
-        proxy = isinstance(error, exceptions.ProxyConnectionError)
-        hint = _PROXY if proxy else _NETWORK
-        # What botocore cannot parse it quotes, on lines of its own.
-        line = " ".join(str(error).split())
-        return AwsError(f"no answer from AWS: {line}", hint=hint, cause="network")
-    if isinstance(error, exceptions.BotoCoreError):
-        return AwsError(f"the call of AWS failed: {error}", hint=_CREDENTIALS)
+    if isinstance(error, exceptions.RefreshWithMFAUnsupportedError):
+        return wants_mfa()
+    if isinstance(error, exceptions.InvalidConfigError):
+        return AwsError(f"the profile cannot be used: {error}", hint=_PROFILE)
+    if isinstance(error, exceptions.MissingDependencyException):
+        return AwsError(
+            "a profile of `aws login` needs botocore's extra `crt`",
+            hint="pipx inject opsctl-ecs 'botocore[crt]'",
+        )
     return None
+
+
+def wants_mfa() -> AwsError:
+    return AwsError(
+        "the profile's role wants an MFA code, and there is no terminal to ask on",
+        hint="run it once on a terminal, and this one within the hour",
+    )
+
+
+def _answer(error: BaseException, line: str) -> str | None:
+    """Return the answer that could not be parsed, on one line; None for other errors."""
+    if isinstance(error, json.JSONDecodeError):
+        return " ".join(error.doc.split())
+    quoted = _QUOTED.search(line)
+    return quoted[1] if quoted else None
 
 
 def unreadable(error: OSError | ValueError) -> AwsError | None:
@@ -211,7 +269,7 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
     else:
         text = _PASSWORD.sub("//…@", str(error))
         return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
-    return AwsError(text, hint="correct the profile in ~/.aws/config, or choose another")
+    return AwsError(text, hint=_PROFILE)
 
 
 def _nobody(endpoint: str) -> AwsError:

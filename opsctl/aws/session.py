@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsctl.errors import AwsError
+from opsctl.aws.faults import wants_mfa
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -73,10 +73,7 @@ def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
 
     def answer(prompt: str) -> str:
         if not sys.stdin.isatty():
-            raise AwsError(
-                "the profile's role wants an MFA code, and there is no terminal to ask on",
-                hint="run it once on a terminal, and this one within the hour",
-            )
+            raise wants_mfa()
         return str(ask(prompt))
 
     provider._prompter = answer

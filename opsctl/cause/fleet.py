@@ -91,8 +91,16 @@ def suspended(history: History) -> Iterator[Cause]:
 
 
 def resume(group: Group) -> str:
-    """Return the command that resumes the group's suspended processes."""
-    return f"aws autoscaling resume-processes --auto-scaling-group-name {group.name}"
+    """Return the command that lets the group launch and terminate again.
+
+    It names the processes, because without names it would resume all of them, also those that
+    somebody suspended for another reason.
+    """
+    processes = group.stands_still.replace(",", "")
+    return (
+        f"aws autoscaling resume-processes --auto-scaling-group-name {group.name} "
+        f"--scaling-processes {processes}"
+    )
 
 
 def never_joined(history: History) -> Iterator[Cause]:

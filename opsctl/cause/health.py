@@ -8,9 +8,9 @@ from datetime import timedelta
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.snapshot.service import UNHEALTHY
 from opsctl.snapshot.targets import Target
 
-_UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (?P<reason>.+)\)")
 # The load balancer's reason codes, in words that say where to look.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
 _CODES: Mapping[str, str] = {
@@ -127,7 +127,7 @@ def _sentences(history: History) -> list[Evidence]:
     return [
         Evidence("ecs service event", telling.quoted(event.text), event.time)
         for event in history.service_events.values()
-        if _UNHEALTHY.search(event.text)
+        if UNHEALTHY.search(event.text)
     ]
 
 
@@ -140,8 +140,8 @@ def _reason(
     codes = Counter(target.reason for _, target in unhealthy if target.reason)
     code = codes.most_common(1)[0][0] if codes else ""
     described = next((one.description for _, one in unhealthy if one.reason == code), "")
-    if not described and events and (match := _UNHEALTHY.search(events[-1].quote)):
-        described = match["reason"]
+    if not described and events and (match := UNHEALTHY.search(events[-1].quote)):
+        described = match[1]
         code = code or _by_description(described)
     words = _CODES.get(code) or "health checks of the load balancer fail"
     tail = f" ({', '.join(filter(None, (described, code)))})" if described or code else ""

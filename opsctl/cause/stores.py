@@ -157,7 +157,8 @@ def cache_full(history: History) -> Iterator[Cause]:
         )
     quotes, use = _quotes(history, _FULL), history.now.cache_use
     used = use.memory if use is not None and use.memory is not None else 0.0
-    metric = Evidence("cloudwatch DatabaseMemoryUsagePercentage", f"{used:.0f} %", history.now.at)
+    value = f"{use.fullest}: {used:.0f} %" if use and use.fullest else f"{used:.0f} %"
+    metric = Evidence("cloudwatch DatabaseMemoryUsagePercentage", value, history.now.at)
     if quotes or used >= _NEARLY_ALL:
         yield Cause(
             "cache-full",

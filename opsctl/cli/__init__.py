@@ -4,6 +4,7 @@ Only the module of the given command is imported. `--help` and `--version` load 
 rich nor boto3, so that they start fast.
 """
 
+import errno
 import io
 import os
 import signal
@@ -97,6 +98,10 @@ def main(argv: Sequence[str]) -> int:
     except Terminated as end:
         return 128 + end.number
     except OSError as error:
+        # Before any import, which would have to open a file.
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            sys.stderr.write("error: too many files are open\nhint: ulimit -n 1024\n")
+            return 1
         from opsctl.disk import FULL, ROOM
 
         if error.errno not in FULL:
@@ -147,11 +152,20 @@ def _main(argv: Sequence[str]) -> int:
     from opsctl.cli.options import Invocation
 
     try:
+        _require_directory()
         invocation, rest = Invocation.parse(argv, os.environ)
     except OpsError as error:
         sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
         return error.exit_code
     return run_command(invocation, rest)
+
+
+def _require_directory() -> None:
+    """Raise OpsError when somebody removed the current directory."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise OpsError("the current directory does not exist any more", hint="cd") from None
 
 
 def run_command(invocation: "Invocation", rest: Sequence[str]) -> int:

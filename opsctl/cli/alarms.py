@@ -18,7 +18,7 @@ from opsctl.snapshot.snapshot import Look
 from opsctl.stacks import alarms, remove
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from opsctl.aws import Clients
 
 app = group("The alarms: their stack, their states, and what they would have done.")
 _HISTORY = timedelta(days=14)
@@ -63,7 +63,7 @@ def status(context: typer.Context) -> None:
     now = invocation.reader(watched.LOOK_AT_MUTES).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     reasons = {
-        one.name: words.points(one, _newest(invocation.clients.cloudwatch, one))
+        one.name: words.points(one, _newest(invocation.clients, one))
         for one in alarms
         if one.state is not None and one.state.rings and one.query is not None
     }
@@ -80,16 +80,17 @@ def explain(context: typer.Context, name: Name) -> None:
     """Say when an alarm goes off, what its newest points are, and how gaps count."""
     invocation = opened(context)
     at = datetime.now(UTC)
-    more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY)
+    prefix = invocation.reader.names.alarms
+    full = f"{prefix}{name.removeprefix(prefix)}"
+    more = Look(frozenset({"alarm_changes", "releases"}), (), since=at - _HISTORY, alarm=full)
     now = invocation.reader(watched.LOOK_AT_MUTES | more).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     one = watched.named(alarms, name, now.names.alarms)
-    newest = _newest(invocation.clients.cloudwatch, one) if one.query else None
-    changes = [change for change in now.alarm_changes if change.name == one.name]
+    newest = _newest(invocation.clients, one) if one.query else None
     for unread in now.unread:
         if unread.part != "mute_rules":  # which has a row of its own
             invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
-    screens.show_one(invocation.console, one, newest, changes, now)
+    screens.show_one(invocation.console, one, newest, now.alarm_changes, now)
 
 
 @app.command()
@@ -117,10 +118,12 @@ def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
     return 0
 
 
-def _newest(cloudwatch: "CloudWatchClient", one: watched.Watched) -> series.Series:
+def _newest(clients: "Clients", one: watched.Watched) -> series.Series:
     """Return the data points that CloudWatch evaluates, those of the last minutes included."""
     assert one.query is not None
-    now = datetime.now(UTC)
+    now = clients.clock.now()
     length = timedelta(seconds=one.alarm.period * (one.rule.range + 1))
-    [newest] = fetch(cloudwatch, [one.query], series.window(now - length, now, one.alarm.period))
+    [newest] = fetch(
+        clients.cloudwatch, [one.query], series.window(now - length, now, one.alarm.period)
+    )
     return newest

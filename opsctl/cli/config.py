@@ -14,6 +14,7 @@ app = group("Check, show or describe opsctl.yaml.")
 def check(context: typer.Context) -> None:
     """Validate the file, with each of its environments unless --env chooses one."""
     from opsctl.config import document, load
+    from opsctl.stacks import definition
 
     invocation = opened(context)
     console = invocation.console
@@ -30,6 +31,8 @@ def check(context: typer.Context) -> None:
             overrides=invocation.overrides,
         )
         warnings |= dict.fromkeys(loaded.warnings)
+        for stack in definition.BY_KIND.values():
+            stack(loaded.config)  # refuses names that no template can use
     for warning in warnings:
         console.warn(warning)
     console.emit("config_check", environments=chosen, warnings=list(warnings))

@@ -10,6 +10,7 @@ from opsctl import scaffold
 from opsctl.cli import choose
 from opsctl.cli.options import group, opened
 from opsctl.cli.screens import scaffold as screens
+from opsctl.errors import ConfigError
 from opsctl.scaffold import Choices
 
 app = group("Write the directory of a new system.")
@@ -37,5 +38,10 @@ def init(
     choices = Choices(choose.name(console, folder, name))
     if account or (account is None and console.interactive):
         choices = choose.account(console, choices, vpc, subnet or [], ask=account is None)
+    elif vpc or subnet:
+        raise ConfigError(
+            "--vpc and --subnet are for a system of your account; the sandbox has its own",
+            hint=f"{opened(context).line} --account",
+        )
     screens.show_written(console, folder, list(scaffold.write(folder, scaffold.files(choices))))
     screens.show_next(console, folder, choices)

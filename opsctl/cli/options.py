@@ -12,6 +12,7 @@ import typer
 
 from opsctl.cli.screens.console import Console
 from opsctl.errors import ConfigError
+from opsctl.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients, FailedCall
@@ -192,17 +193,19 @@ class Invocation:
     def _tell_silence(self, error: BaseException) -> None:
         from opsctl import aws
 
-        reason = aws.translate(error)
+        translated = aws.translate(error)
+        reason = translated.message if translated else str(error)
         self.console.warn(
-            f"AWS does not answer ({reason.message if reason else error}); "
-            "what runs there continues; retrying for up to 3 minutes"
+            f"AWS does not answer ({reason.removeprefix('no answer from AWS: ')}); "
+            f"what runs there continues; retrying for up to {aws.OUTAGE / 60:.0f} minutes"
         )
 
 
 def _is_secret(override: str) -> bool:
     """Return whether the override holds a value instead of a reference. It must not be repeated."""
     key, _, value = override.partition("=")
-    return bool(_SECRETS.search(key)) and not value.strip("'\" ").startswith(_REFERENCES)
+    secret = _SECRETS.search(key) or redact(override) != override
+    return bool(secret) and not value.strip("'\" ").startswith(_REFERENCES)
 
 
 def _pipeline(environ: Mapping[str, str]) -> "Pipeline | None":

@@ -4,12 +4,14 @@ import os
 import shlex
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from opsctl.aws import Caller
 from opsctl.snapshot.redact import redact
 
 _PROC = Path("/proc")
+_PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def caller(why: str) -> Caller:
@@ -23,6 +25,17 @@ def process() -> str:
     pid = os.getpid()
     machine, started = _machine(), _started(pid)
     return f"{machine} {pid} {started}" if machine and started else ""
+
+
+def keep_memory_private() -> None:
+    """Leave no core dump, and let no other process of this user look in: a secret comes in."""
+    import ctypes
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(OSError, AttributeError):  # not Linux
+        # Also stops handlers of cores, such as systemd-coredump, for which the limit is nothing.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def gone(process: str) -> bool:

@@ -42,10 +42,12 @@ def run(
 ) -> Any:
     """Run the procedure and return its result. It cleans up after itself however this ends.
 
-    A procedure that changes something (it has `answers`) is recorded, and explained when it fails.
+    A procedure that changes something (it has `answers`) is recorded, explained when it fails, and
+    goes on to its end when nobody reads its output any more.
     """
     if answers is not None:
         recording.begin(invocation)
+        invocation.console.goes_on = True
     driver = Driver(procedure, look=invocation.reader, sleep=invocation.sleep)
     try:
         while not _ended(invocation, driver, screens, answers or Answers()):

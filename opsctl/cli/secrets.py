@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from opsctl.cli import process
 from opsctl.cli.options import Yes, group, opened
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.console import Console
@@ -68,6 +69,7 @@ def set_secret(
     use = uses.chosen(invocation.config, name)
     if use.local:
         put.require(invocation.config, use, Value(""))
+    process.keep_memory_private()
     value = _value(invocation.console, use.reference)
     screen = SecretsScreen(invocation.console)
     stored = run(

@@ -61,5 +61,6 @@ def show_part(invocation: Invocation, labels: Sequence[str]) -> None:
     from opsctl.snapshot.snapshot import Look
 
     parts = {part for row in status_rows.ROWS if row.label in labels for part in row.parts}
-    now = invocation.quick_reader(Look(STATUS.parts & parts))
+    # Whether something is missing depends on the stacks.
+    now = invocation.quick_reader(Look(STATUS.parts & (parts | {"stacks"})))
     screens.show_part(invocation.console, now, labels)

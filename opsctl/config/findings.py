@@ -3,13 +3,17 @@
 A value that is, or may be, a secret is never repeated.
 """
 
+import re
 import types
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
+from opsctl.config.duration import format_duration
+from opsctl.config.secret_words import looks_secret
 from opsctl.errors import nearest
 
 _REFERENCES = "a reference: ssm:/path, secretsmanager:name or env:NAME"
@@ -22,7 +26,8 @@ _EXPECTED = {
     "model_type": "a mapping of keys",
     "tuple_type": "a list of two",
 }
-_SECRET_WORDS = ("SECRET", "PASSWORD", "PASSWD", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY")
+_PLURALS = {"character": "characters", "entry": "entries"}
+_LIMITS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
 
 
 def is_secret(path: Path) -> bool:
@@ -32,10 +37,6 @@ def is_secret(path: Path) -> bool:
         return path != ("secrets", "file")
     free = any(name in sections for name in ("environment", "build_args", "variables"))
     return free and looks_secret(last)
-
-
-def looks_secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRET_WORDS) or name.upper().endswith("_KEY_ID")
 
 
 def sentences(
@@ -103,7 +104,23 @@ def _allowed(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         pattern = str(error["ctx"]["pattern"])
         return _REFERENCES if "secretsmanager" in pattern else f"text like {pattern}"
+    if kind.endswith(("too_short", "too_long")):
+        lengths = {"min_length": "at least", "max_length": "at most"}
+        count, limit = next(
+            (error["ctx"][key], lengths[key]) for key in lengths if key in error["ctx"]
+        )
+        what = "character" if isinstance(error["input"], str) else "entry"
+        return f"{limit} {count} {what if count == 1 else _PLURALS[what]}"
+    for word, limit in _LIMITS.items():
+        if word in error.get("ctx", {}):
+            return f"{limit} {_limit(error['ctx'][word])}"
     return message.removeprefix("Input should be ").removeprefix("String should ")
+
+
+def _limit(end: object) -> str:
+    """Return a number as it is; pydantic gives durations as `datetime.timedelta(seconds=5)`."""
+    parts = {unit: int(count) for unit, count in re.findall(r"(\w+)=(\d+)", str(end))}
+    return format_duration(timedelta(**parts)) if parts else str(end)
 
 
 def _shown(value: object) -> str:

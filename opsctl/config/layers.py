@@ -12,6 +12,7 @@ from opsctl.errors import ConfigError
 
 Kind = Literal["default", "derived", "file", "overlay", "environment", "flag"]
 VARIABLE = "OPSCTL_SET"
+_EXAMPLES = {VARIABLE: f"export {VARIABLE}='db.node_type=cache.t4g.small; db.port=6380'"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ def _setting(entry: str, kind: Kind, source: str) -> Layer:
     pieces: Path = tuple(name.strip().split("."))
     if not equals or not all(pieces) or pieces[0] in ("environment", "environments"):
         raise ConfigError(
-            f"`{source}` wants key.path=value", hint=f"{source} db.node_type=cache.t4g.small"
+            f"`{source}` wants key.path=value",
+            hint=_EXAMPLES.get(source, f"{source} db.node_type=cache.t4g.small"),
         )
     try:
         value = document.value(text)

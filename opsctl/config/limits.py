@@ -7,8 +7,8 @@ from math import ceil
 
 from opsctl.config import instances, sources
 from opsctl.config.document import Path
-from opsctl.config.findings import looks_secret
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
+from opsctl.config.secret_words import looks_secret
 
 # No longer sold, or refused for new clusters. Source:
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
@@ -18,6 +18,7 @@ _MOST_NODES = 500  # per replication group, since engine 5.0.6
 # GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -44,6 +45,14 @@ def _subnets(config: Config) -> Iterator[Finding]:
         yield Finding(path, "the load balancer needs two subnets, in two availability zones")
 
 
+def _region(config: Config) -> Iterator[Finding]:
+    region, zone = config.aws.region, config.db.availability_zone
+    if region is not None and not _REGION.fullmatch(region):
+        yield Finding(("aws", "region"), f"found `{region}`, allowed: a Region such as us-east-1")
+    elif region is not None and zone is not None and not zone.startswith(region):
+        yield Finding(("db", "availability_zone"), f"`{zone}` is not in {region}")
+
+
 def _cache(config: Config) -> Iterator[Finding]:
     db = config.db
     prefix, _, rest = db.node_type.partition(".")
@@ -61,6 +70,8 @@ def _cache(config: Config) -> Iterator[Finding]:
             ("db", "engine_version"),
             f"found `{db.version}`, allowed for {db.engine}: {', '.join(versions)}",
         )
+    else:
+        yield from _parameter_group(db)
     if db.kind == "cluster":
         yield from _single_cluster(config)
     else:
@@ -88,6 +99,34 @@ def _single_cluster(config: Config) -> Iterator[Finding]:
         yield Finding(("db", key), f"a single cluster has no cluster mode{group}")
 
 
+def _parameter_group(db: Db) -> Iterator[Finding]:
+    """AWS's own groups are of one engine version, in cluster mode or not."""
+    name = db.parameter_group
+    if name is None or not name.startswith("default."):
+        return
+    own, clustered = f"default.{db.engine}{db.family}", name.endswith(".cluster.on")
+    if name.removesuffix(".cluster.on") != own:
+        yield Finding(
+            ("db", "parameter_group"), f"`{name}` is not for {db.engine} {db.version}, `{own}` is"
+        )
+    elif clustered and db.shards is None and db.cluster_mode is None:
+        yield Finding(("db", "parameter_group"), f"`{name}` needs cluster mode; set `db.shards`")
+    elif db.shards is not None and not clustered:
+        yield Finding(
+            ("db", "parameter_group"),
+            f"{db.shards} shards need `{own}.cluster.on`; or leave it out",
+        )
+
+
+def _ingress(config: Config) -> Iterator[Finding]:
+    """EC2: "The same permission must not appear multiple times"."""
+    if config.compute.ingress == "described":
+        return
+    rules = [(one.port, str(cidr)) for one in config.compute.ingress for cidr in one.cidrs]
+    for port, cidr in {rule for rule in rules if rules.count(rule) > 1}:
+        yield Finding(("compute", "ingress"), f"port {port} is opened to {cidr} twice")
+
+
 def _shards(db: Db) -> Iterator[Finding]:
     if db.shards is None:
         if db.cluster_mode == "enabled":
@@ -96,7 +135,7 @@ def _shards(db: Db) -> Iterator[Finding]:
     if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
         text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
-    if db.shards * db.nodes > _MOST_NODES:
+    if db.total_nodes > _MOST_NODES:
         text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
         yield Finding(("db", "shards"), text)
 
@@ -332,12 +371,14 @@ def _doubts(config: Config) -> Iterator[Finding]:
 
 
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    _region,
     _subnets,
     _cache,
     _scaling,
     _ports,
     _sizes,
     _instances,
+    _ingress,
     _distinct,
     _checks,
     _image,

@@ -67,7 +67,10 @@ class Aws(Section):
     assume_role: (
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
     ) = None
-    external_id: Text | None = None
+    external_id: (
+        Annotated[Text, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
+        | None
+    ) = None
     cloudformation_role: (
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
     ) = None
@@ -108,6 +111,22 @@ class Db(Section):
     def version(self) -> str:
         """The engine's version: the written one, else the newest that this table knows."""
         return self.engine_version or ENGINE_VERSIONS[self.engine][-1]
+
+    @property
+    def family(self) -> str:
+        """The version as parameter groups name it: 7, 6.x or 5.0.
+
+        Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html
+        """
+        major, _, minor = self.version.partition(".")
+        if major == "6":
+            return "6.x"
+        return major if int(major) >= 7 else f"{major}.{minor[0]}"
+
+    @property
+    def total_nodes(self) -> int:
+        """The nodes of all shards."""
+        return self.nodes * (self.shards or 1)
 
     @property
     def clustered(self) -> bool:
@@ -203,7 +222,7 @@ class Volume(Section):
 
 
 class Compute(Section):
-    instance_type: Text = "t3.xlarge"
+    instance_type: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")] = "t3.xlarge"
     ami: Annotated[Text, Field(pattern=r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$")] | None = (
         None
     )
@@ -348,7 +367,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
-    tags: dict[TagKey, Annotated[Text, Field(max_length=256)]] = {}
+    tags: dict[TagKey, Annotated[Text, Field(min_length=1, max_length=256)]] = {}
     aws: Aws = DEFAULTS
     network: Network
     db: Db = DEFAULTS

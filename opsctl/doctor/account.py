@@ -79,20 +79,21 @@ def _expiry(caller: Identity, now: datetime) -> Iterator[Finding]:
 
 
 def attempts(config: Config, caller: Identity) -> Iterator[Attempt]:
-    """Return what the operator's policy grants, in the caller's account and Region."""
-    own = config.model_copy(
-        update={
-            "aws": config.aws.model_copy(
-                update={"account": caller.account, "region": caller.region}
-            )
-        }
-    )
+    """Return what the policies of an operator and of a pipeline grant."""
+    own = in_place(config, caller)
     together: dict[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], list[str]] = {}
-    for grant in policy.grants(own, "operator"):
+    # The same action may be granted on more resources to an operator.
+    for grant in dict.fromkeys((*policy.grants(own, "operator"), *policy.grants(own, "deploy"))):
         if "*" not in grant.action:  # a pattern cannot be simulated
             together.setdefault((grant.resources, _context(grant)), []).append(grant.action)
     for (resources, context), actions in together.items():
         yield Attempt(tuple(actions), resources, context)
+
+
+def in_place(config: Config, caller: Identity) -> Config:
+    """Return the config for the caller's account and Region, as its policies name them."""
+    place = {"account": caller.account, "region": caller.region}
+    return config.model_copy(update={"aws": config.aws.model_copy(update=place)})
 
 
 def rights(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]:
@@ -103,15 +104,17 @@ def rights(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]
         yield Finding("permissions", "unknown", text, "allow it iam:SimulatePrincipalPolicy")
         return
     # Without a service there is nothing to release, and the stacks must be built first.
-    needed: Audience = "deploy" if now.stack("ecs") else "operator"
-    lacking = [one for one in policy.actions(config, needed) if one in facts.refused]
+    there = now.stack("ecs") is not None or now.unread_part("stacks") is not None
+    needed: Audience = "deploy" if there else "operator"
+    grants = policy.grants(in_place(config, facts.identity), needed)
+    refused = sorted({one.action for one in grants if (one.action, one.resources) in facts.refused})
     fix = "opsctl iam-policy --for deploy"
     if needed == "operator":
         fix = "opsctl iam-policy --for operator"
-    if lacking:
-        yield Finding("permissions", "blocking", f"this caller lacks {_named(lacking)}", fix)
+    if refused:
+        yield Finding("permissions", "blocking", f"this caller lacks {_named(refused)}", fix)
     elif facts.refused:
-        others = sorted(facts.refused)
+        others = sorted({action for action, _ in facts.refused})
         text = f"this caller may release, but not change the stacks: it lacks {_named(others)}"
         yield Finding("permissions", "warning", text, "opsctl iam-policy --for operator")
     else:
@@ -141,7 +144,7 @@ def _needs(config: Config, now: Snapshot) -> dict[QuotaName, int]:
         needs["security groups"] = 2
     if now.stack("db") is None:
         needs["security groups"] = needs.get("security groups", 0) + 1
-        needs["cache nodes"] = config.db.nodes
+        needs["cache nodes"] = config.db.total_nodes
     return needs
 
 

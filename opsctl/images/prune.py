@@ -55,4 +55,4 @@ def prune(
         ]
     old = [one for one in sorted(images, reverse=True)[keep:] if one[0] >= since]
     free = [digest for _, digest, tags in old if not used.holds(repository, digest, tags)]
-    return registry.delete(ecr, repository.name, [{"imageDigest": digest} for digest in free])
+    return registry.delete(ecr, repository.name, free)

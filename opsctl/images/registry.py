@@ -10,7 +10,7 @@ from opsctl.images import reference
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
-    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
+    from mypy_boto3_ecr.type_defs import ImageFailureTypeDef
 
 _DELETED_AT_ONCE = 100  # the API's limit
 
@@ -96,25 +96,47 @@ def resolve(ecr: "ECRClient", own: Repository, text: str) -> Held:
 def empty(ecr: "ECRClient", name: str) -> None:
     """Remove every image, so that the repository can be deleted.
 
-    Does nothing without a repository.
+    Does nothing without a repository. Raises OpsError when ECR keeps images.
     """
     if not name:
         return
     try:
-        for page in ecr.get_paginator("list_images").paginate(repositoryName=name):
-            delete(ecr, name, page["imageIds"])
+        # An image stays while an index names it, and an index may be in another index.
+        kept = _kept(ecr, name, _digests(ecr, name))
+        while kept:
+            digests = _digests(ecr, name)
+            kept = _kept(ecr, name, digests)
+            if kept and len(kept) == len(digests):
+                reasons = "; ".join(sorted({one.get("failureReason", "") for one in kept}))
+                raise OpsError(
+                    f"ECR keeps {len(kept)} images of `{name}`: {reasons}",
+                    hint="remove them in the console, then run the same command again",
+                )
     except ecr.exceptions.RepositoryNotFoundException:
         return
 
 
-def delete(ecr: "ECRClient", repository: str, images: "Sequence[ImageIdentifierTypeDef]") -> int:
-    """Delete images and return how many are gone: ECR answers 200 even for images that it keeps."""
-    kept = 0
-    for start in range(0, len(images), _DELETED_AT_ONCE):
-        batch = images[start : start + _DELETED_AT_ONCE]
-        answer = ecr.batch_delete_image(repositoryName=repository, imageIds=batch)
-        kept += len(answer.get("failures", ()))
-    return len(images) - kept
+def delete(ecr: "ECRClient", repository: str, digests: Sequence[str]) -> int:
+    """Delete images and return how many are gone."""
+    return len(digests) - len(_kept(ecr, repository, digests))
+
+
+def _digests(ecr: "ECRClient", name: str) -> list[str]:
+    """Return the digest of every image once; ECR lists an image once for each of its tags."""
+    pages = ecr.get_paginator("list_images").paginate(repositoryName=name)
+    return sorted({one["imageDigest"] for page in pages for one in page["imageIds"]})
+
+
+def _kept(ecr: "ECRClient", name: str, digests: Sequence[str]) -> "list[ImageFailureTypeDef]":
+    """Delete images, and return those that stay: ECR answers 200 even for images that it keeps."""
+    kept: list[ImageFailureTypeDef] = []
+    for start in range(0, len(digests), _DELETED_AT_ONCE):
+        batch = digests[start : start + _DELETED_AT_ONCE]
+        answer = ecr.batch_delete_image(
+            repositoryName=name, imageIds=[{"imageDigest": digest} for digest in batch]
+        )
+        kept += answer.get("failures", ())
+    return [one for one in kept if one.get("failureCode") != "ImageNotFound"]
 
 
 def _digest(ecr: "ECRClient", repository: Repository, wanted: dict[str, str]) -> str | None:

@@ -9,12 +9,14 @@ import base64
 import hashlib
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import IO, Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from opsctl import aws
 from opsctl.docker import Progress
 from opsctl.errors import DockerError
 from opsctl.images.registry import Login, Repository
@@ -27,7 +29,7 @@ _TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _ATTEMPTS, _REDIRECTS, _MOVED = 4, 5, (301, 302, 303, 307, 308)
-_TIMEOUT = 60  # seconds of silence
+_CONNECT, _TIMEOUT = 10, 60  # seconds until it answers, and of silence later
 _LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes, the specification's limit
 _EMPTY = {"Content-Length": "0"}
 # One connection per request: an answer may be read while another request is sent.
@@ -139,6 +141,7 @@ class _Link:
         self._headers = {"Authorization": f"Basic {token}"}
         self._sleep = sleep
         self._attempts = attempts
+        self._trust: ssl.SSLContext | None = None
 
     def manifest(self, repository: str, digest: str) -> tuple[bytes, str]:
         """Return the manifest's bytes and media type.
@@ -224,7 +227,7 @@ class _Link:
             given = {**_ALWAYS, **(self._headers if own else {}), **(headers or {})}
             with (
                 _broken(),
-                closing(_connection(url)) as connection,
+                closing(self._connection(url)) as connection,
                 _response(connection, method, url, body, given) as answer,
             ):
                 if method != "GET" or answer.status not in _MOVED:
@@ -234,6 +237,25 @@ class _Link:
                 own = url.startswith(f"{self._base}/")
         raise _Refused(310, "too many redirects")
 
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        """Return an open connection, by the proxy through which AWS's clients go."""
+        parts, proxy = urlsplit(url), aws.proxy(url)
+        # A proxy's own TLS is not supported: what follows `https://` is reached as `http://` is.
+        first = urlsplit(proxy.url) if proxy else parts
+        address = first.hostname or "", first.port or (80 if proxy else None)
+        if parts.scheme == "https":
+            context = self._trust = self._trust or aws.trust()
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                *address, timeout=_CONNECT, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(*address, timeout=_CONNECT)
+        if proxy:
+            connection.set_tunnel(parts.hostname or "", parts.port, dict(proxy.headers))
+        connection.connect()
+        connection.sock.settimeout(_TIMEOUT)
+        return connection
+
     def _repeat(self, call: Callable[[], T]) -> T:
         for attempt in range(1, self._attempts):
             try:
@@ -241,13 +263,6 @@ class _Link:
             except _Broken:
                 self._sleep(2.0**attempt)
         return call()
-
-
-def _connection(url: str) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
 
 
 def _response(

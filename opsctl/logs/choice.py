@@ -105,12 +105,14 @@ def _at_least(level: str) -> Test:
 
 def _condition(text: str) -> Test:
     parsed = _CONDITION.fullmatch(text)
-    if parsed is None:
+    path, sign, wanted = parsed.groups() if parsed else ("", "", "")
+    # A second sign is a typing error (`status=>500`), as is nothing to compare with.
+    second = sign != "~" and wanted.startswith(("=", "!", "<", ">", "~"))
+    if not path or second or (not wanted and sign[0] in "<>"):
         raise ConfigError(
             f"`{text}` is not a condition on a field",
             hint="opsctl logs tail --where 'status>=500' --where 'path~^/v1'",
         )
-    path, sign, wanted = parsed.groups()
     if sign == "~":
         pattern = expression(wanted)
         return lambda said: _matches(pattern, message.field(said, path))

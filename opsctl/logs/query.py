@@ -11,6 +11,8 @@ from opsctl.errors import AwsError, ConfigError
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
+    from opsctl.aws import Clients
+
 # name -> (sources, query)
 PRESETS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "errors": (
@@ -62,7 +64,7 @@ class Rows:
 
 
 def query(
-    logs: "CloudWatchLogsClient",
+    clients: "Clients",
     groups: Sequence[str],
     text: str,
     start: datetime,
@@ -77,6 +79,7 @@ def query(
     """
     if len(groups) > MOST_GROUPS:
         raise ConfigError(f"a query reads at most {MOST_GROUPS} log groups, not {len(groups)}")
+    logs = clients.logs
     id = _started(
         logs,
         logGroupNames=list(groups),
@@ -99,7 +102,8 @@ def query(
             pause = min(_SLOWEST, pause * 1.5)
     finally:
         if not over:
-            logs.stop_query(queryId=id)
+            # One that has ended meanwhile cannot be stopped.
+            aws.tidy(clients, lambda: logs.stop_query(queryId=id))
     _require_complete(progress)
     with aws.understood("query"):
         return _rows(cast("Sequence[Any]", answer["results"]), progress)

@@ -9,8 +9,6 @@ from opsctl.logs.events import Notice, NoticeKind
 from opsctl.logs.follower import Follower
 from opsctl.logs.pace import Pace, Totals
 
-# A finite reading ends, as every command does, when AWS has not answered for so long.
-OUTAGE = 180.0  # seconds
 _MISSING_AGAIN = 10.0
 _LONGEST_BACKOFF = 20.0
 _RENEWALS = 3
@@ -85,7 +83,7 @@ class Recovery:
         if not self._endless or not self._calls.served:
             return follower.failures < _RENEWALS
         since = self._pace.now() if follower.renewing is None else follower.renewing
-        return self._pace.now() - since <= OUTAGE
+        return self._pace.now() - since <= aws.OUTAGE
 
     def _renew(self, follower: Follower) -> None:
         if follower.renewing is None:
@@ -107,7 +105,7 @@ class Recovery:
         self._wait_or_end(follower, error)
 
     def _wait_or_end(self, follower: Follower, error: Exception) -> None:
-        if not self._endless and self._calls.silent > OUTAGE:
+        if not self._endless and self._calls.silent > aws.OUTAGE:
             raise aws.translate(error) or error
         self._back_off(follower)
 

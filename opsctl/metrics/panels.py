@@ -1,6 +1,6 @@
 """The content of a chart, shared by the HTML page and the picture. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from opsctl.metrics.series import Series
@@ -34,16 +34,20 @@ class Panel:
         return max([*self.known, *limit], default=0.0) or 1.0
 
     def runs(self) -> Iterator[list[tuple[int, float]]]:
-        """Yield runs of points without a gap, because a line must not bridge a gap."""
-        run: list[tuple[int, float]] = []
-        for index, value in enumerate(self.values):
-            if value is not None:
-                run.append((index, value))
-            elif run:
-                yield run
-                run = []
-        if run:
+        return runs(self.values)
+
+
+def runs(values: Iterable[float | None]) -> Iterator[list[tuple[int, float]]]:
+    """Yield runs of points without a gap, because a line must not bridge a gap."""
+    run: list[tuple[int, float]] = []
+    for index, value in enumerate(values):
+        if value is not None:
+            run.append((index, value))
+        elif run:
             yield run
+            run = []
+    if run:
+        yield run
 
 
 def panels(

@@ -64,6 +64,11 @@ class Series:
             (i for i in range(len(self.points) - 1, -1, -1) if self.points[i] is not None), None
         )
 
+    @property
+    def failed(self) -> bool:
+        """Whether CloudWatch did not return the points, so that a gap says nothing."""
+        return self.status in ("InternalError", "Forbidden")
+
     def age(self, now: datetime) -> timedelta | None:
         """Return how long ago the newest point's period ended."""
         return None if self.newest is None else now - self.window.time(self.newest + 1)
@@ -88,7 +93,7 @@ def window(since: datetime, now: datetime, period: int | None = None) -> Window:
     The period is the shortest that fits a screen, unless given.
     """
     if since >= now:
-        raise ConfigError("`--since` lies in the future")
+        raise ConfigError("`--since` does not lie in the past")
     length = (now - since).total_seconds()
     least = next(least for age, least in _LEAST if now - since > age)
     if period is None:

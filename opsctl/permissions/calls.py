@@ -7,12 +7,12 @@ something needs a row here, so that nobody gets a right by accident.
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from opsctl import aws
 from opsctl.aws import iam
 
 # Each audience may do what the previous one may: read; release; build or remove the stacks.
 Audience: TypeAlias = Literal["read", "deploy", "operator"]
 AUDIENCES: tuple[Audience, ...] = ("read", "deploy", "operator")
-_READS = ("Describe", "List", "Get", "Head", "BatchGet", "BatchCheck", "Filter", "Lookup")
 # The smallest audience of each call that does not just read.
 _AUDIENCES: Mapping[str, Audience] = {
     "autoscaling CreateOrUpdateTags": "operator",
@@ -73,7 +73,7 @@ def audience(call: str) -> Audience:
     known = _AUDIENCES.get(call)
     if known is not None:
         return known
-    if call.split()[1].startswith(_READS) or not iam.action(call):
+    if call.split()[1].startswith(aws.READS) or not iam.action(call):
         return "read"
     raise LookupError(f"who may call {call}? Give it a row in opsctl/permissions/calls.py")
 

@@ -19,6 +19,7 @@ from opsctl.permissions import calls
 from opsctl.permissions.calls import AUDIENCES, Audience
 from opsctl.permissions.scopes import Place, everything, scopes, secrets
 from opsctl.snapshot.secrets import SSM
+from opsctl.snapshot.snapshot import Names
 from opsctl.stacks import definition, references, template
 from opsctl.stacks.plan import MAXIMUM_BODY
 
@@ -160,8 +161,15 @@ def _types(config: Config) -> list[str]:
 
 def _in_bucket(config: Config) -> bool:
     """Return whether a template is too long for a call, and so needs the bucket."""
-    builders = (definition.db, definition.ecr, definition.ecs, definition.alarms)
-    return any(len(build(config).template.encode()) > MAXIMUM_BODY for build in builders)
+    # The longest one: alarms for each zone, of which subnets have at most one each, and without
+    # actions, as they are before the first release.
+    region = config.aws.region or "us-gov-west-1"
+    zones = [f"{region}{number}" for number in range(len(Names.of(config).subnets))]
+    stacks = (
+        *(build(config) for build in (definition.db, definition.ecr, definition.ecs)),
+        definition.alarms(config, zones, released=False),
+    )
+    return any(len(stack.template.encode()) > MAXIMUM_BODY for stack in stacks)
 
 
 def _passed_to(*services: str) -> str:

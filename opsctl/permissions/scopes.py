@@ -71,7 +71,6 @@ def scopes(config: Config) -> Mapping[str, tuple[str, ...]]:
 # amazon-cloudwatch-auto-alarms#1 (a prefix of names is not a name), va.gov-team#44525.
 _ALL: Mapping[str, str] = {
     "cloudwatch:DescribeAlarms": "alarm:*",
-    "cloudwatch:DescribeAlarmHistory": "alarm:*",
     # A mute rule with any name may mute an alarm of the system.
     "cloudwatch:GetAlarmMuteRule": "alarm-mute-rule:*",
     "cloudwatch:ListAlarmMuteRules": "alarm-mute-rule:*",

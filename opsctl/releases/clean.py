@@ -24,10 +24,7 @@ _PUSHED_LATER = timedelta(days=1)
 def clean(
     clients: "Clients", config: Config, image: str, release: Release | None
 ) -> Procedure[None]:
-    """Remove old images.
-
-    The release of `image` stands whether or not this caller may remove any.
-    """
+    """Remove old images. Raises AWS's error when this caller may not."""
     ecr, name = clients.ecr, config.image.repository
     now = yield from look_at(_LOOK)
     why = now.unread[0].reason if now.unread else ""
@@ -43,13 +40,9 @@ def clean(
     needed = (one for one in now.releases if not one.bad)
     names = {name for one in needed for name in (one.image, one.digest, one.before)}
     used = prune.Used(frozenset({*now.image_users, *names, image} - {""}))
-    try:
-        ours = registry.repository(ecr, name)
-        keep, since = config.image.keep, _known_since(now.releases)
-        removed = prune.prune(ecr, ours, keep=keep, used=used, since=since)
-    except ecr.exceptions.ClientError as error:
-        yield Notice(f"old images were not removed: {error}", warning=True)
-        return
+    ours = registry.repository(ecr, name)
+    keep, since = config.image.keep, _known_since(now.releases)
+    removed = prune.prune(ecr, ours, keep=keep, used=used, since=since)
     if removed:
         yield Notice(f"removed {removed} old images, beyond `image.keep`")
 

@@ -1,8 +1,6 @@
 """Record one release in the ledger: open it before its first change, close it with its outcome."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from opsctl import aws
@@ -12,7 +10,6 @@ from opsctl.procedure import Procedure, look_at
 from opsctl.releases import facts, ledger
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks.lock import utc_now
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -29,10 +26,8 @@ def _blind(error: Exception) -> bool:
 class Record:
     """Records one release. `release` is None until it is opened; a declined one is never opened."""
 
-    def __init__(
-        self, clients: "Clients", system: str, *, now: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._clients, self._system, self._now = clients, system, now
+    def __init__(self, clients: "Clients", system: str) -> None:
+        self._clients, self._system = clients, system
         self.release: Release | None = None
         # True when somebody's rollback took our lock; then no other cause needs to be searched.
         self.taken_over = False
@@ -42,7 +37,7 @@ class Record:
         if self.release is None:
             begun = facts.begun(release, before, operation=operation)
             self.release = yield from ledger.begin(
-                self._clients, self._system, begun, now=self._now()
+                self._clients, self._system, begun, now=self._clients.clock.now()
             )
 
     def kept(self, procedure: Procedure[Outcome]) -> Procedure[Outcome]:
@@ -104,7 +99,7 @@ class Record:
             self._system,
             self.release,
             outcome,
-            now=self._now(),
+            now=self._clients.clock.now(),
             definition=primary.revision if primary else "",
             deployment=primary.id if primary else "",
         )

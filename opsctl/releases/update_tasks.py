@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opsctl import docker
+from opsctl import aws, docker
 from opsctl.alarms import actions, mute
 from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
-from opsctl.errors import Busy, Detached
+from opsctl.errors import Busy, Detached, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained
+from opsctl.procedure import Notice, Procedure, ask, explained
 from opsctl.releases import clean, make
 from opsctl.releases.make import Build, Connect, Promotion, ReleaseImage
 from opsctl.releases.plan import Options, Plan, Planner
@@ -23,7 +23,7 @@ from opsctl.rollout import roll as rolling
 from opsctl.snapshot import releases
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition, lock
+from opsctl.stacks import change, definition, join, lock
 from opsctl.stacks.absent import absent
 from opsctl.stacks.lock import Held
 
@@ -42,6 +42,17 @@ class ReleaseResult:
     image: ReleaseImage
     seconds: float
     number: int = 0
+
+
+def _quietly(failed: str, procedure: Procedure[None]) -> Procedure[None]:
+    """Run what follows a good release. If it fails, that is a warning: the release is live."""
+    try:
+        yield from procedure
+    except Exception as error:
+        reason = error if isinstance(error, OpsError) else aws.translate(error)
+        if reason is None:
+            raise
+        yield Notice(f"the release is live, but {failed}: {reason.message}", warning=True)
 
 
 class Release:
@@ -85,18 +96,25 @@ class Release:
                     outcome = yield from explained(outcome)
             except Detached as left:
                 outcome = Outcome("detached", left.message, left.hint)
+            if outcome.good and not self._options.restart:
+                yield from _quietly("the alarms stay silent", self._switch_alarms_on())
+                image, kept = self._image.reference, self._record.release
+                cleaned = clean.clean(self._clients, self._config, image, kept)
+                yield from _quietly("old images were not removed", cleaned)
             seconds = round(self._now() - began, 1)
             number = self._record.release.number if self._record.release else 0
             yield ReleaseResult(outcome, self._image, seconds, number)
-            if outcome.good and not self._options.restart:
-                yield from self._switch_alarms_on()
-                image, kept = self._image.reference, self._record.release
-                yield from clean.clean(self._clients, self._config, image, kept)
         return outcome
 
     def preview(self) -> Procedure[bool]:
-        """Yield what `run` would do. Returns True when something would change. Writes nothing."""
-        state = yield from self._settled()
+        """Yield what `run` would do. Returns True when something would change.
+
+        Writes nothing, and waits for nobody.
+        """
+        back = self._options.back_to is not None
+        command = "rollback" if back else "restart" if self._options.restart else "update-tasks"
+        hint = f"opsctl {command}"
+        state = yield from change.live(self._clients, "ecs", self._config, hint)
         plan = yield from self._planner.plan(write=False)
         order = self._planner.order(plan, plan.image.reference or plan.image.target)
         roll = yield from rolling.look(self._config, state, order)
@@ -110,17 +128,18 @@ class Release:
         self._image = plan.image
         if plan.making is not None and not (yield from self._agreed_to(plan, plan.making, state)):
             return Outcome("cancelled", "nothing was built or rolled")
-        while True:
-            try:
-                # Wait again: a build takes minutes, and others may have changed the stack.
-                state = yield from self._settled()
-                if self._options.restart and definition.release(state) != self._image.reference:
-                    # Somebody released in the meantime: restart what the stack asks for now.
-                    plan = yield from self._planner.plan(write=True)
-                    self._image = plan.image
-                return (yield from self._rolled(plan, state))
-            except Busy as overtaken:
-                yield Overtaken(f"{overtaken.message}; looking again")
+
+        def attempt() -> Procedure[Outcome]:
+            nonlocal plan
+            # Wait again: a build takes minutes, and others may have changed the stack.
+            state = yield from self._settled()
+            if self._options.restart and definition.release(state) != self._image.reference:
+                # Somebody released in the meantime: restart what the stack asks for now.
+                plan = yield from self._planner.plan(write=True)
+                self._image = plan.image
+            return (yield from self._rolled(plan, state))
+
+        return (yield from join.again(attempt))
 
     def _agreed_to(
         self, plan: Plan, making: Build | Promotion, state: StackState
@@ -167,12 +186,16 @@ class Release:
 
     def _locked(self) -> Procedure[None]:
         """Wait for the lock, and keep what was agreed to if somebody else rolls first."""
-        while self._held is None:
+
+        def attempt() -> Procedure[None]:
             try:
                 self._hold((yield from self._lock()))
-            except Busy as overtaken:
-                yield Notice(overtaken.message)
+            except Busy:
                 yield from self._settled()
+                raise
+
+        if self._held is None:
+            yield from join.again(attempt)
 
     def _lock(self) -> Procedure[Held]:
         stack = definition.stack_name(self._config, "ecs")

@@ -91,23 +91,23 @@ class Outlook:
             return None
         alone = first.id != _PROCESSOR or self._on_each(mine)
         certain = first.lasting and alone and not any(_on_its_way(task, mine) for task in mine)
-        return Doom(first, certain, first.count, self._costs())
+        return Doom(first, certain, first.count, self.costs())
 
     def _on_each(self, mine: Collection[Task]) -> bool:
         """Return whether it was tried on every type: some types may have the image's processor."""
         tried = {self.types.get(task.instance) for task in mine if task.is_stopped}
         return set(self.types.values()) <= tried
 
-    def _costs(self) -> timedelta:
+    def costs(self, threshold: int = 0) -> timedelta:
         """Return how long waiting for the end would take: until the breaker trips, at the rate of
         the failures so far; without a breaker, until CloudFormation gives up.
+
+        `threshold` is the number of failures that trip the breaker, or 0 for ECS's default.
         """
         service = self.history.now.service
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
-        known = (one.threshold for one in self.history.now.service_deployments if one.threshold)
-        # ECS's own default: half of the desired tasks, between 3 and 200.
-        threshold = next(known, min(max(-(-service.desired // 2), 3), 200))
+        threshold = threshold or min(max(-(-service.desired // 2), 3), 200)
         one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LOOK = Look(frozenset({"stacks", "service"}), ("ecs",))
 _IMAGES = Look(frozenset({"service", "task_definitions", "registry_images"}), ("ecr",))
+_BREAKER = Look(frozenset({"service_deployments"}), ())
 _UNKNOWN = {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 
 
@@ -63,6 +64,7 @@ class EarlyStop:
             return
         if doom.certain and doom.cause.id == "image-not-found":
             doom = replace(doom, certain=(yield from self._gone()))
+        doom = replace(doom, costs=self._outlook.costs((yield from threshold(goal))))
         self._said = _word(doom)
         # The breaker would roll back as well; without a breaker, nobody has agreed to a rollback.
         unasked = doom.certain and self._config.ecs.breaker.enable
@@ -141,6 +143,12 @@ class EarlyStop:
             return False
         yield Notice("stopping: ECS rolls the deployment back to the last good one")
         return True
+
+
+def threshold(goal: Goal) -> Procedure[int]:
+    """Return how many failures trip our deployment's breaker, or 0 when ECS does not say."""
+    now = yield from look_at(_BREAKER)
+    return next((one.threshold for one in now.service_deployments if one.id == goal.ours), 0)
 
 
 def _runs(goal: Goal, now: Snapshot) -> bool:

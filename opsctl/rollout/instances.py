@@ -227,7 +227,10 @@ class InstanceRoll:
         # still answers then.
         if registered or (tasks and instance.connected):
             count = max(len(tasks), len(registered))
-            return Step("wait", f"{instance.id}: {count} tasks move to other instances")
+            return Step(
+                "wait",
+                f"{instance.id}: {telling.counted(count, 'task')} to move to other instances",
+            )
         if tasks and not _serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
         # In unbalanced zones the group would terminate an instance by itself, with its tasks.
@@ -355,9 +358,9 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
     if room >= len(tasks):
         return ""
     return (
-        f"{instance.id} cannot be replaced: it runs {len(tasks)} tasks, the other "
-        f"{len(others)} instances have room for {room}, and the group may not grow "
-        f"beyond {group.maximum}"
+        f"{instance.id} cannot be replaced: it runs {telling.counted(len(tasks), 'task')}, "
+        f"{telling.counted(len(others), 'other instance')} can take {room}, "
+        f"and the group may not grow beyond {group.maximum}"
     )
 
 

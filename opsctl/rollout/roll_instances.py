@@ -4,16 +4,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from opsctl import aws
 from opsctl.alarms import mute
+from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Overtaken, Procedure, ask, explained, follow, look_at
+from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition, lock
+from opsctl.stacks import change, definition, join, lock
 from opsctl.stacks.absent import absent
 from opsctl.stacks.operation import StackResult
 
@@ -49,9 +51,8 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
 
 def differ(clients: "Clients", config: Config) -> Procedure[bool]:
     """Yield the plan only. Returns True when an instance differs from what it should be."""
-    state = yield from change.settle(clients, "ecs")
-    if state is None or not state.exists:
-        raise (yield from absent(config, "ecs"))
+    command = "opsctl ecs roll-instances"
+    state = yield from change.live(clients, "ecs", config, command)
     _require_same_cluster(state, config)
     return (yield from preview(config, state))
 
@@ -75,11 +76,7 @@ def roll_instances(
 
     Plans again when somebody else changed the stack first.
     """
-    while True:
-        try:
-            return (yield from _roll(clients, config, everything, agreed))
-        except Busy as overtaken:
-            yield Overtaken(f"{overtaken.message}; looking again")
+    return (yield from join.again(lambda: _roll(clients, config, everything, agreed)))
 
 
 def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) -> Procedure[Outcome]:
@@ -97,7 +94,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if not planned.replacements and not under_way:
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    question = f"replace {len(planned.replacements)} instances of `{config.ecs.cluster_name}`?"
+    old = telling.counted(len(planned.replacements), "instance")
+    question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:
         question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"
     if not agreed and not (yield from ask(question)):
@@ -105,6 +103,12 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return (yield from _end(clients, state, group.name, outcome))
     held = yield from lock.take(clients, "ecs", state.name)
     with held:
+        # Look again: the question may have taken minutes.
+        now = yield from look_at(LOOK)
+        roll = _begin(now, config, machine(config, state), everything=everything)
+        group = now.group
+        if group is None or instances.plan(now, roll) != planned:
+            raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
         since = now.at if everything else instances.noted(group)[1]
         steps = _Steps(clients, config, group.name, since)
         steps.mark(roll.size)
@@ -203,17 +207,23 @@ def _mark(clients: "Clients", group: str, note: str) -> None:
     clients.autoscaling.create_or_update_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
 
 
+def _unmark(clients: "Clients", group: str) -> Procedure[None]:
+    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": instances.TAG}
+    try:
+        clients.autoscaling.delete_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
+    except Exception as error:
+        if aws.fault(error) is None:
+            raise
+        yield Notice(
+            f"every instance is replaced, but the tag `{instances.TAG}` of `{group}` stays "
+            f"({aws.translate(error)}); to remove it: opsctl ecs roll-instances",
+            warning=True,
+        )
+
+
 def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) -> Procedure[Outcome]:
     if outcome.good:
-        clients.autoscaling.delete_tags(
-            Tags=[
-                {
-                    "ResourceId": group,
-                    "ResourceType": "auto-scaling-group",
-                    "Key": instances.TAG,
-                }
-            ]
-        )
+        yield from _unmark(clients, group)
     outcome = yield from explained(outcome)
     yield StackResult(state.name, outcome)
     return outcome

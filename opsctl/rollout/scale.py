@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from opsctl.cause import telling
 from opsctl.config.model import Config
-from opsctl.errors import OpsError
+from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, ask, follow, look_at
 from opsctl.rollout import plan, room, verdict
@@ -14,7 +15,7 @@ from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import definition, join
-from opsctl.stacks.absent import absent
+from opsctl.stacks.absent import absent, gone
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -85,6 +86,13 @@ def scale(
 
     Raises OpsError for a service that scales itself, or when the tasks do not fit.
     """
+    return (yield from join.again(lambda: _agreed(clients, config, count, timeout)))
+
+
+def _agreed(
+    clients: "Clients", config: Config, count: int, timeout: timedelta
+) -> Procedure[Outcome]:
+    """Plan, ask, and scale under the lock. Raises Busy if somebody changed the service first."""
     planned, now = yield from _plan(config, count)
     state = now.stack("ecs")
     if state is not None and state.in_progress:  # it may set the count as well
@@ -93,17 +101,30 @@ def scale(
     if planned.before == count:
         return Outcome("no-changes")
     name = planned.service
-    question = f"run {count} tasks of `{name}` instead of {planned.before}?"
+    question = f"run {telling.counted(count, 'task')} of `{name}` instead of {planned.before}?"
     agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
     if not (yield from agreed):
-        return Outcome("cancelled", f"`{name}` still runs {planned.before} tasks")
+        return Outcome(
+            "cancelled", f"`{name}` still runs {telling.counted(planned.before, 'task')}"
+        )
     stack = definition.stack_name(config, "ecs")
-    scaling = _scale(clients, now, count, timeout)
+    scaling = _scale(clients, planned, timeout)
     return (yield from join.locked(clients, "ecs", stack, scaling))
 
 
-def _scale(clients: "Clients", now: Snapshot, count: int, timeout: timedelta) -> Procedure[Outcome]:
-    assert now.service is not None
+def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Procedure[Outcome]:
+    """Look again, because the question and the lock may have taken minutes, and scale."""
+    now = (yield from look_at(_BEFORE)).require("service", "tasks", "stacks")
+    count, state = planned.after, now.stack("ecs")
+    if state is not None and state.in_progress:
+        raise join.overtaken(state.name)
+    if now.service is None or now.service.desired != planned.before:
+        there = (
+            f"set `{planned.service}` to {now.service.desired} tasks"
+            if now.service
+            else (f"removed `{planned.service}`")
+        )
+        raise Busy(f"somebody {there}")
     name, cluster = now.service.name, now.service.cluster
     clients.ecs.update_service(cluster=cluster, service=name, desiredCount=count)
     image = next(iter(_images(now)), "")
@@ -121,13 +142,14 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         )
     now = yield from look_at(_BEFORE)
     service = now.require("service", "tasks", "instances").service
+    if service is None and now.stack("ecs") is None:
+        raise (yield from absent(config, "ecs"))
     plan.require_service(now, now.stack("ecs"))
     if count:
         plan.require_balanced(now)
-    if service is None and now.stack("ecs") is None:
-        raise (yield from absent(config, "ecs"))
     if service is None:
-        raise OpsError("no release yet, so no service", hint="opsctl update-tasks")
+        missing = OpsError("no release yet, so no service", hint="opsctl update-tasks")
+        raise gone(now) or missing
     planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
     yield planned
     extra = count - service.desired

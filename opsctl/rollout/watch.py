@@ -2,25 +2,22 @@
 Pure.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Self
 
+from opsctl.cause.telling import counted
 from opsctl.outcome import Outcome
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.lines import last_words
+from opsctl.snapshot.service import UNHEALTHY
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 
 LOOK = Look(frozenset({"service", "tasks", "task_definitions", "targets", "lines"}), ())
-# ECS lists every task by its id; the sentence already says how many there are.
-_TASKS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
-# A target may be gone before a snapshot shows it; the service's events still say what was wrong.
-_UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ class Counts:
 
     @property
     def text(self) -> str:
-        health = "" if self.healthy is None else f", {self.healthy} targets healthy"
+        health = "" if self.healthy is None else f", {counted(self.healthy, 'target')} healthy"
         return (
             f"{self.new_running} of {self.desired} new tasks run, {self.new_pending} start, "
             f"{self.old_running} old remain{health}"
@@ -100,7 +97,7 @@ class Wave:
 
     @property
     def text(self) -> str:
-        return f"stopping {len(self.tasks)} old tasks"
+        return f"stopping {counted(len(self.tasks), 'old task')}"
 
 
 RolloutEvent = TasksStopped | TargetChanged | ServiceSaid | Counts | Wave
@@ -180,10 +177,10 @@ def news(before: Snapshot, now: Snapshot, goal: Goal) -> Iterator[RolloutEvent]:
     heard = {event.id for event in before.service.events} if before.service else set()
     for event in now.service.events if now.service else ():
         if event.id not in heard:
-            yield ServiceSaid(_TASKS.sub("", event.text))
-    counted = counts(now, goal)
-    if counted is not None and counted != counts(before, goal):
-        yield counted
+            yield ServiceSaid(event.sentence)
+    count = counts(now, goal)
+    if count is not None and count != counts(before, goal):
+        yield count
 
 
 def counts(now: Snapshot, goal: Goal) -> Counts | None:
@@ -223,5 +220,6 @@ def _unhealthy(events: Iterable[RolloutEvent]) -> Iterator[str]:
         if isinstance(event, TargetChanged) and event.failed:
             reason = f" ({event.reason})" if event.reason else ""
             yield f"{event.description or 'unhealthy'}{reason}"
-        elif isinstance(event, ServiceSaid) and (sentence := _UNHEALTHY.search(event.text)):
+        # It may be gone before a snapshot shows it; the service's events still say what was wrong.
+        elif isinstance(event, ServiceSaid) and (sentence := UNHEALTHY.search(event.text)):
             yield sentence[1]

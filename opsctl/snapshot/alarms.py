@@ -1,13 +1,21 @@
 """Read the system's CloudWatch alarms: their settings, states and changes of state."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import AlarmHistoryItemTypeDef, MetricAlarmTypeDef
+
+
+_SIDE_BY_SIDE = 4
+_CLOSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +74,50 @@ def read(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[AlarmState, ...]:
     return tuple(states)
 
 
-def changes(
-    cloudwatch: "CloudWatchClient", prefix: str, since: datetime
-) -> tuple[AlarmChange, ...]:
-    """Return every change of state of these alarms since `since`, oldest first.
+@dataclass(frozen=True, slots=True)
+class AlarmHistory:
+    """The changes of one alarm from `begin` until it had the state that it has since `since`."""
 
-    CloudWatch keeps changes for 30 days, including those of deleted alarms.
+    begin: datetime
+    since: datetime
+    changes: tuple[AlarmChange, ...]
+
+    def holds(self, alarm: AlarmState, begin: datetime) -> bool:
+        return self.begin <= begin and self.since == alarm.since
+
+
+def changes(
+    cloudwatch: "CloudWatchClient",
+    alarms: Iterable[AlarmState],
+    begin: datetime,
+    known: dict[str, AlarmHistory],
+) -> tuple[AlarmChange, ...]:
+    """Return every change of state of these alarms since `begin`, oldest first.
+
+    Reads the history of alarms that have changed since then, one by one, and what is not in
+    `known`: the history of the whole account may be long, and CloudWatch throttles its readers.
     """
+    changed = [one for one in alarms if one.since is None or one.since >= begin]
+    new = [one for one in changed if one.name not in known or not known[one.name].holds(one, begin)]
+    fresh: dict[str, tuple[AlarmChange, ...]] = {}
+    for first in range(0, len(new), _SIDE_BY_SIDE):
+        some = new[first : first + _SIDE_BY_SIDE]
+        read = together([partial(_history, cloudwatch, one.name, begin) for one in some])
+        for one, history in zip(some, read, strict=True):
+            fresh[one.name] = history
+            # The history shows a change a moment later than the alarm does.
+            if one.since and any(change.time >= one.since - _CLOSE for change in history):
+                known[one.name] = AlarmHistory(begin, one.since, history)
+    every = (fresh[one.name] if one.name in fresh else known[one.name].changes for one in changed)
+    recent = (change for history in every for change in history if change.time >= begin)
+    return tuple(sorted(recent, key=lambda change: change.time))
+
+
+def _history(cloudwatch: "CloudWatchClient", name: str, begin: datetime) -> tuple[AlarmChange, ...]:
     pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
-        AlarmTypes=["MetricAlarm"], HistoryItemType="StateUpdate", StartDate=since
+        AlarmName=name, HistoryItemType="StateUpdate", StartDate=begin
     )
-    items = (item for page in pages for item in page["AlarmHistoryItems"])
-    mine = (item for item in items if item.get("AlarmName", "").startswith(prefix))
-    return tuple(sorted(map(_change, mine), key=lambda change: change.time))
+    return tuple(_change(item) for page in pages for item in page["AlarmHistoryItems"])
 
 
 def _state(alarm: "MetricAlarmTypeDef") -> AlarmState:

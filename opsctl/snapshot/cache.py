@@ -1,6 +1,6 @@
 """Read the cache from ElastiCache: one cluster, or a replication group with its members."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,15 @@ def replication_group(elasticache: "ElastiCacheClient", name: str) -> Cache | No
         described = elasticache.describe_replication_groups(ReplicationGroupId=name)
     except elasticache.exceptions.ReplicationGroupNotFoundFault:
         return None
-    return next(map(_replication_group, described["ReplicationGroups"]), None)
+    group = next(map(_replication_group, described["ReplicationGroups"]), None)
+    if group is None or not group.nodes:
+        return group
+    # A group tells neither its version nor what waits for the maintenance window; its members do.
+    member = cluster(elasticache, group.nodes[0].id)
+    if member is None:
+        return group
+    pending = tuple(dict.fromkeys((*group.pending, *member.pending)))
+    return replace(group, version=member.version, pending=pending)
 
 
 def _cluster(cluster: "CacheClusterTypeDef") -> Cache:

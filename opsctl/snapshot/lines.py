@@ -4,12 +4,12 @@ Secrets are masked, because these lines end on screens, in pipelines and in reco
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from opsctl.snapshot.redact import redact
+from opsctl.snapshot.redact import redact_lines
 from opsctl.snapshot.task_definitions import TaskDefinition
 from opsctl.snapshot.tasks import Task, by_start
 from opsctl.snapshot.together import together
@@ -60,7 +60,7 @@ def last(
         except logs.exceptions.ResourceNotFoundException:
             continue
         if events:
-            return tuple(_line(event.get("message", "")) for event in events)
+            return _lines(event.get("message", "") for event in events)
     return ()
 
 
@@ -94,12 +94,13 @@ def errors(logs: "CloudWatchLogsClient", group: str, now: datetime) -> tuple[str
         )["events"]
     except logs.exceptions.ResourceNotFoundException:
         return ()
-    return tuple(_line(event.get("message", "")) for event in events)
+    return _lines(event.get("message", "") for event in events)
 
 
-def _line(message: str) -> str:
+def _lines(messages: Iterable[str]) -> tuple[str, ...]:
     # Cut twice: a secret that the first cut splits is far from what the second one keeps.
-    return _cut(redact(_COLOURS.sub("", _cut(message, 10 * _LONGEST))).strip(), _LONGEST)
+    plain = (_COLOURS.sub("", _cut(message, 10 * _LONGEST)) for message in messages)
+    return tuple(_cut(line.strip(), _LONGEST) for line in redact_lines(plain))
 
 
 def _cut(line: str, longest: int) -> str:

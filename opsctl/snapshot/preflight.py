@@ -11,7 +11,7 @@ from opsctl.snapshot.certificates import Certificate
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.network import Network
 from opsctl.snapshot.quotas import Quota
-from opsctl.snapshot.rights import Attempt
+from opsctl.snapshot.rights import Attempt, Refusal
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Preflight:
     quotas: tuple[Quota, ...] = ()
     certificate: Certificate | None = None
     offers: frozenset[str] = frozenset()
-    refused: frozenset[str] = frozenset()
+    refused: frozenset[Refusal] = frozenset()
     unread: Mapping[Fact, str] = field(default_factory=dict)
 
 

@@ -37,7 +37,7 @@ from opsctl.snapshot import (
     targets,
     task_definitions,
 )
-from opsctl.snapshot.alarms import AlarmChange, AlarmState
+from opsctl.snapshot.alarms import AlarmChange, AlarmHistory, AlarmState
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.cache_use import CacheUse
 from opsctl.snapshot.identity import Identity
@@ -74,10 +74,11 @@ _TRIES = 10  # reads of a task's log stream before the task counts as having wri
 
 
 class Reader:
-    """Reads snapshots of one system. Remembers what never changes: task definitions and last lines.
+    """Reads snapshots of one system. Remembers what never changes: task definitions, last lines,
+    and the past of alarms.
 
     With `patient`, a part without an answer is retried for minutes, and then raises. Without, it is
-    named in `unread` at once.
+    named in `unread` at once. `now` is this machine's clock; snapshots have AWS's time.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Reader:
         self.definitions: dict[str, TaskDefinition] = {}
         self.lines: dict[str, tuple[str, ...]] = {}
         self.tries = Counter[str]()
+        self.alarm_histories: dict[str, AlarmHistory] = {}
 
     def __call__(self, look: Look) -> Snapshot:
         """Raises botocore's error when AWS does not answer or refuses the credentials."""
@@ -120,7 +122,7 @@ class _Reading:
             "subnets": ((), self._subnets),
             "newest_image": ((), self._newest_image),
             "taken": ((), self._taken),
-            "alarm_changes": ((), self._alarm_changes),
+            "alarm_changes": (("alarms",), self._alarm_changes),
             "mute_rules": ((), self._mute_rules),
             "stack_events": (("stacks",), self._stack_events),
             "backups": ((), self._backups),
@@ -160,7 +162,7 @@ class _Reading:
         }
 
     def run(self) -> Snapshot:
-        at = self.reader.now()
+        began = self.reader.now()
         together([partial(self._read, part) for part in self.futures])
         values: dict[str, Any] = {}
         unread: list[Unread] = []
@@ -174,9 +176,13 @@ class _Reading:
                     raise
                 unread.append(_unread(part, error))
         failed = self.clients.failed.take()
+        at = self.clients.clock.corrected(began)
         return Snapshot(
             at, self.names, self.look, **values, failed_calls=failed, unread=tuple(unread)
         )
+
+    def _now(self) -> datetime:
+        return self.clients.clock.corrected(self.reader.now())
 
     def _read(self, part: Part) -> None:
         needs, read = self.reads[part]
@@ -203,14 +209,15 @@ class _Reading:
 
     def _mute_rules(self) -> tuple[MuteRule, ...]:
         once = self.clients.cloudwatch_once
-        return mute_rules.read(once, self.names.alarms, self.reader.now())
+        return mute_rules.read(once, self.names.alarms, self._now())
 
-    def _alarm_changes(self) -> tuple[AlarmChange, ...]:
-        since = self.look.since or self.reader.now()
-        return alarms.changes(self.clients.cloudwatch, self.names.alarms, since)
+    def _alarm_changes(self, states: tuple[AlarmState, ...]) -> tuple[AlarmChange, ...]:
+        since = self.look.since or self._now()
+        wanted = [one for one in states if self.look.alarm in ("", one.name)]
+        return alarms.changes(self.clients.cloudwatch, wanted, since, self.reader.alarm_histories)
 
     def _stack_events(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
-        since = self.look.since or self.reader.now()
+        since = self.look.since or self._now()
         read = partial(stacks.events_since, self.clients.cloudformation, since=since)
         events = chain(*together([partial(read, state.id) for state in states.values()]))
         return tuple(sorted(events, key=lambda event: event.time))
@@ -306,20 +313,22 @@ class _Reading:
     def _recent_lines(
         self, tasks: tuple[Task, ...], definitions: tuple[TaskDefinition, ...]
     ) -> dict[str, tuple[str, ...]]:
-        return lines.recent(self.clients.logs, tasks, definitions, self.reader.now())
+        return lines.recent(self.clients.logs, tasks, definitions, self._now())
 
     def _app_errors(self) -> tuple[str, ...]:
         group = self.names.log_groups.get("app", "")
-        now = self.reader.now()
+        now = self._now()
         return lines.errors(self.clients.logs, group, now) if group else ()
 
     def _identity(self) -> Identity:
         return identity.read(self.clients)
 
     def _cache_use(self, cache: Cache | None) -> CacheUse | None:
-        if cache is None or not cache.nodes:
+        # Roles are not known in cluster mode.
+        nodes = [node.id for node in cache.nodes if node.role != "replica"] if cache else []
+        if not nodes:
             return None
-        return cache_use.read(self.clients.cloudwatch, cache.nodes[0].id, self.reader.now())
+        return cache_use.read(self.clients.cloudwatch, nodes, self._now())
 
     def _failures(self, states: Mapping[Kind, StackState]) -> tuple[StackEvent, ...]:
         read = partial(stacks.failures, self.clients.cloudformation)
@@ -349,9 +358,14 @@ class _Reading:
     def _registry_images(
         self, definitions: tuple[TaskDefinition, ...], states: Mapping[Kind, StackState]
     ) -> tuple[RegistryImage, ...]:
+        if not definitions:
+            return ()
         references = (image for one in definitions for image in one.images)
         own = states["ecr"].outputs.get("RepositoryUri", "") if "ecr" in states else ""
-        return registry_images.read(self.clients.ecr, references, own=own)
+        region, account = definitions[0].arn.split(":")[3:5]
+        return registry_images.read(
+            self.clients.ecr, references, account=account, region=region, own=own
+        )
 
     def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
         names = (stream.group for one in definitions for stream in one.logs)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
     from mypy_boto3_ecr.type_defs import DescribeImagesRequestTypeDef, ImageIdentifierTypeDef
 
-_ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.[^/]+/(?P<name>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
-)
+_NAMED = r"(?P<name>{name})(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
+# Also of the FIPS and dual-stack endpoints.
+_HOST = r"{account}\.dkr[.-]ecr(?:-fips)?\.{region}\.[^/]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,18 @@ class RegistryImage:
 
 
 def read(
-    ecr: "ECRClient", references: Iterable[str], *, own: str = ""
+    ecr: "ECRClient", references: Iterable[str], *, account: str, region: str, own: str = ""
 ) -> tuple[RegistryImage, ...]:
-    """Return the images in ECR and in our `own` repository; other registries are not read."""
-    patterns = [_ECR]
+    """Return the images in ECR of this account and Region, and in our `own` repository.
+
+    Other registries are not read: this caller's answer would say nothing about the instances'.
+    """
+    host = _HOST.format(account=re.escape(account), region=re.escape(region))
+    patterns = [re.compile(f"{host}/{_NAMED.format(name='[^@:]+')}")]
     if own:
         # An endpoint other than AWS has its own registry, so our repository may have any host name.
-        name = re.escape(own.partition("/")[2])
-        host = re.escape(own.partition("/")[0])
-        patterns.append(
-            re.compile(
-                rf"(?P<account>){host}/(?P<name>{name})(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
-            )
-        )
+        host, _, name = map(re.escape, own.partition("/"))
+        patterns.append(re.compile(f"{host}/{_NAMED.format(name=name)}"))
     ours = [
         (one, match)
         for one in dict.fromkeys(references)
@@ -60,8 +59,6 @@ def _image(ecr: "ECRClient", reference: str, named: re.Match[str]) -> RegistryIm
         "repositoryName": named["name"],
         "imageIds": [wanted],
     }
-    if named["account"]:
-        request["registryId"] = named["account"]
     try:
         described = ecr.describe_images(**request)["imageDetails"]
     except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opsctl.snapshot.together import together
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
 
 _AT_ONCE = 50
+# An action, and the resources on some of which it may not be done.
+Refusal: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,8 @@ class Attempt:
     context: tuple[tuple[str, str], ...] = ()
 
 
-def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> frozenset[str]:
-    """Return the actions that `principal` (ARN of a user or role) may not do on some resource."""
+def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> frozenset[Refusal]:
+    """Return what `principal` (ARN of a user or role) may not do."""
     calls = [
         partial(_refused, iam, principal, attempt, attempt.actions[start : start + _AT_ONCE])
         for attempt in attempts
@@ -34,7 +36,7 @@ def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> fr
 
 def _refused(
     iam: "IAMClient", principal: str, attempt: Attempt, actions: Sequence[str]
-) -> frozenset[str]:
+) -> frozenset[Refusal]:
     context: list[Any] = [
         {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
         for key, value in attempt.context
@@ -49,5 +51,7 @@ def _refused(
         result for page in pages for result in page.get("EvaluationResults", ())
     )
     return frozenset(
-        result["EvalActionName"] for result in results if result["EvalDecision"] != "allowed"
+        (result["EvalActionName"], attempt.resources)
+        for result in results
+        if result["EvalDecision"] != "allowed"
     )

@@ -1,5 +1,6 @@
 """Read an ECS service: its counts, deployments and events."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_ecs.type_defs import DeploymentTypeDef, ServiceTypeDef
+
+# A target that fails its health check, in ECS's words. The group is the load balancer's reason.
+UNHEALTHY = re.compile(r"is unhealthy in .* due to \(reason (.+)\)")
+_TASK_IDS = re.compile(r":?(?: \(task [0-9a-f]+\))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,11 @@ class ServiceEvent:
     id: str
     text: str
     time: datetime | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The text without the ids of tasks, which ECS lists all."""
+        return _TASK_IDS.sub("", self.text)
 
 
 @dataclass(frozen=True, slots=True)

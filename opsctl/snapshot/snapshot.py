@@ -107,8 +107,9 @@ class Look:
     `events_of` is the id of a stack; its events newer than the event `after` are read. `group`
     names an Auto Scaling group that no stack output names (yet, or any more). `wanted` are resource
     names in a template, to be looked up. `consoles` are instances whose start logs are read even if
-    their group is gone. `since` limits stack events and alarm changes. `releases` is how many of
-    the newest releases are read, in addition to those of `numbers`.
+    their group is gone. `since` limits stack events and alarm changes; `alarm` is the one alarm
+    whose changes are read, or ''. `releases` is how many of the newest releases are read, in
+    addition to those of `numbers`.
     """
 
     parts: frozenset[Part] = frozenset()
@@ -121,6 +122,7 @@ class Look:
     since: datetime | None = None
     releases: int = 10
     numbers: tuple[int, ...] = ()
+    alarm: str = ""
 
     def __or__(self, other: "Look") -> "Look":
         """Return a Look for both. Events, group and wanted names come from whichever has them."""
@@ -136,6 +138,7 @@ class Look:
             min(filter(None, (self.since, other.since)), default=None),
             max(self.releases, other.releases),
             tuple(sorted({*self.numbers, *other.numbers})),
+            self.alarm or other.alarm,
         )
 
 

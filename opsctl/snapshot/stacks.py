@@ -190,7 +190,8 @@ def newest_event(cloudformation: "CloudFormationClient", stack: str) -> str | No
 
 def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackResource, ...]:
     """Return the resources that the stack holds now, without deleted ones."""
-    described = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    # DescribeStackResources cuts its answer off after 100 of them.
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return tuple(
         StackResource(
             logical_id=resource["LogicalResourceId"],
@@ -199,7 +200,8 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
             status=resource["ResourceStatus"],
             reason=resource.get("ResourceStatusReason", ""),
         )
-        for resource in described
+        for page in pages
+        for resource in page["StackResourceSummaries"]
         if resource["ResourceStatus"] != "DELETE_COMPLETE"
     )
 
@@ -228,7 +230,8 @@ def importers(cloudformation: "CloudFormationClient", exports: Sequence[str]) ->
     using: set[str] = set()
     for name in exports:
         try:
-            using.update(cloudformation.list_imports(ExportName=name)["Imports"])
+            pages = cloudformation.get_paginator("list_imports").paginate(ExportName=name)
+            using.update(stack for page in pages for stack in page["Imports"])
         except cloudformation.exceptions.ClientError as error:
             if aws.code(error) != "ValidationError":  # "not imported by any stack"
                 raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.snapshot.instances import ContainerInstance, Group
-from opsctl.snapshot.redact import redact
+from opsctl.snapshot.redact import redact_lines
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _tail(ec2: "EC2Client", instance: str) -> tuple[str, ...]:
         if aws.code(error).startswith("InvalidInstanceID"):
             return ()
         raise
-    return tuple(map(redact, decoded(output).splitlines()[-LINES:]))
+    return redact_lines(decoded(output).splitlines()[-LINES:])
 
 
 def decoded(output: str) -> str:

@@ -51,7 +51,7 @@ def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
     now = yield from look_at(watched.LOOK)
     drifted = _drifts(now, config)
     yield from (drift for _, drift in drifted)
-    if drifted and (yield from ask("put these alarms back as the config has them?")):
+    if drifted and (yield from ask("restore these alarms from opsctl.yaml?")):
         topic = now.output("alarms", "TopicArn")
         actions.put_back(clients.cloudwatch, [one for one, _ in drifted], topic)
         yield Notice(f"{len(drifted)} alarms are as the config has them again")

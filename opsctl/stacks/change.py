@@ -4,15 +4,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, look_at
+from opsctl.procedure import Notice, Procedure, ask, explained, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import join, lock, names, remove, states
+from opsctl.stacks.absent import absent
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation, StackResult
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 Sleep: TypeAlias = Callable[[float], None]
 # Returns the desired state again, because it keeps some values of the live system.
 Renew: TypeAlias = Callable[[], Procedure[Stack]]
-_ROUNDS = 20  # new plans, when somebody else changed the stack first
 
 
 class Observer(Protocol):
@@ -48,16 +49,7 @@ def planned(
     clients: "Clients", stack: Stack, *, bucket: str | None, sleep: Sleep = time.sleep
 ) -> Procedure[Plan]:
     """Yield the plan only, and return it."""
-    clients.check_account()
-    state = yield from join.describe(stack.kind)
-    if state is not None and state.in_progress:
-        raise OpsError(
-            f"`{stack.name}` is {state.status}: a plan would be out of date at once",
-            hint=f"opsctl {stack.command} up",
-        )
-    if state is not None and state.exists:
-        states.require_ours(state)
-        _require_plannable(stack, state)
+    state = yield from as_it_is(clients, stack.kind, f"opsctl {stack.command} up")
     if state is not None and state.status in states.DEAD:
         yield remove.left(clients, state)
         state = None
@@ -81,17 +73,15 @@ def up(
 
     After the answer, `renew` must return what was planned; otherwise it is planned again.
     """
-    for left in reversed(range(_ROUNDS)):
-        try:
-            if renew is not None and left < _ROUNDS - 1:
-                stack = yield from renew()
-            outcome = yield from _up(clients, stack, bucket, observer, renew, sleep)
-        except Busy as overtaken:
-            if not left:
-                raise
-            yield Overtaken(f"{overtaken.message}; looking again")
-        else:
-            break
+    first = True
+
+    def attempt() -> Procedure[Outcome]:
+        nonlocal first
+        desired = stack if first or renew is None else (yield from renew())
+        first = False
+        return (yield from _up(clients, desired, bucket, observer, renew, sleep))
+
+    outcome = yield from join.again(attempt)
     outcome = yield from explained(outcome)
     yield StackResult(stack.name, outcome)
     return outcome
@@ -129,15 +119,43 @@ def _up(
             return outcome
 
 
-def _require_plannable(stack: Stack, state: StackState) -> None:
+def as_it_is(clients: "Clients", kind: Kind, command: str) -> Procedure[StackState | None]:
+    """Return the stack for a plan; None when there is none. Waits for nobody and changes nothing.
+
+    Raises OpsError for a status in which no plan can be made; `command` would repair or join it.
+    """
+    clients.check_account()
+    state = yield from join.describe(kind)
+    if state is None:
+        return None
+    if state.in_progress:
+        raise OpsError(
+            f"`{state.name}` is {state.status}: a plan would be out of date at once",
+            hint=command,
+        )
+    if not state.exists:
+        return state
+    states.require_ours(state)
     if state.status in states.HALF_WAY:
         raise OpsError(
             f"{states.in_words(state)}; no plan can be made before that is repaired",
-            hint=f"to repair it: opsctl {stack.command} up",
+            hint=f"to repair it: {command}",
             cause="stack-stuck",
         )
     if state.status not in (*states.DEAD, *states.TAKES_CHANGES):
-        raise states.refuse(state, stack.command)
+        raise states.refuse(state, "ecs" if kind == "ecr" else kind)
+    return state
+
+
+def live(clients: "Clients", kind: Kind, config: Config, command: str) -> Procedure[StackState]:
+    """Return a stack that can be planned upon, as `as_it_is` does. Raises OpsError without one."""
+    state = yield from as_it_is(clients, kind, command)
+    if state is None or not state.exists:
+        raise (yield from absent(config, kind))
+    if state.status in states.DEAD:
+        up = f"opsctl {'ecs' if kind == 'ecr' else kind} up"
+        raise OpsError(states.in_words(state), hint=f"to make it anew: {up}", cause="stack-stuck")
+    return state
 
 
 def _require_same(planned: Stack, now: Stack) -> None:
@@ -179,9 +197,10 @@ def settle(
 def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
     """Return logical ids of resources that exist outside the stack and that it may take over."""
     state = yield from join.describe(stack.kind)
-    held = set(_held(clients, state).values())
+    # What the stack holds under another name would be replaced, not taken over.
+    held = _held(clients, state)
     named = names.of_template(stack.template)
-    wanted = [one for one in named if one.type in names.IMPORTABLE and one.name not in held]
+    wanted = [one for one in named if one.type in names.IMPORTABLE and one.logical_id not in held]
     taken = yield from _taken(wanted)
     return frozenset(one.logical_id for one in taken if one.certain)
 
@@ -197,15 +216,22 @@ def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
 def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -> Procedure[None]:
     """Compare the template's names with what exists, before anybody is asked.
 
-    Raises OpsError when a new stack cannot create something because the name exists already. Yields
+    Raises OpsError when the stack cannot create something because the name exists already. Yields
     notices of what an existing stack has lost because somebody deleted it.
     """
     named = names.of_template(stack.template)
     if state is not None and state.exists:
-        if named and not stack.reverts_drift:
-            yield from _tell_deleted(
-                clients, stack, state, names.made(named, _held(clients, state))
-            )
+        if not named:
+            return
+        held = _held(clients, state)
+        kept = names.made(named, held)
+        if not stack.reverts_drift:
+            yield from _tell_deleted(clients, stack, state, kept)
+        # CloudFormation itself looks at the names of what is added, not of what is replaced.
+        renamed = [one for one in named if one.logical_id in held and one not in kept]
+        if renamed:
+            there = yield from _taken(renamed)
+            names.require_free(there, stack.name, stack.command, replaced=held)
         return
     if state is not None:
         _require_alone(clients, state)

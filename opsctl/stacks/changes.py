@@ -9,6 +9,9 @@ from opsctl.stacks.template import read as read_template
 
 # Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/scaling-redis-classic.html
 _INTERRUPTS = "an interruption; AWS keeps the data where it can"
+# With the template's `UseOnlineResharding`, shards are added and removed in place. Source:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html
+_SHARDS = ("AWS::ElastiCache::ReplicationGroup", "NumNodeGroups")
 # What a change means to those who use the resource, by type and property. Source: "Update requires"
 # of each property in the CloudFormation resource reference.
 _EFFECTS = {
@@ -17,6 +20,7 @@ _EFFECTS = {
     ("AWS::ElastiCache::CacheCluster", "PreferredMaintenanceWindow"): "no interruption",
     ("AWS::ElastiCache::ReplicationGroup", "CacheNodeType"): "nodes are exchanged one by one",
     ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "nodes are upgraded one by one",
+    _SHARDS: "slots move between the shards while it runs",
     ("AWS::ECS::Service", "LaunchType"): "the tasks are rolled onto the capacity provider",
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
@@ -68,7 +72,8 @@ class Change:
     @property
     def may_replace(self) -> bool:
         """Whether it may be replaced: CloudFormation decides only during the update."""
-        return self.replacement == "Conditional" and self.resource_type in _CACHES
+        causes = not self.properties or any(one.recreates for one in self.properties)
+        return self.replacement == "Conditional" and self.resource_type in _CACHES and causes
 
     @property
     def loss(self) -> str:
@@ -153,11 +158,14 @@ def _change(change: Any) -> Change:
         name = target.get("Name") or target.get("Attribute", "")
         # The API lists a property once per source, static and dynamic.
         earlier = properties.get(name)
+        before = target.get("BeforeValue") or (earlier.before if earlier else None)
+        recreates = target.get("RequiresRecreation") in ("Always", "Conditionally")
+        if (change["ResourceType"], name) == _SHARDS and before:
+            recreates = False
         properties[name] = PropertyChange(
             name=name,
-            recreates=target.get("RequiresRecreation") in ("Always", "Conditionally")
-            or (earlier is not None and earlier.recreates),
-            before=target.get("BeforeValue") or (earlier.before if earlier else None),
+            recreates=recreates or (earlier is not None and earlier.recreates),
+            before=before,
             after=target.get("AfterValue") or (earlier.after if earlier else None),
         )
     return Change(

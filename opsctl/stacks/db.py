@@ -107,7 +107,7 @@ def _differences(db: Db, cache: Cache | None) -> Iterator[Notice]:
         waiting = ", ".join(cache.pending)
         yield Notice(f"`{cache.id}` changes in its next maintenance window: {waiting}")
         return
-    declared = {"node_type": db.node_type, "nodes": db.nodes * (db.shards or 1)}
+    declared = {"node_type": db.node_type, "nodes": db.total_nodes}
     live = {"node_type": cache.node_type, "nodes": len(cache.nodes)}
     if cache.version:
         declared["engine_version"], live["engine_version"] = db.version, cache.version
@@ -163,15 +163,12 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
     if now.cache is None:
         missing = OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
         raise gone(now) or missing
-    if name and (there := next((one for one in now.backups if one.name == name), None)):
-        made = f" of {there.created:%Y-%m-%d %H:%M} UTC" if there.created else ""
-        raise OpsError(
-            f"there is a snapshot `{name}`{made} already, which is {there.status}",
-            hint="choose another name, or none; those that exist: opsctl db snapshots",
-        )
+    if name:
+        _require_free(now, name)
     name = name or f"{now.cache.id}-{_stamp(now.at)}"
     if not (yield from ask(f"make the snapshot `{name}`? the cache is slower meanwhile")):
         return Outcome("cancelled", "no snapshot was made")
+    _require_free((yield from look_at(_BACKUPS)), name)  # the answer may have taken minutes
     kind = "CacheClusterId" if now.cache.kind == "cluster" else "ReplicationGroupId"
     request = {kind: now.cache.id, "SnapshotName": name}
     # A snapshot that exists suddenly is ours: the first answer was lost and the call repeated.
@@ -179,6 +176,16 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
         clients.elasticache.create_snapshot(**request)  # type: ignore[arg-type]  # one of two keys
     watch = yield from follow(BackupWatch(name), subject=f"the snapshot `{name}` is being made")
     return watch.outcome
+
+
+def _require_free(now: Snapshot, name: str) -> None:
+    there = next((one for one in now.require("backups").backups if one.name == name), None)
+    if there is not None:
+        made = f" of {there.created:%Y-%m-%d %H:%M} UTC" if there.created else ""
+        raise OpsError(
+            f"there is a snapshot `{name}`{made} already, which is {there.status}",
+            hint="choose another name, or none; those that exist: opsctl db snapshots",
+        )
 
 
 def _stamp(at: datetime) -> str:

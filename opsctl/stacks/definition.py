@@ -308,15 +308,8 @@ def _threshold(written: int | str | None) -> tuple[str, int] | None:
 
 
 def _cluster_parameters(db: Db) -> str:
-    """Return the default parameter group in cluster mode for the engine's version, or ''.
-
-    Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html
-    """
-    if not db.shards:
-        return ""
-    major, _, minor = db.version.partition(".")
-    family = major if int(major) >= 7 else f"{major}.x" if major == "6" else f"{major}.{minor[0]}"
-    return f"default.{db.engine}{family}.cluster.on"
+    """Return the default parameter group in cluster mode for the engine's version, or ''."""
+    return f"default.{db.engine}{db.family}.cluster.on" if db.shards else ""
 
 
 def _log_groups(config: Config) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 from opsctl import aws
 from opsctl.errors import Busy
 from opsctl.outcome import Outcome
-from opsctl.procedure import Joining, Notice, Procedure, explained, follow, look_at
+from opsctl.procedure import Joining, Notice, Overtaken, Procedure, explained, follow, look_at
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look, Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -31,8 +31,24 @@ _WORDS = re.compile(
     r"is in \w+ state and can ?not|cannot be deleted while in status \w+_IN_PROGRESS"
     r"|already exists and cannot be created|[Ss]tack .*does not exist"
 )
+_ROUNDS = 20  # new attempts, when somebody else was faster
 # Follows somebody else's operation and returns its outcome.
 Join: TypeAlias = Callable[["Clients", StackState], Procedure[Outcome]]
+
+
+def again(attempt: Callable[[], Procedure[R]]) -> Procedure[R]:
+    """Run `attempt`, and again whenever somebody else changed the stack first.
+
+    Raises Busy when others are faster every time.
+    """
+    for left in reversed(range(_ROUNDS)):
+        try:
+            return (yield from attempt())
+        except Busy as overtaken:
+            if not left:
+                raise
+            yield Overtaken(f"{overtaken.message}; looking again")
+    raise AssertionError("there is at least one round")
 
 
 def describe(kind: Kind) -> Procedure[StackState | None]:
@@ -117,15 +133,15 @@ class Wait:
 
 def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) -> Procedure[R]:
     """Run the procedure under the stack's lock, waiting for the present holder first."""
-    while True:
+
+    def take() -> Procedure[lock.Held]:
         try:
-            held = yield from lock.take(clients, kind, stack)
-        except Busy as overtaken:
-            yield Notice(overtaken.message)
+            return (yield from lock.take(clients, kind, stack))
+        except Busy:
             yield from free(clients, kind, good=False)
-        else:
-            break
-    with held:
+            raise
+
+    with (yield from again(take)) as held:
         return (yield from held.renewed(procedure))
 
 
@@ -143,7 +159,7 @@ def followed(clients: "Clients", operation: Operation) -> Procedure[Outcome]:
 
 
 @contextmanager
-def quicker(stack: str) -> Iterator[None]:
+def busy(stack: str) -> Iterator[None]:
     """Raise Busy for AWS errors which mean that somebody else has changed this stack."""
     try:
         yield
@@ -185,5 +201,9 @@ class Undo:
             yield Notice(f"it cannot be cancelled any more: {aws.message(error)}", warning=True)
             return
         self.done = True
-        what = "what was made is removed" if self._creating else "the update is rolled back"
+        what = (
+            "CloudFormation deletes what it has created"
+            if self._creating
+            else "the update is rolled back"
+        )
         yield Notice(f"cancelling: {what}")

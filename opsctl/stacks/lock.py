@@ -8,9 +8,9 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from opsctl import aws
 from opsctl.errors import Busy, OpsError
@@ -29,10 +29,6 @@ LASTS = timedelta(minutes=10)
 _RENEWED = timedelta(minutes=1)
 _KEPT = 4  # closed locks kept per stack; older ones are deleted
 _TRIES = 20
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Held:
@@ -63,8 +59,8 @@ class Held:
             return
         self._renewed = now
         name = locks.path(self._system, self.lock.stack, self.lock.number)
-        with self._clients.briefly():
-            _quietly(lambda: _put(self._clients, name, _value(self.lock, now), again=True))
+        value = _value(self.lock, now)
+        aws.tidy(self._clients, lambda: _put(self._clients, name, value, again=True))
 
 
 def watched(procedure: Procedure[R], before_item: Callable[[], None]) -> Procedure[R]:
@@ -92,13 +88,14 @@ def take(
     stack: str,
     *,
     over: bool = False,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
 ) -> Procedure[Held]:
     """Take the lock of this stack. Raises Busy when another command holds it.
 
     With `over`, a lock that is held is closed and its holder ignored.
     """
     system = stack.removesuffix(f"-{kind}")
+    now = now or clients.clock.now
     try:
         return Held(clients, system, _taken(clients, system, stack, over, now), now)
     except Exception as error:
@@ -136,7 +133,11 @@ def close(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None
 
 def remove(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> None:
     """Close a lock, if this caller may; a refusal is ignored."""
-    _quietly(partial(close, clients, system, lock, now=now))
+    try:
+        close(clients, system, lock, now=now)
+    except Exception as error:
+        if aws.fault(error) is None:
+            raise
 
 
 def _taken(
@@ -163,7 +164,7 @@ def _taken(
         if any(one.number > number for one in after):
             close(clients, system, lock, now=now())
             continue
-        _quietly(partial(_remove, clients, system, after))
+        aws.tidy(clients, partial(_remove, clients, system, after))
         return lock
     raise Busy(f"`{stack}` is locked by one command after another")
 
@@ -224,17 +225,15 @@ def _or_put_away(
 def _its_token(clients: "Clients", system: str, lock: Lock) -> str | None:
     """Return the token stored under the lock's number; '' for none, None when it cannot be read."""
     name, there = locks.path(system, lock.stack, lock.number), dict[str, Parameter]()
-    with clients.briefly():
-        known = _quietly(lambda: there.update(parameters.named(clients.ssm, [name])))
+    known = aws.tidy(clients, lambda: there.update(parameters.named(clients.ssm, [name])))
     token = str(there[name].fields.get("token") or "") if name in there else ""
     return token if known else None
 
 
 def _put_away(clients: "Clients", system: str, lock: Lock, now: datetime, until: datetime) -> None:
     """Close our lock on the way out; if that fails, say that it stays."""
-    with clients.briefly():
-        if not _quietly(lambda: close(clients, system, lock, now=now)):
-            clients.left.append(_stays(lock, until))
+    if not aws.tidy(clients, lambda: close(clients, system, lock, now=now)):
+        clients.left.append(_stays(lock, until))
 
 
 def _stays(lock: Lock, until: datetime) -> str:
@@ -276,14 +275,3 @@ def _value(lock: Lock | None, now: datetime) -> str:
 
 def _put(clients: "Clients", name: str, value: str, *, again: bool = False) -> None:
     clients.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=again)
-
-
-def _quietly(call: Callable[[], Any]) -> bool:
-    """Make a call that may fail without harm. Returns whether it succeeded."""
-    try:
-        call()
-    except Exception as error:
-        if aws.fault(error) is None:
-            raise
-        return False
-    return True

@@ -1,6 +1,6 @@
 """The resource names in our templates, and what CloudFormation forbids because of them. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
@@ -100,16 +100,23 @@ def require_possible(plan: Plan) -> None:
         )
 
 
-def require_free(taken: Iterable[Named], stack: str, command: str) -> None:
-    """Raise OpsError with a list of what already exists under the template's names."""
+def require_free(
+    taken: Iterable[Named], stack: str, command: str, *, replaced: Container[str] = ()
+) -> None:
+    """Raise OpsError with a list of what already exists under the template's names.
+
+    `replaced` are logical ids that the stack holds under other names: it cannot take over another
+    resource for one of them.
+    """
     there = tuple(one for one in taken if one.certain)
     if not there:
         return
     things = "; ".join(f"{one.type} `{one.name}`" for one in there)
-    if all(one.type in IMPORTABLE for one in there):
+    importable = {one for one in there if one.type in IMPORTABLE and one.logical_id not in replaced}
+    if all(one in importable for one in there):
         hint = f"opsctl {command} up --import: the stack takes them over as they are"
     else:
-        keys = [_KEYS.get(one.logical_id, "") for one in there if one.type not in IMPORTABLE]
+        keys = [_KEYS.get(one.logical_id, "") for one in there if one not in importable]
         hint = (
             f"set {', '.join(f'`{key}`' for key in keys if key)} in opsctl.yaml, "
             "or remove them yourself"

@@ -62,7 +62,7 @@ class Planning:
             )
             return self
         try:
-            with join.quicker(self._stack.name):
+            with join.busy(self._stack.name):
                 self.plan = self._planned()
         except BaseException as error:
             self.__exit__(type(error), error)
@@ -76,7 +76,7 @@ class Planning:
     def begin(self) -> Operation:
         """Execute the plan that was agreed to. Raises Busy when somebody else was faster."""
         cloudformation = self._clients.cloudformation
-        with join.quicker(self._stack.name):
+        with join.busy(self._stack.name):
             plan = self._planned() if self._kind == "CREATE" else self.plan
             after = stacks.newest_event(cloudformation, plan.stack_id)
             _execute(cloudformation, plan)

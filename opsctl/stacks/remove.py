@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from opsctl.config.model import Config
-from opsctl.errors import Busy, Detached, OpsError
+from opsctl.errors import Detached, OpsError
 from opsctl.images import registry
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Overtaken, Procedure, ask, explained, follow
+from opsctl.procedure import Notice, Procedure, ask, explained, follow
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackResource, StackState
@@ -19,8 +19,6 @@ from opsctl.stacks.operation import Operation, StackResult
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
-
-_ROUNDS = 20  # new attempts, when somebody else was faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,7 @@ def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:
     ours = {definition.stack_name(config, other): other for other in KINDS}
     name = definition.stack_name(config, kind)
     clients.check_account()
-    for left in reversed(range(_ROUNDS)):
-        try:
-            outcome = yield from _down(clients, kind, name, ours)
-        except Busy as overtaken:
-            if not left:
-                raise
-            yield Overtaken(f"{overtaken.message}; looking again")
-        else:
-            break
+    outcome = yield from join.again(lambda: _down(clients, kind, name, ours))
     outcome = yield from explained(outcome)
     yield StackResult(name, outcome)
     return outcome
@@ -69,24 +59,23 @@ def _down(
         return Outcome("no-changes")
     if state.exists:
         _require_removable(clients, state, ours)
-    with join.quicker(name):
+    with join.busy(name):
         yield _removal(clients, state)
     if not (yield from ask(f"all of this goes, for good: `{name}`", name=name)):
         return Outcome("cancelled", f"nothing was done to `{name}`")
     held = yield from lock.take(clients, kind, name)
     with held:
-        if not state.exists:
-            _require_unmade(clients, state)
+        _require_same(clients, state)
         if kind == "ecr":
             registry.empty(clients.ecr, state.outputs.get("RepositoryName", ""))
         ended = yield from held.renewed(_delete_all(clients, state))
         return Outcome("removed") if ended.outcome.good else ended.outcome
 
 
-def _require_unmade(clients: "Clients", state: StackState) -> None:
-    """Raise Busy if somebody, since the question, has created a stack that was under review."""
+def _require_same(clients: "Clients", state: StackState) -> None:
+    """Raise Busy if somebody has changed the stack since the question."""
     now = stacks.describe(clients.cloudformation, state.id)
-    if now is None or now.status != state.status:
+    if now is None or (now.status, now.changed) != (state.status, state.changed):
         raise join.overtaken(state.name)
 
 
@@ -117,6 +106,7 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
+        _require_same(clients, state)
         ended = yield from held.renewed(_delete_all(clients, state))
     outcome = yield from explained(ended.outcome)
     outcome.require()
@@ -163,7 +153,7 @@ def _rolled_back(
     held = yield from _locked(clients, state)
     with held:
         after = stacks.newest_event(clients.cloudformation, state.id)
-        with join.quicker(state.name):
+        with join.busy(state.name):
             begin(StackName=state.id, ClientRequestToken=_token())
         operation = Operation(state.name, state.id, "UPDATE_ROLLBACK_COMPLETE", after)
         subject = f"`{state.name}` is being rolled back"
@@ -183,11 +173,17 @@ def _delete_all(clients: "Clients", state: StackState) -> Procedure[Operation]:
     if ended.outcome.good or state.status != "DELETE_FAILED":
         return ended
     again = stacks.resources(clients.cloudformation, state.id)
-    stuck = [one.logical_id for one in again if one.status == "DELETE_FAILED"]
+    stuck = {one.logical_id: one.physical_id for one in again if one.status == "DELETE_FAILED"}
     leaving = f"remove `{state.name}`, leaving {', '.join(stuck)} behind?"
     if not stuck or not (yield from ask(leaving)):
         return ended
-    return (yield from _delete(clients, state, stuck))
+    ended = yield from _delete(clients, state, list(stuck))
+    if ended.outcome.good:
+        named = ", ".join(f"{logical_id} `{id}`" for logical_id, id in stuck.items())
+        yield Notice(
+            f"left behind, in no stack any more: {named}; remove it yourself", warning=True
+        )
+    return ended
 
 
 def _delete(
@@ -195,7 +191,7 @@ def _delete(
 ) -> Procedure[Operation]:
     after = stacks.newest_event(clients.cloudformation, state.id)
     retain = {"RetainResources": keep} if keep else {}
-    with join.quicker(state.name):
+    with join.busy(state.name):
         clients.cloudformation.delete_stack(
             StackName=state.id,
             ClientRequestToken=_token(),

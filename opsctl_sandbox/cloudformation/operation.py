@@ -12,8 +12,13 @@ from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, stacks
-from opsctl_sandbox.ministack.stacks import Document, Request
+from opsctl_sandbox.ministack.repairs import names
+from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 
+_EXISTS = (
+    "Resource handler returned message: \"Resource of type '{kind}' with identifier "
+    '\'{{"/properties/{key}":"{value}"}}\' already exists." (HandlerErrorCode: AlreadyExists)'
+)
 _REPLACING = (
     "Requested update requires the creation of a new physical resource; hence creating one."
 )
@@ -31,6 +36,14 @@ class Progress:
     """Logical id to physical id of what is under way."""
     reason: str = ""
     cancelled: bool = False
+
+
+def _require_free(kind: str, properties: Document) -> None:
+    """Raise ValueError when the named resource exists already, as its handler on AWS does."""
+    value = names.named(kind, properties)
+    if value and names.exists(kind, value):
+        key = names.property_of(kind)
+        raise ValueError(_EXISTS.format(kind=kind, key=key, value=value))
 
 
 class StackOperation:
@@ -127,7 +140,8 @@ class StackOperation:
         if before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
-            await self._pace.begin(name, kind, "create")
+            await self._pace.begin(Resource(kind, name, "", tagged, request.name), "create")
+            _require_free(kind, tagged)
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
             tags = (request.previous or {}).get("Tags")
@@ -139,6 +153,8 @@ class StackOperation:
                 old = {**tagged, **live} if live else {}
             elif old == tagged:
                 return
+            if caches.reshards(kind, definition, old, tagged):
+                raise ValueError(caches.NO_RESHARDING)
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
         self._progress.working[name] = physical_id
         record = {
@@ -167,7 +183,10 @@ class StackOperation:
             replacing = not only_tags_differ(old, new)
         reason = _REPLACING if replacing else ""
         self._event(name, "UPDATE_IN_PROGRESS", reason, physical_id)
-        await self._pace.begin(name, kind, "update")
+        resource = Resource(kind, name, physical_id, new, self._request.name)
+        await self._pace.begin(resource, "update")
+        if names.named(kind, new) != names.named(kind, old):
+            _require_free(kind, new)
         made = stacks.update(self._request, kind, name, before, old, new)
         if made[0] != physical_id:
             self._progress.replaced.append((name, kind, physical_id, before["Properties"]))
@@ -246,9 +265,7 @@ class StackOperation:
             report("DELETE_IN_PROGRESS")
             try:
                 await self._pace.remove(
-                    kind,
-                    physical_id,
-                    name,
+                    Resource(kind, name, physical_id, properties, request.name),
                     lambda: stacks.delete(request, kind, name, physical_id, properties),
                 )
             except Exception as error:

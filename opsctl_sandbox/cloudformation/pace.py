@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsctl_sandbox.cloudformation import rights
+from opsctl_sandbox.cloudformation.rights import Verb
 from opsctl_sandbox.cluster import stacks
 from opsctl_sandbox.cluster.failures import Kind
 from opsctl_sandbox.cluster.stacks import Done, Signals
 from opsctl_sandbox.cluster.values import Deployment, Service
+from opsctl_sandbox.ministack.stacks import Resource
 from opsctl_sandbox.simulation import Simulation
 
 _LOOK = 2.0
@@ -29,26 +31,27 @@ class Pace:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    async def begin(self, logical_id: str, resource_type: str, verb: str) -> None:
+    async def begin(self, resource: Resource, verb: Verb) -> None:
         """Wait until the resource exists. Raises when the scenario fails it, or when its caller
         may not have it done."""
-        self._require_right(resource_type, verb)
+        self._require_right(resource, verb)
         world = self._simulation.world()
-        await self._simulation.sleep(stacks.duration(world, resource_type))
-        self._strike("resource-fails", logical_id, resource_type, "InvalidRequest")
+        await self._simulation.sleep(stacks.duration(world, resource.type))
+        self._strike("resource-fails", resource, "InvalidRequest")
 
     async def begin_deletion(self) -> None:
         """The time before a stack's deletion comes to its first resource."""
         world = self._simulation.world()
         await self._simulation.sleep(stacks.duration(world, "AWS::CloudFormation::Stack"))
 
-    def _require_right(self, resource_type: str, verb: str) -> None:
-        if refusal := rights.missing(resource_type, verb):
+    def _require_right(self, resource: Resource, verb: Verb) -> None:
+        if refusal := rights.missing(resource, verb):
             raise ResourceFailed(refusal)
 
-    def _strike(self, kind: Kind, logical_id: str, resource_type: str, code: str) -> None:
+    def _strike(self, kind: Kind, resource: Resource, code: str) -> None:
         world = self._simulation.world()
-        failure = world.failures.take((kind,), f"{logical_id} {resource_type}", world.now)
+        named = f"{resource.logical_id} {resource.type}"
+        failure = world.failures.take((kind,), named, world.now)
         if failure:
             raise ResourceFailed(failure.reason or _GENERIC.format(code=code))
 
@@ -100,26 +103,22 @@ class Pace:
 
         await self._until(look)
 
-    async def remove(
-        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
-    ) -> Any:
+    async def remove(self, resource: Resource, act: Callable[[], Any]) -> Any:
         """Delete in AWS's time. Raises `ResourceFailed` when the scenario fails it."""
-        self._require_right(resource_type, "delete")
-        await self._half(resource_type)
-        self._strike("delete-fails", logical_id, resource_type, "GeneralServiceException")
+        self._require_right(resource, "delete")
+        await self._half(resource.type)
+        self._strike("delete-fails", resource, "GeneralServiceException")
         outcome = act()
-        await self._until(lambda: self._gone(resource_type, physical_id))
+        await self._until(lambda: self._gone(resource.type, resource.physical_id))
         return outcome
 
-    async def revert(
-        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
-    ) -> Any:
+    async def revert(self, resource: Resource, act: Callable[[], Any]) -> Any:
         """Return a resource to its former properties during a rollback, in AWS's time."""
-        self._require_right(resource_type, "update")
-        await self._half(resource_type)
-        self._strike("update-rollback-fails", logical_id, resource_type, "NotStabilized")
+        self._require_right(resource, "update")
+        await self._half(resource.type)
+        self._strike("update-rollback-fails", resource, "NotStabilized")
         outcome = act()
-        await self.settle(resource_type, physical_id, {}, created=False)
+        await self.settle(resource.type, resource.physical_id, {}, created=False)
         return outcome
 
     async def _half(self, resource_type: str) -> None:

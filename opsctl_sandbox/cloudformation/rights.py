@@ -1,13 +1,18 @@
 """What CloudFormation asks of its caller's rights: the main actions of each resource's handlers.
 
 A resource is made with the rights of whoever began the operation, or of the role that was named
-with it. By action alone: which resources a policy names is looked at in the caller's own calls.
+with it: as if they called the action for this resource. A name that CloudFormation is about to
+generate begins with the stack's name and the logical id.
 Source: `handlers.permissions` of the resource schemas.
 """
 
 from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
-from opsctl_sandbox.ministack import permissions
+from opsctl_sandbox.ministack import permissions, stacks
+from opsctl_sandbox.ministack.stacks import Resource
+
+Verb: TypeAlias = Literal["create", "update", "delete"]
 
 # Create, update and delete; '' where the change is another action of the same kind, or none.
 _ACTIONS: Mapping[str, tuple[str, str, str]] = {
@@ -99,15 +104,56 @@ _ACTIONS: Mapping[str, tuple[str, str, str]] = {
     "AWS::Logs::LogGroup": ("logs:CreateLogGroup", "", "logs:DeleteLogGroup"),
     "AWS::SNS::Topic": ("sns:CreateTopic", "sns:SetTopicAttributes", "sns:DeleteTopic"),
 }
-_VERBS = ("create", "update", "delete")
+_VERBS: tuple[Verb, ...] = ("create", "update", "delete")
+# Parameter of the call -> property that it comes from. The first one is the resource's own name.
+_PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    "AWS::AutoScaling::AutoScalingGroup": {"AutoScalingGroupName": "AutoScalingGroupName"},
+    "AWS::CloudWatch::Alarm": {"AlarmName": "AlarmName"},
+    "AWS::ECR::Repository": {"repositoryName": "RepositoryName"},
+    "AWS::ECS::Cluster": {"clusterName": "ClusterName"},
+    "AWS::ECS::Service": {"serviceName": "ServiceName", "cluster": "Cluster"},
+    "AWS::ECS::TaskDefinition": {"family": "Family"},
+    "AWS::ElastiCache::CacheCluster": {"CacheClusterId": "ClusterName"},
+    "AWS::ElastiCache::ReplicationGroup": {"ReplicationGroupId": "ReplicationGroupId"},
+    "AWS::ElastiCache::SubnetGroup": {"CacheSubnetGroupName": "CacheSubnetGroupName"},
+    "AWS::IAM::InstanceProfile": {"InstanceProfileName": "InstanceProfileName"},
+    "AWS::IAM::Role": {"RoleName": "RoleName"},
+    "AWS::Logs::LogGroup": {"logGroupName": "LogGroupName"},
+    "AWS::SNS::Topic": {"Name": "TopicName"},
+}
+# Load balancers and what belongs to them are named by ARNs.
+_BALANCED: Mapping[str, tuple[str, str]] = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("LoadBalancerArn", "loadbalancer/net/{}/0"),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("TargetGroupArn", "targetgroup/{}/0"),
+    "AWS::ElasticLoadBalancingV2::Listener": ("ListenerArn", ""),
+}
 
 
-def missing(resource_type: str, verb: str) -> str:
-    """The handler's sentence when the caller may not have this done; else empty."""
-    action = _ACTIONS.get(resource_type, ("", "", ""))[_VERBS.index(verb)]
-    refusal = permissions.lacking(action) if action else ""
+def missing(resource: Resource, verb: Verb) -> str:
+    """Return the handler's sentence when the caller may not have this done; else ''."""
+    action = _ACTIONS.get(resource.type, ("", "", ""))[_VERBS.index(verb)]
+    region = stacks.region()
+    refusal = permissions.lacking(action, _parameters(resource, region), region) if action else ""
     if not refusal:
         return ""
-    service = resource_type.split("::")[1]
+    service = resource.type.split("::")[1]
     said = f"{refusal} (Service: {service}, Status Code: 400)"
     return f'Resource handler returned message: "{said}" (HandlerErrorCode: AccessDenied)'
+
+
+def _parameters(resource: Resource, region: str) -> dict[str, Any]:
+    """Return what the call of the action would name."""
+    properties, generated = resource.properties, f"{resource.stack}-{resource.logical_id}-0"
+    if resource.type in _BALANCED:
+        parameter, tail = _BALANCED[resource.type]
+        if resource.physical_id:
+            return {parameter: resource.physical_id}
+        if not tail:  # a listener is created in its load balancer
+            return {"LoadBalancerArn": properties["LoadBalancerArn"]}
+        name = tail.format(properties.get("Name", generated))
+        account = permissions.account()
+        return {parameter: f"arn:aws:elasticloadbalancing:{region}:{account}:{name}"}
+    named = _PARAMETERS.get(resource.type, {})
+    given = {key: properties[one] for key, one in named.items() if properties.get(one)}
+    first = next(iter(named), "")
+    return {first: resource.physical_id or generated, **given} if first else {}

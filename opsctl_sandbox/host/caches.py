@@ -1,10 +1,11 @@
 """Run a redis-server behind each cache, and save what it holds for snapshots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from opsctl_sandbox.host import redis_cluster
 from opsctl_sandbox.host.redis_server import RedisServer
 
 
@@ -17,21 +18,28 @@ class Caches:
         self._idle: set[int] = set()
         self._count = 0
 
-    def open(self, holding: bytes | None = None) -> int:
+    def open(self, holding: bytes | None = None, *, in_cluster: bool = False) -> int:
         """Return the port of a server that holds `holding`, or nothing.
 
-        Without redis-server on this machine, nothing listens on that port.
+        One that is to be a node of a cluster waits for `join`. Without redis-server on this
+        machine, nothing listens on that port.
         """
         if not self._first.redis:
             return self._first.port
-        if holding is None and self._first.port not in self._open:
+        if holding is None and not in_cluster and self._first.port not in self._open:
             server = self._first
         else:
             self._count += 1
             directory = self._directory / str(self._count)
-            server = RedisServer(directory, self._environ, holding=holding)
+            server = RedisServer(directory, self._environ, holding=holding, in_cluster=in_cluster)
         self._open[server.port] = server
         return server.port
+
+    def join(self, ports: Sequence[int]) -> None:
+        """Make the servers on these ports one cluster."""
+        servers = [self._open[port] for port in ports if port in self._open]
+        if servers:
+            redis_cluster.join([(server.port, server.bus) for server in servers])
 
     def saved(self, port: int) -> bytes | None:
         """Return what the server on this port holds, or None if there is none."""

@@ -25,7 +25,12 @@ class RedisServer:
     """With `redis`, a server runs on `port`; without, the port is held to refuse connections."""
 
     def __init__(
-        self, directory: Path, environ: Mapping[str, str], *, holding: bytes | None = None
+        self,
+        directory: Path,
+        environ: Mapping[str, str],
+        *,
+        holding: bytes | None = None,
+        in_cluster: bool = False,
     ) -> None:
         """Start the server in its own `directory`; with `holding`, from saved data."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -37,7 +42,8 @@ class RedisServer:
         self._save = f"SAVE-{secrets.token_hex(16)}"
         self._child: subprocess.Popen[bytes] | None = None
         self._held: socket.socket | None = None
-        self.port = 0
+        self._in_cluster = in_cluster
+        self.port, self.bus = 0, 0
         binary = shutil.which("redis-server", path=environ.get("PATH"))
         for _ in range(_ATTEMPTS if binary else 0):
             assert binary is not None
@@ -81,19 +87,22 @@ class RedisServer:
 
         Returns False when somebody else took the port first.
         """
-        port = _free_port()
+        port, bus = _free_port(), _free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
         quiet += ["--rename-command", "SAVE", self._save]
         for command in _RESTRICTED:
             quiet += ["--rename-command", command, ""]
+        if self._in_cluster:
+            quiet += ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
+            quiet += ["--cluster-require-full-coverage", "no"]
         with (directory / "redis.log").open("ab") as log:
             child = children.spawn(
                 [binary, *options, *quiet], environ=environ, directory=directory, output=log
             )
         while child.poll() is None:
             if _answers(port):
-                self._child, self.port = child, port
+                self._child, self.port, self.bus = child, port, bus
                 return True
             time.sleep(0.01)
         return False

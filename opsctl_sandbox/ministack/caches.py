@@ -3,26 +3,37 @@
 ministack would start containers wherever it finds an engine; here the host provides servers.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from ministack.services import elasticache
 
 TYPES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
 Record = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
+_FEWEST = 3
+_NO_CLUSTER = (
+    f"the sandbox has Redis in cluster mode with {_FEWEST} shards or more, and without a snapshot"
+)
+NO_RESHARDING = "the sandbox moves no slots between shards: their number stays as it was"
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
 
 
-def install(open_: Callable[[bytes | None], int]) -> None:
+class Open(Protocol):
+    def __call__(self, holding: bytes | None, *, in_cluster: bool) -> int: ...
+
+
+def install(open_: Open, join: Callable[[Sequence[int]], None]) -> None:
     """Install.
 
-    `open_` starts a server with a snapshot's content, or empty, and returns its port.
+    `open_` starts a server with a snapshot's content, or empty, and returns its port; `join` makes
+    the servers on these ports one cluster.
     """
-    begin_with: list[bytes | None] = []
+    begin_with: list[tuple[bytes | None, bool]] = []
 
     def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
-        return "127.0.0.1", open_(begin_with[-1] if begin_with else None), None
+        holding, in_cluster = begin_with[-1] if begin_with else (None, False)
+        return "127.0.0.1", open_(holding, in_cluster=in_cluster), None
 
     def wrapped(create: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
         def made(parameters: Any) -> Answer:
@@ -32,16 +43,20 @@ def install(open_: Callable[[bytes | None], int]) -> None:
                 text = f"Snapshot {name} does not exist or is not available"
                 refused: Answer = elasticache._error("SnapshotNotFoundFault", text, 404)
                 return refused
-            if _sharded(parameters):
-                text = "the sandbox has no Redis in cluster mode: one node group, no ClusterMode"
-                refused = elasticache._error("InvalidParameterCombination", text, 400)
+            in_cluster = _in_cluster(parameters)
+            if in_cluster and (snapshot or _shards(parameters) < _FEWEST):
+                refused = elasticache._error("InvalidParameterCombination", _NO_CLUSTER, 400)
                 return refused
-            begin_with.append(snapshot.get(_SNAPSHOT) if snapshot else None)
+            begin_with.append((snapshot.get(_SNAPSHOT) if snapshot else None, in_cluster))
             try:
                 answer = create(parameters)
             finally:
                 begin_with.pop()
-            _name_members(elasticache._p(parameters, "ReplicationGroupId"))
+            group = elasticache._p(parameters, "ReplicationGroupId")
+            if in_cluster:
+                join(_primaries(group))
+            else:
+                _name_members(group)
             return answer
 
         return made
@@ -71,7 +86,14 @@ def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
             text = f"The engine version {has} cannot be downgraded to {wanted}"
             refused: Answer = elasticache._error("InvalidParameterCombination", text, 400)
             return refused
-        return modify(parameters)
+        answer = modify(parameters)
+        # Its members have the version, which DescribeReplicationGroups does not show.
+        for member in record.get("MemberClusters", ()):
+            if cluster := clusters.get(member):
+                clusters[member] = cluster | {
+                    key: record[key] for key in ("EngineVersion", "CacheNodeType") if key in record
+                }
+        return answer
 
     return modified
 
@@ -80,10 +102,18 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _sharded(parameters: Any) -> bool:
-    groups = int(elasticache._p(parameters, "NumNodeGroups") or 1)
+def _in_cluster(parameters: Any) -> bool:
     mode = elasticache._p(parameters, "ClusterMode") or "disabled"
-    return groups > 1 or mode != "disabled"
+    return _shards(parameters) > 1 or mode != "disabled"
+
+
+def _shards(parameters: Any) -> int:
+    return int(elasticache._p(parameters, "NumNodeGroups") or 1)
+
+
+def _primaries(group: str) -> list[int]:
+    record = elasticache._replication_groups.get(group) or {}
+    return [int(one["PrimaryEndpoint"]["Port"]) for one in record.get("NodeGroups", ())]
 
 
 def _name_members(group: str) -> None:
@@ -111,6 +141,17 @@ def ports() -> Mapping[str, int]:
     """Return cache cluster -> port. A replication group's members have the group's port."""
     known = elasticache._clusters._data.items()
     return {str(scoped[-1]): int(record["_endpoint"]["Port"]) for scoped, record in known}
+
+
+def reshards(kind: str, definition: Record, old: Record, new: Record) -> bool:
+    """Return whether AWS would add or remove shards in place."""
+    policy = definition.get("UpdatePolicy") or {}
+    counts = {str(one.get("NumNodeGroups", "")) for one in (old, new)}
+    return kind == TYPES[1] and bool(policy.get("UseOnlineResharding")) and len(counts) > 1
+
+
+def in_cluster(group: str) -> bool:
+    return bool((elasticache._replication_groups.get(group) or {}).get("ClusterEnabled"))
 
 
 def source(snapshot: str) -> int | None:

@@ -56,7 +56,7 @@ class NetworkLoadBalancers:
         if _protected(arn):
             raise ValueError(_PROTECTED.format(arn=arn))
         self._plain["delete"](arn, properties)
-        self._close(arn)
+        self._deleted(arn)
 
     def _create_listener(self, logical_id: str, properties: Properties, stack: str) -> Made:
         arn, attributes = self._plain_listener["create"](logical_id, properties, stack)
@@ -68,8 +68,20 @@ class NetworkLoadBalancers:
         if _protected(arn):
             raise Refused("OperationNotPermitted", _PROTECTED.format(arn=arn))
         answer = await ministack(call.parameters)
-        self._close(arn)
+        self._deleted(arn)
         return answer
+
+    def _deleted(self, arn: str) -> None:
+        """Its listeners go with it, so its target groups have no load balancer any more.
+
+        Source: DeleteLoadBalancer in the API reference.
+        """
+        self._close(arn)
+        gone = [key for key, one in alb._listeners.items() if one["LoadBalancerArn"] == arn]
+        for key in gone:
+            del alb._listeners[key]
+        for group in alb._tgs.values():
+            group["LoadBalancerArns"] = [one for one in group["LoadBalancerArns"] if one != arn]
 
     async def _create_by_call(self, call: Call, ministack: Forward) -> Structure:
         answer = await ministack(call.parameters)

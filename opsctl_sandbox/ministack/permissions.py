@@ -7,15 +7,17 @@ has the list.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from ministack.core import iam_evaluator
 
 from opsctl_sandbox.ministack import arns
-from opsctl_sandbox.wire.calls import Call
+from opsctl_sandbox.wire.calls import Call, Structure
 
 # Signing name -> IAM's prefix, if it differs.
 _PREFIXES = {"monitoring": "cloudwatch"}
+_SIGNED_AS = {prefix: service for service, prefix in _PREFIXES.items()}
 # S3's actions are named after what they act on.
 _S3 = {
     "HeadBucket": "ListBucket",
@@ -44,15 +46,25 @@ def act_for_role(role: str) -> None:
         act_for("", role)
 
 
-def lacking(action: str) -> str:
-    """AWS's sentence when nothing allows the action to whom this is done for; else empty."""
+def lacking(action: str, parameters: Structure, region: str) -> str:
+    """Return AWS's sentence when nothing allows a call with these parameters to whom this is done
+    for; else ''.
+    """
     principal = _BEHALF.get()
     if not principal:
         return ""
-    service, _, operation = action.partition(":")
-    account = principal.split(":")[4]
-    context = _context(principal, action, "", Call(service, operation, {}, "", account))
-    return _refused(context, _statements(principal))
+    prefix, _, operation = action.partition(":")
+    service = _SIGNED_AS.get(prefix, prefix)
+    return refusal(principal, Call(service, operation, parameters, region, account_of(principal)))
+
+
+def account() -> str:
+    """Return the account of whom this is done for."""
+    return account_of(_BEHALF.get())
+
+
+def account_of(principal: str) -> str:
+    return principal.split(":")[4] if principal else ""
 
 
 def refusal(principal: str, call: Call) -> str:
@@ -65,6 +77,17 @@ def refusal(principal: str, call: Call) -> str:
     statements = _statements(principal)
     contexts = (_context(principal, action, one, call) for one in arns.of(call) or [""])
     return next(filter(None, (_refused(context, statements) for context in contexts)), "")
+
+
+def decision(
+    principal: str, action: str, resource: str, conditions: Mapping[str, Any], call: Call
+) -> str:
+    """Return the policy simulator's word for this action on this resource."""
+    context = replace(_context(principal, action, resource, call), service_context=conditions)
+    statements = _statements(principal)
+    if _matches(context, statements, "Deny"):
+        return "explicitDeny"
+    return "allowed" if _matches(context, statements, "Allow") else "implicitDeny"
 
 
 def _statements(principal: str) -> list[iam_evaluator.ParsedStatement]:
@@ -123,7 +146,7 @@ def _conditions(call: Call) -> Mapping[str, Any]:
 
 
 def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:
-    """Return the policies of `arn:aws:iam::1:user/NAME` or
+    """Return the policies of `arn:aws:iam::1:user/NAME`, `arn:aws:iam::1:role/NAME` or
     `arn:aws:sts::1:assumed-role/NAME/SESSION`.
     """
     account, _, path = principal.split(":", 4)[4].partition(":")
@@ -131,6 +154,8 @@ def _policies(principal: str) -> list[list[iam_evaluator.ParsedStatement]]:
     policies: list[list[iam_evaluator.ParsedStatement]]
     if kind == "assumed-role":
         policies = iam_evaluator._gather_role_policies(names[0], account)
+    elif kind == "role":
+        policies = iam_evaluator._gather_role_policies(names[-1], account)
     else:
         policies = iam_evaluator._gather_user_policies(names[-1], account)
     return policies

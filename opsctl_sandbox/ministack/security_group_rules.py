@@ -1,4 +1,8 @@
-"""`AWS::EC2::SecurityGroupIngress`, a resource type that ministack does not have."""
+"""`AWS::EC2::SecurityGroupIngress`, a resource type that ministack does not have, and which rules
+count as the same.
+"""
+
+from typing import Any
 
 from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
@@ -8,6 +12,14 @@ from opsctl_sandbox.ministack.resource_types import Made, Properties, ResourceTy
 
 def install(types: ResourceTypes) -> None:
     types.replace("AWS::EC2::SecurityGroupIngress", {"create": _create, "delete": _delete})
+    plain = ec2._strip_descriptions
+
+    def compared(rule: dict[str, Any]) -> dict[str, Any]:
+        """Without what AWS ignores when a rule is revoked. ministack keeps it for groups."""
+        pairs = [{"GroupId": one.get("GroupId")} for one in rule.get("UserIdGroupPairs", ())]
+        return {**plain(rule), "UserIdGroupPairs": pairs}
+
+    ec2._strip_descriptions = compared
 
 
 def _create(logical_id: str, properties: Properties, stack: str) -> Made:

@@ -58,19 +58,26 @@ class Request:
         return mappings
 
 
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a stack. `physical_id` is '' before it is created."""
+
+    type: str
+    logical_id: str
+    physical_id: str
+    properties: Document
+    stack: str
+
+
 class Pace(Protocol):
     """The time that AWS takes around what ministack's rollback does to one resource, and before a
     deletion."""
 
     async def begin_deletion(self) -> None: ...
 
-    async def remove(
-        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
-    ) -> Any: ...
+    async def remove(self, resource: Resource, act: Callable[[], Any]) -> Any: ...
 
-    async def revert(
-        self, resource_type: str, physical_id: str, logical_id: str, act: Callable[[], Any]
-    ) -> Any: ...
+    async def revert(self, resource: Resource, act: Callable[[], Any]) -> Any: ...
 
 
 def take_over(run: Callable[[Request], Awaitable[None]], pace: Pace) -> None:
@@ -141,11 +148,13 @@ def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
 
     async def call(act: Callable[..., Any], *arguments: Any) -> Any:
         if act.__name__ == "_delete_resource":
-            kind, physical_id, logical_id = arguments[0], arguments[1], arguments[4]
-            return await pace.remove(kind, physical_id, logical_id, lambda: act(*arguments))
+            kind, physical_id, properties, stack, logical_id = arguments
+            resource = Resource(kind, logical_id, physical_id, properties, stack)
+            return await pace.remove(resource, lambda: act(*arguments))
         if act.__name__ == "_update_resource":
-            kind, physical_id, logical_id = arguments[0], arguments[1], arguments[5]
-            return await pace.revert(kind, physical_id, logical_id, lambda: act(*arguments))
+            kind, physical_id, _, properties, stack, logical_id = arguments[:6]
+            resource = Resource(kind, logical_id, physical_id, properties, stack)
+            return await pace.revert(resource, lambda: act(*arguments))
         return act(*arguments)
 
     return call

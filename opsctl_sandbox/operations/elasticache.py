@@ -16,6 +16,9 @@ def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> 
         if not caches.exists(cluster=cluster, group=group):
             kind = "CacheClusterNotFound" if cluster else "ReplicationGroupNotFoundFault"
             raise Refused(kind, f"{cluster or group} was not found", status=404)
+        if group and caches.in_cluster(group):
+            sentence = "the sandbox takes no snapshot of Redis in cluster mode"
+            raise Refused("InvalidParameterCombination", sentence)
         answer = await forward(request)
         name = request["SnapshotName"]
         port = caches.source(name)

@@ -69,10 +69,11 @@ def up(
 
 def down(home: Home, *, sleep: float = 0.02) -> Iterator[SandboxEvent]:
     """End the server with its children, and remove what it left in a Docker engine."""
-    if home.running() is None and (swept := list(_swept(home))):
-        yield from swept
+    sandbox = home.running()
+    if sandbox is None:
+        where = f"sandbox `{home.name}` does not run in {home.root.absolute()}"
+        yield from list(_swept(home)) or [SandboxEvent(f"{where}: nothing to stop")]
         return
-    sandbox = running(home)
     yield SandboxEvent(f"stopping sandbox `{home.name}` (pid {sandbox.pid})")
     with suppress(ProcessLookupError):  # it ended a moment ago
         os.kill(sandbox.pid, signal.SIGTERM)

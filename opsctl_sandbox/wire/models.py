@@ -37,6 +37,12 @@ def operations(signing_name: str) -> frozenset[str]:
     return frozenset(model.operation_names if model else ())
 
 
+def values(signing_name: str, shape: str) -> frozenset[str]:
+    """Return the values that a text of this shape may have."""
+    model = service(signing_name)
+    return frozenset(getattr(model.shape_for(shape), "enum", ()) if model else ())
+
+
 @cache
 def signing_name(target_prefix: str) -> str | None:
     """Return the service of an unsigned JSON call, by its `X-Amz-Target`."""

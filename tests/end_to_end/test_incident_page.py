@@ -14,7 +14,7 @@ from opsctl.cause import rank
 from opsctl.cause.history import Failure, History
 from opsctl.cli.screens import incident_page
 from opsctl.recording import RecordedSeries
-from opsctl.timeline import moments
+from opsctl.timeline import Moment, moments
 from tests.opsctl.cause.histories import later, rolled, task
 from tests.opsctl.snapshots import START
 
@@ -98,3 +98,16 @@ def test_it_needs_nothing_from_elsewhere_and_holds_no_secret() -> None:
     assert "<script" not in text and CANARY not in text
     assert not re.search(r"""(?:src|href)=|url\(|@import|https?://""", text)
     assert "default-src 'none'" in text
+
+
+def test_what_was_before_the_command_is_folded_and_another_day_is_named() -> None:
+    days = Moment(START - timedelta(days=3), "instances", "i-1 joined the cluster")
+    began = Moment(START, "command", "opsctl update-tasks")
+    text = incident_page.page(
+        title="web", at=later(60), causes=(), moments=(days, began), series=(), looked_at="",
+        versions="",
+    )  # fmt: skip
+    folded = text.partition("<details>")[2].partition("</details>")[0]
+    assert "1 earlier moment<" in folded and "i-1 joined" in folded
+    assert f"<time>{days.at:%Y-%m-%d} " in folded
+    assert "opsctl update-tasks" not in folded and "opsctl update-tasks" in text

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from opsctl.aws import Caller
+from opsctl.aws import Caller, Clock
 from tests.opsctl.snapshots import START
 
 
@@ -133,6 +133,7 @@ class Writer:
         self.ssm = ssm
         self.name = name
         self.left: list[str] = []
+        self.clock = Clock()
         self.caller = Caller(
             "update-tasks", host="laptop", process=name, gone=gone or (lambda one: False)
         )

@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from opsctl.aws import FailedCall
 from opsctl.cause import rank
+from opsctl.cause.history import Failure
 from opsctl.errors import ConfigError, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Joining, Notice
@@ -258,3 +261,53 @@ def test_a_long_outage_is_not_written_again_and_again(tmp_path: Path) -> None:
         made.failing(replace(SLOW, operation=f"ecs:Operation{number}"))
     assert made.path is not None
     assert made.path.stat().st_size < 50_000
+
+
+def test_calls_that_fail_in_threads_while_it_is_closed_hurt_nobody(tmp_path: Path) -> None:
+    for turn in range(20):
+        made = recorder(tmp_path / str(turn))
+        raised: list[BaseException] = []
+
+        def fail(number: int, made: Recorder = made, raised: list[BaseException] = raised) -> None:
+            try:
+                for step in range(20):
+                    way = f"ecs:Call{number}-{step}"
+                    made.failing(FailedCall(way, "throttled", "Throttling", "slow", 1, START))
+            except BaseException as error:
+                raised.append(error)
+
+        threads = [Thread(target=fail, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        made.close("failed")
+        other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)  # takes the free number
+        for thread in threads:
+            thread.join()
+        assert raised == [] and os.fstat(other).st_size == 0
+        os.close(other)
+        assert made.path is not None
+        assert json.loads(made.path.read_text().splitlines()[-1])["type"] == "end"
+
+
+def test_what_cannot_be_written_never_replaces_the_error_of_the_command(tmp_path: Path) -> None:
+    made = recorder(tmp_path)
+
+    @dataclass(frozen=True)
+    class Odd:
+        value: Any
+
+    circle: list[Any] = []
+    circle.append(circle)
+    made.take(Odd(circle))
+    assert made.trouble
+    made.failed(Failure("AwsError", "no"))
+    made.close("failed")
+
+
+def test_a_recording_that_another_command_removes_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    for number in (1, 3):
+        (tmp_path / f"2026112{number}T120000-x.jsonl").write_text("")
+    (tmp_path / "20261122T120000-gone.jsonl").symlink_to(tmp_path / "nowhere")
+    prune(tmp_path, kept=1)
+    kept = [path.name for path in tmp_path.iterdir() if path.exists()]
+    assert kept == ["20261123T120000-x.jsonl"]

@@ -16,6 +16,7 @@ from opsctl_sandbox.images import Registry
 from opsctl_sandbox.process import environment, lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from opsctl_sandbox.wire.signature import Key
+from tests.opsctl_sandbox.shapes import faithful
 
 Connect = Callable[[str], Any]
 
@@ -60,7 +61,7 @@ def client(sandbox: Sandbox, service: str, key: Key | None = None) -> Any:
 def client_of(env: Mapping[str, str], service: str, token: str | None = None) -> Any:
     """A client by the variables that `sandbox env` prints."""
     make: Any = boto3.client  # its stubs want a literal name
-    return make(
+    made = make(
         service,
         endpoint_url=env["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
@@ -69,3 +70,5 @@ def client_of(env: Mapping[str, str], service: str, token: str | None = None) ->
         aws_session_token=token,
         config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
     )
+    made.meta.events.register("after-call", faithful)
+    return made

@@ -9,6 +9,7 @@ import pytest
 from opsctl_sandbox.process import front, lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
 from tests.opsctl_sandbox.clients import Connect, client, start
+from tests.opsctl_sandbox.shapes import faithful
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,7 @@ def plain(connect: Connect) -> Connect:
 
     def make(service: str) -> Any:
         found = connect(service)
+        found.meta.events.unregister("after-call", faithful)
         found.meta.events.register(
             "before-send", lambda request, **_: request.headers.update({front.PLAIN: "1"})
         )

@@ -62,8 +62,9 @@ def test_a_missing_image_is_an_error_in_the_words_of_ecs(sandbox: Sandbox, tmp_p
 
 
 def test_a_push_to_no_repository_is_refused(sandbox: Sandbox, service: Path) -> None:
-    with pytest.raises(SandboxError, match="registry refused"):
+    with pytest.raises(SandboxError, match="no repository `absent` yet") as refused:
         registry(sandbox).push("absent", images.pack(service, ""), tag="v1")
+    assert refused.value.hint == "opsctl ecs up"
 
 
 def test_the_registry_answers_at_the_address_a_login_names(connect: Connect) -> None:

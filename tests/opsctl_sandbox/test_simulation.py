@@ -37,5 +37,16 @@ def test_a_clock_does_not_stand_still_or_run_back(wall: list[datetime]) -> None:
             simulation.run_at(speed)
 
 
+def test_time_goes_on_when_the_clock_of_the_machine_is_set_back(wall: list[datetime]) -> None:
+    simulation = Simulation(Engine(), speed=60.0, clock=lambda: wall[0])
+    wall[0] += timedelta(seconds=10)
+    assert simulation.now() == 600.0
+    wall[0] -= timedelta(hours=1)
+    assert simulation.now() == 600.0
+    wall[0] += timedelta(seconds=1)
+    assert simulation.now() == 660.0
+    assert simulation.wall(660.0) == wall[0]
+
+
 def test_the_speed_is_changed_over_http(sandbox: Sandbox) -> None:
     assert post(sandbox, "clock", {"speed": 60})["speed"] == 60.0

@@ -81,8 +81,9 @@ def release(invocation: Invocation, number: int) -> Release:
     known = invocation.reader(look).require("releases").releases
     named = [one for one in known if one.number == number or not number]
     if not named:
-        what = f"release {number}" if number else "any release"
-        raise OpsError(f"the ledger does not hold {what}", hint="opsctl history")
+        if not number:
+            raise OpsError("there is no release yet", hint="opsctl update-tasks")
+        raise OpsError(f"the ledger does not hold release {number}", hint="opsctl history")
     return named[-1]
 
 

@@ -39,16 +39,16 @@ def query(
     invocation, console = options.opened(context), options.opened(context).console
     # Long because of its options.
     names, insights_query = _meant(text)
-    logs, now = invocation.clients.logs, choosing.now()
+    clients, now = invocation.clients, choosing.now()
     if group:
-        groups = sources.matching(logs, group)
+        groups = sources.matching(clients.logs, group)
     else:
         choosing.require_sources(source or ())
         groups = sources.chosen(invocation.config.logs, source or names)
     first, last = moments.span(since, until, now=now, zone=choosing.zone(local))
     start = first if isinstance(first, datetime) else now - first
     running = insights.query(
-        logs,
+        clients,
         [one.name for one in groups],
         insights_query,
         start,

@@ -13,7 +13,7 @@ from opsctl.cli.options import Invocation
 from opsctl.cli.screens import log_reports
 from opsctl.config.duration import format_duration
 from opsctl.config.sources import SOURCES
-from opsctl.errors import ConfigError
+from opsctl.errors import AwsError, ConfigError
 from opsctl.logs import audit as auditing
 from opsctl.logs import lag as lagging
 from opsctl.logs import shapes, sources
@@ -42,17 +42,7 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
     end = _minute(now - auditing.SETTLED)
     if start >= end:
         raise ConfigError("`--since` is too short: the newest four minutes are not settled yet")
-    over = Window(start, end, 60)
-    queries = auditing.queries({group.source: group.name for group in groups})
-    series = fetch(invocation.clients.cloudwatch, queries, over)
-    metrics = {
-        one.query.about: {
-            int(over.time(index).timestamp() * 1000): value
-            for index, value in enumerate(one.points)
-            if value is not None
-        }
-        for one in series
-    }
+    metrics = _counted(invocation, groups, Window(start, end, 60))
     audits: dict[str, auditing.Audit] = {}
     left = groups
     for late in (_LATE, _LATEST):
@@ -67,6 +57,29 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
     results = [audits[group.source] for group in groups]
     if not log_reports.show_audits(invocation.console, results, start, end):
         raise typer.Exit(10)
+
+
+def _counted(
+    invocation: Invocation, groups: Sequence[LogGroup], over: Window
+) -> dict[str, dict[int, float]]:
+    """Return source -> minute in milliseconds -> the lines that CloudWatch counted."""
+    queries = auditing.queries({group.source: group.name for group in groups})
+    series = fetch(invocation.clients.cloudwatch, queries, over)
+    if failed := [one for one in series if one.status != "Complete"]:
+        raise AwsError(
+            "CloudWatch did not return its own count of "
+            f"{', '.join(one.query.about for one in failed)}: {failed[0].status}",
+            hint="run the same command again",
+            operation="GetMetricData",
+        )
+    return {
+        one.query.about: {
+            int(over.time(index).timestamp() * 1000): value
+            for index, value in enumerate(one.points)
+            if value is not None
+        }
+        for one in series
+    }
 
 
 def lag(context: typer.Context, names: Names = None, since: options.Since = "15m") -> None:

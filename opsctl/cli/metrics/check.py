@@ -1,6 +1,5 @@
 """`opsctl metrics --check`: whether a limit is crossed, in one line."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from opsctl.alarms import limits, watched
@@ -28,7 +27,7 @@ def check(invocation: "Invocation", groups: "Sequence[str]") -> int:
 def _health(invocation: "Invocation", groups: "Sequence[str]") -> tuple[str, str]:
     snapshot = invocation.reader(LOOK)
     alarms = limits.of_groups(watched.watched(snapshot, invocation.config), groups)
-    checked = limits.check(invocation.clients.cloudwatch, alarms, datetime.now(UTC))
+    checked = limits.check(invocation.clients.cloudwatch, alarms, invocation.clients.clock.now())
     if nothing(snapshot) and not any(one.known for one in checked):
         return "unknown", absence(snapshot)
     health, reason = limits.health(checked)

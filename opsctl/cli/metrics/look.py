@@ -33,7 +33,7 @@ class Metrics:
         look = LOOK | self._marks() if marked else LOOK
         snapshot = self.invocation.reader(look)
         queries = list(catalogue.queries(self.groups, targets(snapshot, self.invocation.config)))
-        now = datetime.now(UTC)
+        now = self.invocation.clients.clock.now()
         over = window(moments.moment(self.since, now=now, zone=UTC), now, self.period)
         series = fetch(self.invocation.clients.cloudwatch, queries, over)
         alarms = watched.watched(snapshot, self.invocation.config)

@@ -42,7 +42,7 @@ class AlarmsScreen(Screen):
         elif isinstance(item, Rung):
             console.emit("alarm_test", name=item.name, to=item.to, before=item.before)
             names = ", ".join(target.rpartition(":")[2] for target in item.to)
-            console.say(f"`{item.name}` rang and is quiet again; its message went to {names}")
+            console.say(f"`{item.name}` rang; its message went to {names}")
         else:
             return False
         return True
@@ -124,7 +124,7 @@ def show_one(
     if near is not None:
         rows.append(("release", f"{near.number} by {near.name} began {near.begun:%H:%M:%SZ}"))
     for change in changes[: -_NEWEST - 1 : -1]:
-        rows.append(("history", f"{change.time:%m-%d %H:%M}  {change.before} → {change.after}"))
+        rows.append(("history", f"{change.time:%m-%d %H:%M}Z  {change.before} → {change.after}"))
     rows.append(("next", console.hint(one.alarm.then)))
     for label, text in rows:
         for line in textwrap.wrap(text, max(20, _width() - 15)) or [""]:
@@ -169,10 +169,14 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
             altogether_seconds=one.altogether,
             points=one.points,
             expected=one.expected,
+            status=one.status,
         )
         times = f"{len(one.rang)}x" if one.rang else "-" if one.points else "no data"
+        times = "?" if one.failed else times
         points = f"{one.points} of {one.expected}"
-        last = one.rang[-1].start.strftime("%m-%d %H:%M") if one.rang else ""
+        last = one.rang[-1].start.strftime("%m-%d %H:%MZ") if one.rang else ""
+        if one.status != "Complete":
+            points = f"{points}, {one.status}"
         if one.rang and one.rang[-1].end is None:
             last = f"since {last}"
         long = [format_duration(one.longest), format_duration(one.altogether)] if one.rang else []
@@ -185,6 +189,8 @@ def show_played(console: Console, played: Sequence[Played], span: timedelta) -> 
     who = f"{len(rang) or 'none'} of {counted(len(played), 'alarm')} would have gone off"
     often = f", {counted(sum(rang), 'time')} in all" if rang else ""
     console.say(f"in {format_duration(span)} {who}{often}")
+    if unread := sum(one.failed for one in played):
+        console.warn(f"CloudWatch did not return the points of {counted(unread, 'alarm')}")
 
 
 def _width() -> int:

@@ -6,6 +6,7 @@ terminal's encoding lacks are written in ASCII.
 """
 
 import json as jsonlib
+import os
 import re
 import select
 import shlex
@@ -35,7 +36,7 @@ _LEAST = 8  # least columns of a cell that is cut
 _STYLED = re.compile(_STYLE)
 _ASCII = str.maketrans(
     {"…": "...", "→": "->", "●": "o", "◐": "~", "✗": "!!", "○": "?", "–": "-", "·": ".", "µ": "u"}
-    | dict(zip("▁▂▃▄▅▆▇█", "_.-:=+*#", strict=True))
+    | dict(zip("▁▂▃▄▅▆▇█┤┼─╌▲▼«»", "_.-:=+*#|+--^v<>", strict=True))
 )
 # A command of ours in a hint that applies to this system.
 _COMMAND = re.compile(r"\bopsctl (?=[a-z])(?!sandbox\b|rehearse\b|completion\b|init\b)")
@@ -65,6 +66,8 @@ class Console:
         self.terminal = sys.stderr.isatty() and not self.plain
         self.interactive = sys.stdin.isatty() and sys.stderr.isatty() and not json
         self._options = shlex.join(options)
+        # Whether the command goes on when nobody reads its output any more.
+        self.goes_on = False
 
     def data(self, text: str) -> None:
         """Print requested data, flushed so that a pipe receives it at once."""
@@ -191,7 +194,13 @@ class Console:
         if self.pipeline is not None:
             as_json = self.json and stream is sys.stdout
             text = self.pipeline.harmless(text, json=as_json)
-        _write(stream, text)
+        try:
+            _write(stream, text)
+        except BrokenPipeError:
+            if not self.goes_on:
+                raise
+            # What is half done would stay so; the exit code says how it ended.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def narrowed(widths: Sequence[int], room: int) -> list[int]:

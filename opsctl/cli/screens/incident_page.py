@@ -6,6 +6,8 @@ from html import escape
 from importlib import resources
 
 from opsctl.cause.cause import Cause
+from opsctl.cli.screens.words import counted
+from opsctl.metrics.panels import runs
 from opsctl.recording import RecordedSeries
 from opsctl.snapshot.redact import redact
 from opsctl.timeline import LANES, Moment
@@ -112,7 +114,7 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     end = one.start + timedelta(seconds=one.period * len(one.points))
     yield f"<figure><figcaption>{_text(one.name)} <small>{_text(one.unit)}</small></figcaption>"
     yield f'<svg viewBox="0 0 400 {_CHART}" role="img" aria-label="{_text(one.name)}">'
-    for run in _runs(one.points):
+    for run in runs(one.points):
         at = " ".join(
             f"{40 + 355 * index / max(len(one.points) - 1, 1):.1f},"
             f"{8 + (_CHART - 26) * (1 - (value - low) / span):.1f}"
@@ -132,36 +134,35 @@ def _chart(one: RecordedSeries, marks: Sequence[datetime]) -> Iterator[str]:
     yield f'<text class="end" x="395" y="{_CHART - 2}">{end:%H:%M}</text></svg></figure>'
 
 
-def _runs(points: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """Yield runs of points without gaps, so that a gap stays visible."""
-    run: list[tuple[int, float]] = []
-    for index, point in enumerate(points):
-        if point is None:
-            if run:
-                yield run
-            run = []
-        else:
-            run.append((index, point))
-    if run:
-        yield run
-
-
 def _rows(moments: Sequence[Moment]) -> Iterator[str]:
     shown = list(moments)
     if len(shown) > _MOST:
         others = [one for one in moments if not one.bad][-_MOST:]
         shown = sorted([*(one for one in moments if one.bad), *others], key=lambda one: one.at)
-    yield '<section id="timeline"><h2>Time line</h2><table><tbody>'
-    for one in shown:
-        mark = "✗" if one.bad else ""
-        yield (
-            f'<tr class="{one.lane}{" bad" if one.bad else ""}"><td><time>{one.at:%H:%M:%S}</time>'
-            f"</td><td>{one.lane}</td><td>{mark}</td><td>{_text(one.text)}</td></tr>"
-        )
-    yield "</tbody></table>"
+    yield '<section id="timeline"><h2>Time line</h2>'
     if rest := len(moments) - len(shown):
         yield f"<p>{rest} earlier moments are left out.</p>"
+    if shown:
+        first, last = _window(moments)
+        before = [one for one in shown if one.at < first]
+        if before:
+            yield f"<details><summary>{counted(len(before), 'earlier moment')}</summary>"
+            yield from _table(before, last)
+            yield "</details>"
+        yield from _table(shown[len(before) :], last)
     yield "</section>"
+
+
+def _table(moments: Sequence[Moment], last: datetime) -> Iterator[str]:
+    yield "<table><tbody>"
+    for one in moments:
+        mark = "✗" if one.bad else ""
+        day = "" if one.at.date() == last.date() else f"{one.at:%Y-%m-%d} "
+        yield (
+            f'<tr class="{one.lane}{" bad" if one.bad else ""}"><td><time>{day}{one.at:%H:%M:%S}'
+            f"</time></td><td>{one.lane}</td><td>{mark}</td><td>{_text(one.text)}</td></tr>"
+        )
+    yield "</tbody></table>"
 
 
 def _axis(first: datetime, last: datetime, y: int) -> Iterator[str]:

@@ -36,8 +36,11 @@ class InstancesScreen(Screen):
             self._print("every instance is as it should be")
             return
         minutes = int(plan.usually.total_seconds() // 60)
-        how = "a new one joins before" if plan.grow else "its tasks move to the others before"
+        first = "a new one joins" if plan.grow else "tasks move to the others"
         word = "instance is" if count == 1 else "instances are"
-        self._print(f"{count} {word} replaced, one after another (~{minutes} min); {how} one goes:")
+        self._print(
+            f"{count} {word} replaced, one after another (~{minutes} min); "
+            f"{first} before an old one goes:"
+        )
         for one in plan.replacements:
             self._print(f"  ! {one.instance}  {one.why}")

@@ -54,8 +54,8 @@ class Drawing:
     def __init__(self, screen: "Screen", make: Callable[[], Any], pause: float) -> None:
         self._screen, self._make, self._pause = screen, make, pause
         self._lock = RLock()
+        self._before: Any = signal.getsignal(signal.SIGTSTP)
         self._draw()
-        self._before = signal.signal(signal.SIGTSTP, self._suspend)
 
     def stop(self) -> None:
         signal.signal(signal.SIGTSTP, self._before)
@@ -67,12 +67,16 @@ class Drawing:
             self._screen.print(text, style=style, markup=False)
 
     def _draw(self) -> None:
+        # A Ctrl-Z that comes meanwhile waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+        signal.signal(signal.SIGTSTP, self._suspend)
         self._live = self._make()
         self._live.start(refresh=True)
         sys.stdout, sys.stderr = _locked(sys.stdout, self._lock), _locked(sys.stderr, self._lock)
         self._ended = Event()
         self._thread = Thread(target=self._redraw, args=(self._live, self._ended), daemon=True)
         self._thread.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
 
     def _redraw(self, live: Any, ended: Event) -> None:
         while not ended.wait(self._pause):
@@ -88,9 +92,7 @@ class Drawing:
         self._erase()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-        # It goes on here after SIGCONT.
-        signal.signal(number, self._suspend)
-        self._draw()
+        self._draw()  # after SIGCONT
 
 
 def _locked(stream: Any, lock: RLock) -> Any:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from opsctl.cli.screens.console import Console, printable
+from opsctl.cli.screens.words import folded
 from opsctl.logs.query import Progress, Rows
 
 _GAP = 2
@@ -36,10 +37,12 @@ def show_rows(console: Console, rows: Rows) -> None:
         price_usd=round(progress.price, 6),
     )
     price = f"about ${progress.price:.4f}" if progress.price >= 0.0001 else "less than $0.0001"
-    console.say(
+    summary = (
         f"{len(rows.rows):,} rows; {progress.matched:,} of {progress.scanned:,} lines match; "
         f"{progress.size / 1e6:,.1f} MB read, {price}"
     )
+    for line in folded(summary):
+        console.say(line)
 
 
 def lines(

@@ -47,7 +47,7 @@ def show_audits(console: Console, audits: Sequence[Audit], start: datetime, end:
     whole = not any(one.missing for one in audits)
     span = f"{start:%H:%M} to {end:%H:%M}Z"
     sentence = "every line that CloudWatch received can be read" if whole else "lines are missing"
-    console.say(f"{sentence}, {span}")
+    _say(console, f"{sentence}, {span}")
     return whole
 
 
@@ -76,7 +76,7 @@ def show_lags(
     for source, ids in silent.items():
         for id in ids:
             console.emit("lag", source=source, id=id, lines=0)
-            console.say(f"{console.style('warn', '○')} {source} {id}: runs, and said nothing")
+            _say(console, f"{console.style('warn', '○')} {source} {id}: runs, and said nothing")
     if not rows:
         console.say("not one line in this time")
 
@@ -105,7 +105,13 @@ def show_changes(console: Console, changes: Sequence[Changed], about: str) -> No
                 console.data(line)
         if len(mine) > _MOST:
             console.say(f"  and {len(mine) - _MOST} more that are {change}")
-    console.say(about if changes else f"{about}: no kind of line is new, gone, louder or quieter")
+    nothing = "" if changes else ": no kind of line is new, gone, louder or quieter"
+    _say(console, f"{about}{nothing}")
+
+
+def _say(console: Console, text: str) -> None:
+    for line in folded(text):
+        console.say(line)
 
 
 def _seconds(milliseconds: int) -> str:

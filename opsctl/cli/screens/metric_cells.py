@@ -45,7 +45,7 @@ def row(series: Series, now: datetime, width: int, limit: Limit | None = None) -
     values = series.scaled
     known = [value for value in values if value is not None]
     beside = limited(limit, metric.unit)
-    if series.status in ("InternalError", "Forbidden"):
+    if series.failed:
         return (label, "?", "", "", "", "", "", beside, f"CloudWatch: {series.status}")
     if not known or series.newest is None:
         return (label, "-", "", "", sparkline(values, width), "", "", beside, "no data")

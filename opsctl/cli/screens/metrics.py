@@ -19,7 +19,7 @@ from opsctl.metrics.meanings import MEANINGS
 from opsctl.metrics.page import page
 from opsctl.metrics.panels import Panel, panels
 from opsctl.metrics.picture import picture
-from opsctl.metrics.series import Series
+from opsctl.metrics.series import Series, Window
 from opsctl.snapshot.snapshot import Snapshot
 
 _WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
@@ -95,7 +95,7 @@ class MetricsScreen:
         if series:
             over = series[0].window
             head = (
-                f"{snapshot.names.system}  {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z, "
+                f"{snapshot.names.system}  {_span(over)}, "
                 f"a point every {format_duration(over.time(1) - over.start)}"
             )
             lines.append(fitted(head, self._width))
@@ -239,8 +239,12 @@ def as_picture(shown: Shown, marks: Sequence[Mark]) -> bytes:
 
 def _title(shown: Shown) -> str:
     over = shown.series[0].window if shown.series else None
-    span = f", {over.start:%Y-%m-%d %H:%M} to {over.end:%H:%M}Z" if over else ""
-    return f"{shown.snapshot.names.system}{span}"
+    return f"{shown.snapshot.names.system}{f', {_span(over)}' if over else ''}"
+
+
+def _span(over: Window) -> str:
+    day = "" if over.start.date() == over.end.date() else f"{over.end:%Y-%m-%d} "
+    return f"{over.start:%Y-%m-%d %H:%M} to {day}{over.end:%H:%M}Z"
 
 
 def _panels(shown: Shown) -> list[Panel]:

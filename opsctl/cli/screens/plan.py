@@ -51,6 +51,7 @@ def _fields(change: Change) -> dict[str, object]:
         "logical_id": change.logical_id,
         "resource_type": change.resource_type,
         "replacement": change.replacement,
+        "replaces": change.replaces or change.may_replace,
         "effect": change.effect,
         "loss": change.loss or None,
         "drift": change.drift or None,

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
+from opsctl.cli.screens.words import counted
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan
@@ -23,11 +24,14 @@ from opsctl.rollout.watch import (
 _EVENTS = (Counts, ServiceSaid, TargetChanged, TasksStopped, Wave)
 # On a terminal the table shows these; elsewhere they are lines.
 _ON_THE_BOARD = (Counts, TargetChanged)
+_MANY = 20  # tasks
 
 
 class RolloutScreen(Screen):
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._desired = 0
+        self._unhealthy = 0  # lines about unhealthy targets
 
     def show(self, item: object) -> bool:
         if isinstance(item, _EVENTS):
@@ -79,8 +83,8 @@ class RolloutScreen(Screen):
         if forecast.can_roll:
             waves = len(forecast.waves)
             self._console.say(
-                f"{plan.need.desired} tasks, room for {forecast.room} more now: "
-                f"{waves} wave{'s' if waves != 1 else ''}"
+                f"{counted(plan.need.desired, 'task')}, room for {forecast.room} more now: "
+                f"{counted(waves, 'wave')}"
             )
         else:
             self._console.warn(f"not enough {forecast.lack} now for every new task")
@@ -95,10 +99,19 @@ class RolloutScreen(Screen):
             objects = [fields]
         for one in objects:
             self._console.emit("rollout", kind=event.kind, bad=event.failed, **_named(event, one))
+        if isinstance(event, Counts):
+            self._desired = event.desired
         if self._console.terminal and not event.failed and isinstance(event, _ON_THE_BOARD):
+            return
+        if isinstance(event, TargetChanged) and not self._worth_a_line(event):
             return
         mark = self._console.style("bad", "! ") if event.failed else "  "
         self._console.say(f"{mark}{event.text}")
+
+    def _worth_a_line(self, event: TargetChanged) -> bool:
+        """Of many tasks the counts say how many targets are healthy, without a line for each."""
+        self._unhealthy += event.failed
+        return self._desired <= _MANY or (event.failed and self._unhealthy <= _MANY)
 
     def _certain(self, failure: CertainFailure) -> None:
         doom = failure.doom

@@ -24,6 +24,8 @@ def mark(status: str) -> tuple[str, str]:
     """Return a word and a style for a status, so that nothing is said by colour alone."""
     if "ROLLBACK" in status and not status.endswith("IN_PROGRESS"):
         return ("rolled back", "bad")
+    if status == "DELETE_COMPLETE":
+        return ("removed", "faint")
     return next((word for end, word in _MARKS.items() if status.endswith(end)), ("", "faint"))
 
 

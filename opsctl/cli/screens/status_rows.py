@@ -102,7 +102,7 @@ def _tasks(now: Snapshot) -> Iterator[Item]:
 
 def _why(task: Task) -> str:
     if task.lost:
-        return "with their instance"
+        return "instance gone"
     if task.failed_health_checks:
         return "unhealthy"
     if not task.failed:

@@ -19,7 +19,7 @@ def markdown(command: str, objects: Sequence[_Object], region: str = "") -> str:
 
     `region` is used in links to the AWS console; without it there are none.
     """
-    lines = [f"### `{command.replace('`', '')}`", ""]
+    lines = [f"### `{' '.join(command.replace('`', '').split())}`", ""]
     for kind, fields in objects:
         lines += _SECTIONS[kind](fields, region)
     lines += _findings([fields for kind, fields in objects if kind == "finding"])
@@ -39,8 +39,7 @@ def _plan(fields: Mapping[str, Any], region: str) -> Iterator[str]:
         "| --- | --- | --- | --- |",
     )
     for one in changes[:_ROWS]:
-        replaced = one["replacement"] in ("True", "Conditional")
-        action = f"**{one['action']}, replaced**" if replaced else one["action"]
+        action = f"**{one['action']}, replaced**" if one["replaces"] else one["action"]
         name, kind = _text(one["logical_id"]), _text(one["resource_type"])
         effect = " ".join(filter(None, (_text(one["effect"]), _loss(one["loss"]))))
         yield f"| {action} | {name} | {kind} | {effect} |"

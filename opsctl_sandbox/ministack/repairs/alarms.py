@@ -7,6 +7,7 @@ alarms-and-missing-data.html. An alarm on a metric math expression stays INSUFFI
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ministack.services import cloudwatch
@@ -18,6 +19,12 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
+}
+_WORDS = {
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "GreaterThanThreshold": "greater than",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
 }
 _MINUTE = 60
 _DISPATCH = cloudwatch._dispatch_alarm_actions
@@ -75,6 +82,47 @@ def judge(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
     return _ALARM if age >= needed and policy == "missing" else str(alarm["StateValue"])
 
 
+def reason(
+    alarm: Mapping[str, Any], points: Sequence[tuple[float, float | None]], after: str
+) -> str:
+    """Return CloudWatch's sentence for a new state. Points are the starts of periods and values.
+
+    Its wording: https://github.com/aws/aws-sdk-java/issues/1723
+    """
+    periods = int(alarm.get("EvaluationPeriods") or 1)
+    needed = int(alarm.get("DatapointsToAlarm") or periods)
+    rings, threshold = after == _ALARM, float(alarm["Threshold"])
+    compare = _COMPARE[alarm["ComparisonOperator"]]
+    known = [(start, value) for start, value in points if value is not None][-periods:]
+    decisive = [one for one in reversed(known) if compare(one[1], threshold) == rings]
+    if after == _UNKNOWN:
+        return f"Insufficient Data: {_counted(periods)} unknown."
+    if not decisive:
+        missing = periods - len(known)
+        return (
+            f"Threshold Crossed: no datapoints were received for {missing} "
+            f"period{'s' if missing > 1 else ''} and {missing} missing "
+            f"{_counted(missing).partition(' ')[2]} treated as "
+            f"[{'Breaching' if rings else 'NonBreaching'}]."
+        )
+    listed = ", ".join(
+        f"{value} ({datetime.fromtimestamp(start, UTC):%d/%m/%y %H:%M:%S})"
+        for start, value in decisive
+    )
+    least = needed if rings else periods - needed + 1
+    change = "OK -> ALARM" if rings else "ALARM -> OK"
+    return (
+        f"Threshold Crossed: {len(decisive)} out of the last {len(known)} datapoints [{listed}] "
+        f"{'was' if len(decisive) == 1 else 'were'} {'' if rings else 'not '}"
+        f"{_WORDS[alarm['ComparisonOperator']]} the threshold ({threshold}) "
+        f"(minimum {least} datapoint{'s' if least > 1 else ''} for {change} transition)."
+    )
+
+
+def _counted(points: int) -> str:
+    return f"{points} datapoints were" if points > 1 else f"{points} datapoint was"
+
+
 def _evaluate(alarm: dict[str, Any]) -> None:
     now, fresh = time.time(), "_judged" not in alarm and alarm["StateValue"] == _UNKNOWN
     last = max(alarm.get("StateUpdatedTimestamp", 0), alarm.get("_judged", 0))
@@ -84,33 +132,33 @@ def _evaluate(alarm: dict[str, Any]) -> None:
         # A state set by SetAlarmState lasts until the next evaluation.
         return
     alarm["_judged"] = now
-    values = _values(alarm, now)
-    before, after = str(alarm["StateValue"]), judge(alarm, values)
+    points = _recent(alarm, now)
+    before, after = str(alarm["StateValue"]), judge(alarm, [value for _, value in points])
     if before == after:
         return
-    reason = f"Threshold Crossed: {values} {alarm['ComparisonOperator']} {alarm['Threshold']}"
-    alarm |= {"StateValue": after, "StateReason": reason, "StateUpdatedTimestamp": int(now)}
-    cloudwatch._record_history(alarm["AlarmName"], before, after, reason)
-    cloudwatch._dispatch_alarm_actions(alarm, before, after, reason)
+    why = reason(alarm, points, after)
+    alarm |= {"StateValue": after, "StateReason": why, "StateUpdatedTimestamp": int(now)}
+    cloudwatch._record_history(alarm["AlarmName"], before, after, why)
+    cloudwatch._dispatch_alarm_actions(alarm, before, after, why)
     cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _values(alarm: Mapping[str, Any], now: float) -> list[float | None]:
-    """Return the alarm's statistic for each full period of its evaluation range.
+def _recent(alarm: Mapping[str, Any], now: float) -> list[tuple[float, float | None]]:
+    """Return the start and the alarm's statistic of each full period of its evaluation range.
 
     The newest period is left out while it has no data.
     """
     period, count = _period(alarm), int(alarm.get("EvaluationPeriods") or 1) + _MORE
     points, end = _points(alarm), now // period * period
     periods = [
-        [one for one in points if start <= one["Timestamp"] < start + period]
+        (start, [one for one in points if start <= one["Timestamp"] < start + period])
         for start in (end - period * number for number in range(count + 1, 0, -1))
     ]
-    chosen = periods[1:] if periods[-1] else periods[:-1]
+    chosen = periods[1:] if periods[-1][1] else periods[:-1]
     name = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
     return [
-        cloudwatch._stat_value(cloudwatch._calc_stats(one), name, one) if one else None
-        for one in chosen
+        (start, cloudwatch._stat_value(cloudwatch._calc_stats(one), name, one) if one else None)
+        for start, one in chosen
     ]
 
 

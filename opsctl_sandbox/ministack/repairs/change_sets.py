@@ -13,6 +13,7 @@ from ministack.services.cloudformation import engine, handlers
 from opsctl_sandbox.ministack import permissions
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import early_validation, parameters
+from opsctl_sandbox.ministack.repairs.property_values import with_values
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # Properties whose change replaces the resource ("Update requires: Replacement" on the type's page
@@ -29,6 +30,7 @@ REPLACING: Mapping[str, frozenset[str]] = {
 _DEPENDS: Mapping[str, frozenset[str]] = {"AWS::ECS::Service": frozenset({"LaunchType"})}
 # Types for which every change except of tags makes a new revision.
 _ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
+_DESCRIBED = 100  # resources that DescribeStackResources returns at most
 _UPDATABLE = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
     | {"IMPORT_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
@@ -149,11 +151,13 @@ async def describe_change_set(call: Call, ministack: Forward) -> Structure:
     answer = parameters.with_names(answer, change_set.get("_resolved_params", {}))
     absent = _absent(change_set)
     held = _stack(call, answer["StackId"]).get("_resources", {})
-    kept = []
+    kept: list[Structure] = []
     for change in answer.get("Changes", ()):
         resource = change.get("ResourceChange")
         if resource:
             resource = _conditioned(resource, absent, held)
+            if resource and change_set and call.parameters.get("IncludePropertyValues"):
+                resource = with_values(resource, change_set, held)
             change = {**change, "ResourceChange": decided(resource)} if resource else None
         if change:
             kept.append(change)
@@ -178,14 +182,34 @@ def _conditioned(
 
 
 async def list_change_sets(call: Call, ministack: Forward) -> Structure:
-    """Also accept the stack's id."""
+    """Also accept the stack's id, and refuse a stack that does not exist."""
     stack = str(call.parameters["StackName"])
     name = stack.split("/")[1] if stack.startswith("arn:") else stack
+    if find(cloudformation._stacks, name) is None:
+        raise Refused("ValidationError", f"Stack [{stack}] does not exist")
     return await ministack({**call.parameters, "StackName": name})
 
 
+async def list_stack_resources(call: Call, ministack: Forward) -> Structure:
+    """Also say why a resource has its status."""
+    answer = await ministack(call.parameters)
+    held = _stack(call, str(call.parameters["StackName"])).get("_resources", {})
+    summaries = [
+        {**one, "ResourceStatusReason": reason}
+        if (reason := held.get(one["LogicalResourceId"], {}).get("ResourceStatusReason"))
+        else one
+        for one in answer.get("StackResourceSummaries", ())
+    ]
+    return {**answer, "StackResourceSummaries": summaries}
+
+
 async def describe_stack_resources(call: Call, ministack: Forward) -> Structure:
-    """Also accept a resource's own name, and find its stack."""
+    """Also accept a resource's own name, and find its stack; and return the first 100."""
+    answer = await _all_resources(call, ministack)
+    return {**answer, "StackResources": answer.get("StackResources", [])[:_DESCRIBED]}
+
+
+async def _all_resources(call: Call, ministack: Forward) -> dict[str, Any]:
     request = dict(call.parameters)
     physical_id = request.pop("PhysicalResourceId", None)
     if not physical_id or request.get("StackName"):
@@ -255,4 +279,5 @@ OPERATIONS: Operations = {
     ("cloudformation", "ExecuteChangeSet"): execute_change_set,
     ("cloudformation", "DescribeStackResources"): describe_stack_resources,
     ("cloudformation", "ListChangeSets"): list_change_sets,
+    ("cloudformation", "ListStackResources"): list_stack_resources,
 }

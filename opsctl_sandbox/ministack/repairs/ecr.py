@@ -1,9 +1,11 @@
-"""Correct ministack's ECR: pushing an existing image is refused, and a login names this registry.
+"""Correct ministack's ECR: pushing an existing image is refused, so is deleting an image that an
+index names, and a login names this registry.
 
 `account` seeds the addresses of repositories.
 """
 
 import base64
+import json
 
 from ministack.services import ecr
 
@@ -23,6 +25,7 @@ def operations(registry: str, password: str) -> Operations:
         return {**answer, "authorizationData": logins}
 
     return {
+        ("ecr", "BatchDeleteImage"): batch_delete_image,
         ("ecr", "PutImage"): put_image,
         ("ecr", "GetAuthorizationToken"): get_authorization_token,
     }
@@ -43,3 +46,40 @@ async def put_image(call: Call, ministack: Forward) -> Structure:
                 f"'{call.account}'",
             )
     return await ministack(request)
+
+
+async def batch_delete_image(call: Call, ministack: Forward) -> Structure:
+    """Keep images that an index in the repository names, also one that this call deletes."""
+    request = call.parameters
+    images = ecr._images._data.get((call.account, call.region, request["repositoryName"]), [])
+    held = {one: image["imageDigest"] for image in images for one in _children(image)}
+    refused = []
+    for wanted in request["imageIds"]:
+        digest = wanted.get("imageDigest") or _tagged(images, wanted.get("imageTag"))
+        if digest in held:
+            reason = f"Requested image referenced by manifest list: [{held[digest]}]"
+            refused.append(
+                {
+                    "imageId": wanted,
+                    "failureCode": "ImageReferencedByManifestList",
+                    "failureReason": reason,
+                }
+            )
+    kept = [one["imageId"] for one in refused]
+    free = [one for one in request["imageIds"] if one not in kept]
+    answer = await ministack({**request, "imageIds": free})
+    return {**answer, "failures": [*answer.get("failures", ()), *refused]}
+
+
+def _children(image: Structure) -> list[str]:
+    """Return the digests that an index names."""
+    try:
+        manifest = json.loads(image.get("imageManifest") or "{}")
+    except ValueError:
+        return []
+    return [str(one.get("digest")) for one in manifest.get("manifests", ())]
+
+
+def _tagged(images: list[Structure], tag: str | None) -> str:
+    named = (one["imageDigest"] for one in images if tag and tag in one.get("imageTags", ()))
+    return next(named, "")

@@ -1,6 +1,8 @@
 """Page lists that ministack returns whole or with any token; add refusals and filters."""
 
-from opsctl_sandbox.ministack import load_balancers, records
+from opsctl_sandbox.ministack import records
+from opsctl_sandbox.ministack.repairs.network_attributes import without_http
+from opsctl_sandbox.wire import models
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
@@ -33,41 +35,12 @@ def _is(image: Structure, identifier: Structure) -> bool:
 
 
 async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
+    """Refuse names that do not exist, and leave out what a TCP health check does not have."""
     answer = await ministack(call.parameters)
     names = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
     if not names.issuperset(call.parameters.get("Names") or ()):
         raise Refused("TargetGroupNotFound", "One or more target groups not found")
-    return answer
-
-
-# D: attributes of a target group of a network load balancer, and their defaults.
-_NETWORK = ("TCP", "TLS", "UDP", "TCP_UDP")
-_ATTRIBUTES = {
-    "deregistration_delay.connection_termination.enabled": "false",
-    "deregistration_delay.timeout_seconds": "300",
-    "load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
-    "preserve_client_ip.enabled": "true",
-    "proxy_protocol_v2.enabled": "false",
-    "stickiness.enabled": "false",
-    "stickiness.type": "source_ip",
-    "target_group_health.dns_failover.minimum_healthy_targets.count": "1",
-    "target_group_health.dns_failover.minimum_healthy_targets.percentage": "off",
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": "1",
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
-    "target_health_state.unhealthy.connection_termination.enabled": "true",
-    "target_health_state.unhealthy.draining_interval_seconds": "0",
-}
-
-
-async def describe_target_group_attributes(call: Call, ministack: Forward) -> Structure:
-    """Return those of a TCP group; ministack has the defaults of an HTTP group."""
-    answer = await ministack(call.parameters)
-    if load_balancers.protocol(call.parameters["TargetGroupArn"]) not in _NETWORK:
-        return answer
-    given = {one["Key"]: one["Value"] for one in answer.get("Attributes", ())}
-    if given.get("stickiness.type") == "lb_cookie":
-        del given["stickiness.type"]
-    return {"Attributes": [{"Key": k, "Value": v} for k, v in {**_ATTRIBUTES, **given}.items()]}
+    return {**answer, "TargetGroups": [without_http(one) for one in answer["TargetGroups"]]}
 
 
 async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
@@ -77,6 +50,18 @@ async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
         for zone in balancer.get("AvailabilityZones", ()):
             zone["ZoneName"] = records.zone(zone["SubnetId"]) or zone["ZoneName"]
     return answer
+
+
+async def list_account_settings(call: Call, ministack: Forward) -> Structure:
+    """Leave out the settings that ECS does not have, and name the others' type as it does."""
+    answer = await ministack(call.parameters)
+    known = models.values("ecs", "SettingName")
+    settings = [
+        one | {"type": "aws_managed" if one.get("type") == "aws" else "user"}
+        for one in answer.get("settings", ())
+        if one["name"] in known
+    ]
+    return {**answer, "settings": settings}
 
 
 async def describe_log_streams(call: Call, ministack: Forward) -> Structure:
@@ -90,6 +75,7 @@ OPERATIONS: Operations = {
     ("ecr", "DescribeImages"): paged(size=100, most=1000, code=_ECR, whole=describe_images),
     ("ecr", "DescribeRepositories"): paged(size=100, most=1000, code=_ECR),
     ("ecr", "ListImages"): paged(size=100, most=1000, code=_ECR),
+    ("ecs", "ListAccountSettings"): list_account_settings,
     ("elasticache", "DescribeCacheClusters"): paged(
         size=100, least=20, code="InvalidParameterValue"
     ),
@@ -97,7 +83,6 @@ OPERATIONS: Operations = {
     ("elasticloadbalancing", "DescribeLoadBalancers"): paged(
         size=400, code="ValidationError", whole=describe_load_balancers
     ),
-    ("elasticloadbalancing", "DescribeTargetGroupAttributes"): describe_target_group_attributes,
     ("elasticloadbalancing", "DescribeTargetGroups"): paged(
         size=400, code="ValidationError", whole=describe_target_groups
     ),

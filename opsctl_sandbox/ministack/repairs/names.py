@@ -1,5 +1,6 @@
 """Find out whether resources exist, by the names that CloudFormation knows them by."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ministack.services import (
@@ -44,6 +45,12 @@ _BY_ID: dict[str, Any] = {
 def property_of(resource_type: str) -> str:
     """Return the property that names a resource of this type; '' for other types."""
     return _STORES[resource_type][0] if resource_type in _STORES else ""
+
+
+def named(resource_type: str, properties: Mapping[str, Any]) -> str:
+    """Return the name that a template gives a resource of these types; '' for none."""
+    value = properties.get(property_of(resource_type))
+    return value if isinstance(value, str) else ""
 
 
 def exists(resource_type: str, name: str) -> bool:

@@ -8,8 +8,10 @@ from opsctl_sandbox.ministack.repairs import (
     lists,
     logs,
     metrics,
+    network_attributes,
     parameters,
     roles,
+    simulated_policies,
 )
 from opsctl_sandbox.wire.calls import Operations
 
@@ -24,6 +26,8 @@ def operations(registry: str, password: str, counted: logs.Counted) -> Operation
         **lists.OPERATIONS,
         **logs.operations(counted),
         **metrics.OPERATIONS,
+        **network_attributes.OPERATIONS,
         **parameters.OPERATIONS,
         **roles.OPERATIONS,
+        **simulated_policies.OPERATIONS,
     }

@@ -82,9 +82,9 @@ def test_a_check_says_healthy_degraded_or_unknown(answers: Answers, health: str)
 
 @pytest.mark.parametrize("state", ["INSUFFICIENT_DATA", "OK"])
 def test_without_any_data_nothing_is_known(state: State) -> None:
-    checked = [Checked(of(seen(), "cache-cpu"), state, "", known=False)]
+    checked = [Checked(of(seen(), "cache-cpu"), state, known=False)]
     assert limits.health(checked) == ("unknown", "no metric has data")
-    some = [*checked, Checked(of(seen(), "service-cpu"), "OK", "")]
+    some = [*checked, Checked(of(seen(), "service-cpu"), "OK")]
     assert limits.health(some) == ("healthy", "0 of 2 limits crossed; 1 without data")
 
 

@@ -20,6 +20,8 @@ class CloudWatch:
 
     def set_alarm_state(self, *, AlarmName: str, StateValue: str, StateReason: str) -> None:
         assert AlarmName == "web-running-tasks" and "nothing is wrong" in StateReason
+        if self.fails and StateValue != "ALARM":
+            raise self.fails
         self.states.append(StateValue)
 
     def enable_alarm_actions(self, *, AlarmNames: list[str]) -> None:
@@ -64,6 +66,20 @@ def test_ctrl_c_leaves_no_alarm_ringing() -> None:
     procedure.send(True)
     procedure.close()
     assert world.cloudwatch.states == ["ALARM", "OK"]
+
+
+def test_an_alarm_that_cannot_be_set_back_is_reported_and_the_first_error_stays() -> None:
+    world = World()
+    world.cloudwatch.fails = refusal("SetAlarmState", "AccessDenied")
+    assert world.test(True).result.kind == "done"
+    assert "rings until CloudWatch evaluates it again" in world.clients.left[0]
+    procedure = trial(world.clients, CONFIG, "running-tasks")
+    next(procedure)
+    world.cloudwatch.states.clear()
+    procedure.send(seen())
+    procedure.send(True)
+    with pytest.raises(KeyboardInterrupt):
+        procedure.throw(KeyboardInterrupt())
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,9 @@ def test_no_region_is_refused_before_any_call(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(AwsError, match="no AWS Region"):
         aws.connect(Aws())
+    monkeypatch.setenv("AWS_REGION", "")
+    with pytest.raises(AwsError, match="no AWS Region"):
+        aws.connect(Aws())
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])

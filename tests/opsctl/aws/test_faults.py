@@ -51,6 +51,15 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
             "nothing answers at http://127.0.0.1:9",
             'eval "$(opsctl sandbox env)"',
         ),
+        (exceptions.InvalidRegionError(region_name="a b"), "'a b'", "correct AWS_REGION"),
+        (exceptions.RefreshWithMFAUnsupportedError(), "wants an MFA code", "on a terminal"),
+        (
+            exceptions.InfiniteLoopConfigError(source_profile="a", visited_profiles=["a"]),
+            "the profile cannot be used: Infinite loop",
+            "correct the profile",
+        ),
+        (exceptions.MissingDependencyException(msg="crt"), "aws login", "pipx inject opsctl-ecs"),
+        (exceptions.ParamValidationError(report="RoleArn\nis short"), "RoleArn is short", "check"),
         (exceptions.ProfileNotFound(profile="none"), "(none) could not be found", "AWS_PROFILE"),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
@@ -106,6 +115,8 @@ def test_what_is_not_of_aws_is_left_alone() -> None:
     ("error", "fault"),
     [
         (client_error("ThrottlingException"), "throttled"),
+        # A quota of CloudFormation, ECR, ECS, … which no waiting mends.
+        (client_error("LimitExceededException"), "refused"),
         (client_error("SlowDown", 429), "throttled"),
         (client_error("ExpiredTokenException"), "expired"),
         (client_error("InternalFailure", 500), "unreachable"),
@@ -121,6 +132,10 @@ def test_a_fault_says_what_retrying_is_worth(error: Exception, fault: str | None
     assert aws.fault(error) == fault
 
 
-def test_what_is_no_answer_is_told_on_one_line() -> None:
-    error = aws.translate(ResponseParserError("Unable to parse response, retries:\nb'denied'"))
-    assert error is not None and error.message.endswith("retries: b'denied'")
+def test_an_answer_that_cannot_be_read_is_quoted_on_one_short_line() -> None:
+    text = "Unable to parse response (syntax error), invalid XML. Further retries:\nb'denied'"
+    error = aws.translate(ResponseParserError(text))
+    assert error is not None
+    assert error.message == "what answers is not AWS, or was cut off: denied"
+    error = aws.translate(ResponseParserError(text.replace("denied", "<p>" * 1000)))
+    assert error is not None and len(error.message) < 120

@@ -81,6 +81,39 @@ def test_what_never_answered_is_given_up_after_a_few_tries() -> None:
     assert sum(aws.slept) < 10 and aws.told == []
 
 
+def test_it_is_given_up_after_four_tries() -> None:
+    tries: list[int] = []
+
+    def silent() -> str:
+        tries.append(1)
+        raise REFUSED
+
+    for patience in (Aws(0).patience(), answered(Aws(0).patience(0))):
+        tries.clear()
+        with pytest.raises(exceptions.EndpointConnectionError):
+            patience(silent)
+        assert len(tries) == 4
+
+
+@pytest.mark.parametrize("seconds", [5.0, 60.0])
+def test_an_outage_in_which_calls_hang_ends_after_three_minutes_too(seconds: float) -> None:
+    now, told = [0.0], list[float]()
+
+    def hang() -> str:
+        now[0] += seconds
+        raise exceptions.ReadTimeoutError(endpoint_url="http://x")
+
+    def sleep(pause: float) -> None:
+        now[0] += pause
+
+    patience = Patience(sleep=sleep, clock=lambda: now[0], tell=lambda _: told.append(now[0]))
+    with pytest.raises(exceptions.ReadTimeoutError):
+        answered(patience)(hang)
+    assert OUTAGE <= now[0] <= OUTAGE + seconds + 10
+    # The first retry has failed, too.
+    assert 0 < told[0] <= 2 * seconds + 5
+
+
 def test_without_patience_nothing_is_retried_for_long() -> None:
     aws = Aws(10_000)
     with pytest.raises(exceptions.EndpointConnectionError):

@@ -80,7 +80,9 @@ def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
     group = Group("asg", 0, 2, 2, suspended=("AZRebalance", "Launch"))
     [found] = ranked(snapshot(group=group))
     assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
-    assert found.next == "aws autoscaling resume-processes --auto-scaling-group-name asg"
+    assert found.next == (
+        "aws autoscaling resume-processes --auto-scaling-group-name asg --scaling-processes Launch"
+    )
 
 
 def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:

@@ -27,7 +27,7 @@ def test_check_looks_into_every_environment(
 
     assert main(["config", "check", "-c", str(path)]) == 2
 
-    assert "db.nodes: found `9`, allowed: less than or equal to 6" in capsys.readouterr().err
+    assert "db.nodes: found `9`, allowed: at most 6" in capsys.readouterr().err
     assert main(["config", "check", "-c", str(path), "--env", "staging"]) == 0
 
 
@@ -52,3 +52,9 @@ def test_schema_is_a_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "schema"]) == 0
 
     assert json.loads(capsys.readouterr().out)["title"] == "opsctl.yaml"
+
+
+def test_check_refuses_what_no_template_can_use(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["config", "check", "-c", str(EXAMPLE), "--set", "alarms.roll_back_on=[nope]"]
+    assert main(words) == 2
+    assert "names no alarm of this system: `nope`" in capsys.readouterr().err

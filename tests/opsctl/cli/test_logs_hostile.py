@@ -230,6 +230,7 @@ def test_a_local_time_of_another_season_finds_its_line(tmp_path: Path) -> None:
         (["--look-back", "999999999999d"], b"longer than any calendar"),
         (["--look-back", "0s"], b"no time at all"),
         (["--where", "status"], b"is not a condition"),
+        (["--where", "status=>500"], b"is not a condition"),
         (["--with", "everything"], b"--with takes `events`"),
         (["--live"], b"without --follow there is nothing to push"),
     ],

@@ -97,9 +97,9 @@ def test_a_closed_pipe_is_no_error(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "both"),
-    [("db plan", False), ("db up --yes", False), ("db up --yes", True), ("logs audit x", True)],
+    [("db plan", False), ("db plan", True), ("db up", False), ("logs audit x", True)],
 )
-def test_a_change_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
+def test_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
     system: System, line: str, both: bool
 ) -> None:
     reading, writing = os.pipe()
@@ -112,6 +112,20 @@ def test_a_change_a_plan_or_an_error_that_nobody_reads_is_not_called_done(
 
     assert done.returncode != 0, line
     assert both or "Traceback" not in done.stderr
+
+
+def test_a_change_goes_on_to_its_end_when_its_reader_has_gone(system: System) -> None:
+    command = f"{' '.join(system.command('--json', 'db', 'up', '--yes'))} 2>&1"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"],
+        cwd=system.folder, env=system.variables, text=True, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    [stack] = system.client("cloudformation").describe_stacks(StackName=f"{system.name}-db")[
+        "Stacks"
+    ]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_the_short_word_for_help_is_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,6 +165,8 @@ def test_values_can_be_set_for_one_run() -> None:
         ("secrets={values: {token: canary}}", False),
         ("environments.staging.ecs.secrets.API=canary", False),
         ("db.password=canary", False),
+        ("ecs.environment.API_TOKEN=canary", False),
+        ("ecs.environment={API_TOKEN: canary}", False),
     ],
 )
 def test_a_secret_given_by_mistake_is_in_no_hint(override: str, repeated: bool) -> None:
@@ -180,6 +196,23 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert main([name, "--help"]) == 0
 
     assert f"Usage: opsctl {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("import os; os.rmdir(os.getcwd())", "the current directory does not exist any more"),
+        ("import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (3, 3))", "too many files are open"),
+    ],
+)
+def test_odd_surroundings_are_one_sentence(before: str, said: str, tmp_path: Path) -> None:
+    script = f"import sys; from opsctl.cli import main; {before}; sys.exit(main(['status']))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {said}\nhint: "), done.stderr
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["sandbox", "--help"]])

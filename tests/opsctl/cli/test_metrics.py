@@ -81,7 +81,7 @@ def test_without_a_stack_it_says_what_cannot_be_shown(system: System) -> None:
         (["--period", "30s"], "whole minutes"),
         (["--watch", "--every", "soon"], "--every 20m"),
         (["--period", "1m", "--since", "20d"], "keeps no 60 s points"),
-        (["--since", "2030-01-01"], "future"),
+        (["--since", "2030-01-01"], "in the past"),
         (["--watch", "--plot", "x"], "--watch does not go together with --plot"),
         (["--check", "--png", "x"], "--check does not go together with --html or --png"),
     ],

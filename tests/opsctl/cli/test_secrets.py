@@ -1,7 +1,9 @@
 """`opsctl secrets` as a process: on a pipe and on a terminal; the value is nowhere to be seen."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -97,6 +99,9 @@ def typed(system: System, *answers: str) -> str:
         child.expect_exact(": ")
         said += (child.before or "") + ": "
         child.waitnoecho()
+        # Neither a core dump nor another process of the user shows what is typed.
+        limits = Path(f"/proc/{child.pid}/limits").read_text()
+        assert re.search(r"Max core file size +0 ", limits), limits
         child.send(answer)
     child.expect(pexpect.EOF)
     child.close()

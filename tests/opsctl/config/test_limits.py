@@ -28,6 +28,18 @@ SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
         (["load_balancer.container_port=81"], "allowed: one of `ecs.ports` (80, 8082)"),
         (["load_balancer.health_check.port=80"], "take traffic-port"),
         (["ecs.host_ports=fixed"], "need it 4 times; take dynamic"),
+        (["db.parameter_group=default.valkey8"], "is not for redis 7.1, `default.redis7` is"),
+        (["db.parameter_group=default.redis7.cluster.on"], "needs cluster mode; set `db.shards`"),
+        (
+            ["db.kind=replication_group", "db.shards=2", "db.parameter_group=default.redis7"],
+            "2 shards need `default.redis7.cluster.on`",
+        ),
+        (
+            ["compute.ingress=[{port: 22, cidrs: [10.0.0.0/8, 10.0.0.0/8]}]"],
+            "port 22 is opened to 10.0.0.0/8 twice",
+        ),
+        (["aws.region=mars-1"], "allowed: a Region such as us-east-1"),
+        (["aws.region=us-east-1", "db.availability_zone=eu-west-1a"], "is not in us-east-1"),
         (["compute.dynamic_port_range=[9, 8]"], "9 is not below 8"),
         (["compute.desired=3"], "minimum 0 <= desired 3 <= maximum 2 must hold"),
         (["compute.architecture=arm64"], "`t3.xlarge` is x86_64, not arm64"),

@@ -77,7 +77,18 @@ def test_the_overlay_is_the_origin_of_what_it_sets() -> None:
         ("db: {node_typ: x}", "5:6 db.node_typ: unknown key, did you mean `node_type`?"),
         ("netwrk: {}", "5:1 netwrk: unknown key, did you mean `network`?"),
         ("db: {engine: rediss}", "5:14 db.engine: found `rediss`, allowed: redis or valkey"),
-        ("db: {nodes: 7}", "5:13 db.nodes: found `7`, allowed: less than or equal to 6"),
+        ("db: {nodes: 7}", "5:13 db.nodes: found `7`, allowed: at most 6"),
+        ('tags: {team: ""}', '5:14 tags.team: found `""`, allowed: at least 1 character'),
+        ("compute: {instance_type: large}", "5:26 compute.instance_type: found `large`, allowed:"),
+        ('aws: {external_id: "a b"}', "5:20 aws.external_id: found `a b`, allowed: text like"),
+        (
+            "load_balancer: {deregistration_delay: 2h}",
+            "5:39 load_balancer.deregistration_delay: found `2h`, allowed: at most 1h",
+        ),
+        (
+            "load_balancer: {health_check: {interval: 1s}}",
+            "5:42 load_balancer.health_check.interval: found `1s`, allowed: at least 5s",
+        ),
         ('ecs: {cpu: "8"}', '5:12 ecs.cpu: found `"8"`, allowed: a whole number'),
         (
             "ecs: {read_only_root: no}",

@@ -5,11 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from opsctl.config.model import Config
 from opsctl.doctor import account
 from opsctl.doctor.finding import Finding
+from opsctl.permissions import policy
+from opsctl.permissions.calls import Audience
 from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.quotas import Quota
+from opsctl.snapshot.rights import Refusal
 from tests.opsctl.snapshots import START, config, stack, stacks
 
 ACCOUNT = "123456789012"
@@ -69,6 +73,12 @@ def test_all_that_the_policy_grants_is_asked_for_in_the_callers_account() -> Non
     assert passing[0].context == (("iam:PassedToService", "ecs-tasks.amazonaws.com"),)
 
 
+def refusals(audience: Audience, actions: set[str], config: Config = CONFIG) -> frozenset[Refusal]:
+    """What IAM refuses to somebody who lacks these actions of the policy."""
+    grants = policy.grants(account.in_place(config, CALLER), audience)
+    return frozenset((one.action, one.resources) for one in grants if one.action in actions)
+
+
 READY = stacks(stack("ecs", "UPDATE_COMPLETE"))
 
 
@@ -84,10 +94,20 @@ READY = stacks(stack("ecs", "UPDATE_COMPLETE"))
 def test_what_is_lacking_stops_only_what_comes_next(
     refused: set[str], now: object, level: str, fix: str
 ) -> None:
-    facts = Preflight(CALLER, refused=frozenset(refused))
+    facts = Preflight(CALLER, refused=refusals("operator", refused))
     [one] = account.rights(CONFIG, facts, now)  # type: ignore[arg-type]  # a Snapshot
     assert one.level == level and one.fix.endswith(fix)
     assert all(action in one.text for action in refused)
+
+
+def test_who_has_the_policy_of_a_pipeline_may_release_whatever_else_an_operator_may() -> None:
+    """An operator also writes secrets, with an action that both have."""
+    secret = config(f"aws.account='{ACCOUNT}'", "secrets.values.token='ssm:/web/token'")
+    every = set(policy.actions(secret, "operator"))
+    more = refusals("operator", every, secret) - refusals("deploy", every, secret)
+    assert "ssm:PutParameter" in {action for action, _ in more}
+    [one] = account.rights(secret, Preflight(CALLER, refused=more), READY)
+    assert one.level == "warning" and "may release" in one.text
 
 
 def test_what_iam_does_not_say_is_unknown_and_root_is_not_asked_about() -> None:
@@ -110,6 +130,14 @@ def test_a_quota_is_compared_with_what_is_still_to_be_made() -> None:
     assert "ask for 12 or more" in new[0].fix
     both = stacks(stack("ecs", "UPDATE_COMPLETE"), stack("db", "UPDATE_COMPLETE"))
     assert set(levels(list(account.quotas(CONFIG, facts, both)))) == {"ok"}
+
+
+def test_every_shard_has_its_nodes() -> None:
+    sharded = config("db.kind=replication_group", "db.shards=3", "db.nodes=2")
+    facts = Preflight(CALLER, quotas=(Quota("cache nodes", 6, 1),))
+    [one] = account.quotas(sharded, facts, stacks())
+    assert one.text == "cache nodes: 1 of 6 are used, and 6 more are needed"
+    assert one.level == "blocking"
 
 
 def test_quotas_that_are_not_known_stop_nothing() -> None:

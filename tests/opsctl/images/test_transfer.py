@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -237,3 +238,46 @@ def test_a_manifest_that_is_not_the_digests_is_not_copied(place: Place) -> None:
     place.registry.manifests["staging", wanted] = (b"{}", KIND)
     with pytest.raises(DockerError, match="arrived damaged"):
         place.copy(wanted)
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Opens tunnels to `port`, whatever host is named, and remembers who asked."""
+
+    port: int
+    seen: list[tuple[str, str]]
+
+    def do_CONNECT(self) -> None:
+        self.seen.append((self.path, self.headers.get("Proxy-Authorization", "")))
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as there:
+            self.send_response(200)
+            self.end_headers()
+            there.sendall(self.connection.recv(65536))
+            while data := there.recv(65536):
+                self.wfile.write(data)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_registry_is_reached_by_the_proxy_of_aws_clients(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = place.registry.image("staging", b"one")
+    port = int(place.source.uri.partition(":")[2].partition("/")[0])
+    seen: list[tuple[str, str]] = []
+    handler = type("Bound", (Proxy,), {"port": port, "seen": seen})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:secret@127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{server.server_address[1]}")
+        # Looks local, so that plain HTTP is used, and can only be reached by the proxy.
+        elsewhere = Repository("staging", "localhost.invalid:5/staging")
+        labels = transfer.labels(elsewhere, wanted, login=Login("AWS", "token"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert place.copy(wanted) == wanted
+        server.shutdown()
+        thread.join()
+    assert labels == {"io.opsctl.commit": "f00"}
+    assert set(seen) == {("localhost.invalid:5", "Basic bWU6c2VjcmV0")}

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from opsctl.errors import ConfigError
 from opsctl.logs.budget import Budget, quota
+from opsctl.logs.choice import Choice
 from opsctl.logs.clock import ServerClock
 from opsctl.logs.events import Selection, literal_prefix
 from opsctl.logs.seen import Seen
@@ -78,3 +80,14 @@ def test_a_selection_checks_again_what_the_server_narrows() -> None:
     assert selection.admits("web/caddy/abc1")
     assert not selection.admits("web/caddy/abd1")
     assert not selection.admits("other")
+
+
+@pytest.mark.parametrize("text", ["status", "status>>5", "status=>500", "status=<5", "a>", ">5"])
+def test_a_mistyped_condition_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a condition"):
+        assert Choice(where=(text,)).admits
+
+
+@pytest.mark.parametrize("text", ["status>=5", "a=", "a!=", "a==b=c", "path~^/v1>", "a = b"])
+def test_a_condition_may_compare_with_any_text(text: str) -> None:
+    assert Choice(where=(text,)).admits is not None

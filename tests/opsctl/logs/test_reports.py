@@ -14,6 +14,7 @@ from opsctl.logs.events import LogEvent
 from opsctl.logs.lag import lags, silent
 from opsctl.logs.shapes import Shapes, compare, masked
 from tests.opsctl.snapshots import START
+from tests.opsctl.stacks.fake import Clients, CloudFormation, refusal
 
 TASK = "0f3a91bc11d24d0f9a53aa77cc2211ee"
 AT = int(START.timestamp() * 1000)
@@ -110,6 +111,7 @@ class Insights:
         ]
         self.asked: dict[str, Any] = {}
         self.stopped: list[str] = []
+        self.fails: Exception | None = None
 
     def start_query(self, **asked: Any) -> Any:
         if self.malformed:
@@ -123,13 +125,16 @@ class Insights:
 
     def stop_query(self, *, queryId: str) -> None:
         self.stopped.append(queryId)
+        if self.fails:
+            raise self.fails
 
 
 def asked(logs: Insights, groups: int = 1) -> Any:
     names = [f"/web/{number}" for number in range(groups)]
     end = START + timedelta(hours=1)
+    clients = Clients(CloudFormation(), logs=logs)
     return insights.query(
-        cast(Any, logs), names, "fields @message", START, end, limit=5, sleep=lambda _: None
+        cast(Any, clients), names, "fields @message", START, end, limit=5, sleep=lambda _: None
     )
 
 
@@ -153,6 +158,18 @@ def test_a_query_that_nobody_waits_for_is_stopped() -> None:
     running = asked(logs)
     next(running)
     running.close()
+    assert logs.stopped == ["q1"]
+
+
+@pytest.mark.parametrize("code", ["InvalidParameterException", "AccessDeniedException"])
+def test_a_query_that_cannot_be_stopped_hides_no_other_error(code: str) -> None:
+    # InvalidParameterException: it ended by itself just before.
+    logs = Insights("Running")
+    logs.fails = refusal("StopQuery", code)
+    running = asked(logs)
+    next(running)
+    with pytest.raises(KeyboardInterrupt):
+        running.throw(KeyboardInterrupt())
     assert logs.stopped == ["q1"]
 
 

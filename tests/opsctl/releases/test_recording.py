@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from opsctl.aws import Clock
 from opsctl.errors import AwsError
 from opsctl.procedure import Driver, Failed, Notice, Question, Waiting
-from opsctl.releases import history
+from opsctl.releases import closing, history
 from opsctl.releases.difference import Difference
 from opsctl.releases.rollback import Rollback
 from opsctl.snapshot import releases
@@ -19,7 +21,16 @@ from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.snapshot import Look, Unread
 from opsctl.stacks import lock
 from tests.opsctl.releases.world import CONFIG, DIGEST, URI, World, kinds, result
-from tests.opsctl.snapshots import OLD, OLD_IMAGE, START, Driven, deployment, service
+from tests.opsctl.snapshots import (
+    OLD,
+    OLD_IMAGE,
+    START,
+    Driven,
+    deployment,
+    service,
+    snapshot,
+    stack,
+)
 from tests.opsctl.ssm import Writer
 from tests.opsctl.stacks.fake import refusal
 
@@ -42,6 +53,25 @@ def test_a_release_is_written_before_its_change_and_closed_with_its_end(root: Pa
     assert (release.before, release.before_deployment) == (OLD_IMAGE, "d1")
     assert (release.commit, release.definition) == ("c0ffee", "web:2")
     assert result(driven).number == 1 and not world.locked()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_release_begins_at_aws_s_time_whatever_this_machine_s_clock_says(
+    root: Path, minutes: int
+) -> None:
+    """With a fast clock it seemed to begin after its own change, which was then overlooked."""
+    world = World(root, held=True, image=DIGEST)
+    world.clock = Clock(lambda: START + timedelta(minutes=minutes))
+    world.clock.learn(format_datetime(START, usegmt=True))
+    world.run(True)
+    [release] = world.history()
+    assert release.begun == START
+    [name] = [one for one in world.ssm.values if one.endswith("/locks/web-ecs/000001")]
+    assert START.isoformat() in world.ssm.values[name]
+    changed = stack("ecs", "UPDATE_ROLLBACK_COMPLETE", changed=START + timedelta(seconds=20))
+    now = snapshot(deployment("d1", OLD), seconds=600, stacks={"ecs": changed})
+    ended = closing.judge(replace(release, outcome="running"), None, now)
+    assert ended is not None and ended.kind == "rolled-back"
 
 
 def test_a_roll_that_fails_is_closed_as_that(root: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from opsctl.errors import DockerError, OpsError
 from opsctl.images.make import ImageEvent
@@ -12,6 +12,7 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Driver, Notice, Question, Waiting
 from opsctl.releases.make import Caddyfile, ReleaseImage
 from opsctl.releases.update_tasks import ReleaseResult
+from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.releases.world import DB, DIGEST, ECS, URI, World, kinds, result
 from tests.opsctl.snapshots import (
     OLD,
@@ -19,6 +20,7 @@ from tests.opsctl.snapshots import (
     deployment,
     snapshot,
 )
+from tests.opsctl.ssm import refused
 
 
 def test_from_a_template_to_healthy_tasks(root: Path) -> None:
@@ -113,3 +115,27 @@ def test_a_release_succeeds_without_permission_to_clean_up(root: Path) -> None:
     driven = world.run(True)
     assert driven.result.kind == "deployed"
     assert "old images were not removed" in driven.of(Notice)[-1].text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("AccessDeniedException", "DescribeRepositories"),
+        EndpointConnectionError(endpoint_url="https://api.ecr"),
+        OpsError("there is no repository `web`"),
+    ],
+)
+def test_what_fails_after_a_release_is_a_warning(root: Path, error: Exception) -> None:
+    """The release is live: neither the exit code nor the last item may deny that."""
+    world = World(root, held=True, image=DIGEST)
+    look = world._look("UPDATE_COMPLETE")
+
+    def broken(wanted: Look) -> Snapshot:
+        if "image_users" in wanted.parts:
+            raise error
+        return look(wanted)
+
+    driven = Driven(world.release().run(), broken, (True,))
+    assert driven.result.kind == "deployed"
+    assert "the release is live, but old images were not removed" in driven.of(Notice)[-1].text
+    assert isinstance(driven.items[-1], ReleaseResult)

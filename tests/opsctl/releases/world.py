@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from opsctl.aws import Clock
 from opsctl.docker import Progress
 from opsctl.releases.plan import Options
 from opsctl.releases.update_tasks import Release, ReleaseResult
@@ -124,6 +125,7 @@ class World:
         self.aws, self.ecr = CloudFormation(changes=()), Ecr()
         self.engine = Engine(self.ecr)
         self.ssm = Ssm()
+        self.clock = Clock()
         self.ecr_stack = ECR
         # Whether those who hold a lock or left a release open are known to have ended.
         self.caller_gone = False
@@ -151,6 +153,7 @@ class World:
 
     def release(self, ecs: Any = None) -> Release:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm, ecs=ecs))
+        clients.clock = self.clock
         if self.caller_gone:
             clients.caller = replace(clients.caller, process="next", gone=lambda one: one != "next")
         return Release(

@@ -9,15 +9,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opsctl.procedure import Driver, Question
+from opsctl.rollout import early_stop
 from opsctl.rollout.early import Outlook
 from opsctl.rollout.early_stop import CertainFailure, EarlyStop
 from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.registry_images import RegistryImage
+from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Container, Task
 from opsctl_sandbox.cluster.failures import Failure, Kind
 from tests.opsctl.rollout.simulated import READY, Simulated
-from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, START, config, deployment, snapshot
+from tests.opsctl.snapshots import (
+    NEW,
+    NEW_IMAGE,
+    OLD,
+    START,
+    Driven,
+    config,
+    deployment,
+    snapshot,
+)
 
 GOAL = Goal(NEW_IMAGE, "d1", OLD, frozenset({"d1"}), ours="d2")
 SECOND = timedelta(seconds=1)
@@ -110,6 +121,17 @@ def test_the_cost_of_waiting_is_the_time_until_the_breaker_acts() -> None:
     assert seen.doom is not None and seen.doom.costs == timedelta()  # 3 of 3: it trips now
     without = replace(seen, breaker=False).see(look(*map(failed, range(4))), GOAL)
     assert without.doom is not None and without.doom.costs > timedelta(hours=2)
+
+
+def test_the_cost_of_waiting_uses_the_deployment_s_own_threshold() -> None:
+    seen = outlook(look(*map(failed, range(3))))
+    each_takes = (seen.history.now.at - seen.began) / 3
+    assert seen.costs(33) == each_takes * 30
+    ours = replace(GOAL, ours="ecs-svc/2")
+    listed = (ServiceDeployment("x/1", "STOPPED", threshold=3),
+              ServiceDeployment("x/2", "IN_PROGRESS", threshold=33))  # fmt: skip
+    now = replace(look(), service_deployments=listed)
+    assert Driven(early_stop.threshold(ours), [now]).result == 33
 
 
 class Ecs:

@@ -243,6 +243,19 @@ def test_a_bigger_maximum_makes_the_room_that_the_instances_lack() -> None:
     assert plan.grow
 
 
+def test_a_name_to_which_something_would_be_renamed_must_be_free() -> None:
+    world = World(changes=("AppLogGroup",))
+    held = {"LogicalResourceId": "AppLogGroup", "PhysicalResourceId": "/before",
+            "ResourceType": "AWS::Logs::LogGroup", "ResourceStatus": "CREATE_COMPLETE"}  # fmt: skip
+    world.cloudformation.resources = [held]
+    assert world.preview().result is True
+    world.taken = {"/web/app"}
+    for more in ({}, {"imports": True}):
+        with pytest.raises(OpsError, match="exists already: AWS::Logs::LogGroup `/web/app`") as at:
+            world.preview(**more)
+        assert at.value.hint is not None and at.value.hint.startswith("set `logs.app`")
+
+
 def test_a_listener_that_somebody_deleted_is_in_the_plan() -> None:
     world = World()
     live = world.look

@@ -100,6 +100,23 @@ def test_another_type_or_another_start_replaces_too(old: Machine, why: str) -> N
     assert {one.why for one in plan.replacements} == {why}
 
 
+def test_what_changed_during_the_question_is_planned_and_asked_again() -> None:
+    group = fleet(zones="a")
+    procedure = roll_instances.roll_instances(cast(Any, group), CONFIG)
+    driver = Driver(procedure, look=group.look, sleep=group.pass_time)
+    plans: list[InstancePlan] = []
+    for item in driver:
+        if isinstance(item, InstancePlan):
+            plans.append(item)
+        if isinstance(item, Question):
+            if len(plans) == 1:
+                group.resize(3)
+                group.pass_time(600)
+            driver.answer(True)
+    assert [one.size for one in plans] == [2, 3] and driver.result == Outcome("done")
+    assert same(group) and whole(group)
+
+
 def test_nothing_is_done_without_an_answer() -> None:
     group = fleet()
     outcome, _ = roll(group, answers=[False])
@@ -149,7 +166,7 @@ def test_without_room_the_arithmetic_is_told_before_anything_happens() -> None:
         roll(group)
     first = group.alive[0].id
     assert str(caught.value) == (
-        f"{first} cannot be replaced: it runs 4 tasks, the other 1 instances have room for 2, "
+        f"{first} cannot be replaced: it runs 4 tasks, 1 other instance can take 2, "
         "and the group may not grow beyond 2"
     )
     assert caught.value.hint == "set `compute.maximum: 3`, then run: opsctl ecs up"
@@ -253,7 +270,8 @@ def test_a_group_that_somebody_suspended_is_told_and_how_to_resume_it(before: bo
         with pytest.raises(OpsError, match="suspended the processes of `asg`: Launch") as caught:
             roll(group)
         assert caught.value.hint == (
-            "aws autoscaling resume-processes --auto-scaling-group-name asg"
+            "aws autoscaling resume-processes --auto-scaling-group-name asg "
+            "--scaling-processes Launch"
         )
         assert group.calls == []
         return

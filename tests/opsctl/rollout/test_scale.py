@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
-from opsctl.procedure import Joining
+from opsctl.procedure import Joining, Overtaken
 from opsctl.rollout import scale
 from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import Counts
-from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.rollout.test_roll import Ecs
 from tests.opsctl.snapshots import (
@@ -46,12 +46,12 @@ class World:
         procedure = scale.scale(
             clients, more.get("config", CONFIG), count, timeout=timedelta(minutes=5)
         )
-        self.driven = Driven(procedure, snapshots, [answer])
+        self.driven = Driven(procedure, snapshots, more.get("answers", [answer]))
 
 
 def test_more_tasks_are_followed_until_they_serve() -> None:
     growing = of(3, 2, "healthy healthy initial")
-    world = World(3, TWO, growing, of(3, 3, "healthy healthy healthy"))
+    world = World(3, TWO, TWO, growing, of(3, 3, "healthy healthy healthy"))
     assert world.driven.result.kind == "done"
     [update] = world.ecs.updates
     assert update["desiredCount"] == 3 and "forceNewDeployment" not in update
@@ -68,7 +68,7 @@ def test_the_plan_has_the_room_and_without_it_nothing_is_asked() -> None:
 
 
 def test_scaling_to_zero_needs_the_services_name() -> None:
-    world = World(0, TWO, of(0, 0, ""))
+    world = World(0, TWO, TWO, of(0, 0, ""))
     [question] = world.driven.questions
     assert question.name == "web" and world.driven.result.kind == "done"
 
@@ -81,9 +81,26 @@ def test_as_many_as_run_is_no_change_and_a_no_changes_nothing() -> None:
 
 def test_tasks_that_do_not_start_are_reported_at_the_timeout() -> None:
     late = of(3, 2, "healthy healthy", seconds=400)
-    outcome = World(3, TWO, late).driven.result
+    outcome = World(3, TWO, TWO, late).driven.result
     assert outcome.kind == "timed-out"
     assert outcome.reason == "2 of 3 tasks run, 2 targets are healthy"
+
+
+def test_the_time_begins_when_the_tasks_are_asked_for_not_before_the_question() -> None:
+    later = {"seconds": 660.0}
+    growing, grown = of(3, 2, "healthy healthy", **later), of(3, 3, "healthy " * 3, **later)
+    two = replace(TWO, at=growing.at)
+    assert World(3, TWO, two, growing, grown).driven.result.kind == "done"
+
+
+def test_another_count_set_during_the_question_is_planned_and_asked_again() -> None:
+    four = of(4, 4, "healthy " * 4)
+    world = World(3, TWO, four, four, four, of(3, 3, "healthy " * 3), answers=[True, True])
+    assert world.driven.result.kind == "done" and len(world.ecs.updates) == 1
+    assert [one.text for one in world.driven.of(Overtaken)] == [
+        "somebody set `web` to 4 tasks; looking again"
+    ]
+    assert "instead of 4" in world.driven.questions[1].text
 
 
 def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
@@ -95,7 +112,7 @@ def test_a_service_that_scales_itself_is_not_set_by_hand() -> None:
 def test_before_the_first_release_there_is_nothing_to_scale() -> None:
     made = snapshot(stacks={"ecs": stack("ecs", "CREATE_COMPLETE")})
     for now, why, first in (
-        (snapshot(), "there is no stack `web-ecs`", "opsctl ecs up"),
+        (snapshot(), "there is no stack", "opsctl ecs up"),
         (made, "no release yet", "opsctl update-tasks"),
     ):
         with pytest.raises(OpsError, match=why) as caught:
@@ -114,6 +131,14 @@ def test_a_stack_operation_is_followed_first_because_it_sets_the_count_too() -> 
     busy = replace(TWO, stacks={"ecs": stack("ecs", "UPDATE_IN_PROGRESS")})
     ended = replace(happened(event("e1", "UPDATE_COMPLETE")), stacks={"ecs": IDLE})
     grown = of(3, 3, "healthy healthy healthy")
-    world = World(3, busy, busy, ended, replace(TWO, stacks={"ecs": IDLE}), TWO, grown)
+    world = World(3, busy, busy, ended, replace(TWO, stacks={"ecs": IDLE}), TWO, TWO, grown)
     assert world.driven.of(Joining) and world.driven.result.kind == "done"
     assert [one["desiredCount"] for one in world.ecs.updates] == [3]
+
+
+def test_the_stack_alone_shows_that_somebody_deleted_the_service() -> None:
+    made = stack("ecs", "UPDATE_COMPLETE", outputs={"ServiceArn": "arn:aws:ecs:x/web"})
+    look = Look(frozenset({"stacks", "service"}), ("ecs",))
+    with pytest.raises(OpsError, match="somebody deleted it") as caught:
+        World(3, snapshot(stacks={"ecs": made}, look=look))
+    assert caught.value.cause == "service-gone"

@@ -40,8 +40,19 @@ def test_a_replication_group_names_its_members_with_their_roles(stub: Stub) -> N
     }
     group = {"ReplicationGroupId": "web-redis", "Status": "available", "NodeGroups": [shard]}
     stubber.add_response("describe_replication_groups", {"ReplicationGroups": [group]})
+    # A group has no version of its own.
+    member = {
+        "EngineVersion": "7.1.0",
+        "PendingModifiedValues": {"CacheNodeType": "cache.t4g.small"},
+    }
+    stubber.add_response(
+        "describe_cache_clusters",
+        {"CacheClusters": [member]},
+        {"CacheClusterId": "web-redis-001", "ShowCacheNodeInfo": True},
+    )
     read = cache.replication_group(elasticache, "web-redis")
     assert read is not None and read.endpoint == "p:6379"
+    assert (read.version, read.pending) == ("7.1.0", ("CacheNodeType",))
     assert [(node.id, node.role) for node in read.nodes] == [
         ("web-redis-001", "replica"),
         ("web-redis-002", "primary"),

@@ -5,6 +5,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from opsctl.snapshot import (
     cache_use,
     identity,
@@ -23,6 +25,7 @@ from tests.opsctl.snapshot.conftest import Stub
 from tests.opsctl.snapshots import START
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+HOME = {"account": "123456789012", "region": "us-east-1"}
 
 
 def test_the_caller_is_named_with_account_and_region(stub: Stub) -> None:
@@ -64,10 +67,9 @@ def test_an_image_is_looked_up_by_digest_and_other_registries_are_left_alone(stu
     stubber.add_response(
         "describe_images",
         {"imageDetails": [{"imageTags": ["9f3c1e2"], "imagePushedAt": START}]},
-        {"registryId": "123456789012", "repositoryName": "web",
-         "imageIds": [{"imageDigest": "sha256:1"}]},
-    )  # fmt: skip
-    [read] = registry_images.read(ecr, [f"{ECR}/web@sha256:1", "docker.io/library/caddy:2"])
+        {"repositoryName": "web", "imageIds": [{"imageDigest": "sha256:1"}]},
+    )
+    [read] = registry_images.read(ecr, [f"{ECR}/web@sha256:1", "docker.io/library/caddy:2"], **HOME)
     assert (read.held, read.tags, read.pushed) == (True, ("9f3c1e2",), START)
 
 
@@ -81,16 +83,42 @@ def test_an_image_of_our_own_repository_is_looked_up_whatever_its_registry_is_ca
         {"repositoryName": "web", "imageIds": [{"imageTag": "1"}]},
     )
     own = "127.0.0.1:4566/web"
-    [read] = registry_images.read(ecr, [f"{own}:1", "127.0.0.1:4566/webs:1"], own=own)
+    [read] = registry_images.read(ecr, [f"{own}:1", "127.0.0.1:4566/webs:1"], own=own, **HOME)
     assert not read.held
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+        "999999999999.dkr.ecr.us-east-1.amazonaws.com",
+    ],
+)
+def test_an_image_of_another_region_or_account_is_not_known(stub: Stub, host: str) -> None:
+    # This Region's ECR would answer that it does not exist, and `why` would be certain of that.
+    ecr, _ = stub("ecr")
+    assert registry_images.read(ecr, [f"{host}/web:1"], **HOME) == ()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+        "123456789012.dkr-ecr.us-east-1.on.aws",
+    ],
+)
+def test_other_names_of_this_registry_are_known(stub: Stub, host: str) -> None:
+    ecr, stubber = stub("ecr")
+    stubber.add_response("describe_images", {"imageDetails": [{}]})
+    assert registry_images.read(ecr, [f"{host}/web:1"], **HOME)[0].held
 
 
 def test_an_image_or_a_repository_that_is_gone_is_not_held(stub: Stub) -> None:
     ecr, stubber = stub("ecr")
     stubber.add_client_error("describe_images", "ImageNotFoundException")
-    assert not registry_images.read(ecr, [f"{ECR}/web:1"])[0].held
+    assert not registry_images.read(ecr, [f"{ECR}/web:1"], **HOME)[0].held
     stubber.add_client_error("describe_images", "RepositoryNotFoundException")
-    assert not registry_images.read(ecr, [f"{ECR}/web:1"])[0].held
+    assert not registry_images.read(ecr, [f"{ECR}/web:1"], **HOME)[0].held
 
 
 def test_a_log_group_is_there_by_its_whole_name_only(stub: Stub) -> None:
@@ -151,9 +179,28 @@ def test_where_the_operation_or_the_service_is_not_there_are_no_deployments(stub
 
 def test_the_cache_is_measured_by_its_newest_points(stub: Stub) -> None:
     cloudwatch, stubber = stub("cloudwatch")
-    results = [{"Id": "memory", "Values": [41.0, 12.0]}, {"Id": "connections", "Values": []}]
+    results = [{"Id": "m0", "Values": [41.0, 12.0]}, {"Id": "m1", "Values": []}]
     stubber.add_response("get_metric_data", {"MetricDataResults": results})
-    assert cache_use.read(cloudwatch, "web-redis", START) == cache_use.CacheUse(41.0, None)
+    used = cache_use.read(cloudwatch, ["web-redis"], START)
+    assert used == cache_use.CacheUse(41.0, None, "web-redis")
+
+
+def test_of_several_shards_the_fullest_counts(stub: Stub) -> None:
+    cloudwatch, stubber = stub("cloudwatch")
+    values = [12.0, 4.0, 99.0, 3.0]
+    results = [{"Id": f"m{at}", "Values": [value]} for at, value in enumerate(values)]
+    stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    nodes = ["web-0001-001", "web-0002-001"]
+    assert cache_use.read(cloudwatch, nodes, START) == cache_use.CacheUse(99.0, 4.0, nodes[1])
+
+
+def test_many_nodes_are_measured_in_several_calls(stub: Stub) -> None:
+    cloudwatch, stubber = stub("cloudwatch")
+    for value in (1.0, 2.0):
+        results = [{"Id": "m0", "Values": [value]}]
+        stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    nodes = [f"web-{number:04}-001" for number in range(1, 301)]
+    assert cache_use.read(cloudwatch, nodes, START) == cache_use.CacheUse(2.0, None, nodes[250])
 
 
 def test_a_machine_image_says_when_it_was_made(stub: Stub) -> None:

@@ -49,7 +49,10 @@ def test_only_the_denied_actions_are_returned(stub: Stub) -> None:
     }
     stubber.add_response("simulate_principal_policy", {"EvaluationResults": results}, expected)
     attempt = Attempt(("ecs:A", "ecs:B", "ecs:C"), context=(("ecs:cluster", "v"),))
-    assert rights.refused(iam, "arn:aws:iam::1:role/x", [attempt]) == {"ecs:B", "ecs:C"}
+    assert rights.refused(iam, "arn:aws:iam::1:role/x", [attempt]) == {
+        ("ecs:B", ("*",)),
+        ("ecs:C", ("*",)),
+    }
 
 
 def test_a_quota_that_nobody_changed_is_awss_default(stub: Stub) -> None:

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from opsctl.aws import FailedCalls
+from opsctl.aws import Clock, FailedCalls
 from opsctl.errors import AwsError
 from opsctl.snapshot.read import Reader
 from opsctl.snapshot.snapshot import Look
@@ -73,6 +75,7 @@ class Aws:
     fails: dict[str, Exception] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     failed: FailedCalls = field(default_factory=FailedCalls)
+    clock: Clock = field(default_factory=Clock)
     meet: Callable[[], object] = lambda: None
 
     def __getattr__(self, service: str) -> Any:
@@ -125,6 +128,16 @@ def refused(operation: str) -> ClientError:
     metadata: Any = {"HTTPStatusCode": 403}
     error: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": metadata}
     return ClientError(error, operation)
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_snapshot_has_the_time_of_aws_from_the_first_one_on(minutes: int) -> None:
+    """Its date is known only once something has been answered."""
+    wrong = START + timedelta(minutes=minutes)
+    aws = Aws(clock=Clock(lambda: wrong))
+    aws.meet = lambda: aws.clock.learn(format_datetime(START, usegmt=True))
+    read = Reader(cast(Any, aws), NAMES, now=lambda: wrong)
+    assert read(Look(frozenset({"service"}))).at == START
 
 
 def test_everything_that_was_looked_at_is_there() -> None:
@@ -216,3 +229,36 @@ def test_the_union_of_two_looks_has_the_parts_of_both() -> None:
     )
     assert both.parts == {"events", "service"}
     assert (both.stacks, both.events_of, both.after) == (("db",), "arn", "e1")
+
+
+def test_every_shard_of_the_cache_is_measured_and_no_replica() -> None:
+    asked: list[str] = []
+
+    def get_metric_data(*, MetricDataQueries: Any, **_: Any) -> Any:
+        for query in MetricDataQueries:
+            asked.append(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+        return {"MetricDataResults": []}
+
+    def group(*roles: str) -> Any:
+        members = [
+            {"CacheClusterId": f"web-{at:04}-001", "CurrentRole": role}
+            for at, role in enumerate(roles, 1)
+        ]
+        return {"ReplicationGroups": [{"NodeGroups": [{"NodeGroupMembers": members}]}]}
+
+    # ElastiCache names no roles in cluster mode.
+    for roles, measured in ((("replica", "primary"), {"web-0002-001"}), (("", ""), None)):
+        elasticache = SimpleNamespace(
+            describe_replication_groups=lambda roles=roles, **_: group(*roles),
+            describe_cache_clusters=lambda **_: {"CacheClusters": []},
+        )
+        clients = SimpleNamespace(
+            cloudwatch=SimpleNamespace(get_metric_data=get_metric_data),
+            elasticache=elasticache,
+            failed=FailedCalls(),
+            clock=Clock(),
+        )
+        asked.clear()
+        names = replace(NAMES, replicated=True)
+        Reader(cast(Any, clients), names)(Look(frozenset({"cache_use"})))
+        assert set(asked) == (measured or {"web-0001-001", "web-0002-001"})

@@ -43,6 +43,23 @@ class History:
         }
 
 
+def test_the_resources_of_a_large_stack_are_all_read(stub: Stub) -> None:
+    client, answers = stub("cloudformation")
+    for begin in (0, 100):
+        made = [
+            {
+                "LogicalResourceId": f"R{number}",
+                "ResourceType": "AWS::SNS::Topic",
+                "ResourceStatus": "CREATE_COMPLETE",
+                "LastUpdatedTimestamp": START,
+            }
+            for number in range(begin, begin + 100)
+        ]
+        more = {"NextToken": "more"} if begin == 0 else {}
+        answers.add_response("list_stack_resources", {"StackResourceSummaries": made, **more})
+    assert len(stacks.resources(client, "s")) == 200
+
+
 @given(total=st.integers(1, 60), page=st.integers(1, 20), seen=st.integers(0, 59))
 def test_events_after_a_known_one_come_once_each_and_in_order(
     total: int, page: int, seen: int
@@ -111,6 +128,10 @@ def test_a_state_has_outputs_parameters_and_tags_by_name(stub: Stub) -> None:
 
 def test_importers_are_listed_once_and_an_export_without_one_is_no_error(stub: Stub) -> None:
     cloudformation, stubber = stub("cloudformation")
-    stubber.add_response("list_imports", {"Imports": ["web-ecs"]}, {"ExportName": "a"})
+    more = {"Imports": ["web-ecs"], "NextToken": "more"}
+    stubber.add_response("list_imports", more, {"ExportName": "a"})
+    stubber.add_response(
+        "list_imports", {"Imports": ["z"]}, {"ExportName": "a", "NextToken": "more"}
+    )
     stubber.add_client_error("list_imports", "ValidationError", "not imported by any stack")
-    assert stacks.importers(cloudformation, ["a", "b"]) == ("web-ecs",)
+    assert stacks.importers(cloudformation, ["a", "b"]) == ("web-ecs", "z")

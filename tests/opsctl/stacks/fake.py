@@ -99,6 +99,12 @@ class CloudFormation:
         self.change_sets.pop(ChangeSetName, None)
 
     def get_paginator(self, operation: str) -> Any:
+        if operation == "list_stack_resources":
+            self._call("ListStackResources")
+            pages = [{"StackResourceSummaries": [one]} for one in self.resources]
+            return SimpleNamespace(paginate=lambda StackName: pages)
+        if operation == "list_imports":
+            return SimpleNamespace(paginate=lambda ExportName: [self.list_imports(ExportName)])
         assert operation == "list_change_sets"
         self._call("ListChangeSets")
         names = [{"ChangeSetName": name} for name in self.change_sets]
@@ -132,15 +138,11 @@ class CloudFormation:
         self._call("DescribeStacks")
         return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
 
-    def describe_stack_resources(self, *, StackName: str) -> Any:
-        self._call("DescribeStackResources")
-        return {"StackResources": self.resources}
-
     def get_template(self, *, StackName: str) -> Any:
         self._call("GetTemplate")
         return {"TemplateBody": self.template}
 
-    def list_imports(self, *, ExportName: str) -> Any:
+    def list_imports(self, ExportName: str) -> Any:
         self._call("ListImports")
         return {"Imports": self.exported.get(ExportName, [])}
 

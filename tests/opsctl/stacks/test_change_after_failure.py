@@ -16,6 +16,7 @@ def test_what_a_failed_creation_left_is_removed_after_a_yes_and_made_anew() -> N
     dead = stacks(stack("db", "ROLLBACK_COMPLETE"))
     gone = happened(event("e1", "DELETE_COMPLETE"))
     aws = CloudFormation()
+    aws.status = "ROLLBACK_COMPLETE"
     driven = up(aws, dead, gone, NOTHING, CREATED, answers=(True, True))
     assert aws.deleted == ["arn:web-db"] and driven.result.kind == "done"
 
@@ -43,6 +44,7 @@ def resources(**statuses: str) -> list[dict[str, str]]:
 
 def test_what_stopped_a_deletion_may_be_gone_by_now_so_nothing_is_left_behind() -> None:
     aws = CloudFormation()
+    aws.status = "DELETE_FAILED"
     aws.resources = resources(A="DELETE_FAILED", B="CREATE_COMPLETE")
     dead = stacks(stack("db", "DELETE_FAILED"))
     driven = up(aws, dead, GONE, NOTHING, CREATED, answers=(True, True))
@@ -51,6 +53,7 @@ def test_what_stopped_a_deletion_may_be_gone_by_now_so_nothing_is_left_behind() 
 
 def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
     aws = CloudFormation()
+    aws.status = "DELETE_FAILED"
     aws.resources = resources(A="DELETE_FAILED", B="CREATE_COMPLETE")
     dead = stacks(stack("db", "DELETE_FAILED"))
     again = happened(event("e1", "DELETE_FAILED"))
@@ -67,7 +70,7 @@ def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status:
     [left], [plan] = driven.of(remove.Removal), driven.of(Plan)
     assert status in left.why and len(left.resources) == 1
     assert plan.kind == "CREATE" and driven.result is True
-    assert aws.calls == ["DescribeStackResources"]
+    assert aws.calls == ["ListStackResources"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
     assert read.properties == (PropertyChange("Name", recreates=True, after="b"),)
 
 
+@pytest.mark.parametrize(("before", "replaces"), [("3", False), ("", True)])
+def test_only_the_first_shards_may_replace_a_cache(before: str, replaces: bool) -> None:
+    shards = detail("NumNodeGroups", "Conditionally", BeforeValue=before, AfterValue="4")
+    group = {"type": "AWS::ElastiCache::ReplicationGroup", "Replacement": "Conditional"}
+    [read] = changes.read([resource_change(**group, Details=[shards])])
+    assert read.may_replace is replaces
+
+
 @pytest.mark.parametrize(
     ("change", "effect", "loss"),
     [
@@ -99,6 +107,17 @@ def test_a_property_that_the_api_lists_twice_is_one_change() -> None:
             ),
             "may be replaced because of AuthToken; the cache empties",
             "the cache empties",
+        ),
+        (
+            Change(
+                "Modify",
+                "Cache",
+                "AWS::ElastiCache::ReplicationGroup",
+                "Conditional",
+                (PropertyChange("NumNodeGroups", False, "3", "4"),),
+            ),
+            "slots move between the shards while it runs",
+            "",
         ),
         (
             Change(

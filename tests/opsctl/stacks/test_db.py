@@ -125,7 +125,7 @@ def test_what_a_cache_begins_with(
 def test_a_snapshot_is_followed_until_it_can_be_used() -> None:
     world = World()
     making = Backup("web-redis-20261126-120000", "creating")
-    world.backups = [(), (making,), (replace(making, status="available"),)]
+    world.backups = [(), (), (making,), (replace(making, status="available"),)]
     driven = world.take()
     assert driven.result.kind == "done"
     assert world.elasticache.made == [
@@ -136,7 +136,7 @@ def test_a_snapshot_is_followed_until_it_can_be_used() -> None:
 
 def test_a_snapshot_whose_answer_was_lost_is_still_followed() -> None:
     world = World()
-    world.backups = [(), (Backup("mine", "available"),)]
+    world.backups = [(), (), (Backup("mine", "available"),)]
     world.elasticache.answers = False  # the repeated call finds what the first one made
     assert world.take("mine").result.kind == "done"
 
@@ -149,10 +149,18 @@ def test_a_name_that_is_taken_is_refused_before_the_question() -> None:
     assert world.elasticache.made == []
 
 
+def test_a_name_that_somebody_takes_during_the_question_is_not_followed_as_ours() -> None:
+    world = World()
+    world.backups = [(), (Backup("mine", "creating"),)]
+    with pytest.raises(OpsError, match="a snapshot `mine` already, which is creating"):
+        world.take("mine")
+    assert world.elasticache.made == []
+
+
 @pytest.mark.parametrize("after", [(), (Backup("mine", "failed"),)])
 def test_a_snapshot_that_does_not_become_available_has_failed(after: Any) -> None:
     world = World()
-    world.backups = [(), (Backup("mine", "creating"),), after]
+    world.backups = [(), (), (Backup("mine", "creating"),), after]
     assert world.take("mine").result.kind == "failed"
 
 

@@ -102,7 +102,10 @@ def test_with_scaling_a_service_begins_with_the_minimum_and_then_keeps_its_count
 def test_shards_are_a_cache_in_cluster_mode(sets: tuple[str, ...], group: str) -> None:
     chosen = config("db.kind=replication_group", "db.shards=2", "db.nodes=3", *sets)
     text = definition.db(chosen).template
-    made = template.read(text)["Resources"]["ReplicationGroup"]["Properties"]
+    resource = template.read(text)["Resources"]["ReplicationGroup"]
+    # Else CloudFormation replaces the cache when their number changes.
+    assert resource["UpdatePolicy"] == {"UseOnlineResharding": True}
+    made = resource["Properties"]
     assert (made["NumNodeGroups"], made["ReplicasPerNodeGroup"]) == (2, 2)
     assert made["CacheParameterGroupName"] == group and made["ClusterMode"] == "enabled"
     assert "ReplicationGroup.ConfigurationEndPoint.Address" in text

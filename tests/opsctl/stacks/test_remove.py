@@ -7,7 +7,7 @@ import pytest
 
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
-from opsctl.procedure import Notice
+from opsctl.procedure import Notice, Overtaken
 from opsctl.snapshot.snapshot import Kind, Snapshot
 from opsctl.stacks import remove
 from opsctl.stacks.remove import Removal
@@ -24,15 +24,31 @@ EXISTS = stacks(stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg"}))
 class Ecr:
     exceptions = SimpleNamespace(RepositoryNotFoundException=KeyError)
 
+    """`holds` are the images of each index: ECR keeps them as long as the index is there."""
+
     def __init__(self) -> None:
         self.images = [{"imageDigest": f"sha256:{n}"} for n in range(4)]
+        self.holds: dict[str, set[str]] = {}
 
     def get_paginator(self, name: str) -> Any:
-        return SimpleNamespace(paginate=lambda **_: [{"imageIds": list(self.images)}])
+        # One entry for each tag.
+        return SimpleNamespace(paginate=lambda **_: [{"imageIds": [*self.images, *self.images]}])
 
     def batch_delete_image(self, *, repositoryName: str, imageIds: Any) -> Any:
-        self.images = [image for image in self.images if image not in imageIds]
-        return {}
+        there = {image["imageDigest"] for image in self.images}
+        held = set().union(*(self.holds.get(digest, ()) for digest in there))
+        gone = [image for image in imageIds if image["imageDigest"] not in held]
+        self.images = [image for image in self.images if image not in gone]
+        failures = [
+            {
+                "imageId": image,
+                "failureCode": "ImageReferencedByManifestList",
+                "failureReason": "Requested image referenced by manifest list",
+            }
+            for image in imageIds
+            if image not in gone
+        ]
+        return {"failures": failures}
 
 
 def down(
@@ -45,6 +61,15 @@ def down(
     made = cast(Any, Clients(aws, **clients))
     procedure = remove.down(made, CONFIG, kind)
     return Driven(procedure, snapshots, answers)
+
+
+def test_a_stack_that_changed_during_the_question_is_shown_and_asked_about_again() -> None:
+    aws = CloudFormation()
+    aws.status = "UPDATE_COMPLETE"
+    updated = stacks(stack("db", "UPDATE_COMPLETE"))
+    driven = down(aws, EXISTS, updated, GONE, answers=(True, True))
+    assert len(driven.questions) == 2 and len(driven.of(Overtaken)) == 1
+    assert aws.deleted == ["arn:web-db"] and driven.result.kind == "removed"
 
 
 def test_the_stack_is_removed_after_its_name_was_typed() -> None:
@@ -80,6 +105,25 @@ def test_images_are_removed_after_the_answer_and_not_before() -> None:
     gone = happened(event("e1", "DELETE_COMPLETE"))
     down(CloudFormation(), repository, gone, kind="ecr", ecr=ecr)
     assert ecr.images == []
+
+
+def test_an_index_goes_before_the_images_that_it_names() -> None:
+    # Without them gone the removal of the stack ends in DELETE_FAILED.
+    ecr = Ecr()
+    ecr.holds = {"sha256:3": {"sha256:2", "sha256:0"}, "sha256:2": {"sha256:1"}}
+    repository = stacks(stack("ecr", "CREATE_COMPLETE", outputs={"RepositoryName": "web"}))
+    gone = happened(event("e1", "DELETE_COMPLETE"))
+    assert down(CloudFormation(), repository, gone, kind="ecr", ecr=ecr).result.kind == "removed"
+    assert ecr.images == []
+
+
+def test_images_that_ecr_keeps_are_reported_before_the_stack_is_touched() -> None:
+    ecr, aws = Ecr(), CloudFormation()
+    ecr.holds = {"sha256:0": {"sha256:1"}, "sha256:1": {"sha256:0"}}
+    repository = stacks(stack("ecr", "CREATE_COMPLETE", outputs={"RepositoryName": "web"}))
+    with pytest.raises(OpsError, match="ECR keeps 2 images of `web`: Requested image referenced"):
+        down(aws, repository, kind="ecr", ecr=ecr)
+    assert aws.deleted == []
 
 
 @pytest.mark.parametrize(
@@ -128,14 +172,17 @@ def test_a_deletion_that_stops_half_way_is_a_failure() -> None:
 
 def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:
     aws = CloudFormation()
+    aws.status = "DELETE_FAILED"
     aws.resources = [
-        {"LogicalResourceId": "Group", "ResourceType": "X", "ResourceStatus": "DELETE_FAILED"}
-    ]
+        {"LogicalResourceId": "Group", "PhysicalResourceId": "g-1", "ResourceType": "X",
+         "ResourceStatus": "DELETE_FAILED"}
+    ]  # fmt: skip
     half = stacks(stack("db", "DELETE_FAILED"))
     again = happened(event("e1", "DELETE_FAILED"))
     driven = down(aws, half, again, GONE, answers=(True, True))
     assert "leaving Group behind" in driven.questions[1].text and aws.retained == ["Group"]
     assert driven.result.kind == "removed"
+    assert "left behind, in no stack any more: Group `g-1`" in driven.of(Notice)[-1].text
 
 
 REVIEWED = stacks(stack("db", "REVIEW_IN_PROGRESS"))

@@ -165,3 +165,24 @@ def test_an_instance_joins_the_cluster_that_a_stack_s_user_data_names(
     )
     ecs = connect("ecs")
     until(lambda: ecs.list_container_instances(cluster=unique)["containerInstanceArns"])
+
+
+def test_a_log_group_is_not_replaced_by_one_that_exists(connect: Connect, unique: str) -> None:
+    def template(name: str) -> dict[str, Any]:
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
+        return {"Resources": {"Group": {**group, "UpdateReplacePolicy": "Retain"}}}
+
+    deploy(connect, unique, template(unique))
+    connect("logs").create_log_group(logGroupName=f"{unique}-there")
+    cloudformation = connect("cloudformation")
+    cloudformation.update_stack(
+        StackName=unique, TemplateBody=json.dumps(template(f"{unique}-there"))
+    )
+    events = until(
+        lambda: [
+            one
+            for one in cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+            if one["ResourceStatus"] == "UPDATE_FAILED"
+        ]
+    )
+    assert "HandlerErrorCode: AlreadyExists" in events[0]["ResourceStatusReason"]

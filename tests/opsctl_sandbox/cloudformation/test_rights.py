@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from opsctl_sandbox.process.home import Sandbox
 from opsctl_sandbox.wire.signature import Key
 from tests.opsctl_sandbox.clients import Connect, client
@@ -11,8 +13,8 @@ from tests.opsctl_sandbox.fleet import until
 _TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 
 
-def document(*actions: str) -> str:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+def document(*actions: str, resource: str = "*") -> str:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
@@ -67,3 +69,20 @@ def test_a_role_that_the_caller_names_may_do_it_instead(
 
     cloudformation.delete_stack(StackName=unique, RoleARN=role)
     assert end(cloudformation, unique) == "DELETE_FAILED", "it may make a topic, not delete one"
+
+
+@pytest.mark.parametrize(("prefix", "ends"), [("", "CREATE_COMPLETE"), ("x-", "ROLLBACK_COMPLETE")])
+def test_the_policy_must_name_the_resource_also_one_whose_name_is_generated(
+    sandbox: Sandbox, connect: Connect, unique: str, prefix: str, ends: str
+) -> None:
+    iam, cloudformation = connect("iam"), somebody(sandbox, connect, unique)
+    topics = f"arn:aws:sns:us-east-1:*:{prefix}{unique}-Topic-*"
+    allowed = document("sns:CreateTopic", "sns:DeleteTopic", resource=topics)
+    iam.put_user_policy(UserName=unique, PolicyName="topics", PolicyDocument=allowed)
+    cloudformation.create_stack(StackName=unique, TemplateBody=_TEMPLATE)
+    assert end(cloudformation, unique) == ends
+    if not prefix:
+        return
+    events = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+    reasons = " ".join(event.get("ResourceStatusReason", "") for event in events)
+    assert f"sns:CreateTopic on resource: arn:aws:sns:us-east-1:123456789012:{unique}" in reasons

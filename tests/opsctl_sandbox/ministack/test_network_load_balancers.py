@@ -42,6 +42,23 @@ def test_a_protected_one_is_not_deleted(connect: Connect, balancer: Any) -> None
         elbv2.describe_load_balancers(LoadBalancerArns=[arn])
 
 
+def test_its_listeners_go_with_it(connect: Connect, balancer: Any, unique: str) -> None:
+    elbv2, arn = connect("elbv2"), balancer["LoadBalancerArn"]
+    group = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-00000001")
+    target_group = group["TargetGroups"][0]["TargetGroupArn"]
+    forward = [{"Type": "forward", "TargetGroupArn": target_group}]
+    made = elbv2.create_listener(
+        LoadBalancerArn=arn, Protocol="TCP", Port=80, DefaultActions=forward
+    )["Listeners"][0]
+
+    elbv2.delete_load_balancer(LoadBalancerArn=arn)
+
+    # ministack has no ListenerNotFound.
+    assert not elbv2.describe_listeners(ListenerArns=[made["ListenerArn"]])["Listeners"]
+    [left] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
+    assert left["LoadBalancerArns"] == []
+
+
 def test_its_listener_and_the_rule_have_net_in_their_arns(
     connect: Connect, balancer: Any, unique: str
 ) -> None:
@@ -77,3 +94,13 @@ def test_a_tcp_target_group_has_its_own_attributes_whoever_set_them(
     assert values(plain("elbv2"))["stickiness.type"] == "lb_cookie"
     expected = {key: "60", "stickiness.type": "source_ip", "preserve_client_ip.enabled": "true"}
     assert expected.items() <= values(connect("elbv2")).items()
+    described = elbv2.describe_target_groups(Names=[unique])["TargetGroups"][0]
+    assert not described.keys() & {"HealthCheckPath", "Matcher"}
+
+
+def test_it_has_the_attributes_of_its_kind(connect: Connect, plain: Connect, balancer: Any) -> None:
+    def names(client: Any) -> set[str]:
+        arn = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+        return {one["Key"] for one in client.describe_load_balancer_attributes(**arn)["Attributes"]}
+
+    assert "dns_record.client_routing_policy" in names(connect("elbv2")) - names(plain("elbv2"))

@@ -48,6 +48,23 @@ def test_an_ingress_rule_of_its_own_comes_and_goes_with_its_stack(
     assert found["IpPermissions"] == []
 
 
+def test_a_rule_is_revoked_by_its_ports_and_its_group_whatever_its_description(
+    connect: Connect, unique: str
+) -> None:
+    ec2 = connect("ec2")
+    group = ec2.create_security_group(GroupName=unique, Description=unique)["GroupId"]
+    rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2}
+    pair = {"GroupId": group, "Description": "the instances"}
+    ec2.authorize_security_group_ingress(
+        GroupId=group, IpPermissions=[{**rule, "UserIdGroupPairs": [pair]}]
+    )
+    ec2.revoke_security_group_ingress(
+        GroupId=group, IpPermissions=[{**rule, "UserIdGroupPairs": [{"GroupId": group}]}]
+    )
+    [left] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert left["IpPermissions"] == []
+
+
 def test_ministack_still_lacks_the_type() -> None:
     # This process never runs the sandbox's server, so ministack is as it comes.
     from ministack.services.cloudformation import provisioners

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from redis import Redis
+from redis import Redis, RedisCluster
 
 from opsctl_sandbox.process.home import Sandbox
 from tests.opsctl_sandbox.clients import Connect
@@ -75,10 +75,40 @@ def test_the_members_of_a_group_have_its_name_and_a_number(elasticache: Any, uni
     assert found[0]["ReplicationGroupId"] == unique
 
 
+def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> None:
+    group = {"ReplicationGroupId": unique}
+    made = elasticache.create_replication_group(
+        **group, ReplicationGroupDescription="x", NumNodeGroups=3, ReplicasPerNodeGroup=1
+    )["ReplicationGroup"]
+    assert made["MemberClusters"][:2] == [f"{unique}-0001-001", f"{unique}-0001-002"]
+    port = made["ConfigurationEndpoint"]["Port"]
+    with Redis(port=port) as first:
+        until(lambda: first.cluster("info")["cluster_state"] == "ok")
+        until(lambda: len(first.cluster("slots")) == 3)
+    with RedisCluster("127.0.0.1", port) as cluster:
+        for key in "abcdefgh":
+            cluster.set(key, key)
+        ports = {one["PrimaryEndpoint"]["Port"] for one in made["NodeGroups"]}
+        assert {node.port for node in cluster.get_primaries()} == ports
+        assert cluster.dbsize(target_nodes="primaries") == 8
+    with pytest.raises(ClientError, match="no snapshot of Redis in cluster mode"):
+        elasticache.create_snapshot(SnapshotName=unique, **group)
+    elasticache.delete_replication_group(**group)
+
+
+def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
+    elasticache.create_replication_group(
+        ReplicationGroupId=unique, ReplicationGroupDescription="x", EngineVersion="7.0"
+    )
+    elasticache.modify_replication_group(ReplicationGroupId=unique, EngineVersion="7.1")
+    found = elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-001")["CacheClusters"]
+    assert found[0]["EngineVersion"] == "7.1"
+
+
 def test_what_the_sandbox_cannot_do_is_refused_in_words(elasticache: Any, unique: str) -> None:
-    with pytest.raises(ClientError, match="the sandbox has no Redis in cluster mode"):
+    with pytest.raises(ClientError, match="Redis in cluster mode with 3 shards or more"):
         elasticache.create_replication_group(
-            ReplicationGroupId=unique, ReplicationGroupDescription="x", NumNodeGroups=3
+            ReplicationGroupId=unique, ReplicationGroupDescription="x", ClusterMode="enabled"
         )
     with pytest.raises(ClientError, match="CacheClusterNotFound"):
         elasticache.create_snapshot(SnapshotName=unique, CacheClusterId="ghost")

@@ -64,6 +64,12 @@ def test_it_is_ready_within_three_seconds(tmp_path: Path) -> None:
     assert elapsed < 3
 
 
+def test_a_second_down_says_that_there_is_nothing_to_stop(tmp_path: Path) -> None:
+    for _ in range(2):
+        [event] = lifecycle.down(Home(tmp_path))
+        assert event.message == f"sandbox `default` does not run in {tmp_path}: nothing to stop"
+
+
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
     home = Home(tmp_path)
     sandbox = start(home, QUIET)

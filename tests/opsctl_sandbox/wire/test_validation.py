@@ -101,3 +101,14 @@ def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         validation.check(named, model, Request("POST", "/", "", {}, b"{"))
     assert refused.value.code == "SerializationException"
+
+
+@pytest.mark.parametrize(
+    "service", ["application-autoscaling", "autoscaling", "ecs", "elasticloadbalancing", "logs"]
+)
+def test_no_operation_begins_without_a_parameter_that_it_needs(service: str) -> None:
+    for name in models.operations(service):
+        model = models.operation(service, name)
+        assert model is not None
+        if model.input_shape is not None and model.input_shape.required_members:
+            refusal(service, name, {})

@@ -63,7 +63,7 @@ def test_one_alarm_is_explained_with_its_points_its_history_and_the_release_befo
         "  now         1 of 1 points < 2 (1); 1 of the last 2 had no data, which counts as bad",
         "  CloudWatch  Threshold Crossed",
         "  release     7 by ann began 11:48:00Z",
-        "  history     11-26 12:00  OK → ALARM",
+        "  history     11-26 12:00Z  OK → ALARM",
         "  next        opsctl why",
     ]
 
@@ -148,7 +148,25 @@ def test_a_back_test_is_a_row_an_alarm(capsys: pytest.CaptureFixture[str]) -> No
     caught = capsys.readouterr()
     assert caught.out.splitlines() == [
         "ALARM          RANG  LONGEST  IN ALL  POINTS      LAST",
-        "running-tasks  2x    1h       1h6m    100 of 120  since 11-26 13:00",
+        "running-tasks  2x    1h       1h6m    100 of 120  since 11-26 13:00Z",
         "service-cpu    -                      120 of 120",
     ]
     assert caught.err == "in 2h 1 of 2 alarms would have gone off, 2 times in all\n"
+
+
+def test_what_cloudwatch_did_not_return_is_not_called_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    until = START + timedelta(hours=2)
+    played = [
+        Played(of(seen(), "service-cpu"), (), 0, 120, until, "InternalError", failed=True),
+        Played(of(seen(), "cache-cpu"), (), 60, 120, until, "PartialData"),
+    ]
+    show_played(Console(), played, timedelta(hours=2))
+    caught = capsys.readouterr()
+    assert [line.split("  ")[0] for line in caught.out.splitlines()[1:]] == [
+        "service-cpu",
+        "cache-cpu",
+    ]
+    assert "?" in caught.out and "60 of 120, PartialData" in caught.out
+    assert "did not return the points of 1 alarm" in caught.err

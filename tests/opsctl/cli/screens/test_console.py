@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsctl.cli.screens.console import Console, narrowed, printable
+from opsctl.cli.screens.console import Console, encodable, narrowed, printable
 
 
 class Terminal(io.StringIO):
@@ -62,3 +62,8 @@ def test_a_table_is_narrowed_where_it_is_widest_and_never_to_nothing(
         min(8, before) <= after <= before for before, after in zip(widths, found, strict=True)
     )
     assert sum(found) <= room or max(found) <= 8 or found == widths
+
+
+def test_a_chart_keeps_its_shape_where_only_ascii_can_be_written() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert encodable("80 ┤╌╌█▄\n 0 ┼──·\n    ▲", stream) == "80 |--#:\n 0 +--.\n    ^"

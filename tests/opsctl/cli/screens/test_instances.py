@@ -16,7 +16,8 @@ def test_the_plan_says_which_go_why_and_how_long_it_takes(
 ) -> None:
     InstancesScreen(Console(json=False), data=True).show(PLAN)
     assert capsys.readouterr().out == (
-        "1 instance is replaced, one after another (~5 min); a new one joins before one goes:\n"
+        "1 instance is replaced, one after another (~5 min); "
+        "a new one joins before an old one goes:\n"
         "  ! i-1  its image is ami-1, not ami-2\n"
     )
 
@@ -28,7 +29,7 @@ def test_where_the_group_may_not_grow_the_tasks_move_first(
         InstancePlan(PLAN.replacements * 2, 2, False)
     )
     assert "2 instances are replaced" in (said := capsys.readouterr().out)
-    assert "its tasks move to the others before one goes" in said
+    assert "tasks move to the others before an old one goes" in said
 
 
 def test_nothing_to_replace_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,3 +202,12 @@ def test_a_watch_is_billed_by_the_metric_whatever_its_statistics() -> None:
     assert screen.price(twice, 30) == "1 metrics every 30s: about $0.00 an hour"
     many = [replace(twice[0], query=Query(CATALOGUE[0], {"n": str(n)})) for n in range(100)]
     assert screen.price(many, 30) == "100 metrics every 30s: about $0.12 an hour"
+
+
+def test_a_span_over_midnight_names_both_days(capsys: pytest.CaptureFixture[str]) -> None:
+    MetricsScreen(Console(), ["cluster"]).show(
+        shown(series([1.0] * (25 * 60), name="CPUReservation"))
+    )
+    head = capsys.readouterr().out.splitlines()[0]
+    days = {f"{NOW - timedelta(hours=hours):%Y-%m-%d}" for hours in (0, 25)}
+    assert all(day in head for day in days), head

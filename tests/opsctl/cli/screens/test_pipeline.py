@@ -77,7 +77,9 @@ def test_gitlab_folds_in_its_own_way(capsys: pytest.CaptureFixture[str]) -> None
 PLAN: dict[str, Any] = {
     "stack": "web-ecs", "kind": "UPDATE", "changes": [
         {"action": "Modify", "logical_id": "Cache", "resource_type": "AWS::X::CacheCluster",
-         "replacement": "True", "effect": "made anew", "loss": "the cache is emptied"},
+         "replaces": True, "effect": "made anew", "loss": "the cache is emptied"},
+        {"action": "Modify", "logical_id": "Tasks", "resource_type": "AWS::ECS::TaskDefinition",
+         "replaces": False, "effect": "a new revision", "loss": None},
     ],
 }  # fmt: skip
 CAUSE: dict[str, Any] = {
@@ -92,10 +94,11 @@ def test_the_summary_holds_plan_outcome_cause_and_links() -> None:
         ("cause", CAUSE),
         ("result", {"stack": "web-ecs", "outcome": "rolled-back", "reason": "it failed"}),
     ]
-    text = summary.markdown("opsctl ecs up", objects, "eu-west-1")
+    text = summary.markdown("opsctl ecs\nup", objects, "eu-west-1")
     assert text.startswith("### `opsctl ecs up`\n")
     assert "| **Modify, replaced** | Cache | AWS::X::CacheCluster |" in text
     assert "**the cache is emptied**" in text
+    assert "| Modify | Tasks |" in text
     assert "console.aws.amazon.com/cloudformation/home?region=eu-west-1#/stacks?filter" in text
     assert "next: `opsctl logs tail`" in text and ": **rolled-back**: it failed" in text
     # What somebody else wrote is neither HTML nor Markdown, and stays in its line.

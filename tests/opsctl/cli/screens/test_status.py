@@ -10,6 +10,7 @@ from opsctl.aws import FailedCall
 from opsctl.cause import rank
 from opsctl.cause.history import History
 from opsctl.cause.looks import STATUS
+from opsctl.cli import status as command
 from opsctl.cli.screens import status, status_rows
 from opsctl.cli.screens.console import Console
 from opsctl.snapshot.alarms import AlarmState
@@ -19,7 +20,7 @@ from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.releases import Release
-from opsctl.snapshot.snapshot import Names, Part, Snapshot, Unread
+from opsctl.snapshot.snapshot import Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.snapshots import NEW, OLD, START, config, deployment, service, snapshot, stack
@@ -289,3 +290,15 @@ def test_on_a_low_screen_the_tables_give_way_and_say_so() -> None:
     assert any(line == "…4 more tasks" for line in low) and low[-1].startswith("i-1")
     lowest = shown(healthy(), 80, 16)
     assert lowest[12:] == ["…8 tasks", "…2 instances"]
+
+
+def test_a_part_of_the_screen_reads_the_stacks_to_know_what_is_missing() -> None:
+    class Fake:
+        console = Console(plain=True)
+
+        def quick_reader(self, look: Look) -> Snapshot:
+            assert {"stacks", "cache"} <= look.parts
+            return healthy(cache=None)
+
+    invocation: Any = Fake()
+    command.show_part(invocation, ("cache",))

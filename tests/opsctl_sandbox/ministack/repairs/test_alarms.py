@@ -37,6 +37,28 @@ def test_so_many_of_the_last_periods_make_an_alarm(
     assert alarms.judge({**ABOVE, "TreatMissingData": missing}, values) == expected
 
 
+def test_a_state_has_the_reason_that_cloudwatch_gives() -> None:
+    points = [(60.0 * n, value) for n, value in enumerate([50.0, 90.0, None, 95.5, 80.0])]
+    assert alarms.reason(ABOVE, points, "ALARM") == (
+        "Threshold Crossed: 2 out of the last 3 datapoints [95.5 (01/01/70 00:03:00), "
+        "90.0 (01/01/70 00:01:00)] were greater than the threshold (80.0) "
+        "(minimum 2 datapoints for OK -> ALARM transition)."
+    )
+    assert alarms.reason(ABOVE, points[-1:], "OK") == (
+        "Threshold Crossed: 1 out of the last 1 datapoints [80.0 (01/01/70 00:04:00)] "
+        "was not greater than the threshold (80.0) "
+        "(minimum 2 datapoints for ALARM -> OK transition)."
+    )
+    nothing = [(0.0, None)] * 5
+    assert alarms.reason(ABOVE, nothing, "INSUFFICIENT_DATA") == (
+        "Insufficient Data: 3 datapoints were unknown."
+    )
+    assert alarms.reason(ABOVE, nothing, "ALARM") == (
+        "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints "
+        "were treated as [Breaching]."
+    )
+
+
 def test_only_the_series_of_the_alarms_own_dimensions_counts(connect: Connect, unique: str) -> None:
     cloudwatch = connect("cloudwatch")
     at = time.time() // 60 * 60 - 60

@@ -175,6 +175,24 @@ def test_a_stack_is_found_by_a_resource_of_it(
     assert (found["StackName"], found["LogicalResourceId"]) == (unique, "L")
 
 
+def test_more_than_a_hundred_resources_are_listed_in_pages_only(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    body = json.dumps({"Resources": {f"Handle{number}": handle for number in range(101)}})
+    connect("cloudformation").create_stack(StackName=unique, TemplateBody=body)
+    connect("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1}
+    )
+
+    def described(cloudformation: Any) -> int:
+        return len(cloudformation.describe_stack_resources(StackName=unique)["StackResources"])
+
+    assert (described(plain("cloudformation")), described(connect("cloudformation"))) == (101, 100)
+    pages = connect("cloudformation").get_paginator("list_stack_resources").paginate
+    assert sum(len(page["StackResourceSummaries"]) for page in pages(StackName=unique)) == 101
+
+
 def reviewed(cloudformation: Any, stack: str, name: str, **others: Any) -> dict[str, Any]:
     """A change set that creates the stack."""
     parameters = {"ChangeSetType": "CREATE", "TemplateBody": template(), **others}
@@ -201,6 +219,8 @@ def test_a_stack_that_two_people_review_is_one_stack(
     by_id = {"StackName": first["StackId"]}
     assert len(cloudformation.list_change_sets(**by_id)["Summaries"]) == 2
     assert plain("cloudformation").list_change_sets(**by_id)["Summaries"] == []
+    with pytest.raises(ClientError, match=r"Stack \[nobody\] does not exist"):
+        cloudformation.list_change_sets(StackName="nobody")
     described = cloudformation.describe_change_set(ChangeSetName=second["Id"])
     assert described["StackId"] == first["StackId"]
     assert reviewed(plain("cloudformation"), unique, "third")["StackId"] != first["StackId"]

@@ -1,5 +1,7 @@
 """ECR: what ministack gets wrong, still, and what the sandbox answers instead."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -34,6 +36,27 @@ def test_another_tag_for_the_same_image_is_taken(connect: Connect, unique: str) 
         "v1",
         "v2",
     }
+
+
+def test_an_image_that_an_index_names_is_kept(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    def deleted(make: Connect) -> list[str]:
+        name = f"{unique}-{'plain' if make is plain else 'ours'}"
+        ecr = make("ecr")
+        ecr.create_repository(repositoryName=name)
+        one = ecr.put_image(repositoryName=name, imageManifest="{}")["image"]["imageId"]
+        index = json.dumps({"manifests": [{"digest": one["imageDigest"]}]})
+        whole = ecr.put_image(repositoryName=name, imageManifest=index, imageTag="v1")["image"]
+        wanted = [{"imageDigest": image["imageDigest"]} for image in (one, whole["imageId"])]
+        codes = []
+        for _ in range(2):
+            answer = ecr.batch_delete_image(repositoryName=name, imageIds=wanted[:2])
+            codes += [failure["failureCode"] for failure in answer["failures"]]
+        return codes
+
+    assert deleted(plain) == ["ImageNotFound", "ImageNotFound"]
+    assert deleted(connect) == ["ImageReferencedByManifestList", "ImageNotFound"]
 
 
 def test_a_login_names_the_registry_that_answers(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from opsctl_sandbox.wire import models
 from tests.opsctl_sandbox.clients import Connect
 
 Seed = Callable[[Any, str], None]
@@ -124,3 +125,11 @@ def test_streams_by_prefix_have_no_order_of_their_last_event(
     plain("logs").describe_log_streams(**parameters)
     with pytest.raises(ClientError, match="Cannot order by LastEventTime"):
         connect("logs").describe_log_streams(**parameters)
+
+
+def test_account_settings_are_those_that_ecs_has(connect: Connect, plain: Connect) -> None:
+    names = models.values("ecs", "SettingName")
+    listed = plain("ecs").list_account_settings(effectiveSettings=True)["settings"]
+    assert not {one["name"] for one in listed} <= names
+    [*settings] = connect("ecs").list_account_settings(effectiveSettings=True)["settings"]
+    assert settings and {one["type"] for one in settings} == {"aws_managed"}

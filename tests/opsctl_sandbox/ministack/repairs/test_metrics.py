@@ -21,15 +21,20 @@ def namespace(connect: Connect, unique: str) -> str:
     return unique
 
 
-def values(cloudwatch: Any, namespace: str, **more: Any) -> list[float]:
+def result(cloudwatch: Any, namespace: str, **more: Any) -> dict[str, Any]:
     metric = {"Metric": {"Namespace": namespace, "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
     answer = cloudwatch.get_metric_data(
-        MetricDataQueries=[{"Id": "m", "MetricStat": metric}],
+        MetricDataQueries=[{"Id": "q", "MetricStat": metric}],
         StartTime=NOW - timedelta(minutes=9),
         EndTime=NOW,
         **more,
     )
-    return list(answer["MetricDataResults"][0]["Values"])
+    [only] = answer["MetricDataResults"]
+    return dict(only)
+
+
+def values(cloudwatch: Any, namespace: str, **more: Any) -> list[float]:
+    return list(result(cloudwatch, namespace, **more)["Values"])
 
 
 def test_the_newest_point_comes_first_unless_scan_by_says_otherwise(
@@ -43,3 +48,10 @@ def test_the_newest_point_comes_first_unless_scan_by_says_otherwise(
 
 def test_ministack_alone_gives_the_oldest_point_first(plain: Connect, namespace: str) -> None:
     assert values(plain("cloudwatch"), namespace) == [1.0, 2.0]
+
+
+def test_a_metric_without_a_label_is_called_by_its_name(
+    connect: Connect, plain: Connect, namespace: str
+) -> None:
+    assert result(plain("cloudwatch"), namespace)["Label"] == "q"
+    assert result(connect("cloudwatch"), namespace)["Label"] == "m"
