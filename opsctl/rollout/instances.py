@@ -354,7 +354,7 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
         return ""
     tasks = _tasks_on(now, instance)
     others = [one for one in _active(now, group) if one.arn != instance.arn]
-    room = sum(_fits(one, size) for one in others)
+    room = sum(size.count_on(one) for one in others)
     if room >= len(tasks):
         return ""
     return (
@@ -362,15 +362,6 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
         f"{telling.counted(len(others), 'other instance')} can take {room}, "
         f"and the group may not grow beyond {group.maximum}"
     )
-
-
-def _fits(instance: ContainerInstance, size: TaskSize) -> int:
-    """Return how many tasks of this size fit into what remains."""
-    if size.ports and instance.ports & size.ports:
-        return 0
-    by_cpu = instance.cpu // size.cpu if size.cpu else 1 << 30
-    by_memory = instance.memory // size.memory if size.memory else 1 << 30
-    return min(by_cpu, by_memory, 1 if size.ports else 1 << 30)
 
 
 def _tasks_on(now: Snapshot, instance: ContainerInstance) -> list[Task]:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from opsctl.config.model import Config
-from opsctl.errors import Busy, OpsError
+from opsctl.errors import Busy
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice, Procedure, Waiting, ask, follow, look_at
-from opsctl.rollout import empty, reach, room, stop
+from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
+from opsctl.rollout import empty, reach, roll_stack, room, stop
 from opsctl.rollout import plan as planning
 from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
@@ -20,11 +20,8 @@ from opsctl.rollout.watch import LOOK, Watch, Wave
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import join as joining
-from opsctl.stacks.changes import Plan
-from opsctl.stacks.definition import Stack
 from opsctl.stacks.operation import Operation, RollBegun
 from opsctl.stacks.plan import Planning
-from opsctl.stacks.template import read as read_template
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
@@ -33,13 +30,6 @@ Sleep: TypeAlias = Callable[[float], None]
 # Service and stack in one snapshot: only together they show what was changed by hand.
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 _FLEET = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
-# A rollout may change these types and nothing else; everything else needs `ecs up`.
-_OURS = {
-    "AWS::ECS::TaskDefinition",
-    "AWS::ECS::Service",
-    "AWS::ApplicationAutoScaling::ScalableTarget",
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
-}
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # looks, seconds before each: log lines arrive late
 _NEVER = datetime.max
 _AFTERWARDS = timedelta(minutes=10)  # for targets, after CloudFormation calls the service steady
@@ -150,12 +140,12 @@ def _change(
     sleep: Sleep,
 ) -> Procedure[StackRoll | Outcome | None]:
     """Return the roll to follow, the outcome if declined, or None without a change of the stack."""
-    stack = yield from _stack_to(clients, state, plan, sleep)
+    stack = yield from roll_stack.changed(clients, state, plan, sleep)
     with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         if planned.plan.is_empty:
             return None
         yield planned.plan
-        _refuse_more(planned.plan)
+        roll_stack.require_only_tasks(planned.plan)
         if not agreed and not (yield from _agree(config, order)):
             return _DECLINED
         # With the same image, only the deployment's id tells new tasks from old ones.
@@ -170,10 +160,10 @@ def preview(
     clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
 ) -> Procedure[None]:
     """Yield the plan of the ecs stack's change."""
-    stack = yield from _stack_to(clients, state, plan, sleep)
+    stack = yield from roll_stack.changed(clients, state, plan, sleep)
     with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
         yield planned.plan
-        _refuse_more(planned.plan)
+        roll_stack.require_only_tasks(planned.plan)
 
 
 def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
@@ -351,51 +341,3 @@ def _force(clients: "Clients", config: Config, state: StackState, plan: RollPlan
         force()  # the count may have scaled by now
     else:
         force(desiredCount=plan.need.desired)
-
-
-def _stack_to(
-    clients: "Clients", state: StackState, plan: RollPlan, sleep: Sleep
-) -> Procedure[Stack]:
-    """Return the ecs stack with the plan's changes.
-
-    If its template would change more than the tasks, only the image changes.
-    """
-    if not plan.template or "Image" not in plan.parameters:
-        return _stack(state, plan, plan.template)
-    whole = _stack(state, plan, plan.template)
-    with Planning(clients, whole, state, bucket=None, sleep=sleep) as planned:
-        others = _others(planned.plan)
-    if not others:
-        return whole
-    yield Notice(
-        "the environment stays as it is, because opsctl.yaml changes more of the stack "
-        f"({', '.join(others)}); to bring all of it there: opsctl ecs up",
-        warning=True,
-    )
-    return _stack(state, plan, "")
-
-
-def _stack(state: StackState, plan: RollPlan, template: str) -> Stack:
-    """Return the ecs stack with the plan's parameters, and with `template` unless it is ''."""
-    known = read_template(template).get("Parameters", {}) if template else state.parameters
-    kept: dict[str, str | None] = {key: None for key in known if key in state.parameters}
-    return Stack(
-        name=state.name,
-        kind="ecs",
-        template=template,
-        parameters={**kept, **plan.parameters},
-        capabilities=("CAPABILITY_NAMED_IAM",),
-        tags=state.tags,
-    )
-
-
-def _others(plan: Plan) -> list[str]:
-    return [one.logical_id for one in plan.changes if one.resource_type not in _OURS]
-
-
-def _refuse_more(plan: Plan) -> None:
-    if others := _others(plan):
-        raise OpsError(
-            f"this would change more than the tasks: {', '.join(others)}",
-            hint="first: opsctl ecs up, then: opsctl update-tasks",
-        )

@@ -12,10 +12,12 @@ from typing import Literal
 
 from opsctl.cause.telling import JOIN_LOGS
 from opsctl.errors import OpsError
+from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
 
 Lack = Literal["instances", "cpu", "memory", "ports", "limits"]
+_UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,14 @@ class TaskSize:
     cpu: int
     memory: int
     ports: frozenset[int] = frozenset()
+
+    def count_on(self, free: "Instance | ContainerInstance") -> int:
+        """Return how many tasks of this size fit into what remains on the instance."""
+        if self.ports and free.ports & self.ports:
+            return 0
+        by_cpu = free.cpu // self.cpu if self.cpu else _UNLIMITED
+        by_memory = free.memory // self.memory if self.memory else _UNLIMITED
+        return max(0, min(by_cpu, by_memory, 1 if self.ports else _UNLIMITED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +181,7 @@ def _place(
     by_id = {one.id: one for one in instances}
     placed: list[str] = []
     while len(placed) < count:
-        fits = [one for one in by_id.values() if _fits(one, need.task)]
+        fits = [one for one in by_id.values() if need.task.count_on(one)]
         if not fits:
             break
         best = min(fits, key=lambda one: (one.new + one.old, one.new, one.id))
@@ -203,14 +213,6 @@ def _stop(
             old=most.old - 1,
         )
     return tuple(by_id.values()), count
-
-
-def _fits(instance: Instance, task: TaskSize) -> bool:
-    return (
-        instance.cpu >= task.cpu
-        and instance.memory >= task.memory
-        and not instance.ports & task.ports
-    )
 
 
 def _lack(instances: Sequence[Instance], need: Requirement) -> Lack:
