@@ -91,7 +91,8 @@ def seen_failed(history: History) -> Iterator[Cause]:
         state = bad[-1]
         if _is_stuck(history.now.stacks.get(kind)):
             continue
-        if bad[-1].status in _UNDONE and _good(states[-1].status) and not history.ended_badly:
+        good = _good(states[-1].status) or _good(history.statuses[state.name][-1])
+        if state.status in _UNDONE and good and not history.ended_badly:
             continue  # an earlier command's trouble: a change has succeeded since
         id, words = by_reason(state.reason)
         stuck = state.status.endswith("_FAILED")

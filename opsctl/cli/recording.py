@@ -74,6 +74,8 @@ def end(invocation: "Invocation", outcome: str) -> None:
     recorder, invocation.recorder = invocation.recorder, None
     if recorder is not None:
         recorder.close(outcome, invocation.failed_calls())
+        if recorder.path is not None and recorder.trouble:
+            invocation.console.warn(f"the recording ends early: {recorder.trouble}")
 
 
 def newest(folder: Path, system: str, *, now: datetime | None = None) -> "Recording | None":

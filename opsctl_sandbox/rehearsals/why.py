@@ -23,11 +23,12 @@ _JOINED = re.compile("joining what is running")
 
 @dataclass(frozen=True)
 class Answer:
-    """The causes' ids in order, and the first one's sentence."""
+    """The causes' ids in order, and the first one's sentence. `over` are those that have passed."""
 
     moment: Moment
     causes: Sequence[str]
     sentence: str
+    over: Collection[str] = ()
 
     def __str__(self) -> str:
         first = self.causes[0] if self.causes else "nothing wrong"
@@ -65,12 +66,16 @@ def afterwards(workspace: Workspace, earlier: Collection[Path]) -> Iterator[Answ
 
 def differences(answers: Sequence[Answer], cause: str) -> list[str]:
     """Return where `why` does not put the cause first; an empty cause is not compared."""
-    expected = {"": None, "none": ()}.get(cause, (cause,))
-    if expected is None:
+    if not cause:
         return []
-    return [
-        f"{one} (and not {cause})" for one in answers if tuple(one.causes[:1]) != tuple(expected)
-    ]
+    return [f"{one} (and not {cause})" for one in answers if not _as_expected(one, cause)]
+
+
+def _as_expected(answer: Answer, cause: str) -> bool:
+    if cause != "none":
+        return tuple(answer.causes[:1]) == (cause,)
+    # Something may have gone wrong for a while: in the end it must be over.
+    return answer.moment == "during" or set(answer.causes) <= set(answer.over)
 
 
 def _ask(workspace: Workspace, moment: Moment, folder: Path, *options: str) -> Answer:
@@ -82,4 +87,5 @@ def _ask(workspace: Workspace, moment: Moment, folder: Path, *options: str) -> A
     sentences = [one["sentence"] for one in objects if one["type"] == "cause"]
     if not answers:
         return Answer(moment, ["no answer"], " ".join(screen))
-    return Answer(moment, answers[0]["causes"], sentences[0] if sentences else "")
+    over = [one["id"] for one in objects if one["type"] == "cause" and one["over"]]
+    return Answer(moment, answers[0]["causes"], sentences[0] if sentences else "", over)

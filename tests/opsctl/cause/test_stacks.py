@@ -136,6 +136,9 @@ def test_a_stack_that_was_removed_since_is_over() -> None:
 def test_an_earlier_rollback_is_not_mentioned_once_a_change_has_succeeded() -> None:
     before, after = stack("ecs", "UPDATE_ROLLBACK_COMPLETE"), stack("ecs", "UPDATE_COMPLETE")
     assert ids(snapshot(stacks={"ecs": before}), snapshot(stacks={"ecs": after}, seconds=9)) == []
+    db = stack("db", "UPDATE_ROLLBACK_COMPLETE")
+    ended = happened(event("e1", "UPDATE_COMPLETE"), seconds=9)  # known from its events alone
+    assert ids(snapshot(stacks={"db": db}), ended) == []
 
 
 def test_stacks_that_somebody_deleted_are_known_by_the_release_that_needed_them() -> None:

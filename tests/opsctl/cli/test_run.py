@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.cause.looks import EVERYTHING
-from opsctl.cli import run
+from opsctl.cli import recording, run
 from opsctl.cli.screens.console import Console
 from opsctl.outcome import Outcome
 from opsctl.procedure import explained
@@ -117,3 +117,16 @@ def test_a_failure_costs_the_one_look_that_its_screen_shows(
     assert recorded.outcome.kind == without.outcome.kind != "deployed"
     assert recorded.looks == [*without.looks, EVERYTHING]
     assert recorded.calls == without.calls
+
+
+def test_a_command_whose_recording_ends_early_says_so_in_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = Recorder(tmp_path, Begun("update-tasks", "web"), NAMES)
+    recorder._give_up(OSError(28, "No space left on device"))
+    invocation = SimpleNamespace(
+        recorder=recorder, console=Console(plain=True), failed_calls=lambda: ()
+    )
+    recording.end(cast(Any, invocation), "done")
+    assert "the recording ends early" in (said := capsys.readouterr().err)
+    assert "No space left on device" in said

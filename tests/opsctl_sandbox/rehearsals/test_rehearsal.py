@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsctl_sandbox.errors import UsageError
-from opsctl_sandbox.rehearsals import rehearsal
+from opsctl_sandbox.rehearsals import rehearsal, why
 from opsctl_sandbox.rehearsals.rehearsal import RehearsalEvent
 from tests.warm import Warm
 
@@ -130,3 +130,12 @@ def test_each_difference_from_the_file_is_one_sentence() -> None:
     assert rehearsal.compare(chosen, 1, "holds no image", [error, {**error, "exit_code": 3}]) == [
         "the JSON has exit codes [1, 3], but the command ended with 1"
     ]
+
+
+def test_trouble_that_is_over_in_the_end_is_no_cause() -> None:
+    during = why.Answer("during", ["container-exited"], "it exited 1")
+    passed = why.Answer("after", ["container-exited"], "it exited 1", ["container-exited"])
+    lasting = why.Answer("after", ["container-exited"], "it exited 1")
+    assert why.differences([during, passed], "none") == []
+    assert len(why.differences([lasting], "none")) == 1
+    assert why.differences([passed], "container-exited") == []
