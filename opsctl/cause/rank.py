@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from opsctl.cause import (
+    alarms,
     balancer,
     calls,
     commands,
@@ -56,7 +57,8 @@ def rank(history: History) -> tuple[Cause, ...]:
     The order, by decreasing weight: causes that stop something before those that stop nothing,
     and those that are over last; causes before what they explain; what is wrong now before a
     failed deployment while the previous one still serves; certain before likely; newer
-    deployments before older ones; frequent before rare.
+    deployments before older ones; frequent before rare. An alarm that rings is a cause only if
+    there is no other now.
     """
     causes = [(index, cause) for index, rule in enumerate(RULES) for cause in rule(history)]
     present = [cause for _, cause in causes if not cause.over]
@@ -81,7 +83,10 @@ def rank(history: History) -> tuple[Cause, ...]:
             index,
         )
 
-    return _once([_clean(cause) for _, cause in sorted(causes, key=place)])
+    ranked = [cause for _, cause in sorted(causes, key=place)]
+    if not present:
+        ranked += alarms.ringing(history)
+    return _once([_clean(cause) for cause in ranked])
 
 
 def _clean(cause: Cause) -> Cause:

@@ -1,7 +1,6 @@
 """Several things wrong at once: what explains the others comes first, what is over comes last."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -330,74 +329,6 @@ def test_a_command_that_was_overtaken_says_so_first_and_then_by_what() -> None:
     full = replace(snapshot(service=newer), instances=(FULL,))
     assert ids(full)[0] == "no-room"
     assert ids(full, failures=(Failure("superseded", "superseded: by web:2"),))[0] == "superseded"
-
-
-def test_an_agent_without_connection_explains_the_missing_room() -> None:
-    silent = replace(FULL, connected=False)
-    words = "(service web) was unable to place a task"
-    rolling = replace(service(deployment("d2", NEW, running=0, state="IN_PROGRESS")),
-                      events=(ServiceEvent("1", words, START),))  # fmt: skip
-    now = snapshot(service=rolling)
-    assert ids(replace(now, instances=(silent,)))[0] == "agent-disconnected"
-
-
-def test_an_agent_disconnected_for_a_moment_is_not_a_certain_cause() -> None:
-    away = replace(FULL, id="i-2", connected=False)
-    looks = [
-        replace(STEADY, at=later(0), instances=(FULL,), look=LOOK),
-        replace(STEADY, at=later(20), instances=(FULL, away), look=LOOK),
-        replace(STEADY, at=later(300), instances=(FULL, away), look=LOOK),
-    ]
-    causes = [ranked(*looks[:n]) for n in (1, 2, 3)]
-    sure = ["".join(one.confidence for one in found if "agent" in one.id) for found in causes]
-    assert sure == ["", "possible", "certain"]
-
-
-def test_an_instance_that_was_just_launched_counts_as_starting() -> None:
-    launched = Activity("a", "Successful", "Launching a new EC2 instance: i-2", "", START)
-    group = Group("g", desired=2, activities=(launched,),
-                  instances=(GroupInstance("i-1"), GroupInstance("i-2")))  # fmt: skip
-    joined = ContainerInstance("arn:1", "i-1", "ACTIVE", True, 4096, 8000)
-    both = Look(frozenset({"group", "instances"}))
-    young = replace(STEADY, group=group, instances=(joined,), look=both, at=later(30))
-    [cause] = ranked(young)
-    assert (cause.id, cause.confidence) == ("instance-never-joined", "possible")
-    old = replace(young, at=START + timedelta(minutes=20))
-    assert ranked(old)[0].confidence == "likely"
-
-
-def test_tasks_lost_with_their_instance_are_explained_by_an_empty_cluster() -> None:
-    state = stack("ecs", "UPDATE_COMPLETE")
-    gone = task(stop="", reason="Host EC2 (instance i-1) terminated", deployment="d1")
-    look = Look(frozenset({"instances", "service"}))
-    now = replace(STEADY, stacks={"ecs": state}, tasks=(gone,), look=look)
-    assert ids(now)[:2] == ["no-instance", "instance-lost"]
-
-
-def test_all_tasks_in_one_zone_are_noted_while_another_zone_has_instances() -> None:
-    running = tuple(Task(f"t{n}", "RUNNING", OLD, "d1", zone="us-east-1a") for n in range(2))
-    instances = tuple(replace(FULL, id=f"i-{zone}", zone=f"us-east-1{zone}") for zone in "ab")
-    now = replace(STEADY, tasks=running, instances=instances)
-    [cause] = ranked(now)
-    assert (cause.id, cause.hinders) == ("zones-uneven", False)
-    assert cause.sentence == "all 2 tasks run in us-east-1a, and none in us-east-1b"
-    assert ids(replace(now, instances=instances[:1])) == []
-    spread = (running[0], replace(running[1], zone="us-east-1b"))
-    assert ids(replace(now, tasks=spread)) == []
-
-
-def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_gone() -> None:
-    group = Group("g", desired=1, instances=(GroupInstance("i-12345678"),))
-    both = Look(frozenset({"group", "instances"}))
-    during = replace(STEADY, group=group, look=both)
-    console = {"i-12345678": ("booted", "curl: (6) Could not resolve host")}
-    after = replace(STEADY, service=None, start_logs=console, at=later(30))
-    seen = history(during, after, failures=(ROLLED_BACK,))
-
-    assert seen.never_joined == ("i-12345678",)
-    found = first(during, after, failures=(ROLLED_BACK,))
-    assert found.id == "instance-never-joined"
-    assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
 
 
 def test_a_cache_that_is_gone_explains_that_the_tasks_cannot_reach_it() -> None:
