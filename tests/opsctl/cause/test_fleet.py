@@ -8,7 +8,7 @@ from opsctl.snapshot.service import ServiceEvent
 from opsctl.snapshot.snapshot import Look
 from opsctl.snapshot.tasks import Task
 from tests.opsctl.cause.histories import first, history, ids, later, ranked, task
-from tests.opsctl.cause.test_ranking import FULL, ROLLED_BACK, STEADY
+from tests.opsctl.cause.test_ranking import FULL, LOOK, ROLLED_BACK, STEADY
 from tests.opsctl.snapshots import NEW, OLD, START, deployment, service, snapshot, stack
 
 
