@@ -23,17 +23,24 @@ def secret_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "secret-missing").values():
         match = _REFERENCE.search(failures[0].text)
         what = f"the secret {match['name'].rstrip('.:')}" if match else "a secret of the task"
-        away = _AWAY.search(failures[0].text)
         yield telling.cause(
             history,
             "secret-missing",
             failures,
             f"{what} cannot be read: {_last(failures[0])}",
-            next="to compare routes and groups with the stack: opsctl ecs plan"
-            if away
-            else "make it under that name, then run: opsctl update-tasks",
+            next=_to_read(failures[0].text, match["name"] if match else ""),
             evidence=_secrets(history),
         )
+
+
+def _to_read(text: str, name: str) -> str:
+    if _AWAY.search(text):
+        return "to compare routes and groups with the stack: opsctl ecs plan"
+    if "marked for deletion" in text and name.startswith("arn:"):
+        # A task definition may name a key of the secret behind its ARN.
+        secret = ":".join(name.rstrip(".:").split(":")[:7])
+        return f"to restore it: aws secretsmanager restore-secret --secret-id {secret}"
+    return "make it under that name, then run: opsctl update-tasks"
 
 
 def permission_missing(history: History) -> Iterator[Cause]:

@@ -213,3 +213,16 @@ def test_what_happened_more_often_ranks_first() -> None:
     tasks = [task(f"t{n}", code=3) for n in range(3)]
     odd = task("t9", own=f"{STARTING}port is already allocated")
     assert ids(rolled(*tasks, odd))[:2] == ["container-exited", "port-taken"]
+
+
+def test_a_secret_that_is_marked_for_deletion_is_restored_and_not_made_anew() -> None:
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:web/token-AbCdEf"
+    reason = (
+        "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve "
+        f"secret from asm: failed to fetch secret {secret}:token:: from secrets manager: "
+        "InvalidRequestException: You can't perform this operation on the secret because it was "
+        "marked for deletion."
+    )
+    cause = first(rolled(task(reason=reason)))
+    assert cause.id == "secret-missing"
+    assert cause.next.endswith(f": aws secretsmanager restore-secret --secret-id {secret}")
