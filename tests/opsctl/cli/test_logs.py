@@ -228,6 +228,6 @@ def test_a_query_an_audit_and_the_lags_are_read_from_the_same_sources(logging: S
     audit = logging.run("logs", "audit", "--since", "10m")
     assert "every line that CloudWatch received can be read" in audit.stderr
     none = logging.run("logs", "compare")
-    assert none.returncode == 1 and "opsctl history" in none.stderr
+    assert none.returncode == 1 and "opsctl update-tasks" in none.stderr
     typo = logging.run("logs", "audit", "ap")
     assert typo.returncode == 2 and "unknown log source `ap`" in typo.stderr
