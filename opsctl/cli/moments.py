@@ -79,6 +79,11 @@ def span(
     return first, end
 
 
+def pause(text: str, option: str) -> float:
+    """Return the seconds of a duration; a number alone is seconds. Raises ConfigError."""
+    return duration(f"{text}s" if text.isdecimal() else text, option).total_seconds()
+
+
 def duration(text: str, option: str) -> timedelta:
     """Parse a duration. Raises ConfigError, which names the option; also for zero."""
     try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opsctl.cli import moments
 from opsctl.cli.options import Invocation, opened
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="One line; exit 0 healthy, 10 degraded, 11 unknown.")
     ] = False,
-    every: Annotated[int, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 5,
+    every: Annotated[str, typer.Option(help="How often with --watch.")] = "5s",
 ) -> int:
     """Show stacks, service, tasks, targets, instances, cache, alarms and what is wrong now."""
     from opsctl.cli.screens import status as screens
 
     invocation, console = opened(context), opened(context).console
+    pause = moments.pause(every, "--every")
     while True:
         now, causes = look(invocation)
         if check:
@@ -35,7 +37,7 @@ def status(
         screens.show(console, now, causes, invocation.quick_reader.clients.region, in_place=watch)
         if not watch:
             return unanswered(now)
-        time.sleep(every)
+        time.sleep(pause)
 
 
 def unanswered(now: "Snapshot") -> int:

@@ -55,7 +55,7 @@ def metrics(
     if check:
         return checking.check(invocation, groups)
     length = None if period == "auto" else period_length(period, "--period")
-    pause = int(moments.duration(every, "--every").total_seconds())
+    pause = int(moments.pause(every, "--every"))
     if png is not None:
         files.require_matplotlib()
     wanted = Metrics(invocation, groups, since, length)

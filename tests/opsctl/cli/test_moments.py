@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from opsctl.cli.moments import Local, moment, parse_moment, span
+from opsctl.cli.moments import Local, moment, parse_moment, pause, span
 from opsctl.errors import ConfigError
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
@@ -95,3 +95,10 @@ def test_anything_else_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_moment(text, now=NOW, zone=UTC)
     assert "yesterday" in str(caught.value.hint)
+
+
+def test_a_pause_is_a_duration_or_seconds() -> None:
+    assert [pause(text, "--every") for text in ("5", "5s", "2m")] == [5, 5, 120]
+    for text in ("0", "soon", "-5"):
+        with pytest.raises(ConfigError, match="--every"):
+            pause(text, "--every")
