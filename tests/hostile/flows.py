@@ -127,7 +127,12 @@ def run(words: Sequence[str], fault: Fault | None = None, typed: str = "") -> En
 @contextmanager
 def process(typed: str) -> Iterator[None]:
     """What `main` makes of signals, and somebody's input."""
-    handlers = {signal.SIGTERM: terminate, signal.SIGHUP: terminate, signal.SIGUSR1: killed}
+    handlers: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: terminate,
+        signal.SIGHUP: terminate,
+        signal.SIGUSR1: killed,
+    }
     before = [(number, signal.signal(number, handler)) for number, handler in handlers.items()]
     stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()))
     try:

@@ -251,12 +251,6 @@ def test_without_redis_server_the_endpoint_refuses_and_up_says_so(tmp_path: Path
         list(lifecycle.down(home))
 
 
-def test_down_without_a_sandbox_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(SandboxError, match="not running") as caught:
-        list(lifecycle.down(Home(tmp_path)))
-    assert caught.value.hint == "opsctl sandbox up"
-
-
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b"])
 def test_a_name_that_cannot_be_a_directory_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a name for a sandbox"):
