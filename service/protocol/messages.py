@@ -24,13 +24,14 @@ class Messages:
     def _begin(self) -> None:
         """Reset the state between two messages."""
         self.begun = self.head_done = self.complete = False
+        self._head = b""  # also of a tidy one: what follows must not be added to it
         self.rare = self.names_connection = self.names_itself = False
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
         if self.untidy:
             self.untidy = False
             self.chunks = 0
-            self._head = self._tail = b""
+            self._tail = b""
             self._head_size = self._framing = 0
             self._body_left = 0  # of a body with a known length
             self.length = b"0"

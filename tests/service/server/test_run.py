@@ -203,6 +203,28 @@ def test_a_body_may_come_in_chunks_or_after_a_hundred(service: Service) -> None:
     assert orjson.loads(service.request("GET", ENTITY + "chunks")[1])["attributes"] == {"a": "9"}
 
 
+@pytest.mark.parametrize("first", ["/health.txt", "/status"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_request_is_answered_once_however_the_next_one_comes(
+    service: Service, first: str, at_once: bool
+) -> None:
+    # The head of the one before was handed to uvicorn's class together with that of the next.
+    one, two = (f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in (first, "/status"))
+    pieces = [one + two] if at_once else [one, two[:20], two[20:]]
+    with closing(socket.create_connection(("127.0.0.1", service.ports[80]), 5)) as connection:
+        connection.settimeout(0.5)
+        answered = b""
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        try:
+            while received := connection.recv(65536):
+                answered += received
+        except TimeoutError:
+            pass
+    assert answered.count(b"HTTP/1.1 200") == 2
+
+
 async def _client(port: int, path: str, stop: asyncio.Event, lost: list[str]) -> int:
     """Requests one after another over one connection as long as it lives."""
     answered = 0
