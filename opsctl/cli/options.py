@@ -12,7 +12,6 @@ import typer
 
 from opsctl.cli.screens.console import Console
 from opsctl.errors import ConfigError
-from opsctl.snapshot.redact import redact
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients, FailedCall
@@ -203,6 +202,8 @@ class Invocation:
 
 def _is_secret(override: str) -> bool:
     """Return whether the override holds a value instead of a reference. It must not be repeated."""
+    from opsctl.snapshot.redact import redact  # here, because most command lines have no `--set`
+
     key, _, value = override.partition("=")
     secret = _SECRETS.search(key) or redact(override) != override
     return bool(secret) and not value.strip("'\" ").startswith(_REFERENCES)
