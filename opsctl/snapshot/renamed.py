@@ -2,6 +2,7 @@
 still has the old names: those of its stacks' outputs.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -21,11 +22,16 @@ R = TypeVar("R")
 
 
 class Renamed:
-    """Reads by the config's names; where there is nothing, by those that the stacks gave."""
+    """Reads by the config's names; where there is nothing, by those that the stacks gave.
+
+    For one snapshot, whose parts are read side by side: each stack is described once at most.
+    """
 
     def __init__(self, clients: "Clients", names: Names) -> None:
         self._clients = clients
         self._names = names
+        self._lock = threading.Lock()
+        self._known: dict[Kind, Names] = {}
 
     def service(self) -> Service | None:
         ecs = self._clients.ecs
@@ -56,7 +62,10 @@ class Renamed:
         value = read(self._names)
         if value:
             return value
-        made = self._made(kind)
+        with self._lock:
+            if kind not in self._known:
+                self._known[kind] = self._made(kind)
+            made = self._known[kind]
         return read(made) if made != self._names else value
 
     def _made(self, kind: Kind) -> Names:

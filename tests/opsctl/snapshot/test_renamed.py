@@ -78,3 +78,10 @@ def test_nothing_is_invented_where_the_stack_has_made_nothing() -> None:
 def test_what_has_the_configs_name_costs_no_call_more() -> None:
     aws = Aws(ClusterName="web", ServiceName="web")
     assert aws.renamed().service() is not None and aws.described == 0
+
+
+def test_every_part_of_a_snapshot_takes_the_names_from_one_look_at_the_stack() -> None:
+    aws = Aws()
+    renamed = aws.renamed("ecs.service_name=other")
+    assert renamed.service() is None and renamed.service() is None
+    assert aws.described == 1
