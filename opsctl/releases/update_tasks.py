@@ -12,7 +12,7 @@ from opsctl import aws, docker
 from opsctl.alarms import actions, mute
 from opsctl.alarms.mute import Mute
 from opsctl.config.model import Config
-from opsctl.errors import Busy, Detached, OpsError
+from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained
 from opsctl.releases import clean, make
@@ -49,7 +49,7 @@ def _quietly(failed: str, procedure: Procedure[None]) -> Procedure[None]:
     try:
         yield from procedure
     except Exception as error:
-        reason = error if isinstance(error, OpsError) else aws.translate(error)
+        reason = aws.translate(error)
         if reason is None:
             raise
         yield Notice(f"the release is live, but {failed}: {reason.message}", warning=True)

@@ -119,12 +119,9 @@ def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Proced
     if state is not None and state.in_progress:
         raise join.overtaken(state.name)
     if now.service is None or now.service.desired != planned.before:
-        there = (
-            f"set `{planned.service}` to {now.service.desired} tasks"
-            if now.service
-            else (f"removed `{planned.service}`")
-        )
-        raise Busy(f"somebody {there}")
+        name, live = planned.service, now.service
+        done = f"set `{name}` to {live.desired} tasks" if live else f"removed `{name}`"
+        raise Busy(f"somebody {done}")
     name, cluster = now.service.name, now.service.cluster
     clients.ecs.update_service(cluster=cluster, service=name, desiredCount=count)
     image = next(iter(_images(now)), "")

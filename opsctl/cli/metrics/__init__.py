@@ -11,8 +11,7 @@ from opsctl.cli import moments, options
 from opsctl.cli.metrics import check as checking
 from opsctl.cli.metrics import files
 from opsctl.cli.metrics import watch as watching
-from opsctl.cli.metrics.look import Metrics
-from opsctl.cli.metrics.look import length as period_length
+from opsctl.cli.metrics.look import Metrics, period_of
 from opsctl.cli.screens import metrics as screens
 from opsctl.cli.screens.metrics import PIPED, MetricsScreen
 from opsctl.metrics import catalogue
@@ -54,7 +53,7 @@ def metrics(
     options.require_one(shows | {"--html or --png": html or png})
     if check:
         return checking.check(invocation, groups)
-    length = None if period == "auto" else period_length(period, "--period")
+    length = None if period == "auto" else period_of(period, "--period")
     pause = int(moments.pause(every, "--every"))
     if png is not None:
         files.require_matplotlib()

@@ -44,7 +44,7 @@ class Metrics:
         return Look(frozenset({"releases", "alarm_changes"}), (), since=start, releases=50)
 
 
-def length(text: str, option: str) -> int:
+def period_of(text: str, option: str) -> int:
     """Return the period of these metrics in seconds. Raises ConfigError for anything else."""
     period = moments.duration(text, option).total_seconds()
     if period < 60 or period % 60:
