@@ -5,10 +5,12 @@ A newer uvicorn that differs fails here, and not in production.
 
 import asyncio
 import os
+import re
+from itertools import accumulate
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.service.processes import ENTITY
@@ -112,6 +114,16 @@ TABLE = {
     "the document among others": [
         (GET + b"GET /openapi.json HTTP/1.1\r\nx-request-id: a\r\n\r\n") * 3 + PUT
     ],
+    "the document in two pieces, after another request": [
+        GET,
+        b"GET /openapi.json HT",
+        b"TP/1.1\r\n\r\n" + GET,
+    ],
+    "a fragment in two pieces, after another of its kind": [
+        b"GET " + KEY + b"k#f HTTP/1.1\r\n\r\n",
+        b"GET " + KEY + b"k#f HT",
+        b"TP/1.1\r\n\r\n" + GET,
+    ],
     "as much as a head may hold, often": [
         b"GET / HTTP/1.1\r\na: %b\r\n\r\n" % (b"a" * 20_000) * 10
     ],
@@ -176,9 +188,11 @@ REQUESTS = st.builds(
 
 @st.composite
 def conversations(draw: st.DrawFn) -> list[bytes]:
-    """Requests, cut into pieces anywhere."""
-    data = b"".join(draw(st.lists(REQUESTS, min_size=1, max_size=4)))
-    cuts = sorted(draw(st.lists(st.integers(1, len(data)), max_size=3)))
+    """Requests, cut into pieces between them and anywhere."""
+    requests = draw(st.lists(REQUESTS, min_size=1, max_size=4))
+    data = b"".join(requests)
+    between = st.sampled_from(list(accumulate(map(len, requests))))
+    cuts = sorted(draw(st.lists(between | st.integers(1, len(data)), max_size=3)))
     return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True) if a < b]
 
 
@@ -199,3 +213,59 @@ def test_both_ways_answer_alike_whatever_is_sent(pieces: list[bytes], half_close
         short, uvicorns = uvloop.run(both(pieces, half_close, 1.0))
     assert short == uvicorns
     assert b"HTTP/1.1 5" not in short
+
+
+SOUND = (
+    *(b"GET " + KEY + target + b" HTTP/1.1\r\n%b\r\n" for target in (b"k", b"k#f")),
+    b"PUT " + KEY + b"k?a=1 HTTP/1.1\r\n%b\r\n",
+    b"PUT " + KEY + b"k HTTP/1.1\r\n" + FORM + b"%bcontent-length: 3\r\n\r\na=1",
+    b"POST " + KEY + b"k HTTP/1.1\r\n" + FORM + b"%btransfer-encoding: chunked\r\n\r\n"
+    b"3\r\na=1\r\n0\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\n%bcontent-length: 0\r\n\r\n",
+)
+
+
+@st.composite
+def numbered(draw: st.DrawFn) -> tuple[int, list[bytes]]:
+    """Sound requests with numbers as ids, cut into pieces between them and anywhere. The last one
+    closes the connection, so that nobody waits for its silence.
+    """
+    chosen = draw(st.lists(st.sampled_from(SOUND), min_size=1, max_size=4))
+    chosen.append(b"GET / HTTP/1.1\r\n%b" + END)
+    requests = [one % b"x-request-id: r%d\r\n" % n for n, one in enumerate(chosen)]
+    data = b"".join(requests)
+    between = st.sampled_from(list(accumulate(map(len, requests))))
+    cuts = sorted(draw(st.lists(between | st.integers(1, len(data)), max_size=6)))
+    pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True) if a < b]
+    return len(requests), pieces
+
+
+# uvicorn's class once got the head of the first request together with that of the second.
+IN_TWO_PIECES = [
+    b"GET " + KEY + b"k HTTP/1.1\r\nx-request-id: r0\r\n\r\n",
+    b"GET " + KEY + b"k#f HT",
+    b"TP/1.1\r\nx-request-id: r1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nx-request-id: r2\r\n" + END,
+]
+
+
+@settings(
+    max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "60")),
+    deadline=None,
+    derandomize="HOSTILE_EXAMPLES" not in os.environ,
+)
+@example((3, IN_TWO_PIECES), True)
+@given(numbered(), st.booleans())
+def test_each_request_is_answered_once_and_in_order(
+    sent: tuple[int, list[bytes]], short_way: bool
+) -> None:
+    # Both ways go through our connection, so that they may be wrong alike.
+    count, pieces = sent
+
+    async def run() -> bytes:
+        async with served(mounted(), short_way=short_way) as (port, _):
+            return await exchange(port, pieces)
+
+    answered = uvloop.run(run())
+    ids = re.findall(rb"x-request-id: (\S+)", answered)
+    assert ids == [b"r%d" % number for number in range(count)]
