@@ -20,6 +20,7 @@ from service.stores.redis import RedisStore
 from service.stores.store import Store, Unavailable
 from tests.service.redis_cluster import Cluster, started
 from tests.service.redis_server import Redis
+from tests.service.stores.peer import listening
 from tests.service.stores.test_redis import until
 
 CLIENTS = 24
@@ -183,11 +184,9 @@ def test_the_word_without_a_cluster_is_one_sentence_at_start(redis: Redis) -> No
 
 def test_a_slot_map_that_makes_no_sense_is_read_again(tmp_path: Path) -> None:
     maps = 0
-    writers: list[asyncio.StreamWriter] = []
 
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal maps
-        writers.append(writer)
         while count := await reader.readline():
             words = []
             for _ in range(int(count[1:])):
@@ -202,18 +201,12 @@ def test_a_slot_map_that_makes_no_sense_is_read_again(tmp_path: Path) -> None:
                 writer.write(b"+OK\r\n")
 
     async def run() -> str:
-        server = await asyncio.start_server(odd, "127.0.0.1", 0)
-        where = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, opened(where, timeout=0.05) as store:
+        async with listening(odd) as where, opened(where, timeout=0.05) as store:
             for _ in range(3):
                 with pytest.raises(Unavailable):
                     await store.execute(Read((Entity(b"one"),)))
                 await asyncio.sleep(0.15)
-            why = store.why
-        for writer in writers:
-            writer.close()
-            await writer.wait_closed()
-        return why
+            return store.why
 
     why = asyncio.run(run())
     assert maps > 2 and why

@@ -7,6 +7,7 @@ import pytest
 from service.entities.commands import Entity, Read, Replace
 from service.errors import FilterError
 from service.stores.store import Unavailable
+from tests.service.stores.peer import listening
 from tests.service.stores.test_redis import StartRedis, opened, until
 
 KEY = Entity(b"test_connection")
@@ -28,17 +29,14 @@ def test_what_this_server_cannot_do_now_is_no_answer(refusal: str) -> None:
         while data := await reader.read(65536):
             if b"EVALSHA" in data:
                 writer.write(f"-{refusal}\r\n".encode())
-                break
-        writer.close()
+                return
 
     async def run() -> None:
-        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-        async with opened(f"127.0.0.1:{server.sockets[0].getsockname()[1]}") as store:
+        async with listening(refuse) as where, opened(where) as store:
             assert store.status()["state"] == "up"
             with pytest.raises(Unavailable):
                 await store.execute(Replace(KEY, (), b'"t"'))
             assert store.status()["losses"] == 1
-        server.close()
 
     asyncio.run(run())
 
@@ -68,14 +66,12 @@ def test_a_server_that_leaves_in_the_middle_of_the_greeting_is_asked_again() -> 
         if len(greeted) > 1:
             await reader.read()
             left.set()
-        writer.close()
 
     async def run() -> None:
-        server = await asyncio.start_server(greet, "127.0.0.1", 0)
-        async with opened(f"127.0.0.1:{server.sockets[0].getsockname()[1]}") as store:
-            await until(lambda: len(greeted) == 2 and store.status()["state"] == "up")
-        await asyncio.wait_for(left.wait(), 10)
-        server.close()
+        async with listening(greet) as where:
+            async with opened(where) as store:
+                await until(lambda: len(greeted) == 2 and store.status()["state"] == "up")
+            await asyncio.wait_for(left.wait(), 10)
 
     asyncio.run(run())
 

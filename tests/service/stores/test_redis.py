@@ -15,6 +15,7 @@ from service.stores.fallback import FallbackStore
 from service.stores.redis import RedisStore
 from service.stores.store import Unavailable
 from tests.service.redis_server import Redis, ask
+from tests.service.stores.peer import listening
 
 ENTITY = Entity(b"test_redis")
 WRITE = Replace(ENTITY, (b'"a"', b'"1"'), b'"1"')
@@ -126,23 +127,15 @@ def test_a_redis_that_dies_is_noticed_at_once_and_found_again(
 
 def test_a_silent_peer_costs_one_timeout_and_then_nothing() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.read()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+        await reader.read()
 
     async def run() -> None:
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
         begin = time.perf_counter()
-        async with opened(f"127.0.0.1:{port}", timeout=0.05) as store:
+        async with listening(silent) as where, opened(where, timeout=0.05) as store:
             assert time.perf_counter() - begin < 2
             fallback = FallbackStore(store)
             times = sorted([(await seconds(fallback))[0] for _ in range(100)])
             assert times[50] < 0.01, "nobody waits for the timeout"
-        server.close()
 
     asyncio.run(run())
 
