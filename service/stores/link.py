@@ -175,11 +175,12 @@ class Link:
         self._fail(why)
 
     async def close(self) -> None:
+        """Close, and wait for it: over TLS, the other side has to agree first."""
         self._lost = None
-        self._fail("closed")
+        self._fail("closed", nowait=False)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, *, nowait: bool = True) -> None:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -192,7 +193,7 @@ class Link:
             if task is not current:
                 task.cancel()
         if self._connection.is_connected:
-            self._spawn(self._connection.disconnect(nowait=True))
+            self._spawn(self._connection.disconnect(nowait=nowait))
         lost, self._lost = self._lost, None
         if lost is not None:
             lost(self, why)

@@ -1,7 +1,11 @@
 """`rediss://` against a real redis-server with TLS: who is trusted, and how a refusal is told."""
 
 import asyncio
+import gc
+import os
+import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +33,7 @@ class Secure:
     plain_port: int
     authority: Authority
     other: Authority
+    process: int
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
     tls = ["--tls-port", str(port), *files, "--tls-auth-clients", "no"]
     server = start_redis(folder, *tls, *USER)
-    yield Secure(port, server.port, ours, other)
+    yield Secure(port, server.port, ours, other, server.process.pid)
     server.process.terminate()
     server.process.wait(10)
 
@@ -75,6 +80,27 @@ def test_a_user_with_a_password_comes_in_over_tls(secure: Secure) -> None:
     where = f"rediss://localhost:{secure.port}"
     assert told(where, secure.authority.file, "ann", "canary-tls-5b") == ""
     assert told(where, secure.authority.file, "ann", "wrong").startswith("WRONGPASS")
+
+
+def test_closing_waits_until_a_slow_server_agreed(secure: Secure) -> None:
+    """Else the socket is left to the garbage collector."""
+
+    async def run() -> None:
+        where = address.parse(f"rediss://localhost:{secure.port}")
+        store = RedisStore(where, timeout=10, tls_ca=str(secure.authority.file))
+        await store.open()
+        os.kill(secure.process, signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(0.2, os.kill, secure.process, signal.SIGCONT)
+        await store.close()
+
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        try:
+            asyncio.run(run())
+        finally:
+            os.kill(secure.process, signal.SIGCONT)
+        gc.collect()
+    assert left == []
 
 
 NOT_TRUSTED = "its certificate is not accepted: unable to get local issuer certificate"
