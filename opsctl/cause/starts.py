@@ -7,7 +7,6 @@ from opsctl.aws import iam
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
-from opsctl.cause.task_failures import TaskFailure
 
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
@@ -27,7 +26,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
             history,
             "secret-missing",
             failures,
-            f"{what} cannot be read: {_last(failures[0])}",
+            f"{what} cannot be read: {telling.last(failures[0])}",
             next=_to_read(failures[0].text, match["name"] if match else ""),
             evidence=_secrets(history),
         )
@@ -51,7 +50,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
             history,
             "permission-missing",
             failures,
-            f"{what}: {_last(failures[0])}",
+            f"{what}: {telling.last(failures[0])}",
             next="to see what differs from the roles of the stack: opsctl ecs plan",
         )
 
@@ -64,7 +63,7 @@ def log_group_missing(history: History) -> Iterator[Cause]:
             history,
             "log-group-missing",
             failures,
-            f"{which} does not exist: {_last(failures[0])}",
+            f"{which} does not exist: {telling.last(failures[0])}",
             next=_log_groups(history, missing),
             evidence=[
                 Evidence("logs DescribeLogGroups", f"{name}: not found", history.now.at)
@@ -100,20 +99,10 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
             history,
             "container-cannot-start",
             failures,
-            f"the container cannot be started: {_last(failures[0])}",
+            f"the container cannot be started: {telling.last(failures[0])}",
             next=_IMAGE if _COMMAND.search(failures[0].reason) else _AGENT,
             confidence="certain" if failures[0].reason else "likely",
         )
-
-
-def _last(failure: TaskFailure) -> str:
-    """Return what the task says: its last log line when the reason only says that it exited, else
-    the reason.
-    """
-    task = failure.task
-    if failure.last and (task.exited or not failure.reason):
-        return telling.quoted(failure.last)
-    return telling.brief(failure.reason) or "no reason given"
 
 
 def _secrets(history: History) -> tuple[Evidence, ...]:
@@ -132,7 +121,7 @@ RULES = (
     telling.plainly(
         "wrong-architecture",
         "the image is for another processor than the instances",
-        says=_last,
+        says=telling.last,
         next="build it for `compute.architecture`: opsctl update-tasks",
         lasting=True,
     ),
@@ -140,7 +129,7 @@ RULES = (
     telling.plainly(
         "secret-empty",
         "a secret is there, but empty",
-        says=_last,
+        says=telling.last,
         next="give it a value, then run: opsctl update-tasks",
     ),
     permission_missing,
@@ -149,20 +138,20 @@ RULES = (
     telling.plainly(
         "logging-failed",
         "the log driver cannot start",
-        says=_last,
+        says=telling.last,
         next="to see which log groups are there: opsctl logs sources",
     ),
     telling.plainly(
         "port-taken",
         "something else has the port already",
-        says=_last,
+        says=telling.last,
         next="`ecs.host_ports: dynamic` takes free ones; to see: opsctl config show --origin",
     ),
     container_cannot_start,
     telling.plainly(
         "instance-lost",
         "tasks went with their instance",
-        says=_last,
+        says=telling.last,
         next=telling.JOIN_LOGS,
     ),
 )

@@ -105,6 +105,15 @@ def cause(
     )
 
 
+def last(failure: TaskFailure) -> str:
+    """Return what the task says: its last log line when the reason only says that it exited, else
+    the reason.
+    """
+    if failure.last and (failure.task.exited or not failure.reason):
+        return quoted(failure.last)
+    return brief(failure.reason) or "no reason given"
+
+
 def plainly(
     id: str,
     words: str,

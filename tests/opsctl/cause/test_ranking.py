@@ -343,6 +343,15 @@ _ANYTHING = st.text(max_size=60) | st.sampled_from(
 )
 
 
+def test_what_a_source_says_twice_is_shown_once_with_its_newest_time() -> None:
+    tries = [
+        Activity(f"a{n}", "Failed", "Launching a new EC2 instance", "no capacity", later(n))
+        for n in range(2)
+    ]
+    [found] = ranked(snapshot(group=Group("asg", 0, 2, 2, activities=tuple(tries))))
+    assert [(one.quote, one.time) for one in found.evidence] == [("no capacity", later(1))]
+
+
 @settings(max_examples=40, deadline=None)
 @given(reason=_ANYTHING, line=_ANYTHING, message=_ANYTHING, code=st.none() | st.integers(0, 255))
 def test_a_cause_is_one_harmless_line_whatever_somebody_wrote(
