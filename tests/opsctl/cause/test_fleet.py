@@ -78,3 +78,12 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     found = first(during, after, failures=(ROLLED_BACK,))
     assert found.id == "instance-never-joined"
     assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
+
+
+def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:
+    # The hint was `opsctl ecs up`, which changes nothing: the template is the same.
+    ecs = {"ecs": stack("ecs", "UPDATE_COMPLETE")}
+    look = Look(frozenset({"service", "instances", "stacks", "group"}))
+    [found] = ranked(replace(STEADY, stacks=ecs, look=look, group=Group("asg")))
+    assert found.id == "no-instance" and "`asg` is not there" in found.sentence
+    assert found.next == "opsctl ecs up --revert-drift"
