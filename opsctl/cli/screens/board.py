@@ -86,7 +86,7 @@ def lines(
     width: int,
     height: int,
 ) -> list[str]:
-    """Return the lines: failed tasks first, then new and running ones; the progress is last."""
+    """Return the lines: some failed tasks first, then new and running ones; the progress is last."""
     room = max(height - 2, 1)
     # A code is worth its space only where something is wrong.
     health = {
@@ -94,6 +94,8 @@ def lines(
     }
     tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
     tasks = [task for task in tasks if not task.is_stopped or _failed_here(task, now, began)]
+    if len(tasks) > room:
+        tasks = _mixed(tasks, max(room // 3, 1))
     shown = tasks if len(tasks) <= room else tasks[: room - 1]
     rows = table(_HEAD, [_row(task, now, ids, health) for task in shown], width)
     if rest := tasks[len(shown) :]:
@@ -101,6 +103,14 @@ def lines(
         alike = ", all running" if running == len(rest) else f", {running} running"
         rows.append(fitted(f"…{counted(len(rest), 'more task')}{alike}", width))
     return [*rows, fitted(summary(now, began), width)]
+
+
+def _mixed(tasks: Sequence[Task], most: int) -> list[Task]:
+    """Return the tasks with at most this many failed ones at the top. Many that failed alike must
+    not hide how the newest are doing.
+    """
+    failed = [task for task in tasks if task.is_stopped]
+    return [*failed[:most], *(task for task in tasks if not task.is_stopped), *failed[most:]]
 
 
 def summary(now: Snapshot, began: datetime | None) -> str:
