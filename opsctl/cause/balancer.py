@@ -57,13 +57,15 @@ def listener_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if now.service is None or not targets.unused(now.targets):
         return
-    if state is not None and state.in_progress:
-        return
+    running = state is not None and state.in_progress
+    if running and state is not None and not state.status.startswith("UPDATE"):
+        return  # the stack itself makes or deletes it
     yield Cause(
         "listener-gone",
         f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted or "
         "changed it",
-        "certain",
+        # an update may be replacing it right now
+        "likely" if running else "certain",
         (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
         _REVERT,
         explains=_EXPLAINS,

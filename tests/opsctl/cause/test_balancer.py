@@ -29,6 +29,24 @@ def test_a_target_group_without_a_listener_is_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("CREATE_IN_PROGRESS", []),
+        ("UPDATE_IN_PROGRESS", ["likely"]),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", ["likely"]),
+        ("DELETE_IN_PROGRESS", []),
+    ],
+)
+def test_a_listener_that_is_not_there_while_tasks_are_rolled_is_a_likely_cause(
+    status: str, expected: list[str]
+) -> None:
+    targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
+    stacks = {"ecs": stack("ecs", status)}
+    causes = ranked(snapshot(deployment("d1", NEW), targets=targets, stacks=stacks))
+    assert [one.confidence for one in causes if one.id == "listener-gone"] == expected
+
+
+@pytest.mark.parametrize(
     ("outputs", "status", "expected"),
     [
         ({"ServiceArn": "arn:aws:ecs:x/web"}, "UPDATE_COMPLETE", ["service-gone"]),
