@@ -86,7 +86,7 @@ def lines(
     width: int,
     height: int,
 ) -> list[str]:
-    """Return the lines: some failed tasks first, then new and running ones; the progress is last."""
+    """Return the lines: some failed tasks, new and running ones, and last the progress."""
     room = max(height - 2, 1)
     # A code is worth its space only where something is wrong.
     health = {
