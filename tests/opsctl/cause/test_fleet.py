@@ -82,8 +82,8 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
 
 def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:
     # The hint was `opsctl ecs up`, which changes nothing: the template is the same.
-    ecs = {"ecs": stack("ecs", "UPDATE_COMPLETE")}
+    state = stack("ecs", "UPDATE_COMPLETE")
     look = Look(frozenset({"service", "instances", "stacks", "group"}))
-    [found] = ranked(replace(STEADY, stacks=ecs, look=look, group=Group("asg")))
+    [found] = ranked(replace(STEADY, stacks={"ecs": state}, look=look, group=Group("asg")))
     assert found.id == "no-instance" and "`asg` is not there" in found.sentence
     assert found.next == "opsctl ecs up --revert-drift"
