@@ -11,7 +11,8 @@ from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
 _REVERT = "to make it again: opsctl ecs up --revert-drift"
-_REGISTERED = timedelta(minutes=2)  # after its start a task is registered
+# ECS registers a task before it is RUNNING; a clock may be a little wrong.
+_REGISTERED = timedelta(seconds=2)
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
 
 

@@ -84,7 +84,7 @@ REGISTERED: dict[str, Any] = {
     [
         (None, 600, ["target-unhealthy"]),
         (Target("i-1:8002", "draining"), 600, ["target-unhealthy"]),
-        (None, 60, []),  # ECS registers a task when its containers run
+        (None, 1, []),  # it started after its targets were read
         (Target("i-1:8002", "healthy"), 600, []),
     ],
 )
