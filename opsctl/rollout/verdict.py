@@ -23,7 +23,8 @@ class Goal:
     `before` is the id of the primary deployment at the beginning. With `forced`, a deployment of
     the same task definition counts only if its id is not in `known`. `ours` is our deployment's id
     once it was seen as the primary, and `definition` its task definition. `desired` is the number
-    of tasks that ran or were asked for, or 0 when unknown.
+    of tasks that ran or were asked for, or 0 when unknown. `tasks` are ids of earlier tasks of the
+    same deployment, when it only becomes larger.
     """
 
     image: str
@@ -34,6 +35,7 @@ class Goal:
     ours: str = ""
     definition: str = ""
     desired: int = 0
+    tasks: frozenset[str] = frozenset()
 
     @classmethod
     def from_now(cls, image: str, now: Snapshot, *, forced: bool = False, desired: int = 0) -> Self:
@@ -67,6 +69,8 @@ class Goal:
 
         A deployment that failed between two snapshots was never seen, but its tasks still are.
         """
+        if task.id in self.tasks:
+            return False
         return task.deployment == self.ours if self.ours else task.deployment not in self.known
 
 
