@@ -87,7 +87,7 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
         return Outcome(
             "superseded",
             _successor(goal, primary, now),
-            "opsctl ecs status; to replace it, run the same command again",
+            "to replace it, run the same command again; to see it: opsctl ecs status",
         )
     # A failed deployment is not final yet: with rollback on, ECS next makes the old one primary.
     if not settled(now):

@@ -303,6 +303,12 @@ def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
     assert "superseded" not in ids(*looks)
 
 
+def test_a_restart_that_was_rolled_back_was_not_superseded_by_what_ran_before() -> None:
+    before = replace(deployment("d1", OLD), created=later(0))
+    restart = replace(deployment("d2", OLD, running=1, state="IN_PROGRESS"), created=later(60))
+    assert "superseded" not in ids(snapshot(before), snapshot(restart), snapshot(before))
+
+
 def test_tasks_that_start_between_two_reads_are_no_lack_of_room() -> None:
     # The parts of a snapshot are read side by side: the room of new tasks may be gone already.
     rolling = deployment("d2", NEW, running=0, state="IN_PROGRESS")
