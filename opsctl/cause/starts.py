@@ -7,6 +7,7 @@ from opsctl.aws import iam
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.cause.task_failures import TaskFailure
 
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
@@ -58,6 +59,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
 def log_group_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "log-group-missing").values():
         missing = [one.name for one in history.now.log_groups if not one.exists]
+        missing = missing or _only_group(history, failures[0])
         which = f"the log group {missing[0]}" if missing else "a log group of the task"
         yield telling.cause(
             history,
@@ -66,10 +68,18 @@ def log_group_missing(history: History) -> Iterator[Cause]:
             f"{which} does not exist: {telling.last(failures[0])}",
             next=_log_groups(history, missing),
             evidence=[
-                Evidence("logs DescribeLogGroups", f"{name}: not found", history.now.at)
-                for name in missing
+                Evidence("logs DescribeLogGroups", f"{one.name}: not found", history.now.at)
+                for one in history.now.log_groups
+                if not one.exists
             ],
         )
+
+
+def _only_group(history: History, failure: TaskFailure) -> list[str]:
+    """Return the log group of the task in a list, if its definition has exactly one."""
+    definition = history.now.definition(failure.task.task_definition)
+    groups = {stream.group for stream in definition.logs} if definition else set()
+    return list(groups) if len(groups) == 1 else []
 
 
 def log_group_gone(history: History) -> Iterator[Cause]:

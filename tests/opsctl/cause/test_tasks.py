@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from opsctl.snapshot.service_deployments import ServiceDeployment
+from opsctl.snapshot.task_definitions import LogStream
 from opsctl.snapshot.tasks import Container
 from tests.opsctl.cause.histories import first, ids, later, ranked, rolled, task
-from tests.opsctl.snapshots import NEW, deployment, snapshot
+from tests.opsctl.snapshots import DEFINITIONS, NEW, deployment, snapshot
 
 DAEMON = "Error response from daemon: "
 PULL = f"CannotPullContainerError: {DAEMON}"
@@ -255,3 +256,12 @@ def test_tasks_that_keep_ending_are_a_present_cause_although_each_is_replaced(
         snapshot(deployment("ecs-svc/2", NEW), tasks=own, service_deployments=(done,), seconds=now)
     )
     assert (found.id, found.over) == ("out-of-memory", over)
+
+
+def test_a_missing_log_group_is_named_although_the_service_is_gone_with_its_first_release() -> None:
+    stream = LogStream("/web/stdout", "web", "web")
+    definition = replace(DEFINITIONS[1], logs=(stream,))
+    reason = f"{STARTING}failed to create log stream: The specified log group does not exist."
+    now = rolled(task(reason=reason), task_definitions=(definition,))
+    [cause] = [one for one in ranked(now) if one.id == "log-group-missing"]
+    assert cause.sentence.startswith("the log group /web/stdout does not exist: ")
