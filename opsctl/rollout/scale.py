@@ -10,7 +10,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import plan, room, verdict
-from opsctl.rollout.early import Outlook
+from opsctl.rollout.early import Outlook, breaker_threshold
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, news
@@ -52,9 +52,13 @@ class ScaleWatch:
 
     @property
     def over(self) -> bool:
+        return self.looked and (self._settled or self._hopeless or self.last.at >= self.deadline)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether as many new tasks failed alike as would trip a deployment's circuit breaker."""
         doom = self.outlook.doom
-        certain = doom is not None and doom.certain
-        return self.looked and (self._settled or certain or self.last.at >= self.deadline)
+        return doom is not None and (doom.certain or doom.times >= breaker_threshold(self.count))
 
     @property
     def _settled(self) -> bool:

@@ -160,8 +160,8 @@ def crashing(failed: int, seconds: float, *more: Task) -> Snapshot:
 
 def test_tasks_that_end_are_shown_and_said_once_when_they_end_alike() -> None:
     # Nothing but "has started 1 task" was shown for ten minutes.
-    looks = [crashing(1, 10), crashing(3, 20), crashing(4, 30), crashing(5, 400)]
-    world = World(3, TWO, TWO, *looks)
+    looks = [crashing(1, 10), crashing(3, 20), crashing(4, 30), crashing(5, 40)]
+    world = World(10, TWO, TWO, *looks, config=config("ecs.desired_count=2", "ecs.cpu=1"))
     assert [one.tasks for one in world.driven.of(TasksStopped)][:1] == [("new0",)]
     [said] = world.driven.of(CertainFailure)
     assert "it will fail: the same 3 times" in said.doom.sentence and not said.stops
