@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
-from opsctl.cli.screens.status_tables import table
+from opsctl.cli.screens.status_tables import mixed, table
 from opsctl.cli.screens.words import age, counted, fitted, zone_word
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Snapshot
@@ -95,7 +95,7 @@ def lines(
     tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
     tasks = [task for task in tasks if not task.is_stopped or _failed_here(task, now, began)]
     if len(tasks) > room:
-        tasks = _mixed(tasks, max(room // 3, 1))
+        tasks = mixed(tasks, max(room // 3, 1))
     shown = tasks if len(tasks) <= room else tasks[: room - 1]
     rows = table(_HEAD, [_row(task, now, ids, health) for task in shown], width)
     if rest := tasks[len(shown) :]:
@@ -103,14 +103,6 @@ def lines(
         alike = ", all running" if running == len(rest) else f", {running} running"
         rows.append(fitted(f"…{counted(len(rest), 'more task')}{alike}", width))
     return [*rows, fitted(summary(now, began), width)]
-
-
-def _mixed(tasks: Sequence[Task], most: int) -> list[Task]:
-    """Return the tasks with at most this many failed ones at the top. Many that failed alike must
-    not hide how the newest are doing.
-    """
-    failed = [task for task in tasks if task.is_stopped]
-    return [*failed[:most], *(task for task in tasks if not task.is_stopped), *failed[most:]]
 
 
 def summary(now: Snapshot, began: datetime | None) -> str:
