@@ -58,12 +58,15 @@ def cannot_launch(history: History) -> Iterator[Cause]:
     words, next = launches.refusal(quote)
     group = history.now.group
     short = group is not None and len(group.instances) < group.desired
+    whole = group is not None and not group.gone and len(group.members) >= group.desired
     yield Cause(
         "asg-cannot-launch",
         f"the Auto Scaling group cannot launch an instance: {words}: {telling.quoted(quote)}",
         "certain" if short or events or history.ended_badly or group is None else "likely",
         tuple(evidence),
         next,
+        # What it refused for a larger group, perhaps weeks ago, is not missing now.
+        over=whole and not events and not history.ended_badly,
         count=max(len(refused), 1),
         explains=_AFTER_A_LAUNCH,
     )
