@@ -17,6 +17,7 @@ _INDENT = 13
 _SURE = {"certain": "bad", "likely": "warn", "possible": "faint"}
 _AT_FAILURE = 3  # causes that a failed command shows; `why` shows all
 _ENDLESS = 2000
+_OWN = "this command"
 _REPEATED = 50  # characters of a quote that are not said twice
 
 
@@ -59,7 +60,8 @@ def block(console: Console, cause: Cause, number: int, *, error: str = "") -> It
     first, *rest = _wrapped("the error below:" if below else cause.sentence)
     yield f"{head}{console.style('strong', first)}"
     yield from (f"{'':{_INDENT}}{line}" for line in rest)
-    for one in cause.evidence:
+    own = [one for one in cause.evidence if not _echo(one, cause)]
+    for one in own or cause.evidence:
         yield from _evidence(replace(one, quote=_new(one.quote, cause.sentence)))
     if cause.next and not below:
         first, *rest = step(console.hint(cause.next), width() - _INDENT - 2)
@@ -112,6 +114,11 @@ def _new(quote: str, sentence: str) -> str:
     return f"{lead}: the same words" if lead else "the same words"
 
 
+def _echo(one: Evidence, cause: Cause) -> bool:
+    """Return whether this only says that the command ended with the sentence of the cause."""
+    return one.source == _OWN and one.quote in cause.sentence
+
+
 def _evidence(one: Evidence) -> Iterator[str]:
     time = _time(one.time)
     lead = f"{time:<8}  {one.source}  " if time else f"{one.source}  "
@@ -129,4 +136,4 @@ def _time(time: datetime | None) -> str:
 
 
 def _shows_more(cause: Cause) -> bool:
-    return any(one.source != "this command" for one in cause.evidence)
+    return any(one.source != _OWN for one in cause.evidence)

@@ -27,6 +27,15 @@ def test_short_evidence_stays_whole_although_the_sentence_has_its_words() -> Non
     assert "task 1  exited 3" in "\n".join(causes.block(Console(), cause, 1))
 
 
+def test_that_the_command_ended_so_is_evidence_only_if_there_is_no_other() -> None:
+    ended = Evidence("this command", "no service")
+    seen = Evidence("ecs DescribeServices", "not found")
+    both = list(causes.block(Console(), Cause("x", "no service", evidence=(ended, seen)), 1))
+    assert [line.split() for line in both[1:]] == [["ecs", "DescribeServices", "not", "found"]]
+    alone = list(causes.block(Console(), Cause("x", "no service", evidence=(ended,)), 1))
+    assert len(alone) == 2
+
+
 def test_a_failed_command_says_its_error_once(capsys: pytest.CaptureFixture[str]) -> None:
     other = Cause("no-room", "not one more task fits", evidence=(Evidence("i-1", "lacks CPU"),))
     causes.show_failure(Console(), [QUOTA, other], f"rolled back: {QUOTA.sentence}")
