@@ -34,7 +34,7 @@ def update_tasks(
         str | None, typer.Option(metavar="REF", help="Roll this image; build nothing.")
     ] = None,
     no_build: Annotated[
-        bool, typer.Option(help="Only an image that the registry already has.")
+        bool, typer.Option("--no-build", help="Only an image that the registry already has.")
     ] = False,
     rebuild: Annotated[
         bool, typer.Option(help="Build again although the registry has this content.")
