@@ -19,11 +19,16 @@ class Check:
 
 
 async def probe(
-    address: Callable[[], Address | None], check: Check, report: Callable[[bool, str], None]
+    address: Callable[[], Address | None],
+    current: Callable[[], Check],
+    report: Callable[[bool, str], None],
 ) -> None:
-    """Check until the task is cancelled. `report` gets the result and a reason code."""
+    """Check until the task is cancelled. `report` gets the result and a reason code.
+
+    `current` is asked each time: somebody may have changed the target group.
+    """
     while True:
-        where = address()
+        where, check = address(), current()
         if where is None:
             report(False, "Target.FailedHealthChecks")
         else:

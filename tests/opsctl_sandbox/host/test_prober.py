@@ -1,6 +1,10 @@
 """What a health check says of a target that is still starting."""
 
+import asyncio
+import contextlib
+
 from opsctl_sandbox.host import prober
+from opsctl_sandbox.host.prober import Check
 
 
 def test_a_target_that_starts_is_not_failed_before_it_had_the_time_for_it() -> None:
@@ -19,3 +23,16 @@ def test_one_that_was_up_is_failed_at_once() -> None:
     report(True, "")
     report(False, "Target.Timeout")
     assert seen == [True, False]
+
+
+def test_a_health_check_that_was_changed_counts_from_the_next_time() -> None:
+    # `ecs up` with another path left the old one in force for tasks that ran.
+    asked = [Check(0.0, 1.0), Check(0.0, 1.0), Check(60.0, 1.0, "/other")]
+
+    async def main() -> None:
+        probing = prober.probe(lambda: None, lambda: asked.pop(0), lambda ok, reason: None)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(probing, 0.2)
+
+    asyncio.run(main())
+    assert asked == []
