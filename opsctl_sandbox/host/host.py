@@ -147,7 +147,7 @@ class Host:
                 lambda: self._address(intent),
                 lambda: self._check(intent.target_group),
                 prober.once_up(
-                    lambda ok, reason: self._engine.target_health(*key, ok, reason), within=_BOOT
+                    lambda *result: self._engine.target_health(*key, *result), within=_BOOT
                 ),
             )
         )
