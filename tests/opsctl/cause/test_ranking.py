@@ -258,6 +258,16 @@ def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
         assert found.id == "target-unhealthy" and words in found.sentence
 
 
+@pytest.mark.parametrize(("status", "next"), [(404, "config show"), (503, "logs tail")])
+def test_a_path_that_the_service_does_not_have_is_looked_for_in_the_config(
+    status: int, next: str
+) -> None:
+    words = f"Health checks failed with these codes: [{status}]"
+    refused = Target("i-1:80", "unhealthy", "Target.ResponseCodeMismatch", words)
+    found = first(snapshot(deployment("d1", NEW), targets=(refused,)))
+    assert found.id == "target-unhealthy" and next in found.next
+
+
 def test_targets_that_are_gone_are_explained_by_the_event_of_ecs() -> None:
     # Between the stop of a task and its end, neither the task nor the target says why.
     words = (
