@@ -185,6 +185,9 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(
             "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
         )
+    if isinstance(error, exceptions.PaginationError):
+        text = "what answers is not AWS: the pages of its list lead in a circle"
+        return AwsError(text, hint=_NETWORK, cause="not-aws")
     if misconfigured := _misconfigured(error):
         return misconfigured
     if fault(error) == "unreachable":
