@@ -41,6 +41,7 @@ _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
 # botocore's parsers quote the whole of an answer that they cannot read.
 _QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
+_LONG = 2000  # characters of a message; AWS's own are shorter
 _FEW = 60  # characters of it that are shown
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
@@ -162,7 +163,8 @@ def name_service(error: Any, service: str, operation: str) -> None:
 
 def message(error: BaseException) -> str:
     response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Message", "") or error)
+    text = str(response.get("Error", {}).get("Message", "") or error)
+    return text if len(text) < _LONG else f"{text[:_LONG]}…"
 
 
 def translate(error: BaseException) -> OpsError | None:

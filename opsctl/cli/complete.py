@@ -107,6 +107,16 @@ def complete(shell: str, words: Sequence[str], environ: Mapping[str, str]) -> tu
     return [f"{one.word}\t{one.about}" if one.about else one.word for one in fitting], 0
 
 
+def command(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line that name its command: `logs`, `tail`."""
+    node, path = json.loads(TABLE.read_text(encoding="utf-8")), []
+    for word in words:
+        if word in node.get("commands", {}):
+            path.append(word)
+            node = node["commands"][word]
+    return path
+
+
 def _split(line: str) -> list[str]:
     """Return the words after `opsctl`. The last one is the word at the cursor."""
     try:
