@@ -174,7 +174,9 @@ def _main(argv: Sequence[str]) -> int:
         invocation, rest = Invocation.parse(argv, os.environ)
     except OpsError as error:
         sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
-        return error.exit_code
+        from opsctl.cli.complete import only_plans
+
+        return 64 if only_plans(argv) else error.exit_code
     return run_command(invocation, rest)
 
 
