@@ -145,7 +145,8 @@ def _in_xml(body: bytes, odd: Odd, dice: random.Random) -> bytes:
     else:
         node = dice.choice(list(parents))
         _bend(node, parents[node], odd)
-    return ElementTree.tostring(root, "utf-8").replace(b"DEEP", b"<a>" * _DEPTH + b"</a>" * _DEPTH)
+    text: bytes = ElementTree.tostring(root, "utf-8")
+    return text.replace(b"DEEP", b"<a>" * _DEPTH + b"</a>" * _DEPTH)
 
 
 def _bend(node: Any, parent: Any, odd: Odd) -> None:

@@ -37,15 +37,17 @@ def test_another_type_is_refused(answer: Any) -> None:
         read("ListTasks", answer)
 
 
+WRONG: dict[str, list[Any]] = {
+    "runningCount": ["1", True, [], float("nan"), float("inf")],
+    "createdAt": [True, [], float("nan"), "soon"],
+    "enableExecuteCommand": ["true", 1],
+    "deployments": [{}, [[]], ["x"], 1],
+    "deploymentConfiguration": [[]],
+}
+
+
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *[("runningCount", value) for value in ("1", True, [], float("nan"), float("inf"))],
-        *[("createdAt", value) for value in (True, [], float("nan"), 1e300, "soon")],
-        *[("enableExecuteCommand", value) for value in ("true", 1)],
-        *[("deployments", value) for value in ({}, [[]], ["x"], 1)],
-        ("deploymentConfiguration", []),
-    ],
+    ("field", "value"), [(field, value) for field, values in WRONG.items() for value in values]
 )
 def test_another_type_inside_is_refused(field: str, value: Any) -> None:
     with pytest.raises((ValueError, OverflowError, RuntimeError)):

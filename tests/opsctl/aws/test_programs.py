@@ -87,5 +87,7 @@ def test_a_program_of_an_assumed_roles_source_is_bound_too(tmp_path: Path) -> No
     programs.bound(session._session, 0.3)
     began = time.monotonic()
     with pytest.raises(Exception, match="did not end within"):
-        session.get_credentials().get_frozen_credentials()
+        credentials = session.get_credentials()
+        assert credentials is not None
+        credentials.get_frozen_credentials()
     assert time.monotonic() - began < 1.5
