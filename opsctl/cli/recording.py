@@ -137,7 +137,7 @@ def read(path: Path) -> "Recording":
     except OSError as error:
         raise OpsError(
             f"`{path}` cannot be read: {error.strerror}",
-            hint="name a file that `opsctl why --save` wrote",
+            hint="name a file that was written by: opsctl why --save FILE",
         ) from error
 
 
