@@ -328,6 +328,8 @@ def connect(
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
+    except (OSError, ValueError) as error:
+        raise unreadable(error) or error from error
     if not region:  # an empty variable names none either
         raise AwsError(
             "no AWS Region is set",

@@ -38,6 +38,8 @@ _HINTS = {
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
+# What urllib and we say of an address that is none.
+_ADDRESS = re.compile(r"endpoint|URL|\bPort\b|IPv6|netloc|hostname", re.IGNORECASE)
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
 # botocore's parsers quote the whole of an answer that they cannot read.
 _QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
@@ -273,7 +275,10 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
         text = "the profile's credential_process did not write JSON"
     else:
         text = _PASSWORD.sub("//…@", str(error))
-        return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
+        if _ADDRESS.search(text):
+            return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
+        text = f"a setting of AWS cannot be read: {text}"
+        return AwsError(text, hint="correct the variables AWS_…, or the profile in ~/.aws/config")
     return AwsError(text, hint=_PROFILE)
 
 

@@ -1,12 +1,15 @@
 """Open a boto3 session: where the credentials come from."""
 
+import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opsctl.aws import parsing, programs
 from opsctl.aws.faults import wants_mfa
+from opsctl.errors import AwsError
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -20,6 +23,7 @@ def open_session(aws: "Aws") -> "Session":
     import botocore.session
 
     session = botocore.session.Session(profile=aws.profile)
+    _refuse_pipes(os.environ)
     # botocore knows only the second name; other SDKs, and our sandbox, know the first, too.
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
@@ -29,6 +33,17 @@ def open_session(aws: "Aws") -> "Session":
     if aws.assume_role:
         _assume(session, aws)
     return boto3.session.Session(botocore_session=session)
+
+
+def _refuse_pipes(environ: Mapping[str, str]) -> None:
+    """Raise AwsError for a token in a pipe, for which botocore would wait without end."""
+    for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
+        path = Path(environ.get(name, ""))
+        if path.is_fifo():
+            raise AwsError(
+                f"{name} names a pipe, and a token is read again and again: {path}",
+                hint=f"write the token into a file, and name that in {name}",
+            )
 
 
 def _assume(session: "BotocoreSession", aws: "Aws") -> None:

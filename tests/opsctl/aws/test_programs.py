@@ -1,11 +1,12 @@
 """A profile's credential_process: it may hang, write anything, or end with an error."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from opsctl.aws import programs, translate
+from opsctl.aws import connect, programs, translate
 from opsctl.aws.session import open_session
 from opsctl.config.model import Aws
 from opsctl.errors import OpsError
@@ -91,3 +92,36 @@ def test_a_program_of_an_assumed_roles_source_is_bound_too(tmp_path: Path) -> No
         assert credentials is not None
         credentials.get_frozen_credentials()
     assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "x"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+        ("AWS_DEFAULTS_MODE", "moon"),
+        ("AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES", "x"),
+    ],
+)
+def test_a_variable_of_another_type_is_named_and_is_no_address(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(
+        "[profile here]\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(Exception) as raised:  # botocore's, or ours
+        connect(Aws.model_validate({"region": "us-east-1"})).ecs.list_clusters()
+    refused = translate(raised.value)
+    assert refused is not None and refused.hint
+    assert value in refused.message and "ENDPOINT" not in refused.hint
+
+
+def test_a_token_in_a_pipe_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "token")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    with pytest.raises(OpsError, match="names a pipe"):
+        open_session(Aws())
