@@ -37,12 +37,12 @@ def update_tasks(
         bool, typer.Option("--no-build", help="Only an image that the registry already has.")
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option(help="Build again although the registry has this content.")
+        bool, typer.Option("--rebuild", help="Build again although the registry has this content.")
     ] = False,
     strategy: Annotated[
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
     ] = Strategy.ROLLING,
-    force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Roll even when nothing changed.")] = False,
     timeout: Timeout = "20m",
     no_early_stop: Annotated[
         bool, typer.Option("--no-early-stop", help="Wait for the end even if it can only fail.")
