@@ -38,6 +38,7 @@ class _ReleaseObserver:
         if not rolls(plan):
             return
         now = yield from look_at(facts.LOOK)
+        facts.require_secrets(self._config, now)
         known = yield from closing.close_open(self._clients, now)
         live = facts.live(now, known)
         release = facts.of_image(facts.planned(self._config, now), live.image, known)
