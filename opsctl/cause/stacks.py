@@ -187,10 +187,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         id,
         f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
         "certain",
-        tuple(
-            _event(event)
-            for event in causes[:3]
-        ),
+        tuple(_event(event) for event in causes[:3]),
         command,
         # After a rollback the stack is as before: only whoever wanted the change must act.
         hinders=status not in _UNDONE or history.ended_badly,

@@ -34,11 +34,14 @@ class _ReleaseObserver:
         self.record = Record(clients, config.system)
         self._watch: Watch | None = None
 
+    def planned(self, plan: Plan) -> Procedure[None]:
+        if rolls(plan):
+            facts.require_secrets(self._config, (yield from look_at(facts.LOOK)))
+
     def begin(self, plan: Plan) -> Procedure[None]:
         if not rolls(plan):
             return
         now = yield from look_at(facts.LOOK)
-        facts.require_secrets(self._config, now)
         known = yield from closing.close_open(self._clients, now)
         live = facts.live(now, known)
         release = facts.of_image(facts.planned(self._config, now), live.image, known)

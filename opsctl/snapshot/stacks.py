@@ -161,8 +161,7 @@ def events_since(
 
 
 def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
-    """Return the failed events of the current or last operation, oldest first, and the one that says
-    that somebody cancelled it.
+    """Return the failed events of the current or last operation, and its cancellation, oldest first.
 
     Returns none for a stack that no longer exists.
     """
