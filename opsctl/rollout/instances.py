@@ -301,7 +301,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
 
 
 def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:
-    """Return the active instances, those to go first: of the fullest zone, with the fewest tasks."""
+    """Return the active instances, the first to go first: of the fullest zone, fewest tasks."""
     zones = _zones(group)
     return sorted(_active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id))
 

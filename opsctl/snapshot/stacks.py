@@ -161,7 +161,7 @@ def events_since(
 
 
 def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
-    """Return the failed events of the current or last operation, and its cancellation, oldest first.
+    """Return the failed events of the current or last operation, and its cancellation.
 
     Returns none for a stack that no longer exists.
     """
