@@ -169,14 +169,16 @@ def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[S
 def _desired(
     clients: "Clients", config: Config, options: Options, now: Snapshot
 ) -> Procedure[Stack]:
-    stack = definition.ecs(config)
+    state = now.stack("ecs")
+    stack = definition.ecs(config, state=state)
     if options.imports:
-        stack = definition.ecs(config, (yield from change.existing(clients, stack)))
+        stack = definition.ecs(config, (yield from change.existing(clients, stack)), state=state)
+    stack = replace(stack, reverts_drift=options.reverts_drift)
     desired = definition.live(stack, config, now, new_image=options.new_image)
     if options.reverts_drift and not config.ecs.scaling:
         count = {"DesiredCount": str(config.ecs.desired_count)}
         desired = replace(desired, parameters={**desired.parameters, **count})
-    return replace(desired, reverts_drift=options.reverts_drift)
+    return desired
 
 
 def _drift(config: Config, now: Snapshot) -> Procedure[None]:

@@ -139,9 +139,9 @@ def _size_after(now: Snapshot, config: Config, plan: Plan) -> int | None:
 
 
 def _drains(config: Config, plan: Plan) -> bool:
-    """Return whether the group has a capacity provider already, whose hook drains instances."""
-    actions = {one.action for one in plan.changes if one.resource_type == _PROVIDER}
-    return "Remove" in actions or (config.compute.capacity_provider and "Add" not in actions)
+    """Return whether the group has a capacity provider and keeps it: its hook drains instances."""
+    added = any(one.resource_type == _PROVIDER and one.action == "Add" for one in plan.changes)
+    return config.compute.capacity_provider and not added
 
 
 def _task(now: Snapshot, config: Config) -> TaskSize:

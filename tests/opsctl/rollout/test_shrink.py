@@ -53,7 +53,6 @@ def test_a_smaller_maximum_makes_the_group_smaller_too() -> None:
         (("Tags",), ("compute.desired=1",), ""),
         (("DesiredCapacity",), ("compute.desired=4",), ""),
         (("DesiredCapacity",), ("compute.desired=1", "compute.capacity_provider=true"), ""),
-        (("DesiredCapacity",), ("compute.desired=1",), "Remove"),
     ],
 )
 def test_a_group_that_keeps_its_size_or_drains_by_itself_is_left_alone(
