@@ -18,7 +18,7 @@ _FREE_TYPES = {"environment"}
 
 def rows() -> Mapping[str, frozenset[str]]:
     """The words in code style of each type's row: its fields and their words."""
-    made = {}
+    made: dict[str, frozenset[str]] = {}
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("| `"):
             types, _, fields = (cell.strip() for cell in line.strip("| ").split(" | ", 2))
