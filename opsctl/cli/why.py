@@ -57,7 +57,11 @@ def why(
         bundle.write_page(incident, causes, html)
         console.say(f"wrote {html}")
     _show(console, incident, causes)
-    return unanswered(incident.now) if incident.now is not None else 0
+    if source is not None or incident.now is None:
+        return 0
+    if any(cause.id == "config-refused" for cause in causes):
+        return ConfigError.exit_code  # nothing was looked at
+    return unanswered(incident.now)
 
 
 def _show(console: "Console", incident: bundle.Incident, causes: "Sequence[Cause]") -> None:
