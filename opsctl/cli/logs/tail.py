@@ -126,6 +126,7 @@ def tail(
         write=writer(console, groups, formats),
         admits=admits,
         last=lines,
+        following=following,
         bookmark=bookmark,
         explain=lambda notice: stop.run(
             # Fewer retries: an explanation is not worth as long a wait as the lines.
