@@ -124,9 +124,11 @@ class Lines:
 
     def _label(self, event: LogEvent) -> str:
         stream = event.stream
-        # Names of alarms and services differ at their ends, or only in the whole.
-        named = event.source in _WHOLE_NAMES
-        label = f"{_visible(stream if named else short_id(stream)):<10}"
+        name = stream if event.source in _WHOLE_NAMES else short_id(stream)
+        if event.source == "target":
+            instance, colon, port = stream.partition(":")
+            name = f"{short_id(instance)}{colon}{port}"
+        label = f"{_visible(name):<10}"
         if not self._colour:
             return label
         # A stream has the same colour in every run; its name says the same without colour.

@@ -48,7 +48,7 @@ def test_a_line_has_its_columns_in_order() -> None:
         ("alarm", "unhealthy-hosts", "unhealthy-hosts"),
         ("service", "orders-staging", "orders-staging"),
         ("task", "0f3a91bc11d24d0f9a53aa77cc2211ee", "0f3a91bc"),
-        ("target", "i-0abc12345def67890:32769", "i-0abc1234"),
+        ("target", "i-0abc12345def67890:32769", "i-0abc1234:32769"),
     ],
 )
 def test_an_event_of_aws_names_the_whole_alarm_and_service(
