@@ -104,6 +104,17 @@ def seen_failed(history: History) -> Iterator[Cause]:
         stuck = state.status.endswith("_FAILED")
         # A stack that was rolled back before this command began is not why the command failed.
         here = history.ended_badly and len(states) > 1
+        cancelled = _cancellation(history, state) if state.status in _UNDONE else None
+        if cancelled is not None:
+            yield Cause(
+                "update-cancelled",
+                f"somebody cancelled the update of `{state.name}`; it is as it was before",
+                "certain",
+                (_event(cancelled),),
+                f"if it is still wanted: {_command(history, kind)}",
+                hinders=here,
+            )
+            continue
         gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
         why = telling.brief(state.reason) or words
         yield Cause(
@@ -123,6 +134,17 @@ def seen_failed(history: History) -> Iterator[Cause]:
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _cancellation(history: History, state: StackState) -> StackEvent | None:
+    of_stack = [one for one in history.stack_events.values() if one.stack == state.name]
+    return next((one for one in _last_operation(of_stack) if one.is_cancellation), None)
+
+
+def _command(history: History, kind: Kind) -> str:
+    """Return the command that was recorded, without its options; else the one of the stack."""
+    words = history.command.split()
+    return "opsctl update-tasks" if "update-tasks" in words else _COMMANDS[kind]
 
 
 def _gone(history: History, kind: Kind, state: StackState) -> bool:
@@ -169,14 +191,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         id,
         f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
         "certain",
-        tuple(
-            Evidence(
-                "cloudformation DescribeStackEvents",
-                f"{event.logical_id} {event.status}: {telling.quoted(_reason(event))}",
-                event.time,
-            )
-            for event in causes[:3]
-        ),
+        tuple(_event(event) for event in causes[:3]),
         command,
         # After a rollback the stack is as before: only whoever wanted the change must act.
         hinders=status not in _UNDONE or history.ended_badly,
@@ -184,6 +199,11 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         count=len(causes),
         explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),
     )
+
+
+def _event(event: StackEvent) -> Evidence:
+    said = f"{event.logical_id} {event.status}: {telling.quoted(_reason(event))}"
+    return Evidence("cloudformation DescribeStackEvents", said, event.time)
 
 
 def _last_operation(events: list[StackEvent]) -> list[StackEvent]:

@@ -42,7 +42,7 @@ def _to_read(text: str, name: str) -> str:
         # A task definition may name a key of the secret behind its ARN.
         secret = ":".join(name.rstrip(".:").split(":")[:7])
         return f"to restore it: aws secretsmanager restore-secret --secret-id {secret}"
-    return "make it under that name, then run: opsctl update-tasks"
+    return "for the command that writes it: opsctl secrets check; then: opsctl update-tasks"
 
 
 def permission_missing(history: History) -> Iterator[Cause]:

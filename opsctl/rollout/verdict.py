@@ -48,7 +48,7 @@ class Goal:
             image,
             before=primary.id if primary else "",
             before_definition=primary.task_definition if primary else "",
-            known=frozenset(one.id for one in deployments),
+            known=frozenset((*(one.id for one in deployments), *_earlier(now))),
             forced=forced,
             desired=max(desired, now.service.desired if now.service else 0),
         )
@@ -72,6 +72,11 @@ class Goal:
         if task.id in self.tasks:
             return False
         return task.deployment == self.ours if self.ours else task.deployment not in self.known
+
+
+def _earlier(now: Snapshot) -> frozenset[str]:
+    """Return deployments that ECS has forgotten, and whose stopped tasks it still lists."""
+    return frozenset(task.deployment for task in now.stopped)
 
 
 def judge(now: Snapshot, goal: Goal) -> Outcome | None:

@@ -61,6 +61,8 @@ def test_all_tasks_in_one_zone_are_noted_while_another_zone_has_instances() -> N
     [cause] = ranked(now)
     assert (cause.id, cause.hinders) == ("zones-uneven", False)
     assert cause.sentence == "all 2 tasks run in us-east-1a, and none in us-east-1b"
+    # A roll only moved them all to the other zone.
+    assert cause.next == "to spread them: opsctl ecs scale 3, then: opsctl ecs scale 2"
     assert ids(replace(now, instances=instances[:1])) == []
     spread = (running[0], replace(running[1], zone="us-east-1b"))
     assert ids(replace(now, tasks=spread)) == []

@@ -144,6 +144,11 @@ RAN = [
     ("container-exited", 1, "the queue is empty"),
     ("permission-missing", 1, "NoCredentialsError: Unable to locate credentials"),
     ("secret-missing", 1, "`ssm:/web/token` cannot be resolved: ParameterNotFound"),
+    (
+        "secret-missing",
+        1,
+        "`secretsmanager:web#a` cannot be resolved: the secret has no key `a`",
+    ),
     ("secret-empty", 1, "redis: the secret password is there but empty"),
     ("permission-missing", 1, "`ssm:/web/token` cannot be resolved: AccessDeniedException"),
     (

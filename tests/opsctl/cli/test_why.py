@@ -70,6 +70,14 @@ def test_what_is_saved_says_the_same_and_has_a_page(
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
 
 
+def test_without_a_config_it_says_so_and_exits_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["why"]) == 2
+    assert "there is no `opsctl.yaml`" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["status", "why"])
 def test_when_nobody_answers_it_says_so_and_exits_3(
     command: str,
