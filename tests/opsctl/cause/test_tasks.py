@@ -244,6 +244,8 @@ def test_a_secret_that_is_marked_for_deletion_is_restored_and_not_made_anew() ->
         ((600, 1200, 1800), 1900, False),  # a leak: one task every ten minutes
         ((600, 1200, 1800), 3100, True),
         ((600, 601, 602), 700, True),  # something hit all at once, and is over
+        ((600, 601, 1200, 1201, 1800, 1801), 1900, False),  # those that started together
+        ((600, 601, 602, 3000), 3100, True),
         ((600, 1200), 1300, True),
         ((10, 30, 50), 60, True),  # before the deployment had completed
     ],
