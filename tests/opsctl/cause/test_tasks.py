@@ -259,10 +259,10 @@ def test_tasks_that_keep_ending_are_a_present_cause_although_each_is_replaced(
     )
     done = ServiceDeployment("x/a", "SUCCESSFUL", finished=later(55), revision="r/2")
     own = tuple(replace(one, deployment="ecs-svc/2") for one in killed)
-    [found] = ranked(
+    [cause] = ranked(
         snapshot(deployment("ecs-svc/2", NEW), tasks=own, service_deployments=(done,), seconds=now)
     )
-    assert (found.id, found.over) == ("out-of-memory", over)
+    assert (cause.id, cause.over) == ("out-of-memory", over)
 
 
 def test_a_missing_log_group_is_named_although_the_service_is_gone_with_its_first_release() -> None:

@@ -27,15 +27,15 @@ def test_one_that_was_up_is_failed_at_once() -> None:
 
 def test_a_health_check_that_was_changed_counts_from_the_next_time() -> None:
     # `ecs up` with another path left the old one in force for tasks that ran.
-    asked = [Check(0.0, 1.0), Check(0.0, 1.0), Check(60.0, 1.0, "/other")]
+    checks = [Check(0.0, 1.0), Check(0.0, 1.0), Check(60.0, 1.0, "/other")]
 
     async def main() -> None:
-        probing = prober.probe(lambda: None, lambda: asked.pop(0), lambda *_: None)
+        probing = prober.probe(lambda: None, lambda: checks.pop(0), lambda *_: None)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(probing, 0.2)
 
     asyncio.run(main())
-    assert asked == []
+    assert checks == []
 
 
 def test_another_status_is_reported_as_the_load_balancer_words_it() -> None:
