@@ -63,7 +63,7 @@ def engine() -> Iterator[Engine]:
 
 
 def build(engine: Engine) -> Any:
-    request = BuildRequest("Dockerfile", "t", None, {}, {}, "linux/amd64", None, False)
+    request = BuildRequest("Dockerfile", "t", platform="linux/amd64")
     return list(engine.build(io.BytesIO(b""), request))
 
 
