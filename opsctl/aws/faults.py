@@ -24,6 +24,7 @@ _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
 _PROFILE = "correct the profile in ~/.aws/config, or choose another"
+_SETTINGS = "correct the variables AWS_…, or the profile in ~/.aws/config"
 _PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
@@ -180,8 +181,11 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.EndpointConnectionError):
         return _nobody(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        half = isinstance(error, exceptions.PartialCredentialsError)
         return AwsError(
-            "there are no AWS credentials",
+            f"the AWS credentials are not whole: {error}"
+            if half
+            else "there are no AWS credentials",
             hint='set AWS_PROFILE, or try without an account: eval "$(opsctl sandbox env)"',
             cause="credentials-refused",
         )
@@ -198,9 +202,10 @@ def translate(error: BaseException) -> OpsError | None:
         return _no_answer(error)
     line = " ".join(str(error).split())
     if isinstance(error, exceptions.ParamValidationError):
-        return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
+        hint = _PROFILE if "RoleArn" in line else "opsctl config check"
+        return AwsError(f"AWS does not take this call: {line}", hint=hint)
     if isinstance(error, exceptions.BotoCoreError):
-        return AwsError(f"the call of AWS failed: {line}", hint=_CREDENTIALS)
+        return AwsError(f"the call of AWS failed: {line}", hint=_SETTINGS)
     return None
 
 
@@ -244,6 +249,17 @@ def _misconfigured(error: BaseException) -> AwsError | None:
     return None
 
 
+def unsendable(error: BaseException) -> AwsError | None:
+    """Translate the refusal to send a header: its text would show the credentials in it."""
+    if "Invalid header value" not in str(error):
+        return None
+    return AwsError(
+        "the AWS credentials hold a line end or another character that cannot be sent",
+        hint="set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again",
+        cause="credentials-refused",
+    )
+
+
 def wants_mfa() -> AwsError:
     return AwsError(
         "the profile's role wants an MFA code, and there is no terminal to ask on",
@@ -278,7 +294,7 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
         if _ADDRESS.search(text):
             return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
         text = f"a setting of AWS cannot be read: {text}"
-        return AwsError(text, hint="correct the variables AWS_…, or the profile in ~/.aws/config")
+        return AwsError(text, hint=_SETTINGS)
     return AwsError(text, hint=_PROFILE)
 
 
