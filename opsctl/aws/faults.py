@@ -202,8 +202,7 @@ def translate(error: BaseException) -> OpsError | None:
         return _no_answer(error)
     line = " ".join(str(error).split())
     if isinstance(error, exceptions.ParamValidationError):
-        hint = _PROFILE if "RoleArn" in line else "opsctl config check"
-        return AwsError(f"AWS does not take this call: {line}", hint=hint)
+        return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
     if isinstance(error, exceptions.BotoCoreError):
         return AwsError(f"the call of AWS failed: {line}", hint=_SETTINGS)
     return None
