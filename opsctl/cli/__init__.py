@@ -249,7 +249,7 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
         if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
             from opsctl.cli.screens import causes
 
-            causes.show_failure(invocation.console, recorder.causes())
+            causes.show_failure(invocation.console, recorder.causes(), error.message)
         invocation.console.error(error)
     except BrokenPipeError:  # it is an error, although nobody reads it
         for stream in (sys.stdout, sys.stderr):

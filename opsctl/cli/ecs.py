@@ -107,7 +107,9 @@ def scale(
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
-    timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to follow it.")
+    ] = "10m",
 ) -> int:
     """Run this many tasks, until the config asks for another count."""
     invocation = opened(context)

@@ -16,7 +16,9 @@ app = group("Show the releases: who, when, what changed, how it ended.")
 def releases(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="All of one release.", min=1)] = None,
-    lines: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
+    lines: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")
+    ] = 20,
 ) -> int:
     """List the newest releases, or show all of one."""
     require_one({"the number of a release": number, "--lines": is_given(context, "lines")})

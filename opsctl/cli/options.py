@@ -36,7 +36,9 @@ Confirm = Annotated[
     list[str] | None,
     typer.Option("--confirm", metavar="NAME", help="Confirms, by its name, what loses its data."),
 ]
-Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
+Since = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="How far back: 10m, 2h, 2026-11-23T10:00.")
+]
 
 
 class Invocation:

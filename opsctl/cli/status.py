@@ -24,7 +24,7 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="One line; exit 0 healthy, 10 degraded, 11 unknown.")
     ] = False,
-    every: Annotated[str, typer.Option(help="How often with --watch.")] = "5s",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="How often with --watch.")] = "5s",
 ) -> int:
     """Show stacks, service, tasks, targets, instances, cache, alarms and what is wrong now."""
     from opsctl.cli.screens import status as screens

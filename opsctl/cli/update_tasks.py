@@ -21,7 +21,9 @@ from opsctl.releases.plan import Options
 from opsctl.releases.update_tasks import Release
 from opsctl.rollout.plan import Strategy
 
-Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
+Timeout = Annotated[
+    str, typer.Option("--timeout", metavar="DURATION", help="How long the whole roll may take.")
+]
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
 

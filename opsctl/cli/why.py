@@ -57,8 +57,11 @@ def why(
         bundle.write_page(incident, causes, html)
         console.say(f"wrote {html}")
     _show(console, incident, causes)
-    if incident.now is not None:
-        require_seen(incident.now)
+    if source is not None or incident.now is None:
+        return 0
+    if any(cause.id == "config-refused" for cause in causes):
+        return ConfigError.exit_code  # nothing was looked at
+    require_seen(incident.now)
     return 0
 
 

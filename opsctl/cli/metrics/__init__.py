@@ -28,17 +28,21 @@ def metrics(
         typer.Argument(metavar="GROUP", help="cluster, service, lb, cache, logs, asg, all."),
     ] = None,
     since: options.Since = "3h",
-    period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
+    period: Annotated[str, Option(metavar="PERIOD", help="auto, or for instance 1m, 5m.")] = "auto",
     plot: Annotated[str, Option(metavar="METRIC", help="A chart of this metric.")] = "",
-    html: Annotated[Path | None, Option(help="All charts as one page in this file.")] = None,
-    png: Annotated[Path | None, Option(help="All charts as one picture in this file.")] = None,
+    html: Annotated[
+        Path | None, Option(metavar="FILE", help="All charts as one page in this file.")
+    ] = None,
+    png: Annotated[
+        Path | None, Option(metavar="FILE", help="All charts as one picture in this file.")
+    ] = None,
     explain: Annotated[bool, Option("--explain", help="Say what each metric means.")] = False,
     check: Annotated[
         bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
     ] = False,
     as_csv: Annotated[bool, Option("--csv", help="One line per point.")] = False,
     watch: Annotated[bool, Option("--watch", help="Repeat until Ctrl-C.")] = False,
-    every: Annotated[str, Option(help="How often with --watch.")] = "30s",
+    every: Annotated[str, Option(metavar="DURATION", help="How often with --watch.")] = "30s",
 ) -> int:
     """Show the metrics of the cluster, service, load balancer, cache, logs and instances.
 
