@@ -68,11 +68,27 @@ class NotAws(AwsError):
         )
 
 
+class Lacking(AwsError, KeyError):
+    """A part of an answer has no such key, which every answer of AWS has."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"what answers is not AWS, or was cut off: its answer has no `{key}`",
+            hint=_NETWORK,
+            cause="not-aws",
+        )
+        self.key = key
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Unreadable(AwsError):
     """AWS answered, and what it says about one part of the system cannot be parsed."""
 
     def __init__(self, part: str, error: Exception) -> None:
         what = f"it lacks {error}" if isinstance(error, LookupError) else str(error)
+        what = f"it lacks `{error.key}`" if isinstance(error, Lacking) else what
         super().__init__(
             f"what AWS says of the {part.replace('_', ' ')} cannot be read: {what}",
             hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
@@ -85,7 +101,7 @@ def understood(part: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        if fault(error) is not None:
+        if fault(error) is not None and not isinstance(error, Lacking):
             raise
         raise Unreadable(part, error) from error
 

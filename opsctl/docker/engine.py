@@ -186,11 +186,15 @@ def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient
     from docker import APIClient
     from docker.errors import DockerException
 
+    where = settings.get("base_url") or "the default socket"
+    silent = DockerError(f"no Docker engine answers at {where}", hint=hint)
+    socket = str(where).removeprefix("unix://")
+    if socket.startswith("/") and not Path(socket).exists():
+        raise silent  # the SDK would leave its own socket open
     try:
         return APIClient(version="auto", timeout=timeout, **settings)
     except (DockerException, OSError, *_ODD) as error:  # ValueError: the port is invalid
-        where = settings.get("base_url") or "the default socket"
-        raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
+        raise silent from error
 
 
 def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
