@@ -20,6 +20,12 @@ _COMMANDS = {
     "ecs": "opsctl ecs up",
     "alarms": "opsctl alarms up",
 }
+# Cause id -> what to do before the same command.
+_HELPS = {
+    "service-limit": "ask for a higher quota",
+    "throttled": "wait a minute",
+    "credentials-expired": "renew the credentials",
+}
 _RELEASED: tuple[Kind, ...] = ("db", "ecs")
 _STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
 _UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
@@ -122,7 +128,7 @@ def seen_failed(history: History) -> Iterator[Cause]:
                     state.changed,
                 ),
             ),
-            _next(kind, state.status)
+            _next(kind, state.status, id)
             if not state.in_progress
             else f"to join it and follow it to its end: {_COMMANDS[kind]}",
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
@@ -165,7 +171,7 @@ def stuck(history: History) -> Iterator[Cause]:
             f"`{state.name}` is {state.status}: it accepts no changes before that is repaired",
             "certain",
             (Evidence("cloudformation DescribeStacks", said, state.changed),),
-            _next(kind, state.status),
+            _next(kind, state.status, "stack-stuck"),
         )
 
 
@@ -180,9 +186,7 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)
     status = history.statuses.get(stack, ("",))[-1]
-    command = _next(kind, status, deleting=first.status == "DELETE_FAILED")
-    if id == "permission-missing":
-        command = "to print all that is needed: opsctl iam-policy"
+    command = _next(kind, status, id, deleting=first.status == "DELETE_FAILED")
     return Cause(
         id,
         f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
@@ -245,7 +249,7 @@ def _good(status: str) -> bool:
     return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
-def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
+def _next(kind: Kind | None, status: str, id: str, *, deleting: bool = False) -> str:
     command = _COMMANDS.get(kind or "", "opsctl status")
     if deleting or status == "DELETE_FAILED":
         return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
@@ -253,7 +257,9 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
         return f"to continue the rollback: {command}"
     if status == "IMPORT_ROLLBACK_FAILED":
         return f"ask AWS Support to repair it, or remove it: {command.replace(' up', ' down')}"
-    return f"correct that, then run: {command}"
+    if id == "permission-missing":
+        return "to print all that is needed: opsctl iam-policy"
+    return f"{_HELPS.get(id, 'correct that')}, then run: {command}"
 
 
 def gone(history: History) -> Iterator[Cause]:

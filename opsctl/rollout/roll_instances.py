@@ -33,7 +33,9 @@ def machine(config: Config, state: StackState, image: str = "") -> Machine:
     )
 
 
-def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
+def preview(
+    config: Config, state: StackState, image: str = "", *, everything: bool = False
+) -> Procedure[bool]:
     """Yield the instances to be replaced once the stack is up to date. Returns True if there are
     any.
 
@@ -42,19 +44,19 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
     now = yield from look_at(LOOK)
     if now.group is None:
         return False
-    roll = _begin(now, config, machine(config, state, image))
+    roll = _begin(now, config, machine(config, state, image), everything=everything)
     planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
     return bool(planned.replacements)
 
 
-def differ(clients: "Clients", config: Config) -> Procedure[bool]:
-    """Yield the plan only. Returns True when an instance differs from what it should be."""
+def differ(clients: "Clients", config: Config, *, everything: bool = False) -> Procedure[bool]:
+    """Yield the plan only. Returns True when an instance would be replaced."""
     command = "opsctl ecs roll-instances"
     state = yield from change.live(clients, "ecs", config, command)
     _require_same_cluster(state, config)
-    return (yield from preview(config, state))
+    return (yield from preview(config, state, everything=everything))
 
 
 def _require_same_cluster(state: StackState, config: Config) -> None:

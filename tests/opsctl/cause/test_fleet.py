@@ -80,3 +80,23 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     found = first(during, after, failures=(ROLLED_BACK,))
     assert found.id == "instance-never-joined"
     assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
+
+
+def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:
+    # The hint was `opsctl ecs up`, which changes nothing: the template is the same.
+    state = stack("ecs", "UPDATE_COMPLETE")
+    look = Look(frozenset({"service", "instances", "stacks", "group"}))
+    [found] = ranked(replace(STEADY, stacks={"ecs": state}, look=look, group=Group("asg")))
+    assert found.id == "no-instance" and "`asg` is not there" in found.sentence
+    assert found.next == "opsctl ecs up --revert-drift"
+
+
+def test_a_launch_that_was_refused_is_over_once_the_group_is_whole() -> None:
+    # Auto Scaling keeps its activities for six weeks: `status --check` was degraded as long.
+    refused = Activity("a", "Failed", "Launching a new EC2 instance", "no capacity", later(-9999))
+    members = tuple(GroupInstance(f"i-{n}", lifecycle="InService") for n in range(2))
+    group = Group("asg", 0, 3, 2, members, activities=(refused,))
+    [over] = ranked(replace(STEADY, group=group))
+    assert (over.id, over.over) == ("asg-cannot-launch", True)
+    [short] = ranked(replace(STEADY, group=replace(group, desired=3)))
+    assert not short.over and short.confidence == "certain"
