@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 from opsctl import cli  # noqa: E402
 from opsctl.cli import complete  # noqa: E402
 from opsctl.config import schema  # noqa: E402
-from scripts import commands, permissions, pictures  # noqa: E402
+from scripts import commands, permissions, pictures, schemas  # noqa: E402
 
 
 def helped(words: list[str]) -> str:
@@ -54,6 +54,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "docs" / "cli.md": reference(),
         permissions.FILE: permissions.text(),
+        schemas.FILE: schemas.text(),
         **pictures.pictures(),
         complete.TABLE: json.dumps(commands.table(), indent=1) + "\n",
         ROOT / "docs" / "opsctl.schema.json": json.dumps(schema.schema(), indent=2) + "\n",

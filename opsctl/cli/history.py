@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from opsctl.cli.options import group, opened
+from opsctl.cli.options import group, is_given, opened, require_one
 from opsctl.cli.run import run
 from opsctl.cli.screens.releases import show_history, show_release
 from opsctl.releases.history import history
@@ -21,6 +21,7 @@ def releases(
     ] = 20,
 ) -> int:
     """List the newest releases, or show all of one."""
+    require_one({"the number of a release": number, "--lines": is_given(context, "lines")})
     invocation = opened(context)
     answer = run(invocation, history(invocation.clients, lines=lines, number=number))
     show = show_history if number is None else show_release

@@ -10,7 +10,7 @@ from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
 from opsctl.cli.screens import status
-from opsctl.cli.status import unanswered
+from opsctl.cli.status import require_seen
 from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def why(
         return 0
     if any(cause.id == "config-refused" for cause in causes):
         return ConfigError.exit_code  # nothing was looked at
-    return unanswered(incident.now)
+    require_seen(incident.now)
+    return 0
 
 
 def _show(console: "Console", incident: bundle.Incident, causes: "Sequence[Cause]") -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import caches, stacks
+from opsctl_sandbox.ministack import caches, resource_schemas, stacks
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 
@@ -46,6 +46,12 @@ def _require_free(kind: str, properties: Document) -> None:
         raise ValueError(_EXISTS.format(kind=kind, key=key, value=value))
 
 
+def _require_right_properties(logical_id: str, kind: str, properties: Document) -> None:
+    """Raise ValueError for what could not be judged early, or was not."""
+    if wrong := resource_schemas.violations(kind, properties):
+        raise ValueError(resource_schemas.refusal(logical_id, wrong))
+
+
 class StackOperation:
     def __init__(self, request: Request, pace: Pace) -> None:
         self._request = request
@@ -59,6 +65,8 @@ class StackOperation:
 
     async def run(self) -> None:
         request, progress = self._request, self._progress
+        if stacks.refused_early(request, self._conditions, self._order):
+            return
         await self._forward()
         outputs: list[Document] = []
         exports: Document = {}
@@ -140,6 +148,7 @@ class StackOperation:
         if before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
+            _require_right_properties(name, kind, properties)
             await self._pace.begin(Resource(kind, name, "", tagged, request.name), "create")
             _require_free(kind, tagged)
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
@@ -153,6 +162,7 @@ class StackOperation:
                 old = {**tagged, **live} if live else {}
             elif old == tagged:
                 return
+            _require_right_properties(name, kind, properties)
             if caches.reshards(kind, definition, old, tagged):
                 raise ValueError(caches.NO_RESHARDING)
             physical_id, attributes = await self._update(name, kind, before, old, tagged)
@@ -240,13 +250,22 @@ class StackOperation:
         if self._request.previous is None:
             return
         self._stack_event("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        gone = {name: one for name, one in self._before.items() if name not in self._order}
         removed = [
-            (name, record["ResourceType"], record["PhysicalResourceId"], record["Properties"])
-            for name, record in self._before.items()
-            if name not in self._order
+            (name, one["ResourceType"], one["PhysicalResourceId"], one["Properties"])
+            for name, one in sorted(gone.items(), key=lambda item: self._depth(item[0], set(gone)))
         ]
         for name, kind, physical_id, properties in [*reversed(self._progress.replaced), *removed]:
             await self._remove(name, kind, physical_id, properties)
+
+    def _depth(self, name: str, among: set[str]) -> int:
+        """Return how many of these need the resource, directly or not: it is deleted after them."""
+        definitions = self._request.previous["_template"]["Resources"]  # type: ignore[index]  # an update
+        users, found = {name}, 0
+        while len(users) != found:
+            found = len(users)
+            users |= {one for one in among if stacks.needs(definitions.get(one, {}), users)}
+        return found
 
     async def _remove(self, name: str, kind: str, physical_id: str, properties: Document) -> None:
         request = self._request

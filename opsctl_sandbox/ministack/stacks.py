@@ -190,6 +190,25 @@ def region() -> str:
     return name
 
 
+def refused_early(request: Request, conditions: Document, order: list[str]) -> bool:
+    """End an operation that early validation refuses, before it makes anything."""
+    refused: bool = not request.stack.get(
+        "_disable_validation"
+    ) and stacks._fail_property_validation(
+        request.stack,
+        request.id,
+        request.name,
+        request.template.get("Resources", {}),
+        order,
+        request.parameters,
+        conditions,
+        request.mappings,
+        request.disable_rollback,
+        previous_stack=request.previous,
+    )
+    return refused
+
+
 def conditions(request: Request) -> Document:
     evaluated: Document = engine._evaluate_conditions(request.template, request.parameters)
     return evaluated

@@ -34,7 +34,13 @@ from opsctl_sandbox.ministack import caches as cache_records
 from opsctl_sandbox.ministack.application import application as ministack
 from opsctl_sandbox.ministack.machine_images import MachineImages
 from opsctl_sandbox.ministack.network_load_balancers import NetworkLoadBalancers
-from opsctl_sandbox.ministack.repairs import alarms, change_sets, conditions, templates
+from opsctl_sandbox.ministack.repairs import (
+    alarms,
+    change_sets,
+    conditions,
+    early_validation,
+    templates,
+)
 from opsctl_sandbox.ministack.repairs import table as repaired
 from opsctl_sandbox.ministack.repairs.mutes import Mutes
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
@@ -75,6 +81,7 @@ class Assembly:
         alarms.install(mutes)
         templates.install()
         conditions.install()
+        early_validation.install()
         traffic, images = Traffic(), MachineImages()
         repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {

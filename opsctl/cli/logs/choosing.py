@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from opsctl.cli.moments import Local
-from opsctl.cli.options import Invocation
+from opsctl.cli.options import Invocation, require_one
 from opsctl.config.model import LogSelection
 from opsctl.config.sources import NAMES
 from opsctl.errors import ConfigError, OpsError, nearest
@@ -71,6 +71,7 @@ def complete(choice: Choice, invocation: Invocation) -> Choice:
     others = tuple(name for name in choice.sources if name not in saved)
     known = [*NAMES, *saved]
     require_sources(others, known)
+    require_one({f"the source `{'`, `'.join(others)}`": others, "--group": choice.groups})
     if len(names) > 1:
         raise ConfigError(f"one selection at a time: {', '.join(names)}")
     said = replace(choice, sources=others)

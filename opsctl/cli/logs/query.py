@@ -38,6 +38,7 @@ def query(
 
     It is billed by the bytes that it reads: a later --since and fewer sources cost less.
     """
+    options.require_one({"--source": source, "--group": group})
     invocation, console = options.opened(context), options.opened(context).console
     # Long because of its options.
     names, insights_query = _meant(text)

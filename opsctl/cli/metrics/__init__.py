@@ -14,6 +14,7 @@ from opsctl.cli.metrics import watch as watching
 from opsctl.cli.metrics.look import Metrics, period_of
 from opsctl.cli.screens import metrics as screens
 from opsctl.cli.screens.metrics import PIPED, MetricsScreen
+from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -55,6 +56,12 @@ def metrics(
     shows = {"--check": check, "--watch": watch, "--csv": csv}
     options.require_one(shows | {"--plot": plot, "--explain": explain})
     options.require_one(shows | {"--html or --png": html or png})
+    options.require_one({"--csv": as_csv, "--json": invocation.console.json})
+    options.require_partner(context, "every", "--every", "--watch", watch)
+    for name in ("since", "period"):
+        options.require_one({"--check": check, f"--{name}": options.is_given(context, name)})
+    if html is not None and png is not None and html.absolute() == png.absolute():
+        raise ConfigError("--html and --png name the same file", hint="opsctl metrics --help")
     if check:
         return checking.check(invocation, groups)
     length = None if period == "auto" else period_of(period, "--period")

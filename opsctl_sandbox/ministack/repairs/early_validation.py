@@ -1,61 +1,112 @@
-"""Early validation: before it creates a change set, CloudFormation checks whether the names of new
-resources are free.
+"""Early validation: before it changes anything, CloudFormation judges the properties of a template
+by AWS's schemas, and checks whether the names of new resources are free.
 
-The change set's status says only that a validation failed; the reason is an event of the operation.
+A change set fails with a status that says only which validation failed; a stack operation ends
+before it began. The reasons are events of the operation.
 Source:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import uuid4
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import changesets, engine
+from ministack.services.cloudformation import engine, stacks
 
+from opsctl_sandbox.ministack.known_properties import Planned
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 _FAILED = (
-    "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To "
-    "troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure "
-    "information."
+    "The following hook(s)/validation failed: [{}]. To troubleshoot Early Validation errors, use "
+    "the DescribeEvents API for detailed failure information."
 )
+_HOOKS = {
+    "PROPERTY_VALIDATION": "AWS::EarlyValidation::PropertyValidation",
+    "NAME_CONFLICT_VALIDATION": "AWS::EarlyValidation::ResourceExistenceCheck",
+}
+
+
+class Finding(NamedTuple):
+    """What a validation says of a resource, in the order that ministack wants."""
+
+    logical_id: str
+    type: str
+    validation: str
+    path: str
+    reason: str
+
+
+def install() -> None:
+    """Let the same findings end a stack operation; ministack has a few of them only.
+
+    Its function gets the parts of a plan one by one: definitions of resources, their order,
+    parameters, conditions, mappings, name and id of the stack, and buckets that are the stack's.
+    """
+    assert callable(stacks._validation_errors)
+
+    def errors(
+        definitions: Structure,
+        ordered: list[str],
+        parameters: Structure,
+        conditions: Structure,
+        mappings: Structure,
+        name: str,
+        identifier: str,
+        owned: object = frozenset(),
+    ) -> list[Finding]:
+        stack = cloudformation._stacks.get(name) or {}
+        template = {"Resources": dict(definitions), "Mappings": dict(mappings)}
+        planned = Planned(template, dict(parameters), dict(conditions), name, identifier)
+        return list(_findings(planned, set(stack.get("_resources", ()))))
+
+    stacks._validation_errors = errors
 
 
 def validate(call: Call, identifier: str) -> None:
-    """Fail a new change set that would create something that exists."""
+    """Fail a new change set that AWS would not execute. What passes is not judged again."""
     change_set = find(cloudformation._change_sets, identifier)
+    change_set["_disable_validation"] = True
     if change_set["ExecutionStatus"] != "AVAILABLE" or call.parameters.get("DisableValidation"):
         return
-    events = [_event(change_set, *conflict) for conflict in _conflicts(change_set)]
-    if events:
-        change_set |= {"Status": "FAILED", "ExecutionStatus": "UNAVAILABLE"}
-        change_set |= {"StatusReason": _FAILED, "_events": events}
-
-
-def _conflicts(change_set: Structure) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (logical id, type, property, value) of every name in use."""
-    name, stack = change_set["StackName"], change_set["StackId"]
+    added = {
+        resource["LogicalResourceId"]
+        for change in change_set["Changes"]
+        if (resource := change["ResourceChange"])["Action"] == "Add"
+    }
     template, parameters = change_set["_template"], change_set["_resolved_params"]
-    conditions = engine._evaluate_conditions(template, parameters)
-    resolved = changesets._resolve_props_for_diff(template, parameters, name, stack)["Resources"]
-    for change in change_set["Changes"]:
-        resource = change["ResourceChange"]
-        logical_id, kind = resource["LogicalResourceId"], resource["ResourceType"]
-        definition = resolved.get(logical_id, {})
-        here = conditions.get(definition.get("Condition"), True)
-        key = names.property_of(kind)
-        if resource["Action"] != "Add" or not key or not here:
-            continue
-        value = (definition.get("Properties") or {}).get(key)
-        if isinstance(value, str) and names.exists(kind, value):
-            yield logical_id, kind, key, value
+    planned = Planned(
+        template,
+        parameters,
+        engine._evaluate_conditions(template, parameters),
+        change_set["StackName"],
+        change_set["StackId"],
+    )
+    findings = list(_findings(planned, set(template.get("Resources", ())) - added))
+    if findings:
+        hooks = ", ".join(dict.fromkeys(_HOOKS[one.validation] for one in findings))
+        change_set |= {"Status": "FAILED", "ExecutionStatus": "UNAVAILABLE"}
+        change_set["StatusReason"] = _FAILED.format(hooks)
+        change_set["_events"] = [_event(change_set, one) for one in findings]
 
 
-def _event(change_set: Structure, logical_id: str, kind: str, key: str, value: str) -> Structure:
-    reason = f"Resource of type '{kind}' with identifier '{value}' already exists."
+def _findings(planned: Planned, held: set[str]) -> Iterator[Finding]:
+    """Yield every property that AWS would refuse, then every name in use, but for what is held."""
+    for name, kind, wrong in planned.violations():
+        path = "/".join(("/Resources", name, "Properties", *map(str, wrong.path)))
+        yield Finding(name, kind, "PROPERTY_VALIDATION", path, wrong.early)
+    for name, kind, properties in planned.resources():
+        value = names.named(kind, properties)
+        if name not in held and value and names.exists(kind, value):
+            path = f"/Resources/{name}/Properties/{names.property_of(kind)}"
+            reason = f"Resource of type '{kind}' with identifier '{value}' already exists."
+            yield Finding(name, kind, "NAME_CONFLICT_VALIDATION", path, reason)
+
+
+def _event(change_set: Structure, finding: Finding) -> Structure:
     return {
         "EventId": str(uuid4()),
         "StackId": change_set["StackId"],
@@ -63,14 +114,14 @@ def _event(change_set: Structure, logical_id: str, kind: str, key: str, value: s
         "OperationType": "CREATE_CHANGESET",
         "OperationStatus": "FAILED",
         "EventType": "VALIDATION_ERROR",
-        "LogicalResourceId": logical_id,
-        "ResourceType": kind,
+        "LogicalResourceId": finding.logical_id,
+        "ResourceType": finding.type,
         "Timestamp": datetime.now(UTC),
         "ValidationFailureMode": "FAIL",
-        "ValidationName": "NAME_CONFLICT_VALIDATION",
+        "ValidationName": finding.validation,
         "ValidationStatus": "FAILED",
-        "ValidationStatusReason": reason,
-        "ValidationPath": f"/Resources/{logical_id}/Properties/{key}",
+        "ValidationStatusReason": finding.reason,
+        "ValidationPath": finding.path,
     }
 
 

@@ -139,6 +139,21 @@ def test_a_failure_is_history_only_while_nothing_newer_is_well(recorded: Path) -
     assert not recordings.with_now(recording, now).failures
 
 
+def test_a_bundle_from_after_the_failure_was_repaired_says_that_nothing_is_wrong(
+    recorded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # `why` said "nothing wrong", and `why --from` its own bundle showed the old failure.
+    recording = recordings.read(recorded)
+    at = (recording.ended or START) + timedelta(hours=1)
+    newer = replace(deployment("d9", OLD), created=at)
+    look = Look(frozenset({"service", "targets"}))
+    now = replace(snapshot(newer), look=look, at=at + timedelta(minutes=5))
+    live = bundle.Incident(recordings.with_now(recording, now), recording, now.at, now)
+    bundle.save(live, tmp_path / "b")
+    assert cli.main(["why", "--from", str(tmp_path / "b")]) == 0
+    assert "nothing wrong that can be seen" in capsys.readouterr().out
+
+
 def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_path: Path) -> None:
     for system, command in (("web", "ecs up"), ("other", "db up")):
         made = Recorder(tmp_path, Begun(command, system), NAMES)
