@@ -18,7 +18,7 @@ demo: ## The whole way on this machine: sandbox, db, ecs, update-tasks, logs, me
 
 test: ## Run every test
 	@scripts/setup dev
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore tests/engine $(PYTEST_ARGUMENTS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/engine $(PYTEST_ARGUMENTS)
 	@$(PYTHON) -m pytest tests/engine $(PYTEST_ARGUMENTS)
 
 test-hostile: ## The long form of the hostile tests: whole connections, two operators, killed rolls, faults at calls of AWS, every line of the documents

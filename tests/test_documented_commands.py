@@ -32,8 +32,19 @@ def pages() -> list[Path]:
     ]
 
 
+def others() -> list[Path]:
+    """Pages that are not Markdown: what people fill in, copy, or find beside their config."""
+    examples = sorted((ROOT / "docs/examples").glob("*.yml"))
+    forms = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+    return [*examples, *forms, ROOT / "opsctl.example.yaml"]
+
+
 def lines(page: Path) -> Iterator[str]:
     text = page.read_text(encoding="utf-8")
+    if page.suffix != ".md":
+        # Steps of a pipeline; `||` says which exit codes are fine.
+        for step in re.findall(r"(?:- |run: |\|\| )(opsctl .*)$", text, re.MULTILINE):
+            yield step.partition(" || ")[0]
     shell = [block for language, block in _BLOCK.findall(text) if language in _SHELLS]
     for block in shell:
         for line in block.splitlines():
@@ -50,7 +61,7 @@ def words(line: str) -> list[str]:
     return [_PLACES.get(word, word) for word in given[1:] if word != "…"]
 
 
-CASES = [(page, line) for page in pages() for line in dict.fromkeys(lines(page))]
+CASES = [(page, line) for page in [*pages(), *others()] for line in dict.fromkeys(lines(page))]
 
 
 def test_there_are_commands_in_the_documents() -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from opsctl.alarms import points
 from opsctl.alarms.evaluation import Rule, play
 from opsctl.alarms.watched import Watched
 from opsctl.errors import ConfigError
-from opsctl.metrics.fetch import fetch
-from opsctl.metrics.series import UNSETTLED, Series, window
+from opsctl.metrics.series import UNSETTLED, Series
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -66,16 +66,9 @@ def backtest(
             "`--since` is too short: the newest two minutes may still change",
             hint="opsctl alarms backtest --since 1h",
         )
-    queried = [one for one in alarms if one.query is not None]
-    results: dict[str, Played] = {}
-    for period in sorted({one.alarm.period for one in queried}):
-        mine = [one for one in queried if one.alarm.period == period]
-        # The newest minutes may still change, and a gap among them would count as bad.
-        over = window(since, now - UNSETTLED, period)
-        queries = [one.query for one in mine if one.query is not None]
-        for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
-            results[one.name] = _played(one, series)
-    return [results[one.name] for one in queried]
+    # The newest minutes may still change, and a gap among them would count as bad.
+    read = points.since(cloudwatch, alarms, since, now - UNSETTLED)
+    return [_played(one, series) for one, series in read]
 
 
 def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:
@@ -88,7 +81,7 @@ def rings(rule: Rule, series: Series) -> tuple[Rang, ...]:
 
 
 def _played(one: Watched, series: Series) -> Played:
-    points = sum(point is not None for point in series.points)
+    known = sum(point is not None for point in series.points)
     rang = () if series.failed else rings(one.rule, series)
     over = series.window
-    return Played(one, rang, points, len(over), over.end, series.status, series.failed)
+    return Played(one, rang, known, len(over), over.end, series.status, series.failed)

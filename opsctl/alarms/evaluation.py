@@ -24,13 +24,17 @@ _MORE = 2
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The rule of an alarm. `points` of the last `periods` must breach."""
+    """The rule of an alarm. `points` of the last `periods` must breach.
+
+    A period has `every` minutes. Points come one for each minute, over the period that ends then.
+    """
 
     comparison: Comparison
     threshold: float
     periods: int
     points: int
     missing: Missing
+    every: int = 1
 
     @property
     def range(self) -> int:
@@ -39,9 +43,13 @@ class Rule:
     def breaches(self, value: float) -> bool:
         return _COMPARE[self.comparison](value, self.threshold)
 
+    def recent(self, newest: Sequence[Point], periods: int) -> list[Point]:
+        """Return one point for each of so many periods, oldest first; the newest ends now."""
+        return list(newest[:: -self.every][:periods][::-1])
+
     def state(self, newest: Sequence[Point], before: State) -> State:
         """Return the state from the points of the evaluation range and the state before."""
-        recent = newest[-self.range :]
+        recent = self.recent(newest, self.range)
         real = [self.breaches(point) for point in recent if point is not None]
         filled = self.periods - len(real)
         if filled <= 0:
@@ -64,22 +72,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """In ALARM from period `first` until before `end`; with `end` None, it still is."""
+    """In ALARM from minute `first` until before `end`; with `end` None, it still is."""
 
     first: int
     end: int | None
 
 
 def play(rule: Rule, points: Sequence[Point]) -> Iterator[Ringing]:
-    """Yield when an alarm would have been in ALARM over these points, one per period, oldest first.
+    """Yield when an alarm would have been in ALARM over these points, one a minute, oldest first.
 
     It starts as OK. What lies before the first known point does not count as bad.
     """
     state: State = "OK"
     first: int | None = None
     begin = next((index for index, point in enumerate(points) if point is not None), len(points))
-    for index in range(begin + rule.periods - 1, len(points)):
-        state = rule.state(points[max(0, index + 1 - rule.range) : index + 1], state)
+    span = rule.range * rule.every
+    for index in range(begin + rule.periods * rule.every - 1, len(points)):
+        state = rule.state(points[max(0, index + 1 - span) : index + 1], state)
         if state == "ALARM" and first is None:
             first = index
         elif state != "ALARM" and first is not None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from opsctl.alarms import points
 from opsctl.alarms.evaluation import State
 from opsctl.alarms.watched import Watched
 from opsctl.metrics.catalogue import Query
-from opsctl.metrics.fetch import fetch
-from opsctl.metrics.series import Series, window
+from opsctl.metrics.series import Series
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
@@ -70,18 +70,11 @@ def check(
     cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], now: datetime
 ) -> list[Checked]:
     """Apply the rules to the newest data points, whether or not the alarms exist in CloudWatch."""
-    queried = [one for one in alarms if one.query is not None]
     checked = []
-    for period in sorted({one.alarm.period for one in queried}):
-        mine = [one for one in queried if one.alarm.period == period]
-        longest = max(one.rule.range for one in mine)
-        over = window(now - timedelta(seconds=period * (longest + 1)), now, period)
-        queries = [one.query for one in mine if one.query is not None]
-        for one, series in zip(mine, fetch(cloudwatch, queries, over), strict=True):
-            state = one.rule.state(series.points, "INSUFFICIENT_DATA")
-            checked.append(
-                Checked(one, None if series.failed else state, series.newest is not None)
-            )
+    for one, series in points.newest(cloudwatch, alarms, now):
+        state = one.rule.state(series.points, "INSUFFICIENT_DATA")
+        known = any(point is not None for point in one.rule.recent(series.points, one.rule.range))
+        checked.append(Checked(one, None if series.failed else state, known))
     return checked
 
 

@@ -35,7 +35,10 @@ class Watched:
     @property
     def rule(self) -> Rule:
         alarm = self.alarm
-        return Rule(alarm.comparison, alarm.threshold, alarm.periods, alarm.points, alarm.missing)
+        return Rule(
+            alarm.comparison, alarm.threshold, alarm.periods, alarm.points, alarm.missing,
+            alarm.period // 60,
+        )  # fmt: skip
 
 
 def watched(now: Snapshot, config: Config) -> list[Watched]:

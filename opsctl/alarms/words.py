@@ -48,7 +48,7 @@ def points(one: Watched, series: Series) -> str:
     if series.failed:
         return f"CloudWatch did not return the points: {series.status}"
     rule = one.rule
-    recent = list(series.points[-rule.periods :])
+    recent = rule.recent(series.points, rule.periods)
     real = [point for point in recent if point is not None]
     bad = sum(rule.breaches(point) for point in real)
     sign = f"{rule.comparison} {rule.threshold:g}"

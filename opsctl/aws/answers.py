@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opsctl.aws.faults import NotAws, fault, unreadable
+from opsctl.aws.parsing import WrongType
 
 # Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
 _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
@@ -24,9 +25,12 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
         if _is_page(error.response) and fault(error) == "refused":
             raise NotAws(client.meta.endpoint_url) from error
         raise
-    except (KeyError, AttributeError, UnicodeDecodeError) as error:
-        # botocore's parsers miss a part that every answer of AWS has.
-        raise NotAws(client.meta.endpoint_url) from error
+    except Exception as error:
+        # Nothing else but reading the answer raises errors that botocore does not know.
+        if fault(error) is not None:
+            raise
+        lacks = f": in its answer to {operation}, {error}" if isinstance(error, WrongType) else ""
+        raise NotAws(client.meta.endpoint_url, lacks) from error
     if _is_page(answer):
         raise NotAws(client.meta.endpoint_url)
     whole = Answer(answer, client.meta.endpoint_url, operation)

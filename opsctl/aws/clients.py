@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from opsctl.aws.answers import checked, refuse_half
+from opsctl.aws.bounds import Pages, bound
 from opsctl.aws.caller import Caller
 from opsctl.aws.clock import Clock
 from opsctl.aws.credentials import Credentials
 from opsctl.aws.failed_calls import READS, FailedCalls
-from opsctl.aws.faults import fault, name_service, translate, unreadable
+from opsctl.aws.faults import NotAws, fault, name_service, translate, unreadable
 from opsctl.aws.patience import Patience
 from opsctl.aws.session import open_session
 from opsctl.errors import AwsError
@@ -222,6 +223,7 @@ class Clients:
                 ),
             )
             _require_usable(client.meta.endpoint_url)
+            bound(client, self._read_timeout)
             client.meta.events.register(f"after-call.{service}", self._learn)
             client.meta.events.register(f"after-call.{service}", refuse_half)
             if service == "cloudformation" and self._role:
@@ -257,9 +259,14 @@ def _calls_through(
     from botocore.client import BaseClient
 
     make: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # not in the stubs
+    pages = Pages()
 
     class CallsThrough:
+        meta: Any
+
         def _make_api_call(self, operation: str, parameters: Any) -> Any:
+            if wrong := pages.endless(operation, parameters):
+                raise NotAws(self.meta.endpoint_url, wrong)
             try:
                 return self._call_once(operation, parameters)
             except Exception as error:
@@ -321,6 +328,8 @@ def connect(
         refusal = translate(error)
         assert refusal is not None  # every BotoCoreError has a translation
         raise refusal from error
+    except (OSError, ValueError) as error:
+        raise unreadable(error) or error from error
     if not region:  # an empty variable names none either
         raise AwsError(
             "no AWS Region is set",

@@ -38,9 +38,12 @@ _HINTS = {
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
+# What urllib and we say of an address that is none.
+_ADDRESS = re.compile(r"endpoint|URL|\bPort\b|IPv6|netloc|hostname", re.IGNORECASE)
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
 # botocore's parsers quote the whole of an answer that they cannot read.
 _QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
+_LONG = 2000  # characters of a message; AWS's own are shorter
 _FEW = 60  # characters of it that are shown
 _CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
@@ -162,7 +165,8 @@ def name_service(error: Any, service: str, operation: str) -> None:
 
 def message(error: BaseException) -> str:
     response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Message", "") or error)
+    text = str(response.get("Error", {}).get("Message", "") or error)
+    return text if len(text) < _LONG else f"{text[:_LONG]}…"
 
 
 def translate(error: BaseException) -> OpsError | None:
@@ -185,6 +189,9 @@ def translate(error: BaseException) -> OpsError | None:
         return AwsError(
             "the SSO session has expired", hint="aws sso login", cause="credentials-expired"
         )
+    if isinstance(error, exceptions.PaginationError):
+        text = "what answers is not AWS: the pages of its list lead in a circle"
+        return AwsError(text, hint=_NETWORK, cause="not-aws")
     if misconfigured := _misconfigured(error):
         return misconfigured
     if fault(error) == "unreachable":
@@ -268,7 +275,10 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
         text = "the profile's credential_process did not write JSON"
     else:
         text = _PASSWORD.sub("//…@", str(error))
-        return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
+        if _ADDRESS.search(text):
+            return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
+        text = f"a setting of AWS cannot be read: {text}"
+        return AwsError(text, hint="correct the variables AWS_…, or the profile in ~/.aws/config")
     return AwsError(text, hint=_PROFILE)
 
 

@@ -1,12 +1,15 @@
-"""Open a boto3 session: where the credentials come from, and how answers are parsed."""
+"""Open a boto3 session: where the credentials come from."""
 
-import json
+import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsctl.aws import parsing, programs
 from opsctl.aws.faults import wants_mfa
+from opsctl.errors import AwsError
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -20,14 +23,27 @@ def open_session(aws: "Aws") -> "Session":
     import botocore.session
 
     session = botocore.session.Session(profile=aws.profile)
+    _refuse_pipes(os.environ)
     # botocore knows only the second name; other SDKs, and our sandbox, know the first, too.
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
     _ask_for_mfa_on_terminals_only(session)
-    _parse_log_events_fast(session)
+    programs.bound(session)
+    session.register_component("response_parser_factory", parsing.factory())
     if aws.assume_role:
         _assume(session, aws)
     return boto3.session.Session(botocore_session=session)
+
+
+def _refuse_pipes(environ: Mapping[str, str]) -> None:
+    """Raise AwsError for a token in a pipe, for which botocore would wait without end."""
+    for name in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
+        path = Path(environ.get(name, ""))
+        if path.is_fifo():
+            raise AwsError(
+                f"{name} names a pipe, and a token is read again and again: {path}",
+                hint=f"write the token into a file, and name that in {name}",
+            )
 
 
 def _assume(session: "BotocoreSession", aws: "Aws") -> None:
@@ -78,28 +94,3 @@ def _ask_for_mfa_on_terminals_only(session: "BotocoreSession") -> None:
 
     provider._prompter = answer
     provider.cache = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
-
-
-def _parse_log_events_fast(session: "BotocoreSession") -> None:
-    """Return FilterLogEvents answers as json.loads parses them.
-
-    Its events are strings and plain numbers, so botocore's parsing of shapes changes nothing, and
-    takes 85 % of the time of reading a page.
-    """
-    from botocore import parsers
-
-    class LogEventsParser(parsers.JSONParser):
-        def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
-            if shape is not None and shape.name == "FilterLogEventsResponse":
-                answer = json.loads(raw_body)
-                if isinstance(answer, dict):
-                    return answer
-            return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
-
-    class Factory(parsers.ResponseParserFactory):
-        def create_parser(self, protocol_name: str) -> Any:
-            if protocol_name == "json":
-                return LogEventsParser(**self._defaults)  # type: ignore[attr-defined]  # untyped
-            return super().create_parser(protocol_name)
-
-    session.register_component("response_parser_factory", Factory())

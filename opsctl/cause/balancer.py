@@ -1,12 +1,18 @@
-"""Causes: somebody deleted the service, its target group or its listener."""
+"""Causes: somebody deleted the service, its target group or listener, or deregistered a task."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot import targets
+from opsctl.snapshot.snapshot import Snapshot
+from opsctl.snapshot.tasks import Task
 
 _REVERT = "to make it again: opsctl ecs up --revert-drift"
+# ECS registers a task before it is RUNNING; a clock may be a little wrong.
+_REGISTERED = timedelta(seconds=2)
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})
 
 
@@ -52,17 +58,70 @@ def listener_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if now.service is None or not targets.unused(now.targets):
         return
-    if state is not None and state.in_progress:
-        return
+    running = state is not None and state.in_progress
+    if running and state is not None and not state.status.startswith("UPDATE"):
+        return  # the stack itself makes or deletes it
     yield Cause(
         "listener-gone",
         f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted or "
         "changed it",
-        "certain",
+        # an update may be replacing it right now
+        "likely" if running else "certain",
         (Evidence("elasticloadbalancing DescribeTargetHealth", "Target.NotInUse", now.at),),
         _REVERT,
         explains=_EXPLAINS,
     )
 
 
-RULES = (service_gone, target_group_gone, listener_gone)
+def deregistered(history: History) -> Iterator[Cause]:
+    """Yield a Cause for tasks that have run for a while and are no targets: ECS registers a task
+    only when it starts.
+    """
+    now = history.now
+    if not _quiet(now) or not now.holds("tasks", "targets", "instances"):
+        return
+    instances = {one.arn: one.id for one in now.instances}
+    known = {one.id for one in now.targets if one.state != "draining"}
+    missing = [
+        task
+        for task in now.running
+        if task.started is not None
+        and now.at - task.started > _REGISTERED
+        and (ports := _host_ports(task))
+        and task.instance in instances
+        and not {f"{instances[task.instance]}:{port}" for port in ports} & known
+    ]
+    if missing:
+        count = len(missing)
+        names = ", ".join(task.id[:8] for task in missing[:3])
+        yield Cause(
+            "target-unhealthy",
+            f"{telling.counted(count, 'running task')} {'is' if count == 1 else 'are'} not "
+            f"registered with the load balancer, so no request comes there: {names}",
+            "certain",
+            (
+                Evidence(
+                    "elasticloadbalancing DescribeTargetHealth",
+                    f"{telling.counted(len(known), 'target')}, "
+                    f"{telling.counted(len(now.running), 'task')} run",
+                    now.at,
+                ),
+            ),
+            "ECS registers a task only when it starts: opsctl ecs restart",
+            count=count,
+        )
+
+
+def _quiet(now: Snapshot) -> bool:
+    """Return whether no deployment is under way, in a service behind a load balancer."""
+    service, primary = now.service, now.primary
+    if service is None or primary is None or not service.target_groups:
+        return False
+    return len(service.deployments) == 1 and primary.state in ("COMPLETED", "")
+
+
+def _host_ports(task: Task) -> list[int]:
+    return [port for container in task.containers for port in container.ports]
+
+
+RULES = (service_gone, target_group_gone, listener_gone, deregistered)

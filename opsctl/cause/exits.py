@@ -35,6 +35,7 @@ def out_of_memory(history: History) -> Iterator[Cause]:
             sentence = f"container `{_container(first)}` needs more memory than it has"
             sentence += f" ({limit} MiB)" if limit else ""
             sentence += f": {telling.brief(first.reason) if code is None else f'exited {code}'}"
+            sentence += f", and last said: {telling.quoted(first.last)}" if first.last else ""
             next = "raise `ecs.memory`, then run: opsctl ecs up"
         yield telling.cause(
             history,

@@ -8,6 +8,7 @@ from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.snapshot.instances import Activity, Group
+from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -57,12 +58,15 @@ def cannot_launch(history: History) -> Iterator[Cause]:
     words, next = launches.refusal(quote)
     group = history.now.group
     short = group is not None and len(group.instances) < group.desired
+    whole = group is not None and not group.gone and len(group.members) >= group.desired
     yield Cause(
         "asg-cannot-launch",
         f"the Auto Scaling group cannot launch an instance: {words}: {telling.quoted(quote)}",
         "certain" if short or events or history.ended_badly or group is None else "likely",
         tuple(evidence),
         next,
+        # What it refused for a larger group, perhaps weeks ago, is not missing now.
+        over=whole and not events and not history.ended_badly,
         count=max(len(refused), 1),
         explains=_AFTER_A_LAUNCH,
     )
@@ -201,19 +205,27 @@ def no_instance(history: History) -> Iterator[Cause]:
         return
     if now.service.desired == 0 or (state := now.stack("ecs")) is None or state.in_progress:
         return
-    group = now.group
-    zero = group is not None and group.desired == 0
+    why = _empty(now)
     yield Cause(
         "no-instance",
-        "the cluster has no instance"
-        + (f": the group `{group.name}` is set to 0" if zero and group else ""),
+        f"the cluster has no instance{why}",
         "certain",
         (Evidence("ecs ListContainerInstances", "0 registered", now.at),),
-        "opsctl ecs up --revert-drift" if zero else "opsctl ecs up",
+        "opsctl ecs up --revert-drift" if why else "opsctl ecs up",
         explains=frozenset(
             {"no-room", "no-progress", "target-unhealthy", "tasks-missing", "instance-lost"}
         ),
     )
+
+
+def _empty(now: Snapshot) -> str:
+    """Return why the group launches no instance, as the end of a sentence, or ''."""
+    group = now.group
+    if group is None:
+        return ""
+    if group.gone:
+        return f": the group `{group.name}` is not there, somebody deleted it"
+    return f": the group `{group.name}` is set to 0" if group.desired == 0 else ""
 
 
 def draining(history: History) -> Iterator[Cause]:

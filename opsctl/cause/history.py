@@ -122,7 +122,7 @@ class History:
             ),
             primaries=_followed(self.primaries, primary.id if primary else ""),
             service_deployments=_added(
-                self.service_deployments, ((one.id, one) for one in now.service_deployments)
+                self.service_deployments, ((one.arn, one) for one in now.service_deployments)
             ),
             stack_events=_added(
                 self.stack_events, ((one.id, one) for one in (*now.events, *now.failures))

@@ -102,7 +102,7 @@ RULES = (
     telling.plainly(
         "disk-full",
         "an instance has no space left on its disk",
-        says=_reason,
+        says=telling.last,
         next="to see what the agent removes: opsctl logs tail agent --since 1h --no-follow",
     ),
 )

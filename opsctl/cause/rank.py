@@ -20,7 +20,7 @@ from opsctl.cause import (
     stores,
     telling,
 )
-from opsctl.cause.cause import Cause
+from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.commands import UNEXPLAINED
 from opsctl.cause.history import History
 from opsctl.snapshot.redact import redact
@@ -91,11 +91,20 @@ def rank(history: History) -> tuple[Cause, ...]:
 
 def _clean(cause: Cause) -> Cause:
     """Return the cause as one harmless sentence: AWS and containers may have written anything."""
-    evidence = tuple(
+    evidence = (
         replace(one, source=_harmless(one.source), quote=_harmless(one.quote))
         for one in cause.evidence
     )
-    return replace(cause, sentence=_harmless(cause.sentence), evidence=evidence)
+    return replace(cause, sentence=_harmless(cause.sentence), evidence=_distinct(evidence))
+
+
+def _distinct(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Return what each source says once, with the newest time: AWS repeats itself."""
+    said: dict[tuple[str, str], Evidence] = {}
+    for one in evidence:
+        key = (one.source, one.quote)
+        said[key] = replace(one, time=telling.newest([one.time, said.get(key, one).time]))
+    return tuple(said.values())
 
 
 def _harmless(text: str) -> str:
@@ -111,6 +120,6 @@ def _once(causes: Iterable[Cause]) -> tuple[Cause, ...]:
         if first is None:
             by_id[cause.id] = cause
         elif cause.over == first.over:
-            evidence = tuple(dict.fromkeys((*first.evidence, *cause.evidence)))[:_QUOTES]
+            evidence = _distinct((*first.evidence, *cause.evidence))[:_QUOTES]
             by_id[cause.id] = replace(first, evidence=evidence)
     return tuple(by_id.values())

@@ -68,7 +68,7 @@ def superseded(history: History) -> Iterator[Cause]:
         failures[-1].message.removeprefix("superseded: ") if failures else sentence,
         "certain" if failures else "likely",
         tuple(evidence),
-        "opsctl ecs status; to replace it, run the same command again",
+        "to replace it, run the same command again; to see it: opsctl ecs status",
         hinders=bool(failures),
         over=not failures and telling.steady(history.now),
         explains=frozenset({"deployment-running", "breaker-tripped"})
@@ -302,6 +302,7 @@ def _passed_over(history: History) -> list[Deployment]:
         for one in dict.fromkeys(followed)
         if one.state == "IN_PROGRESS"
         and one.id != primary.id
+        and not _older(primary, one)
         and not _BREAKER.search(primary.reason)
         and not (
             before is not None
@@ -309,6 +310,11 @@ def _passed_over(history: History) -> list[Deployment]:
             and primary.task_definition == before.task_definition != one.task_definition
         )
     ]
+
+
+def _older(primary: Deployment, one: Deployment) -> bool:
+    """Return whether the primary deployment is the older one: then it is back after a rollback."""
+    return bool(primary.created and one.created and primary.created < one.created)
 
 
 RULES = (

@@ -1,5 +1,6 @@
 """Causes for tasks that cannot be placed."""
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -170,9 +171,19 @@ def zones_uneven(history: History) -> Iterator[Cause]:
         f"all {telling.counted(len(running), 'task')} run in {zone}, and none in {idle}",
         "certain",
         (Evidence("ecs DescribeTasks", f"{len(running)} in {zone}", now.at),),
-        "to place them anew: opsctl update-tasks --force",
+        _spread(now, len(running), len(takers)),
         hinders=False,
     )
+
+
+def _spread(now: Snapshot, count: int, zones: int) -> str:
+    """Return how to spread them. New tasks go where the fewest are, and ECS stops the surplus where
+    the most are; a roll would only move all of them to the other zones.
+    """
+    if now.names.scales:
+        return "ECS spreads them when it scales the next time; until then: opsctl status"
+    more = count - math.ceil(count / zones)
+    return f"to spread them: opsctl ecs scale {count + more}, then: opsctl ecs scale {count}"
 
 
 def _moving(now: Snapshot) -> bool:

@@ -20,6 +20,12 @@ _COMMANDS = {
     "ecs": "opsctl ecs up",
     "alarms": "opsctl alarms up",
 }
+# Cause id -> what to do before the same command.
+_HELPS = {
+    "service-limit": "ask for a higher quota",
+    "throttled": "wait a minute",
+    "credentials-expired": "renew the credentials",
+}
 _RELEASED: tuple[Kind, ...] = ("db", "ecs")
 _STUCK = ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED")
 _UNDONE = ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
@@ -98,6 +104,17 @@ def seen_failed(history: History) -> Iterator[Cause]:
         stuck = state.status.endswith("_FAILED")
         # A stack that was rolled back before this command began is not why the command failed.
         here = history.ended_badly and len(states) > 1
+        cancelled = _cancellation(history, state) if state.status in _UNDONE else None
+        if cancelled is not None:
+            yield Cause(
+                "update-cancelled",
+                f"somebody cancelled the update of `{state.name}`; it is as it was before",
+                "certain",
+                (_event(cancelled),),
+                f"if it is still wanted: {_command(history, kind)}",
+                hinders=here,
+            )
+            continue
         gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
         why = telling.brief(state.reason) or words
         yield Cause(
@@ -111,12 +128,23 @@ def seen_failed(history: History) -> Iterator[Cause]:
                     state.changed,
                 ),
             ),
-            _next(kind, state.status)
+            _next(kind, state.status, id)
             if not state.in_progress
             else f"to join it and follow it to its end: {_COMMANDS[kind]}",
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _cancellation(history: History, state: StackState) -> StackEvent | None:
+    of_stack = [one for one in history.stack_events.values() if one.stack == state.name]
+    return next((one for one in _last_operation(of_stack) if one.is_cancellation), None)
+
+
+def _command(history: History, kind: Kind) -> str:
+    """Return the command that was recorded, without its options; else the one of the stack."""
+    words = history.command.split()
+    return "opsctl update-tasks" if "update-tasks" in words else _COMMANDS[kind]
 
 
 def _gone(history: History, kind: Kind, state: StackState) -> bool:
@@ -143,7 +171,7 @@ def stuck(history: History) -> Iterator[Cause]:
             f"`{state.name}` is {state.status}: it accepts no changes before that is repaired",
             "certain",
             (Evidence("cloudformation DescribeStacks", said, state.changed),),
-            _next(kind, state.status),
+            _next(kind, state.status, "stack-stuck"),
         )
 
 
@@ -158,21 +186,12 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         words = f"the caller lacks {action}{on}"
     kind = _kind_of(history, stack)
     status = history.statuses.get(stack, ("",))[-1]
-    command = _next(kind, status, deleting=first.status == "DELETE_FAILED")
-    if id == "permission-missing":
-        command = "to print all that is needed: opsctl iam-policy"
+    command = _next(kind, status, id, deleting=first.status == "DELETE_FAILED")
     return Cause(
         id,
         f"{first.logical_id} of `{stack}`: {words}{': ' if words else ''}{telling.quoted(reason)}",
         "certain",
-        tuple(
-            Evidence(
-                "cloudformation DescribeStackEvents",
-                f"{event.logical_id} {event.status}: {telling.quoted(_reason(event))}",
-                event.time,
-            )
-            for event in causes[:3]
-        ),
+        tuple(_event(event) for event in causes[:3]),
         command,
         # After a rollback the stack is as before: only whoever wanted the change must act.
         hinders=status not in _UNDONE or history.ended_badly,
@@ -180,6 +199,11 @@ def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
         count=len(causes),
         explains=frozenset({"stack-stuck", "someone-else-is-deploying"}),
     )
+
+
+def _event(event: StackEvent) -> Evidence:
+    said = f"{event.logical_id} {event.status}: {telling.quoted(_reason(event))}"
+    return Evidence("cloudformation DescribeStackEvents", said, event.time)
 
 
 def _last_operation(events: list[StackEvent]) -> list[StackEvent]:
@@ -225,7 +249,7 @@ def _good(status: str) -> bool:
     return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 
 
-def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
+def _next(kind: Kind | None, status: str, id: str, *, deleting: bool = False) -> str:
     command = _COMMANDS.get(kind or "", "opsctl status")
     if deleting or status == "DELETE_FAILED":
         return f"remove what stands in the way, then run: {command.replace(' up', ' down')}"
@@ -233,7 +257,9 @@ def _next(kind: Kind | None, status: str, *, deleting: bool = False) -> str:
         return f"to continue the rollback: {command}"
     if status == "IMPORT_ROLLBACK_FAILED":
         return f"ask AWS Support to repair it, or remove it: {command.replace(' up', ' down')}"
-    return f"correct that, then run: {command}"
+    if id == "permission-missing":
+        return "to print all that is needed: opsctl iam-policy"
+    return f"{_HELPS.get(id, 'correct that')}, then run: {command}"
 
 
 def gone(history: History) -> Iterator[Cause]:

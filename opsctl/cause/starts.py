@@ -27,7 +27,7 @@ def secret_missing(history: History) -> Iterator[Cause]:
             history,
             "secret-missing",
             failures,
-            f"{what} cannot be read: {_last(failures[0])}",
+            f"{what} cannot be read: {telling.last(failures[0])}",
             next=_to_read(failures[0].text, match["name"] if match else ""),
             evidence=_secrets(history),
         )
@@ -40,7 +40,7 @@ def _to_read(text: str, name: str) -> str:
         # A task definition may name a key of the secret behind its ARN.
         secret = ":".join(name.rstrip(".:").split(":")[:7])
         return f"to restore it: aws secretsmanager restore-secret --secret-id {secret}"
-    return "make it under that name, then run: opsctl update-tasks"
+    return "for the command that writes it: opsctl secrets check; then: opsctl update-tasks"
 
 
 def permission_missing(history: History) -> Iterator[Cause]:
@@ -51,7 +51,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
             history,
             "permission-missing",
             failures,
-            f"{what}: {_last(failures[0])}",
+            f"{what}: {telling.last(failures[0])}",
             next="to see what differs from the roles of the stack: opsctl ecs plan",
         )
 
@@ -59,18 +59,27 @@ def permission_missing(history: History) -> Iterator[Cause]:
 def log_group_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "log-group-missing").values():
         missing = [one.name for one in history.now.log_groups if not one.exists]
+        missing = missing or _only_group(history, failures[0])
         which = f"the log group {missing[0]}" if missing else "a log group of the task"
         yield telling.cause(
             history,
             "log-group-missing",
             failures,
-            f"{which} does not exist: {_last(failures[0])}",
+            f"{which} does not exist: {telling.last(failures[0])}",
             next=_log_groups(history, missing),
             evidence=[
-                Evidence("logs DescribeLogGroups", f"{name}: not found", history.now.at)
-                for name in missing
+                Evidence("logs DescribeLogGroups", f"{one.name}: not found", history.now.at)
+                for one in history.now.log_groups
+                if not one.exists
             ],
         )
+
+
+def _only_group(history: History, failure: TaskFailure) -> list[str]:
+    """Return the log group of the task in a list, if its definition has exactly one."""
+    definition = history.now.definition(failure.task.task_definition)
+    groups = {stream.group for stream in definition.logs} if definition else set()
+    return list(groups) if len(groups) == 1 else []
 
 
 def log_group_gone(history: History) -> Iterator[Cause]:
@@ -100,20 +109,10 @@ def container_cannot_start(history: History) -> Iterator[Cause]:
             history,
             "container-cannot-start",
             failures,
-            f"the container cannot be started: {_last(failures[0])}",
+            f"the container cannot be started: {telling.last(failures[0])}",
             next=_IMAGE if _COMMAND.search(failures[0].reason) else _AGENT,
             confidence="certain" if failures[0].reason else "likely",
         )
-
-
-def _last(failure: TaskFailure) -> str:
-    """Return what the task says: its last log line when the reason only says that it exited, else
-    the reason.
-    """
-    task = failure.task
-    if failure.last and (task.exited or not failure.reason):
-        return telling.quoted(failure.last)
-    return telling.brief(failure.reason) or "no reason given"
 
 
 def _secrets(history: History) -> tuple[Evidence, ...]:
@@ -132,7 +131,7 @@ RULES = (
     telling.plainly(
         "wrong-architecture",
         "the image is for another processor than the instances",
-        says=_last,
+        says=telling.last,
         next="build it for `compute.architecture`: opsctl update-tasks",
         lasting=True,
     ),
@@ -140,7 +139,7 @@ RULES = (
     telling.plainly(
         "secret-empty",
         "a secret is there, but empty",
-        says=_last,
+        says=telling.last,
         next="give it a value, then run: opsctl update-tasks",
     ),
     permission_missing,
@@ -149,20 +148,20 @@ RULES = (
     telling.plainly(
         "logging-failed",
         "the log driver cannot start",
-        says=_last,
+        says=telling.last,
         next="to see which log groups are there: opsctl logs sources",
     ),
     telling.plainly(
         "port-taken",
         "something else has the port already",
-        says=_last,
+        says=telling.last,
         next="`ecs.host_ports: dynamic` takes free ones; to see: opsctl config show --origin",
     ),
     container_cannot_start,
     telling.plainly(
         "instance-lost",
         "tasks went with their instance",
-        says=_last,
+        says=telling.last,
         next=telling.JOIN_LOGS,
     ),
 )

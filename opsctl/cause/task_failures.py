@@ -103,7 +103,7 @@ REDIS = (
     r"redis\b.*(?:cannot be reached|is lost|refused|timed? ?out(?!\W{0,2}\d)|unreachable"
     r"|unavailable|connect(?!ed\b)|no route|reset|name or service)"
     r"|the store cannot be reached|\bstore\b.*unreachable"
-    r"|(?:connect(?!ed\b)\w*|ECONN\w+|dial tcp|timeout|timed out).*(?::6379\b|\bredis\b)"
+    r"|(?:connect(?!ed\b)\w*|ECONN\w+|dial tcp|timeout|timed out).*(?:[:,] ?6379\b|\bredis\b)"
     r"|\b(?:WRONGPASS|NOAUTH)\b|MaxRetryError.*6379"
 )
 AUTH = (
@@ -116,21 +116,24 @@ CACHE_FULL = r"OOM command not allowed|used memory > 'maxmemory'"
 # The last words of a task that exited may come from any client library.
 _TROUBLE = (
     r"(?:cannot be reached|\bis lost\b|refused|timed? ?out(?!\W{0,2}\d)|unreachable|no route"
-    r"|unavailable|does not answer|\breset\b|not known|no such host|getaddrinfo|name resolution"
+    r"|unavailable|does not answer|deadline exceeded|\breset\b|not known|no such host"
+    r"|getaddrinfo|name resolution"
     r"|ECONN\w+|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|broken pipe|max number of clients"
-    r"|(?:cannot|can't|could ?n[o']t|failed to|unable to) (?:connect|reach|fetch|ask)"
+    r"|(?:cannot|can't|could ?n[o']t|failed to|unable to) (?:connect|reach|fetch|resolve|ask)"
     r"|Connect(?:ion)?(?:Error|Exception|Timeout)|connection (?:error|closed|failed|aborted)"
     r"|handshake|wrong version number|certificate verify failed|\b50[234]\b)"
 )
 LAST_OF_REDIS = (
     rf"{REDIS}|(?m:^)(?=.*(?:\bredis|:6379\b|\.cache\.amazonaws\.com|Jedis|Lettuce))(?=.*{_TROUBLE})"
-    r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN) |READONLY You can't write|ERR AUTH <password>"
+    r"|\b(?:MISCONF|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|TRYAGAIN) |READONLY You can't write"
+    r"|ERR AUTH <password>|ERR invalid password"
     r"|ERR max number of clients reached|\bNOPERM |MOVED \d+ \S+:\d+|read only replica"
     r"|redis\S*\.(?:Authentication|NoPermission|ReadOnly|BusyLoading|MaxConnections)\w*Error"
 )
 LAST_OF_AUTH = (
     rf"{AUTH}|(?m:^)(?=.*(?:\b(?:re)?auth(?:entication|orization)?\b|identity provider|openid"
-    rf"|\boidc\b|\boauth2?\b|jwks|/token\b))(?=.*{_TROUBLE})"
+    rf"|\boidc\b|\boauth2?\b|jwks|/token\b|\b(?:keycloak|cognito|okta|auth0)\b"
+    rf"|://(?:auth|login|idp|sso)\.))(?=.*{_TROUBLE})"
 )
 CADDYFILE = (
     r"caddyfile\S*:\d+\b|unknown directive|unrecognized directive|adapting config|"
@@ -158,7 +161,8 @@ KINDS: Sequence[tuple[str, Fits]] = (
     (
         "disk-full",
         _says(
-            r"no space left on device|disk quota exceeded|not enough disk|free data blocks which"
+            r"no space left on device|disk quota exceeded|not enough disk|disk is full|"
+            r"free data blocks which"
         ),
     ),
     (
@@ -240,7 +244,8 @@ KINDS: Sequence[tuple[str, Fits]] = (
         "out-of-memory",
         _says(
             r"OutOfMemory|out of memory|oom[- ]?kill|killed due to memory|heap out of memory|"
-            r"cannot allocate memory|MemoryError|memory limit exceeded|memory limit too low"
+            r"cannot allocate memory|MemoryError|memory limit too low|"
+            r"memory limit .*\b(?:reached|exceeded)"
         ),
     ),
     ("caddyfile-refused", _wrote(CADDYFILE)),

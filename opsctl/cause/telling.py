@@ -14,6 +14,7 @@ from opsctl.snapshot.snapshot import Snapshot
 # What ECS and the agent say of an instance that takes no tasks.
 JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _QUOTES = 3  # pieces of evidence of one kind
+_KEEPS_ENDING = 3  # tasks that ended after their deployment had completed
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
@@ -105,6 +106,15 @@ def cause(
     )
 
 
+def last(failure: TaskFailure) -> str:
+    """Return what the task says: its last log line when the reason only says that it exited, else
+    the reason.
+    """
+    if failure.last and (failure.task.exited or not failure.reason):
+        return quoted(failure.last)
+    return brief(failure.reason) or "no reason given"
+
+
 def plainly(
     id: str,
     words: str,
@@ -163,11 +173,31 @@ def passed(history: History, failures: Sequence[TaskFailure]) -> bool:
     if state is not None and state.troubled:
         return False
     if last.deployment == primary.id:
-        return True
+        return not _goes_on(history, failures)
     # The stack was changed successfully after these failures.
     if state and state.changed and last.stopped and last.stopped < state.changed:
         return True
     return _revision(primary.task_definition) >= _revision(last.task_definition)
+
+
+def _goes_on(history: History, failures: Sequence[TaskFailure]) -> bool:
+    """Return whether tasks keep ending although their deployment has completed, as with a leak.
+
+    Each is replaced, so the service looks well in between. It has passed once nothing ended for
+    twice the usual time between two.
+    """
+    now = history.now
+    own = next(
+        (one for one in now.service_deployments if one.id == failures[0].task.deployment), None
+    )
+    if own is None or own.finished is None:
+        return False
+    ends = sorted(one.task.stopped for one in failures if one.task.stopped)
+    ends = [end for end in ends if end > own.finished]
+    if len(ends) < _KEEPS_ENDING:
+        return False
+    between = (ends[-1] - ends[0]) / (len(ends) - 1)
+    return now.at - ends[-1] < 2 * between
 
 
 def _revision(arn: str) -> int:

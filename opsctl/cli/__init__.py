@@ -15,7 +15,7 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from opsctl.errors import ConfigError, Detached, OpsError, TemplateError, nearest
+from opsctl.errors import AwsError, ConfigError, Detached, OpsError, TemplateError, nearest
 
 if TYPE_CHECKING:
     from typer import Context, TyperException
@@ -174,7 +174,9 @@ def _main(argv: Sequence[str]) -> int:
         invocation, rest = Invocation.parse(argv, os.environ)
     except OpsError as error:
         sys.stderr.write(f"error: {error.message}\nhint: {error.hint or 'opsctl --help'}\n")
-        return error.exit_code
+        from opsctl.cli.complete import only_plans
+
+        return 64 if only_plans(argv) else error.exit_code
     return run_command(invocation, rest)
 
 
@@ -240,13 +242,14 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
 
     if isinstance(error, (ConfigError, TemplateError)) and invocation.planning:
         error.exit_code = 64  # here 2 means that something would change
+    error.hint = error.hint or _next(error, invocation.words)
     # A usage error started nothing, so there is nothing to record.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
     try:
         if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
             from opsctl.cli.screens import causes
 
-            causes.show_failure(invocation.console, recorder.causes())
+            causes.show_failure(invocation.console, recorder.causes(), error.message)
         invocation.console.error(error)
     except BrokenPipeError:  # it is an error, although nobody reads it
         for stream in (sys.stdout, sys.stderr):
@@ -254,7 +257,20 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
     return error.exit_code
 
 
+def _next(error: OpsError, words: Sequence[str]) -> str | None:
+    """Return a hint for an error that has none of its own."""
+    if isinstance(error, AwsError):
+        return "opsctl doctor" if words[:1] != ["doctor"] else None
+    if not isinstance(error, ConfigError):
+        return None
+    from opsctl.cli.complete import command
+
+    return " ".join(["opsctl", *command(words), "--help"])
+
+
 def _run(invocation: "Invocation", rest: Sequence[str]) -> int:
+    if rest[:1] == ["--help"]:
+        rest = [*rest[1:], "--help"]  # it may stand anywhere
     name, *arguments = rest or ["--help"]
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)

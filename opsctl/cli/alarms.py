@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opsctl.alarms import backtest as playing
-from opsctl.alarms import trial, watched, words
+from opsctl.alarms import points, trial, watched, words
 from opsctl.cli import moments, stack
 from opsctl.cli.options import Confirm, DryRun, Since, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens import alarms as screens
-from opsctl.metrics import series
-from opsctl.metrics.fetch import fetch
+from opsctl.metrics.series import Series
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look
 from opsctl.stacks import alarms, remove
@@ -118,12 +117,7 @@ def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
     return 0
 
 
-def _newest(clients: "Clients", one: watched.Watched) -> series.Series:
+def _newest(clients: "Clients", one: watched.Watched) -> Series:
     """Return the data points that CloudWatch evaluates, those of the last minutes included."""
-    assert one.query is not None
-    now = clients.clock.now()
-    length = timedelta(seconds=one.alarm.period * (one.rule.range + 1))
-    [newest] = fetch(
-        clients.cloudwatch, [one.query], series.window(now - length, now, one.alarm.period)
-    )
+    [(_, newest)] = points.newest(clients.cloudwatch, [one], clients.clock.now())
     return newest

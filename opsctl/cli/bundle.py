@@ -63,7 +63,15 @@ def with_last_lines(look: Callable[[], Snapshot], sleep: Callable[[float], None]
 def read(path: Path) -> Incident:
     recording = recordings.read(path)
     at = recording.ended or recording.at
-    return Incident(recording.history, recording, at, series=recording.series)
+    return Incident(_history(recording), recording, at, series=recording.series)
+
+
+def _history(recording: Recording) -> History:
+    """Return the history as `collect` made it: a bundle ends with the system as it was then."""
+    *before, last = recording.snapshots or (None,)
+    if last is None or recording.ended is None or last.at <= recording.ended:
+        return recording.history
+    return recordings.with_now(replace(recording, snapshots=tuple(before)), last)
 
 
 def save(incident: Incident, path: Path) -> None:

@@ -18,21 +18,26 @@ _WAYS = {
     "other": "through another gateway",
     "": "no way out",
 }
+_ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}
+_ALLOWED = f"allowed: two or more, {NAME_WORDS}"
 
 
 def name(console: Console, folder: Path, given: str | None) -> str:
-    """Raise ConfigError for a name that AWS would refuse."""
-    name = given
-    if name is None:
-        name = scaffold.system_name(disk.real(folder).name) or "example"
+    """Raise ConfigError for a name that AWS would refuse; one that was typed is asked for again."""
+    if given is None:
+        given = scaffold.system_name(disk.real(folder).name) or "example"
         if console.interactive:
-            name = text(console, "name of the system", default=name)
+            default = given
+            while not _possible(given := text(console, "name of the system", default=default)):
+                console.say(f"`{given}` cannot be one; {_ALLOWED}")
+    if not _possible(given):
+        raise ConfigError(f"`{given}` cannot be the name of a system", hint=_ALLOWED)
+    return given
+
+
+def _possible(name: str) -> bool:
     # The repository has the same name, and ECR requires two letters.
-    if not re.fullmatch(NAME, name) or not 2 <= len(name) <= NAME_LENGTH:
-        raise ConfigError(
-            f"`{name}` cannot be the name of a system", hint=f"allowed: two or more, {NAME_WORDS}"
-        )
-    return name
+    return bool(re.fullmatch(NAME, name)) and 2 <= len(name) <= NAME_LENGTH
 
 
 def account(
@@ -78,7 +83,9 @@ def text(console: Console, question: str, *, default: str) -> str:
 
 
 def yes(console: Console, question: str) -> bool:
-    return _answer(console, f"{question} [Y/n] ").lower() in ("", "y", "yes")
+    while (answer := _answer(console, f"{question} [Y/n] ").lower()) not in _ANSWERS:
+        console.say("y or n")
+    return _ANSWERS[answer]
 
 
 def _answer(console: Console, prompt: str) -> str:

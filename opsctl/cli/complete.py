@@ -107,6 +107,27 @@ def complete(shell: str, words: Sequence[str], environ: Mapping[str, str]) -> tu
     return [f"{one.word}\t{one.about}" if one.about else one.word for one in fitting], 0
 
 
+def command(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line that name its command: `logs`, `tail`."""
+    return _command(words)[0]
+
+
+def only_plans(words: Sequence[str]) -> bool:
+    """Return whether this command line asks only what would change."""
+    path, node = _command(words)
+    takes = {name for option in node.get("options", ()) for name in option["names"]}
+    return path[-1:] in (["plan"], ["diff"]) or "--dry-run" in takes & set(words)
+
+
+def _command(words: Sequence[str]) -> tuple[list[str], Mapping[str, Any]]:
+    node, path = json.loads(TABLE.read_text(encoding="utf-8")), []
+    for word in words:
+        if word in node.get("commands", {}):
+            path.append(word)
+            node = node["commands"][word]
+    return path, node
+
+
 def _split(line: str) -> list[str]:
     """Return the words after `opsctl`. The last one is the word at the cursor."""
     try:

@@ -49,7 +49,9 @@ def completion(
     console = opened(context).console
     script = (_SCRIPTS / f"opsctl.{shell}").read_text(encoding="utf-8")
     if not install:
-        console.data(script.rstrip("\n"))
+        console.emit("completion", shell=str(shell), script=script)
+        if not console.json:
+            console.data(script.rstrip("\n"))
         return
     variable, default, name = _PLACES[shell]
     file = Path(os.environ.get(variable) or Path.home() / default) / name

@@ -63,4 +63,7 @@ def schema(context: typer.Context) -> None:
     """Print the JSON Schema of opsctl.yaml, for editors."""
     from opsctl.config.schema import schema as described
 
-    opened(context).console.data(json.dumps(described(), indent=2))
+    console = opened(context).console
+    console.emit("config_schema", schema=described())
+    if not console.json:
+        console.data(json.dumps(described(), indent=2))

@@ -67,9 +67,9 @@ def down(context: typer.Context, yes: Yes = False, confirm: Confirm = None) -> i
 @app.command()
 def snapshot(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Default: the cache's name and the time.")] = (
-        None
-    ),
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Default: the cache's name and the time.")
+    ] = (None),
     yes: Yes = False,
 ) -> int:
     """Save what the cache holds; `up --from-snapshot` begins a new cache with it."""

@@ -95,7 +95,7 @@ def roll(
     invocation = opened(context)
     clients, config = invocation.clients, invocation.config
     if dry_run:
-        return stack.plan(invocation, roll_instances.differ(clients, config))
+        return stack.plan(invocation, roll_instances.differ(clients, config, everything=everything))
     procedure = roll_instances.roll_instances(clients, config, everything=everything)
     return stack.change(invocation, procedure, Answers(yes))
 
@@ -107,17 +107,18 @@ def scale(
     yes: Yes = False,
     dry_run: DryRun = False,
     confirm: Confirm = None,
-    timeout: Annotated[str, typer.Option(help="How long to follow it.")] = "10m",
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to follow it.")
+    ] = "10m",
 ) -> int:
     """Run this many tasks, until the config asks for another count."""
     invocation = opened(context)
+    patience = moments.duration(timeout, "--timeout")
     clients, config = invocation.clients, invocation.config
     board, screen = BoardScreen(invocation.console), RolloutScreen(invocation.console)
     if dry_run:
         return 2 if run(invocation, scaling.preview(config, count), screen) else 0
-    procedure = scaling.scale(
-        clients, config, count, timeout=moments.duration(timeout, "--timeout")
-    )
+    procedure = scaling.scale(clients, config, count, timeout=patience)
     answers = Answers(yes, confirm or ())
     outcome: Outcome = run(invocation, procedure, board, screen, answers=answers)
     outcome.require()

@@ -29,7 +29,8 @@ def iam_policy(
         typer.Option("--for", help="For everything, releases, reading, or the stacks' role."),
     ] = For.OPERATOR,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write it into this folder, in files for IAM.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write it into this folder, in files for IAM."),
     ] = None,
 ) -> None:
     """Print the policy of this config's system, made from the calls that opsctl makes.

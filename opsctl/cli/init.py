@@ -20,14 +20,19 @@ app = group("Write the directory of a new system.")
 def init(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Created if needed.")] = Path("."),
-    name: Annotated[str | None, Option(help="The system's name; default: the directory's.")] = None,
+    name: Annotated[
+        str | None, Option(metavar="NAME", help="The system's name; default: the directory's.")
+    ] = None,
     account: Annotated[
         bool | None,
         Option("--account/--sandbox", help="For your credentials' account, or for a sandbox."),
     ] = None,
-    vpc: Annotated[str | None, Option(help="With --account; else the default VPC.")] = None,
+    vpc: Annotated[
+        str | None, Option(metavar="ID", help="With --account; else the default VPC.")
+    ] = None,
     subnet: Annotated[
-        list[str] | None, Option(help="With --account, one for each; else one of each zone.")
+        list[str] | None,
+        Option(metavar="ID", help="With --account, one for each; else one of each zone."),
     ] = None,
 ) -> None:
     """Write opsctl.yaml, Caddyfile_template, Dockerfile and the service; overwrite nothing.

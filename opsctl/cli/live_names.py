@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 Names: TypeAlias = Sequence[tuple[str, str]]  # (name, description)
 _MINUTE, _DAY = 60.0, 86_400.0
+_WITHOUT_CONFIG = ("logs tail names", "rehearse name")
 _PATIENCE = 3.0  # seconds to wait for AWS's first answer
 
 
 def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, str]) -> Names:
     """Return the names for a parameter of a command (`logs tail task`), or none on any failure."""
+    if not config.is_file() and parameter not in _WITHOUT_CONFIG:
+        return ()  # a pipe would be waited for, and gives its content only once
     try:
         if parameter == "environment":
             return _environments(config)

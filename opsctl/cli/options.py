@@ -36,7 +36,9 @@ Confirm = Annotated[
     list[str] | None,
     typer.Option("--confirm", metavar="NAME", help="Confirms, by its name, what loses its data."),
 ]
-Since = Annotated[str, typer.Option("--since", help="How far back: 10m, 2h, 2026-11-23T10:00.")]
+Since = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="How far back: 10m, 2h, 2026-11-23T10:00.")
+]
 
 
 class Invocation:
@@ -89,7 +91,12 @@ class Invocation:
             elif name == _SET:
                 overrides.append(value if equals else _following(words, name))
             elif name in _VALUES:
-                values[_VALUES[name]] = value if equals else _following(words, name)
+                said = value if equals else _following(words, name)
+                if values.setdefault(_VALUES[name], said) != said:
+                    raise ConfigError(
+                        f"{name} names two different things: `{values[_VALUES[name]]}`, `{said}`",
+                        hint="leave one of them out",
+                    )
             else:
                 rest.append(word)
         invocation = cls(
@@ -225,9 +232,15 @@ def _following(words: Iterator[str], name: str) -> str:
 
 
 def opened(context: typer.Context) -> Invocation:
-    """Return the invocation that `main` gave to typer."""
+    """Return the invocation that `main` gave to typer. Raises ConfigError for both sides of a flag
+    (`--follow --no-follow`), of which typer would take the last.
+    """
     invocation = context.obj
     assert isinstance(invocation, Invocation)
+    for parameter in context.command.params:
+        sides = [*parameter.opts, *parameter.secondary_opts]
+        if parameter.secondary_opts:
+            require_one({side: side in invocation.words for side in sides})
     return invocation
 
 
@@ -247,7 +260,10 @@ def _planning(context: typer.Context, value: bool) -> bool:
 DryRun = Annotated[
     bool,
     typer.Option(
-        help="Show what would be done; change nothing.", callback=_planning, is_eager=True
+        "--dry-run",
+        help="Show what would be done; change nothing.",
+        callback=_planning,
+        is_eager=True,
     ),
 ]
 
@@ -268,4 +284,22 @@ def require_one(shows: Mapping[str, object]) -> None:
     """Raise ConfigError for two options that each show something else."""
     given = [option for option, value in shows.items() if value]
     if len(given) > 1:
-        raise ConfigError(f"{given[0]} does not go together with {given[1]}: choose one")
+        raise ConfigError(
+            f"{given[0]} does not go together with {given[1]}", hint="leave one of them out"
+        )
+
+
+def require_partner(
+    context: typer.Context, parameter: str, option: str, partner: str, given: object
+) -> None:
+    """Raise ConfigError for an option that does nothing, because its partner is not given."""
+    if not given and is_given(context, parameter):
+        raise ConfigError(
+            f"{option} does nothing without {partner}", hint=f"add {partner}, or leave out {option}"
+        )
+
+
+def is_given(context: typer.Context, parameter: str) -> bool:
+    """Whether the command line has this option, even with its default."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"

@@ -135,7 +135,10 @@ def read(path: Path) -> "Recording":
         with TextIOWrapper(disk.opened(path), encoding="utf-8", errors="replace") as lines:
             return Recording.read(lines, path=path)
     except OSError as error:
-        raise OpsError(f"`{path}` cannot be read: {error.strerror}") from error
+        raise OpsError(
+            f"`{path}` cannot be read: {error.strerror}",
+            hint="name a file that was written by: opsctl why --save FILE",
+        ) from error
 
 
 def _read(path: Path) -> "Recording | None":

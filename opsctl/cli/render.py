@@ -30,7 +30,8 @@ def render(
         typer.Argument(metavar=f"[{'|'.join(FILES)}]...", help="All of them by default."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write files into this directory instead.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write files into this directory instead."),
     ] = None,
 ) -> None:
     """Print templates, Caddyfile and task definition as they would be sent."""

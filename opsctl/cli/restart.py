@@ -25,7 +25,9 @@ def restart(
     strategy: Annotated[
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
     ] = Strategy.ROLLING,
-    timeout: Annotated[str, typer.Option(help="How long the whole restart may take.")] = "20m",
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long the whole restart may take.")
+    ] = "20m",
 ) -> int:
     """Start new tasks of the image that runs, and verify them; needs no Docker and no commit."""
     invocation, console = opened(context), opened(context).console

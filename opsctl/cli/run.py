@@ -124,7 +124,7 @@ def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:
         if aws.fault(error) is None:
             raise
     explained = recorder.explain(outcome)
-    causes.show_failure(invocation.console, recorder.causes())
+    causes.show_failure(invocation.console, recorder.causes(), explained.reason)
     return explained
 
 

@@ -14,24 +14,35 @@ from opsctl.errors import ConfigError
 
 app = group("Run a simulated AWS on this machine.")
 
-Name = Annotated[str, typer.Option("--name", help="Which sandbox; several may run side by side.")]
+Name = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="Which sandbox; several may run side by side.")
+]
 
 
 @app.command()
 def up(
     context: typer.Context,
     name: Name = "default",
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
-    region: Annotated[str, typer.Option(help="Region that `sandbox env` names.")] = "us-east-1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes a free one.")
+    ] = 0,
+    region: Annotated[
+        str, typer.Option(metavar="REGION", help="Region that `sandbox env` names.")
+    ] = "us-east-1",
     tasks: Annotated[
         str,
-        typer.Option(help="What a task is: docker, process, none; auto is docker if possible."),
+        typer.Option(
+            metavar="KIND",
+            help="What a task is: docker, process, none; auto is docker if possible.",
+        ),
     ] = "auto",
     max_processes: Annotated[
-        int, typer.Option(help="Processes or containers at most; tasks share them.")
+        int, typer.Option(metavar="N", help="Processes or containers at most; tasks share them.")
     ] = 8,
-    speed: Annotated[float, typer.Option(help="Simulated seconds in a second.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 0,
+    speed: Annotated[
+        float, typer.Option(metavar="FACTOR", help="Simulated seconds in a second.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same history.")] = 0,
 ) -> None:
     """Start it in the background; every other command then works as on AWS."""
     invocation = opened(context)
@@ -86,7 +97,9 @@ def env(context: typer.Context, name: Name = "default") -> None:
 def image(
     context: typer.Context,
     name: Name = "default",
-    tag: Annotated[str, typer.Option(help="Its tag; by default a part of its digest.")] = "",
+    tag: Annotated[
+        str, typer.Option(metavar="TAG", help="Its tag; by default a part of its digest.")
+    ] = "",
 ) -> None:
     """Pack the service and the filled Caddyfile without an engine, push, print the reference."""
     from opsctl.releases import make

@@ -17,6 +17,7 @@ from opsctl.secrets.put import Value
 from opsctl.snapshot.snapshot import Look
 
 _UNKNOWN = 11  # the exit code
+_TYPED_LINE = 4095  # bytes; source: termios(3), canonical mode
 app = group("The secrets that the config refers to: list, check and set them.")
 
 
@@ -83,20 +84,31 @@ def set_secret(
     return 0
 
 
-def _typed(reference: str) -> Value:
+def _typed(reference: str, name: str) -> Value:
     try:
         text = getpass.getpass(f"value of {reference}: ")
         again = getpass.getpass("the same again: ")
     except EOFError:
         raise Detached("no answer, so nothing was written") from None
+    file = f"opsctl secrets set {name} < FILE"
     if again != text:
-        raise ConfigError("the two values differ, so nothing was written")
+        raise ConfigError(
+            "the two values differ, so nothing was written",
+            hint=f"for a value of several lines: {file}",
+        )
+    # The kernel keeps no more of a line that is typed or pasted, and says nothing.
+    if len(text.encode()) >= _TYPED_LINE:
+        raise ConfigError(
+            f"a terminal passes on {_TYPED_LINE:,} bytes at most, so the value may be cut off; "
+            "nothing was written",
+            hint=file,
+        )
     return Value(text)
 
 
 def _value(console: Console, reference: str, name: str) -> Value:
     if console.interactive:
-        return _typed(reference)
+        return _typed(reference, name)
     if sys.stdin.isatty():
         raise ConfigError(
             "the value cannot be asked for here", hint=f"opsctl secrets set {name} < FILE"

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opsctl.cli import moments
+from opsctl.cli import moments, options
 from opsctl.cli.options import Invocation, opened
+from opsctl.errors import AwsError
 
 if TYPE_CHECKING:
     from opsctl.cause.cause import Cause
@@ -23,12 +24,14 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="One line; exit 0 healthy, 10 degraded, 11 unknown.")
     ] = False,
-    every: Annotated[str, typer.Option(help="How often with --watch.")] = "5s",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="How often with --watch.")] = "5s",
 ) -> int:
     """Show stacks, service, tasks, targets, instances, cache, alarms and what is wrong now."""
     from opsctl.cli.screens import status as screens
 
     invocation, console = opened(context), opened(context).console
+    options.require_one({"--check": check, "--watch": watch})
+    options.require_partner(context, "every", "--every", "--watch", watch)
     pause = moments.pause(every, "--every")
     while True:
         now, causes = look(invocation)
@@ -36,13 +39,17 @@ def status(
             return screens.show_health(console, now, causes)
         screens.show(console, now, causes, invocation.quick_reader.clients.region, in_place=watch)
         if not watch:
-            return unanswered(now)
+            require_seen(now)
+            return 0
         time.sleep(pause)
 
 
-def unanswered(now: "Snapshot") -> int:
-    """Return the exit code: 3 when nothing could be read, else 0 even if something is wrong."""
-    return 3 if now.blind else 0
+def require_seen(now: "Snapshot") -> None:
+    """Raise AwsError when nothing at all could be read."""
+    if now.blind:
+        first = now.unread[0]
+        hint = first.hint or "opsctl doctor"
+        raise AwsError(f"nothing can be read: {first.reason}", hint=hint, cause=first.cause)
 
 
 def look(invocation: Invocation) -> "tuple[Snapshot, Sequence[Cause]]":

@@ -21,7 +21,9 @@ from opsctl.releases.plan import Options
 from opsctl.releases.update_tasks import Release
 from opsctl.rollout.plan import Strategy
 
-Timeout = Annotated[str, typer.Option("--timeout", help="How long the whole roll may take.")]
+Timeout = Annotated[
+    str, typer.Option("--timeout", metavar="DURATION", help="How long the whole roll may take.")
+]
 app = group("Render the Caddyfile, build, push and roll the tasks.")
 
 
@@ -34,15 +36,15 @@ def update_tasks(
         str | None, typer.Option(metavar="REF", help="Roll this image; build nothing.")
     ] = None,
     no_build: Annotated[
-        bool, typer.Option(help="Only an image that the registry already has.")
+        bool, typer.Option("--no-build", help="Only an image that the registry already has.")
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option(help="Build again although the registry has this content.")
+        bool, typer.Option("--rebuild", help="Build again although the registry has this content.")
     ] = False,
     strategy: Annotated[
         Strategy, typer.Option(help="Let ECS replace tasks, or stop them in waves.")
     ] = Strategy.ROLLING,
-    force: Annotated[bool, typer.Option(help="Roll even when nothing changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Roll even when nothing changed.")] = False,
     timeout: Timeout = "20m",
     no_early_stop: Annotated[
         bool, typer.Option("--no-early-stop", help="Wait for the end even if it can only fail.")

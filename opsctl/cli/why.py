@@ -10,7 +10,7 @@ from opsctl.cli import bundle
 from opsctl.cli.options import opened
 from opsctl.cli.screens import causes as screen
 from opsctl.cli.screens import status
-from opsctl.cli.status import unanswered
+from opsctl.cli.status import require_seen
 from opsctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ def why(
         bundle.write_page(incident, causes, html)
         console.say(f"wrote {html}")
     _show(console, incident, causes)
-    return unanswered(incident.now) if incident.now is not None else 0
+    if source is not None or incident.now is None:
+        return 0
+    if any(cause.id == "config-refused" for cause in causes):
+        return ConfigError.exit_code  # nothing was looked at
+    require_seen(incident.now)
+    return 0
 
 
 def _show(console: "Console", incident: bundle.Incident, causes: "Sequence[Cause]") -> None:

@@ -34,6 +34,10 @@ class _ReleaseObserver:
         self.record = Record(clients, config.system)
         self._watch: Watch | None = None
 
+    def planned(self, plan: Plan) -> Procedure[None]:
+        if rolls(plan):
+            facts.require_secrets(self._config, (yield from look_at(facts.LOOK)))
+
     def begin(self, plan: Plan) -> Procedure[None]:
         if not rolls(plan):
             return

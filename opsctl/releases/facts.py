@@ -145,17 +145,24 @@ def versions(now: Snapshot) -> dict[str, str]:
 
 
 def require_secrets(config: Config, now: Snapshot) -> None:
-    """Raise OpsError if a secret does not exist that the tasks need to start."""
-    absent = {one.reference for one in now.secret_versions if not one.version}
+    """Raise OpsError if a secret that the tasks need to start cannot be read."""
+    unreadable = {
+        one.reference: "is marked for deletion" if one.deleted else "does not exist or has no value"
+        for one in now.secret_versions
+        if one.deleted or not one.version
+    }
     lacking = [
         (key, reference)
         for key, reference in config.secret_references.items()
-        if reference in absent and not key.startswith("db.")  # only the cache reads those
+        if reference in unreadable and not key.startswith("db.")  # only the cache reads those
     ]
     if lacking:
-        listed = "; ".join(f"`{key}` refers to {reference}" for key, reference in lacking)
+        listed = "; ".join(
+            f"`{key}` refers to {reference}, which {unreadable[reference]}"
+            for key, reference in lacking
+        )
         raise OpsError(
-            f"no task would start: {listed}, which does not exist or has no value",
+            f"no task would start: {listed}",
             hint=f"opsctl secrets set {lacking[0][0]}",
             cause="secret-missing",
         )

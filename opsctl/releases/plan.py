@@ -137,7 +137,7 @@ class Planner:
             options.strategy,
             options.timeout,
             options.force or options.restart,
-            template=definition.ecs(self._config).template
+            template=definition.ecs(self._config, state=plan.now.stack("ecs")).template
             if own and topics & {"environment", "stack"}
             else "",
             renew=own and "secrets" in topics,

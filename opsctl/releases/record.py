@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from opsctl import aws
 from opsctl.errors import AwsError, Busy, Detached, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, look_at
+from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.releases import facts, ledger
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -21,6 +21,14 @@ _OPEN = ("timed-out", "detached")
 def _blind(error: Exception) -> bool:
     """Return whether AWS refused a read, which leaves the outcome unknown."""
     return isinstance(error, AwsError) and error.operation.startswith(aws.READS)
+
+
+def _require_silence(error: Exception) -> OpsError:
+    """Return the error as a sentence if AWS did not answer or refused; else raise it."""
+    silence = None if isinstance(error, (Busy, Detached)) else aws.translate(error)
+    if silence is None:
+        raise error
+    return silence
 
 
 class Record:
@@ -54,10 +62,13 @@ class Record:
                 reason = refusal.message if refusal else str(error)
                 yield from self.end(Outcome("failed", reason))
             raise
-        if outcome.kind == "superseded":
-            outcome = yield from self._by_whom(outcome)
-        elif outcome.kind == "rolled-back":
-            outcome = yield from self._cancelled_by(outcome)
+        try:
+            if outcome.kind == "superseded":
+                outcome = yield from self._by_whom(outcome)
+            elif outcome.kind == "rolled-back":
+                outcome = yield from self._cancelled_by(outcome)
+        except Exception as error:
+            _require_silence(error)  # what is known of the outcome is worth more
         yield from self.end(outcome)
         return outcome
 
@@ -86,8 +97,20 @@ class Record:
         return Outcome("rolled-back", reason, cause="someone-else-is-deploying")
 
     def end(self, outcome: Outcome) -> Procedure[None]:
+        """Close the release. When AWS does not answer, that is a warning: the outcome is told."""
         if self.release is None or not self.release.running or outcome.kind in _OPEN:
             return
+        try:
+            yield from self._end(self.release, outcome)
+        except Exception as error:
+            silence = _require_silence(error)
+            yield Notice(
+                f"the outcome of release {self.release.number} ({outcome.kind}) is not in the "
+                f"history yet: {silence.message}; the next command writes it",
+                warning=True,
+            )
+
+    def _end(self, release: Release, outcome: Outcome) -> Procedure[None]:
         if outcome.kind == "no-changes":
             outcome = Outcome("superseded", "somebody else released the same image first")
         if outcome.kind == "done":
@@ -97,7 +120,7 @@ class Record:
         self.release = yield from ledger.end(
             self._clients,
             self._system,
-            self.release,
+            release,
             outcome,
             now=self._clients.clock.now(),
             definition=primary.revision if primary else "",

@@ -107,9 +107,14 @@ class Outlook:
         service = self.history.now.service
         if not self.breaker or service is None:
             return _THREE_HOURS - (self.history.now.at - self.began)
-        threshold = threshold or min(max(-(-service.desired // 2), 3), 200)
+        threshold = threshold or breaker_threshold(service.desired)
         one_failure = (self.history.now.at - self.began) / max(self.failed, 1)
         return max(one_failure * max(threshold - self.failed, 0), timedelta())
+
+
+def breaker_threshold(desired: int) -> int:
+    """Return how many failures trip ECS's circuit breaker, unless the service says otherwise."""
+    return min(max(-(-desired // 2), 3), 200)
 
 
 def _on_its_way(task: Task, mine: Collection[Task]) -> bool:

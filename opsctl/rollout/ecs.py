@@ -10,6 +10,7 @@ from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, look_at
 from opsctl.rollout import instances, roll_instances
+from opsctl.rollout.shrink import Shrinking, foresee
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition, join, remove, states
@@ -52,9 +53,10 @@ def preview(clients: "Clients", config: Config, options: Options = DEFAULTS) -> 
     desired = yield from _repository(clients, config, options)
     repository = yield from change.preview(clients, desired, bucket=bucket)
     service = yield from _service(clients, config, options)
-    changes = yield from change.preview(clients, service, bucket=bucket)
+    planned = yield from change.planned(clients, service, bucket=bucket)
+    yield from foresee(config, planned)
     replaces = yield from _replaces(config, service)
-    return repository or changes or replaces
+    return repository or not planned.is_empty or replaces
 
 
 def up(
@@ -79,6 +81,7 @@ def up(
     # Look before the question, which also names the instances.
     replaces = yield from _replaces(config, service)
     renew = partial(_wanted, clients, config, options)
+    observer = Shrinking(clients, config, observer)
     outcome = yield from change.up(clients, service, bucket=bucket, observer=observer, renew=renew)
     if not outcome.good:
         return outcome
@@ -166,14 +169,16 @@ def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[S
 def _desired(
     clients: "Clients", config: Config, options: Options, now: Snapshot
 ) -> Procedure[Stack]:
-    stack = definition.ecs(config)
+    state = now.stack("ecs")
+    stack = definition.ecs(config, state=state)
     if options.imports:
-        stack = definition.ecs(config, (yield from change.existing(clients, stack)))
+        stack = definition.ecs(config, (yield from change.existing(clients, stack)), state=state)
+    stack = replace(stack, reverts_drift=options.reverts_drift)
     desired = definition.live(stack, config, now, new_image=options.new_image)
     if options.reverts_drift and not config.ecs.scaling:
         count = {"DesiredCount": str(config.ecs.desired_count)}
         desired = replace(desired, parameters={**desired.parameters, **count})
-    return replace(desired, reverts_drift=options.reverts_drift)
+    return desired
 
 
 def _drift(config: Config, now: Snapshot) -> Procedure[None]:

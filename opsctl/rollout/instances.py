@@ -50,13 +50,14 @@ class Machine:
     def difference(self, instance: ContainerInstance) -> str:
         """Return why the instance must be replaced, or ''.
 
-        An instance without a hash, from an older opsctl, is not replaced for that alone.
+        An instance without a hash, from an older opsctl, is not replaced for that alone. A value
+        that is '' may be anything.
         """
-        if instance.image and instance.image != self.image:
+        if self.image and instance.image and instance.image != self.image:
             return f"its image is {instance.image}, not {self.image}"
-        if instance.type and instance.type != self.type:
+        if self.type and instance.type and instance.type != self.type:
             return f"it is a {instance.type}, not a {self.type}"
-        if instance.machine and instance.machine != self.hash:
+        if self.hash and instance.machine and instance.machine != self.hash:
             return "what an instance gets at its start has changed"
         return ""
 
@@ -193,11 +194,7 @@ class InstanceRoll:
         if now.service is not None and not verdict.settled(now):
             return Step("wait", "waiting until every task is healthy")
         if not old:
-            zones = _zones(group)
-            spare = min(
-                _active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id)
-            )
-            return self._drain(spare, "one instance more than before")
+            return self._drain(spare(now, group)[0], "one instance more than wanted")
         if excess <= 0 and group.maximum > self.size:
             text = f"launching a new instance: {self.size} -> {self.size + 1}"
             return Step("launch", text, size=self.size + 1)
@@ -301,6 +298,12 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                     cause="no-room",
                 )
     return InstancePlan(replacements, roll.size, grow)
+
+
+def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:
+    """Return the active instances, the first to go first: of the fullest zone, fewest tasks."""
+    zones = _zones(group)
+    return sorted(_active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id))
 
 
 def suspended(group: Group) -> str:

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+from opsctl import aws
 from opsctl.config.model import Config
-from opsctl.errors import Busy
+from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
 from opsctl.rollout import empty, reach, roll_stack, room, stop
@@ -173,8 +174,9 @@ def join(clients: "Clients", state: StackState) -> Procedure[Outcome]:
         ended = yield from joining.run(clients, operation)
         return ended.outcome
     # Report tasks that stopped before we joined, too.
+    now = replace(now, tasks=now.running)
     goal = Goal.from_now(state.parameters.get("Image", ""), now).seen(now)
-    watch = Watch(goal, replace(now, tasks=now.running), _NEVER.replace(tzinfo=now.at.tzinfo))
+    watch = Watch(goal, now, _NEVER.replace(tzinfo=now.at.tzinfo))
     both = yield from _follow_stack(clients, StackRoll(operation, watch), lambda *_: ())
     return Outcome("done") if _is_good(both) else (yield from _failed(both))
 
@@ -273,10 +275,15 @@ def _failed(both: StackRoll) -> Procedure[Outcome]:
             "to join it and follow it to its end: opsctl update-tasks",
         )
     outcome, watch = both.operation.outcome, both.watch
-    if outcome.kind == "cancelled":
+    if outcome.kind == "cancelled" or (both.operation.stopped and watch.failed is None):
         return outcome
     for _ in range(_LAST_LOOKS):
-        now = yield Waiting(0.0 if watch is both.watch else _LAST_PAUSE, LOOK)
+        try:
+            now = yield Waiting(0.0 if watch is both.watch else _LAST_PAUSE, LOOK)
+        except Exception as error:
+            if isinstance(error, Detached) or aws.translate(error) is None:
+                raise
+            break  # AWS does not answer any more; what is known of the end is told
         assert isinstance(now, Snapshot)
         watch, news = watch.see(now)
         yield from news

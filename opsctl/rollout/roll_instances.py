@@ -33,7 +33,9 @@ def machine(config: Config, state: StackState, image: str = "") -> Machine:
     )
 
 
-def preview(config: Config, state: StackState, image: str = "") -> Procedure[bool]:
+def preview(
+    config: Config, state: StackState, image: str = "", *, everything: bool = False
+) -> Procedure[bool]:
     """Yield the instances to be replaced once the stack is up to date. Returns True if there are
     any.
 
@@ -42,19 +44,19 @@ def preview(config: Config, state: StackState, image: str = "") -> Procedure[boo
     now = yield from look_at(LOOK)
     if now.group is None:
         return False
-    roll = _begin(now, config, machine(config, state, image))
+    roll = _begin(now, config, machine(config, state, image), everything=everything)
     planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
     return bool(planned.replacements)
 
 
-def differ(clients: "Clients", config: Config) -> Procedure[bool]:
-    """Yield the plan only. Returns True when an instance differs from what it should be."""
+def differ(clients: "Clients", config: Config, *, everything: bool = False) -> Procedure[bool]:
+    """Yield the plan only. Returns True when an instance would be replaced."""
     command = "opsctl ecs roll-instances"
     state = yield from change.live(clients, "ecs", config, command)
     _require_same_cluster(state, config)
-    return (yield from preview(config, state))
+    return (yield from preview(config, state, everything=everything))
 
 
 def _require_same_cluster(state: StackState, config: Config) -> None:
@@ -110,7 +112,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         if group is None or instances.plan(now, roll) != planned:
             raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
         since = now.at if everything else instances.noted(group)[1]
-        steps = _Steps(clients, config, group.name, since)
+        steps = Steps(clients, config, group.name, since)
         steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
         muted = yield from mute.begin(clients, config)
@@ -119,7 +121,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         return (yield from _end(clients, state, group.name, ended.outcome))
 
 
-class _Steps:
+class Steps:
     """Takes each step once, because AWS may be slow to show it, and again if AWS never shows it.
 
     A termination is never repeated: each one may make the group smaller.
@@ -183,14 +185,14 @@ def _begin(
         size,
         now.at,
         patience,
-        _standstill(config),
+        standstill(config),
         need.task,
         everything=chosen,
         grown=group is not None and group.desired == size + 1,
     )
 
 
-def _standstill(config: Config) -> timedelta:
+def standstill(config: Config) -> timedelta:
     """Return how long any single step may take: a start, a drain and a stop of the last task."""
     leaving = config.load_balancer.deregistration_delay + config.ecs.stop_timeout
     return max(_HALF_AN_HOUR, config.compute.signal_timeout + leaving)
@@ -207,7 +209,7 @@ def _mark(clients: "Clients", group: str, note: str) -> None:
     clients.autoscaling.create_or_update_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
 
 
-def _unmark(clients: "Clients", group: str) -> Procedure[None]:
+def unmark(clients: "Clients", group: str) -> Procedure[None]:
     tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": instances.TAG}
     try:
         clients.autoscaling.delete_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
@@ -223,7 +225,7 @@ def _unmark(clients: "Clients", group: str) -> Procedure[None]:
 
 def _end(clients: "Clients", state: StackState, group: str, outcome: Outcome) -> Procedure[Outcome]:
     if outcome.good:
-        yield from _unmark(clients, group)
+        yield from unmark(clients, group)
     outcome = yield from explained(outcome)
     yield StackResult(state.name, outcome)
     return outcome

@@ -8,8 +8,10 @@ from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Procedure, ask, follow, look_at
+from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import plan, room, verdict
+from opsctl.rollout.early import Outlook, breaker_threshold
+from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
@@ -41,6 +43,7 @@ class ScaleWatch:
     goal: Goal
     last: Snapshot
     deadline: datetime
+    outlook: Outlook
     looked: bool = False
 
     @property
@@ -49,7 +52,13 @@ class ScaleWatch:
 
     @property
     def over(self) -> bool:
-        return self.looked and (self._settled or self.last.at >= self.deadline)
+        return self.looked and (self._settled or self._hopeless or self.last.at >= self.deadline)
+
+    @property
+    def _hopeless(self) -> bool:
+        """Whether as many new tasks failed alike as would trip a deployment's circuit breaker."""
+        doom = self.outlook.doom
+        return doom is not None and (doom.certain or doom.times >= breaker_threshold(self.count))
 
     @property
     def _settled(self) -> bool:
@@ -60,6 +69,8 @@ class ScaleWatch:
     def outcome(self) -> Outcome:
         if self._settled:
             return Outcome("done")
+        if doom := self.outlook.doom:
+            return Outcome("failed", doom.cause.sentence, doom.cause.next or None)
         running = self.last.service.running if self.last.service else 0
         return Outcome(
             "timed-out",
@@ -69,8 +80,12 @@ class ScaleWatch:
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
         now.require("service", "tasks", "targets")
-        happened = tuple(news(self.last, now, self.goal))
-        return replace(self, last=now, looked=True), happened
+        happened: list[object] = [*news(self.last, now, self.goal)]
+        outlook = self.outlook.see(now, self.goal)
+        if outlook.doom is not None and self.outlook.doom is None:
+            costs = max(self.deadline - now.at, timedelta())
+            happened.append(CertainFailure(replace(outlook.doom, costs=costs), stops=False))
+        return replace(self, last=now, looked=True, outlook=outlook), tuple(happened)
 
 
 def preview(config: Config, count: int) -> Procedure[bool]:
@@ -124,10 +139,24 @@ def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Proced
         raise Busy(f"somebody {done}")
     name, cluster = now.service.name, now.service.cluster
     clients.ecs.update_service(cluster=cluster, service=name, desiredCount=count)
-    image = next(iter(_images(now)), "")
-    watch = ScaleWatch(count, Goal.from_now(image, now), now, now.at + timeout)
-    ended = yield from follow(watch, subject=f"`{name}` is being scaled to {count} tasks")
-    return ended.outcome
+    ended = yield from follow(
+        _watch(now, count, timeout), subject=f"`{name}` is being scaled to {count} tasks"
+    )
+    outcome = ended.outcome
+    if outcome.kind != "failed":
+        return outcome
+    yield Notice(f"ECS goes on trying; to give that up: opsctl ecs scale {planned.before}", True)
+    return (yield from explained(outcome))
+
+
+def _watch(now: Snapshot, count: int, timeout: timedelta) -> ScaleWatch:
+    goal = Goal.from_now(next(iter(_images(now)), ""), now)
+    primary = now.primary
+    mine = replace(
+        goal, ours=primary.id if primary else "", tasks=frozenset(task.id for task in now.tasks)
+    )
+    # A larger count is no deployment, so no breaker ends it.
+    return ScaleWatch(count, mine, now, now.at + timeout, Outlook.begin(now, breaker=False))
 
 
 def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from opsctl.outcome import Outcome
+from opsctl.snapshot import targets
 from opsctl.snapshot.service import Deployment
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
@@ -12,6 +13,7 @@ from opsctl.snapshot.tasks import Task
 _SETTLED = ("COMPLETED", "")
 LOGS = "opsctl logs tail --since 15m"
 _NOTHING_SERVES = "somebody set the service to 0 tasks while they were rolled: nothing serves"
+_NOBODY_FORWARDS = "no listener of the load balancer forwards to the tasks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Goal:
     `before` is the id of the primary deployment at the beginning. With `forced`, a deployment of
     the same task definition counts only if its id is not in `known`. `ours` is our deployment's id
     once it was seen as the primary, and `definition` its task definition. `desired` is the number
-    of tasks that ran or were asked for, or 0 when unknown.
+    of tasks that ran or were asked for, or 0 when unknown. `tasks` are ids of earlier tasks of the
+    same deployment, when it only becomes larger.
     """
 
     image: str
@@ -32,6 +35,7 @@ class Goal:
     ours: str = ""
     definition: str = ""
     desired: int = 0
+    tasks: frozenset[str] = frozenset()
 
     @classmethod
     def from_now(cls, image: str, now: Snapshot, *, forced: bool = False, desired: int = 0) -> Self:
@@ -44,7 +48,7 @@ class Goal:
             image,
             before=primary.id if primary else "",
             before_definition=primary.task_definition if primary else "",
-            known=frozenset(one.id for one in deployments),
+            known=frozenset((*(one.id for one in deployments), *_earlier(now))),
             forced=forced,
             desired=max(desired, now.service.desired if now.service else 0),
         )
@@ -65,7 +69,14 @@ class Goal:
 
         A deployment that failed between two snapshots was never seen, but its tasks still are.
         """
+        if task.id in self.tasks:
+            return False
         return task.deployment == self.ours if self.ours else task.deployment not in self.known
+
+
+def _earlier(now: Snapshot) -> frozenset[str]:
+    """Return deployments that ECS has forgotten, and whose stopped tasks it still lists."""
+    return frozenset(task.deployment for task in now.stopped)
 
 
 def judge(now: Snapshot, goal: Goal) -> Outcome | None:
@@ -81,11 +92,11 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
         return Outcome(
             "superseded",
             _successor(goal, primary, now),
-            "opsctl ecs status; to replace it, run the same command again",
+            "to replace it, run the same command again; to see it: opsctl ecs status",
         )
     # A failed deployment is not final yet: with rollback on, ECS next makes the old one primary.
     if not settled(now):
-        return None
+        return _cut_off(now)
     if goal.desired and now.service is not None and now.service.desired == 0:
         # With no task desired the service counts as settled, yet nothing serves.
         return Outcome("deployed-unhealthy", _NOTHING_SERVES, "opsctl update-tasks")
@@ -94,6 +105,17 @@ def judge(now: Snapshot, goal: Goal) -> Outcome | None:
 
 def settled(now: Snapshot) -> bool:
     """Return whether all tasks of the primary deployment run and serve, and no other has any."""
+    service = now.service
+    return (
+        service is not None
+        and _whole(now)
+        and not any(target.state in ("initial", "unhealthy") for target in now.targets)
+        and (now.healthy >= service.desired or not service.target_groups)
+    )
+
+
+def _whole(now: Snapshot) -> bool:
+    """Return whether all tasks of the primary deployment run, and no other has any."""
     service, primary = now.service, now.primary
     if service is None or primary is None:
         return False
@@ -103,9 +125,16 @@ def settled(now: Snapshot) -> bool:
         and primary.pending == 0
         and primary.state in _SETTLED
         and not any(one.running or one.pending for one in others)
-        and not any(target.state in ("initial", "unhealthy") for target in now.targets)
-        and (now.healthy >= service.desired or not service.target_groups)
     )
+
+
+def _cut_off(now: Snapshot) -> Outcome | None:
+    """Return the outcome when all tasks run and no listener leads to them. Waiting cannot help."""
+    state = now.stack("ecs")
+    changing = state is not None and state.in_progress  # it may be replacing the listener
+    if changing or not _whole(now) or not targets.unused(now.targets):
+        return None
+    return Outcome("deployed-unhealthy", _NOBODY_FORWARDS, "opsctl ecs up --revert-drift")
 
 
 def give_up(now: Snapshot, goal: Goal) -> Outcome:

@@ -79,13 +79,20 @@ def require(config: Config, use: Use, value: Value) -> None:
         )
     if not value.text:
         raise ConfigError("the value is empty", hint="type it, or send it on stdin")
+    if "\0" in value.text:
+        raise ConfigError(
+            "the value holds a NUL byte, which no environment variable can hold",
+            hint="encode it first, for instance: base64 FILE | opsctl secrets set " + use.name,
+        )
     size, longest = len(value.text.encode()), _SECRET
     if use.reference.startswith(SSM):
         longest = _PARAMETER
     if size > longest:
         raise ConfigError(
             f"the value has {size:,} bytes, and {longest:,} are allowed there",
-            hint="a secretsmanager: reference takes up to 65,536 bytes",
+            hint=f"a secretsmanager: reference takes up to {_SECRET:,} bytes"
+            if longest < _SECRET
+            else "store it elsewhere, for instance in S3, and its address here",
         )
     token = use.path == "db.password" and config.db.user is None
     if token and not _AUTH_TOKEN.fullmatch(value.text):
@@ -122,11 +129,12 @@ def _parameter(clients: "Clients", config: Config, name: str, secret: Secret, va
 def _secret(clients: "Clients", config: Config, use: Use, secret: Secret, value: Value) -> None:
     manager = clients.secretsmanager
     name = without_key(use.reference).removeprefix(SECRETS_MANAGER)
+    # Its value can be read, and its other keys kept, only after that.
+    if secret.state == "deleted":
+        manager.restore_secret(SecretId=name)
     text = value.text
     if use.key:
         text = json.dumps({**_members(clients, use, name, secret), use.key: value.text})
-    if secret.state == "deleted":
-        manager.restore_secret(SecretId=name)
     # Secrets Manager recognises a repeated call by this token.
     token = str(uuid.uuid4())
     if secret.state != "missing":
@@ -144,9 +152,13 @@ def _secret(clients: "Clients", config: Config, use: Use, secret: Secret, value:
 
 def _members(clients: "Clients", use: Use, name: str, secret: Secret) -> dict[str, Any]:
     """Return the members that the secret's JSON has already."""
-    if secret.state != "there":
-        return {}  # a secret that is marked for deletion has no value any more
-    text = clients.secretsmanager.get_secret_value(SecretId=name).get("SecretString", "")
+    if secret.state in ("missing", "empty"):
+        return {}
+    manager = clients.secretsmanager
+    try:
+        text = manager.get_secret_value(SecretId=name).get("SecretString", "")
+    except manager.exceptions.ResourceNotFoundException:
+        return {}  # it was marked for deletion without ever having a value
     try:
         members = json.loads(text)
     except ValueError:

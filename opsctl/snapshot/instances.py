@@ -92,6 +92,11 @@ class Group:
     suspended: tuple[str, ...] = ()
 
     @property
+    def gone(self) -> bool:
+        """Whether the group was deleted. One that a stack made has at least a size or tags."""
+        return not (self.maximum or self.tags)
+
+    @property
     def members(self) -> tuple[GroupInstance, ...]:
         """The group's instances without those that are terminating or detaching."""
         return tuple(one for one in self.instances if not one.leaving)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class SecretVersion:
     """One secret's version. `reference` is the config's: `ssm:/path`. `version` is '' if it is
-    missing.
+    missing. ECS and the service can no longer read one that is `deleted` (marked for deletion).
     """
 
     reference: str
     version: str = ""
     changed: datetime | None = None
+    deleted: bool = False
 
 
 def read(clients: "Clients", references: Sequence[str]) -> tuple[SecretVersion, ...]:
@@ -54,4 +55,9 @@ def _secret(secretsmanager: "SecretsManagerClient", reference: str) -> SecretVer
         return SecretVersion(reference)
     stages = described.get("VersionIdsToStages", {})
     current = next((id for id, names in stages.items() if "AWSCURRENT" in names), "")
-    return SecretVersion(reference, current, described.get("LastChangedDate"))
+    return SecretVersion(
+        reference,
+        current,
+        described.get("LastChangedDate"),
+        deleted=bool(described.get("DeletedDate")),
+    )

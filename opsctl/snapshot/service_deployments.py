@@ -20,7 +20,8 @@ _NEWEST = 5
 class ServiceDeployment:
     """A service deployment. `status` is ECS's: IN_PROGRESS, SUCCESSFUL, STOPPED, ROLLBACK_FAILED…
 
-    `failures` of `threshold` trip the circuit breaker; `alarms` are those that went off.
+    `failures` of `threshold` trip the circuit breaker; `alarms` are those that went off. `revision`
+    is the ARN of the service revision that it deploys.
     """
 
     arn: str
@@ -32,11 +33,14 @@ class ServiceDeployment:
     failures: int = 0
     threshold: int = 0
     alarms: tuple[str, ...] = ()
+    revision: str = ""
 
     @property
     def id(self) -> str:
-        """The deployment's id as in DescribeServices: `ecs-svc/123`."""
-        return f"ecs-svc/{self.arn.rpartition('/')[2]}"
+        """The deployment's id as in DescribeServices, `ecs-svc/123`. The ARN ends with another one:
+        the service revision has that number.
+        """
+        return f"ecs-svc/{self.revision.rpartition('/')[2]}"
 
 
 def known(ecs: Any) -> bool:
@@ -80,4 +84,5 @@ def _deployment(described: "ServiceDeploymentTypeDef") -> ServiceDeployment:
         failures=breaker.get("failureCount", 0),
         threshold=breaker.get("threshold", 0),
         alarms=tuple(described.get("alarms", {}).get("triggeredAlarmNames", ())),
+        revision=described.get("targetServiceRevision", {}).get("arn", ""),
     )

@@ -104,6 +104,11 @@ class StackEvent:
         return self.resource_type == "AWS::CloudFormation::Stack" and self.logical_id == self.stack
 
     @property
+    def is_cancellation(self) -> bool:
+        """Whether somebody cancelled the operation (CancelUpdateStack, the console)."""
+        return self.is_stack and self.reason.startswith("User Initiated")
+
+    @property
     def ends(self) -> bool:
         """Whether this is the stack's own last event of an operation."""
         return self.is_stack and not self.status.endswith("_IN_PROGRESS")
@@ -156,12 +161,13 @@ def events_since(
 
 
 def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackEvent, ...]:
-    """Return the failed events of the current or last operation, oldest first.
+    """Return the failed events of the current or last operation, and its cancellation.
 
     Returns none for a stack that no longer exists.
     """
     try:
-        return tuple(one for one in events(cloudformation, stack, None) if one.failed)
+        newest = events(cloudformation, stack, None)
+        return tuple(one for one in newest if one.failed or one.is_cancellation)
     except cloudformation.exceptions.ClientError as error:
         if missing(error):
             return ()

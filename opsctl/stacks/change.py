@@ -29,7 +29,11 @@ Renew: TypeAlias = Callable[[], Procedure[Stack]]
 
 
 class Observer(Protocol):
-    """Is notified of a change: under the lock before it begins, while it runs, and of its end."""
+    """Is notified of a change: when it is planned, under the lock before it begins, while it runs,
+    and of its end.
+    """
+
+    def planned(self, plan: Plan) -> Procedure[None]: ...
 
     def begin(self, plan: Plan) -> Procedure[None]: ...
 
@@ -101,6 +105,8 @@ def _up(
         yield planning.plan
         if planning.plan.is_empty:
             return Outcome("no-changes")
+        if observer is not None:
+            yield from observer.planned(planning.plan)
         if not (yield from _agree(planning.plan)):
             return Outcome("cancelled", f"nothing was done to `{stack.name}`")
         held = yield from lock.take(clients, stack.kind, stack.name)
@@ -108,7 +114,7 @@ def _up(
             if renew is not None:
                 _require_same(stack, (yield from renew()))
             if observer is not None:
-                yield from observer.begin(planning.plan)
+                yield from held.renewed(observer.begin(planning.plan))
             operation = planning.begin()
             following = (
                 observer.follow(operation) if observer else join.followed(clients, operation)

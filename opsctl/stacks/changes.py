@@ -12,6 +12,7 @@ _INTERRUPTS = "an interruption; AWS keeps the data where it can"
 # With the template's `UseOnlineResharding`, shards are added and removed in place. Source:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html
 _SHARDS = ("AWS::ElastiCache::ReplicationGroup", "NumNodeGroups")
+_ROLLED = "the tasks are rolled onto the capacity provider or off"
 # What a change means to those who use the resource, by type and property. Source: "Update requires"
 # of each property in the CloudFormation resource reference.
 _EFFECTS = {
@@ -21,10 +22,8 @@ _EFFECTS = {
     ("AWS::ElastiCache::ReplicationGroup", "CacheNodeType"): "nodes are exchanged one by one",
     ("AWS::ElastiCache::ReplicationGroup", "EngineVersion"): "nodes are upgraded one by one",
     _SHARDS: "slots move between the shards while it runs",
-    (
-        "AWS::ECS::Service",
-        "LaunchType",
-    ): "the tasks are rolled onto the capacity provider or off",
+    ("AWS::ECS::Service", "ForceNewDeployment"): _ROLLED,
+    ("AWS::ECS::Service", "LaunchType"): _ROLLED,
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",

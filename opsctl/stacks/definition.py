@@ -24,6 +24,8 @@ Capability = Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 _NAMED_IAM: tuple[Capability, ...] = ("CAPABILITY_NAMED_IAM",)
 # Increase this when a change of the templates matters to those who read a stack's tags.
 TEMPLATE_VERSION = "1"
+# Parameter of a stack that has or had a capacity provider.
+GROUP_SIZE = "GroupSize"
 # The image tag of a stack before its first release.
 UNRELEASED = "unreleased"
 
@@ -81,9 +83,22 @@ def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
     return _stack(config, "ecr", template, imports=imports)
 
 
-def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
-    """Return the service's stack. The caller replaces its parameters `Image` and `DesiredCount`."""
-    template = templates.render("ecs.yaml.j2", **_ecs_values(config), imports=imports)
+def ecs(
+    config: Config, imports: frozenset[str] = frozenset(), *, state: "StackState | None" = None
+) -> Stack:
+    """Return the service's stack. The caller replaces its parameters `Image` and `DesiredCount`.
+
+    `state` is the present stack: a service that had a capacity provider must be told to leave it.
+    """
+    had_provider = state is not None and GROUP_SIZE in state.parameters
+    provider = config.compute.capacity_provider
+    template = templates.render(
+        "ecs.yaml.j2",
+        **_ecs_values(config),
+        imports=imports,
+        left_provider=had_provider and not provider,
+    )
+    size = {GROUP_SIZE: str(config.compute.desired)} if provider or had_provider else {}
     return _stack(
         config,
         "ecs",
@@ -92,6 +107,7 @@ def ecs(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
             "Image": UNRELEASED,
             "DesiredCount": str(config.ecs.fewest_tasks),
             "AmiId": None if config.compute.image.startswith("ssm:") else config.compute.image,
+            **size,
         },
         capabilities=_NAMED_IAM,
         imports=imports,
@@ -112,6 +128,10 @@ def live(stack: Stack, config: Config, now: "Snapshot", *, new_image: bool = Fal
         "DesiredCount": count_parameter(config, state, now.service),
         "AmiId": ami(config, now, new=new_image),
     }
+    if config.compute.capacity_provider and state and GROUP_SIZE in state.parameters:
+        # The size is the capacity provider's. Reverting drift, too, must not find another one.
+        live = now.group.desired if stack.reverts_drift and now.group else None
+        parameters[GROUP_SIZE] = None if live is None else str(live)
     return replace(stack, parameters={**stack.parameters, **parameters})
 
 

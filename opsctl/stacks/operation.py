@@ -24,6 +24,7 @@ _VERBS: Mapping[str, str] = {"CREATE_COMPLETE": "created", "UPDATE_COMPLETE": "u
 # How an update ends that has deleted what it no longer needs, or has tried to.
 _CLEANED_UP = ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 AGAIN = "fix that, then run the same command again"
+_WANTED = "if it is still wanted, run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Operation:
     `expected` is the status of its success. `refusal` is EC2's answer to the Auto Scaling group:
     the stack's event says only that no instance signalled. `fleet` names the group while its
     instances launch and join; they are then read, too. `joined` means that somebody else began it.
+    `stopped` means that somebody else cancelled it.
     """
 
     stack: str
@@ -48,6 +50,7 @@ class Operation:
     seen: "Fleet | None" = None
     joined: bool = False
     cancelled: bool = False
+    stopped: bool = False
     left: tuple[StackEvent, ...] = ()
     """What an update could not delete: CloudFormation forgets it, and calls the update complete."""
 
@@ -79,6 +82,9 @@ class Operation:
         if self.cancelled and status in ("DELETE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
             return Outcome("cancelled", f"cancelled: `{self.stack}` ({status})")
         why = f": {self.cause.logical_id}: {self._why}" if self.cause else ""
+        if self.stopped and not why and status == "UPDATE_ROLLBACK_COMPLETE":
+            words = f"`{self.stack}` ({status}): somebody cancelled the update"
+            return Outcome("rolled-back", words, _WANTED, cause="update-cancelled")
         if status in ("ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
             return Outcome("rolled-back", f"`{self.stack}` ({status}){why}", AGAIN)
         if status == "DELETE_COMPLETE":
@@ -117,6 +123,7 @@ class Operation:
                 after=events[-1].id if events else self.after,
                 cause=cause,
                 left=left,
+                stopped=self.stopped or any(one.is_cancellation for one in events),
                 ended=ended,
                 group=cause.physical_id if cause and of_group and ended else "",
             ),

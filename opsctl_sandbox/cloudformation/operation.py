@@ -250,13 +250,22 @@ class StackOperation:
         if self._request.previous is None:
             return
         self._stack_event("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        gone = {name: one for name, one in self._before.items() if name not in self._order}
         removed = [
-            (name, record["ResourceType"], record["PhysicalResourceId"], record["Properties"])
-            for name, record in self._before.items()
-            if name not in self._order
+            (name, one["ResourceType"], one["PhysicalResourceId"], one["Properties"])
+            for name, one in sorted(gone.items(), key=lambda item: self._depth(item[0], set(gone)))
         ]
         for name, kind, physical_id, properties in [*reversed(self._progress.replaced), *removed]:
             await self._remove(name, kind, physical_id, properties)
+
+    def _depth(self, name: str, among: set[str]) -> int:
+        """Return how many of these need the resource, directly or not: it is deleted after them."""
+        definitions = self._request.previous["_template"]["Resources"]  # type: ignore[index]  # an update
+        users, found = {name}, 0
+        while len(users) != found:
+            found = len(users)
+            users |= {one for one in among if stacks.needs(definitions.get(one, {}), users)}
+        return found
 
     async def _remove(self, name: str, kind: str, physical_id: str, properties: Document) -> None:
         request = self._request

@@ -117,6 +117,15 @@ class Engine:
         if target and balancer:
             targets.observe(self.world, target, balancer, ok=ok, reason=reason)
 
+    def deregister_target(self, target_group: str, instance: str, port: int | None) -> None:
+        """Deregister a target of a task by hand; without a port every target of the instance."""
+        for target in list(self.world.targets.values()):
+            same = (target.target_group, target.instance) == (target_group, instance)
+            if same and port in (None, target.port):
+                balancer = self._balancer(target)
+                delay = balancer.deregistration_delay if balancer else 0.0
+                targets.deregister(self.world, target, delay)
+
     def _balancer(self, target: Target) -> LoadBalancer | None:
         task = self.world.tasks.get(target.task)
         service = self.world.services.get((task.cluster, task.service)) if task else None

@@ -123,16 +123,21 @@ def drain(world: World, task: Task, balancers: tuple[LoadBalancer, ...]) -> floa
         # A target that never had traffic has no connections to wait for.
         delay = delay if target.state in ("healthy", "unhealthy", "draining") else 0.0
         longest = max(longest, delay)
-        if target.state == "draining":
-            continue
-        target.state = "draining"
-        target.reason = "Target.DeregistrationInProgress"
-        target.description = "Target deregistration is in progress"
-        world.emit(
-            DeregisterTarget(target.target_group, target.instance, target.port, task.arn, delay)
-        )
-        world.after(delay, _forget, world, target)
+        deregister(world, target, delay)
     return longest
+
+
+def deregister(world: World, target: Target, delay: float) -> None:
+    """Drain the target for `delay` seconds, then forget it; ECS does not register it again."""
+    if target.state == "draining":
+        return
+    target.state = "draining"
+    target.reason = "Target.DeregistrationInProgress"
+    target.description = "Target deregistration is in progress"
+    world.emit(
+        DeregisterTarget(target.target_group, target.instance, target.port, target.task, delay)
+    )
+    world.after(delay, _forget, world, target)
 
 
 def _forget(world: World, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: the health of the targets that ECS registered."""
+"""Elastic Load Balancing: the targets that ECS registered."""
 
 from typing import Any
 
@@ -64,4 +64,17 @@ def _stranger(target: Structure) -> Answer:
     return {"Target": dict(target), "TargetHealth": health}
 
 
-OPERATIONS = {"DescribeTargetHealth": describe_target_health}
+async def deregister_targets(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """Deregister ministack's own targets and those of ECS services, which stay without."""
+    answer = await forward(call.parameters)
+    simulation.world()  # up to now
+    group = call.parameters["TargetGroupArn"]
+    for target in call.parameters.get("Targets") or ():
+        simulation.engine.deregister_target(group, *_key(target))
+    return answer
+
+
+OPERATIONS = {
+    "DescribeTargetHealth": describe_target_health,
+    "DeregisterTargets": deregister_targets,
+}

@@ -3,6 +3,7 @@
 Imported only by those who need AWS, because boto3 takes 15 MB.
 """
 
+import json
 import os
 from typing import Any
 
@@ -75,16 +76,35 @@ def is_passing(error: Exception) -> bool:
 
 
 def resolve(reference: str, session: Session | None = None) -> str:
-    """Return the value of `ssm:/path` or `secretsmanager:name`. Errors name the reference only."""
+    """Return the value of `ssm:/path`, `secretsmanager:name` or `secretsmanager:name#key`.
+
+    With `#key` it is that member of a JSON object. Errors name the reference only.
+    """
     session = session or Session()
     scheme, _, name = reference.partition(":")
     try:
         if scheme == "ssm":
             answer = session.client("ssm").get_parameter(Name=name, WithDecryption=True)
             return str(answer["Parameter"]["Value"])
+        name, _, key = name.partition("#")
         answer = session.client("secretsmanager").get_secret_value(SecretId=name)
     except AwsError as error:
         raise StartError(f"`{reference}` cannot be resolved: {code(error)}") from None
     if "SecretString" not in answer:
         raise StartError(f"`{reference}` is binary; only text secrets can be used")
-    return str(answer["SecretString"])
+    text = str(answer["SecretString"])
+    return _member(text, key, reference) if key else text
+
+
+def _member(text: str, key: str, reference: str) -> str:
+    """Return one value of a JSON object, as ECS and CloudFormation do for the same reference."""
+    try:
+        members = json.loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict):
+        raise StartError(f"`{reference}` cannot be resolved: the secret is not a JSON object")
+    if key not in members:
+        raise StartError(f"`{reference}` cannot be resolved: the secret has no key `{key}`")
+    value = members[key]
+    return value if isinstance(value, str) else json.dumps(value)

@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import boto3
 
 from opsctl_sandbox.images import Image, Registry
+from tests import json_page
 from tests.opsctl.cli import hints
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,6 +34,8 @@ def opsctl(
         timeout=timeout,
     )
     require_hints(done.stdout, done.stderr, words, environ, cwd)
+    if "--json" in words:
+        assert not json_page.undocumented(done.stdout)
     return done
 
 

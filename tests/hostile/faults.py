@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from random import Random
 from typing import Any, Literal, TypeAlias, get_args
 
 from botocore import exceptions
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.httpsession import URLLib3Session
+
+from tests.hostile.odd import ODDS, Odd, changed
 
 Kind: TypeAlias = Literal[
     "throttle", "500", "delay", "reset", "lost", "truncate", "foreign", "expired", "denied"
@@ -44,8 +47,9 @@ class Fault:
 
     call: str
     at: int
-    kind: Kind | Ending
+    kind: Kind | Ending | Odd
     lasts: float = ONCE
+    seed: str = ""  # chooses the place of an odd answer
 
     def __str__(self) -> str:
         return f"{self.call or 'call'} {self.at} {self.kind} {_DURATIONS[self.lasts]}"
@@ -113,7 +117,7 @@ class Wire:
             return True
         return name == self.target and self.clock.slept - self._since < fault.lasts
 
-    def _strike(self, kind: Kind | Ending, request: AWSPreparedRequest) -> Any:
+    def _strike(self, kind: Kind | Ending | Odd, request: AWSPreparedRequest) -> Any:
         if kind == "SIGKILL":
             if threading.current_thread() is threading.main_thread():
                 raise Killed
@@ -135,6 +139,12 @@ class Wire:
         if kind == "truncate":
             answer = self._http.send(request)
             return _answer(request, answer.status_code, dict(answer.headers), answer.content[:-9])
+        if kind in ODDS:
+            answer = self._http.send(request)
+            headers = dict(answer.headers)
+            dice = Random(self.fault.seed if self.fault else "")
+            body = changed(answer.content, headers.get("content-type", ""), kind, dice)
+            return _answer(request, answer.status_code, headers, body)
         if kind == "foreign":
             page = b"<html><body>Please log in.</body></html>"
             return _answer(request, 200, {"content-type": "text/html"}, page)

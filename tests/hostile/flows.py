@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +155,13 @@ def calls_of(ended: Ended, most: int = 2) -> list[tuple[str, int]]:
 
 
 def client(service: str, variables: Mapping[str, str]) -> Any:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    return _client(service, *(variables[name] for name in names))
+
+
+@cache
+def _client(service: str, key: str, secret: str, endpoint: str) -> Any:
+    """Made once: it costs more than what is asked of it."""
     # A session of its own: boto3's keeps the credentials of whoever asked first.
-    make: Any = boto3.session.Session(
-        variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
-    ).client
-    return make(service, endpoint_url=variables["AWS_ENDPOINT_URL"], region_name="us-east-1")
+    make: Any = boto3.session.Session(key, secret, botocore_session=_session()).client
+    return make(service, endpoint_url=endpoint, region_name="us-east-1")

@@ -47,8 +47,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def world(folder: Callable[[str], Path], variables: Mapping[str, str]) -> World:
-    """A system with a release and alarms, so that there is something to read."""
-    world = World("hostile", variables, folder("hostile"))
+    return living(World("hostile", variables, folder("hostile")))
+
+
+def living(world: World) -> World:
+    """Give it a release and alarms, so that there is something to read."""
     for step in WAY:
         if step.words.endswith("ONE"):
             world.push()

@@ -1,3 +1,6 @@
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -5,6 +8,8 @@ import pytest
 from service.caddyfile import parse
 from service.directives import NAMES, SitePlan, plan
 from service.errors import CaddyfileError
+
+ROOT = Path(__file__).parents[2]
 
 
 def planned(text: str) -> tuple[SitePlan, ...]:
@@ -70,3 +75,26 @@ def test_every_directive_has_its_section_in_the_docs_in_order_of_execution() -> 
     page = Path(__file__).parents[2] / "docs" / "caddyfile.md"
     headings = [line[3:] for line in page.read_text("utf-8").splitlines() if line[:3] == "## "]
     assert headings == ["Grammar", *NAMES]
+
+
+def words_of_blocks() -> Iterator[tuple[str, str]]:
+    """The directive, and the first word of each line that its block takes (`case ["user", …]`)."""
+    for path in sorted((ROOT / "service/filters").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.MatchSequence(patterns=[ast.MatchValue(ast.Constant(str(word))), *_]):
+                    yield path.stem, word
+
+
+@pytest.mark.parametrize(("directive", "word"), sorted(set(words_of_blocks())))
+def test_a_word_of_a_block_is_in_its_section_and_in_the_sentence_that_lists_them(
+    directive: str, word: str
+) -> None:
+    page = (ROOT / "docs/caddyfile.md").read_text(encoding="utf-8")
+    [section] = re.findall(rf"^## `?{directive}\b.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert re.search(rf"\b{word}\b", section)
+    with pytest.raises(CaddyfileError) as refused:
+        planned(
+            f":80 {{\n {directive} {'h:1' * (directive == 'redis')} {{\n nonsense of none\n }}\n}}"
+        )
+    assert re.search(rf"\b{word}\b", str(refused.value))

@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from opsctl.cli.moments import Local
-from opsctl.cli.options import Invocation
+from opsctl.cli.options import Invocation, require_one
 from opsctl.config.model import LogSelection
 from opsctl.config.sources import NAMES
 from opsctl.errors import ConfigError, OpsError, nearest
@@ -25,31 +25,43 @@ Sources = Annotated[
 ]
 Groups = Annotated[
     list[str] | None,
-    Option("--group", help="Log groups by name, with * and ?, or /REGEX/, instead of sources."),
+    Option(
+        "--group",
+        metavar="GROUP",
+        help="Log groups by name, with * and ?, or /REGEX/, instead of sources.",
+    ),
 ]
 Since = Annotated[
-    str | None, Option(help="How far back: 10m, 2h, yesterday, 13:10, 2026-11-23T10:00.")
+    str | None,
+    Option(metavar="WHEN", help="How far back: 10m, 2h, yesterday, 13:10, 2026-11-23T10:00."),
 ]
 SinceRelease = Annotated[
     int | None,
     Option("--since-release", metavar="N", help="From when release N began; 0 is the newest."),
 ]
-Until = Annotated[str | None, Option(help="Read up to this time, then end.")]
-Pattern = Annotated[str, Option("--filter", help="CloudWatch's own filter pattern.")]
-Grep = Annotated[str, Option(help="Only messages that match this regex.")]
-Exclude = Annotated[str, Option(help="No messages that match this regex.")]
-Highlight = Annotated[str, Option(help="Mark what matches this regex; leave nothing out.")]
-Where = Annotated[
-    list[str] | None, Option(help="A condition on a field of JSON or logfmt: 'status>=500'.")
+Until = Annotated[str | None, Option(metavar="WHEN", help="Read up to this time, then end.")]
+Pattern = Annotated[
+    str, Option("--filter", metavar="PATTERN", help="CloudWatch's own filter pattern.")
 ]
-Task = Annotated[str, Option(help="Only this task, by its id or a part.")]
-Instance = Annotated[str, Option(help="Only this EC2 instance.")]
-Stream = Annotated[str, Option(help="Only streams: PREFIX or /REGEX/.")]
-Level = Annotated[str, Option(help="Only this level and worse.")]
-Fields = Annotated[str, Option(help="Columns of a line; `.name` is a field of JSON.")]
+Grep = Annotated[str, Option(metavar="REGEX", help="Only messages that match this regex.")]
+Exclude = Annotated[str, Option(metavar="REGEX", help="No messages that match this regex.")]
+Highlight = Annotated[
+    str, Option(metavar="REGEX", help="Mark what matches this regex; leave nothing out.")
+]
+Where = Annotated[
+    list[str] | None,
+    Option(metavar="CONDITION", help="A condition on a field of JSON or logfmt: 'status>=500'."),
+]
+Task = Annotated[str, Option(metavar="ID", help="Only this task, by its id or a part.")]
+Instance = Annotated[str, Option(metavar="ID", help="Only this EC2 instance.")]
+Stream = Annotated[str, Option(metavar="STREAM", help="Only streams: PREFIX or /REGEX/.")]
+Level = Annotated[str, Option(metavar="LEVEL", help="Only this level and worse.")]
+Fields = Annotated[
+    str, Option(metavar="NAMES", help="Columns of a line; `.name` is a field of JSON.")
+]
 InLocal = Annotated[bool, Option("--local/--utc", help="Zone of times, --since too.")]
-LookBack = Annotated[str, Option(help="How late an event may come.")]
-MaxRate = Annotated[float | None, Option(min=0.1, help="Calls a second.")]
+LookBack = Annotated[str, Option(metavar="DURATION", help="How late an event may come.")]
+MaxRate = Annotated[float | None, Option(min=0.1, metavar="RATE", help="Calls a second.")]
 
 
 def complete(choice: Choice, invocation: Invocation) -> Choice:
@@ -59,6 +71,7 @@ def complete(choice: Choice, invocation: Invocation) -> Choice:
     others = tuple(name for name in choice.sources if name not in saved)
     known = [*NAMES, *saved]
     require_sources(others, known)
+    require_one({f"the source `{'`, `'.join(others)}`": others, "--group": choice.groups})
     if len(names) > 1:
         raise ConfigError(f"one selection at a time: {', '.join(names)}")
     said = replace(choice, sources=others)

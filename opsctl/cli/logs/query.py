@@ -24,18 +24,21 @@ def query(
         ),
     ],
     source: Annotated[
-        list[str] | None, Option("--source", help="app, stdout, ecs, agent; all.")
+        list[str] | None, Option("--source", metavar="SOURCE", help="app, stdout, ecs, agent; all.")
     ] = None,
     group: choosing.Groups = None,
     since: options.Since = "1h",
     until: choosing.Until = None,
-    limit: Annotated[int, Option(min=1, max=insights.MOST_ROWS, help="Rows at most.")] = 100,
+    limit: Annotated[
+        int, Option(min=1, max=insights.MOST_ROWS, metavar="N", help="Rows at most.")
+    ] = 100,
     local: choosing.InLocal = False,
 ) -> None:
     """Run a query of CloudWatch Logs Insights over the sources, and show its rows.
 
     It is billed by the bytes that it reads: a later --since and fewer sources cost less.
     """
+    options.require_one({"--source": source, "--group": group})
     invocation, console = options.opened(context), options.opened(context).console
     # Long because of its options.
     names, insights_query = _meant(text)

@@ -107,8 +107,12 @@ def lag(context: typer.Context, names: Names = None, since: options.Since = "15m
 def compare(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="RELEASE", help="0: the newest.")] = 0,
-    names: Annotated[list[str] | None, Option("--source", help="Default: app and stdout.")] = None,
-    span: Annotated[str, Option("--for", help="How long before and after it.")] = "30m",
+    names: Annotated[
+        list[str] | None, Option("--source", metavar="SOURCE", help="Default: app and stdout.")
+    ] = None,
+    span: Annotated[
+        str, Option("--for", metavar="DURATION", help="How long before and after it.")
+    ] = "30m",
 ) -> None:
     """List the kinds of lines that are new, gone, louder or quieter since a release.
 

@@ -56,11 +56,16 @@ def tail(
     live: Annotated[
         bool, Option("--live", help="Have lines pushed at once (Live Tail, billed by the minute).")
     ] = False,
-    lines: Annotated[int | None, Option(min=1, help="Only the last N past lines.")] = None,
+    lines: Annotated[
+        int | None, Option(min=1, metavar="N", help="Only the last N past lines.")
+    ] = None,
     look_back: choosing.LookBack = "15m",
     max_rate: choosing.MaxRate = None,
     bookmark: Annotated[
-        Path | None, Option("--resume", help="Continue where FILE says, and keep FILE up to date.")
+        Path | None,
+        Option(
+            "--resume", metavar="FILE", help="Continue where FILE says, and keep FILE up to date."
+        ),
     ] = None,
 ) -> None:
     """Print the lines of the sources in order of time, each once; all sources by default.
@@ -121,6 +126,7 @@ def tail(
         write=writer(console, groups, formats),
         admits=admits,
         last=lines,
+        following=following,
         bookmark=bookmark,
         explain=lambda notice: stop.run(
             # Fewer retries: an explanation is not worth as long a wait as the lines.

@@ -14,6 +14,7 @@ from opsctl.cli.metrics import watch as watching
 from opsctl.cli.metrics.look import Metrics, period_of
 from opsctl.cli.screens import metrics as screens
 from opsctl.cli.screens.metrics import PIPED, MetricsScreen
+from opsctl.errors import ConfigError
 from opsctl.metrics import catalogue
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -27,17 +28,21 @@ def metrics(
         typer.Argument(metavar="GROUP", help="cluster, service, lb, cache, logs, asg, all."),
     ] = None,
     since: options.Since = "3h",
-    period: Annotated[str, Option(help="auto, or for instance 1m, 5m.")] = "auto",
+    period: Annotated[str, Option(metavar="PERIOD", help="auto, or for instance 1m, 5m.")] = "auto",
     plot: Annotated[str, Option(metavar="METRIC", help="A chart of this metric.")] = "",
-    html: Annotated[Path | None, Option(help="All charts as one page in this file.")] = None,
-    png: Annotated[Path | None, Option(help="All charts as one picture in this file.")] = None,
+    html: Annotated[
+        Path | None, Option(metavar="FILE", help="All charts as one page in this file.")
+    ] = None,
+    png: Annotated[
+        Path | None, Option(metavar="FILE", help="All charts as one picture in this file.")
+    ] = None,
     explain: Annotated[bool, Option("--explain", help="Say what each metric means.")] = False,
     check: Annotated[
         bool, Option("--check", help="One line; exit 0 healthy, 10 a limit is crossed, 11 unknown.")
     ] = False,
     as_csv: Annotated[bool, Option("--csv", help="One line per point.")] = False,
     watch: Annotated[bool, Option("--watch", help="Repeat until Ctrl-C.")] = False,
-    every: Annotated[str, Option(help="How often with --watch.")] = "30s",
+    every: Annotated[str, Option(metavar="DURATION", help="How often with --watch.")] = "30s",
 ) -> int:
     """Show the metrics of the cluster, service, load balancer, cache, logs and instances.
 
@@ -51,6 +56,12 @@ def metrics(
     shows = {"--check": check, "--watch": watch, "--csv": csv}
     options.require_one(shows | {"--plot": plot, "--explain": explain})
     options.require_one(shows | {"--html or --png": html or png})
+    options.require_one({"--csv": as_csv, "--json": invocation.console.json})
+    options.require_partner(context, "every", "--every", "--watch", watch)
+    for name in ("since", "period"):
+        options.require_one({"--check": check, f"--{name}": options.is_given(context, name)})
+    if html is not None and png is not None and html.absolute() == png.absolute():
+        raise ConfigError("--html and --png name the same file", hint="opsctl metrics --help")
     if check:
         return checking.check(invocation, groups)
     length = None if period == "auto" else period_of(period, "--period")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
-from opsctl.cli.screens.status_tables import table
+from opsctl.cli.screens.status_tables import mixed, table
 from opsctl.cli.screens.words import age, counted, fitted, zone_word
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Snapshot
@@ -86,7 +86,7 @@ def lines(
     width: int,
     height: int,
 ) -> list[str]:
-    """Return the lines: failed tasks first, then new and running ones; the progress is last."""
+    """Return the lines: some failed tasks, new and running ones, and last the progress."""
     room = max(height - 2, 1)
     # A code is worth its space only where something is wrong.
     health = {
@@ -94,6 +94,8 @@ def lines(
     }
     tasks = sorted(now.tasks, key=lambda task: (_order(task, now), -_time(task)))
     tasks = [task for task in tasks if not task.is_stopped or _failed_here(task, now, began)]
+    if len(tasks) > room:
+        tasks = mixed(tasks, max(room // 3, 1))
     shown = tasks if len(tasks) <= room else tasks[: room - 1]
     rows = table(_HEAD, [_row(task, now, ids, health) for task in shown], width)
     if rest := tasks[len(shown) :]:

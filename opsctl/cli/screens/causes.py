@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from opsctl.cause.cause import Cause, Evidence
@@ -16,19 +17,18 @@ _INDENT = 13
 _SURE = {"certain": "bad", "likely": "warn", "possible": "faint"}
 _AT_FAILURE = 3  # causes that a failed command shows; `why` shows all
 _ENDLESS = 2000
+_OWN = "this command"
+_REPEATED = 50  # characters of a quote that are not said twice
 
 
-def show_failure(console: Console, causes: Sequence[Cause]) -> None:
-    """Show causes before a failed command's error.
-
-    Shows nothing that would only repeat the error.
-    """
+def show_failure(console: Console, causes: Sequence[Cause], error: str) -> None:
+    """Show causes before a failed command's `error`, but not its own sentence."""
     present = [cause for cause in causes if not cause.over and cause.hinders][:_AT_FAILURE]
     if not any(_shows_more(cause) for cause in present):
         return
     for number, cause in enumerate(present, 1):
         emit(console, cause, number)
-        for line in block(console, cause, number):
+        for line in block(console, cause, number, error=error):
             console.say(line)
 
 
@@ -49,16 +49,21 @@ def emit(console: Console, cause: Cause, number: int) -> None:
     )
 
 
-def block(console: Console, cause: Cause, number: int) -> Iterator[str]:
-    """Yield the lines of one cause: number, certainty, sentence, evidence, next command."""
+def block(console: Console, cause: Cause, number: int, *, error: str = "") -> Iterator[str]:
+    """Yield the lines of one cause: number, certainty, sentence, evidence, next command.
+
+    The sentence and the command are left out if the `error` that follows says them.
+    """
+    below = bool(error) and cause.sentence in error
     sure = "over" if cause.over else cause.confidence
     head = f"{number:<2} {console.style(_SURE[cause.confidence], f'{sure:<9}')} "
-    first, *rest = _wrapped(cause.sentence)
+    first, *rest = _wrapped("the error below:" if below else cause.sentence)
     yield f"{head}{console.style('strong', first)}"
     yield from (f"{'':{_INDENT}}{line}" for line in rest)
-    for one in cause.evidence:
-        yield from _evidence(one)
-    if cause.next:
+    own = [one for one in cause.evidence if not _echo(one, cause)]
+    for one in own or cause.evidence:
+        yield from _evidence(replace(one, quote=_new(one.quote, cause.sentence)))
+    if cause.next and not below:
         first, *rest = step(console.hint(cause.next), width() - _INDENT - 2)
         yield f"{'':{_INDENT}}→ {first}"
         yield from (f"{'':{_INDENT}}  {line}" for line in rest)
@@ -99,6 +104,21 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, width() - _INDENT, break_on_hyphens=False) or [""]
 
 
+def _new(quote: str, sentence: str) -> str:
+    """Return the quote without its end if the sentence of the cause has the same words."""
+    text = quote.rstrip("…. ")
+    start = next((at for at in range(len(text)) if text[at:] in sentence), len(text))
+    if len(text) - start < _REPEATED:
+        return quote
+    lead = text[:start].rstrip(" :")
+    return f"{lead}: the same words" if lead else "the same words"
+
+
+def _echo(one: Evidence, cause: Cause) -> bool:
+    """Return whether this only says that the command ended with the sentence of the cause."""
+    return one.source == _OWN and one.quote in cause.sentence
+
+
 def _evidence(one: Evidence) -> Iterator[str]:
     time = _time(one.time)
     lead = f"{time:<8}  {one.source}  " if time else f"{one.source}  "
@@ -116,4 +136,4 @@ def _time(time: datetime | None) -> str:
 
 
 def _shows_more(cause: Cause) -> bool:
-    return any(one.source != "this command" for one in cause.evidence)
+    return any(one.source != _OWN for one in cause.evidence)

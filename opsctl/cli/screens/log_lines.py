@@ -19,6 +19,8 @@ from opsctl.logs.message import read
 FIELDS = ("time", "ingested", "lag", "source", "stream", "id", "zone", "level", "message")
 DEFAULT = ("time", "source", "id", "level", "message")
 _OF_STREAM = frozenset(("source", "stream", "id", "zone", "level"))
+# AWS's events whose subject is a name, not an id of a task or an instance.
+_WHOLE_NAMES = frozenset(("service", "stack", "alarm", "release"))
 _MOST_KNOWN = 10_000
 _COLOURS = ("36", "35", "34", "33", "32", "96", "95", "94", "93", "92")
 _LEVEL_COLOURS = {"warning": "33", "error": "31", "critical": "31", "fatal": "31", "panic": "31"}
@@ -91,7 +93,7 @@ class Lines:
         columns: Mapping[str, Callable[[LogEvent, str], str]] = {
             "source": lambda event, _: f"{_visible(event.source):<{self._width}}",
             "stream": lambda event, _: _visible(event.stream),
-            "id": lambda event, _: self._label(event.stream),
+            "id": lambda event, _: self._label(event),
             "zone": lambda event, _: f"{self._zones(event.stream)[-2:]:<2}",
             "level": lambda _, level: self._level(level),
         }
@@ -120,8 +122,13 @@ class Lines:
             known = self._seconds[second] = f"{moment:%Y-%m-%d %H:%M:%S}.%03d{zone}"
         return known % (timestamp % 1000)
 
-    def _label(self, stream: str) -> str:
-        label = f"{_visible(short_id(stream)):<10}"
+    def _label(self, event: LogEvent) -> str:
+        stream = event.stream
+        name = stream if event.source in _WHOLE_NAMES else short_id(stream)
+        if event.source == "target":
+            instance, colon, port = stream.partition(":")
+            name = f"{short_id(instance)}{colon}{port}"
+        label = f"{_visible(name):<10}"
         if not self._colour:
             return label
         # A stream has the same colour in every run; its name says the same without colour.

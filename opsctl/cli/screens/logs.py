@@ -33,6 +33,7 @@ class LogsScreen:
         write: Callable[[Block], str],
         admits: Callable[[LogEvent], bool] | None,
         last: int | None,
+        following: bool,
         bookmark: Path | None,
         explain: Callable[[Notice], Sequence[str]],
     ) -> None:
@@ -41,6 +42,8 @@ class LogsScreen:
         self._write = write
         self._admits = admits
         self._past: deque[Block] | None = None if last is None else deque(maxlen=last)
+        # Only who follows wants the lines that come after the last ones of the past.
+        self._following = following
         self._bookmark = bookmark
         self._explain = explain
         self._save_at = 0.0
@@ -58,6 +61,7 @@ class LogsScreen:
             else:
                 self._notice(item)
             self._save()
+        self._release()
         self._save(last=True)
 
     def summary(self) -> None:
@@ -97,12 +101,17 @@ class LogsScreen:
             self._print(blocks)
 
     def _caught_up(self) -> None:
+        if self._following:
+            self._release()
+        if not self._printed and not self._past:
+            for line in self._explain(Notice("caught-up", None, "")):
+                self._console.say(line)
+
+    def _release(self) -> None:
+        """Print the last lines of the past; what comes after them is printed at once."""
         if self._past is not None:
             past, self._past = self._past, None
             self._print(past)
-        if not self._printed:
-            for line in self._explain(Notice("caught-up", None, "")):
-                self._console.say(line)
 
     def _print(self, blocks: Sequence[Block]) -> None:
         if blocks:

@@ -9,13 +9,15 @@ from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
 _TASKS = ("TASK", "ZONE", "INSTANCE", "REVISION", "STATE", "AGE")
+_FAILED_FIRST = 6
 _INSTANCES = ("INSTANCE", "ZONE", "AGENT", "TASKS", "CPU LEFT", "MEMORY LEFT", "STATE")
 
 
 def task_rows(now: Snapshot, width: int) -> list[str]:
-    """Return head and rows: failed and starting tasks before running ones, newest first."""
+    """Return head and rows: some failed, all starting, then running tasks, newest first."""
     ids = {one.arn: one.id for one in now.instances}
     tasks = sorted(now.tasks, key=lambda task: (_order(task), -_time(task)))
+    tasks = mixed(tasks, _FAILED_FIRST)
     rows = [
         (
             task.id[:8],
@@ -29,6 +31,14 @@ def task_rows(now: Snapshot, width: int) -> list[str]:
         if not task.is_stopped or task.failed
     ]
     return table(_TASKS, rows, width)
+
+
+def mixed(tasks: Sequence[Task], most: int) -> list[Task]:
+    """Return the tasks with at most this many failed ones at the top. Many that failed alike must
+    not hide how the others are doing.
+    """
+    failed = [task for task in tasks if task.is_stopped]
+    return [*failed[:most], *(task for task in tasks if not task.is_stopped), *failed[most:]]
 
 
 def instance_rows(now: Snapshot, width: int) -> list[str]:

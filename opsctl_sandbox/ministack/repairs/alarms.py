@@ -146,19 +146,23 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 def _recent(alarm: Mapping[str, Any], now: float) -> list[tuple[float, float | None]]:
     """Return the start and the alarm's statistic of each full period of its evaluation range.
 
-    The newest period is left out while it has no data.
+    The window slides: a period of five minutes may begin at any minute. The newest minute is left
+    out while it has no data.
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
     """
     period, count = _period(alarm), int(alarm.get("EvaluationPeriods") or 1) + _MORE
-    points, end = _points(alarm), now // period * period
+    step = min(period, _MINUTE)
+    points, end = _points(alarm), now // step * step
+    if not any(end - step <= one["Timestamp"] < end for one in points):
+        end -= step
     periods = [
         (start, [one for one in points if start <= one["Timestamp"] < start + period])
-        for start in (end - period * number for number in range(count + 1, 0, -1))
+        for start in (end - period * number for number in range(count, 0, -1))
     ]
-    chosen = periods[1:] if periods[-1][1] else periods[:-1]
     name = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
     return [
         (start, cloudwatch._stat_value(cloudwatch._calc_stats(one), name, one) if one else None)
-        for start, one in chosen
+        for start, one in periods
     ]
 
 

@@ -1,5 +1,7 @@
 """ECS service deployments and revisions, answered from the simulation."""
 
+import base64
+import hashlib
 from typing import Any
 
 from opsctl_sandbox.cluster import deployments
@@ -16,7 +18,10 @@ Answer = dict[str, Any]
 
 def _deployment_arn(service: Service, value: Deployment) -> str:
     arn = service.arn.replace(":service/", ":service-deployment/")
-    return f"{arn}/{value.id.removeprefix('ecs-svc/')}"
+    # On AWS, too, it ends with 21 characters that do not contain the deployment's id:
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html
+    digest = hashlib.sha256(value.id.encode()).digest()
+    return f"{arn}/{base64.urlsafe_b64encode(digest).decode()[:21]}"
 
 
 def _revision_arn(service: Service, revision: str) -> str:

@@ -143,14 +143,20 @@ def update_service(simulation: Simulation, request: Structure) -> Answer:
         spec = replace(spec, spread=_spread(request))
     changed = {k: v for k, v in request.items() if k not in ("service", "forceNewDeployment")}
     force = bool(request.get("forceNewDeployment"))
-    wanted = request.get("capacityProviderStrategy")
-    if wanted is not None and wanted != spec.document.get("capacityProviderStrategy") and not force:
+    wanted, has = request.get("capacityProviderStrategy"), spec.document
+    if wanted is not None and wanted != has.get("capacityProviderStrategy", []) and not force:
         raise invalid(
             "When switching from launch type to capacity provider strategy on an existing "
             "service, or making a change to a capacity provider strategy on a service that is "
             "already using one, you must force a new deployment."
         )
-    spec = replace(_configured(spec, request), document={**spec.document, **changed})
+    document = {**spec.document, **changed}
+    if wanted == []:  # back to the launch type
+        del document["capacityProviderStrategy"]
+        document.setdefault("launchType", "EC2")
+    elif wanted:
+        document.pop("launchType", None)
+    spec = replace(_configured(spec, request), document=document)
     return {
         "service": answers.service(simulation, simulation.engine.update_service(spec, force=force))
     }

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -34,6 +34,18 @@ class Kept:
         return {"Id": query["Id"], "Timestamps": times if hosts else [], "Values": values * hosts}
 
 
+class Lines(Kept):
+    """A log group with one line, at this minute."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(range(0))
+        self.at = at
+
+    def _result(self, query: Any, asked: Any) -> Any:
+        logs = query["MetricStat"]["Metric"]["MetricName"] == "IncomingLogEvents"
+        return {"Id": query["Id"], "Timestamps": [self.at] * logs, "Values": [1.0] * logs}
+
+
 def test_an_alarm_that_would_have_rung_says_when_and_for_how_long() -> None:
     kept = Kept(range(20, 30))
     alarms = watched.watched(seen(), CONFIG)
@@ -45,12 +57,25 @@ def test_an_alarm_that_would_have_rung_says_when_and_for_how_long() -> None:
     assert (rang.start, rang.end) == (START + timedelta(minutes=25), START + timedelta(minutes=31))
     assert (hosts.longest, hosts.altogether) == (timedelta(minutes=6), timedelta(minutes=6))
     assert (hosts.points, hosts.expected) == (58, 58)
-    assert kept.calls == 2  # one for each length of periods
+    assert kept.calls == 1  # for periods of every length
+
+
+def test_a_period_of_five_minutes_may_begin_at_any_minute() -> None:
+    """CloudWatch's window slides. It reads two periods more than the twelve that it needs."""
+    begin = START + timedelta(minutes=2)
+    played = backtest(
+        cast(Any, Lines(begin + timedelta(minutes=9))),
+        watched.watched(seen(), CONFIG),
+        begin,
+        begin + timedelta(hours=2),
+    )
+    [silent] = [one for one in played if one.watched.alarm.name == "agent-silent"]
+    assert [one.start - begin for one in silent.rang] == [timedelta(minutes=9 + 1 + 14 * 5)]
 
 
 def test_the_newest_minutes_which_may_still_change_are_not_played() -> None:
     played = backtest(cast(Any, Kept(range(0))), watched.watched(seen(), CONFIG), START, NOW)
-    assert {one.until for one in played} == {NOW - timedelta(minutes=2), NOW - timedelta(minutes=5)}
+    assert {one.until for one in played} == {NOW - timedelta(minutes=2)}
 
 
 def test_more_than_cloudwatch_keeps_is_refused() -> None:

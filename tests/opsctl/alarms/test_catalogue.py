@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from opsctl.alarms import catalogue as alarms
@@ -5,6 +8,8 @@ from opsctl.alarms.catalogue import Alarm
 from opsctl.config import document, load
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
 
 
 def config(*sets: str) -> Config:
@@ -128,3 +133,18 @@ def test_names_that_a_count_of_0_leaves_out_are_no_typo() -> None:
 def test_without_cross_zone_an_alarm_of_a_zone_may_roll_back() -> None:
     full = alarms.full_names(config("load_balancer.cross_zone=false"), ["healthy-hosts-us-east-1a"])
     assert full == ["example-healthy-hosts-us-east-1a"]
+
+
+def test_the_page_has_every_alarm_and_names_those_that_a_roll_mutes() -> None:
+    page = (ROOT / "docs/alarms.md").read_text(encoding="utf-8")
+    table = page.partition("## The catalogue")[2].partition("\n- ")[0]
+    scaled = "ecs.scaling={minimum: 2, maximum: 6, cpu_percent: 60}"
+    made = [
+        *alarms.catalogue(config(scaled)),
+        *alarms.catalogue(config("db.kind=replication_group", "db.nodes=2")),
+    ]
+    names = {alarm.name.removesuffix(f"-{alarm.of}") for alarm in made}
+    assert names == {name for cell in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+                     for name in re.findall(r"`([^`]+)`", cell)}  # fmt: skip
+    [muted] = re.findall(r"new tasks run beside the old ones: ([^.]*)", page)
+    assert set(re.findall(r"`([^`]+)`", muted)) == {one.name for one in made if one.of_roll}

@@ -1,11 +1,15 @@
 """What somebody took away from under the service, or in front of it."""
 
+from typing import Any
+
 import pytest
 
+from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Look, Unread
 from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.cause.histories import ids, ranked
-from tests.opsctl.snapshots import NEW, deployment, snapshot, stack
+from tests.opsctl.snapshots import NEW, OLD, START, deployment, snapshot, stack
 
 REVERT = "to make it again: opsctl ecs up --revert-drift"
 
@@ -22,6 +26,24 @@ def test_a_target_group_without_a_listener_is_reported() -> None:
     targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
     [found] = ranked(snapshot(deployment("d1", NEW), targets=targets))
     assert (found.id, found.next) == ("listener-gone", REVERT)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("CREATE_IN_PROGRESS", []),
+        ("UPDATE_IN_PROGRESS", ["likely"]),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", ["likely"]),
+        ("DELETE_IN_PROGRESS", []),
+    ],
+)
+def test_a_listener_that_is_not_there_while_tasks_are_rolled_is_a_likely_cause(
+    status: str, expected: list[str]
+) -> None:
+    targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
+    stacks = {"ecs": stack("ecs", status)}
+    causes = ranked(snapshot(deployment("d1", NEW), targets=targets, stacks=stacks))
+    assert [one.confidence for one in causes if one.id == "listener-gone"] == expected
 
 
 @pytest.mark.parametrize(
@@ -43,3 +65,44 @@ def test_a_service_that_a_release_made_and_that_is_not_there_was_deleted(
     look = Look(frozenset({"service", "stacks"}), ("ecs",))
     found = ids(snapshot(states="", stacks=states, look=look))
     assert [one for one in found if one == "service-gone"] == expected
+
+
+TASKS = tuple(
+    Task(f"t{n}", "RUNNING", NEW, "d1", "arn:i", started=START,
+         containers=(Container("web", ports=(8000 + n,)),))
+    for n in (1, 2)
+)  # fmt: skip
+REGISTERED: dict[str, Any] = {
+    "tasks": TASKS,
+    "instances": (ContainerInstance("arn:i", "i-1", "ACTIVE", True, cpu=4000, memory=4000),),
+    "look": Look(frozenset({"tasks", "targets", "instances", "service"})),
+}
+
+
+@pytest.mark.parametrize(
+    ("second", "seconds", "expected"),
+    [
+        (None, 600, ["target-unhealthy"]),
+        (Target("i-1:8002", "draining"), 600, ["target-unhealthy"]),
+        (None, 1, []),  # it started after its targets were read
+        (Target("i-1:8002", "healthy"), 600, []),
+    ],
+)
+def test_a_task_that_somebody_deregistered_gets_no_requests(
+    second: Target | None, seconds: float, expected: list[str]
+) -> None:
+    # Everything looked well: ECS does not register it again.
+    targets = tuple(filter(None, (Target("i-1:8001", "healthy"), second)))
+    now = snapshot(deployment("d1", NEW), targets=targets, seconds=seconds, **REGISTERED)
+    causes = ranked(now)
+    assert [one.id for one in causes] == expected
+    assert all("t2" in one.sentence and "ecs restart" in one.next for one in causes)
+
+
+def test_a_task_is_not_missed_at_the_load_balancer_while_tasks_are_rolled() -> None:
+    rolling = (
+        deployment("d2", NEW, running=0, state="IN_PROGRESS"),
+        deployment("d1", OLD, primary=False),
+    )
+    now = snapshot(*rolling, targets=(Target("i-1:8001", "healthy"),), seconds=600, **REGISTERED)
+    assert "target-unhealthy" not in ids(now)

@@ -61,6 +61,8 @@ def test_all_tasks_in_one_zone_are_noted_while_another_zone_has_instances() -> N
     [cause] = ranked(now)
     assert (cause.id, cause.hinders) == ("zones-uneven", False)
     assert cause.sentence == "all 2 tasks run in us-east-1a, and none in us-east-1b"
+    # A roll only moved them all to the other zone.
+    assert cause.next == "to spread them: opsctl ecs scale 3, then: opsctl ecs scale 2"
     assert ids(replace(now, instances=instances[:1])) == []
     spread = (running[0], replace(running[1], zone="us-east-1b"))
     assert ids(replace(now, tasks=spread)) == []
@@ -78,3 +80,23 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     found = first(during, after, failures=(ROLLED_BACK,))
     assert found.id == "instance-never-joined"
     assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
+
+
+def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:
+    # The hint was `opsctl ecs up`, which changes nothing: the template is the same.
+    state = stack("ecs", "UPDATE_COMPLETE")
+    look = Look(frozenset({"service", "instances", "stacks", "group"}))
+    [found] = ranked(replace(STEADY, stacks={"ecs": state}, look=look, group=Group("asg")))
+    assert found.id == "no-instance" and "`asg` is not there" in found.sentence
+    assert found.next == "opsctl ecs up --revert-drift"
+
+
+def test_a_launch_that_was_refused_is_over_once_the_group_is_whole() -> None:
+    # Auto Scaling keeps its activities for six weeks: `status --check` was degraded as long.
+    refused = Activity("a", "Failed", "Launching a new EC2 instance", "no capacity", later(-9999))
+    members = tuple(GroupInstance(f"i-{n}", lifecycle="InService") for n in range(2))
+    group = Group("asg", 0, 3, 2, members, activities=(refused,))
+    [over] = ranked(replace(STEADY, group=group))
+    assert (over.id, over.over) == ("asg-cannot-launch", True)
+    [short] = ranked(replace(STEADY, group=replace(group, desired=3)))
+    assert not short.over and short.confidence == "certain"

@@ -303,6 +303,12 @@ def test_a_newer_deployment_that_took_over_is_no_rollback() -> None:
     assert "superseded" not in ids(*looks)
 
 
+def test_a_restart_that_was_rolled_back_was_not_superseded_by_what_ran_before() -> None:
+    before = replace(deployment("d1", OLD), created=later(0))
+    restart = replace(deployment("d2", OLD, running=1, state="IN_PROGRESS"), created=later(60))
+    assert "superseded" not in ids(snapshot(before), snapshot(restart), snapshot(before))
+
+
 def test_tasks_that_start_between_two_reads_are_no_lack_of_room() -> None:
     # The parts of a snapshot are read side by side: the room of new tasks may be gone already.
     rolling = deployment("d2", NEW, running=0, state="IN_PROGRESS")
@@ -341,6 +347,15 @@ def test_a_cache_that_is_gone_explains_that_the_tasks_cannot_reach_it() -> None:
 _ANYTHING = st.text(max_size=60) | st.sampled_from(
     ["\x1b[2Jgone", "two\nlines", "password=hunter2", "rediss://u:hunter2@cache:6379", "x" * 3000]
 )
+
+
+def test_what_a_source_says_twice_is_shown_once_with_its_newest_time() -> None:
+    tries = [
+        Activity(f"a{n}", "Failed", "Launching a new EC2 instance", "no capacity", later(n))
+        for n in range(2)
+    ]
+    [found] = ranked(snapshot(group=Group("asg", 0, 2, 2, activities=tuple(tries))))
+    assert [(one.quote, one.time) for one in found.evidence] == [("no capacity", later(1))]
 
 
 @settings(max_examples=40, deadline=None)

@@ -111,6 +111,16 @@ def test_what_was_rolled_back_before_a_command_is_not_why_it_was_refused() -> No
     assert here[0].hinders and here[0].sentence == "`web-ecs` is UPDATE_ROLLBACK_COMPLETE"
 
 
+def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
+    back = stack("db", "UPDATE_ROLLBACK_COMPLETE")
+    said = event("e1", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+    echo = event("e2", "UPDATE_FAILED", "Resource update cancelled", of="Group")
+    found = first(snapshot(stacks={"db": back}, failures=(echo, said)))
+    assert (found.id, found.hinders) == ("update-cancelled", False)
+    assert found.next == "if it is still wanted: opsctl db up"
+    assert "User Initiated" in found.evidence[0].quote
+
+
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
     dead = stack("db", "ROLLBACK_COMPLETE", reason="[X] failed")
     made = stack("db", "CREATE_COMPLETE")

@@ -1,9 +1,14 @@
 """Tasks that failed: which cause their codes, reasons and last lines mean, in many wordings."""
 
+from dataclasses import replace
+
 import pytest
 
+from opsctl.snapshot.service_deployments import ServiceDeployment
+from opsctl.snapshot.task_definitions import LogStream
 from opsctl.snapshot.tasks import Container
-from tests.opsctl.cause.histories import first, ids, rolled, task
+from tests.opsctl.cause.histories import first, ids, later, ranked, rolled, task
+from tests.opsctl.snapshots import DEFINITIONS, NEW, deployment, snapshot
 
 DAEMON = "Error response from daemon: "
 PULL = f"CannotPullContainerError: {DAEMON}"
@@ -139,6 +144,11 @@ RAN = [
     ("container-exited", 1, "the queue is empty"),
     ("permission-missing", 1, "NoCredentialsError: Unable to locate credentials"),
     ("secret-missing", 1, "`ssm:/web/token` cannot be resolved: ParameterNotFound"),
+    (
+        "secret-missing",
+        1,
+        "`secretsmanager:web#a` cannot be resolved: the secret has no key `a`",
+    ),
     ("secret-empty", 1, "redis: the secret password is there but empty"),
     ("permission-missing", 1, "`ssm:/web/token` cannot be resolved: AccessDeniedException"),
     (
@@ -226,3 +236,37 @@ def test_a_secret_that_is_marked_for_deletion_is_restored_and_not_made_anew() ->
     cause = first(rolled(task(reason=reason)))
     assert cause.id == "secret-missing"
     assert cause.next.endswith(f": aws secretsmanager restore-secret --secret-id {secret}")
+
+
+@pytest.mark.parametrize(
+    ("ends", "now", "over"),
+    [
+        ((600, 1200, 1800), 1900, False),  # a leak: one task every ten minutes
+        ((600, 1200, 1800), 3100, True),
+        ((600, 601, 602), 700, True),  # something hit all at once, and is over
+        ((600, 1200), 1300, True),
+        ((10, 30, 50), 60, True),  # before the deployment had completed
+    ],
+)
+def test_tasks_that_keep_ending_are_a_present_cause_although_each_is_replaced(
+    ends: tuple[int, ...], now: int, over: bool
+) -> None:
+    # `why` said "nothing wrong" each time all tasks had just been replaced.
+    killed = tuple(
+        replace(task(f"t{n}", code=137), stopped=later(end)) for n, end in enumerate(ends)
+    )
+    done = ServiceDeployment("x/a", "SUCCESSFUL", finished=later(55), revision="r/2")
+    own = tuple(replace(one, deployment="ecs-svc/2") for one in killed)
+    [found] = ranked(
+        snapshot(deployment("ecs-svc/2", NEW), tasks=own, service_deployments=(done,), seconds=now)
+    )
+    assert (found.id, found.over) == ("out-of-memory", over)
+
+
+def test_a_missing_log_group_is_named_although_the_service_is_gone_with_its_first_release() -> None:
+    stream = LogStream("/web/stdout", "web", "web")
+    definition = replace(DEFINITIONS[1], logs=(stream,))
+    reason = f"{STARTING}failed to create log stream: The specified log group does not exist."
+    now = rolled(task(reason=reason), task_definitions=(definition,))
+    [cause] = [one for one in ranked(now) if one.id == "log-group-missing"]
+    assert cause.sentence.startswith("the log group /web/stdout does not exist: ")

@@ -16,6 +16,7 @@ import pytest
 
 from opsctl_sandbox.process import environment, lifecycle
 from opsctl_sandbox.process.home import Home, Settings
+from tests import json_page
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,10 +36,13 @@ class System:
         return [sys.executable, "-m", "opsctl", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
+        if "--json" in arguments:
+            assert not json_page.undocumented(done.stdout)
+        return done
 
     def client(self, service: str) -> Any:
         make: Any = boto3.client  # its stubs want a literal name

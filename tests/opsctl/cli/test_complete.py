@@ -212,3 +212,11 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
     assert main(["completion", "bash", "--install"]) == 1
     assert "cannot be written: Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["-e", "logs tail --task", "secrets set"])
+def test_a_config_that_is_a_pipe_is_not_waited_for(line: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    began = time.monotonic()
+    assert offered("-c", str(tmp_path / "pipe"), *line.split(), "") == []
+    assert time.monotonic() - began < 1

@@ -161,10 +161,17 @@ def test_a_terminal_is_asked_for_name_account_and_subnets(
     assert said.endswith("exit 0")
 
 
-def test_a_terminal_may_choose_the_sandbox(
+def test_a_terminal_may_choose_the_sandbox_and_is_asked_again_until_it_answers(
     tmp_path: Path, endpoint: Mapping[str, str], terminal: Ask
 ) -> None:
-    terminal(endpoint, ("name of the system", "orders"), ("for AWS account", "n"))
+    said = terminal(
+        endpoint,
+        ("name of the system", "Orders!"),
+        ("name of the system", "orders"),
+        ("for AWS account", "perhaps"),
+        ("for AWS account", "n"),
+    )
+    assert "`Orders!` cannot be one; allowed: two or more" in said and "y or n" in said
     assert (config(tmp_path).name, config(tmp_path).aws.account) == ("orders", None)
 
 

@@ -115,6 +115,12 @@ def test_a_terminal_types_it_twice_without_an_echo(holder: System) -> None:
     assert f"stored `ssm:/{holder.name}/token`" in said and said.endswith("exit 0")
 
 
+def test_a_value_that_the_terminal_cuts_off_is_not_written(holder: System) -> None:
+    said = typed(holder, "x" * 5000 + "\r", "x" * 5000 + "\r")
+    assert "a terminal passes on 4,095 bytes at most" in said and said.endswith("exit 2")
+    assert "hint: opsctl secrets set token < FILE" in said
+
+
 @pytest.mark.parametrize(
     ("answers", "end"),
     [((f"{VALUE}\r", "other\r"), "exit 2"), (("\x04",), "exit 7"), (("\x03",), "exit 130")],

@@ -70,6 +70,14 @@ def test_what_is_saved_says_the_same_and_has_a_page(
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
 
 
+def test_without_a_config_it_says_so_and_exits_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["why"]) == 2
+    assert "there is no `opsctl.yaml`" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["status", "why"])
 def test_when_nobody_answers_it_says_so_and_exits_3(
     command: str,
@@ -129,6 +137,21 @@ def test_a_failure_is_history_only_while_nothing_newer_is_well(recorded: Path) -
     newer = replace(deployment("d9", OLD), created=(recording.ended or START) + timedelta(hours=1))
     now = replace(snapshot(newer), look=Look(frozenset({"service", "targets"})))
     assert not recordings.with_now(recording, now).failures
+
+
+def test_a_bundle_from_after_the_failure_was_repaired_says_that_nothing_is_wrong(
+    recorded: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # `why` said "nothing wrong", and `why --from` its own bundle showed the old failure.
+    recording = recordings.read(recorded)
+    at = (recording.ended or START) + timedelta(hours=1)
+    newer = replace(deployment("d9", OLD), created=at)
+    look = Look(frozenset({"service", "targets"}))
+    now = replace(snapshot(newer), look=look, at=at + timedelta(minutes=5))
+    live = bundle.Incident(recordings.with_now(recording, now), recording, now.at, now)
+    bundle.save(live, tmp_path / "b")
+    assert cli.main(["why", "--from", str(tmp_path / "b")]) == 0
+    assert "nothing wrong that can be seen" in capsys.readouterr().out
 
 
 def test_the_newest_recording_of_this_system_is_taken_while_it_is_recent(tmp_path: Path) -> None:

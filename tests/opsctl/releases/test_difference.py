@@ -173,3 +173,11 @@ def test_a_release_whose_secret_is_not_there_is_refused_with_the_command_that_se
         )
     assert caught.value.hint == "opsctl secrets set ecs.secrets.API"
     facts.require_secrets(wanted, now(SecretVersion("ssm:/token", "8")))  # the other is unread
+
+
+def test_a_release_whose_secret_is_marked_for_deletion_is_refused() -> None:
+    wanted = config("ecs.secrets={API: 'secretsmanager:api'}")
+    marked = SecretVersion("secretsmanager:api", "v1", deleted=True)
+    with pytest.raises(OpsError, match=r"secretsmanager:api, which is marked for deletion") as it:
+        facts.require_secrets(wanted, now(marked))
+    assert it.value.hint == "opsctl secrets set ecs.secrets.API"

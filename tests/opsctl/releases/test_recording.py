@@ -105,6 +105,36 @@ def test_a_roll_that_a_rollback_cancelled_says_whose_it_was(root: Path) -> None:
         assert world.history()[0].reason == driven.result.reason
 
 
+@pytest.mark.parametrize(
+    ("end", "silent"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", {"locks"}),
+        ("UPDATE_ROLLBACK_COMPLETE", {"service"}),
+        ("UPDATE_COMPLETE", {"service"}),
+    ],
+)
+def test_an_outcome_is_told_when_aws_falls_silent_before_it_is_written(
+    root: Path, end: str, silent: set[str]
+) -> None:
+    # "AWS does not answer" was all that was told of a release that had been rolled back.
+    world = World(root, held=True, image=DIGEST)
+    look, change = world._look(end), world.aws.execute_change_set
+    begun: list[Any] = []
+    world.aws.execute_change_set = lambda **more: begun.append(more) or change(**more)  # type: ignore[method-assign, func-returns-value]  # our fake
+
+    def falling_silent(wanted: Look) -> Any:
+        if begun and wanted.parts == silent:
+            raise AwsError("AWS does not answer")
+        return look(wanted)
+
+    world._look = lambda end: falling_silent  # type: ignore[method-assign]
+    driven = world.run(True)
+    good = end == "UPDATE_COMPLETE"
+    assert driven.result.kind == ("deployed" if good else "rolled-back")
+    warnings = [one.text for one in driven.of(Notice) if "not in the history yet" in one.text]
+    assert len(warnings) == (silent == {"service"}) and world.history()[0].running == bool(warnings)
+
+
 def test_what_is_declined_or_only_tried_is_no_release(root: Path) -> None:
     for answer in (True, False):
         world = World(root)

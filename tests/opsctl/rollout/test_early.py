@@ -128,8 +128,8 @@ def test_the_cost_of_waiting_uses_the_deployment_s_own_threshold() -> None:
     each_takes = (seen.history.now.at - seen.began) / 3
     assert seen.costs(33) == each_takes * 30
     ours = replace(GOAL, ours="ecs-svc/2")
-    listed = (ServiceDeployment("x/1", "STOPPED", threshold=3),
-              ServiceDeployment("x/2", "IN_PROGRESS", threshold=33))  # fmt: skip
+    listed = (ServiceDeployment("x/a", "STOPPED", threshold=3, revision="r/1"),
+              ServiceDeployment("x/b", "IN_PROGRESS", threshold=33, revision="r/2"))  # fmt: skip
     now = replace(look(), service_deployments=listed)
     assert Driven(early_stop.threshold(ours), [now]).result == 33
 

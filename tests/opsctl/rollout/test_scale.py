@@ -7,15 +7,18 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
-from opsctl.procedure import Joining, Overtaken
+from opsctl.procedure import Joining, Notice, Overtaken
 from opsctl.rollout import scale
+from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.scale import ScalePlan
-from opsctl.rollout.watch import Counts
+from opsctl.rollout.watch import Counts, TasksStopped
 from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.rollout.test_roll import Ecs
 from tests.opsctl.snapshots import (
     OLD,
+    START,
     Driven,
     config,
     deployment,
@@ -142,3 +145,42 @@ def test_the_stack_alone_shows_that_somebody_deleted_the_service() -> None:
     with pytest.raises(OpsError, match="somebody deleted it") as caught:
         World(3, snapshot(stacks={"ecs": made}, look=look))
     assert caught.value.cause == "service-gone"
+
+
+def crashing(failed: int, seconds: float, *more: Task) -> Snapshot:
+    """Of three tasks the third ended this often."""
+    ended = tuple(
+        Task(f"new{n}", "STOPPED", OLD, "d1", stop_code="EssentialContainerExited",
+             containers=(Container("web", 3),), created=START, started=START,
+             stopped=START + timedelta(seconds=n))
+        for n in range(failed)
+    )  # fmt: skip
+    return replace(of(3, 2, "healthy healthy", seconds), tasks=(*ended, *more))
+
+
+def test_tasks_that_end_are_shown_and_said_once_when_they_end_alike() -> None:
+    # Nothing but "has started 1 task" was shown for ten minutes.
+    looks = [crashing(1, 10), crashing(3, 20), crashing(4, 30), crashing(5, 40)]
+    world = World(10, TWO, TWO, *looks, config=config("ecs.desired_count=2", "ecs.cpu=1"))
+    assert [one.tasks for one in world.driven.of(TasksStopped)][:1] == [("new0",)]
+    [said] = world.driven.of(CertainFailure)
+    assert "it will fail: the same 3 times" in said.doom.sentence and not said.stops
+    outcome = world.driven.result
+    assert outcome.kind == "failed" and "container `web` exited 3" in outcome.reason
+    assert any("opsctl ecs scale 2" in one.text for one in world.driven.of(Notice))
+
+
+def test_a_new_task_that_serves_means_that_the_others_may_come() -> None:
+    serves = Task(
+        "new9", "RUNNING", OLD, "d1", "arn:i", containers=(Container("web", ports=(80,)),)
+    )
+    looks = [crashing(4, 20, serves), crashing(4, 400, serves)]
+    world = World(4, TWO, TWO, *looks)
+    assert world.driven.of(CertainFailure) == []
+    assert world.driven.result.kind == "timed-out"
+
+
+def test_an_earlier_task_that_ended_is_none_of_the_new_ones() -> None:
+    before = replace(TWO, tasks=crashing(3, 0).tasks)
+    world = World(3, before, before, crashing(3, 10), of(3, 3, "healthy " * 3, 20))
+    assert world.driven.of(TasksStopped) == [] and world.driven.result.kind == "done"

@@ -7,7 +7,17 @@ from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.service import Deployment
 from opsctl.snapshot.snapshot import Snapshot
-from tests.opsctl.snapshots import NEW, NEW_IMAGE, OLD, OTHER, deployment, service, snapshot
+from opsctl.snapshot.targets import Target
+from tests.opsctl.snapshots import (
+    NEW,
+    NEW_IMAGE,
+    OLD,
+    OTHER,
+    deployment,
+    service,
+    snapshot,
+    stack,
+)
 
 GOAL = Goal(NEW_IMAGE, before="d1", before_definition=OLD, ours="d2")
 DONE = deployment("d2", NEW)
@@ -60,6 +70,26 @@ def test_a_service_that_was_set_to_no_task_meanwhile_serves_nothing() -> None:
     # With `desired_count: 0` nobody expects a task.
     asked = verdict.judge(none, replace(goal, desired=0))
     assert asked is not None and asked.kind == "deployed"
+
+
+@pytest.mark.parametrize(
+    ("status", "running", "expected"),
+    [
+        ("UPDATE_COMPLETE", 2, "deployed-unhealthy"),
+        ("UPDATE_COMPLETE", 1, None),
+        ("UPDATE_IN_PROGRESS", 2, None),
+    ],
+)
+def test_tasks_to_which_no_listener_leads_are_not_waited_for(
+    status: str, running: int, expected: str | None
+) -> None:
+    # Somebody deleted the load balancer during a roll: the command waited for its whole timeout.
+    cut_off = tuple(Target(f"i-{n}:80", "unused", "Target.NotInUse") for n in range(2))
+    done = deployment("d2", NEW, running=running)
+    outcome = verdict.judge(
+        snapshot(done, targets=cut_off, stacks={"ecs": stack("ecs", status)}), GOAL
+    )
+    assert (outcome.kind if outcome else None) == expected
 
 
 def test_there_is_no_verdict_before_our_deployment_began() -> None:

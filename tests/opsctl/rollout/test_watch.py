@@ -91,6 +91,13 @@ def test_what_happened_before_is_not_reported_again() -> None:
     assert not driven.of(TasksStopped) and not driven.of(ServiceSaid)
 
 
+def test_a_task_that_failed_before_is_not_why_this_roll_was_rolled_back() -> None:
+    # ECS lists stopped tasks for an hour, also those of a deployment that it has forgotten.
+    earlier = failing("t0", deployment="d0")
+    before, back = (replace(now, tasks=(earlier,)) for now in (BEFORE, BACK))
+    assert reason(before, back) == "failed to start"
+
+
 def test_a_task_that_fails_is_reported_once_with_its_exit_code() -> None:
     again = replace(STARTING, tasks=(failing(),))
     driven, _ = watched(BEFORE, again, again, DONE)

@@ -123,6 +123,29 @@ def test_one_marked_for_deletion_is_restored_after_a_question(clients: Clients) 
     assert "restore it" in done.questions[0].text
 
 
+def test_a_key_of_one_marked_for_deletion_leaves_the_others_that_come_back(
+    clients: Clients,
+) -> None:
+    # Source: RestoreSecret cancels the deletion; the versions of the value stay until then.
+    stub = clients.stubs["secretsmanager"]
+    stub.add_response("restore_secret", {}, {"SecretId": "web"})
+    stub.add_response("get_secret_value", {"SecretString": '{"other": "x"}'})
+    text = json.dumps({"other": "x", "token": VALUE.text})
+    expected = {"SecretId": "web", "SecretString": text, "ClientRequestToken": ANY}
+    stub.add_response("put_secret_value", {}, expected)
+    driven(clients, KEYED, Secret("secretsmanager:web", "deleted"), answers=[True])
+
+
+def test_a_secret_that_never_had_a_value_is_restored_with_one_key(clients: Clients) -> None:
+    stub = clients.stubs["secretsmanager"]
+    stub.add_response("restore_secret", {}, {"SecretId": "web"})
+    stub.add_client_error("get_secret_value", "ResourceNotFoundException")
+    text = json.dumps({"token": VALUE.text})
+    expected = {"SecretId": "web", "SecretString": text, "ClientRequestToken": ANY}
+    stub.add_response("put_secret_value", {}, expected)
+    driven(clients, KEYED, Secret("secretsmanager:web", "deleted"), answers=[True])
+
+
 def test_one_key_of_a_secret_leaves_the_others(clients: Clients) -> None:
     stub = clients.stubs["secretsmanager"]
     stub.add_response("get_secret_value", {"SecretString": '{"other": "x"}'})
@@ -143,6 +166,7 @@ def test_a_key_of_a_secret_that_is_plain_text_is_refused(clients: Clients) -> No
     ("chosen", "text", "said"),
     [
         (PARAMETER, "", "the value is empty"),
+        (PARAMETER, "a\0b", "NUL byte"),
         (PARAMETER, "ä" * 2049, "4,098 bytes"),
         (SECRET, "x" * 65_537, "65,537 bytes"),
         (config("secrets.values={t: 'env:TOKEN'}"), "x", "environment of the process"),

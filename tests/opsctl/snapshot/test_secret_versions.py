@@ -35,6 +35,15 @@ def test_each_reference_has_its_version_and_one_that_is_not_there_has_none(stub:
     )
 
 
+def test_a_secret_that_is_marked_for_deletion_still_has_its_version(stub: Stub) -> None:
+    manager, secrets = stub("secretsmanager")
+    current = {"VersionIdsToStages": {"v1" * 16: ["AWSCURRENT"]}, "DeletedDate": START}
+    secrets.add_response("describe_secret", current, {"SecretId": "db"})
+    clients = cast(Any, SimpleNamespace(secretsmanager=manager))
+    [version] = secret_versions.read(clients, ("secretsmanager:db",))
+    assert version.deleted and version.version == "v1" * 16
+
+
 def test_a_secret_that_is_not_there_has_no_version(stub: Stub) -> None:
     manager, secrets = stub("secretsmanager")
     secrets.add_client_error("describe_secret", "ResourceNotFoundException")

@@ -131,6 +131,17 @@ def test_only_the_first_shards_may_replace_a_cache(before: str, replaces: bool) 
             "",
         ),
         (
+            Change(
+                "Modify",
+                "Service",
+                "AWS::ECS::Service",
+                "False",
+                (PropertyChange("ForceNewDeployment", False),),
+            ),
+            "the tasks are rolled onto the capacity provider or off",
+            "",
+        ),
+        (
             Change("Remove", "Service", "AWS::ECS::Service"),
             "removed; every task stops",
             "every task stops",

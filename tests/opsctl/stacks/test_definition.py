@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from opsctl.config import document, load
 from opsctl.config.model import Config
 from opsctl.errors import AwsError
+from opsctl.snapshot.instances import Group
 from opsctl.snapshot.snapshot import Unread
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, template
@@ -230,6 +231,50 @@ def test_a_newly_published_image_changes_nothing_until_it_is_asked_for() -> None
     assert live(RELEASED)["AmiId"] == "ami-00000001"
     assert live(RELEASED, new=True)["AmiId"] == "ami-00000002"
     assert live(RELEASED, "compute.ami=ami-00000009")["AmiId"] == "ami-00000009"
+
+
+PROVIDED = replace(RELEASED, parameters={**RELEASED.parameters, "GroupSize": "2"})
+PROVIDER = "compute.capacity_provider=true"
+
+
+@pytest.mark.parametrize(
+    ("state", "sets", "drift", "size"),
+    [
+        (None, (), False, None),
+        (RELEASED, (), False, None),
+        (RELEASED, (PROVIDER,), False, "2"),
+        # None keeps what the stack has, so the stack asks for no size of its own any more.
+        (PROVIDED, (PROVIDER, "compute.desired=1"), False, None),
+        (PROVIDED, (PROVIDER,), True, "3"),
+        (PROVIDED, (), False, "2"),
+    ],
+)
+def test_the_size_of_a_group_with_a_capacity_provider_is_left_to_it(
+    state: StackState | None, sets: tuple[str, ...], drift: bool, size: str | None
+) -> None:
+    chosen = config(*sets)
+    now = replace(
+        stacks(*([state] if state else [])),
+        service=service(desired=8),
+        newest_image="ami-00000002",
+        group=Group("asg", 0, 4, 3),
+    )
+    wanted = replace(definition.ecs(chosen, state=state), reverts_drift=drift)
+    made = definition.live(wanted, chosen, now)
+    assert made.parameters.get("GroupSize") == size
+    asked = template.properties(made.template, "AutoScalingGroup")["DesiredCapacity"]
+    assert (asked == "2") == ("GroupSize" not in made.parameters)
+
+
+def test_a_service_that_had_a_capacity_provider_is_told_to_leave_it() -> None:
+    def rendered(state: StackState | None, *sets: str) -> Any:
+        stack_ = definition.ecs(config(*sets), state=state)
+        return template.properties(stack_.template, "Service")
+
+    left, on = rendered(PROVIDED), rendered(PROVIDED, PROVIDER)
+    assert left["CapacityProviderStrategy"] == [] and "LaunchType" not in left
+    assert left["ForceNewDeployment"] != on["ForceNewDeployment"]
+    assert rendered(RELEASED)["LaunchType"] == "EC2"
 
 
 def test_a_refusal_to_name_the_newest_image_is_raised() -> None:

@@ -45,6 +45,17 @@ def test_looks_are_quick_while_things_move_and_gentle_while_they_do_not() -> Non
     assert driven.slept[0] < 0.3 and driven.slept[-1] == 3.0
 
 
+def test_an_update_that_somebody_else_cancelled_has_nothing_to_fix() -> None:
+    updating = Operation("web-db", "arn:web-db", "UPDATE_COMPLETE", "e0")
+    cancelled = event("e1", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+    echo = event("e2", "UPDATE_FAILED", "Resource update cancelled", of="Service")
+    end = event("e3", "UPDATE_ROLLBACK_COMPLETE")
+    outcome = followed(happened(echo, cancelled), happened(end), operation=updating).outcome
+    assert outcome.kind == "rolled-back"
+    assert outcome.reason.endswith("(UPDATE_ROLLBACK_COMPLETE): somebody cancelled the update")
+    assert outcome.hint == "if it is still wanted, run the same command again"
+
+
 def test_events_after_the_end_belong_to_another_operation() -> None:
     ended = followed(happened(event("e1", "CREATE_COMPLETE"), event("e2", "UPDATE_IN_PROGRESS")))
     assert (ended.after, ended.outcome.kind) == ("e1", "done")

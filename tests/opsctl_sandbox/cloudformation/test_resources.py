@@ -135,6 +135,17 @@ def test_a_forced_deployment_moves_a_service_to_a_capacity_provider(
     after = described(connect, unique)
     assert after["capacityProviderStrategy"][0]["capacityProvider"] == unique
     assert after["deployments"][0]["id"] != before["deployments"][0]["id"]
+    # An omitted strategy stays; an empty one leads back, and is no change the second time.
+    deploy(connect, unique, {"Resources": service_stack(unique, LaunchType="EC2")})
+    assert (
+        described(connect, unique)["capacityProviderStrategy"] == after["capacityProviderStrategy"]
+    )
+    forced["ForceNewDeploymentNonce"] = "back"
+    left = service_stack(unique, CapacityProviderStrategy=[], ForceNewDeployment=forced)
+    deploy(connect, unique, {"Resources": left})
+    now = described(connect, unique)
+    assert now["launchType"] == "EC2" and not now.get("capacityProviderStrategy")
+    connect("ecs").update_service(cluster=unique, service=unique, capacityProviderStrategy=[])
 
 
 def launch_configuration(cluster: str) -> dict[str, Any]:

@@ -252,3 +252,14 @@ def test_real_tasks_wait_for_the_outside() -> None:
     assert [type(i).__name__ for i in engine.intents() if i.__class__.__name__ != "WriteLog"] == [
         "StartTask"
     ]
+
+
+def test_a_target_that_is_deregistered_by_hand_is_not_registered_again() -> None:
+    engine, _ = cluster(desired=2)
+    engine.advance(HOUR)
+    target = next(iter(engine.world.targets.values()))
+    engine.deregister_target("tg", target.instance, target.port)
+    assert target.state == "draining"
+    engine.advance(2 * HOUR)
+    assert [one.state for one in engine.world.targets.values()] == ["healthy"]
+    assert engine.world.tasks[target.task].status == "RUNNING"

@@ -50,6 +50,32 @@ def test_a_secretsmanager_reference_may_be_an_arn_with_colons() -> None:
         assert aws.resolve(f"secretsmanager:{arn}", Stubbed(manager)) == "s3cret"
 
 
+def resolved(reference: str, text: str) -> str:
+    manager = client_of("secretsmanager")
+    with Stubber(manager) as stub:
+        stub.add_response("get_secret_value", {"SecretString": text}, {"SecretId": "orders"})
+        return aws.resolve(reference, Stubbed(manager))
+
+
+def test_a_key_after_the_name_is_one_member_of_the_secret() -> None:
+    assert resolved("secretsmanager:orders#token", '{"token": "s3cret", "b": 1}') == "s3cret"
+    assert resolved("secretsmanager:orders#b", '{"token": "s3cret", "b": 1}') == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"other": "canary"}', "the secret has no key `token`"),
+        ("canary", "not a JSON object"),
+        ('["canary"]', "not a JSON object"),
+    ],
+)
+def test_a_key_that_the_secret_has_not_stops_the_start(text: str, said: str) -> None:
+    with pytest.raises(StartError, match=f"`secretsmanager:orders#token` cannot be .*{said}") as no:
+        resolved("secretsmanager:orders#token", text)
+    assert "canary" not in str(no.value) and no.value.__cause__ is None
+
+
 def test_a_binary_secret_is_refused() -> None:
     manager = client_of("secretsmanager")
     with Stubber(manager) as stub:

@@ -42,6 +42,14 @@ def test_what_is_left_out_is_counted() -> None:
     assert rows[-2] == "…38 more tasks, all running"
 
 
+def test_many_failed_tasks_do_not_hide_the_new_ones() -> None:
+    failed = tuple(replace(FAILED, id=f"dead{n:06}") for n in range(30))
+    now = replace(NOW, tasks=(*failed, SERVING, STARTING))
+    rows = board.lines(now, {}, began=START, width=80, height=10)
+    assert [row[:4] for row in rows[1:5]] == ["dead", "dead", "new0", "new0"]
+    assert rows[-2] == "…25 more tasks, 0 running" and rows[-1].endswith("30 failed · 1 m 0 s")
+
+
 def test_a_task_stands_beside_its_target() -> None:
     rows = board.lines(NOW, {"arn:1": "i-1"}, began=START, width=80, height=50)
     assert "◐ initial  " in next(r for r in rows if "new00000  1a" in r)

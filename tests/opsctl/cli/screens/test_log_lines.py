@@ -42,6 +42,24 @@ def test_a_line_has_its_columns_in_order() -> None:
     assert chosen == "  37.0s web/web/abc x"
 
 
+@pytest.mark.parametrize(
+    ("kind", "subject", "shown"),
+    [
+        ("alarm", "unhealthy-hosts", "unhealthy-hosts"),
+        ("service", "orders-staging", "orders-staging"),
+        ("task", "0f3a91bc11d24d0f9a53aa77cc2211ee", "0f3a91bc"),
+        ("target", "i-0abc12345def67890:32769", "i-0abc1234:32769"),
+    ],
+)
+def test_an_event_of_aws_names_the_whole_alarm_and_service(
+    kind: str, subject: str, shown: str
+) -> None:
+    line = Lines(fields=("source", "id", "message")).line(
+        LogEvent(TIME, TIME, kind, subject, "1", "OK → ALARM")
+    )
+    assert line.split()[:2] == [kind, shown]
+
+
 def test_times_can_be_in_another_zone() -> None:
     east = timezone(timedelta(hours=3))
     line = Lines(fields=("time",), zone=east).line(event(""))

@@ -302,3 +302,14 @@ def test_a_part_of_the_screen_reads_the_stacks_to_know_what_is_missing() -> None
 
     invocation: Any = Fake()
     command.show_part(invocation, ("cache",))
+
+
+def test_many_failed_tasks_do_not_hide_those_that_run() -> None:
+    failed = tuple(
+        Task(f"{n:02}dead00", "STOPPED", OLD, "d1", stop_code="EssentialContainerExited",
+             containers=(Container("web", 3),), stopped=START)
+        for n in range(30)
+    )  # fmt: skip
+    screen = shown(healthy(tasks=(*failed, *TASKS)))
+    assert sum("exited 3" in line and "dead" in line for line in screen) < 15
+    assert sum("● running" in line for line in screen) == 8 and len(screen) <= 40

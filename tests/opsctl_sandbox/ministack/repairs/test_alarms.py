@@ -59,6 +59,25 @@ def test_a_state_has_the_reason_that_cloudwatch_gives() -> None:
     )
 
 
+def test_a_period_of_five_minutes_slides_with_each_minute(connect: Connect, unique: str) -> None:
+    cloudwatch = connect("cloudwatch")
+    at = time.time() // 60 * 60 - 60  # mostly in the middle of five minutes by the clock
+    datum: Any = {"MetricName": "Load", "Timestamp": at, "Value": 100.0}
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[datum])
+    cloudwatch.put_metric_alarm(
+        AlarmName=unique,
+        Namespace=unique,
+        MetricName="Load",
+        Statistic="Maximum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=80,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    [alarm] = cloudwatch.describe_alarms(AlarmNames=[unique])["MetricAlarms"]
+    assert alarm["StateValue"] == "ALARM"
+
+
 def test_only_the_series_of_the_alarms_own_dimensions_counts(connect: Connect, unique: str) -> None:
     cloudwatch = connect("cloudwatch")
     at = time.time() // 60 * 60 - 60

@@ -93,6 +93,15 @@ def test_a_stack_makes_providers_and_takes_them_away(connect: Connect, unique: s
     (cluster,) = ecs.describe_clusters(clusters=[unique])["clusters"]
     assert cluster["defaultCapacityProviderStrategy"][0]["capacityProvider"] == unique
 
+    # An update that drops both deletes the association first, which uses the provider.
+    kept = {name: body["Resources"].pop(name) for name in ("Provider", "Associations")}
+    cloudformation.update_stack(StackName=unique, TemplateBody=json.dumps(body))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=unique, WaiterConfig=patience)
+    events = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+    assert [
+        one["LogicalResourceId"] for one in events if one["ResourceStatus"] == "DELETE_COMPLETE"
+    ] == [*kept]
+
     cloudformation.delete_stack(StackName=unique)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=unique, WaiterConfig=patience)
     found = ecs.describe_capacity_providers(capacityProviders=[unique])

@@ -1,0 +1,98 @@
+"""A group that the config makes smaller: CloudFormation ends no instance that has tasks."""
+
+from typing import Any, cast
+
+import pytest
+
+from opsctl.errors import OpsError
+from opsctl.procedure import Notice
+from opsctl.rollout.instances import Machine, Step
+from opsctl.rollout.shrink import Shrinking
+from opsctl.stacks import definition
+from opsctl.stacks.changes import Change, Plan, PropertyChange
+from tests.opsctl.rollout.fleet import Fleet
+from tests.opsctl.snapshots import Driven, config
+from tests.opsctl.stacks.fake import Clients, CloudFormation
+
+CONFIG = config("ecs.desired_count=4", "compute.instance_type=t3.small", "compute.desired=2")
+MACHINE = Machine("ami-1", "t3.small", "hash")
+GROUP, PROVIDER = "AWS::AutoScaling::AutoScalingGroup", "AWS::ECS::CapacityProvider"
+
+
+def planned(*properties: str, provider: str = "") -> Plan:
+    changed = tuple(PropertyChange(name, False) for name in properties)
+    changes = [Change("Modify", "AutoScalingGroup", GROUP, "False", changed)]
+    if provider:
+        changes.append(Change(provider, "CapacityProvider", PROVIDER))
+    return Plan(definition.ecs(CONFIG), "UPDATE", tuple(changes))
+
+
+def shrunk(fleet: Fleet, plan: Plan, *overrides: str) -> Driven:
+    clients = cast(Any, Clients(CloudFormation(), autoscaling=fleet, ecs=fleet))
+    wanted = config("ecs.desired_count=1", "compute.instance_type=t3.small", *overrides)
+    return Driven(Shrinking(clients, wanted, None).begin(plan), fleet.look)
+
+
+def test_instances_are_drained_one_after_another_and_no_request_is_lost() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=4, maximum=4, tasks=4)
+    driven = shrunk(fleet, planned("DesiredCapacity"), "compute.desired=2")
+    assert fleet.desired == len(fleet.alive) == 2 and fleet.lost == []
+    assert sum(one.action == "drain" for one in driven.of(Step)) == 2
+    assert "opsctl:roll" not in fleet.tags
+
+
+def test_a_smaller_maximum_makes_the_group_smaller_too() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=3, maximum=3, tasks=2)
+    shrunk(fleet, planned("MaxSize"), "compute.desired=2", "compute.maximum=2")
+    assert fleet.desired == 2 and fleet.lost == []
+
+
+@pytest.mark.parametrize(
+    ("properties", "overrides", "provider"),
+    [
+        (("Tags",), ("compute.desired=1",), ""),
+        (("DesiredCapacity",), ("compute.desired=4",), ""),
+        (("DesiredCapacity",), ("compute.desired=1", "compute.capacity_provider=true"), ""),
+    ],
+)
+def test_a_group_that_keeps_its_size_or_drains_by_itself_is_left_alone(
+    properties: tuple[str, ...], overrides: tuple[str, ...], provider: str
+) -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=2, maximum=4, tasks=2)
+    shrunk(fleet, planned(*properties, provider=provider), "compute.maximum=4", *overrides)
+    assert fleet.calls == []
+
+
+def test_what_was_interrupted_goes_on() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=3, maximum=4, tasks=4)
+    fleet.drain(fleet.alive[0].id)
+    fleet.tags["opsctl:roll"] = "2"
+    shrunk(fleet, planned("DesiredCapacity"), "compute.desired=2")
+    assert fleet.desired == 2 and fleet.lost == []
+    assert not [one for one in fleet.calls if one.startswith("drain")]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "said"),
+    [
+        ({"tasks": 8, "size": 3}, "the others have room for"),
+        ({"tasks": 2, "size": 3, "minimum": 2}, "may not get smaller than 2"),
+    ],
+)
+def test_it_is_refused_before_anybody_is_asked(fleet: dict[str, Any], said: str) -> None:
+    made = Fleet(MACHINE, old=MACHINE, maximum=4, **fleet)
+    clients = cast(Any, Clients(CloudFormation(), autoscaling=made, ecs=made))
+    wanted = config("ecs.desired_count=1", "compute.instance_type=t3.small", "compute.desired=1")
+    with pytest.raises(OpsError, match=said):
+        Driven(Shrinking(clients, wanted, None).planned(planned("DesiredCapacity")), made.look)
+    assert made.calls == []
+
+
+def test_the_plan_says_that_instances_are_drained() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=3, maximum=4, tasks=2)
+    clients = cast(Any, Clients(CloudFormation(), autoscaling=fleet, ecs=fleet))
+    driven = Driven(
+        Shrinking(clients, CONFIG, None).planned(planned("DesiredCapacity")), fleet.look
+    )
+    [notice] = driven.of(Notice)
+    assert notice.text == "before that, 1 instance of `asg` will be drained and terminated"
