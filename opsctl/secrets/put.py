@@ -82,7 +82,7 @@ def require(config: Config, use: Use, value: Value) -> None:
     if "\0" in value.text:
         raise ConfigError(
             "the value holds a NUL byte, which no environment variable can hold",
-            hint="encode it first, for instance: base64 FILE | opsctl secrets set " + use.name,
+            hint=f"encode it first, for instance: base64 FILE | opsctl secrets set {use.name}",
         )
     size, longest = len(value.text.encode()), _SECRET
     if use.reference.startswith(SSM):
