@@ -318,3 +318,60 @@ def test_a_cache_that_somebody_resized_is_set_back(aws: Clients, name: str) -> N
     assert settled(aws, name) == "UPDATE_COMPLETE"
     [now] = elasticache.describe_cache_clusters(CacheClusterId=name)["CacheClusters"]
     assert now["CacheNodeType"] == "cache.t4g.micro"
+
+
+def imported(aws: Clients, name: str) -> list[dict[str, Any]]:
+    """The events of a stack that takes over a log group and makes a topic, oldest first."""
+    cloudformation = aws("cloudformation")
+    aws("logs").create_log_group(logGroupName=name)
+    properties = {"LogGroupName": name}
+    group = {"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain", "Properties": properties}
+    topic = {"Type": "AWS::SNS::Topic", "DependsOn": "Group"}
+    change_set = cloudformation.create_change_set(
+        StackName=name,
+        ChangeSetName="take",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Resources": {"Group": group, "Topic": topic}}),
+        ImportExistingResources=True,
+    )
+    cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
+    while True:
+        [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            break
+        time.sleep(0.05)
+    events: list[dict[str, Any]] = cloudformation.describe_stack_events(StackName=name)[
+        "StackEvents"
+    ]
+    return events[::-1]
+
+
+def of(events: list[dict[str, Any]], logical_id: str) -> list[str]:
+    return [one["ResourceStatus"] for one in events if one["LogicalResourceId"] == logical_id]
+
+
+def test_what_is_taken_over_takes_its_time_beside_what_is_made(aws: Clients, name: str) -> None:
+    events = imported(aws, name)
+    assert of(events, "Group") == [
+        *("IMPORT_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"),
+        *("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"),
+    ]
+    assert of(events, "Topic")[-1] == "CREATE_COMPLETE"
+    first, *_, last = [one["Timestamp"] for one in events if one["LogicalResourceId"] == "Group"]
+    assert last > first
+
+
+def test_what_cannot_be_taken_over_fails_the_stack_and_stays(
+    aws: Clients, fail: Callable[..., None], name: str
+) -> None:
+    fail({"kind": "resource-fails", "match": "Topic", "times": 1})
+    events = imported(aws, name)
+    assert of(events, name)[-1] == "ROLLBACK_COMPLETE"
+    assert of(events, "Group")[-1].startswith("IMPORT_ROLLBACK"), of(events, "Group")
+    groups = aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert [one["logGroupName"] for one in groups] == [name]
+
+    fail({"kind": "resource-fails", "match": "Group", "times": 1})
+    aws("logs").delete_log_group(logGroupName=name)
+    events = imported(aws, f"{name}x")
+    assert "IMPORT_FAILED" in of(events, "Group")
