@@ -45,7 +45,7 @@ class Pace:
         self._strike("resource-fails", resource, "InvalidRequest")
 
     async def release(self, resource: Resource) -> None:
-        """Wait until a failed import has let go of a resource. Raises when the scenario fails it."""
+        """Wait until a failed import lets go of a resource. Raises when the scenario fails it."""
         await self._half(resource.type)
         self._strike("update-rollback-fails", resource, "NotStabilized")
 
