@@ -5,6 +5,7 @@ from collections import Counter
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.doctor.finding import Finding, Level
+from opsctl.plural import counted
 
 _STYLES: dict[Level, str] = {
     "ok": "good", "unknown": "faint", "warning": "warn", "blocking": "bad",
@@ -37,7 +38,7 @@ class DoctorScreen(Screen):
         counts = self._counts
         self._console.emit("doctor", **{level: counts[level] for level in _STYLES})
         unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
-        warnings = f"{counts['warning']} warning{'s' if counts['warning'] != 1 else ''}"
+        warnings = counted(counts["warning"], "warning")
         if counts["blocking"]:
             self._console.say(f"{counts['blocking']} would stop a release, {warnings}{unknown}")
             return 1

@@ -15,7 +15,8 @@ from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
-from opsctl.cli.screens.words import columns, counted, fitted, fitting, padded, step
+from opsctl.cli.screens.words import columns, fitted, fitting, padded, step
+from opsctl.plural import counted
 from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot, Unread
 
