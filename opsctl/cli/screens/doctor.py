@@ -5,12 +5,12 @@ from collections import Counter
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.doctor.finding import Finding, Level
+from opsctl.outcome import DEGRADED
 from opsctl.plural import counted
 
 _STYLES: dict[Level, str] = {
     "ok": "good", "unknown": "faint", "warning": "warn", "blocking": "bad",
 }  # fmt: skip
-_WARNED = 10  # the exit code
 
 
 class DoctorScreen(Screen):
@@ -44,4 +44,4 @@ class DoctorScreen(Screen):
             return 1
         nothing = "nothing that could be checked" if unknown else "nothing"
         self._console.say(f"{nothing} would stop a release, {warnings}{unknown}")
-        return _WARNED if counts["warning"] else 0
+        return DEGRADED if counts["warning"] else 0
