@@ -8,6 +8,7 @@ from datetime import timedelta
 from opsctl.cause import task_failures, telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.plural import counted
 from opsctl.snapshot.service import UNHEALTHY
 from opsctl.snapshot.targets import Target
 
@@ -82,7 +83,7 @@ def container_unhealthy(history: History) -> Iterator[Cause]:
     if sick:
         yield Cause(
             "container-unhealthy",
-            f"the health check of the container fails in {telling.counted(len(sick), 'task')}",
+            f"the health check of the container fails in {counted(len(sick), 'task')}",
             "certain",
             tuple(Evidence(f"task {one.id[:8]}", "healthStatus UNHEALTHY") for one in sick[:3]),
             "opsctl logs tail stdout --since 15m --no-follow",
@@ -121,7 +122,7 @@ def _is_fresh(event: Evidence, history: History) -> bool:
 
 def _count(unhealthy: list[tuple[str, Target]]) -> str:
     number = len(unhealthy)
-    return f"{telling.counted(number, 'target')} {'is' if number == 1 else 'are'} unhealthy"
+    return f"{counted(number, 'target')} {'is' if number == 1 else 'are'} unhealthy"
 
 
 def _sentences(history: History) -> list[Evidence]:

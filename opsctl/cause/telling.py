@@ -21,11 +21,6 @@ _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
 
 
-def counted(number: int, noun: str) -> str:
-    """Return `1 task`, `3 tasks`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def quoted(text: str) -> str:
     """Return `text` on one line, cut to 300 characters."""
     line = " ".join(text.split())

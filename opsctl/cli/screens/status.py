@@ -15,7 +15,9 @@ from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
-from opsctl.cli.screens.words import columns, counted, fitted, fitting, padded, step
+from opsctl.cli.screens.words import columns, fitted, fitting, padded, step
+from opsctl.outcome import DEGRADED, UNKNOWN
+from opsctl.plural import counted
 from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot, Unread
 
@@ -256,7 +258,7 @@ def _table(rows: Sequence[str], room: int, what: str) -> Iterator[str]:
 
 # Without these parts nobody can say that the system is healthy.
 _JUDGED = {"stacks", "service", "tasks", "targets", "instances", "group", "cache", "alarms"}
-EXITS = {"healthy": 0, "degraded": 10, "unknown": 11}
+EXITS = {"healthy": 0, "degraded": DEGRADED, "unknown": UNKNOWN}
 
 
 def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
