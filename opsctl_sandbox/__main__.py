@@ -118,7 +118,8 @@ def main(arguments: Sequence[str]) -> int:
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
     """Ignore a second Ctrl-C, or the same one sent by `opsctl`, during the clean-up."""
     for one in _ENDS:
-        signal.signal(one, signal.SIG_IGN)
+        # Not SIG_IGN: Python complains of a signal that is already on its way to a handler.
+        signal.signal(one, lambda *_: None)
     raise KeyboardInterrupt
 
 
