@@ -10,6 +10,9 @@ from opsctl.aws.parsing import WrongType
 _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
 
 
+_PAGES = (b"<!doctype", b"<html")
+
+
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
     """Make a call and return the answer.
 
@@ -63,15 +66,20 @@ class Answer(dict[str, Any]):
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raise ResponseParserError for half a JSON text.
+    """Raise ResponseParserError for half a JSON text, and NotAws for a web page.
 
-    botocore would take it for an empty answer, or for a refusal without a code. For the event
+    botocore would take them for an empty answer, or for a refusal without a code. For the event
     `after-call`.
     """
     from botocore.parsers import ResponseParserError
 
     body = http_response.content
-    if not isinstance(body, bytes) or not body or not _speaks_json(http_response, model):
+    if not isinstance(body, bytes) or not body:
+        return
+    if http_response.status_code == 200 and body.lstrip()[:9].lower().startswith(_PAGES):
+        # In EC2's format any XML is an answer, of which nothing is known.
+        raise NotAws(http_response.url)
+    if not _speaks_json(http_response, model):
         return
     # A refusal may be a plain sentence, for instance a proxy's; an answer is JSON.
     begins = http_response.status_code == 200 or body.lstrip().startswith(b"{")
