@@ -33,8 +33,7 @@ _HINTS = {
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
-    "Throttling": "AWS throttles this account; try again in a minute",
-    "ThrottlingException": "AWS throttles this account; try again in a minute",
+    **dict.fromkeys(_THROTTLED, "AWS throttles this account; try again in a minute"),
 }
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …

@@ -145,7 +145,7 @@ def connect() -> Engine:
         address(os.environ),
         timeout=10,
         hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF; "
-        "the sandbox packs one: opsctl sandbox image",
+        "the sandbox packs one and prints its REF: opsctl sandbox image",
     )
     client.timeout = _SILENCE
     return Engine(client, buildx.find())
