@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsctl.aws.faults import NotAws, fault, unreadable, unsendable
+from opsctl.aws.faults import NotAws, code, fault, unreadable, unsendable
 from opsctl.aws.parsing import WrongType
 
 # Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
@@ -31,7 +31,9 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
         raise unreadable(error) or error from error
     except client.exceptions.ClientError as error:
         # A proxy's refusal. One of a server's error (502) may be of AWS's own load balancers.
-        if _is_page(error.response) and fault(error) == "refused":
+        # A redirect without a code of AWS's leads to a page, too.
+        elsewhere = code(error).isdecimal() and code(error).startswith("3")
+        if elsewhere or (_is_page(error.response) and fault(error) == "refused"):
             raise NotAws(client.meta.endpoint_url) from error
         raise
     except Exception as error:
