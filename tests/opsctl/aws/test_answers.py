@@ -65,7 +65,8 @@ def test_every_service_that_answers_in_json_is_known_for_it() -> None:
 
 
 @pytest.mark.parametrize(("status", "kind", "is_aws"), [
-    (301, "", False), (307, "application/x-amz-json-1.1", False), (403, "text/html; charset=utf-8", False), (407, "text/html", False), (502, "text/html", True),
+    (301, "", False), (307, "application/x-amz-json-1.1", False),
+    (403, "text/html; charset=utf-8", False), (407, "text/html", False), (502, "text/html", True),
     (403, "application/x-amz-json-1.1", True),
 ])  # fmt: skip
 def test_a_page_that_refuses_is_a_proxys(status: int, kind: str, is_aws: bool) -> None:
