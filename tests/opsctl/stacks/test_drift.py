@@ -58,13 +58,15 @@ def test_what_only_will_have_another_name_is_not_called_deleted() -> None:
     aws.resources = MADE
     aws.template = STACK.template.replace('GroupName: "web-redis"', 'GroupName: "before"')
     assert aws.template != STACK.template
-    assert up(aws, there("CacheCluster")).of(Notice) == []
+    looks = (EXISTS, there("CacheCluster"), there())  # at the stack, what it made, the new name
+    assert up(aws, *looks).of(Notice) == []
 
 
 @pytest.mark.parametrize("certain", [True, False])
 def test_what_is_there_or_may_be_there_is_not_called_deleted(certain: bool) -> None:
     aws = CloudFormation(changes=())
     aws.resources = MADE
+    aws.template = STACK.template
     driven = up(aws, there("CacheCluster", "SecurityGroup", certain=certain))
     assert driven.of(Notice) == []
 
