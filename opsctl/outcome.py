@@ -25,6 +25,9 @@ ENDS: Mapping[OutcomeKind, tuple[type[OpsError], str] | None] = {
     "detached": (Detached, ""),
 }
 
+# Exit codes of the commands that look and change nothing: what is wrong, or cannot be known.
+DEGRADED, UNKNOWN = 10, 11
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

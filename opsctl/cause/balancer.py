@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.plural import counted
 from opsctl.snapshot import targets
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
@@ -96,14 +96,13 @@ def deregistered(history: History) -> Iterator[Cause]:
         names = ", ".join(task.id[:8] for task in missing[:3])
         yield Cause(
             "target-unhealthy",
-            f"{telling.counted(count, 'running task')} {'is' if count == 1 else 'are'} not "
+            f"{counted(count, 'running task')} {'is' if count == 1 else 'are'} not "
             f"registered with the load balancer, so no request comes there: {names}",
             "certain",
             (
                 Evidence(
                     "elasticloadbalancing DescribeTargetHealth",
-                    f"{telling.counted(len(known), 'target')}, "
-                    f"{telling.counted(len(now.running), 'task')} run",
+                    f"{counted(len(known), 'target')}, {counted(len(now.running), 'task')} run",
                     now.at,
                 ),
             ),

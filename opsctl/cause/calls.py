@@ -9,6 +9,7 @@ from opsctl.aws.failed_calls import DENIED, UNKNOWN_CALLER, FailedCall
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import Failure, History
+from opsctl.plural import counted
 
 _SKEW = re.compile(
     r"Signature expired|not yet current|still later than|RequestTimeTooSkewed|"
@@ -101,7 +102,7 @@ def permission_missing(history: History) -> Iterator[Cause]:
     service, _, operation = first.operation.rpartition(":")
     action = iam.lacking(first.message, service, operation)
     others = len({one.operation for one in calls}) - 1
-    more = f" (and {telling.counted(others, 'other action')})" if others else ""
+    more = f" (and {counted(others, 'other action')})" if others else ""
     yield _cause(
         history,
         "permission-missing",
@@ -119,7 +120,7 @@ def throttled(history: History) -> Iterator[Cause]:
             history,
             "throttled",
             calls,
-            f"AWS throttled {telling.counted(times, 'call')} of this account",
+            f"AWS throttled {counted(times, 'call')} of this account",
             "it passes by itself; if it does not, ask for a higher quota: opsctl status",
         )
 
@@ -148,7 +149,7 @@ def network(history: History) -> Iterator[Cause]:
         return
     times = sum(one.times for one in calls)
     nobody = [one for one in calls if one.fault == "nobody"]
-    count = telling.counted(times, "call")
+    count = counted(times, "call")
     failing = all(one.code for one in calls)  # what has a code was an answer, of a server's error
     what = f"AWS itself fails: {count} ended in an error of its own"
     if not failing:
@@ -254,7 +255,7 @@ def _skew(message: str) -> str:
         return "wrong"
     ours, theirs = (datetime.strptime(text, "%Y%m%dT%H%M%SZ") for text in match.groups())
     minutes = round(abs(theirs - ours) / timedelta(minutes=1))
-    return f"{telling.counted(minutes, 'minute')} {'slow' if ours < theirs else 'fast'}"
+    return f"{counted(minutes, 'minute')} {'slow' if ours < theirs else 'fast'}"
 
 
 RULES = (

@@ -7,6 +7,7 @@ from datetime import timedelta
 from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
+from opsctl.plural import counted
 from opsctl.snapshot.instances import Activity, Group
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
@@ -119,7 +120,7 @@ def never_joined(history: History) -> Iterator[Cause]:
     last = f", and the console last said: {logs[0].quote}" if logs else ""
     yield Cause(
         "instance-never-joined",
-        f"{telling.counted(len(absent), 'instance')} of the group never joined the cluster "
+        f"{counted(len(absent), 'instance')} of the group never joined the cluster "
         f"`{history.now.names.cluster}`: {', '.join(absent[:3])}{last}",
         _sure_of_absence(history, some=some),
         (
@@ -128,7 +129,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             Evidence(
                 "ecs ListContainerInstances",
-                f"{telling.counted(len(history.now.instances), 'instance')} registered",
+                f"{counted(len(history.now.instances), 'instance')} registered",
                 history.now.at,
             ),
             *logs,
@@ -235,7 +236,7 @@ def draining(history: History) -> Iterator[Cause]:
     if gone and not takers:
         yield Cause(
             "instances-draining",
-            f"all {telling.counted(len(gone), 'instance')} are draining: no task can be placed",
+            f"all {counted(len(gone), 'instance')} are draining: no task can be placed",
             "certain",
             tuple(Evidence(f"instance {one.id}", "DRAINING", history.now.at) for one in gone[:3]),
             "opsctl ecs up",

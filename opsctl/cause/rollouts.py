@@ -7,6 +7,7 @@ from datetime import datetime
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
+from opsctl.plural import counted
 from opsctl.snapshot.service import Deployment
 
 _BREAKER = re.compile(r"circuit breaker", re.IGNORECASE)
@@ -19,7 +20,7 @@ def scaled_by_hand(history: History) -> Iterator[Cause]:
         now = history.now.service
         yield Cause(
             "scaled-by-hand",
-            f"the service was set to {telling.counted(has, 'task')} outside of its stack, which "
+            f"the service was set to {counted(has, 'task')} outside of its stack, which "
             f"asks for {declared}{'' if has else ': no task runs'}",
             "certain",
             (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {declared}", at),),
@@ -235,7 +236,7 @@ def stopped_by_hand(history: History) -> Iterator[Cause]:
     if foreign:
         yield Cause(
             "stopped-by-hand",
-            f"{telling.counted(len(foreign), 'task')} stopped by hand",
+            f"{counted(len(foreign), 'task')} stopped by hand",
             "certain",
             tuple(
                 Evidence(f"task {one.id[:8]}", telling.brief(one.reason), one.stopped)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
+from opsctl.plural import counted
 from opsctl.snapshot.instances import ContainerInstance
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
@@ -168,7 +169,7 @@ def zones_uneven(history: History) -> Iterator[Cause]:
     [zone], idle = used, ", ".join(sorted(takers - used))
     yield Cause(
         "zones-uneven",
-        f"all {telling.counted(len(running), 'task')} run in {zone}, and none in {idle}",
+        f"all {counted(len(running), 'task')} run in {zone}, and none in {idle}",
         "certain",
         (Evidence("ecs DescribeTasks", f"{len(running)} in {zone}", now.at),),
         _spread(now, len(running), len(takers)),

@@ -12,11 +12,11 @@ from opsctl.cli.run import Answers, run
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.secrets import SecretsScreen
 from opsctl.errors import ConfigError, Detached, OpsError
+from opsctl.outcome import UNKNOWN
 from opsctl.secrets import put, uses
 from opsctl.secrets.put import Value
 from opsctl.snapshot.snapshot import Look
 
-_UNKNOWN = 11  # the exit code
 _TYPED_LINE = 4095  # bytes; source: termios(3), canonical mode
 app = group("The secrets that the config refers to: list, check and set them.")
 
@@ -47,7 +47,7 @@ def check(context: typer.Context) -> int:
     doubts = sum(one.doubt and not one.use.local for one in findings)
     if doubts:
         invocation.console.say(f"{doubts} of {len(findings)} secrets could not be looked at")
-    return _UNKNOWN if doubts else 0
+    return UNKNOWN if doubts else 0
 
 
 @app.command("set", context_settings={"allow_extra_args": True})

@@ -12,6 +12,7 @@ from opsctl.config.document import Document, Path
 from opsctl.config.layers import Layer, Origin
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError
+from opsctl.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ def _refused(
 ) -> ConfigError:
     """Return the error. Warnings are listed, too, and counted separately."""
     lines = sorted((_line(stack, path, text) for path, text in errors.items()), key=_file_order)
-    count = _count(len(lines), "error") + (f", {_count(len(warnings), 'warning')}" * bool(warnings))
+    count = counted(len(lines), "error")
+    if warnings:
+        count += f", {counted(len(warnings), 'warning')}"
     # The same --set would be refused again.
     given = any(line.startswith("--set ") for line in lines)
     fix = "correct the --set" if given else "fix it, then run: opsctl config check"
@@ -150,10 +153,6 @@ def _refused(
         cause=cause,
         findings=[*lines, *(f"warning: {warning}" for warning in warnings)],
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _line(stack: Sequence[Layer], path: Path, text: str) -> str:

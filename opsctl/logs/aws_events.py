@@ -20,12 +20,13 @@ BAD = "✗ "  # marks what is bad, so that nothing is said by colour alone
 def aws_events(before: Snapshot | None, now: Snapshot) -> list[LogEvent]:
     """Return all events of the snapshot `now`, in order of time; their ids identify repeated ones.
 
-    AWS keeps no history of health, so a target gives an event when it differs from `before`.
+    AWS keeps no history of health, so a target gives an event when it differs from `before`, the
+    last snapshot that holds the targets.
     """
     events = [
         *_service(now),
         *(event for task in now.tasks for event in _task(task)),
-        *(_targets(before, now) if before else ()),
+        *(_targets(before, now) if before and now.holds("targets") else ()),
         *_stacks(now),
         *_alarms(now),
         *(event for release in now.releases for event in _release(release)),

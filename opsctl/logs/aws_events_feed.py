@@ -18,6 +18,8 @@ _MOST_SENT = 20_000
 _PARTS: frozenset[Part] = frozenset(
     ("service", "tasks", "targets", "stack_events", "alarm_changes", "releases")
 )
+# Parts that are read from a time on. While one is missing, the time stays.
+_SINCE: tuple[Part, ...] = ("stack_events", "alarm_changes")
 
 
 class AwsEvents:
@@ -75,7 +77,9 @@ class AwsEvents:
             else:
                 self._silent = False
                 self._tell(now, [one for one in events if _within(one, since, until)])
-                before, start = now, max(start, now.at - _OVERLAP)
+                before = now if now.holds("targets") else before
+                if now.holds(*_SINCE):
+                    start = max(start, now.at - _OVERLAP)
             self._past = True
             if until is not None:
                 return
@@ -84,9 +88,9 @@ class AwsEvents:
     def _tell(self, now: Snapshot, events: Sequence[LogEvent]) -> None:
         for unread in now.unread:
             if unread.part not in self._unread:
-                self._unread.add(unread.part)
                 text = f"not readable: {unread.part}: {unread.reason}"
                 self._came.append(Notice("denied", None, text))
+        self._unread = {unread.part for unread in now.unread}
         new = [event for event in events if event.id not in self._sent]
         self._sent.update({event.id: event.timestamp for event in new})
         if len(self._sent) > _MOST_SENT:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST_GROUPS = 10  # the API's maximum per session
 _MINUTE = 60_000
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two sessions
+_MOST = 20_000  # lines that wait to be taken, such as while a pager shows the ones before
+_LOOK_AGAIN = 0.2  # seconds
 LASTING = 30.0  # seconds: a session that ends sooner is of little use
 Key = tuple[str, str, int, int, str]
 
@@ -147,6 +149,9 @@ class Live:
             request["logStreamNamePrefixes"] = [prefix]
         with closing(self._logs.start_live_tail(**request)["responseStream"]) as stream:
             for one in stream:
+                # Lines of a session that breaks off meanwhile are in the pages.
+                while len(self._came) >= _MOST and not self._over.wait(_LOOK_AGAIN):
+                    pass
                 if self._over.is_set():
                     return
                 if "sessionStart" in one:

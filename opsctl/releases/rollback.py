@@ -20,6 +20,7 @@ from opsctl.releases.update_tasks import Release, ReleaseResult
 from opsctl.rollout import plan as planning
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
+from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.releases import Release as Released
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -63,6 +64,17 @@ class Rollback:
         self._labels = labels
 
     def run(self) -> Procedure[Outcome]:
+        with ExitStack() as ending:
+            ready = yield from join.again(lambda: self._ready(ending))
+            if isinstance(ready, Outcome):
+                return ready
+            return (yield from self._release(*ready).run())
+
+    def _ready(self, ending: ExitStack) -> Procedure[Outcome | tuple[Target, Held | None]]:
+        """Return what to bring back, once nobody else changes the stack; or how this has ended.
+
+        Raises Busy when somebody else took the lock while the question was open.
+        """
         now = yield from self._seen()
         same = under_way(now.releases, self._number)
         if same is not None:
@@ -71,17 +83,16 @@ class Rollback:
                 return ended
             now = yield from self._seen()
         target, state = yield from self._target(now, write=True)
-        with ExitStack() as ending:
-            held: Held | None = None
-            if state.in_progress or target.other is not None:
-                held = yield from self._took_over(state, target)
-                if held is None:
-                    return Outcome("cancelled", "nothing was rolled back")
-                ending.enter_context(held)
-            if held is not None and state.in_progress:
-                yield from held.renewed(self._cancelled(state))
-                yield from self._close_taken_over(held)
-            return (yield from self._release(target, held).run())
+        held: Held | None = None
+        if state.in_progress or target.other is not None:
+            held = yield from self._took_over(now.locks.get("ecs"), state, target)
+            if held is None:
+                return Outcome("cancelled", "nothing was rolled back")
+            ending.enter_context(held)
+        if held is not None and state.in_progress:
+            yield from held.renewed(self._cancelled(state))
+            yield from self._close_taken_over(held)
+        return target, held
 
     def preview(self) -> Procedure[bool]:
         """Yield what `run` would do. Writes nothing and does not wait."""
@@ -154,7 +165,9 @@ class Rollback:
         yield target
         return target, state
 
-    def _took_over(self, state: StackState, target: Target) -> Procedure[Held | None]:
+    def _took_over(
+        self, theirs: Lock | None, state: StackState, target: Target
+    ) -> Procedure[Held | None]:
         """Ask, and take over the lock of whoever rolls now. Returns None when declined.
 
         A stack that is already rolling back, or cannot be cancelled any more, is followed first.
@@ -169,7 +182,8 @@ class Rollback:
         if not (yield from ask(f"{question} {target.name}?")):
             return None
         stack = definition.stack_name(self._config, "ecs")
-        return (yield from lock.take(self._clients, "ecs", stack, over=True))
+        over = theirs.number if theirs is not None else 0
+        return (yield from lock.take(self._clients, "ecs", stack, over=over))
 
     def _cancelled(self, state: StackState) -> Procedure[None]:
         """Cancel the stack's operation if possible, and follow it to its end."""

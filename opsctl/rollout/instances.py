@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
-from opsctl.cause import telling
 from opsctl.cause.fleet import resume
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
@@ -226,7 +226,7 @@ class InstanceRoll:
             count = max(len(tasks), len(registered))
             return Step(
                 "wait",
-                f"{instance.id}: {telling.counted(count, 'task')} to move to other instances",
+                f"{instance.id}: {counted(count, 'task')} to move to other instances",
             )
         if tasks and not _serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
@@ -258,7 +258,7 @@ class InstanceRoll:
                 text = f"terminating {member.id}, which never joined the cluster"
                 return Step("terminate", text, member.id)
             minutes = int(self.patience.total_seconds() // 60)
-            time = telling.counted(minutes, "minute")
+            time = counted(minutes, "minute")
             return Step("failed", f"{member.id} has not joined the cluster in {time}")
         if len(group.members) >= group.desired:
             return None
@@ -361,8 +361,8 @@ def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSi
     if room >= len(tasks):
         return ""
     return (
-        f"{instance.id} cannot be replaced: it runs {telling.counted(len(tasks), 'task')}, "
-        f"{telling.counted(len(others), 'other instance')} can take {room}, "
+        f"{instance.id} cannot be replaced: it runs {counted(len(tasks), 'task')}, "
+        f"{counted(len(others), 'other instance')} can take {room}, "
         f"and the group may not grow beyond {group.maximum}"
     )
 

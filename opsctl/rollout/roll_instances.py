@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.alarms import mute
-from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
@@ -96,7 +96,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if not planned.replacements and not under_way:
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    old = telling.counted(len(planned.replacements), "instance")
+    old = counted(len(planned.replacements), "instance")
     question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:
         question = f"continue to replace the instances of `{config.ecs.cluster_name}`?"

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from opsctl.cause import telling
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import plan, room, verdict
 from opsctl.rollout.early import Outlook, breaker_threshold
@@ -116,12 +116,10 @@ def _agreed(
     if planned.before == count:
         return Outcome("no-changes")
     name = planned.service
-    question = f"run {telling.counted(count, 'task')} of `{name}` instead of {planned.before}?"
+    question = f"run {counted(count, 'task')} of `{name}` instead of {planned.before}?"
     agreed = ask(f"every task of `{name}` stops", name=name) if not count else ask(question)
     if not (yield from agreed):
-        return Outcome(
-            "cancelled", f"`{name}` still runs {telling.counted(planned.before, 'task')}"
-        )
+        return Outcome("cancelled", f"`{name}` still runs {counted(planned.before, 'task')}")
     stack = definition.stack_name(config, "ecs")
     scaling = _scale(clients, planned, timeout)
     return (yield from join.locked(clients, "ecs", stack, scaling))
@@ -143,9 +141,9 @@ def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Proced
         _watch(now, count, timeout), subject=f"`{name}` is being scaled to {count} tasks"
     )
     outcome = ended.outcome
-    if outcome.kind != "failed":
-        return outcome
-    yield Notice(f"ECS goes on trying; to give that up: opsctl ecs scale {planned.before}", True)
+    if not outcome.good:
+        before = planned.before
+        yield Notice(f"ECS goes on trying; to give that up: opsctl ecs scale {before}", True)
     return (yield from explained(outcome))
 
 

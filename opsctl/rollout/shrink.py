@@ -8,11 +8,11 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-terminati
 from typing import TYPE_CHECKING
 
 from opsctl.alarms import mute
-from opsctl.cause import telling
 from opsctl.cause.fleet import resume
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, follow, look_at
 from opsctl.rollout import instances, plan, roll_instances
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine
@@ -71,7 +71,7 @@ def foresee(config: Config, plan: Plan) -> Procedure[None]:
     if size is None or now.group is None:
         return
     _require_possible(now, now.group, _task(now, config), size)
-    going = telling.counted(now.group.desired - size, "instance")
+    going = counted(now.group.desired - size, "instance")
     yield Notice(f"before that, {going} of `{now.group.name}` will be drained and terminated")
 
 
@@ -167,8 +167,8 @@ def _require_possible(now: Snapshot, group: Group, task: TaskSize, size: int) ->
     room = sum(task.count_on(one) for one in stay)
     if tasks > room:
         raise OpsError(
-            f"{telling.counted(len(going), 'instance')} to be terminated run "
-            f"{telling.counted(tasks, 'task')}, and the others have room for {room}",
+            f"{counted(len(going), 'instance')} to be terminated run "
+            f"{counted(tasks, 'task')}, and the others have room for {room}",
             hint="set a larger `compute.desired`, then run: opsctl ecs up",
             cause="no-room",
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Self
 
-from opsctl.cause.telling import counted
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.rollout import verdict
 from opsctl.rollout.verdict import Goal
 from opsctl.snapshot.lines import last_words

@@ -87,12 +87,13 @@ def take(
     kind: Kind,
     stack: str,
     *,
-    over: bool = False,
+    over: int = 0,
     now: Callable[[], datetime] | None = None,
 ) -> Procedure[Held]:
     """Take the lock of this stack. Raises Busy when another command holds it.
 
-    With `over`, a lock that is held is closed and its holder ignored.
+    `over` is the number of a lock that somebody agreed to take over: it is closed, and its holder
+    ignored.
     """
     system = stack.removesuffix(f"-{kind}")
     now = now or clients.clock.now
@@ -141,14 +142,14 @@ def remove(clients: "Clients", system: str, lock: Lock, *, now: datetime) -> Non
 
 
 def _taken(
-    clients: "Clients", system: str, stack: str, over: bool, now: Callable[[], datetime]
+    clients: "Clients", system: str, stack: str, over: int, now: Callable[[], datetime]
 ) -> Lock:
     token, floor = uuid.uuid4().hex, 0
     for _ in range(_TRIES):
         kept = locks.read(clients.ssm, system, stack)
         newest = kept[-1] if kept else None
         if newest is not None and not newest.closed:
-            if not over and not clients.caller.gone(newest.process):
+            if newest.number != over and not clients.caller.gone(newest.process):
                 raise Busy(newest.in_words)
             close(clients, system, newest, now=now())
         number = max(newest.number if newest else 0, floor) + 1

@@ -142,6 +142,8 @@ class Connection(Reading, asyncio.Protocol):
             return
         if len(body) > LARGE:
             self._keep(len(body))
+            if self.lingering:  # it was the one to give way, and has its answer
+                return
         self.turn = turn = Turn(self)
         turn.request.body = body
         turn.start()
@@ -241,6 +243,8 @@ class Connection(Reading, asyncio.Protocol):
     def _next(self) -> None:
         if self._kept:
             self._keep(-self._kept)
+        if self.untidy:
+            self.pace_of_body.stop()  # the next body is measured from its own beginning
         self.turn = None
         self._begin()
         if not self._reading and (self.rest is not None or self._half_closed):

@@ -58,6 +58,6 @@ def look(connection: "Connection", now: float) -> None:
             slow = f"the request's body came slower than {LEAST_RATE} bytes a second"
             connection.refuse(408, slow)
     elif connection.turn is not None or connection.rest is not None:
-        pass  # the service itself takes the time
+        connection.heard = now  # the service itself takes the time; idle is what comes after it
     elif now - connection.heard > IDLE_SECONDS:
         transport.close()

@@ -21,6 +21,7 @@ from opsctl.logs.collected import collected
 from opsctl.logs.events import LogEvent, LogGroup, Notice
 from opsctl.metrics.fetch import fetch
 from opsctl.metrics.series import Window
+from opsctl.outcome import DEGRADED
 from opsctl.snapshot.snapshot import Look
 
 _LATE = timedelta(hours=1)  # how much older than its arrival a line may be, at first
@@ -56,7 +57,7 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
         left = [group for group in left if audits[group.source].missing]
     results = [audits[group.source] for group in groups]
     if not log_reports.show_audits(invocation.console, results, start, end):
-        raise typer.Exit(10)
+        raise typer.Exit(DEGRADED)
 
 
 def _counted(

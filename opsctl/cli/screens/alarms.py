@@ -12,9 +12,9 @@ from opsctl.alarms.trial import Rung
 from opsctl.alarms.watched import Watched
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
-from opsctl.cli.screens.words import counted
 from opsctl.config.duration import format_duration
 from opsctl.metrics.series import Series
+from opsctl.plural import counted
 from opsctl.snapshot.alarms import AlarmChange
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Snapshot

@@ -12,8 +12,9 @@ from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
 from opsctl.cli.screens.status_tables import mixed, table
-from opsctl.cli.screens.words import age, counted, fitted, zone_word
+from opsctl.cli.screens.words import age, fitted, zone_word
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 from opsctl.stacks.operation import RollBegun

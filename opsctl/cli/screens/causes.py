@@ -12,6 +12,7 @@ from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.words import step
+from opsctl.plural import counted
 
 _INDENT = 13
 _SURE = {"certain": "bad", "likely": "warn", "possible": "faint"}
@@ -81,7 +82,7 @@ def looked_at(history: History) -> str:
         (sum(map(len, now.lines.values())) + sum(map(len, now.recent_lines.values())), "log line"),
         (len(history.stack_events), "stack event"),
     ]
-    seen = ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    seen = ", ".join(counted(n, what) for n, what in counts if n)
     unread = ", ".join(sorted({one.part.replace("_", " ") for one in now.unread}))
     none = (
         ""

@@ -5,11 +5,12 @@ from collections import Counter
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.screen import Screen
 from opsctl.doctor.finding import Finding, Level
+from opsctl.outcome import DEGRADED
+from opsctl.plural import counted
 
 _STYLES: dict[Level, str] = {
     "ok": "good", "unknown": "faint", "warning": "warn", "blocking": "bad",
 }  # fmt: skip
-_WARNED = 10  # the exit code
 
 
 class DoctorScreen(Screen):
@@ -37,10 +38,10 @@ class DoctorScreen(Screen):
         counts = self._counts
         self._console.emit("doctor", **{level: counts[level] for level in _STYLES})
         unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
-        warnings = f"{counts['warning']} warning{'s' if counts['warning'] != 1 else ''}"
+        warnings = counted(counts["warning"], "warning")
         if counts["blocking"]:
             self._console.say(f"{counts['blocking']} would stop a release, {warnings}{unknown}")
             return 1
         nothing = "nothing that could be checked" if unknown else "nothing"
         self._console.say(f"{nothing} would stop a release, {warnings}{unknown}")
-        return _WARNED if counts["warning"] else 0
+        return DEGRADED if counts["warning"] else 0

@@ -6,8 +6,8 @@ from html import escape
 from importlib import resources
 
 from opsctl.cause.cause import Cause
-from opsctl.cli.screens.words import counted
 from opsctl.metrics.panels import runs
+from opsctl.plural import counted
 from opsctl.recording import RecordedSeries
 from opsctl.snapshot.redact import redact
 from opsctl.timeline import LANES, Moment

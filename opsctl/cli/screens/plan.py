@@ -2,6 +2,7 @@
 
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
+from opsctl.plural import counted
 from opsctl.stacks import differences
 from opsctl.stacks.changes import Change, Plan
 
@@ -27,7 +28,7 @@ class PlanScreen(Screen):
             self._print(f"`{name}`: no changes")
             return True
         count = len(item.changes)
-        words = f"{item.kind.lower()}, {count} change{'s' if count != 1 else ''}"
+        words = f"{item.kind.lower()}, {counted(count, 'change')}"
         self._print(f"plan for `{name}` ({words}):")
         for change in item.changes:
             self._change(change)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import SAME
 from opsctl.cli.screens.screen import Screen
-from opsctl.cli.screens.words import counted
+from opsctl.plural import counted
 from opsctl.releases.update_tasks import ReleaseResult
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.plan import RollPlan

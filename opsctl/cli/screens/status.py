@@ -15,7 +15,9 @@ from opsctl.cli.screens import causes as causing
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.status_rows import ROWS, Item, Mark, Row
 from opsctl.cli.screens.status_tables import instance_rows, task_rows
-from opsctl.cli.screens.words import columns, counted, fitted, fitting, padded, step
+from opsctl.cli.screens.words import columns, fitted, fitting, padded, step
+from opsctl.outcome import DEGRADED, UNKNOWN
+from opsctl.plural import counted
 from opsctl.snapshot import record
 from opsctl.snapshot.snapshot import Snapshot, Unread
 
@@ -256,7 +258,7 @@ def _table(rows: Sequence[str], room: int, what: str) -> Iterator[str]:
 
 # Without these parts nobody can say that the system is healthy.
 _JUDGED = {"stacks", "service", "tasks", "targets", "instances", "group", "cache", "alarms"}
-EXITS = {"healthy": 0, "degraded": 10, "unknown": 11}
+EXITS = {"healthy": 0, "degraded": DEGRADED, "unknown": UNKNOWN}
 
 
 def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
@@ -279,7 +281,7 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
     if troubles:
         why = f": {first.sentence}" if first and first.confidence != "possible" else ""
         return "degraded", f"{', '.join(troubles)}{why}"
-    if first is not None and first.confidence == "certain" and not first.deployment:
+    if first is not None and first.confidence == "certain" and _concerns(now, first):
         return "degraded", first.sentence
     service = now.service
     words = f"{service.running} of {service.desired} tasks run" if service else ""
@@ -290,6 +292,15 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
         also = f"; {words}" if words else ""
         return "unknown", f"not readable: {parts} ({refusal(unread[0])}){also}"
     return "healthy", words
+
+
+def _concerns(now: Snapshot, cause: Cause) -> bool:
+    """Return whether the cause is about what serves now, not about a deployment that failed."""
+    primary = now.primary
+    if not cause.deployment or primary is None or primary.created is None:
+        return not cause.deployment
+    done = primary.state in ("COMPLETED", "")
+    return done and cause.deployment == int(primary.created.timestamp())
 
 
 def _troubles(now: Snapshot) -> Iterator[str]:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from opsctl.cause.telling import short_image, steady
 from opsctl.cli.screens.releases import OUTCOMES
-from opsctl.cli.screens.words import age, counted, zone_word
+from opsctl.cli.screens.words import age, zone_word
+from opsctl.plural import counted
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Part, Snapshot
 from opsctl.snapshot.stacks import StackState

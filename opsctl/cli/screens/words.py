@@ -29,10 +29,6 @@ def age(now: datetime, then: datetime | None) -> str:
     return f"{days} d"
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def columns(text: str) -> int:
     """Return how many columns of a terminal the text takes."""
     return len(text) if text.isascii() else sum(map(_columns, text))

@@ -20,6 +20,9 @@ from tests.opsctl.snapshots import NAMES, OLD, START, service
 SINCE = int((START - timedelta(minutes=5)).timestamp() * 1000)
 
 
+EVENTS = Look(frozenset({"targets", "stack_events", "alarm_changes"}), ())
+
+
 def later(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
@@ -71,15 +74,34 @@ def test_everything_that_happened_stands_in_its_order() -> None:
 
 
 def test_a_target_is_told_when_its_health_is_another() -> None:
-    before = Snapshot(
-        START, NAMES, targets=(Target("i-1:80", "initial"), Target("i-2:80", "healthy"))
-    )
-    now = Snapshot(later(5), NAMES, targets=(Target("i-1:80", "unhealthy"),))
+    targets = (Target("i-1:80", "initial"), Target("i-2:80", "healthy"))
+    before = Snapshot(START, NAMES, EVENTS, targets=targets)
+    now = Snapshot(later(5), NAMES, EVENTS, targets=(Target("i-1:80", "unhealthy"),))
     assert told(now, before) == [
         ("target", "i-1:80", f"{BAD}initial → unhealthy"),
         ("target", "i-2:80", "healthy → deregistered"),
     ]
     assert told(now) == []
+
+
+def test_targets_that_could_not_be_read_once_have_not_been_deregistered() -> None:
+    healthy = Snapshot(START, NAMES, EVENTS, targets=(Target("i-1:80", "healthy"),))
+    blind = Snapshot(later(5), NAMES, EVENTS, unread=(Unread("targets", "Throttling"),))
+    ill = replace(healthy, at=later(10), targets=(Target("i-1:80", "unhealthy"),))
+    items = fed(Looks(healthy, blind, ill))
+    assert [one.kind if isinstance(one, Notice) else one.message for one in items] == [
+        "denied",
+        f"{BAD}healthy → unhealthy",
+    ]
+
+
+def test_stack_events_of_an_outage_are_read_after_it() -> None:
+    seen = Snapshot(START, NAMES, EVENTS)
+    blind = replace(seen, at=later(600), unread=(Unread("stack_events", "no answer"),))
+    looks = Looks(seen, blind, seen, blind)
+    kinds = [one.kind for one in fed(looks) if isinstance(one, Notice)]
+    assert looks.looks[2].since == looks.looks[1].since
+    assert kinds == ["denied", "denied"], "a second outage is said, too"
 
 
 class Looks:

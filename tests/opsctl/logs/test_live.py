@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -130,6 +130,34 @@ def test_sessions_that_break_at_once_are_said_once_and_what_they_missed_is_read(
     live.end()
     kinds = [one.kind for one in live.take() if isinstance(one, Notice)]
     assert (len(sessions), kinds) == (2, ["gap", "reread", "reread"])
+
+
+def test_what_nobody_takes_is_not_heaped_up_without_end() -> None:
+    came = {"logGroupIdentifier": "arn", "logStreamName": "s", "timestamp": 1, "ingestionTime": 2}
+    update = {"sessionUpdate": {"sessionResults": [{**came, "message": "x"}] * 500}}
+    updates: list[int] = []
+
+    def pushing() -> Iterator[Any]:
+        while len(updates) < 200:
+            updates.append(1)
+            yield update
+
+    logs = SimpleNamespace(start_live_tail=lambda **_: {"responseStream": pushing()})
+    live = Live(
+        cast(Any, logs),
+        [LogGroup("app", GROUP)],
+        Selection(),
+        arns=lambda: {GROUP: "arn"},
+        look_back=900_000,
+    )
+    live.begin(0, None)
+    live.thread.join(0.3)
+    waited = len(updates)
+    taken = len(live.take())
+    live.thread.join(0.3)
+    live.end()
+    assert waited < 60 and taken < 30_000
+    assert len(updates) > waited, "once they are taken, it reads on"
 
 
 def test_over_http_the_pushed_lines_come_at_once_and_the_others_all_the_same(

@@ -10,18 +10,20 @@ import pytest
 
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
-from opsctl.procedure import Notice
+from opsctl.procedure import Driver, Notice, Question
 from opsctl.releases.rollback import Rollback
 from opsctl.releases.target import Target
 from opsctl.releases.update_tasks import ReleaseResult
+from opsctl.snapshot import locks
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.task_definitions import TaskDefinition
+from opsctl.stacks import lock
 from tests.opsctl.releases.test_target import digest, image, release
 from tests.opsctl.releases.world import CONFIG, Ecr
 from tests.opsctl.rollout.test_plan import INSTANCES
 from tests.opsctl.snapshots import NEW, OLD, START, Driven, deployment, event, snapshot, stack
-from tests.opsctl.ssm import Ssm
+from tests.opsctl.ssm import Ssm, Writer
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 KNOWN = [release(n, n) for n in (1, 2, 3)]
@@ -90,9 +92,9 @@ class World:
         live = deployment("d2", NEW) if rolled else deployment("d1", OLD)
         return snapshot(live, **parts)
 
-    def run(self, *answers: bool, number: int | None = None) -> Driven:
+    def rollback(self, number: int | None = None) -> Rollback:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm))
-        back = Rollback(
+        return Rollback(
             clients,
             CONFIG,
             Path("/nowhere"),
@@ -100,7 +102,9 @@ class World:
             sleep=lambda _: None,
             labels=lambda clients, image: {},
         )
-        return Driven(back.run(), self.look, answers)
+
+    def run(self, *answers: bool, number: int | None = None) -> Driven:
+        return Driven(self.rollback(number).run(), self.look, answers)
 
 
 def test_it_rolls_the_image_of_then_without_a_template_or_an_engine() -> None:
@@ -179,14 +183,41 @@ def test_a_no_cancels_nothing() -> None:
 
 
 def test_the_lock_of_a_command_that_only_builds_is_taken_after_a_question() -> None:
-    lock = Lock("web-ecs", 1, who="a/bob", host="ci", process="q", until=START + timedelta(hours=1))
-    world = World(locks={"ecs": lock})
+    theirs = Lock(
+        "web-ecs", 1, who="a/bob", host="ci", process="q", until=START + timedelta(hours=1)
+    )
+    world = World(locks={"ecs": theirs})
     driven = world.run(True, True)
     assert (
         "somebody else changes the stack (`web-ecs` is locked by bob@ci)"
         in driven.questions[0].text
     )
     assert driven.result.kind == "deployed"
+
+
+def test_a_command_that_begins_while_the_question_is_open_is_asked_about_before_it_is_stopped() -> (
+    None
+):
+    world = World(status="UPDATE_IN_PROGRESS")
+    carol = cast(Any, Writer(world.ssm, "carol"))
+    look, questions = world.look, []
+
+    def seen(wanted: Look) -> Snapshot:
+        kept = locks.read(cast(Any, world.ssm), "web", "web-ecs")
+        return replace(look(wanted), locks={"ecs": kept[-1]} if kept else {})
+
+    def answer(question: Question) -> bool:
+        if not questions:
+            Driven(lock.take(carol, "ecs", "web-ecs", now=world.ssm.now))
+        questions.append(question.text)
+        return len(questions) == 1
+
+    driver = Driver(world.rollback().run(), look=seen, sleep=lambda _: None)
+    for item in driver:
+        if isinstance(item, Question):
+            driver.answer(answer(item))
+    assert [("carol" in text) for text in questions] == [False, True]
+    assert driver.result.kind == "cancelled" and not world.cancelled
 
 
 def test_without_a_ledger_the_task_definition_before_is_taken() -> None:

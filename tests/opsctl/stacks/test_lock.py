@@ -84,10 +84,20 @@ def test_the_lock_of_a_killed_command_on_this_machine_does_not_block() -> None:
 def test_a_lock_that_is_taken_over_ends_for_its_first_holder_too() -> None:
     ssm = Ssm()
     first = take(ssm)
-    with take(ssm, "bob", over=True):
+    with take(ssm, "bob", over=newest(ssm).number):
         with first:
             pass
         assert newest(ssm).who.endswith("/bob") and not newest(ssm).closed
+
+
+def test_only_the_lock_that_was_agreed_to_is_taken_over() -> None:
+    ssm = Ssm()
+    with take(ssm):
+        agreed = newest(ssm).number
+    with take(ssm, "carol"), pytest.raises(Busy, match="locked by carol@laptop"):
+        take(ssm, "bob", over=agreed)
+    with take(ssm, "carol"), pytest.raises(Busy, match="locked by carol@laptop"):
+        take(ssm, "bob", over=0)
 
 
 def test_an_answer_that_was_lost_is_not_taken_for_somebody_else() -> None:

@@ -154,9 +154,9 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
         release.set()
         while not wire.written:
             await asyncio.sleep(0)
-        look(connection, later - 10)
+        look(connection, later + IDLE_SECONDS - 1)  # idle since its answer, not since its request
         assert not wire.closed
-        look(connection, later)
+        look(connection, later + IDLE_SECONDS + 1)
         assert wire.closed
         connection.connection_lost(None)
 

@@ -281,6 +281,22 @@ def test_a_body_that_drips_is_over_when_it_is_slower_than_the_least_rate() -> No
         assert asyncio.run(work(first, LEAST_RATE * 2))[0] == b""
 
 
+def test_each_body_on_a_connection_is_measured_by_itself() -> None:
+    async def work() -> bytes:
+        busy, wire, now = connection()
+        put = CHUNKED.replace(b"transfer-encoding: chunked", b"content-length: 20000")
+        for second in range(15):
+            busy.data_received(put + b"a=" + b"x" * 9_998)
+            look(busy, now + second)  # a body is under way at every look
+            busy.data_received(b"x" * 10_000)
+            await asyncio.sleep(0)
+            wire.read = len(wire.written)
+        return wire.written
+
+    answered = asyncio.run(work())
+    assert answered.count(b"HTTP/1.1 20") == 15 and b" 408 " not in answered
+
+
 def test_a_client_that_does_not_read_is_cut_off_and_one_that_reads_is_not() -> None:
     async def work(rate: float, more: int) -> str:
         """It reads at this rate, while so many bytes a second are written."""

@@ -132,6 +132,19 @@ def test_the_oldest_gives_way_and_nobody_who_is_in_time(name: str) -> None:
     assert served_now.startswith(b"HTTP/1.1 201 ")
 
 
+def test_a_whole_request_that_gives_way_is_answered_once_and_not_carried_out() -> None:
+    async def work() -> tuple[bytes, int]:
+        only, wire, _ = connection(Room(buffers=6_000))
+        put = b"PUT " + KEY + b"k HTTP/1.1\r\n" + FORM + b"content-length: 7000\r\n\r\n"
+        only.data_received(put + b"a=" + b"x" * 6_998)
+        await asyncio.sleep(0.01)
+        return wire.written, only.port.room.held
+
+    answered, held = asyncio.run(work())
+    assert answered.startswith(b"HTTP/1.1 503 ") and answered.count(b"HTTP/1.1") == 1
+    assert held == 0
+
+
 async def _what_came(reader: asyncio.StreamReader) -> bytes:
     try:
         async with asyncio.timeout(0.02):
