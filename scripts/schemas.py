@@ -7,6 +7,7 @@ change can be read.
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,8 +36,10 @@ _COMPACT: Mapping[str, Any] = {"separators": (",", ":"), "sort_keys": True}
 
 def types() -> list[str]:
     """Every resource type that the sandbox makes: ministack's, and those that it adds."""
+    logging.disable()  # it says which optional libraries are missing
     from ministack.services.cloudformation import provisioners
 
+    logging.disable(logging.NOTSET)
     rooms = [ROOT / "opsctl_sandbox" / room for room in ("cloudformation", "ministack")]
     code = "".join(path.read_text() for room in rooms for path in room.glob("*.py"))
     added = set(re.findall(r'"(AWS::\w+::\w+)"', code)) - {"AWS::CloudFormation::Stack"}

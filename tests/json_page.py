@@ -9,7 +9,7 @@ from typing import Any
 PAGE = Path(__file__).parent.parent / "docs/json.md"
 # Their members have names of their own: of variables, outputs, AWS's fields, parts of a snapshot.
 _FREE = {
-    "data", "dimensions", "fields", "outputs", "parts", "policy", "secrets", "snapshot",
+    "data", "dimensions", "fields", "outputs", "parts", "policy", "schema", "secrets", "snapshot",
     "value", "variables",
 }  # fmt: skip
 # The whole object is such a mapping.

@@ -1,5 +1,6 @@
 """Access to AWS: the only package of the tool that imports boto3 and botocore."""
 
+from opsctl.aws.bounds import response
 from opsctl.aws.caller import Caller
 from opsctl.aws.clients import Clients, connect, tidy
 from opsctl.aws.clock import Clock
@@ -36,6 +37,7 @@ __all__ = [
     "may_pass",
     "message",
     "proxy",
+    "response",
     "tidy",
     "transient",
     "translate",

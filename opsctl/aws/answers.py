@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsctl.aws.faults import NotAws, fault, unreadable
+from opsctl.aws.faults import NotAws, fault, unreadable, unsendable
 from opsctl.aws.parsing import WrongType
 
 # Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
@@ -15,8 +15,14 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
 
     Raises NotAws for another page in its place, as proxies send with status 200.
     """
+    from botocore.exceptions import HTTPClientError
+
     try:
         answer = make(client, operation, parameters)
+    except HTTPClientError as error:
+        if refusal := unsendable(error):
+            raise refusal from None
+        raise
     except OSError as error:
         # Renewing credentials from a file or by a program failed.
         raise unreadable(error) or error from error

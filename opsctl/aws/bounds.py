@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from collections.abc import Mapping
+from http.client import HTTPResponse
 from typing import Any
 
 _MOST = 32 * 2**20  # bytes; the greatest answers that we ask for have one or two million
@@ -22,8 +23,8 @@ _PAGES_ITSELF = {"FilterLogEvents"}
 class _Reader(io.RawIOBase):
     """What comes from a socket, until the time or the size is used up."""
 
-    def __init__(self, raw: Any, sock: Any, seconds: float) -> None:
-        self._raw, self._sock = raw, sock
+    def __init__(self, raw: Any, sock: Any, seconds: float, most: float) -> None:
+        self._raw, self._sock, self._most = raw, sock, most
         self._pause = sock.gettimeout()
         self._end: float | None = time.monotonic() + seconds
         self._bytes = 0
@@ -40,7 +41,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._end is not None:
             left = self._end - time.monotonic()
-            if left <= 0 or self._bytes > _MOST:
+            if left <= 0 or self._bytes > self._most:
                 raise TimeoutError
             self._sock.settimeout(left if self._pause is None else min(self._pause, left))
         count: int | None = self._raw.readinto(buffer)
@@ -52,20 +53,17 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-def bound(client: Any, seconds: float) -> None:
-    """Let every answer of this client come within so many seconds, and with a sensible size.
+def response(seconds: float, most: float = _MOST) -> type[HTTPResponse]:
+    """Return a `response_class` for a connection of http.client, of an answer that is bounded.
 
-    Otherwise botocore raises ReadTimeoutError.
+    Reading it raises TimeoutError beyond so many seconds or bytes, its head included.
     """
-    from http.client import HTTPResponse
-
-    from botocore import awsrequest
 
     class Response(HTTPResponse):
         def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
             plain: Any = self.fp
-            self._reader = _Reader(plain.detach(), sock, seconds)
+            self._reader = _Reader(plain.detach(), sock, seconds, most)
             self.fp = io.BufferedReader(self._reader)
 
         def begin(self) -> None:
@@ -73,11 +71,23 @@ def bound(client: Any, seconds: float) -> None:
             if self.headers.get("content-type", "").startswith(_STREAM):
                 self._reader.lift()
 
+    return Response
+
+
+def bound(client: Any, seconds: float) -> None:
+    """Let every answer of this client come within so many seconds, and with a sensible size.
+
+    Otherwise botocore raises ReadTimeoutError.
+    """
+    from botocore import awsrequest
+
+    bounded: Any = response(seconds)
+
     class Http(awsrequest.AWSHTTPConnection):
-        response_class = Response  # type: ignore[assignment]  # any of http.client's will do
+        response_class = bounded
 
     class Https(awsrequest.AWSHTTPSConnection):
-        response_class = Response  # type: ignore[assignment]  # any of http.client's will do
+        response_class = bounded
 
     class HttpPool(awsrequest.AWSHTTPConnectionPool):
         ConnectionCls = Http

@@ -24,6 +24,7 @@ _CREDENTIALS = "check the credentials: aws sts get-caller-identity"
 _RENEW = "renew the credentials, for instance: aws sso login"
 _NETWORK = "check the network and AWS_ENDPOINT_URL, then run the same command again"
 _PROFILE = "correct the profile in ~/.aws/config, or choose another"
+_SETTINGS = "correct the variables AWS_…, or the profile in ~/.aws/config"
 _PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
@@ -32,8 +33,7 @@ _HINTS = {
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
-    "Throttling": "AWS throttles this account; try again in a minute",
-    "ThrottlingException": "AWS throttles this account; try again in a minute",
+    **dict.fromkeys(_THROTTLED, "AWS throttles this account; try again in a minute"),
 }
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …
 # Signature not yet current: 20261126T123000Z is still later than … (20261126T121000Z + …
@@ -67,11 +67,27 @@ class NotAws(AwsError):
         )
 
 
+class Lacking(AwsError, KeyError):
+    """A part of an answer has no such key, which every answer of AWS has."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"what answers is not AWS, or was cut off: its answer has no `{key}`",
+            hint=_NETWORK,
+            cause="not-aws",
+        )
+        self.key = key
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Unreadable(AwsError):
     """AWS answered, and what it says about one part of the system cannot be parsed."""
 
     def __init__(self, part: str, error: Exception) -> None:
         what = f"it lacks {error}" if isinstance(error, LookupError) else str(error)
+        what = f"it lacks `{error.key}`" if isinstance(error, Lacking) else what
         super().__init__(
             f"what AWS says of the {part.replace('_', ' ')} cannot be read: {what}",
             hint="run the same command again; if it stays, show it to us: opsctl why --save FILE",
@@ -84,7 +100,7 @@ def understood(part: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        if fault(error) is not None:
+        if fault(error) is not None and not isinstance(error, Lacking):
             raise
         raise Unreadable(part, error) from error
 
@@ -180,8 +196,11 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.EndpointConnectionError):
         return _nobody(str(getattr(error, "kwargs", {}).get("endpoint_url", "")))
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        half = isinstance(error, exceptions.PartialCredentialsError)
         return AwsError(
-            "there are no AWS credentials",
+            f"the AWS credentials are not whole: {error}"
+            if half
+            else "there are no AWS credentials",
             hint='set AWS_PROFILE, or try without an account: eval "$(opsctl sandbox env)"',
             cause="credentials-refused",
         )
@@ -200,7 +219,7 @@ def translate(error: BaseException) -> OpsError | None:
     if isinstance(error, exceptions.ParamValidationError):
         return AwsError(f"AWS does not take this call: {line}", hint="opsctl config check")
     if isinstance(error, exceptions.BotoCoreError):
-        return AwsError(f"the call of AWS failed: {line}", hint=_CREDENTIALS)
+        return AwsError(f"the call of AWS failed: {line}", hint=_SETTINGS)
     return None
 
 
@@ -244,6 +263,17 @@ def _misconfigured(error: BaseException) -> AwsError | None:
     return None
 
 
+def unsendable(error: BaseException) -> AwsError | None:
+    """Translate the refusal to send a header: its text would show the credentials in it."""
+    if "Invalid header value" not in str(error):
+        return None
+    return AwsError(
+        "the AWS credentials hold a line end or another character that cannot be sent",
+        hint="set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again",
+        cause="credentials-refused",
+    )
+
+
 def wants_mfa() -> AwsError:
     return AwsError(
         "the profile's role wants an MFA code, and there is no terminal to ask on",
@@ -278,7 +308,7 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
         if _ADDRESS.search(text):
             return AwsError(text, hint="correct AWS_ENDPOINT_URL, or unset it")
         text = f"a setting of AWS cannot be read: {text}"
-        return AwsError(text, hint="correct the variables AWS_…, or the profile in ~/.aws/config")
+        return AwsError(text, hint=_SETTINGS)
     return AwsError(text, hint=_PROFILE)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from opsctl.aws.faults import Lacking
+
 
 def _number(value: Any) -> bool:
     finite = isinstance(value, (int, float)) and math.isfinite(value)
@@ -38,6 +40,15 @@ class WrongType(ValueError):
     """A part of an answer has another type than the service's model says."""
 
 
+class Structure(dict[str, Any]):
+    """A part of an answer. A missing key is an error of AWS's, wherever it is looked for."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: str) -> Any:
+        raise Lacking(key)
+
+
 def _check(shape: Any, value: Any) -> None:
     # A document type holds anything.
     if not getattr(shape, "is_document_type", False) and not _TYPES[shape.type_name](value):
@@ -54,7 +65,7 @@ def factory() -> Any:
     class StrictJson(parsers.JSONParser):
         def _parse_shape(self, shape: Any, node: Any) -> Any:
             _check(shape, node)
-            return super()._parse_shape(shape, node)  # type: ignore[misc]  # untyped
+            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
 
         def _handle_list(self, shape: Any, node: Any) -> Any:
             _require_members(shape, node)
@@ -72,13 +83,26 @@ def factory() -> Any:
     class StrictCbor(parsers.RpcV2CBORParser):
         def _parse_shape(self, shape: Any, node: Any) -> Any:
             _check(shape, node)
-            return super()._parse_shape(shape, node)  # type: ignore[misc]  # untyped
+            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
 
         def _handle_list(self, shape: Any, node: Any) -> Any:
             _require_members(shape, node)
             return super()._handle_list(shape, node)  # type: ignore[misc]  # untyped
 
-    ours = {"json": StrictJson, "smithy-rpc-v2-cbor": StrictCbor}
+    class StrictQuery(parsers.QueryParser):
+        def _parse_shape(self, shape: Any, node: Any) -> Any:
+            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
+
+    class StrictEc2(parsers.EC2QueryParser):
+        def _parse_shape(self, shape: Any, node: Any) -> Any:
+            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
+
+    ours = {
+        "json": StrictJson,
+        "smithy-rpc-v2-cbor": StrictCbor,
+        "query": StrictQuery,
+        "ec2": StrictEc2,
+    }
 
     class Factory(parsers.ResponseParserFactory):
         def create_parser(self, protocol_name: str) -> Any:
@@ -87,6 +111,10 @@ def factory() -> Any:
             return super().create_parser(protocol_name)
 
     return Factory()
+
+
+def _whole(parsed: Any, shape: Any) -> Any:
+    return Structure(parsed) if shape.type_name == "structure" and parsed is not None else parsed
 
 
 def _require_members(shape: Any, node: Any) -> None:

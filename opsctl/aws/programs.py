@@ -41,6 +41,8 @@ class _Programs:
         self._hung: float | None = None
 
     def start(self, words: Any, **_: Any) -> "_Program":
+        if not words:
+            raise failed("credential_process is empty")
         if self._hung is not None and time.monotonic() - self._hung < self._patience:
             raise self._late()
         return _Program(words, self)
@@ -78,7 +80,8 @@ class _Program:
                 self.returncode = process.wait()
         if self.returncode:
             words = " ".join(error.decode(errors="replace").split())
-            return b"", words[-_SHOWN:].encode()
+            words = words[-_SHOWN:] or f"credential_process ended with code {self.returncode}"
+            return b"", words.encode()
         if wrong := _wrong(said):
             raise failed(f"credential_process {wrong}")
         return said, b""

@@ -25,6 +25,7 @@ _CODES: Mapping[str, str] = {
     "Target.HealthCheckDisabled": "health checks are switched off",
     "Elb.InternalError": "the load balancer failed in its health checks",
 }
+_NO_SUCH_PATH = re.compile(r"codes: \[4\d\d")
 _PORTS = (32768, 60999)
 _FRESH = timedelta(minutes=15)
 
@@ -38,7 +39,7 @@ def target_unhealthy(history: History) -> Iterator[Cause]:
     events = _sentences(history)
     code, words = _reason(history, unhealthy, events)
     blocked = _blocked(history, code)
-    next = _next(history, code, blocked)
+    next = _next(history, code, words, blocked)
     for failures in failed.values():
         yield telling.cause(
             history,
@@ -198,13 +199,17 @@ def _target_ports(history: History) -> list[int]:
     return list(_PORTS) if dynamic else sorted(ports)
 
 
-def _next(history: History, code: str, blocked: list[Evidence]) -> str:
+def _next(history: History, code: str, words: str, blocked: list[Evidence]) -> str:
     if blocked:
         ports = _target_ports(history)
         reach = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else f"{ports[0]}"
         group = history.now.output("ecs", "InstanceSecurityGroup")
         command = telling.admitting(group, reach, _balancers(history)[0])
         return f"to admit the load balancer again: {command}"
+    if code == "Target.ResponseCodeMismatch" and _NO_SUCH_PATH.search(words):
+        return (
+            "`load_balancer.health_check.path` decides what is asked: opsctl config show --origin"
+        )
     if code == "Target.Timeout":
         return "ports and security groups as the stack wants them: opsctl ecs plan"
     return "opsctl logs tail stdout --since 15m --no-follow"

@@ -34,6 +34,8 @@ def secret_missing(history: History) -> Iterator[Cause]:
 
 
 def _to_read(text: str, name: str) -> str:
+    if "has no `secrets`" in text:
+        return "add `secrets SECRETS_FILE` to the Caddyfile_template, then run: opsctl update-tasks"
     if _AWAY.search(text):
         return "to compare routes and groups with the stack: opsctl ecs plan"
     if "marked for deletion" in text and name.startswith("arn:"):

@@ -260,8 +260,8 @@ def _shut_out(history: History) -> Evidence | None:
     if group is None or not instances or state is None or state.in_progress:
         return None
     # This compares who is admitted, not the port: endpoints other than AWS give the cache their own
-    # port.
-    if {instances, "0.0.0.0/0"} & set(group.admitted):
+    # port. Addresses may be those of the instances.
+    if instances in group.admitted or any("/" in source for source in group.admitted):
         return None
     return Evidence(
         "ec2 DescribeSecurityGroups",

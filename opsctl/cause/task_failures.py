@@ -227,6 +227,7 @@ KINDS: Sequence[tuple[str, Fits]] = (
                 r"invalid (?:ssm )?parameters?|can't find the specified secret|ResourceNotFound|"
                 r"ParameterNotFound|ParameterVersionNotFound|did not contain json key|not found|"
                 r"does not exist|cannot be resolved|no text named|has no `secrets`|is not set|"
+                r"no such file|"
                 r"unable to (?:pull|retrieve|fetch) secrets?|Fetching secret data|"
                 r"marked (?:for )?delet|connection issue"
             ),

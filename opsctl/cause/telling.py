@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 from opsctl.cause import task_failures
 from opsctl.cause.cause import Cause, Confidence, Evidence
@@ -14,7 +15,7 @@ from opsctl.snapshot.snapshot import Snapshot
 # What ECS and the agent say of an instance that takes no tasks.
 JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
 _QUOTES = 3  # pieces of evidence of one kind
-_KEEPS_ENDING = 3  # tasks that ended after their deployment had completed
+_KEEPS_ENDING = 3  # times that tasks ended after their deployment had completed
 _LONGEST = 300  # characters of a quote
 _FAMILY = re.compile(r"/([^/:]+):(\d+)$")
 _NOISE = re.compile(r"(?:Error response from daemon: |\(RequestToken: \S+, )")
@@ -179,7 +180,7 @@ def _goes_on(history: History, failures: Sequence[TaskFailure]) -> bool:
     """Return whether tasks keep ending although their deployment has completed, as with a leak.
 
     Each is replaced, so the service looks well in between. It has passed once nothing ended for
-    twice the usual time between two.
+    twice the longest time between two.
     """
     now = history.now
     own = next(
@@ -191,8 +192,11 @@ def _goes_on(history: History, failures: Sequence[TaskFailure]) -> bool:
     ends = [end for end in ends if end > own.finished]
     if len(ends) < _KEEPS_ENDING:
         return False
-    between = (ends[-1] - ends[0]) / (len(ends) - 1)
-    return now.at - ends[-1] < 2 * between
+    gaps = [later - earlier for earlier, later in pairwise(ends)]
+    longest = max(gaps)
+    # Tasks that started together also end together: what counts is how often that happened.
+    often = sum(gap >= longest / 2 for gap in gaps) >= _KEEPS_ENDING - 1
+    return often and now.at - ends[-1] < 2 * longest
 
 
 def _revision(arn: str) -> int:

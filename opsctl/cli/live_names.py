@@ -17,9 +17,14 @@ from opsctl import disk, project
 from opsctl.errors import OpsError
 
 if TYPE_CHECKING:
+    from opsctl.config.model import Config
     from opsctl.snapshot.snapshot import Part, Snapshot
 
 Names: TypeAlias = Sequence[tuple[str, str]]  # (name, description)
+_OF_SOURCES = {
+    *("logs tail names", "logs audit names", "logs lag names"),
+    *("logs query source", "logs compare names"),
+}
 _MINUTE, _DAY = 60.0, 86_400.0
 _WITHOUT_CONFIG = ("logs tail names", "rehearse name")
 _PATIENCE = 3.0  # seconds to wait for AWS's first answer
@@ -34,14 +39,26 @@ def of(parameter: str, *, config: Path, environment: str, environ: Mapping[str, 
             return _environments(config)
         if parameter == "secrets set name":
             return _secrets(config)
-        if parameter == "logs tail names":
+        if parameter in _OF_SOURCES:
             return _sources()
+        if parameter == "logs query text":
+            return _queries()
+        if parameter == "metrics plot":
+            return _metrics()
+        if parameter in _OF_CONFIG:
+            key = json.dumps([parameter, str(disk.real(config)), environment])
+            return _kept(
+                key,
+                environ,
+                _MINUTE,
+                lambda: _OF_CONFIG[parameter](_loaded(config, environment, environ)),
+            )
         if parameter == "rehearse name":
             return _kept(parameter, environ, _DAY, lambda: _rehearsals(environ))
         if parameter in _IN_AWS:
             account = [environ.get(name, "") for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL")]
-            key = json.dumps([parameter, str(disk.real(config)), environment, *account])
             part, names = _IN_AWS[parameter]
+            key = json.dumps([part, str(disk.real(config)), environment, *account])
             return _kept(
                 key,
                 environ,
@@ -74,6 +91,42 @@ def _sources() -> Names:
     return [(source.name, source.tells) for source in SOURCES]
 
 
+def _queries() -> Names:
+    from opsctl.logs.query import PRESETS
+
+    return [(name, "") for name in PRESETS]
+
+
+def _metrics() -> Names:
+    from opsctl.metrics.catalogue import CATALOGUE
+
+    return [(name, "") for name in dict.fromkeys(metric.name for metric in CATALOGUE)]
+
+
+def _loaded(config: Path, environment: str, environ: Mapping[str, str]) -> "Config":
+    from opsctl.config import load
+
+    return load.load(config, environment=environment or None, environ=environ).config
+
+
+def _stacks(config: "Config") -> Names:
+    return [(f"{config.system}-{kind}", "") for kind in ("db", "ecr", "ecs", "alarms")]
+
+
+def _alarms(config: "Config") -> Names:
+    from opsctl.alarms.catalogue import catalogue
+
+    return [(alarm.name, alarm.tells) for alarm in catalogue(config)]
+
+
+# parameter -> how to get its names from the config
+_OF_CONFIG: "Mapping[str, Callable[[Config], Names]]" = {
+    "unlock stack": _stacks,
+    "alarms explain name": _alarms,
+    "alarms test name": _alarms,
+}
+
+
 def _rehearsals(environ: Mapping[str, str]) -> Names:
     from opsctl.cli import sandbox_process
 
@@ -89,23 +142,38 @@ def _instances(now: "Snapshot") -> Names:
     return [(one.id, one.zone) for one in now.instances]
 
 
+def _releases(now: "Snapshot") -> Names:
+    return [
+        (
+            str(one.number),
+            f"{one.begun:%Y-%m-%d %H:%M}Z {one.outcome}{f': {one.why}' * bool(one.why)}",
+        )
+        for one in now.releases
+    ]
+
+
 # parameter -> (the part of a snapshot that it needs, how to get its names)
 _IN_AWS: "Mapping[str, tuple[Part, Callable[[Snapshot], Names]]]" = {
     "logs tail task": ("tasks", _tasks),
     "logs tail instance": ("instances", _instances),
+    "logs tail since_release": ("releases", _releases),
+    "logs compare number": ("releases", _releases),
+    "history number": ("releases", _releases),
+    "rollback number": ("releases", _releases),
+    "diff before": ("releases", _releases),
+    "diff after": ("releases", _releases),
 }
 
 
 def _look(part: "Part", config: Path, environment: str, environ: Mapping[str, str]) -> "Snapshot":
     from opsctl import aws
-    from opsctl.config import load
     from opsctl.snapshot.read import Reader
     from opsctl.snapshot.snapshot import Look
     from opsctl.snapshot.snapshot import Names as SystemNames
 
-    loaded = load.load(config, environment=environment or None, environ=environ)
-    clients = aws.connect(loaded.config.aws, patience=aws.Patience(0))
-    reader = Reader(clients, SystemNames.of(loaded.config), patient=False)
+    loaded = _loaded(config, environment, environ)
+    clients = aws.connect(loaded.aws, patience=aws.Patience(0))
+    reader = Reader(clients, SystemNames.of(loaded), patient=False)
     return reader(Look(frozenset({part}))).require(part)
 
 

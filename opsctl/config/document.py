@@ -101,7 +101,7 @@ def parse(text: str, file: str) -> Document:
         # Never the error's own text: its snippet of the file may hold a secret.
         raise _broken(file, [f"{place} is not YAML: {error.problem or error.context}"]) from None
     except yaml.YAMLError as error:
-        raise _broken(file, [f"{file} is not YAML: {type(error).__name__}"]) from None
+        raise _broken(file, [_unreadable(text, file, error)]) from None
     if root is None:
         raise ConfigError(f"`{file}` is empty", hint="remove it, then run: opsctl init")
     reader = _Reader(file)
@@ -111,6 +111,19 @@ def parse(text: str, file: str) -> Document:
     if reader.findings:
         raise _broken(file, reader.findings)
     return Document(data, reader.keys, reader.values)
+
+
+# Source: https://yaml.org/spec/1.2.2/#51-character-set
+_ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _unreadable(text: str, file: str, error: Exception) -> str:
+    """Say which character YAML does not allow: libyaml itself tells neither it nor its line."""
+    if odd := _ODD.search(text):
+        at = odd.start()
+        line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+        return f"{file}:{line}:{column} YAML does not allow the character U+{ord(odd[0]):04X}"
+    return f"{file} is not YAML: {type(error).__name__}"
 
 
 def value(text: str) -> Any:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _LAST_LINES = 12
+# What an answer of another form than the engine's leads to; StreamParseError is a RuntimeError.
+_ODD = (ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 # Seconds. A `RUN` step may be silent for long, and the engine has answered before this counts.
 _SILENCE = 1800
 _REGISTRY_TIMEOUT = 10  # seconds to wait for a registry that may not be reachable
@@ -78,7 +80,7 @@ class Engine:
         """Return the image's architecture in the engine's words: amd64, arm64."""
         with _translated("the engine"):
             description: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
-        return str(description["Architecture"])
+            return str(description["Architecture"])
 
     def local_digests(self, image: str) -> tuple[str, ...]:
         """Return the image's digests in the engine, or its id if it was never pulled."""
@@ -86,10 +88,10 @@ class Engine:
 
         try:
             description: Any = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
-        except (DockerException, OSError):
+            pulled = [one.partition("@")[2] for one in description.get("RepoDigests") or ()]
+            return tuple(pulled) or (str(description["Id"]),)
+        except (DockerException, OSError, *_ODD):
             return ()
-        pulled = [one.partition("@")[2] for one in description.get("RepoDigests") or ()]
-        return tuple(pulled) or (str(description["Id"]),)
 
     def registry_digest(self, image: str) -> str:
         """Return the image's digest in its registry, without a pull; '' when it cannot be read."""
@@ -99,11 +101,11 @@ class Engine:
         timeout, self._client.timeout = self._client.timeout, _REGISTRY_TIMEOUT
         try:
             description: Any = self._client.inspect_distribution(image)  # type: ignore[no-untyped-call]
-        except (DockerException, RequestException, OSError):
+            return str(description.get("Descriptor", {}).get("digest", ""))
+        except (DockerException, RequestException, OSError, *_ODD):
             return ""
         finally:
             self._client.timeout = timeout
-        return str(description.get("Descriptor", {}).get("digest", ""))
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         with _translated("the engine"):
@@ -143,7 +145,7 @@ def connect() -> Engine:
         address(os.environ),
         timeout=10,
         hint="start Docker, or roll an image that exists: opsctl update-tasks --image REF; "
-        "the sandbox packs one: opsctl sandbox image",
+        "the sandbox packs one and prints its REF: opsctl sandbox image",
     )
     client.timeout = _SILENCE
     return Engine(client, buildx.find())
@@ -171,6 +173,11 @@ def address(environ: Mapping[str, str]) -> dict[str, Any]:
         raise DockerError(
             f"no Docker engine can be found: {error}", hint="docker context ls"
         ) from error
+    except (OSError, *_ODD) as error:
+        raise DockerError(
+            f"no Docker engine can be found: docker's config.json cannot be read ({error})",
+            hint="correct ~/.docker/config.json, or name the engine in DOCKER_HOST",
+        ) from error
     return settings
 
 
@@ -179,11 +186,15 @@ def reach(settings: Mapping[str, Any], *, timeout: int, hint: str) -> "APIClient
     from docker import APIClient
     from docker.errors import DockerException
 
+    where = settings.get("base_url") or "the default socket"
+    silent = DockerError(f"no Docker engine answers at {where}", hint=hint)
+    socket = str(where).removeprefix("unix://")
+    if socket.startswith("/") and not Path(socket).exists():
+        raise silent  # the SDK would leave its own socket open
     try:
         return APIClient(version="auto", timeout=timeout, **settings)
-    except (DockerException, ValueError) as error:  # ValueError: the port is invalid
-        where = settings.get("base_url") or "the default socket"
-        raise DockerError(f"no Docker engine answers at {where}", hint=hint) from error
+    except (DockerException, OSError, *_ODD) as error:  # ValueError: the port is invalid
+        raise silent from error
 
 
 def included(directory: Path, dockerfile: str) -> tuple[str, ...]:
@@ -216,6 +227,11 @@ def _translated(what: str) -> Iterator[None]:
         raise DockerError(
             f"{what} broke off: the Docker engine stopped answering",
             hint="start the engine and run the same command again; nothing was recorded",
+        ) from error
+    except _ODD as error:
+        raise DockerError(
+            f"{what} broke off: what answers is no Docker engine",
+            hint="check DOCKER_HOST and `docker context ls`, then run the same command again",
         ) from error
 
 

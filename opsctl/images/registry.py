@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opsctl import aws
 from opsctl.errors import ConfigError, DockerError, OpsError
 from opsctl.images import reference
 
@@ -34,13 +35,16 @@ def repository(ecr: "ECRClient", name: str, *, hint: str = "opsctl ecs up") -> R
         raise OpsError(
             f"there is no repository `{name}`", hint=hint, cause="image-not-found"
         ) from error
-    return Repository(name, repositories[0]["repositoryUri"])
+    with aws.understood("repository"):
+        return Repository(name, repositories[0]["repositoryUri"])
 
 
 def login(ecr: "ECRClient") -> Login:
     """Return a token, valid for twelve hours. It is used for the push only."""
-    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    username, _, password = base64.b64decode(token).decode().partition(":")
+    given = ecr.get_authorization_token()
+    with aws.understood("registry's token"):
+        token = given["authorizationData"][0]["authorizationToken"]
+        username, _, password = base64.b64decode(token).decode().partition(":")
     return Login(username, password)
 
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import http.client
 import json
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,10 +31,13 @@ _TYPES = (
 )
 _ATTEMPTS, _REDIRECTS, _MOVED = 4, 5, (301, 302, 303, 307, 308)
 _CONNECT, _TIMEOUT = 10, 60  # seconds until it answers, and of silence later
+_LONGEST = 3600.0  # seconds for one answer: the largest layer over a slow line
 _LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes, the specification's limit
 _EMPTY = {"Content-Length": "0"}
 # One connection per request: an answer may be read while another request is sent.
 _ALWAYS = {"Connection": "close", "User-Agent": "opsctl"}
+# What a manifest, a config or an error of another form than the specification's leads to.
+_ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _LOCAL = ("127.", "localhost", "[::1]")
 
 
@@ -78,6 +82,11 @@ def copy(
             f"copying from `{source.name}` broke off: {error}",
             hint="run the same command again; layers that arrived are kept",
         ) from error
+    except _ODD as error:
+        raise DockerError(
+            f"`{digest}` of `{source.name}` cannot be copied: its manifest makes no sense",
+            hint="roll another image: opsctl history",
+        ) from error
     yield Progress("copied", result=digest)
 
 
@@ -94,7 +103,7 @@ def labels(repository: Repository, digest: str, *, login: Login) -> Mapping[str,
         config = json.loads(link.blob(repository.name, manifest["config"]["digest"]))
         given = config.get("config", {}).get("Labels") or {}
         return {str(name): str(value) for name, value in given.items()}
-    except (_Broken, _Refused, ValueError, LookupError, TypeError, AttributeError):
+    except (_Broken, _Refused, *_ODD):
         return {}
 
 
@@ -206,7 +215,7 @@ class _Link:
     def _once(self, method: str, path: str, **more: Any) -> tuple[int, str]:
         with self._opened(method, path, **more) as answer:
             location = answer.headers.get("Location") or ""
-            answer.read()
+            answer.read(_LARGEST_MANIFEST)
             return answer.status, urljoin(urljoin(self._base, path), location) if location else ""
 
     @contextmanager
@@ -252,6 +261,7 @@ class _Link:
             connection = http.client.HTTPConnection(*address, timeout=_CONNECT)
         if proxy:
             connection.set_tunnel(parts.hostname or "", parts.port, dict(proxy.headers))
+        connection.response_class = aws.response(_LONGEST, math.inf)
         connection.connect()
         connection.sock.settimeout(_TIMEOUT)
         return connection
@@ -283,7 +293,7 @@ def _broken() -> Iterator[None]:
     """Raise _Broken for errors of a request or of reading its response."""
     try:
         yield
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise _Broken(str(error) or type(error).__name__) from error
 
 
@@ -302,5 +312,5 @@ def _reason(text: str) -> str:
     try:
         first = json.loads(text)["errors"][0]
         return str(first.get("message") or first.get("code") or "")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except _ODD:
         return ""

@@ -44,7 +44,8 @@ def _service(now: Snapshot) -> Iterator[LogEvent]:
         return
     for one in now.service.events:
         if one.time is not None:
-            text = one.text.removeprefix(f"(service {now.service.name}) ")
+            # Without the ids of tasks: each task has its own line.
+            text = one.sentence.removeprefix(f"(service {now.service.name}) ")
             bad = BAD if "unable" in text or "unhealthy" in text or "failed" in text else ""
             yield event("service", now.service.name, one.time, bad + text, key=one.id)
 

@@ -148,6 +148,8 @@ class UpdateTasks:
         yield from rolling.look(self._config, state, self._planner.order(plan, making.target))
         verb = "build" if isinstance(making, Build) else "copy"
         service = self._config.ecs.service_name
+        if isinstance(making, Build):
+            self._connect().close()  # without an engine an answer would be in vain
         if not (yield from ask(f"{verb} {making.target}, and roll `{service}`?")):
             return False
         self._agreed = True

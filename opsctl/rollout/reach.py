@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from opsctl import aws
 from opsctl.snapshot.targets import Listener
 
 _ATTEMPTS = 5
@@ -53,7 +54,7 @@ def _ask(listener: Listener) -> Answer:
     connection = _connection(listener)
     try:
         connection.connect()
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return Answer(url, None, "got no request: this machine cannot resolve the name", final=True)
     except TimeoutError:
         text = "cannot be reached from here: no connection within 5 seconds"
@@ -61,6 +62,7 @@ def _ask(listener: Listener) -> Answer:
     except OSError as error:
         return Answer(url, None, f"cannot be reached from here: {error}")
     try:
+        connection.response_class = aws.response(_SECONDS)
         connection.request("GET", PATH, headers={"User-Agent": "opsctl"})
         response = connection.getresponse()
         detail = _detail(response.read(_LONGEST)) if response.status >= 500 else ""
@@ -101,5 +103,5 @@ def _detail(body: bytes) -> str:
     """Return the `detail` of a problem document in parentheses; '' for any other body."""
     try:
         return f" ({json.loads(body)['detail']})"
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return ""

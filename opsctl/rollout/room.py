@@ -301,6 +301,6 @@ def require(forecast: Forecast, need: Requirement, now: Snapshot) -> None:
     choices = "; ".join(forecast.choices) or "a larger `compute.instance_type`"
     raise OpsError(
         f"cannot start: {what} (not enough {forecast.lack})",
-        hint=f"choose one: {choices}",
+        hint=f"choose one: {choices}; after a change in opsctl.yaml: opsctl ecs up",
         cause="no-room",
     )

@@ -141,9 +141,9 @@ def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Proced
         _watch(now, count, timeout), subject=f"`{name}` is being scaled to {count} tasks"
     )
     outcome = ended.outcome
-    if outcome.kind != "failed":
-        return outcome
-    yield Notice(f"ECS goes on trying; to give that up: opsctl ecs scale {planned.before}", True)
+    if not outcome.good:
+        before = planned.before
+        yield Notice(f"ECS goes on trying; to give that up: opsctl ecs scale {before}", True)
     return (yield from explained(outcome))
 
 

@@ -172,6 +172,8 @@ def _is_rollback(now: Snapshot, goal: Goal, primary: Deployment) -> bool:
         goal.definition != goal.before_definition
         or primary.id in goal.known
         or "rolling back" in primary.reason.lower()
+        # A quick rollback is over before a snapshot shows it, and the service still says so.
+        or any(f"rolling back to deployment {primary.id}" in one.text for one in now.service.events)
         or any(one.state == "FAILED" for one in mine)
     )
 

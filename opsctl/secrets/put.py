@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opsctl.config.model import Config
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import AwsError, ConfigError, OpsError
 from opsctl.procedure import Procedure, ask, look_at
 from opsctl.secrets.uses import Use
 from opsctl.snapshot.secrets import SECRETS_MANAGER, SSM, Secret, without_key
@@ -46,7 +46,7 @@ def put(clients: "Clients", config: Config, use: Use, value: Value) -> Procedure
     wanted = without_key(use.reference)
     secret = next((one for one in now.require("secrets").secrets if one.reference == wanted), None)
     if secret is None or secret.state == "denied":
-        raise OpsError(
+        raise AwsError(
             f"this caller may not read `{use.reference}`",
             hint=_allow(use),
             cause="permission-missing",
@@ -181,4 +181,5 @@ def _next(use: Use) -> str:
 
 def _allow(use: Use) -> str:
     ssm = use.reference.startswith(SSM)
-    return f"allow it {'ssm:DescribeParameters' if ssm else 'secretsmanager:DescribeSecret'}"
+    action = "ssm:DescribeParameters" if ssm else "secretsmanager:DescribeSecret"
+    return f"allow this caller `{action}`"

@@ -14,7 +14,7 @@ from opsctl.config.secret_words import WORD, looks_secret
 MASK = "•••"
 # What programs write after a secret's name that is not its value: `API_KEY: is empty`.
 _PROSE = re.compile(
-    r"(?:is|was|are|has|must|may|can|cannot|could|does|not|no|missing|required|invalid|empty|set"
+    r"(?:the|this|is|was|are|has|must|may|can|cannot|could|does|not|no|missing|required|invalid|empty|set"
     r"|unset|variable|site|awscloudwatch|expired|none|null|nil|true|false|undefined|failed|unable|error|denied|access|request"
     r"|connection|permission|timeout|timed|unauthorized|forbidden|unknown|unexpected)"
     r"(?=[.,;:)\]}\"']*(?:\s|$)|,\")",

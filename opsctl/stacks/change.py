@@ -231,6 +231,10 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
             return
         held = _held(clients, state)
         kept = names.made(named, held)
+        if any(one.type == names.GROUP for one in kept):
+            # The id of a security group does not say its name, its stack's template does.
+            before = names.of_template(stacks.template(clients.cloudformation, state.id))
+            kept = tuple(one for one in kept if one.type != names.GROUP or one in before)
         if not stack.reverts_drift:
             yield from _tell_deleted(clients, stack, state, kept)
         # CloudFormation itself looks at the names of what is added, not of what is replaced.

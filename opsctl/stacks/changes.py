@@ -26,6 +26,11 @@ _EFFECTS = {
     ("AWS::ECS::Service", "LaunchType"): _ROLLED,
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
     ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
+    # Source: "Rebalancing activities" in the Auto Scaling user guide; no hook drains them.
+    (
+        "AWS::AutoScaling::AutoScalingGroup",
+        "VPCZoneIdentifier",
+    ): "Auto Scaling balances its zones anew, and ends instances together with their tasks",
     ("AWS::ECS::TaskDefinition", ""): "a new revision; the tasks are rolled",
     ("AWS::EC2::LaunchTemplate", ""): "a new version, for instances that are launched from now on",
 }

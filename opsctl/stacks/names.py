@@ -8,9 +8,10 @@ from opsctl.snapshot.taken import Named
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.template import read
 
+GROUP = "AWS::EC2::SecurityGroup"
 # Resource type -> the property that holds its name.
 _NAME: Mapping[str, str] = {
-    "AWS::EC2::SecurityGroup": "GroupName",
+    GROUP: "GroupName",
     "AWS::ECR::Repository": "RepositoryName",
     "AWS::ECS::Cluster": "ClusterName",
     "AWS::ECS::Service": "ServiceName",
@@ -66,7 +67,8 @@ def key(one: Named) -> str:
 def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
     """Return those of `named` that the stack created. `held` maps logical ids to physical ids.
 
-    A physical id is the name, an ARN that contains the name, or the id of a security group.
+    A physical id is the name, an ARN that contains the name, or the id of a security group, which
+    is returned whatever its name is.
     """
     return tuple(
         one

@@ -174,6 +174,13 @@ def _read(
 ) -> Plan:
     described: Any = _wait(cloudformation, id, sleep)
     reason = described.get("StatusReason", "")
+    if stack.reverts_drift and kind == "UPDATE" and "DeploymentMode" not in described:
+        # An endpoint ignores parameters that it does not know: this is an ordinary change set.
+        raise OpsError(
+            f"CloudFormation compared `{stack.name}` with nothing that is there: this Region or "
+            "endpoint does not know drift-aware change sets",
+            hint=f"restore by hand what was changed, then run: opsctl {stack.command} plan",
+        )
     if described["Status"] == "FAILED":
         if any(words in reason for words in _NOTHING):
             return Plan(stack, kind)

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_De
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
+from opsctl.aws.failed_calls import DENIED
 from opsctl.errors import OpsError
 from opsctl.stacks.definition import Stack
 
@@ -17,11 +18,17 @@ _EXISTS = "already exists"
 
 def refusal(cloudformation: "CloudFormationClient", stack: Stack, id: str, reason: str) -> OpsError:
     """Return the error. `id` is the change set's ARN; AWS does not accept its name alone."""
-    reasons = _reasons(cloudformation, id)
     hint = "correct opsctl.yaml, then run: opsctl config check"
-    if reasons is None:
-        hint = "allow this caller `cloudformation:DescribeEvents`, which tells the reason"
-    elif any(_EXISTS in one for one in reasons):
+    try:
+        reasons = _reasons(cloudformation, id)
+    except cloudformation.exceptions.ClientError as error:
+        if aws.fault(error) != "refused":
+            raise
+        reasons = ()
+        hint = "this Region or endpoint has no DescribeEvents, which tells the reason"
+        if aws.code(error) in DENIED:
+            hint = "allow this caller `cloudformation:DescribeEvents`, which tells the reason"
+    if any(_EXISTS in one for one in reasons):
         # CloudFormation refuses to take over what another stack holds.
         imported = "what another stack holds cannot be taken over"
         more = imported if stack.imports else f"or run: opsctl {stack.command} up --import"
@@ -30,21 +37,15 @@ def refusal(cloudformation: "CloudFormationClient", stack: Stack, id: str, reaso
     return OpsError(f"CloudFormation refused the plan for `{stack.name}`: {text}", hint=hint)
 
 
-def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...] | None:
-    """Return the reasons, or None when this caller may not read them."""
+def _reasons(cloudformation: "CloudFormationClient", id: str) -> tuple[str, ...]:
     events: list[Any] = []
     given: dict[str, Any] = {"ChangeSetName": id, "Filters": {"FailedEvents": True}}
-    try:
-        while True:
-            page = cloudformation.describe_events(**given)
-            events += page.get("OperationEvents", ())
-            if "NextToken" not in page:
-                break
-            given["NextToken"] = page["NextToken"]
-    except cloudformation.exceptions.ClientError as error:
-        if aws.fault(error) != "refused":
-            raise
-        return None
+    while True:
+        page = cloudformation.describe_events(**given)
+        events += page.get("OperationEvents", ())
+        if "NextToken" not in page:
+            break
+        given["NextToken"] = page["NextToken"]
     return tuple(dict.fromkeys(filter(None, map(_text, events))))
 
 

@@ -12,7 +12,7 @@ from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, resource_schemas, stacks
-from opsctl_sandbox.ministack.repairs import names
+from opsctl_sandbox.ministack.repairs import early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 
 _EXISTS = (
@@ -65,7 +65,7 @@ class StackOperation:
 
     async def run(self) -> None:
         request, progress = self._request, self._progress
-        if stacks.refused_early(request, self._conditions, self._order):
+        if early_validation.refused(request, self._conditions, self._order):
             return
         await self._forward()
         outputs: list[Document] = []
@@ -120,6 +120,7 @@ class StackOperation:
 
     def _failed(self, name: str, reason: str) -> None:
         verb = "UPDATE" if name in self._before else "CREATE"
+        verb = "IMPORT" if name in self._request.imports else verb
         physical_id = self._progress.working.pop(name, "")
         self._event(name, f"{verb}_FAILED", reason, physical_id)
         if not reason.startswith("Resource ") or not reason.endswith(" cancelled"):
@@ -145,7 +146,13 @@ class StackOperation:
             request, self._conditions, self._progress.resources, definition, before or {}
         )
         tagged = stacks.tagged(request, kind, name, properties, request.stack.get("Tags"))
-        if before is None:
+        imported = before is None and name in request.imports
+        if imported:
+            self._progress.working[name] = ""
+            self._event(name, "IMPORT_IN_PROGRESS", stacks.IMPORT_STARTED)
+            await self._pace.take(Resource(kind, name, "", tagged, request.name))
+            physical_id, attributes = stacks.take(request, kind, name)
+        elif before is None:
             self._progress.working[name] = ""
             self._event(name, "CREATE_IN_PROGRESS")
             _require_right_properties(name, kind, properties)
@@ -176,8 +183,11 @@ class StackOperation:
         }
         self._progress.resources[name] = record | ({"_dynamic": dynamic} if dynamic else {})
         self._progress.created.append(name)
-        verb = "CREATE" if before is None else "UPDATE"
-        if before is None:
+        verb = "CREATE" if before is None and not imported else "UPDATE"
+        if imported:
+            for status, reason in stacks.IMPORTED:
+                self._event(name, status, reason, physical_id)
+        elif before is None:
             self._event(name, f"{verb}_IN_PROGRESS", "Resource creation Initiated", physical_id)
         await self._pace.settle(kind, physical_id, definition, created=before is None)
         del self._progress.working[name]

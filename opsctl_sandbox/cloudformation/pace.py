@@ -39,6 +39,16 @@ class Pace:
         await self._simulation.sleep(stacks.duration(world, resource.type))
         self._strike("resource-fails", resource, "InvalidRequest")
 
+    async def take(self, resource: Resource) -> None:
+        """Wait until a resource that exists is taken over. Raises when the scenario fails it."""
+        await self._half(resource.type)
+        self._strike("resource-fails", resource, "InvalidRequest")
+
+    async def release(self, resource: Resource) -> None:
+        """Wait until a failed import lets go of a resource. Raises when the scenario fails it."""
+        await self._half(resource.type)
+        self._strike("update-rollback-fails", resource, "NotStabilized")
+
     async def begin_deletion(self) -> None:
         """The time before a stack's deletion comes to its first resource."""
         world = self._simulation.world()

@@ -5,7 +5,7 @@ from opsctl_sandbox.cloudformation.operation import StackOperation
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.resources import Resources
 from opsctl_sandbox.cloudformation.scaling import Scaling
-from opsctl_sandbox.ministack import rollbacks, stacks
+from opsctl_sandbox.ministack import imports, rollbacks, stacks
 from opsctl_sandbox.ministack.resource_types import ResourceTypes
 from opsctl_sandbox.ministack.stacks import Request
 from opsctl_sandbox.simulation import Simulation
@@ -20,6 +20,7 @@ def install(simulation: Simulation, types: ResourceTypes) -> None:
 
     rollbacks.take_over()
     stacks.take_over(run, pace)
+    imports.take_over(pace)
     for kinds in (Resources(simulation, types), CapacityProviders(simulation), Scaling(simulation)):
         for resource_type, handler in kinds.handlers().items():
             types.replace(resource_type, handler)

@@ -105,7 +105,13 @@ class Engine:
             tasks.exited(self.world, self.world.tasks[task], code, reason)
 
     def target_health(
-        self, target_group: str, instance: str, port: int, ok: bool, reason: str = ""
+        self,
+        target_group: str,
+        instance: str,
+        port: int,
+        ok: bool,
+        reason: str = "",
+        description: str = "",
     ) -> None:
         """Report one health check. `reason` is an Elbv2 reason code.
 
@@ -115,7 +121,9 @@ class Engine:
         target = self.world.targets.get((target_group, instance, port))
         balancer = self._balancer(target) if target else None
         if target and balancer:
-            targets.observe(self.world, target, balancer, ok=ok, reason=reason)
+            targets.observe(
+                self.world, target, balancer, ok=ok, reason=reason, description=description
+            )
 
     def deregister_target(self, target_group: str, instance: str, port: int | None) -> None:
         """Deregister a target of a task by hand; without a port every target of the instance."""

@@ -145,9 +145,9 @@ class Host:
         self._probes[key] = asyncio.ensure_future(
             prober.probe(
                 lambda: self._address(intent),
-                self._check(intent.target_group),
+                lambda: self._check(intent.target_group),
                 prober.once_up(
-                    lambda ok, reason: self._engine.target_health(*key, ok, reason), within=_BOOT
+                    lambda *result: self._engine.target_health(*key, *result), within=_BOOT
                 ),
             )
         )

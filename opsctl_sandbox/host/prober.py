@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from opsctl_sandbox.host.balancer import Address
 
+# Whether it passed, else the reason code and the load balancer's words for it.
+Report = Callable[[bool, str, str], None]
+
 
 @dataclass(frozen=True)
 class Check:
@@ -19,48 +22,54 @@ class Check:
 
 
 async def probe(
-    address: Callable[[], Address | None], check: Check, report: Callable[[bool, str], None]
+    address: Callable[[], Address | None],
+    current: Callable[[], Check],
+    report: Report,
 ) -> None:
-    """Check until the task is cancelled. `report` gets the result and a reason code."""
+    """Check until the task is cancelled. `report` gets each result.
+
+    `current` is asked each time: somebody may have changed the target group.
+    """
     while True:
-        where = address()
+        where, check = address(), current()
         if where is None:
-            report(False, "Target.FailedHealthChecks")
+            report(False, "Target.FailedHealthChecks", "")
         else:
             report(*await _once(where, check))
         await asyncio.sleep(check.interval)
 
 
 def once_up(
-    report: Callable[[bool, str], None],
+    report: Report,
     *,
     within: float,
     clock: Callable[[], float] = time.monotonic,
-) -> Callable[[bool, str], None]:
+) -> Report:
     """Return a `report` that ignores failures until a check has succeeded or `within` seconds have
     passed, the target's time to start.
     """
     began, up = clock(), False
 
-    def passed_on(ok: bool, reason: str) -> None:
+    def passed_on(ok: bool, reason: str, words: str) -> None:
         nonlocal up
         up = up or ok or clock() - began >= within
         if up:
-            report(ok, reason)
+            report(ok, reason, words)
 
     return passed_on
 
 
-async def _once(where: Address, check: Check) -> tuple[bool, str]:
+async def _once(where: Address, check: Check) -> tuple[bool, str, str]:
     try:
         status = await asyncio.wait_for(_ask(where, check.path), check.timeout)
     except TimeoutError:
-        return False, "Target.Timeout"
+        return False, "Target.Timeout", ""
     except OSError:
-        return False, "Target.FailedHealthChecks"
+        return False, "Target.FailedHealthChecks", ""
     if status is not None and not 200 <= status < 400:
-        return False, "Target.ResponseCodeMismatch"
-    return True, ""
+        words = f"Health checks failed with these codes: [{status}]"
+        return False, "Target.ResponseCodeMismatch", words
+    return True, "", ""
 
 
 async def _ask(where: Address, path: str) -> int | None:

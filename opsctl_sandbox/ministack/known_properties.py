@@ -68,9 +68,10 @@ class Planned:
         mappings = self.template.get("Mappings") or {}
         arguments = (self.parameters, self.conditions, mappings, self.stack, self.stack_id)
         try:
-            return self._known(engine._resolve_refs(value, {}, *arguments))
+            computed = engine._resolve_refs(value, {}, *arguments)
         except (ValueError, KeyError, IndexError, TypeError):
             return UNKNOWN
+        return UNKNOWN if isinstance(computed, dict) else self._known(computed)
 
 
 def _functions(value: Any) -> set[str]:

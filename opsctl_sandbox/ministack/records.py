@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services import autoscaling, cloudwatch_logs, ec2, ecr, secretsmanager, ssm
+from ministack.services import autoscaling, cloudwatch_logs, ec2, ecr, s3, secretsmanager, ssm
 
 Record = Mapping[str, Any]
 _IMAGE = re.compile(
@@ -46,6 +46,11 @@ def holds(need: str, name: str) -> bool:
         )
     parameter = name.partition(":parameter")[2] or name
     return any(find(ssm._parameters, one) for one in (parameter, parameter.lstrip("/")))
+
+
+def bucket_owner(name: str) -> str:
+    """Return the account that owns a bucket; '' when there is none."""
+    return next((str(key[0]) for key in list(s3._buckets._data) if key[-1] == name), "")
 
 
 def group(name: str) -> dict[str, Any] | None:

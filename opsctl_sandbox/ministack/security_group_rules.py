@@ -1,7 +1,8 @@
-"""`AWS::EC2::SecurityGroupIngress`, a resource type that ministack does not have, and which rules
-count as the same.
+"""`AWS::EC2::SecurityGroupIngress`, a resource type that ministack does not have, which rules count
+as the same, and that a VPC has no two security groups of one name.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import ec2
@@ -9,9 +10,16 @@ from ministack.services.cloudformation import provisioners
 
 from opsctl_sandbox.ministack.resource_types import Made, Properties, ResourceTypes
 
+_GROUP = "AWS::EC2::SecurityGroup"
+_DUPLICATE = (
+    "Resource handler returned message: \"The security group '{name}' already exists for VPC "
+    "'{vpc}' (Service: Ec2, Status Code: 400)\" (HandlerErrorCode: AlreadyExists)"
+)
+
 
 def install(types: ResourceTypes) -> None:
     types.replace("AWS::EC2::SecurityGroupIngress", {"create": _create, "delete": _delete})
+    types.replace(_GROUP, {"create": _free(types.plain(_GROUP)["create"])})
     plain = ec2._strip_descriptions
 
     def compared(rule: dict[str, Any]) -> dict[str, Any]:
@@ -20,6 +28,18 @@ def install(types: ResourceTypes) -> None:
         return {**plain(rule), "UserIdGroupPairs": pairs}
 
     ec2._strip_descriptions = compared
+
+
+def _free(create: Callable[..., Made]) -> Callable[..., Made]:
+    def created(logical_id: str, properties: Properties, stack: str) -> Made:
+        name = properties.get("GroupName")
+        vpc = properties.get("VpcId", ec2._DEFAULT_VPC_ID)
+        for group in ec2._security_groups.values():
+            if name and (group["GroupName"], group["VpcId"]) == (name, vpc):
+                raise ValueError(_DUPLICATE.format(name=name, vpc=vpc))
+        return create(logical_id, properties, stack)
+
+    return created
 
 
 def _create(logical_id: str, properties: Properties, stack: str) -> Made:

@@ -45,6 +45,8 @@ class Request:
     previous: Document | None = None
     """The stack as it was, for an update."""
     retain_except_on_create: bool = False
+    imports: Document = field(default_factory=dict)
+    """By logical id, the identifiers of what exists already and is taken over."""
     drift: Document = field(default_factory=dict)
     """Logical ids of what is to be made again (DELETED) or set back (MODIFIED)."""
 
@@ -105,9 +107,6 @@ def _deployer(
         bound = signature.bind(*positional, **named)
         bound.apply_defaults()
         arguments = bound.arguments
-        if arguments["imports"]:
-            await original(*positional, **named)
-            return
         stack = _stacks[arguments["stack_name"]]
         for key in ("_failed_operation", "_cancel_requested", "_cancel_token"):
             stack.pop(key, None)
@@ -120,6 +119,7 @@ def _deployer(
             arguments["disable_rollback"],
             (arguments["previous_stack"] or {}) if arguments["is_update"] else None,
             arguments["retain_except_on_create"],
+            dict(arguments["imports"] or {}),
             stack.pop("_drift", {}),
         )
         await run(request)
@@ -188,25 +188,6 @@ def region() -> str:
     """Return the Region of the call that is being answered."""
     name: str = get_region()
     return name
-
-
-def refused_early(request: Request, conditions: Document, order: list[str]) -> bool:
-    """End an operation that early validation refuses, before it makes anything."""
-    refused: bool = not request.stack.get(
-        "_disable_validation"
-    ) and stacks._fail_property_validation(
-        request.stack,
-        request.id,
-        request.name,
-        request.template.get("Resources", {}),
-        order,
-        request.parameters,
-        conditions,
-        request.mappings,
-        request.disable_rollback,
-        previous_stack=request.previous,
-    )
-    return refused
 
 
 def conditions(request: Request) -> Document:
@@ -300,6 +281,28 @@ async def create(request: Request, kind: str, name: str, properties: Document) -
     return result
 
 
+# The events of an imported resource after its first: status and reason. The last one is
+# UPDATE_COMPLETE, because it gets the stack's tags.
+IMPORT_STARTED: str = stacks._IMPORT_STARTED
+IMPORTED = (
+    ("IMPORT_IN_PROGRESS", ""),
+    ("IMPORT_COMPLETE", stacks._IMPORT_COMPLETED),
+    ("UPDATE_IN_PROGRESS", stacks._IMPORT_TAGS),
+)
+
+
+def take(request: Request, kind: str, name: str) -> Made:
+    """Take over a resource that exists. Raises ValueError when it does not any more."""
+    identifier = request.imports[name]
+    missing = changesets._import_not_found(
+        [{"ResourceType": kind, "ResourceIdentifier": identifier}]
+    )
+    if missing is not None:
+        raise ValueError(missing)
+    result: Made = provisioners._import_resource(kind, identifier)
+    return result
+
+
 def replaces(kind: str, old: Document, new: Document) -> bool:
     """Return whether the change makes a new physical resource."""
     return bool(provisioners._replacing_change(kind, old, new))
@@ -368,6 +371,7 @@ def failed_operation(
         request.retain_except_on_create,
         request.stack.get("Tags") or [],
         (request.previous or {}).get("Tags") or [],
+        request.imports,
     )
     return operation
 

@@ -29,7 +29,11 @@ def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> 
 
     async def describe(call: Call, forward: Forward) -> Structure:
         caches.finish_snapshots(simulation.world().now)
-        return await forward(call.parameters)
+        answer = await forward(call.parameters)
+        name = call.parameters.get("SnapshotName")
+        if name and not answer.get("Snapshots"):
+            raise Refused("SnapshotNotFoundFault", f"{name} was not found", status=404)
+        return answer
 
     return {
         ("elasticache", "CreateSnapshot"): create,

@@ -2,7 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-from opsctl_sandbox.operations import application_autoscaling, autoscaling, ec2, elbv2
+from opsctl_sandbox.operations import (
+    application_autoscaling,
+    autoscaling,
+    ec2,
+    elbv2,
+    instance_type_offerings,
+    service_quotas,
+)
 from opsctl_sandbox.operations.ecs import (
     capacity_providers,
     clusters,
@@ -51,6 +58,8 @@ def operations(simulation: Simulation) -> Operations:
         ("autoscaling", autoscaling.OPERATIONS),
         ("elasticloadbalancing", elbv2.OPERATIONS),
         ("ec2", ec2.OPERATIONS),
+        ("ec2", instance_type_offerings.OPERATIONS),
+        ("servicequotas", service_quotas.OPERATIONS),
     ):
         for name, blend in blends.items():
             table[service, name] = _blended(simulation, blend)

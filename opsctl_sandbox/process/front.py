@@ -7,9 +7,11 @@ Registry traffic (`/v2/`) streams through unchanged. Nothing is answered without
 import asyncio
 import logging
 import re
+from urllib.parse import unquote
 
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
+from opsctl_sandbox.ministack import records
 from opsctl_sandbox.process.access import Access, without_cors
 from opsctl_sandbox.wire import codec, http, models, validation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
@@ -100,6 +102,7 @@ class Front:
             return
         try:
             await self._faults.apply(named.service, named.operation, codec.dialect(named))
+            self._require_owner(named, request)
         except Refused as error:
             await http.write(send, codec.refusal(named.protocol, error))
             return
@@ -113,6 +116,15 @@ class Front:
             await http.write(send, await self._answer(operation, scope, request, named))
         else:
             await self._pass(scope, http.replay(request.body, receive), send, named)
+
+    def _require_owner(self, named: codec.Named, request: Request) -> None:
+        """Refuse an S3 call whose caller expects another owner of the bucket."""
+        expected = request.headers.get("x-amz-expected-bucket-owner")
+        if named.service != "s3" or expected is None:
+            return
+        owner = records.bucket_owner(unquote(request.path).lstrip("/").partition("/")[0])
+        if owner not in ("", expected):
+            raise Refused("AccessDenied", "Access Denied", status=403)
 
     def _operation(self, named: codec.Named) -> Operation | None:
         ours = self._operations.get((named.service, named.operation))

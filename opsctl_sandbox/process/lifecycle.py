@@ -61,7 +61,8 @@ def up(
     yield SandboxEvent(f"cache endpoint 127.0.0.1:{sandbox.cache_port} ({cache})")
     if not sandbox.redis:
         yield SandboxEvent(
-            "use `redis ADDRESS testing` in the Caddyfile: each task then keeps its own map"
+            "install redis-server and restart the sandbox, or use `redis ADDRESS testing` in the "
+            "Caddyfile: each task then keeps its own map"
         )
     yield SandboxEvent(sandbox.because)
     yield SandboxEvent(f"ready: {sandbox.endpoint}", sandbox)

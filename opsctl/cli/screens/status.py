@@ -281,7 +281,7 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
     if troubles:
         why = f": {first.sentence}" if first and first.confidence != "possible" else ""
         return "degraded", f"{', '.join(troubles)}{why}"
-    if first is not None and first.confidence == "certain" and not first.deployment:
+    if first is not None and first.confidence == "certain" and _concerns(now, first):
         return "degraded", first.sentence
     service = now.service
     words = f"{service.running} of {service.desired} tasks run" if service else ""
@@ -292,6 +292,15 @@ def health(now: Snapshot, causes: Sequence[Cause]) -> tuple[str, str]:
         also = f"; {words}" if words else ""
         return "unknown", f"not readable: {parts} ({refusal(unread[0])}){also}"
     return "healthy", words
+
+
+def _concerns(now: Snapshot, cause: Cause) -> bool:
+    """Return whether the cause is about what serves now, not about a deployment that failed."""
+    primary = now.primary
+    if not cause.deployment or primary is None or primary.created is None:
+        return not cause.deployment
+    done = primary.state in ("COMPLETED", "")
+    return done and cause.deployment == int(primary.created.timestamp())
 
 
 def _troubles(now: Snapshot) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ministack.services.cloudformation import engine, stacks
 from opsctl_sandbox.ministack.known_properties import Planned
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import names
+from opsctl_sandbox.ministack.stacks import Request
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 _FAILED = (
@@ -64,6 +65,25 @@ def install() -> None:
         return list(_findings(planned, set(stack.get("_resources", ()))))
 
     stacks._validation_errors = errors
+
+
+def refused(request: Request, conditions: Structure, order: list[str]) -> bool:
+    """End an operation that is refused, before it makes anything."""
+    if request.stack.get("_disable_validation"):
+        return False
+    ended: bool = stacks._fail_property_validation(
+        request.stack,
+        request.id,
+        request.name,
+        request.template.get("Resources", {}),
+        order,
+        request.parameters,
+        conditions,
+        request.mappings,
+        request.disable_rollback,
+        previous_stack=request.previous,
+    )
+    return ended
 
 
 def validate(call: Call, identifier: str) -> None:

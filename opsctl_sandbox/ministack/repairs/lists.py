@@ -1,5 +1,7 @@
 """Page lists that ministack returns whole or with any token; add refusals and filters."""
 
+from ministack.services import alb
+
 from opsctl_sandbox.ministack import records
 from opsctl_sandbox.ministack.repairs.network_attributes import without_http
 from opsctl_sandbox.wire import models
@@ -52,6 +54,14 @@ async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
     return answer
 
 
+async def describe_listeners(call: Call, ministack: Forward) -> Structure:
+    """Refuse a load balancer that does not exist."""
+    arn = call.parameters.get("LoadBalancerArn")
+    if arn and records.find(alb._lbs, arn) is None:
+        raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
+    return await ministack(call.parameters)
+
+
 async def list_account_settings(call: Call, ministack: Forward) -> Structure:
     """Leave out the settings that ECS does not have, and name the others' type as it does."""
     answer = await ministack(call.parameters)
@@ -79,7 +89,9 @@ OPERATIONS: Operations = {
     ("elasticache", "DescribeCacheClusters"): paged(
         size=100, least=20, code="InvalidParameterValue"
     ),
-    ("elasticloadbalancing", "DescribeListeners"): paged(size=400, code="ValidationError"),
+    ("elasticloadbalancing", "DescribeListeners"): paged(
+        size=400, code="ValidationError", whole=describe_listeners
+    ),
     ("elasticloadbalancing", "DescribeLoadBalancers"): paged(
         size=400, code="ValidationError", whole=describe_load_balancers
     ),

@@ -10,6 +10,7 @@ from opsctl_sandbox.ministack.repairs import (
     metrics,
     network_attributes,
     parameters,
+    refusals,
     roles,
     simulated_policies,
 )
@@ -28,6 +29,7 @@ def operations(registry: str, password: str, counted: logs.Counted) -> Operation
         **metrics.OPERATIONS,
         **network_attributes.OPERATIONS,
         **parameters.OPERATIONS,
+        **refusals.OPERATIONS,
         **roles.OPERATIONS,
         **simulated_policies.OPERATIONS,
     }

@@ -78,12 +78,15 @@ def delete_capacity_provider(simulation: Simulation, request: Structure) -> Answ
     if name not in world.providers:
         raise invalid("The specified capacity provider was not found.")
     if any(name in (c.get("capacityProviders") or ()) for c in world.clusters.values()):
-        raise Refused(
-            "ResourceInUseException",
-            "The specified capacity provider is in use and cannot be removed.",
-        )
+        raise _in_use()
     provider = simulation.engine.delete_provider(name)
     return {"capacityProvider": {**_described(provider), "status": "INACTIVE"}}
+
+
+def _in_use() -> Refused:
+    return Refused(
+        "ResourceInUseException", "The specified capacity provider is in use and cannot be removed."
+    )
 
 
 def put_cluster_capacity_providers(simulation: Simulation, request: Structure) -> Answer:
@@ -95,6 +98,15 @@ def put_cluster_capacity_providers(simulation: Simulation, request: Structure) -
     unknown += [s["capacityProvider"] for s in strategy if s["capacityProvider"] not in providers]
     if unknown:
         raise invalid(f"The specified capacity provider '{unknown[0]}' was not found.")
+    before = world.clusters[name].get("capacityProviders") or ()
+    used = {
+        last(one["capacityProvider"])
+        for (cluster, _), service in world.services.items()
+        if cluster == name and service.status == "ACTIVE"
+        for one in service.spec.document.get("capacityProviderStrategy") or ()
+    }
+    if used.intersection(set(before) - set(providers)):
+        raise _in_use()
     world.clusters[name] = {
         **world.clusters[name],
         "capacityProviders": providers,

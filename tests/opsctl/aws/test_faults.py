@@ -139,3 +139,9 @@ def test_an_answer_that_cannot_be_read_is_quoted_on_one_short_line() -> None:
     assert error.message == "what answers is not AWS, or was cut off: denied"
     error = aws.translate(ResponseParserError(text.replace("denied", "<p>" * 1000)))
     assert error is not None and len(error.message) < 120
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", "SlowDown"])
+def test_every_word_for_throttling_has_the_same_hint(code: str) -> None:
+    translated = aws.translate(client_error(code))
+    assert translated is not None and "throttles this account" in (translated.hint or "")

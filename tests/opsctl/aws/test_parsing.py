@@ -6,7 +6,9 @@ from typing import Any
 import boto3.session
 import pytest
 
+from opsctl import aws
 from opsctl.aws import parsing
+from opsctl.aws.faults import Lacking
 
 ECS: Any = boto3.session.Session(region_name="us-east-1").client("ecs").meta.service_model
 
@@ -62,3 +64,14 @@ def test_what_is_new_or_null_or_missing_passes() -> None:
 def test_a_whole_number_may_be_written_as_another_kind_of_number() -> None:
     answer = read("DescribeServices", {"services": [{"runningCount": 2.0, "createdAt": 1.5e9}]})
     assert answer["services"][0]["runningCount"] == 2
+
+
+def test_a_missing_key_is_an_error_of_aws_wherever_it_is_looked_for() -> None:
+    [service] = read("DescribeServices", {"services": [{"deployments": [{}]}]})["services"]
+    assert service.get("status") is None and "status" not in service
+    with pytest.raises(Lacking, match="its answer has no `id`") as raised:
+        service["deployments"][0]["id"]
+    assert aws.fault(raised.value) == "refused" and aws.translate(raised.value) is raised.value
+    words = "the service cannot be read: it lacks `status`"
+    with pytest.raises(aws.Unreadable, match=words), aws.understood("service"):
+        service["status"]

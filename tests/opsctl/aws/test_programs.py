@@ -1,6 +1,7 @@
 """A profile's credential_process: it may hang, write anything, or end with an error."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def refusal(tmp_path: Path, script: str, patience: float = 5.0) -> OpsError | No
         ("echo '{\"Version\": 1}'", "Missing required key in response: 'AccessKeyId'"),
         ("printf 'no \\377 luck' >&2; exit 1", "no \ufffd luck"),
         ("yes nothing | head -c 90000 >&2; exit 1", "nothing nothing"),
-        ("kill -9 $$", "cannot be read"),
+        ("kill -9 $$", "credential_process ended with code -9"),
+        ("exit 3", "credential_process ended with code 3"),
     ],
 )
 def test_a_program_that_gives_no_credentials_is_one_sentence_in_time(
@@ -116,6 +118,21 @@ def test_a_variable_of_another_type_is_named_and_is_no_address(
     refused = translate(raised.value)
     assert refused is not None and refused.hint
     assert value in refused.message and "ENDPOINT" not in refused.hint
+
+
+def test_a_line_end_in_a_session_token_is_said_without_the_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "canary\nnext")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        clients = connect(Aws.model_validate({"region": "us-east-1"}))
+        with pytest.raises(OpsError, match="cannot be sent") as raised:
+            clients.ecs.list_clusters()
+    assert "canary" not in str(raised.value) and "canary" not in str(clients.failed.take())
 
 
 def test_a_token_in_a_pipe_is_refused_at_once(

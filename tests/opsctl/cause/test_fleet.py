@@ -86,9 +86,9 @@ def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:
     # The hint was `opsctl ecs up`, which changes nothing: the template is the same.
     state = stack("ecs", "UPDATE_COMPLETE")
     look = Look(frozenset({"service", "instances", "stacks", "group"}))
-    [found] = ranked(replace(STEADY, stacks={"ecs": state}, look=look, group=Group("asg")))
-    assert found.id == "no-instance" and "`asg` is not there" in found.sentence
-    assert found.next == "opsctl ecs up --revert-drift"
+    [cause] = ranked(replace(STEADY, stacks={"ecs": state}, look=look, group=Group("asg")))
+    assert cause.id == "no-instance" and "`asg` is not there" in cause.sentence
+    assert cause.next == "opsctl ecs up --revert-drift"
 
 
 def test_a_launch_that_was_refused_is_over_once_the_group_is_whole() -> None:

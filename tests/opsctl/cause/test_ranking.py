@@ -258,6 +258,16 @@ def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
         assert found.id == "target-unhealthy" and words in found.sentence
 
 
+@pytest.mark.parametrize(("status", "next"), [(404, "config show"), (503, "logs tail")])
+def test_a_path_that_the_service_does_not_have_is_looked_for_in_the_config(
+    status: int, next: str
+) -> None:
+    words = f"Health checks failed with these codes: [{status}]"
+    refused = Target("i-1:80", "unhealthy", "Target.ResponseCodeMismatch", words)
+    best = first(snapshot(deployment("d1", NEW), targets=(refused,)))
+    assert best.id == "target-unhealthy" and next in best.next
+
+
 def test_targets_that_are_gone_are_explained_by_the_event_of_ecs() -> None:
     # Between the stop of a task and its end, neither the task nor the target says why.
     words = (
@@ -354,8 +364,8 @@ def test_what_a_source_says_twice_is_shown_once_with_its_newest_time() -> None:
         Activity(f"a{n}", "Failed", "Launching a new EC2 instance", "no capacity", later(n))
         for n in range(2)
     ]
-    [found] = ranked(snapshot(group=Group("asg", 0, 2, 2, activities=tuple(tries))))
-    assert [(one.quote, one.time) for one in found.evidence] == [("no capacity", later(1))]
+    [cause] = ranked(snapshot(group=Group("asg", 0, 2, 2, activities=tuple(tries))))
+    assert [(one.quote, one.time) for one in cause.evidence] == [("no capacity", later(1))]
 
 
 @settings(max_examples=40, deadline=None)

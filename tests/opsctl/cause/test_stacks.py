@@ -175,8 +175,9 @@ def test_a_security_group_that_blocks_the_instances_is_found_by_its_rules() -> N
     assert found.id == "redis-unreachable"
     assert "sg-1 of the cache admits sg-2, the instances have sg-3" in found.sentence
     assert found.next.endswith("--group-id sg-1 --protocol tcp --port 6379 --source-group sg-3")
-    open_ = replace(shut, ingress=(Ingress(6379, 6379, ("sg-3",)),))
-    assert ids(replace(now, security_groups=(open_,))) == []
+    for admitted in ("sg-3", "10.0.0.0/8"):
+        open_ = replace(shut, ingress=(Ingress(6379, 6379, (admitted,)),))
+        assert ids(replace(now, security_groups=(open_,))) == []
 
 
 def test_a_group_that_blocks_the_load_balancer_is_named_with_the_missing_rule() -> None:

@@ -244,6 +244,8 @@ def test_a_secret_that_is_marked_for_deletion_is_restored_and_not_made_anew() ->
         ((600, 1200, 1800), 1900, False),  # a leak: one task every ten minutes
         ((600, 1200, 1800), 3100, True),
         ((600, 601, 602), 700, True),  # something hit all at once, and is over
+        ((600, 601, 1200, 1201, 1800, 1801), 1900, False),  # those that started together
+        ((600, 601, 602, 3000), 3100, True),
         ((600, 1200), 1300, True),
         ((10, 30, 50), 60, True),  # before the deployment had completed
     ],
@@ -257,10 +259,10 @@ def test_tasks_that_keep_ending_are_a_present_cause_although_each_is_replaced(
     )
     done = ServiceDeployment("x/a", "SUCCESSFUL", finished=later(55), revision="r/2")
     own = tuple(replace(one, deployment="ecs-svc/2") for one in killed)
-    [found] = ranked(
+    [cause] = ranked(
         snapshot(deployment("ecs-svc/2", NEW), tasks=own, service_deployments=(done,), seconds=now)
     )
-    assert (found.id, found.over) == ("out-of-memory", over)
+    assert (cause.id, cause.over) == ("out-of-memory", over)
 
 
 def test_a_missing_log_group_is_named_although_the_service_is_gone_with_its_first_release() -> None:

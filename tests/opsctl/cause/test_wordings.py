@@ -83,6 +83,8 @@ RAN = [
     ("redis-unreachable", "[Errno 111] Connect call failed ('10.0.0.5', 6379)"),
     ("redis-unreachable", "could not resolve host web.abc.0001.use1.cache.amazonaws.com"),
     ("redis-unreachable", "ResponseError: ERR invalid password"),
+    ("secret-missing", "secrets file /nowhere/secrets.yml: No such file or directory"),
+    ("secret-missing", "reauth's refresh needs a refresh token: the site has no `secrets`"),
     ("auth-unreachable", "ERROR oidc discovery failed: context deadline exceeded"),
     ("auth-unreachable", "keycloak: connection refused"),
     ("auth-unreachable", "cannot fetch the keys of https://login.example.com/: timed out"),

@@ -1,18 +1,24 @@
 """What may stand next on a command line, and each shell that asks for it."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 from opsctl.cli import COMMANDS, live_names, main
 from opsctl.cli.complete import FILES, complete
+from opsctl.snapshot.releases import Release
+from opsctl.snapshot.snapshot import Snapshot
+from tests.opsctl.snapshots import NAMES, START
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENTS = "name: x\nenvironments:\n  staging: {}\n  production: {}\n"
@@ -109,6 +115,34 @@ def test_names_in_aws_are_asked_for_once_a_minute(
     os.utime(file, (0, time.time() - 61))
     names()
     assert len(asked) == 2
+
+
+def parameters(node: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    for parameter in (*node.get("options", ()), *node.get("arguments", ())):
+        yield " ".join([*path, parameter["name"]])
+    for name, command in (node.get("commands") or {}).items():
+        yield from parameters(command, (*path, name))
+
+
+def test_live_names_are_those_of_parameters_that_there_are() -> None:
+    table = json.loads((ROOT / "opsctl/cli/commands.json").read_text(encoding="utf-8"))
+    named = {*live_names._IN_AWS, *live_names._OF_CONFIG, *live_names._OF_SOURCES}
+    assert named <= set(parameters(table))
+
+
+def test_alarms_and_stacks_are_named_without_aws(tmp_path: Path) -> None:
+    (tmp_path / "opsctl.yaml").write_text("name: web\nnetwork: {vpc: v, subnets: [a, b]}\n")
+    environ = {"XDG_CACHE_HOME": str(tmp_path)}
+    line = f"opsctl --config {tmp_path / 'opsctl.yaml'}"
+    said, _ = complete("bash", [f"{line} alarms explain healthy"], environ)
+    assert said == ["healthy-hosts"]
+    assert complete("bash", [f"{line} unlock web-ec"], environ)[0] == ["web-ecr", "web-ecs"]
+
+
+def test_a_release_is_named_with_its_outcome() -> None:
+    one = Release(7, START, outcome="deployed", why="new rule")
+    now = Snapshot(START, NAMES, releases=(one,))
+    assert live_names._releases(now) == [("7", "2026-11-26 12:00Z deployed: new rule")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,3 +68,11 @@ def test_any_setting_is_a_config_or_a_config_error(entry: str) -> None:
             load.link(file, environment=None, environ={"OPSCTL_SET": text}, overrides=[text])
         except ConfigError as error:
             assert error.message
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\0", "\x7f", "\x9b", "\ufffe"])
+def test_a_character_that_yaml_does_not_allow_is_named_with_its_place(character: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        document.parse(f"name: a\n# so{character}\n", "opsctl.yaml")
+    number = f"U+{ord(character):04X}"
+    assert f"opsctl.yaml:2:5 YAML does not allow the character {number}" in raised.value.findings

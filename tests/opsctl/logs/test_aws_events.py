@@ -154,3 +154,12 @@ def test_what_was_before_the_beginning_or_after_the_end_is_not_told() -> None:
     )
     [event] = fed(Looks(seen), until=int(later(60).timestamp() * 1000))
     assert isinstance(event, LogEvent) and event.stream == "7"
+
+
+def test_a_service_event_leaves_the_ids_of_tasks_to_the_lines_of_the_tasks() -> None:
+    text = "(service web) has started 2 tasks: (task 0f3a91bc) (task 1e2d4c6a)."
+    now = Snapshot(
+        START, NAMES, service=replace(service(), events=(ServiceEvent("e", text, START),))
+    )
+    [event] = aws_events(None, now)
+    assert event.message == "has started 2 tasks."

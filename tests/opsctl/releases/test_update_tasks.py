@@ -45,6 +45,15 @@ def test_after_a_no_nothing_was_built_or_rolled(root: Path) -> None:
     assert world.engine.done == [] and world.aws.executed == []
 
 
+def test_without_an_engine_nobody_is_asked(root: Path) -> None:
+    world = World(root)
+    world.has_engine = False
+    # No answer is prepared: a question would be another error.
+    with pytest.raises(DockerError, match="no Docker engine answers"):
+        world.run()
+    assert world.aws.executed == []
+
+
 def test_content_that_the_registry_holds_is_not_built_again(root: Path) -> None:
     first = World(root)
     first.run(True)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from opsctl.aws import Clock
 from opsctl.docker import Progress
+from opsctl.errors import DockerError
 from opsctl.releases.plan import Options
 from opsctl.releases.update_tasks import ReleaseResult, UpdateTasks
 from opsctl.snapshot import locks, releases
@@ -129,6 +130,7 @@ class World:
         self.ecr_stack = ECR
         # Whether those who hold a lock or left a release open are known to have ended.
         self.caller_gone = False
+        self.has_engine = True
         self.parts: dict[str, Any] = {}
         if held:
             self.ecr.tags["held"] = DIGEST
@@ -163,9 +165,14 @@ class World:
             self.options,
             sleep=lambda _: None,
             now=lambda: 0.0,
-            connect=lambda: cast(Any, self.engine),
+            connect=self.connect,
             labels=lambda clients, image: {"io.opsctl.commit": "c0ffee"},
         )
+
+    def connect(self) -> Any:
+        if not self.has_engine:
+            raise DockerError("no Docker engine answers")
+        return self.engine
 
     def run(self, *answers: bool, end: str = "UPDATE_COMPLETE") -> Driven:
         return Driven(self.release().run(), self._look(end), answers)

@@ -256,6 +256,22 @@ def test_a_name_to_which_something_would_be_renamed_must_be_free() -> None:
         assert at.value.hint is not None and at.value.hint.startswith("set `logs.app`")
 
 
+def test_a_security_group_is_renamed_only_to_a_name_that_is_free() -> None:
+    # Its physical id does not say what it is called; the stack's own template does.
+    world = World(changes=("InstanceSecurityGroup",))
+    held = {"LogicalResourceId": "InstanceSecurityGroup", "PhysicalResourceId": "sg-0123"}
+    kind = {"ResourceType": "AWS::EC2::SecurityGroup", "ResourceStatus": "CREATE_COMPLETE"}
+    world.cloudformation.resources = [held | kind]
+    world.taken = {"web-others"}
+    named = config("compute.security_group_name=web-others")
+    world.cloudformation.template = definition.ecs(named).template
+    assert Driven(ecs.preview(world.clients, named), world.look).result is True
+    world.cloudformation.template = definition.ecs(config()).template
+    with pytest.raises(OpsError, match="AWS::EC2::SecurityGroup `web-others`") as at:
+        Driven(ecs.preview(world.clients, named), world.look)
+    assert at.value.hint is not None and "`compute.security_group_name`" in at.value.hint
+
+
 def test_a_listener_that_somebody_deleted_is_in_the_plan() -> None:
     world = World()
     live = world.look

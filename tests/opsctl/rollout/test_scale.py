@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
-from opsctl.procedure import Joining, Notice, Overtaken
+from opsctl.procedure import Failed, Joining, Notice, Overtaken
 from opsctl.rollout import scale
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.scale import ScalePlan
@@ -84,8 +84,10 @@ def test_as_many_as_run_is_no_change_and_a_no_changes_nothing() -> None:
 
 def test_tasks_that_do_not_start_are_reported_at_the_timeout() -> None:
     late = of(3, 2, "healthy healthy", seconds=400)
-    outcome = World(3, TWO, TWO, late).driven.result
+    driven = World(3, TWO, TWO, late).driven
+    outcome = driven.result
     assert outcome.kind == "timed-out"
+    assert driven.of(Failed), "its causes are not looked for"
     assert outcome.reason == "2 of 3 tasks run, 2 targets are healthy"
 
 

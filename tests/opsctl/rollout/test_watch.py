@@ -14,6 +14,7 @@ from tests.opsctl.snapshots import (
     NEW,
     NEW_IMAGE,
     OLD,
+    OLD_IMAGE,
     START,
     Driven,
     deployment,
@@ -131,6 +132,20 @@ def test_a_rollback_is_never_called_deployed() -> None:
     _, watch = watched(BEFORE, STARTING, BACK)
     assert watch.outcome is not None
     assert (watch.outcome.kind, watch.outcome.reason) == ("rolled-back", "failed to start")
+
+
+def test_a_quick_rollback_of_a_forced_deployment_is_not_called_superseded() -> None:
+    ours, back = snapshot(deployment("d2", OLD)), snapshot(deployment("d3", OLD))
+    assert back.service is not None and ours.service is not None
+    said = ServiceEvent("e1", "(service web) rolling back to deployment d3.")
+    rolled = replace(back, service=replace(back.service, events=(said,)))
+    watch = Watch(Goal.from_now(OLD_IMAGE, BEFORE, forced=True), BEFORE, START)
+    after = {}
+    for name, now in (("rolled-back", rolled), ("superseded", back)):
+        seen, _ = watch.see(ours)
+        outcome = seen.see(now)[0].outcome
+        after[name] = outcome.kind if outcome else ""
+    assert all(name == kind for name, kind in after.items())
 
 
 def reason(*script: Snapshot) -> str:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from opsctl.errors import ConfigError, OpsError
+from opsctl.errors import AwsError, ConfigError, OpsError
 from opsctl.procedure import Question
 from opsctl.secrets import put, uses
 from opsctl.secrets.put import Stored, Value
@@ -81,6 +81,12 @@ def test_an_existing_one_is_replaced_after_a_question_and_keeps_its_key(clients:
     text = "replace the value of `ssm:/web/token`, last changed 2026-11-26 12:00 UTC?"
     assert done.questions == [Question(text)]
     assert done.of(Stored)[0].replaced
+
+
+def test_what_may_not_be_read_is_refused_as_aws_refuses(clients: Clients) -> None:
+    with pytest.raises(AwsError, match="this caller may not read `ssm:/web/token`") as caught:
+        driven(clients, PARAMETER, Secret("ssm:/web/token", "denied"))
+    assert caught.value.hint == "allow this caller `ssm:DescribeParameters`"
 
 
 def test_a_no_writes_nothing(clients: Clients) -> None:

@@ -47,6 +47,7 @@ class CloudFormation:
         self.template = "Resources: {}"
         self.validations: list[dict[str, str]] = []
         self.details: dict[str, Any] = {}
+        self.knows_drift = True
         self.change_sets: dict[str, dict[str, Any]] = {}
         self.executed: list[str] = []
         self.deleted: list[str] = []
@@ -72,9 +73,11 @@ class CloudFormation:
         self._call("DescribeChangeSet")
         if ChangeSetName not in self.change_sets:
             raise NotFound({"Error": {"Code": "ChangeSetNotFound"}}, "DescribeChangeSet")
+        asked = self.change_sets[ChangeSetName]
+        mode = {key: asked[key] for key in ("DeploymentMode",) if key in asked and self.knows_drift}
         if self.reason or not self.changes:
             nothing = "The submitted information didn't contain changes."
-            return {"Status": "FAILED", "StatusReason": self.reason or nothing}
+            return {"Status": "FAILED", "StatusReason": self.reason or nothing, **mode}
         changes = [
             {
                 "ResourceChange": {
@@ -86,8 +89,8 @@ class CloudFormation:
             }
             for name in self.changes
         ]
-        stack = self.change_sets[ChangeSetName]["StackName"]
-        return {"Status": "CREATE_COMPLETE", "StackId": f"arn:{stack}", "Changes": changes}
+        arn = f"arn:{asked['StackName']}"
+        return {"Status": "CREATE_COMPLETE", "StackId": arn, "Changes": changes, **mode}
 
     def describe_events(self, *, ChangeSetName: str, Filters: Any) -> Any:
         self._call("DescribeEvents")

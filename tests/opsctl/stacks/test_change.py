@@ -252,6 +252,15 @@ def test_without_the_permission_the_missing_permission_is_named() -> None:
     assert caught.value.hint is not None and "cloudformation:DescribeEvents" in caught.value.hint
 
 
+def test_an_endpoint_without_describe_events_is_not_called_a_missing_permission() -> None:
+    aws = CloudFormation()
+    aws.reason = "The following hook(s)/validation failed"
+    aws.fails["DescribeEvents"] = refusal("DescribeEvents", "InvalidAction")
+    with pytest.raises(OpsError, match="validation failed") as caught:
+        up(aws, EXISTS)
+    assert caught.value.hint is not None and "has no DescribeEvents" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("property", "possible"), [("Port", False), ("Engine", False), ("ClusterName", True)]
 )

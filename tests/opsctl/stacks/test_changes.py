@@ -142,6 +142,17 @@ def test_only_the_first_shards_may_replace_a_cache(before: str, replaces: bool) 
             "",
         ),
         (
+            Change(
+                "Modify",
+                "Group",
+                "AWS::AutoScaling::AutoScalingGroup",
+                "False",
+                (PropertyChange("VPCZoneIdentifier", False),),
+            ),
+            "Auto Scaling balances its zones anew, and ends instances together with their tasks",
+            "",
+        ),
+        (
             Change("Remove", "Service", "AWS::ECS::Service"),
             "removed; every task stops",
             "every task stops",

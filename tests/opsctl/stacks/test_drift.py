@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from opsctl.errors import OpsError
 from opsctl.procedure import Notice
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.taken import Named
@@ -57,15 +58,30 @@ def test_what_only_will_have_another_name_is_not_called_deleted() -> None:
     aws.resources = MADE
     aws.template = STACK.template.replace('GroupName: "web-redis"', 'GroupName: "before"')
     assert aws.template != STACK.template
-    assert up(aws, there("CacheCluster")).of(Notice) == []
+    looks = (EXISTS, there("CacheCluster"), there())  # at the stack, what it made, the new name
+    assert up(aws, *looks).of(Notice) == []
 
 
 @pytest.mark.parametrize("certain", [True, False])
 def test_what_is_there_or_may_be_there_is_not_called_deleted(certain: bool) -> None:
     aws = CloudFormation(changes=())
     aws.resources = MADE
+    aws.template = STACK.template
     driven = up(aws, there("CacheCluster", "SecurityGroup", certain=certain))
     assert driven.of(Notice) == []
+
+
+@pytest.mark.parametrize("changes", [(), ("CacheCluster",)])
+def test_an_endpoint_that_ignores_the_wish_to_revert_drift_is_noticed(
+    changes: tuple[str, ...],
+) -> None:
+    # It said "no changes" of a cache that was gone.
+    aws = CloudFormation(changes=changes)
+    aws.knows_drift = False
+    wanted = replace(STACK, reverts_drift=True)
+    with pytest.raises(OpsError, match="does not know drift-aware change sets"):
+        Driven(change.preview(cast(Any, Clients(aws)), wanted, bucket=None), [EXISTS])
+    assert "DeleteChangeSet" in aws.calls
 
 
 def test_drift_is_reverted_by_a_change_set_that_looks_at_what_is_there() -> None:

@@ -121,6 +121,7 @@ def planned(properties: dict[str, Any], **parameters: str) -> dict[str, Any]:
         ({"Fn::GetAtt": ["Other", "Arn"]}, UNKNOWN),
         ({"Fn::Join": ["", ["a", {"Fn::ImportValue": "b"}]]}, UNKNOWN),
         ("{{resolve:ssm:name}}", UNKNOWN),
+        ({"Fn::Nothing": "known"}, UNKNOWN),
     ],
 )
 def test_what_follows_from_template_and_parameters_is_known(value: Any, known: Any) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.opsctl_sandbox.clients import Connect
+from tests.opsctl_sandbox.fleet import until
 
 
 def deploy(connect: Connect, name: str, resources: dict[str, Any], **parameters: str) -> None:
@@ -70,3 +71,28 @@ def test_ministack_still_lacks_the_type() -> None:
     from ministack.services.cloudformation import provisioners
 
     assert "AWS::EC2::SecurityGroupIngress" not in provisioners._RESOURCE_HANDLERS
+
+
+def test_a_vpc_has_one_security_group_of_a_name(connect: Connect, unique: str) -> None:
+    ec2, cloudformation = connect("ec2"), connect("cloudformation")
+    ec2.create_security_group(GroupName=unique, Description=unique)
+    group = {
+        "Type": "AWS::EC2::SecurityGroup",
+        "Properties": {"GroupName": unique, "GroupDescription": "another"},
+    }
+    body = json.dumps({"Resources": {"Group": group}})
+    cloudformation.create_stack(StackName=unique, TemplateBody=body, DisableRollback=True)
+
+    def failed() -> bool:
+        [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+        return bool(stack["StackStatus"] == "CREATE_FAILED")
+
+    until(failed)
+    events = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+    [reason] = [
+        one["ResourceStatusReason"]
+        for one in events
+        if (one["LogicalResourceId"], one["ResourceStatus"]) == ("Group", "CREATE_FAILED")
+    ]
+    assert f"The security group '{unique}' already exists for VPC" in reason
+    assert "HandlerErrorCode: AlreadyExists" in reason

@@ -20,6 +20,7 @@ from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.instances import ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.mute_rules import MuteRule
 from opsctl.snapshot.releases import Release
+from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Look, Names, Part, Snapshot, Unread
 from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Container, Task
@@ -313,3 +314,18 @@ def test_many_failed_tasks_do_not_hide_those_that_run() -> None:
     screen = shown(healthy(tasks=(*failed, *TASKS)))
     assert sum("exited 3" in line and "dead" in line for line in screen) < 15
     assert sum("● running" in line for line in screen) == 8 and len(screen) <= 40
+
+
+def test_tasks_that_keep_ending_are_degraded_although_each_was_replaced() -> None:
+    own = replace(deployment("ecs-svc/2", OLD, desired=8, running=8), created=START)
+    ended = tuple(
+        Task(f"{n}dead000", "STOPPED", OLD, own.id, stop_code="EssentialContainerExited",
+             containers=(Container("web", 137, "OutOfMemoryError: killed"),), created=START,
+             stopped=START + timedelta(seconds=100 * n))
+        for n in range(2, 6)
+    )  # fmt: skip
+    done = ServiceDeployment("x/a", "SUCCESSFUL", finished=START, revision="r/2")
+    now = healthy(tasks=(*ended, *TASKS), service=service(own, desired=8),
+                  service_deployments=(done,))  # fmt: skip
+    assert check(now) == "degraded" and "needs more memory" in "".join(shown(now)[2:4])
+    assert check(replace(now, tasks=(*ended[:1], *TASKS))) == "healthy"

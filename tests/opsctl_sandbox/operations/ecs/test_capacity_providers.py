@@ -46,9 +46,11 @@ def test_a_provider_is_made_given_to_a_cluster_used_and_removed(
     assert service["capacityProviderStrategy"][0]["capacityProvider"] == unique
     assert ecs.list_services(cluster=unique, launchType="EC2")["serviceArns"] == []
     assert code(ecs.delete_capacity_provider, capacityProvider=unique) == "ResourceInUseException"
-    ecs.put_cluster_capacity_providers(
-        cluster=unique, capacityProviders=[], defaultCapacityProviderStrategy=[]
-    )
+    nothing: dict[str, Any] = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
+    detach = ecs.put_cluster_capacity_providers
+    assert code(detach, cluster=unique, **nothing) == "ResourceInUseException"
+    ecs.delete_service(cluster=unique, service="web")
+    detach(cluster=unique, **nothing)
     ecs.delete_capacity_provider(capacityProvider=unique)
     (failure,) = ecs.describe_capacity_providers(capacityProviders=[unique])["failures"]
     assert failure["reason"] == "MISSING"

@@ -1,0 +1,67 @@
+"""Calls that name what does not exist, or bring too much, are refused; ministack takes them."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.opsctl_sandbox.clients import Connect
+
+TAG = {"ResourceId": "nope", "ResourceType": "auto-scaling-group", "Key": "k"}
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/x/0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "code"),
+    [
+        ("autoscaling", "create_or_update_tags", {"Tags": [TAG]}, "ValidationError"),
+        ("autoscaling", "delete_tags", {"Tags": [TAG]}, "ValidationError"),
+        ("elbv2", "describe_listeners", {"LoadBalancerArn": BALANCER}, "LoadBalancerNotFound"),
+        ("logs", "stop_query", {"queryId": "nope"}, "ResourceNotFoundException"),
+        ("ssm", "get_parameters_by_path", {"Path": "nope"}, "ValidationException"),
+        (
+            "ssm",
+            "put_parameter",
+            {"Name": "/long", "Value": "x" * 4097, "Type": "String"},
+            "ValidationException",
+        ),
+    ],
+)
+def test_it_is_refused(
+    connect: Connect,
+    plain: Connect,
+    service: str,
+    operation: str,
+    given: dict[str, Any],
+    code: str,
+) -> None:
+    getattr(plain(service), operation)(**given)
+    with pytest.raises(ClientError) as refused:
+        getattr(connect(service), operation)(**given)
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_a_long_value_fits_the_advanced_tier_and_a_parameter_that_has_it(
+    connect: Connect, unique: str
+) -> None:
+    ssm = connect("ssm")
+    given = {"Name": f"/{unique}", "Value": "x" * 4097, "Type": "String"}
+    ssm.put_parameter(Tier="Advanced", **given)
+    assert ssm.put_parameter(Overwrite=True, **given)["Tier"] == "Advanced"
+
+
+def test_a_bucket_of_another_owner_than_expected_is_refused(connect: Connect, unique: str) -> None:
+    s3 = connect("s3")
+    s3.create_bucket(Bucket=unique)
+    s3.head_bucket(Bucket=unique, ExpectedBucketOwner="123456789012")
+    for call, given in (
+        (s3.head_bucket, {}),
+        (s3.put_object, {"Key": "template", "Body": b""}),
+        (s3.put_public_access_block, {"PublicAccessBlockConfiguration": {}}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call(Bucket=unique, ExpectedBucketOwner="999999999999", **given)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    with pytest.raises(ClientError) as missing:
+        s3.head_bucket(Bucket=f"{unique}-nope", ExpectedBucketOwner="999999999999")
+    assert missing.value.response["Error"]["Code"] == "404"
