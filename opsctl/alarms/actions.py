@@ -8,6 +8,7 @@ from opsctl.alarms import watched
 from opsctl.alarms.catalogue import OPERATORS
 from opsctl.alarms.watched import Watched
 from opsctl.config.model import Config
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, look_at
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def switch_on(clients: "Clients", config: Config) -> Procedure[None]:
         text = f"the alarms stay silent ({aws.translate(error)}): opsctl alarms up"
         yield Notice(text, warning=True)
         return
-    yield Notice(f"the first release is out: {len(off)} alarms take their actions from now on")
+    yield Notice(f"the first release is out: {counted(len(off), 'alarm')} switched on")
 
 
 def put_back(cloudwatch: "CloudWatchClient", alarms: Sequence[Watched], topic: str) -> None:

@@ -13,6 +13,7 @@ from opsctl import aws
 from opsctl.alarms import watched
 from opsctl.alarms.catalogue import full_names
 from opsctl.config.model import Config
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, look_at
 
 if TYPE_CHECKING:
@@ -84,17 +85,18 @@ def begin(
     mute = Mute(clients, config.system, names, now or clients.clock.now)
     if not names:
         return mute
+    alarms = counted(len(names), "alarm")
     try:
         with clients.briefly():
             until = mute.put()
     except Exception as error:
         if aws.fault(error) is None:
             raise
-        text = f"{len(names)} alarms that a roll may set off are not muted: {aws.translate(error)}"
+        text = f"the roll may set off {alarms}, which could not be muted: {aws.translate(error)}"
         yield Notice(text, warning=True)
         return mute
     yield Notice(
-        f"{len(names)} alarms that a roll may set off are muted until ten minutes after it, "
+        f"the roll may set off {alarms}: muted until ten minutes after it, "
         f"now until {until:%H:%M} UTC"
     )
     return mute

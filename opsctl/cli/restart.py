@@ -14,7 +14,7 @@ from opsctl.cli.screens.rollout import RolloutScreen
 from opsctl.cli.screens.stack import StackScreen
 from opsctl.outcome import Outcome
 from opsctl.releases.plan import Options
-from opsctl.releases.update_tasks import Release
+from opsctl.releases.update_tasks import UpdateTasks
 from opsctl.rollout.plan import Strategy
 
 
@@ -34,7 +34,7 @@ def restart(
     options = Options(
         strategy=strategy, timeout=moments.duration(timeout, "--timeout"), restart=True
     )
-    release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
+    release = UpdateTasks(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (
         BoardScreen(console),
         PlanScreen(console, data=dry_run),

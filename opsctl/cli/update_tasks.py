@@ -18,7 +18,7 @@ from opsctl.errors import ConfigError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure
 from opsctl.releases.plan import Options
-from opsctl.releases.update_tasks import Release
+from opsctl.releases.update_tasks import UpdateTasks
 from opsctl.rollout.plan import Strategy
 
 Timeout = Annotated[
@@ -58,7 +58,7 @@ def update_tasks(
     options = Options(
         image, no_build, rebuild, force, strategy, patience, early_stop=not no_early_stop
     )
-    release = Release(invocation.clients, invocation.config, invocation.path.parent, options)
+    release = UpdateTasks(invocation.clients, invocation.config, invocation.path.parent, options)
     screens = (
         BoardScreen(console),
         ReleasesScreen(console),

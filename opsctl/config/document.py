@@ -14,6 +14,7 @@ import yaml
 
 from opsctl import disk
 from opsctl.errors import ConfigError
+from opsctl.plural import counted
 
 Path = tuple[str | int, ...]
 
@@ -166,7 +167,7 @@ def scalar(text: str) -> Any:
 
 
 def _broken(file: str, findings: list[str]) -> ConfigError:
-    count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
+    count = counted(len(findings), "error")
     return ConfigError(
         f"`{file}` cannot be read: {count}",
         hint="fix it, then run: opsctl config check",

@@ -9,6 +9,7 @@ from opsctl.config.model import Config
 from opsctl.doctor.finding import Finding
 from opsctl.errors import OpsError
 from opsctl.images import check, context
+from opsctl.plural import counted
 
 _ROOM = 5 * 2**30  # bytes that an image, its base and their layers take together
 
@@ -59,7 +60,7 @@ def _files(config: Config, root: Path) -> Iterator[Finding]:
     except OpsError as error:
         yield Finding("image", "warning", error.message, "opsctl init")
         return
-    yield Finding("image", "ok", f"the image is built from {len(loaded.paths)} files")
+    yield Finding("image", "ok", f"the image is built from {counted(len(loaded.paths), 'file')}")
 
 
 def _engine(connect: Callable[[], docker.Engine]) -> Iterator[Finding]:

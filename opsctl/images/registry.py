@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opsctl import aws
 from opsctl.errors import ConfigError, DockerError, OpsError
 from opsctl.images import reference
+from opsctl.plural import counted
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
@@ -113,7 +114,7 @@ def empty(ecr: "ECRClient", name: str) -> None:
             if kept and len(kept) == len(digests):
                 reasons = "; ".join(sorted({one.get("failureReason", "") for one in kept}))
                 raise OpsError(
-                    f"ECR keeps {len(kept)} images of `{name}`: {reasons}",
+                    f"ECR keeps {counted(len(kept), 'image')} of `{name}`: {reasons}",
                     hint="remove them in the console, then run the same command again",
                 )
     except ecr.exceptions.RepositoryNotFoundException:

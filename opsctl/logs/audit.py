@@ -56,7 +56,7 @@ def queries(groups: Mapping[str, str]) -> list[Query]:
     return [Query(_METRIC, {"LogGroupName": group}, source) for source, group in groups.items()]
 
 
-def counted(
+def by_minute(
     events: Iterable[Sequence[LogEvent]], start: datetime, end: datetime
 ) -> Counter[Minute]:
     """Return how many events of each source CloudWatch ingested in each minute of the span."""

@@ -18,7 +18,7 @@ from opsctl.releases.plan import Options, Planner
 from opsctl.rollout import plan as planning
 from opsctl.rollout import verdict
 from opsctl.rollout.plan import Order
-from opsctl.snapshot.releases import Release as Released
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition
@@ -32,16 +32,18 @@ _OF_A_RELEASE = {"AWS::ECS::TaskDefinition", "AWS::ECS::Service"}
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ReleaseHistory:
     """`releases` are newest first. `live` says how what runs differs from `running`, or is ''."""
 
     at: datetime
-    releases: tuple[Released, ...]
-    running: Released | None = None
+    releases: tuple[Release, ...]
+    running: Release | None = None
     live: str = ""
 
 
-def history(clients: "Clients", *, lines: int, number: int | None = None) -> Procedure[History]:
+def history(
+    clients: "Clients", *, lines: int, number: int | None = None
+) -> Procedure[ReleaseHistory]:
     """Return the newest releases, or the one with this number. Closes those left open first."""
     numbers = () if number is None else (number,)
     now = yield from look_at(replace(closing.LOOK, releases=max(lines, 30), numbers=numbers))
@@ -53,10 +55,10 @@ def history(clients: "Clients", *, lines: int, number: int | None = None) -> Pro
         shown = tuple(one for one in known if one.number == number)
         if not shown:
             raise OpsError(f"there is no release {number}", hint="opsctl history")
-    return History(now.at, shown, running, differs(now, running))
+    return ReleaseHistory(now.at, shown, running, differs(now, running))
 
 
-def differs(now: Snapshot, running: Released | None) -> str:
+def differs(now: Snapshot, running: Release | None) -> str:
     """Return how what runs differs from what the release says, or ''. Pure."""
     service, primary = now.service, now.primary
     if service is None or primary is None:
@@ -145,7 +147,7 @@ def _stack(
     )
 
 
-def _two(before: Released, after: Released, config: Config, root: Path) -> Difference:
+def _two(before: Release, after: Release, config: Config, root: Path) -> Difference:
     directory = disk.real(root / config.image.context)
     commits = revision.commits(directory, before.commit, after.commit)
     changes = difference.between(before, after, commits=commits)
@@ -154,7 +156,7 @@ def _two(before: Released, after: Released, config: Config, root: Path) -> Diffe
     return Difference(f"release {before.number}", f"release {after.number}", changes)
 
 
-def _numbered(known: tuple[Released, ...], number: int) -> Released:
+def _numbered(known: tuple[Release, ...], number: int) -> Release:
     chosen = next((one for one in known if one.number == number), None)
     if chosen is None:
         raise OpsError(f"there is no release {number}", hint="opsctl history")

@@ -16,12 +16,12 @@ from opsctl.releases import closing, facts, make
 from opsctl.releases.make import ReleaseImage
 from opsctl.releases.plan import Options
 from opsctl.releases.target import Target, find, stays
-from opsctl.releases.update_tasks import Release, ReleaseResult
+from opsctl.releases.update_tasks import ReleaseResult, UpdateTasks
 from opsctl.rollout import plan as planning
 from opsctl.rollout import roll as rolling
 from opsctl.rollout.plan import Strategy
 from opsctl.snapshot.locks import Lock
-from opsctl.snapshot.releases import Release as Released
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, join, lock, states
@@ -107,7 +107,7 @@ class Rollback:
             return True
         return (yield from self._release(target, None).preview())
 
-    def _release(self, target: Target, held: Held | None) -> Release:
+    def _release(self, target: Target, held: Held | None) -> UpdateTasks:
         options = Options(
             image=target.release.image,
             strategy=self._strategy,
@@ -115,7 +115,7 @@ class Rollback:
             back_to=target.release,
         )
         clients, config, root = self._clients, self._config, self._root
-        return Release(
+        return UpdateTasks(
             clients, config, root, options, held=held, sleep=self._sleep, labels=self._labels
         )
 
@@ -123,7 +123,7 @@ class Rollback:
         named = numbers if self._number is None else (*numbers, self._number)
         return (yield from look_at(replace(_LOOK, numbers=named)))
 
-    def _followed(self, same: Released) -> Procedure[Outcome | None]:
+    def _followed(self, same: Release) -> Procedure[Outcome | None]:
         """Return the outcome of a rollback that somebody else began; None if it did not succeed."""
         began = self._now()
         yield Notice(f"{_already(same)}: following that, and not going further back")
@@ -200,7 +200,7 @@ class Rollback:
         yield from closing.close_open(self._clients, (yield from self._seen()), why=why)
 
 
-def under_way(known: Sequence[Released], number: int | None) -> Released | None:
+def under_way(known: Sequence[Release], number: int | None) -> Release | None:
     """Return a rollback under way that already does what is asked, or None. Pure.
 
     When two people want to go back, they want it once; a second rollback would go further back.
@@ -211,6 +211,6 @@ def under_way(known: Sequence[Released], number: int | None) -> Released | None:
     return newest if number in (None, newest.number, newest.back_to) else None
 
 
-def _already(release: Released) -> str:
+def _already(release: Release) -> str:
     by = f" by {release.name}" if release.name else ""
     return f"release {release.number}{by} goes back to release {release.back_to} already"

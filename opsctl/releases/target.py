@@ -13,7 +13,7 @@ from opsctl.releases import closing, difference, facts
 from opsctl.releases import repository as repositories
 from opsctl.releases.difference import Changed
 from opsctl.snapshot.locks import Lock
-from opsctl.snapshot.releases import Release as Released
+from opsctl.snapshot.releases import Release
 from opsctl.snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Target:
     changes the stack now.
     """
 
-    release: Released
-    running: Released | None
+    release: Release
+    running: Release | None
     stays: tuple[Changed, ...] = ()
     other: Lock | None = None
 
@@ -44,7 +44,7 @@ def find(
     clients: "Clients",
     config: Config,
     now: Snapshot,
-    known: Sequence[Released],
+    known: Sequence[Release],
     number: int | None,
 ) -> Procedure[Target]:
     """Return release `number`, or without one what `choose` names, if its image is still there.
@@ -84,9 +84,7 @@ def find(
     return _from_ledger(clients, wanted, running, known, repository)
 
 
-def choose(
-    known: Sequence[Released], running: Released | None, number: int | None
-) -> Released | None:
+def choose(known: Sequence[Release], running: Release | None, number: int | None) -> Release | None:
     """Return the release to bring back; None when the ledger names none. Pure.
 
     Without a number it is the last good release before the running one. A release that a rollback
@@ -119,7 +117,7 @@ def choose(
     return _before(closing.original(at, known), known)
 
 
-def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ...]:
+def stays(release: Release, config: Config, now: Snapshot) -> tuple[Changed, ...]:
     """Return what differs from the time of the release and stays as it is now. Pure."""
     live = facts.live(now, ())
     then = replace(release, image="", caddyfile="", commit="", content="", base="")
@@ -137,9 +135,9 @@ def stays(release: Released, config: Config, now: Snapshot) -> tuple[Changed, ..
     return changes
 
 
-def candidates(known: Sequence[Released], before: int) -> list[Released]:
+def candidates(known: Sequence[Release], before: int) -> list[Release]:
     """Return good releases before this number, newest first, one for each image."""
-    by_digest: dict[str, Released] = {}
+    by_digest: dict[str, Release] = {}
     for release in sorted(known, key=lambda one: one.number, reverse=True):
         if release.number < before and release.good and release.digest:
             by_digest.setdefault(release.digest, release)
@@ -148,9 +146,9 @@ def candidates(known: Sequence[Released], before: int) -> list[Released]:
 
 def _from_ledger(
     clients: "Clients",
-    wanted: Released,
-    running: Released | None,
-    known: Sequence[Released],
+    wanted: Release,
+    running: Release | None,
+    known: Sequence[Release],
     repository: Repository,
 ) -> Target:
     """Return the target. Raises OpsError, with an older release, for an image that is gone."""
@@ -177,7 +175,7 @@ def _from_definitions(
     revision = int(primary.revision.rpartition(":")[2]) if primary else 0
     for one in now.revisions:
         image = next(iter(one.images), "")
-        earlier = Released(0, now.at, image=image, definition=one.revision)
+        earlier = Release(0, now.at, image=image, definition=one.revision)
         if int(one.revision.rpartition(":")[2]) >= revision or image == live.image:
             continue
         if image.startswith(f"{repository.uri}@") and _holds(clients, repository, earlier):
@@ -189,17 +187,17 @@ def _from_definitions(
     )
 
 
-def _holds(clients: "Clients", repository: Repository, release: Released) -> bool:
+def _holds(clients: "Clients", repository: Repository, release: Release) -> bool:
     return registry.holds(clients.ecr, repository, release.digest)
 
 
-def _before(release: Released, known: Sequence[Released]) -> Released | None:
+def _before(release: Release, known: Sequence[Release]) -> Release | None:
     """Return the last good release before this one with another image."""
     earlier = candidates(known, release.number)
     return next((one for one in earlier if one.digest != release.digest), None)
 
 
-def _after_failed(rollback: Released, known: Sequence[Released]) -> Released | None:
+def _after_failed(rollback: Release, known: Sequence[Release]) -> Release | None:
     """Return the release that the failed rollback did not try, else the good one before it."""
     wanted = closing.original(rollback, known)
     if rollback.outcome == "failed" and wanted.good and wanted.digest:

@@ -55,7 +55,7 @@ def _quietly(failed: str, procedure: Procedure[None]) -> Procedure[None]:
         yield Notice(f"the release is live, but {failed}: {reason.message}", warning=True)
 
 
-class Release:
+class UpdateTasks:
     """One run of `update-tasks`. `held` is a lock that the calling command holds already."""
 
     def __init__(

@@ -10,6 +10,7 @@ from opsctl.alarms.watched import Watched
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -54,7 +55,7 @@ def up(clients: "Clients", config: Config) -> Procedure[Outcome]:
     if drifted and (yield from ask("restore these alarms from opsctl.yaml?")):
         topic = now.output("alarms", "TopicArn")
         actions.put_back(clients.cloudwatch, [one for one, _ in drifted], topic)
-        yield Notice(f"{len(drifted)} alarms are as the config has them again")
+        yield Notice(f"as the config has them again: {counted(len(drifted), 'alarm')}")
         return Outcome("done")
     return outcome
 

@@ -50,7 +50,7 @@ def audit(context: typer.Context, names: Names = None, since: options.Since = "1
         if not left:
             break
         read = _read(invocation, left, start - late, end + _AHEAD)
-        counts = auditing.counted(read, start, end)
+        counts = auditing.by_minute(read, start, end)
         for group in left:
             one = auditing.compare(group.source, counts, metrics[group.source], start, end)
             audits[group.source] = one

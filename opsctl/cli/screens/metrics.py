@@ -20,6 +20,7 @@ from opsctl.metrics.page import page
 from opsctl.metrics.panels import Panel, panels
 from opsctl.metrics.picture import picture
 from opsctl.metrics.series import Series, Window
+from opsctl.plural import counted
 from opsctl.snapshot.snapshot import Snapshot
 
 _WIDTH, _LEAST_WIDTH = 30, 8  # columns of a sparkline
@@ -277,7 +278,7 @@ def price(series: Sequence[Series], every: float) -> str:
         for one in series
     }
     an_hour = len(metrics) * 3600 / every * _PER_METRIC
-    return f"{len(metrics)} metrics every {every:g}s: about ${an_hour:.2f} an hour"
+    return f"{counted(len(metrics), 'metric')} every {every:g}s: about ${an_hour:.2f} an hour"
 
 
 def _tasks(snapshot: Snapshot) -> str:

@@ -12,7 +12,7 @@ from opsctl.cli.screens.screen import Screen
 from opsctl.config.duration import format_duration
 from opsctl.releases import difference
 from opsctl.releases.difference import Changed, Difference
-from opsctl.releases.history import History
+from opsctl.releases.history import ReleaseHistory
 from opsctl.releases.ledger import ReleaseOpened
 from opsctl.releases.target import Target
 from opsctl.snapshot.releases import Release
@@ -111,7 +111,7 @@ class ReleasesScreen(Screen):
 _TOPICS = {"base": "base image", "unread": "not readable"}
 
 
-def show_history(console: Console, history: History) -> None:
+def show_history(console: Console, history: ReleaseHistory) -> None:
     """Show one row per release, newest first; the running one is marked."""
     rows: list[Row] = []
     for release in history.releases:
@@ -138,7 +138,7 @@ def show_history(console: Console, history: History) -> None:
         console.warn(f"what is live differs: {history.live}")
 
 
-def show_release(console: Console, history: History) -> None:
+def show_release(console: Console, history: ReleaseHistory) -> None:
     """Show everything about one release."""
     for release in history.releases:
         runs = history.running is not None and release.number == history.running.number

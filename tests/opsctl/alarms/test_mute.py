@@ -104,7 +104,7 @@ def test_without_permission_to_mute_the_roll_warns_once_and_goes_on() -> None:
     world = World()
     world.cloudwatch.fails = refusal("PutAlarmMuteRule", "AccessDenied")
     mute, [notice] = world.mute()
-    assert notice.warning and "are not muted" in notice.text
+    assert notice.warning and "could not be muted" in notice.text
     world.time += timedelta(hours=1)
     mute.renew()
     assert world.cloudwatch.rules == []

@@ -100,7 +100,7 @@ def test_the_first_release_lets_the_alarms_take_their_actions() -> None:
     world = World(actions=False)
     driven = Driven(switch_on(world.clients, CONFIG), world.look)
     assert world.cloudwatch.enabled == ["web-running-tasks"]
-    assert driven.of(Notice)[0].text.startswith("the first release is out: 1 alarms")
+    assert driven.of(Notice)[0].text.startswith("the first release is out: 1 alarm ")
 
 
 def test_where_all_alarms_take_their_actions_or_there_are_none_nothing_is_done() -> None:

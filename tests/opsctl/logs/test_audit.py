@@ -2,7 +2,7 @@ import random
 from datetime import timedelta
 from typing import Any, cast
 
-from opsctl.logs.audit import MINUTE, compare, counted
+from opsctl.logs.audit import MINUTE, by_minute, compare
 from opsctl.logs.budget import Budget
 from opsctl.logs.collected import collected
 from opsctl.logs.events import LogEvent, LogGroup
@@ -23,7 +23,7 @@ def came(*minutes: float) -> list[LogEvent]:
 
 
 def test_lines_count_for_the_minute_in_which_they_were_taken_in_whatever_their_own_time() -> None:
-    counts = counted([came(-0.1, 0, 0.9), came(1, 2.9, 3)], START, END)
+    counts = by_minute([came(-0.1, 0, 0.9), came(1, 2.9, 3)], START, END)
     assert counts == {("app", FIRST): 2, ("app", FIRST + MINUTE): 1, ("app", FIRST + 2 * MINUTE): 1}
 
 
@@ -63,5 +63,5 @@ def test_a_reading_through_troubles_finds_every_line_that_was_counted() -> None:
     start, end = START.fromtimestamp(EPOCH - 600, zone), START.fromtimestamp(EPOCH, zone)
     clock.at = 120.0  # everything was taken in by now
     read = collected(cast(Any, logs), [LogGroup("app", "app")], start, end, pace=pace)
-    counts = counted(read, start, end + timedelta(minutes=2))
+    counts = by_minute(read, start, end + timedelta(minutes=2))
     assert sum(counts.values()) == 1000

@@ -12,7 +12,7 @@ from opsctl.aws import Clock
 from opsctl.docker import Progress
 from opsctl.errors import DockerError
 from opsctl.releases.plan import Options
-from opsctl.releases.update_tasks import Release, ReleaseResult
+from opsctl.releases.update_tasks import ReleaseResult, UpdateTasks
 from opsctl.snapshot import locks, releases
 from opsctl.snapshot.snapshot import Look, Snapshot
 from tests.opsctl.releases.test_make import OUTPUTS
@@ -153,12 +153,12 @@ class World:
 
         self.aws.describe_change_set = tasks  # type: ignore[method-assign]  # our fake
 
-    def release(self, ecs: Any = None) -> Release:
+    def release(self, ecs: Any = None) -> UpdateTasks:
         clients = cast(Any, Clients(self.aws, ecr=self.ecr, ssm=self.ssm, ecs=ecs))
         clients.clock = self.clock
         if self.caller_gone:
             clients.caller = replace(clients.caller, process="next", gone=lambda one: one != "next")
-        return Release(
+        return UpdateTasks(
             clients,
             CONFIG,
             self.root,

@@ -74,6 +74,32 @@ def test_a_lock_that_nobody_renews_names_the_command_that_removes_it() -> None:
     assert caught.value.hint is not None and "opsctl unlock web-ecs" in caught.value.hint
 
 
+def test_a_lock_may_be_a_minute_past_its_end_because_clocks_differ() -> None:
+    ssm = Ssm()
+    take(ssm)
+    bob = cast(Any, Writer(ssm, "bob"))
+    ssm.time += timedelta(minutes=10, seconds=50)
+    lock.require_free(bob, newest(ssm), ssm.time)
+    assert newest(ssm).held(ssm.time) and not newest(ssm).held(ssm.time + timedelta(seconds=20))
+
+
+def test_a_number_that_others_used_and_deleted_during_a_long_silence_is_given_back() -> None:
+    ssm, puts = Ssm(), list[str]()
+
+    def silence(operation: str) -> None:
+        if operation != "put_parameter" or puts:
+            return
+        puts.append(operation)
+        for number in range(8):  # the first ones are deleted again
+            with take(ssm, f"w{number}"):
+                ssm.time += timedelta(minutes=1)
+        take(ssm, "carol")
+
+    with pytest.raises(Busy, match="locked by carol@laptop"):
+        take(cast(Any, Hooked(ssm, silence)), "bob")
+    assert newest(ssm).who.endswith("/carol")
+
+
 def test_the_lock_of_a_killed_command_on_this_machine_does_not_block() -> None:
     ssm = Ssm()
     take(ssm)

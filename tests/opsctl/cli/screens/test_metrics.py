@@ -199,7 +199,7 @@ def test_releases_and_alarms_that_begin_to_ring_are_marks() -> None:
 
 def test_a_watch_is_billed_by_the_metric_whatever_its_statistics() -> None:
     twice = [series([1.0], name="CPUReservation")] * 2
-    assert screen.price(twice, 30) == "1 metrics every 30s: about $0.00 an hour"
+    assert screen.price(twice, 30) == "1 metric every 30s: about $0.00 an hour"
     many = [replace(twice[0], query=Query(CATALOGUE[0], {"n": str(n)})) for n in range(100)]
     assert screen.price(many, 30) == "100 metrics every 30s: about $0.12 an hour"
 

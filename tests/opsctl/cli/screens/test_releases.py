@@ -10,7 +10,7 @@ from opsctl.cli.screens import releases
 from opsctl.cli.screens.console import Console
 from opsctl.cli.screens.releases import ReleasesScreen, show_history, show_release, when
 from opsctl.releases.difference import Changed, Difference
-from opsctl.releases.history import History
+from opsctl.releases.history import ReleaseHistory
 from opsctl.releases.target import Target
 from opsctl.snapshot.releases import Release
 
@@ -31,7 +31,7 @@ BACK = Release(
     43, AT, who="ann", image=GOOD.image, back_to=41, outcome="rolled-back", ended=AT, reason="why"
 )
 OPEN = Release(44, AT, who="ann", image="web@sha256:" + "9" * 64, commit="c44", dirty=True)
-HISTORY = History(AT, (OPEN, BACK, GOOD), GOOD, "6 of 8 tasks run")
+HISTORY = ReleaseHistory(AT, (OPEN, BACK, GOOD), GOOD, "6 of 8 tasks run")
 
 
 def test_one_row_a_release_with_the_one_that_runs_marked(capsys: Any) -> None:
@@ -56,14 +56,14 @@ def test_the_same_as_objects_without_private_fields(capsys: Any) -> None:
 
 
 def test_all_of_one(capsys: Any) -> None:
-    show_release(Console(), History(AT, (GOOD,), GOOD))
+    show_release(Console(), ReleaseHistory(AT, (GOOD,), GOOD))
     out = capsys.readouterr().out
     for words in ("41 ● running", "deployed, took 3m5s", "77ab01c0000", "ssm:/token  version 7"):
         assert words in out
 
 
 def test_an_empty_ledger_names_the_first_step(capsys: Any) -> None:
-    show_history(Console(options=("--env", "staging")), History(AT, ()))
+    show_history(Console(options=("--env", "staging")), ReleaseHistory(AT, ()))
     assert "opsctl --env staging update-tasks" in capsys.readouterr().err
 
 
