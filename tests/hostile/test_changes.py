@@ -7,6 +7,7 @@ the long form one for each fault and signal; HOSTILE_SEED draws others.
 
 import random
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -62,14 +63,19 @@ def lived(world: World, faults: Mapping[Step, Fault], counts: Counter[str]) -> I
         counts[fault.kind if ended.struck else "not struck"] += 1
         told = f"{step.words} | {fault}, {ended.target} | exit {ended.code}"
         reason = unsaid(world, ended)
-        told_so = "is not written" in ended.told  # the ledger's entry, in a warning
+        unlisted = "is not in the history" in ended.told
+        told_so = unlisted or "is not written" in ended.told  # the ledger's entry, in a warning
         if not reason and ended.code == 0 and not told_so and (wrong := step.wrong(world)):
             reason = f"it says done, but {wrong}"
         if reason:
             yield f"{told} | {reason}\n{ended.told[-1500:]}"
         yield from (f"{told} | {place}" for place in leaked(world))
+        if unlisted:
+            return  # what comes next counts the releases
         if step.reads:
             continue
+        if "snapshot" in step.words:
+            time.sleep(1)  # its name has the second
         again = run(step.line(world), typed=step.typed)
         wrong = f"exit {again.code}" if again.code else step.wrong(world)
         wrong = wrong or ", ".join(world.left())
