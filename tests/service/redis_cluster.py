@@ -1,9 +1,10 @@
 """Six real redis-servers on the loopback, joined to a cluster of three masters."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Cluster:
         port = (node or self.nodes[0]).port
         command = ["redis-cli", "-h", "127.0.0.1", "-p", str(port), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}"
+        assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout.strip()
 
     def id(self, node: Redis) -> str:
@@ -65,6 +66,16 @@ class Cluster:
         raise AssertionError("the nodes do not agree")
 
 
+def _port() -> int:
+    """One that is free, and its bus, 10,000 above it, too: else the node ends at once."""
+    while True:
+        with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+            port: int = probe.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                socket.create_server(("127.0.0.1", port + 10_000)).close()
+                return port
+
+
 @contextmanager
 def started(folder: Path) -> Iterator[Cluster]:
     nodes = []
@@ -74,7 +85,7 @@ def started(folder: Path) -> Iterator[Cluster]:
         options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT)]
         options += ["--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no"]
         options += ["--cluster-require-full-coverage", "no"]
-        nodes.append(start_redis(own, *options))
+        nodes.append(start_redis(own, *options, port=_port()))
     cluster = Cluster(tuple(nodes))
     try:
         addresses = [node.address for node in nodes]

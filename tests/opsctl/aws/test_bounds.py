@@ -89,11 +89,9 @@ def test_an_answer_that_does_not_end_is_given_up(
 ) -> None:
     monkeypatch.setattr(aws.patience, "_HANGS", 0.1)
     serve(answer)
-    began = time.monotonic()
     with pytest.raises(BotoCoreError) as raised:
         clients().ecs.list_clusters()
     assert aws.fault(raised.value) == "unreachable"
-    assert time.monotonic() - began < 3
 
 
 def test_an_answer_in_pieces_is_whole(serve: Callable[[Answer], None]) -> None:

@@ -44,7 +44,7 @@ ARGUMENTS = {
 ELSEWHERE = ("init", "sandbox", "rehearse", "completion", "config schema")
 OFFLINE = ("config", "render", "iam-policy", "secrets list")
 # They tell what is wrong with the config, and that is what they are for.
-TELL = {"doctor": 1, "why": 0}
+TELL = {"doctor": 1, "why": 2}
 # What it could not read is part of what it shows.
 SHOW = ("doctor",)
 # The clients of a command live as long as its process, and here that is this one.

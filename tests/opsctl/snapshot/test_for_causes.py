@@ -152,6 +152,7 @@ def test_deployments_come_with_breaker_and_alarms(stub: Stub) -> None:
                          {"serviceDeployments": [{"serviceDeploymentArn": "x/2"}]})  # fmt: skip
     described = {
         "serviceDeploymentArn": "x/2",
+        "targetServiceRevision": {"arn": "y/7"},
         "status": "ROLLBACK_SUCCESSFUL",
         "deploymentCircuitBreaker": {"status": "TRIGGERED", "failureCount": 4, "threshold": 4},
         "alarms": {"triggeredAlarmNames": ["web-5xx"]},
@@ -159,7 +160,7 @@ def test_deployments_come_with_breaker_and_alarms(stub: Stub) -> None:
     stubber.add_response("describe_service_deployments", {"serviceDeployments": [described]})
     [read] = service_deployments.read(ecs, "web", "web")
     assert (read.id, read.breaker, read.failures, read.alarms) == (
-        "ecs-svc/2",
+        "ecs-svc/7",
         "TRIGGERED",
         4,
         ("web-5xx",),
