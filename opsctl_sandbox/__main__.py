@@ -26,6 +26,8 @@ from opsctl_sandbox.rehearsals.rehearsal import Rehearsal
 
 Object = Mapping[str, Any]
 _DEFAULTS = Settings()
+# Ctrl-C, a pipeline that is cancelled, a terminal that is closed: all of them reach every process.
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(options: argparse.Namespace) -> Iterator[Object]:
@@ -91,7 +93,9 @@ def main(arguments: Sequence[str]) -> int:
         content, listener, report = arguments[1:]
         return server.main(content, int(listener), int(report))
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGINT, _interrupt_once)
+    for number in _ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt_once)
     try:
         with closing(options.run(options)) as items:
             for item in items:
@@ -113,7 +117,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
     """Ignore a second Ctrl-C, or the same one sent by `opsctl`, during the clean-up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for one in _ENDS:
+        # Not SIG_IGN: Python complains of a signal that is already on its way to a handler.
+        signal.signal(one, lambda *_: None)
     raise KeyboardInterrupt
 
 

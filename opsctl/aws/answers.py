@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opsctl.aws.faults import NotAws, fault, unreadable, unsendable
+from opsctl.aws.faults import NotAws, code, fault, unreadable, unsendable
 from opsctl.aws.parsing import WrongType
 
 # Lists that every answer of AWS has; an answer without one would otherwise be read as empty.
 _LISTS: Mapping[str, str] = {"FilterLogEvents": "events"}
+
+
+_PAGES = (b"<!doctype", b"<html")
 
 
 def checked(make: Callable[..., Any], client: Any, operation: str, parameters: Any) -> Any:
@@ -28,7 +31,9 @@ def checked(make: Callable[..., Any], client: Any, operation: str, parameters: A
         raise unreadable(error) or error from error
     except client.exceptions.ClientError as error:
         # A proxy's refusal. One of a server's error (502) may be of AWS's own load balancers.
-        if _is_page(error.response) and fault(error) == "refused":
+        # A redirect without a code of AWS's leads to a page, too.
+        elsewhere = code(error).isdecimal() and code(error).startswith("3")
+        if elsewhere or (_is_page(error.response) and fault(error) == "refused"):
             raise NotAws(client.meta.endpoint_url) from error
         raise
     except Exception as error:
@@ -63,15 +68,20 @@ class Answer(dict[str, Any]):
 
 
 def refuse_half(http_response: Any, model: Any, **_: object) -> None:
-    """Raise ResponseParserError for half a JSON text.
+    """Raise ResponseParserError for half a JSON text, and NotAws for a web page.
 
-    botocore would take it for an empty answer, or for a refusal without a code. For the event
+    botocore would take them for an empty answer, or for a refusal without a code. For the event
     `after-call`.
     """
     from botocore.parsers import ResponseParserError
 
     body = http_response.content
-    if not isinstance(body, bytes) or not body or not _speaks_json(http_response, model):
+    if not isinstance(body, bytes) or not body:
+        return
+    if http_response.status_code == 200 and body.lstrip()[:9].lower().startswith(_PAGES):
+        # In EC2's format any XML is an answer, of which nothing is known.
+        raise NotAws(http_response.url)
+    if not _speaks_json(http_response, model):
         return
     # A refusal may be a plain sentence, for instance a proxy's; an answer is JSON.
     begins = http_response.status_code == 200 or body.lstrip().startswith(b"{")

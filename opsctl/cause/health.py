@@ -117,7 +117,10 @@ def _unhealthy(history: History) -> list[tuple[str, Target]]:
 
 
 def _is_fresh(event: Evidence, history: History) -> bool:
-    return event.time is not None and history.now.at - event.time < _FRESH
+    """Return whether it was said lately, and not before the command that was recorded began."""
+    if event.time is None or (history.began is not None and event.time < history.began):
+        return False
+    return history.now.at - event.time < _FRESH
 
 
 def _count(unhealthy: list[tuple[str, Target]]) -> str:

@@ -103,11 +103,17 @@ def _topic(clients: "Clients", one: Named) -> Any:
     return clients.sns.get_topic_attributes(TopicArn=one.name)
 
 
+def _service(clients: "Clients", one: Named) -> bool:
+    """A service's name is unique in its cluster, and the same template makes that."""
+    return False
+
+
 # Types on which a first creation fails most often; CloudFormation itself validates the rest.
 _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::ECR::Repository": _repository,
     "AWS::ECS::Cluster": _cluster,
+    "AWS::ECS::Service": _service,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,
     "AWS::ElasticLoadBalancingV2::TargetGroup": _target_group,
     "AWS::EC2::SecurityGroup": _security_group,

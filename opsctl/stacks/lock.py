@@ -162,10 +162,11 @@ def _taken(
                 continue
             # After a long silence, this number may have been used and deleted by others.
             after = locks.read(clients.ssm, system, stack)
-        if any(one.number > number for one in after):
-            close(clients, system, lock, now=now())
-            continue
-        aws.tidy(clients, partial(_remove, clients, system, after))
+            if any(one.number > number for one in after):
+                close(clients, system, lock, now=now())
+                continue
+            # Inside of this block, too: until it ends, nobody else puts the lock away.
+            aws.tidy(clients, partial(_remove, clients, system, after))
         return lock
     raise Busy(f"`{stack}` is locked by one command after another")
 

@@ -87,9 +87,12 @@ def test_a_command_that_is_disturbed_says_so_and_ends_right_when_given_again(
     counts, whole = Counter[str](), lives()
     chosen = part(whole, otherwise=1)
     found: list[str] = []
-    for number, faults in enumerate(chosen, 1):
-        name = f"life{number}"
-        found += lived(World(name, variables, folder(name)), faults, counts)
+    for faults in chosen:
+        name = f"life{whole.index(faults) + 1}"
+        wrongs = list(lived(World(name, variables, folder(name)), faults, counts))
+        # At once: the rest may be ended before it comes to its summary.
+        print(f"{name}: {len(wrongs)} wrong", *wrongs, sep="\n", file=sys.__stderr__, flush=True)
+        found += wrongs
     table = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
     summary = (
         f"seed {SEED}: {len(chosen)} of {len(whole)} lives of {len(WAY)} commands x ({len(KINDS)} "

@@ -13,7 +13,9 @@ from opsctl.aws.faults import NotAws
 
 
 def read(body: bytes, *, status: int = 200, protocol: str = "json", kind: str = "json") -> None:
-    response = SimpleNamespace(status_code=status, content=body, headers={"content-type": kind})
+    response = SimpleNamespace(
+        status_code=status, content=body, headers={"content-type": kind}, url="http://x"
+    )
     service = SimpleNamespace(resolved_protocol=protocol)
     model: Any = SimpleNamespace(name="It", service_model=service)
     answers.refuse_half(response, model)
@@ -28,6 +30,12 @@ def test_what_was_cut_off_is_asked_for_again(body: bytes, status: int) -> None:
         read(body, status=status)
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"  <!DOCTYPE html><html>"])
+def test_a_web_page_without_its_kind_is_no_answer_of_ec2(body: bytes) -> None:
+    with pytest.raises(NotAws):
+        read(body, protocol="ec2", kind="")
+
+
 @pytest.mark.parametrize(
     ("body", "more"),
     [
@@ -36,7 +44,7 @@ def test_what_was_cut_off_is_asked_for_again(body: bytes, status: int) -> None:
         (b'{"__type": "ClusterNotFoundException"}', {"status": 400}),
         (b"Bad Request", {"status": 400}),
         (b"<a>", {"protocol": "query"}),
-        (b"<html>", {"kind": "text/html"}),
+        (b"<html>", {"kind": "text/html", "status": 403}),
     ],
 )
 def test_what_is_whole_or_another_language_is_left_to_botocore(
@@ -57,13 +65,14 @@ def test_every_service_that_answers_in_json_is_known_for_it() -> None:
 
 
 @pytest.mark.parametrize(("status", "kind", "is_aws"), [
+    (301, "", False), (307, "application/x-amz-json-1.1", False),
     (403, "text/html; charset=utf-8", False), (407, "text/html", False), (502, "text/html", True),
     (403, "application/x-amz-json-1.1", True),
 ])  # fmt: skip
 def test_a_page_that_refuses_is_a_proxys(status: int, kind: str, is_aws: bool) -> None:
     headers = {"content-type": kind}
     response: Any = {
-        "Error": {"Code": "", "Message": "<html>"},
+        "Error": {"Code": str(status) if status < 400 else "", "Message": "<html>"},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
     }
 

@@ -284,6 +284,19 @@ def test_targets_that_are_gone_are_explained_by_the_event_of_ecs() -> None:
     assert "target-unhealthy" not in ids(replace(STEADY, at=later(20)))
 
 
+def test_what_ecs_said_before_a_command_began_is_not_why_it_failed() -> None:
+    # `db up` failed at a snapshot, and a health check of minutes ago was named.
+    words = (
+        "(service web) (port 80) is unhealthy in (target-group g) due to (reason Request timed out)"
+    )
+    whole = replace(service(deployment("d1", OLD)), events=(ServiceEvent("1", words, later(10)),))
+    refused = event("e1", "CREATE_FAILED", "no such snapshot", of="ReplicationGroup")
+    now = snapshot(service=whole, failures=(refused,), seconds=90)
+    failed = Failure("rolled-back", "`web-db` (UPDATE_ROLLBACK_COMPLETE)")
+    found = ids(now, failures=(failed,), command="db up", began=later(60))
+    assert found[0] == "resource-failed" and "target-unhealthy" not in found
+
+
 def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack() -> None:
     state = stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": "8"},
                   outputs={"TaskDefinitionArn": NEW})  # fmt: skip

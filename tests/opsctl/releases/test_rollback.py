@@ -200,7 +200,8 @@ def test_a_command_that_begins_while_the_question_is_open_is_asked_about_before_
 ):
     world = World(status="UPDATE_IN_PROGRESS")
     carol = cast(Any, Writer(world.ssm, "carol"))
-    look, questions = world.look, list[str]()
+    look = world.look
+    questions: list[str] = []
 
     def seen(wanted: Look) -> Snapshot:
         kept = locks.read(cast(Any, world.ssm), "web", "web-ecs")

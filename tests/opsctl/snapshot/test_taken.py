@@ -7,6 +7,7 @@ import pytest
 
 from opsctl.snapshot import taken
 from opsctl.snapshot.taken import Named
+from opsctl.stacks import names
 from tests.opsctl.snapshot.conftest import Stub
 
 GROUP = Named("AppLogGroup", "AWS::Logs::LogGroup", "/web/app")
@@ -120,5 +121,13 @@ def test_without_permission_to_check_names_nothing_is_refused_beforehand(stub: S
 
 
 def test_for_resource_types_that_cannot_be_checked_nothing_is_certain() -> None:
-    [one] = taken.read(cast(Any, None), [Named("Service", "AWS::ECS::Service", "web")])
+    [one] = taken.read(cast(Any, None), [Named("Key", "AWS::KMS::Key", "web")])
     assert not one.certain
+
+
+def test_every_type_that_a_template_names_can_be_checked() -> None:
+    assert set(names._NAME) <= set(taken._EXISTS)
+
+
+def test_a_service_is_free_because_its_cluster_is_new() -> None:
+    assert taken.read(cast(Any, None), [Named("Service", "AWS::ECS::Service", "web")]) == ()

@@ -198,6 +198,23 @@ def test_a_lock_whose_taking_is_ended_is_given_back(made: bool) -> None:
         assert newest(ssm).held(START)
 
 
+def test_a_command_that_is_ended_while_old_locks_are_deleted_holds_none() -> None:
+    ssm = Ssm()
+    for _ in range(6):  # more than are kept
+        with take(ssm):
+            pass
+
+    def interrupt(operation: str) -> None:
+        if operation == "DeleteParameters":
+            ssm.before = lambda operation: None
+            raise KeyboardInterrupt
+
+    ssm.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        take(ssm)
+    assert newest(ssm).closed
+
+
 def test_while_a_procedure_is_driven_its_lock_is_renewed() -> None:
     ssm = Ssm()
 
