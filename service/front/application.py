@@ -94,7 +94,8 @@ class Application:
 
     async def _behind(self) -> Any:
         """Return FastAPI, loaded on first use: it is a third of the memory and start-up time."""
-        if self._fastapi is None:
+        failed = self._fastapi is not None and self._fastapi.done() and self._fastapi.exception()
+        if self._fastapi is None or failed:
             self._fastapi = asyncio.ensure_future(asyncio.to_thread(self._build))
         return await asyncio.shield(self._fastapi)
 

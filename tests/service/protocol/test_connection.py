@@ -280,3 +280,35 @@ def test_two_hosts_are_refused_where_they_could_mean_two_sites() -> None:
 
     assert asyncio.run(ask("a", "b")) == 400
     assert asyncio.run(ask("")) == 200
+
+
+def test_a_load_of_fastapi_that_failed_once_is_made_again() -> None:
+    async def run() -> int:
+        sites = [Mounted(Site("", 1, tells_status=True), _empty)]
+        application = Application(sites, Release.of("", version="0", commit="x"), sites)
+        build, statuses = application._build, list[int]()
+
+        def once() -> Any:
+            application._build = build
+            raise OSError("too many open files")
+
+        async def send(message: dict[str, Any]) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        application._build = once
+        scope = {"type": "http", "method": "GET", "raw_path": b"/openapi.json", "headers": []}
+        scope |= {"path": "/openapi.json", "query_string": b"", "root_path": "", "scheme": "http"}
+        with pytest.raises(OSError, match="too many"):
+            await application(scope, _nothing, send)
+        await application(scope, _nothing, send)
+        return statuses[0]
+
+    assert asyncio.run(run()) == 200
+
+
+async def _empty(exchange: Exchange) -> Response:
+    return Response(200)
+
+
+async def _nothing() -> dict[str, Any]:
+    return {"type": "http.request", "body": b""}
