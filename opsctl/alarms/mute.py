@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # and the alarms look at the last five.
 _LASTS = timedelta(minutes=15)
 _RENEWED = timedelta(minutes=5)
+_TRIED_AGAIN = timedelta(minutes=1)
 _AHEAD = timedelta(seconds=5)  # a rule's window must begin at a full minute in the future
 _MOST = 100  # alarms in one rule
 
@@ -34,7 +35,8 @@ class Mute:
         self, clients: "Clients", system: str, names: Sequence[str], now: Callable[[], datetime]
     ) -> None:
         self._clients, self._system, self._names, self._now = clients, system, names[:_MOST], now
-        self._put_at: datetime | None = None
+        self._begun = False
+        self._due = now()
         self._turn = 1
 
     def put(self) -> datetime:
@@ -53,14 +55,15 @@ class Mute:
             },
             MuteTargets={"AlarmNames": list(self._names)},
         )
-        self._put_at, self._turn = now, 3 - self._turn
+        self._due, self._turn = now + _RENEWED, 3 - self._turn
+        self._begun = True
         return begin + _LASTS
 
     def renew(self) -> None:
         """Called repeatedly during the roll. Ignores AWS errors: the first `put` was allowed."""
-        if self._put_at is None or self._now() - self._put_at < _RENEWED:
-            return
-        aws.tidy(self._clients, self.put)
+        if self._begun and self._now() >= self._due:
+            self._due = self._now() + _TRIED_AGAIN
+            aws.tidy(self._clients, self.put)
 
 
 def begin(

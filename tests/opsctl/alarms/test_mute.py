@@ -119,4 +119,7 @@ def test_a_renewal_that_fails_does_not_end_the_roll_and_is_made_again() -> None:
     assert len(world.cloudwatch.rules) == 1
     world.cloudwatch.fails = None
     mute.renew()
+    assert len(world.cloudwatch.rules) == 1, "a call for each look would be throttled all the more"
+    world.time += timedelta(minutes=1)
+    mute.renew()
     assert [rule["Name"] for rule in world.cloudwatch.rules] == ["web-roll-1", "web-roll-2"]
