@@ -29,7 +29,7 @@ _PROXY = "check HTTPS_PROXY and NO_PROXY, then run the same command again"
 _HINTS = {
     **dict.fromkeys(_EXPIRED, _RENEW),
     # EC2's one word for credentials that ended and for a clock that is wrong.
-    "RequestExpired": "set this machine's clock, or renew the credentials: aws sso login",
+    "RequestExpired": "set the clock of this machine, or renew the credentials: aws sso login",
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -45,7 +45,7 @@ _PASSWORD = re.compile(r"//[^/]*@")  # in an address
 _QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
 _LONG = 2000  # characters of a message; AWS's own are shorter
 _FEW = 60  # characters of it that are shown
-_CLOCK = "set this machine's clock, for instance: sudo timedatectl set-ntp true"
+_CLOCK = "set the clock, for instance: sudo timedatectl set-ntp true"
 # AWS's codes for a caller who lacks a permission.
 DENIED = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"),

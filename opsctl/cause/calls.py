@@ -36,7 +36,7 @@ def clock_wrong(history: History) -> Iterator[Cause]:
             "clock-wrong",
             calls,
             f"this machine's clock is {_skew(calls[0].message)}: AWS refuses its signatures",
-            "set the clock, for instance: timedatectl set-ntp true",
+            "set the clock, for instance: sudo timedatectl set-ntp true",
             explains=frozenset({"credentials-refused", "permission-missing"}),
         )
 
