@@ -198,18 +198,19 @@ def resources(cloudformation: "CloudFormationClient", stack: str) -> tuple[Stack
     """Return the resources that the stack holds now, without deleted ones."""
     # DescribeStackResources cuts its answer off after 100 of them.
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    return tuple(
-        StackResource(
-            logical_id=resource["LogicalResourceId"],
-            physical_id=resource.get("PhysicalResourceId", ""),
-            resource_type=resource["ResourceType"],
-            status=resource["ResourceStatus"],
-            reason=resource.get("ResourceStatusReason", ""),
+    with aws.understood("stack's resources"):
+        return tuple(
+            StackResource(
+                logical_id=resource["LogicalResourceId"],
+                physical_id=resource.get("PhysicalResourceId", ""),
+                resource_type=resource["ResourceType"],
+                status=resource["ResourceStatus"],
+                reason=resource.get("ResourceStatusReason", ""),
+            )
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceStatus"] != "DELETE_COMPLETE"
         )
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceStatus"] != "DELETE_COMPLETE"
-    )
 
 
 def template(cloudformation: "CloudFormationClient", stack: str) -> str:

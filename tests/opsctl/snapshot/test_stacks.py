@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opsctl.errors import AwsError
 from opsctl.snapshot import stacks
 from tests.opsctl.snapshot.conftest import Stub
 from tests.opsctl.snapshots import START
@@ -58,6 +59,18 @@ def test_the_resources_of_a_large_stack_are_all_read(stub: Stub) -> None:
         more = {"NextToken": "more"} if begin == 0 else {}
         answers.add_response("list_stack_resources", {"StackResourceSummaries": made, **more})
     assert len(stacks.resources(client, "s")) == 200
+
+
+def test_a_resource_without_a_name_is_no_answer_of_aws() -> None:
+    class Pages:
+        def get_paginator(self, _: str) -> "Pages":
+            return self
+
+        def paginate(self, **_: str) -> list[dict[str, object]]:
+            return [{"StackResourceSummaries": [{"ResourceStatus": "CREATE_COMPLETE"}]}]
+
+    with pytest.raises(AwsError, match="the stack's resources cannot be read: it lacks"):
+        stacks.resources(cast(Any, Pages()), "s")
 
 
 @given(total=st.integers(1, 60), page=st.integers(1, 20), seen=st.integers(0, 59))
