@@ -55,22 +55,32 @@ def _check(shape: Any, value: Any) -> None:
         raise WrongType(f"its `{shape.name}` is not a {shape.type_name}")
 
 
-def factory() -> Any:
-    """Return botocore's factory of parsers, with ours for JSON and CBOR.
+class _Whole:
+    """Mixed into a parser of botocore's: structures miss no key unnoticed."""
 
-    XML has no types; there botocore converts what is not a text.
-    """
+    def _parse_shape(self, shape: Any, node: Any) -> Any:
+        parsed = super()._parse_shape(shape, node)  # type: ignore[misc]  # botocore's parser
+        is_structure = shape.type_name == "structure" and parsed is not None
+        return Structure(parsed) if is_structure else parsed
+
+
+class _Typed(_Whole):
+    """For formats with types. XML has none; there botocore converts what is not a text."""
+
+    def _parse_shape(self, shape: Any, node: Any) -> Any:
+        _check(shape, node)
+        return super()._parse_shape(shape, node)
+
+    def _handle_list(self, shape: Any, node: Any) -> Any:
+        _require_members(shape, node)
+        return super()._handle_list(shape, node)  # type: ignore[misc]  # botocore's parser
+
+
+def factory() -> Any:
+    """Return botocore's factory of parsers, with ours for the formats of the services we call."""
     from botocore import parsers
 
-    class StrictJson(parsers.JSONParser):
-        def _parse_shape(self, shape: Any, node: Any) -> Any:
-            _check(shape, node)
-            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
-
-        def _handle_list(self, shape: Any, node: Any) -> Any:
-            _require_members(shape, node)
-            return super()._handle_list(shape, node)  # type: ignore[misc]  # untyped
-
+    class Json(_Typed, parsers.JSONParser):
         def _handle_json_body(self, raw_body: bytes, shape: Any) -> Any:
             if shape is not None and shape.name == "FilterLogEventsResponse":
                 # Its events are strings and plain numbers, so botocore's parsing changes nothing,
@@ -80,29 +90,16 @@ def factory() -> Any:
                     return answer
             return super()._handle_json_body(raw_body, shape)  # type: ignore[misc]  # untyped
 
-    class StrictCbor(parsers.RpcV2CBORParser):
-        def _parse_shape(self, shape: Any, node: Any) -> Any:
-            _check(shape, node)
-            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
+    class Cbor(_Typed, parsers.RpcV2CBORParser):
+        pass
 
-        def _handle_list(self, shape: Any, node: Any) -> Any:
-            _require_members(shape, node)
-            return super()._handle_list(shape, node)  # type: ignore[misc]  # untyped
+    class Query(_Whole, parsers.QueryParser):
+        pass
 
-    class StrictQuery(parsers.QueryParser):
-        def _parse_shape(self, shape: Any, node: Any) -> Any:
-            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
+    class Ec2(_Whole, parsers.EC2QueryParser):
+        pass
 
-    class StrictEc2(parsers.EC2QueryParser):
-        def _parse_shape(self, shape: Any, node: Any) -> Any:
-            return _whole(super()._parse_shape(shape, node), shape)  # type: ignore[misc]  # untyped
-
-    ours = {
-        "json": StrictJson,
-        "smithy-rpc-v2-cbor": StrictCbor,
-        "query": StrictQuery,
-        "ec2": StrictEc2,
-    }
+    ours = {"json": Json, "smithy-rpc-v2-cbor": Cbor, "query": Query, "ec2": Ec2}
 
     class Factory(parsers.ResponseParserFactory):
         def create_parser(self, protocol_name: str) -> Any:
@@ -111,10 +108,6 @@ def factory() -> Any:
             return super().create_parser(protocol_name)
 
     return Factory()
-
-
-def _whole(parsed: Any, shape: Any) -> Any:
-    return Structure(parsed) if shape.type_name == "structure" and parsed is not None else parsed
 
 
 def _require_members(shape: Any, node: Any) -> None:
