@@ -35,8 +35,7 @@ class Mute:
         self, clients: "Clients", system: str, names: Sequence[str], now: Callable[[], datetime]
     ) -> None:
         self._clients, self._system, self._names, self._now = clients, system, names[:_MOST], now
-        self._begun = False
-        self._due = now()
+        self._due: datetime | None = None
         self._turn = 1
 
     def put(self) -> datetime:
@@ -56,13 +55,13 @@ class Mute:
             MuteTargets={"AlarmNames": list(self._names)},
         )
         self._due, self._turn = now + _RENEWED, 3 - self._turn
-        self._begun = True
         return begin + _LASTS
 
     def renew(self) -> None:
         """Called repeatedly during the roll. Ignores AWS errors: the first `put` was allowed."""
-        if self._begun and self._now() >= self._due:
-            self._due = self._now() + _TRIED_AGAIN
+        now = self._now()
+        if self._due is not None and now >= self._due:
+            self._due = now + _TRIED_AGAIN
             aws.tidy(self._clients, self.put)
 
 
