@@ -1,23 +1,21 @@
 """`opsctl alarms`: create the alarms of the catalogue, and show what they say."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from opsctl.alarms import backtest as playing
 from opsctl.alarms import points, trial, watched, words
 from opsctl.cli import moments, stack
-from opsctl.cli.options import Confirm, DryRun, Since, Yes, group, opened, plan_only
+from opsctl.cli.options import Confirm, DryRun, Invocation, Since, Yes, group, opened, plan_only
 from opsctl.cli.run import Answers, run
 from opsctl.cli.screens import alarms as screens
 from opsctl.metrics.series import Series
 from opsctl.outcome import Outcome
 from opsctl.snapshot.snapshot import Look
 from opsctl.stacks import alarms, remove
-
-if TYPE_CHECKING:
-    from opsctl.aws import Clients
 
 app = group("The alarms: their stack, their states, and what they would have done.")
 _HISTORY = timedelta(days=14)
@@ -61,11 +59,8 @@ def status(context: typer.Context) -> None:
     invocation = opened(context)
     now = invocation.reader(watched.LOOK_AT_MUTES).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
-    reasons = {
-        one.name: words.points(one, _newest(invocation.clients, one))
-        for one in alarms
-        if one.state is not None and one.state.rings and one.query is not None
-    }
+    ringing = [one for one in alarms if one.state is not None and one.state.rings]
+    reasons = {one.name: words.points(one, series) for one, series in _newest(invocation, ringing)}
     screens.show_states(invocation.console, alarms, reasons, now.at)
     if now.stack("alarms") is None:
         invocation.console.say(
@@ -85,7 +80,7 @@ def explain(context: typer.Context, name: Name) -> None:
     now = invocation.reader(watched.LOOK_AT_MUTES | more).require("stacks", "alarms")
     alarms = watched.watched(now, invocation.config)
     one = watched.named(alarms, name, now.names.alarms)
-    newest = _newest(invocation.clients, one) if one.query else None
+    newest = next((series for _, series in _newest(invocation, [one])), None)
     for unread in now.unread:
         if unread.part != "mute_rules":  # which has a row of its own
             invocation.console.warn(f"not readable: {unread.part}: {unread.reason}")
@@ -117,7 +112,8 @@ def test(context: typer.Context, name: Name, yes: Yes = False) -> int:
     return 0
 
 
-def _newest(clients: "Clients", one: watched.Watched) -> Series:
-    """Return the data points that CloudWatch evaluates, those of the last minutes included."""
-    [(_, newest)] = points.newest(clients.cloudwatch, [one], clients.clock.now())
-    return newest
+def _newest(
+    invocation: Invocation, alarms: Sequence[watched.Watched]
+) -> list[tuple[watched.Watched, Series]]:
+    clients = invocation.clients
+    return points.newest(clients.cloudwatch, alarms, clients.clock.now())
