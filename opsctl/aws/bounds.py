@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from http.client import HTTPResponse
 from typing import Any
 
@@ -79,6 +80,12 @@ def bound(client: Any, seconds: float) -> None:
 
     Otherwise botocore raises ReadTimeoutError.
     """
+    client._endpoint.http_session._pool_classes_by_scheme.update(_pools(seconds))
+
+
+@cache
+def _pools(seconds: float) -> Mapping[str, Any]:
+    """Return a class of connection pools for each scheme: the same for every client."""
     from botocore import awsrequest
 
     bounded: Any = response(seconds)
@@ -95,8 +102,7 @@ def bound(client: Any, seconds: float) -> None:
     class HttpsPool(awsrequest.AWSHTTPSConnectionPool):
         ConnectionCls = Https
 
-    pools = client._endpoint.http_session._pool_classes_by_scheme
-    pools.update(http=HttpPool, https=HttpsPool)
+    return {"http": HttpPool, "https": HttpsPool}
 
 
 class Pages:
