@@ -11,7 +11,7 @@ from typing import Self
 from opsctl.outcome import Outcome
 from opsctl.procedure import Notice
 from opsctl.snapshot.snapshot import Look, Part, Snapshot
-from opsctl.snapshot.stacks import StackEvent, StackState
+from opsctl.snapshot.stacks import StackEvent, StackResource, StackState
 from opsctl.stacks.states import EXPECTED
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -182,6 +182,21 @@ def _fleet(fleet: str, events: Iterable[StackEvent]) -> str:
             going = event.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
             fleet = event.physical_id if going else ""
     return fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a deletion removes or skips. `why` says what led to it, if nobody asked for it.
+
+    `stays` holds the logical ids of resources that outlive the stack, `snapshots` of those that are
+    saved first.
+    """
+
+    stack: str
+    resources: tuple[StackResource, ...]
+    why: str = ""
+    stays: frozenset[str] = frozenset()
+    snapshots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,27 +12,12 @@ from opsctl.outcome import Outcome
 from opsctl.procedure import Notice, Procedure, ask, explained, follow
 from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
-from opsctl.snapshot.stacks import StackResource, StackState
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, join, lock, states, template
-from opsctl.stacks.operation import Operation, StackResult
+from opsctl.stacks.operation import Operation, Removal, StackResult
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What a deletion removes or skips. `why` says what led to it, if nobody asked for it.
-
-    `stays` holds the logical ids of resources that outlive the stack, `snapshots` of those that are
-    saved first.
-    """
-
-    stack: str
-    resources: tuple[StackResource, ...]
-    why: str = ""
-    stays: frozenset[str] = frozenset()
-    snapshots: frozenset[str] = frozenset()
 
 
 def down(clients: "Clients", config: Config, kind: Kind) -> Procedure[Outcome]:

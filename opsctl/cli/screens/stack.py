@@ -9,8 +9,7 @@ from opsctl.cli.screens import live
 from opsctl.cli.screens.console import Console, printable
 from opsctl.cli.screens.screen import Screen
 from opsctl.snapshot.stacks import StackEvent, StackState
-from opsctl.stacks.operation import Fleet, RollBegun, StackResult
-from opsctl.stacks.remove import Removal
+from opsctl.stacks.operation import Fleet, Removal, RollBegun, StackResult
 from opsctl.stacks.states import MEANING
 
 if TYPE_CHECKING:

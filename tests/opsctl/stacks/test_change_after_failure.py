@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import Detached, OpsError
-from opsctl.stacks import change, remove
+from opsctl.stacks import change
 from opsctl.stacks.changes import Plan
+from opsctl.stacks.operation import Removal
 from tests.opsctl.snapshots import Driven, event, happened, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 from tests.opsctl.stacks.test_change import CREATED, EXISTS, GONE, NOTHING, STACK, up
@@ -67,7 +68,7 @@ def test_a_plan_shows_what_is_left_of_a_dead_stack_and_what_is_made_anew(status:
     aws.resources = resources(SecurityGroup="DELETE_FAILED")
     clients = cast(Any, Clients(aws))
     driven = Driven(change.preview(clients, STACK, bucket=None), [stacks(stack("db", status))])
-    [left], [plan] = driven.of(remove.Removal), driven.of(Plan)
+    [left], [plan] = driven.of(Removal), driven.of(Plan)
     assert status in left.why and len(left.resources) == 1
     assert plan.kind == "CREATE" and driven.result is True
     assert aws.calls == ["ListStackResources"]

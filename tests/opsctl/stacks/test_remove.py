@@ -10,7 +10,7 @@ from opsctl.errors import OpsError
 from opsctl.procedure import Notice, Overtaken
 from opsctl.snapshot.snapshot import Kind, Snapshot
 from opsctl.stacks import remove
-from opsctl.stacks.remove import Removal
+from opsctl.stacks.operation import Removal
 from tests.opsctl.snapshots import Driven, event, happened, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
