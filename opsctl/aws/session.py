@@ -28,11 +28,27 @@ def open_session(aws: "Aws") -> "Session":
     variable = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     session.session_var_map["region"] = variable
     _ask_for_mfa_on_terminals_only(session)
+    _look_at_one_service_only(session)
     programs.bound(session)
     session.register_component("response_parser_factory", parsing.factory())
     if aws.assume_role:
         _assume(session, aws)
     return boto3.session.Session(botocore_session=session)
+
+
+def _look_at_one_service_only(session: "BotocoreSession") -> None:
+    """Do not let botocore open the folder of every AWS service before it loads one of them.
+
+    It does so twice for a client, to know whether there is such a service: a tenth of the time that
+    a client takes.
+    """
+    loader: Any = session.get_component("data_loader")
+
+    def services(type_name: str) -> list[str]:
+        paths = map(Path, loader.search_paths)
+        return [folder for path in paths if path.is_dir() for folder in os.listdir(path)]
+
+    loader.list_available_services = services
 
 
 def _refuse_pipes(environ: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """A real server on loopback that answers as AWS does, as a proxy does, or not at all."""
 
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 
 from opsctl import aws
 from opsctl.aws.faults import NotAws
@@ -255,6 +257,23 @@ def test_no_region_is_refused_before_any_call(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_REGION", "")
     with pytest.raises(AwsError, match="no AWS Region"):
         aws.connect(Aws())
+
+
+def test_a_client_opens_the_folders_of_no_other_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    clients = aws.connect(Aws())
+    listed: list[str] = []
+    list_folder = os.listdir
+
+    def listdir(path: str) -> list[str]:
+        listed.append(str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert clients.cloudformation.meta.service_model.service_name == "cloudformation"
+    assert not [path for path in listed if path.endswith("/ec2")]
+    with pytest.raises(UnknownServiceError):
+        clients.client("cloudfromation")
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
