@@ -317,7 +317,11 @@ def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
 def _worst(lines: Sequence[str]) -> str:
     """Return the last line that speaks of an error, else the last line."""
     spoken = [
-        line for line in lines if re.search(r"error|fail|cannot|could not|denied", line, re.I)
+        line
+        for line in lines
+        if re.search(r"error|fail|cannot|could not|denied|no space", line, re.I)
+        # cfn-init's last line, after the output of the command.
+        and "Exited with error code" not in line
     ]
     return spoken[-1] if spoken else lines[-1]
 
