@@ -215,7 +215,9 @@ class UpdateTasks:
     def _settled(self) -> Procedure[StackState]:
         """Return the ecs stack once nobody else changes it."""
         own = self._held.lock if self._held else None
-        state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
+        state = yield from change.settle(
+            self._clients, "ecs", follow=rolling.join, own=own, patience=self._options.timeout
+        )
         if state is None or not state.exists:
             raise (yield from absent(self._config, "ecs"))
         return state

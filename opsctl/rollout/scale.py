@@ -111,7 +111,7 @@ def _agreed(
     planned, now = yield from _plan(config, count)
     state = now.stack("ecs")
     if state is not None and state.in_progress:  # it may set the count as well
-        yield from join.free(clients, "ecs", good=False)
+        yield from join.free(clients, "ecs", good=False, patience=timeout)
         planned, now = yield from _plan(config, count)
     if planned.before == count:
         return Outcome("no-changes")
@@ -122,7 +122,7 @@ def _agreed(
         return Outcome("cancelled", f"`{name}` still runs {counted(planned.before, 'task')}")
     stack = definition.stack_name(config, "ecs")
     scaling = _scale(clients, planned, timeout)
-    return (yield from join.locked(clients, "ecs", stack, scaling))
+    return (yield from join.locked(clients, "ecs", stack, scaling, patience=timeout))
 
 
 def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Procedure[Outcome]:

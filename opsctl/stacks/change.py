@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from opsctl.config.model import Config
@@ -176,16 +177,22 @@ def _require_same(planned: Stack, now: Stack) -> None:
 
 
 def settle(
-    clients: "Clients", kind: Kind, *, follow: join.Join | None = None, own: Lock | None = None
+    clients: "Clients",
+    kind: Kind,
+    *,
+    follow: join.Join | None = None,
+    own: Lock | None = None,
+    patience: timedelta | None = None,
 ) -> Procedure[StackState | None]:
     """Wait until the stack accepts a change, and return it; None when there is none.
 
     A running operation is followed to its end, by `follow`; if it fails, the command ends with its
-    cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours.
+    cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours,
+    and TimedOut when somebody else's operation lasts longer than `patience`.
     """
     clients.check_account()
     while True:
-        state = yield from join.free(clients, kind, join=follow, own=own)
+        state = yield from join.free(clients, kind, join=follow, own=own, patience=patience)
         if state is None or not state.exists:
             return state
         if state.status in states.DEAD:

@@ -51,6 +51,12 @@ _NO_NETWORK = (
     "Error: Failed to download metadata for repo 'amazonlinux': Cannot prepare internal "
     "mirrorlist: Curl error (28): Timeout was reached",
 )
+# What cfn-init prints; the command's own output is in its log, which our script shows, too.
+_COMMAND_FAILED = (
+    "Error occurred during build: Command 01_logs failed",
+    "[INFO] amazon-cloudwatch-agent has already been stopped",
+    "[ERROR] Exited with error code 1",
+)
 _NOT_JOINED = (
     'level=error msg="Unable to register as a container instance with ECS: '
     'RequestCanceled: request context canceled"'
@@ -98,7 +104,7 @@ def _script_fails(world: World, instance: Instance, failure: Failure) -> None:
     Without a network even the signalling program is missing; the agent never starts.
     """
     offline = failure.kind == "start-script-cannot-download"
-    lines = failure.log_lines or (_NO_NETWORK if offline else ())
+    lines = failure.log_lines or (_NO_NETWORK if offline else _COMMAND_FAILED)
     _last_words(world, instance, lines)
     say(world, instance, _SCRIPT_FAILED, *_DONE)
     if not instance.script.stops_agent:

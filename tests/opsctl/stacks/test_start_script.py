@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from opsctl.config import document, load
+from opsctl.config.sources import START_LOG_BEGINS
 from opsctl.snapshot import start_logs
 from opsctl.stacks import definition, template
 from tests.opsctl.stacks.test_lint import TEXT
@@ -150,7 +151,7 @@ def test_a_start_script_that_fails_tells_why_and_starts_no_agent(
     machine = Machine(tmp_path)
     fails(machine)
     assert machine.start(seconds=1000) != 0
-    assert start_logs.START_LOG_BEGINS in (tmp_path / "dev/console").read_text()
+    assert START_LOG_BEGINS in (tmp_path / "dev/console").read_text()
     assert words in machine.told
     assert "systemctl mask --now --no-block ecs" in machine.called
     assert "start --no-block opsctl-join" not in machine.called or fails is no_unit
