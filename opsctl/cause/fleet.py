@@ -18,6 +18,8 @@ _SIGNAL = re.compile(
     r"|Received \d+ .*signal",
     re.IGNORECASE,
 )
+# The rollback has removed the log groups together with the instances.
+_CORRECT = "correct what its start needs, then run: opsctl ecs up"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
@@ -134,7 +136,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        telling.JOIN_LOGS,
+        _CORRECT if logs and given_up else telling.JOIN_LOGS,
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
@@ -162,7 +164,7 @@ def signal_missing(history: History) -> Iterator[Cause]:
         f"{what}{last} ({telling.brief(events[0].reason)})",
         "certain",
         (*map(_event, events[:2]), *logs),
-        "correct what its start needs, then run: opsctl ecs up",
+        _CORRECT,
         explains=frozenset({"resource-failed", "no-instance", "stack-stuck"}),
     )
 

@@ -105,8 +105,9 @@ def main(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
+            signal.signal(number, terminate)
     try:
         return _main(argv)
     except BrokenPipeError:
@@ -133,7 +134,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Terminated(BaseException):
-    """Raised for SIGTERM or SIGHUP. Like Ctrl-C, it lets every procedure clean up after itself."""
+    """Raised for a signal. Like Ctrl-C, it lets every procedure clean up after itself."""
 
     def __init__(self, number: int) -> None:
         self.number = number

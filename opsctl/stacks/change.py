@@ -100,7 +100,7 @@ def _up(
     renew: Renew | None,
     sleep: Sleep,
 ) -> Procedure[Outcome]:
-    state = yield from settle(clients, stack.kind)
+    state = yield from settle(clients, stack.kind, anew=True)
     yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
@@ -160,8 +160,7 @@ def live(clients: "Clients", kind: Kind, config: Config, command: str) -> Proced
     if state is None or not state.exists:
         raise (yield from absent(config, kind))
     if state.status in states.DEAD:
-        up = f"opsctl {'ecs' if kind == 'ecr' else kind} up"
-        raise OpsError(states.in_words(state), hint=f"to make it anew: {up}", cause="stack-stuck")
+        raise states.dead(state, kind)
     return state
 
 
@@ -180,6 +179,7 @@ def settle(
     clients: "Clients",
     kind: Kind,
     *,
+    anew: bool = False,
     follow: join.Join | None = None,
     own: Lock | None = None,
     patience: timedelta | None = None,
@@ -188,7 +188,8 @@ def settle(
 
     A running operation is followed to its end, by `follow`; if it fails, the command ends with its
     cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours,
-    and TimedOut when somebody else's operation lasts longer than `patience`.
+    for a dead one unless it is to be made `anew`, and TimedOut when somebody else's operation
+    lasts longer than `patience`.
     """
     clients.check_account()
     while True:
@@ -196,6 +197,8 @@ def settle(
         if state is None or not state.exists:
             return state
         if state.status in states.DEAD:
+            if not anew:
+                raise states.dead(state, kind)
             yield from remove.clear(clients, state)
         elif state.status == "UPDATE_ROLLBACK_FAILED":
             yield from remove.continue_rollback(clients, state)
