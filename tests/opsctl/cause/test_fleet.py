@@ -28,9 +28,9 @@ def test_an_agent_disconnected_for_a_moment_is_not_a_certain_cause() -> None:
         replace(STEADY, at=later(20), instances=(FULL, away), look=LOOK),
         replace(STEADY, at=later(300), instances=(FULL, away), look=LOOK),
     ]
-    causes = [ranked(*looks[:n]) for n in (1, 2, 3)]
-    sure = ["".join(one.confidence for one in ones if "agent" in one.id) for ones in causes]
-    assert sure == ["", "possible", "certain"]
+    causes = [[one for one in ranked(*looks[:n]) if "agent" in one.id] for n in (1, 2, 3)]
+    sure = [[(one.confidence, one.hinders) for one in ones] for ones in causes]
+    assert sure == [[], [("possible", False)], [("certain", True)]]
 
 
 def test_an_instance_that_was_just_launched_counts_as_starting() -> None:
