@@ -176,16 +176,18 @@ def disconnected(history: History) -> Iterator[Cause]:
     ids = [one.id for one in silent]
     every = len(silent) == len(history.now.instances)
     number = "all" if every else f"{len(silent)} of {len(history.now.instances)}"
+    sure: Confidence = "certain" if every else _sure_of_silence(history)
     yield Cause(
         "agent-disconnected",
         f"the ECS agent of {number} instances is disconnected: {', '.join(ids[:3])}: their tasks "
         "run on, and nothing can be started or stopped there",
-        "certain" if every else _sure_of_silence(history),
+        sure,
         tuple(
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
         ),
         telling.JOIN_LOGS,
+        hinders=sure != "possible",
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )

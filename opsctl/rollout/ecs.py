@@ -186,12 +186,6 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
     state, group, compute = now.stack("ecs"), now.group, config.compute
     if state is None:
         return
-    if now.service is None and definition.release(state):
-        yield Notice(
-            f"somebody deleted the service `{state.outputs.get('ServiceName', '')}`; "
-            "to make it again: opsctl ecs up --revert-drift",
-            warning=True,
-        )
     if now.service is not None and targets.unused(now.targets):
         yield Notice(
             f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted "

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A resource with the name that its template sets. `vpc` is set where names are unique per VPC.
+    """A resource with the name that its template sets. `within` is the VPC of a security group or
+    the cluster of a service: their names are unique only there.
 
     Without `certain` it may exist, but this caller is not allowed to know.
     """
@@ -23,7 +24,7 @@ class Named:
     logical_id: str
     type: str
     name: str
-    vpc: str = ""
+    within: str = ""
     certain: bool = True
 
 
@@ -72,7 +73,7 @@ def _security_group(clients: "Clients", one: Named) -> Any:
     return clients.ec2.describe_security_groups(
         Filters=[
             {"Name": "group-name", "Values": [one.name]},
-            {"Name": "vpc-id", "Values": [one.vpc]},
+            {"Name": "vpc-id", "Values": [one.within]},
         ]
     )["SecurityGroups"]
 
@@ -104,8 +105,8 @@ def _topic(clients: "Clients", one: Named) -> Any:
 
 
 def _service(clients: "Clients", one: Named) -> bool:
-    """A service's name is unique in its cluster, and the same template makes that."""
-    return False
+    answer = clients.ecs.describe_services(cluster=one.within, services=[one.name])
+    return any(service.get("status") != "INACTIVE" for service in answer["services"])
 
 
 # Types on which a first creation fails most often; CloudFormation itself validates the rest.

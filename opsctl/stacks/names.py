@@ -24,6 +24,8 @@ _NAME: Mapping[str, str] = {
     "AWS::IAM::Role": "RoleName",
     "AWS::Logs::LogGroup": "LogGroupName",
 }
+# Resource type -> the property that says within what its name is unique.
+_WITHIN: Mapping[str, str] = {GROUP: "VpcId", "AWS::ECS::Service": "Cluster"}
 # Logical id -> the config key that sets the name.
 _KEYS: Mapping[str, str] = {
     "CacheCluster": "db.name",
@@ -49,14 +51,21 @@ def of_template(template: str) -> tuple[Named, ...]:
     """Return every resource whose name is written in the template."""
     if not template:
         return ()
-    named = []
-    for logical_id, resource in read(template)["Resources"].items():
-        properties = resource.get("Properties", {})
-        name = properties.get(_NAME.get(resource["Type"], ""))
-        if isinstance(name, str):
-            vpc = properties.get("VpcId", "")
-            named.append(Named(logical_id, resource["Type"], name, vpc))
-    return tuple(named)
+    resources = read(template)["Resources"]
+
+    def value(logical_id: str, names: Mapping[str, str]) -> str:
+        """Return a property that is a text or refers to a resource with a name, else ''."""
+        resource = resources.get(logical_id, {})
+        text = resource.get("Properties", {}).get(names.get(resource.get("Type", ""), ""))
+        if isinstance(text, Mapping) and "Ref" in text:
+            return value(text["Ref"], _NAME)
+        return text if isinstance(text, str) else ""
+
+    return tuple(
+        Named(logical_id, resource["Type"], name, value(logical_id, _WITHIN))
+        for logical_id, resource in resources.items()
+        if (name := value(logical_id, _NAME))
+    )
 
 
 def key(one: Named) -> str:

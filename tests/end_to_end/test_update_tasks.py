@@ -169,6 +169,8 @@ def test_the_first_release_starts_the_configured_count_and_is_reached(
         urlopen(address(place), timeout=5)
     caught.value.close()
     assert caught.value.code == 404
+    plan = place.opsctl("ecs", "plan")
+    assert (plan.returncode, "warning" in plan.stderr) == (0, False), plan.stderr
 
 
 def test_the_same_image_again_is_nothing_to_roll(place: Place, released: str) -> None:

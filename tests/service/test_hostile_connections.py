@@ -160,9 +160,9 @@ class Process:
     @property
     def memory(self) -> float:
         status = Path(f"/proc/{self.service.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        assert found is not None
-        return int(found[1]) / 1024
+        resident = re.search(r"VmRSS:\s+(\d+)", status)
+        assert resident is not None
+        return int(resident[1]) / 1024
 
     def look(self) -> None:
         """Somebody else, who only wants to know whether the service runs."""

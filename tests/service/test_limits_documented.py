@@ -10,7 +10,7 @@ TABLE = re.compile(
     r"^\| (?P<of>.+?) \| (?P<most>.+?) \| (?P<else>.*?) \| `(?P<name>service\.[\w.]+)` \|$"
 )
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
-ROWS = [found for line in PAGE.splitlines() if (found := TABLE.match(line))]
+ROWS = [row for line in PAGE.splitlines() if (row := TABLE.match(line))]
 
 # Modules whose bounds clients or operators can meet: each upper-case number of theirs is a row.
 OF_CLIENTS = ("service.protocol.limits", "service.entities.mapping")

@@ -18,15 +18,15 @@ class Kept:
     def __init__(self, bad: range) -> None:
         self.bad, self.calls = bad, 0
 
-    def get_metric_data(self, **asked: Any) -> Any:
+    def get_metric_data(self, **request: Any) -> Any:
         self.calls += 1
-        return {"MetricDataResults": [self._result(one, asked) for one in self._queries(asked)]}
+        return {"MetricDataResults": [self._result(one, request) for one in self._queries(request)]}
 
-    def _queries(self, asked: Any) -> Any:
-        return asked["MetricDataQueries"]
+    def _queries(self, request: Any) -> Any:
+        return request["MetricDataQueries"]
 
-    def _result(self, query: Any, asked: Any) -> Any:
-        start, length = asked["StartTime"], asked["EndTime"] - asked["StartTime"]
+    def _result(self, query: Any, request: Any) -> Any:
+        start, length = request["StartTime"], request["EndTime"] - request["StartTime"]
         minutes = range(int(length.total_seconds()) // query["MetricStat"]["Period"])
         hosts = query["MetricStat"]["Metric"]["MetricName"] == "HealthyHostCount"
         values = [0.0 if hosts and minute in self.bad else 2.0 for minute in minutes]
@@ -41,7 +41,7 @@ class Lines(Kept):
         super().__init__(range(0))
         self.at = at
 
-    def _result(self, query: Any, asked: Any) -> Any:
+    def _result(self, query: Any, request: Any) -> Any:
         logs = query["MetricStat"]["Metric"]["MetricName"] == "IncomingLogEvents"
         return {"Id": query["Id"], "Timestamps": [self.at] * logs, "Values": [1.0] * logs}
 

@@ -18,7 +18,7 @@ def config(*sets: str) -> Config:
     return load.link(file, environment=None, environ={}, overrides=sets).config
 
 
-def found(name: str, *sets: str) -> Alarm:
+def alarm_called(name: str, *sets: str) -> Alarm:
     [alarm] = [each for each in alarms.catalogue(config(*sets)) if each.name == name]
     return alarm
 
@@ -40,21 +40,21 @@ def test_names_are_distinguished() -> None:
 def test_the_threshold_of_the_cache_follows_its_cores(
     node_type: str, metric: str, threshold: float
 ) -> None:
-    alarm = found("cache-cpu", f"db.node_type={node_type}")
+    alarm = alarm_called("cache-cpu", f"db.node_type={node_type}")
     assert (alarm.metric, alarm.threshold) == (metric, threshold)
 
 
 def test_no_healthy_host_is_the_worst_and_gives_no_data() -> None:
-    alarm = found("healthy-hosts")
+    alarm = alarm_called("healthy-hosts")
     assert (alarm.statistic, alarm.threshold, alarm.missing) == ("Maximum", 8, "breaching")
 
 
 def test_the_least_number_of_healthy_hosts_is_what_a_rollout_keeps() -> None:
-    assert found("healthy-hosts", "ecs.minimum_healthy_percent=50").threshold == 4
+    assert alarm_called("healthy-hosts", "ecs.minimum_healthy_percent=50").threshold == 4
 
 
 def test_a_replication_group_is_watched_at_its_first_node() -> None:
-    alarm = found("cache-memory", "db.kind=replication_group")
+    alarm = alarm_called("cache-memory", "db.kind=replication_group")
     assert ("CacheClusterId", "example-redis-001") in alarm.dimensions
 
 
@@ -71,7 +71,7 @@ def test_a_service_that_wants_no_task_has_no_alarm_that_no_task_answers() -> Non
 def test_alarms_on_use_and_reservation_do_not_ring_while_nothing_runs() -> None:
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
     for name in ("service-cpu", "service-memory", "cluster-cpu-reservation"):
-        assert found(name).missing == "notBreaching"
+        assert alarm_called(name).missing == "notBreaching"
 
 
 def test_every_member_of_a_replication_group_is_watched_and_replicas_for_their_lag() -> None:
@@ -83,7 +83,7 @@ def test_every_member_of_a_replication_group_is_watched_and_replicas_for_their_l
 
 def test_members_of_shards_have_the_names_that_elasticache_gives_them() -> None:
     sets = ("db.kind=replication_group", "db.shards=2", "db.nodes=2")
-    alarm = found("cache-memory-0002-001", *sets)
+    alarm = alarm_called("cache-memory-0002-001", *sets)
     assert ("CacheClusterId", "example-redis-0002-001") in alarm.dimensions
     assert alarm.logical_id == "CacheMemory0002001"
 
@@ -99,9 +99,9 @@ def test_without_cross_zone_each_zone_has_its_own_alarms() -> None:
 
 def test_a_scaled_service_has_an_alarm_at_its_maximum() -> None:
     sets = ("ecs.scaling={minimum: 2, maximum: 6, cpu_percent: 60}",)
-    alarm = found("scaled-out", *sets)
+    alarm = alarm_called("scaled-out", *sets)
     assert (alarm.comparison, alarm.threshold, alarm.missing) == (">=", 6, "notBreaching")
-    assert found("running-tasks", *sets).threshold == 2
+    assert alarm_called("running-tasks", *sets).threshold == 2
     assert "scaled-out" not in {alarm.name for alarm in alarms.catalogue(config())}
 
 

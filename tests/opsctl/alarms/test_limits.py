@@ -22,13 +22,13 @@ def test_a_row_has_the_limit_of_the_alarm_that_watches_the_same() -> None:
         for metric in CATALOGUE
         if metric.group == "service"
     ]
-    found = limits.limits(rows, ALARMS)
-    assert [found[index].alarm for index in sorted(found)] == [
+    limited = limits.limits(rows, ALARMS)
+    assert [limited[index].alarm for index in sorted(limited)] == [
         "service-cpu",
         "service-memory",
         "running-tasks",
     ]
-    assert found[2].state == "ALARM"
+    assert limited[2].state == "ALARM"
     elsewhere = [Series(Query(rows[0].query.metric, {"ClusterName": "other"}), over, [])]
     assert limits.limits(elsewhere, ALARMS) == {}
 
@@ -39,15 +39,15 @@ class Answers:
     def __init__(self, values: dict[str, float | None], status: str = "Complete") -> None:
         self.values, self.status = values, status
 
-    def get_metric_data(self, **asked: Any) -> Any:
-        return {"MetricDataResults": [self._one(q, asked) for q in asked["MetricDataQueries"]]}
+    def get_metric_data(self, **request: Any) -> Any:
+        return {"MetricDataResults": [self._one(q, request) for q in request["MetricDataQueries"]]}
 
-    def _one(self, query: Any, asked: Any) -> Any:
+    def _one(self, query: Any, request: Any) -> Any:
         stat = query["MetricStat"]
         value = self.values.get(stat["Metric"]["MetricName"])
-        length = (asked["EndTime"] - asked["StartTime"]).total_seconds()
+        length = (request["EndTime"] - request["StartTime"]).total_seconds()
         times = [
-            asked["StartTime"] + timedelta(seconds=n * stat["Period"])
+            request["StartTime"] + timedelta(seconds=n * stat["Period"])
             for n in range(int(length / stat["Period"]))
         ]
         values = [value] * len(times) if value is not None else []
@@ -75,8 +75,8 @@ GOOD: dict[str, float | None] = {
 )
 def test_a_check_says_healthy_degraded_or_unknown(answers: Answers, health: str) -> None:
     checked = limits.check(cast(Any, answers), ALARMS, START)
-    found, reason = limits.health(checked)
-    assert found == health, reason
+    judged, reason = limits.health(checked)
+    assert judged == health, reason
     assert len(checked) == len(ALARMS)
 
 

@@ -43,12 +43,12 @@ def test_before_the_first_release_actions_that_are_off_are_right() -> None:
 
 
 def test_a_name_may_have_the_systems_prefix_and_a_wrong_one_is_refused() -> None:
-    found = watched.watched(seen(), CONFIG)
-    assert watched.named(found, "web-service-cpu", "web-") == watched.named(
-        found, "service-cpu", "web-"
+    alarms = watched.watched(seen(), CONFIG)
+    assert watched.named(alarms, "web-service-cpu", "web-") == watched.named(
+        alarms, "service-cpu", "web-"
     )
     with pytest.raises(ConfigError) as caught:
-        watched.named(found, "service-cpus", "web-")
+        watched.named(alarms, "service-cpus", "web-")
     assert caught.value.hint == "opsctl alarms explain service-cpu"
 
 

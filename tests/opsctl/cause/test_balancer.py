@@ -18,14 +18,14 @@ def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> 
     # `why` said "nothing wrong that can be seen", because the targets could only not be read.
     call = ("elasticloadbalancing DescribeTargetHealth", "TargetGroupNotFound")
     unread = Unread("targets", "AWS refused DescribeTargetHealth", None, *call)
-    [found] = ranked(snapshot(deployment("d1", NEW), states="", unread=(unread,)))
-    assert (found.id, found.next) == ("target-group-gone", REVERT)
+    [top] = ranked(snapshot(deployment("d1", NEW), states="", unread=(unread,)))
+    assert (top.id, top.next) == ("target-group-gone", REVERT)
 
 
 def test_a_target_group_without_a_listener_is_reported() -> None:
     targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
-    [found] = ranked(snapshot(deployment("d1", NEW), targets=targets))
-    assert (found.id, found.next) == ("listener-gone", REVERT)
+    [top] = ranked(snapshot(deployment("d1", NEW), targets=targets))
+    assert (top.id, top.next) == ("listener-gone", REVERT)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_service_that_a_release_made_and_that_is_not_there_was_deleted(
 ) -> None:
     states = {"ecs": stack("ecs", status, outputs=outputs)}
     look = Look(frozenset({"service", "stacks"}), ("ecs",))
-    found = ids(snapshot(states="", stacks=states, look=look))
-    assert [one for one in found if one == "service-gone"] == expected
+    causes = ids(snapshot(states="", stacks=states, look=look))
+    assert [one for one in causes if one == "service-gone"] == expected
 
 
 TASKS = tuple(

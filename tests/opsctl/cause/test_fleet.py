@@ -28,9 +28,9 @@ def test_an_agent_disconnected_for_a_moment_is_not_a_certain_cause() -> None:
         replace(STEADY, at=later(20), instances=(FULL, away), look=LOOK),
         replace(STEADY, at=later(300), instances=(FULL, away), look=LOOK),
     ]
-    causes = [ranked(*looks[:n]) for n in (1, 2, 3)]
-    sure = ["".join(one.confidence for one in found if "agent" in one.id) for found in causes]
-    assert sure == ["", "possible", "certain"]
+    causes = [[one for one in ranked(*looks[:n]) if "agent" in one.id] for n in (1, 2, 3)]
+    sure = [[(one.confidence, one.hinders) for one in ones] for ones in causes]
+    assert sure == [[], [("possible", False)], [("certain", True)]]
 
 
 def test_an_instance_that_was_just_launched_counts_as_starting() -> None:
@@ -77,9 +77,9 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     seen = history(during, after, failures=(ROLLED_BACK,))
 
     assert seen.never_joined == ("i-12345678",)
-    found = first(during, after, failures=(ROLLED_BACK,))
-    assert found.id == "instance-never-joined"
-    assert found.sentence.endswith("console last said: curl: (6) Could not resolve host")
+    top = first(during, after, failures=(ROLLED_BACK,))
+    assert top.id == "instance-never-joined"
+    assert top.sentence.endswith("console last said: curl: (6) Could not resolve host")
 
 
 def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:

@@ -135,11 +135,11 @@ def test_instances_that_run_and_never_joined_explain_it_too() -> None:
 
 
 def test_instances_that_signalled_failure_do_not_count_as_starting() -> None:
-    told = event("e", "CREATE_FAILED", "Received 1 FAILURE signal(s) out of 2", of="Group",
+    signal = event("e", "CREATE_FAILED", "Received 1 FAILURE signal(s) out of 2", of="Group",
                  type="AWS::AutoScaling::AutoScalingGroup")  # fmt: skip
     group = Group("g", desired=1, instances=(GroupInstance("i-1", lifecycle="InService"),))
     state = stack("ecs", "ROLLBACK_IN_PROGRESS")
-    now = snapshot(failures=(told,), group=group, seconds=60, stacks={"ecs": state})
+    now = snapshot(failures=(signal,), group=group, seconds=60, stacks={"ecs": state})
     now = replace(now, look=Look(frozenset({"instances", "group", "failures", "stacks"})))
     assert ids(now)[:2] == ["instance-never-joined", "signal-missing"]
 
@@ -198,8 +198,8 @@ def test_a_release_that_was_rolled_back_is_not_over_while_nothing_newer_came() -
 
 def test_the_error_of_a_command_names_its_cause_before_the_live_system_does() -> None:
     error = Failure("OpsError", "cannot start: not one task fits", cause="no-room", hint="x")
-    found = first(STEADY, failures=(error,))
-    assert (found.id, found.sentence, found.next) == ("no-room", error.message, "x")
+    top = first(STEADY, failures=(error,))
+    assert (top.id, top.sentence, top.next) == ("no-room", error.message, "x")
 
 
 def test_a_throttled_call_stops_nothing_and_so_comes_last() -> None:
@@ -218,8 +218,8 @@ def test_the_call_by_which_a_command_ended_is_its_cause_in_the_same_words() -> N
     denied = FailedCall("cloudformation:CreateChangeSet", "refused", "AccessDenied", "no", 1, START)
     error = Failure("AwsError", "AWS refused CreateChangeSet: no", operation="CreateChangeSet",
                     code="AccessDenied")  # fmt: skip
-    found = first(snapshot(failed_calls=(denied,)), failures=(error,))
-    assert (found.id, found.hinders, found.sentence) == ("permission-missing", True, error.message)
+    top = first(snapshot(failed_calls=(denied,)), failures=(error,))
+    assert (top.id, top.hinders, top.sentence) == ("permission-missing", True, error.message)
 
 
 def test_a_clock_that_is_wrong_says_by_how_much() -> None:
@@ -228,8 +228,8 @@ def test_a_clock_that_is_wrong_says_by_how_much() -> None:
         "(20261126T090000Z - 5 min.)"
     )
     call = FailedCall("sts:GetCallerIdentity", "refused", "SignatureDoesNotMatch", text, 1, START)
-    found = first(snapshot(failed_calls=(call,)))
-    assert found.id == "clock-wrong" and "60 minutes slow" in found.sentence
+    top = first(snapshot(failed_calls=(call,)))
+    assert top.id == "clock-wrong" and "60 minutes slow" in top.sentence
 
 
 def test_a_failed_call_does_not_get_the_message_of_another_error() -> None:
@@ -242,8 +242,8 @@ def test_a_failed_call_does_not_get_the_message_of_another_error() -> None:
     ]  # fmt: skip
     assert network and "credentials" not in network[0].sentence
     own = Failure("AwsError", "nothing answers at http://127.0.0.1:9", cause="network")
-    found = first(snapshot(failed_calls=(call,)), failures=(own,))
-    assert (found.id, found.sentence) == ("network", own.message)
+    top = first(snapshot(failed_calls=(call,)), failures=(own,))
+    assert (top.id, top.sentence) == ("network", own.message)
 
 
 def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
@@ -254,8 +254,8 @@ def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
         ("Target.NotInUse", "belongs to no listener"),
     ):
         targets = (Target("i-1:80", "unhealthy", code, "Health checks failed"),)
-        found = first(replace(STEADY, targets=targets))
-        assert found.id == "target-unhealthy" and words in found.sentence
+        top = first(replace(STEADY, targets=targets))
+        assert top.id == "target-unhealthy" and words in top.sentence
 
 
 @pytest.mark.parametrize(("status", "next"), [(404, "config show"), (503, "logs tail")])
@@ -293,8 +293,8 @@ def test_what_ecs_said_before_a_command_began_is_not_why_it_failed() -> None:
     refused = event("e1", "CREATE_FAILED", "no such snapshot", of="ReplicationGroup")
     now = snapshot(service=whole, failures=(refused,), seconds=90)
     failed = Failure("rolled-back", "`web-db` (UPDATE_ROLLBACK_COMPLETE)")
-    found = ids(now, failures=(failed,), command="db up", began=later(60))
-    assert found[0] == "resource-failed" and "target-unhealthy" not in found
+    causes = ids(now, failures=(failed,), command="db up", began=later(60))
+    assert causes[0] == "resource-failed" and "target-unhealthy" not in causes
 
 
 def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack() -> None:

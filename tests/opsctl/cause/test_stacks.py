@@ -51,22 +51,22 @@ def test_a_failed_resource_is_explained_by_its_reason(
 ) -> None:
     text = WRAPPED.format(reason) if wrapped else reason
     failed = event("e1", "CREATE_FAILED", text, of="Thing")
-    found = first(snapshot(failures=(failed,)))
-    assert found.id == cause
-    assert "RequestToken" not in found.sentence and "Thing of `web-db`" in found.sentence
+    top = first(snapshot(failures=(failed,)))
+    assert top.id == cause
+    assert "RequestToken" not in top.sentence and "Thing of `web-db`" in top.sentence
 
 
 def test_every_failed_deletion_has_the_cause_that_something_blocks_it() -> None:
     failed = event("e1", "DELETE_FAILED", "resource sg-1 has a dependent object", of="Group")
-    found = first(snapshot(failures=(failed,)))
-    assert found.id == "delete-blocked" and found.next.endswith("opsctl db down")
+    top = first(snapshot(failures=(failed,)))
+    assert top.id == "delete-blocked" and top.next.endswith("opsctl db down")
 
 
 def test_echoes_never_rank() -> None:
     echo = event("e1", "CREATE_FAILED", "Resource creation cancelled", of="Other")
     own = event("e2", "CREATE_FAILED", "no such subnet", of="Thing")
-    [found] = ranked(snapshot(failures=(echo, own)))
-    assert "Thing" in found.sentence
+    [top] = ranked(snapshot(failures=(echo, own)))
+    assert "Thing" in top.sentence
 
 
 @pytest.mark.parametrize("reason", LAUNCHES)
@@ -78,9 +78,9 @@ def test_a_refused_launch_is_recognized_from_the_stacks_event_alone(reason: str)
 def test_a_group_that_somebody_suspended_is_the_cause_and_the_way_out() -> None:
     # `no-instance` said `opsctl ecs up`, which launches nothing either.
     group = Group("asg", 0, 2, 2, suspended=("AZRebalance", "Launch"))
-    [found] = ranked(snapshot(group=group))
-    assert found.id == "asg-cannot-launch" and "somebody suspended Launch" in found.sentence
-    assert found.next == (
+    [top] = ranked(snapshot(group=group))
+    assert top.id == "asg-cannot-launch" and "somebody suspended Launch" in top.sentence
+    assert top.next == (
         "aws autoscaling resume-processes --auto-scaling-group-name asg --scaling-processes Launch"
     )
 
@@ -89,9 +89,9 @@ def test_a_failure_signal_comes_with_the_console_of_its_instance() -> None:
     reason = "Received 1 FAILURE signal(s) out of 2. Unable to satisfy 100% requirement"
     failed = event("e1", "CREATE_FAILED", reason, of="AutoScalingGroup", type=GROUP)
     logs = {"i-1": ("+ dnf install", "Error: Failed to download metadata for repo", "opsctl: bye")}
-    found = first(snapshot(failures=(failed,), start_logs=logs))
-    assert found.id == "signal-missing"
-    assert "Failed to download metadata" in found.sentence
+    top = first(snapshot(failures=(failed,), start_logs=logs))
+    assert top.id == "signal-missing"
+    assert "Failed to download metadata" in top.sentence
 
 
 def test_a_stack_that_had_failed_before_is_explained_by_its_own_reason() -> None:
@@ -115,10 +115,10 @@ def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
     back = stack("db", "UPDATE_ROLLBACK_COMPLETE")
     said = event("e1", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
     echo = event("e2", "UPDATE_FAILED", "Resource update cancelled", of="Group")
-    found = first(snapshot(stacks={"db": back}, failures=(echo, said)))
-    assert (found.id, found.hinders) == ("update-cancelled", False)
-    assert found.next == "if it is still wanted: opsctl db up"
-    assert "User Initiated" in found.evidence[0].quote
+    top = first(snapshot(stacks={"db": back}, failures=(echo, said)))
+    assert (top.id, top.hinders) == ("update-cancelled", False)
+    assert top.next == "if it is still wanted: opsctl db up"
+    assert "User Initiated" in top.evidence[0].quote
 
 
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
@@ -130,9 +130,9 @@ def test_a_failed_stack_that_was_made_anew_is_over() -> None:
 
 def test_a_rollback_that_failed_is_named_with_the_command_that_continues_it() -> None:
     state = stack("ecs", "UPDATE_ROLLBACK_FAILED", reason="[Service] failed to update")
-    [found] = ranked(snapshot(stacks={"ecs": state}))
-    assert found.id == "stack-stuck" and found.next == "to continue the rollback: opsctl ecs up"
-    assert found.evidence[0].quote == "UPDATE_ROLLBACK_FAILED [Service] failed to update"
+    [top] = ranked(snapshot(stacks={"ecs": state}))
+    assert top.id == "stack-stuck" and top.next == "to continue the rollback: opsctl ecs up"
+    assert top.evidence[0].quote == "UPDATE_ROLLBACK_FAILED [Service] failed to update"
 
 
 def test_a_stack_that_was_removed_since_is_over() -> None:
@@ -171,10 +171,10 @@ def test_a_security_group_that_blocks_the_instances_is_found_by_its_rules() -> N
     ecs = stack("ecs", "CREATE_COMPLETE", outputs={"InstanceSecurityGroup": "sg-3"})
     shut = SecurityGroup("sg-1", ingress=(Ingress(6379, 6379, ("sg-2",)),))
     now = snapshot(stacks={"db": db, "ecs": ecs}, security_groups=(shut,), states="healthy")
-    found = first(now)
-    assert found.id == "redis-unreachable"
-    assert "sg-1 of the cache admits sg-2, the instances have sg-3" in found.sentence
-    assert found.next.endswith("--group-id sg-1 --protocol tcp --port 6379 --source-group sg-3")
+    top = first(now)
+    assert top.id == "redis-unreachable"
+    assert "sg-1 of the cache admits sg-2, the instances have sg-3" in top.sentence
+    assert top.next.endswith("--group-id sg-1 --protocol tcp --port 6379 --source-group sg-3")
     for admitted in ("sg-3", "10.0.0.0/8"):
         open_ = replace(shut, ingress=(Ingress(6379, 6379, (admitted,)),))
         assert ids(replace(now, security_groups=(open_,))) == []
@@ -186,9 +186,9 @@ def test_a_group_that_blocks_the_load_balancer_is_named_with_the_missing_rule() 
     late = Target("i-1:40000", "unhealthy", "Target.Timeout", "Request timed out")
     groups = (TargetGroup("tg", security_groups=("sg-7", "sg-8")),)
     now = snapshot(stacks={"ecs": ecs}, security_groups=(shut,), target_groups=groups)
-    found = first(replace(now, targets=(late,)))
-    assert found.id == "target-unhealthy"
-    assert found.next.endswith(
+    top = first(replace(now, targets=(late,)))
+    assert top.id == "target-unhealthy"
+    assert top.next.endswith(
         "--group-id sg-3 --protocol tcp --port 32768-60999 --source-group sg-7"
     )
     # One of its groups is enough.
@@ -207,7 +207,5 @@ def test_a_change_that_was_rolled_back_hinders_only_the_command_that_made_it(sta
 @pytest.mark.parametrize("status", ["ROLLBACK", "IMPORT_ROLLBACK", "UPDATE_ROLLBACK"])
 def test_a_rollback_under_way_without_a_known_reason_is_followed(status: str) -> None:
     state = stack("alarms", f"{status}_IN_PROGRESS")
-    found = next(
-        one for one in ranked(snapshot(stacks={"alarms": state})) if status in one.sentence
-    )
-    assert found.next == "to join it and follow it to its end: opsctl alarms up"
+    top = next(one for one in ranked(snapshot(stacks={"alarms": state})) if status in one.sentence)
+    assert top.next == "to join it and follow it to its end: opsctl alarms up"

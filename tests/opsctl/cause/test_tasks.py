@@ -162,9 +162,9 @@ RAN = [
 
 @pytest.mark.parametrize(("cause", "reason"), NEVER_RAN)
 def test_a_container_that_never_ran_is_explained_by_its_reason(cause: str, reason: str) -> None:
-    found = first(rolled(task(own=reason, reason="Task failed to start")))
-    assert found.id == cause and found.confidence == "certain"
-    assert found.next and found.evidence
+    top = first(rolled(task(own=reason, reason="Task failed to start")))
+    assert top.id == cause and top.confidence == "certain"
+    assert top.next and top.evidence
 
 
 @pytest.mark.parametrize(("cause", "reason"), OF_THE_TASK)
@@ -180,15 +180,15 @@ def test_a_container_that_ran_is_explained_by_its_code_and_last_line(
         task(code=code, reason="Essential container in task exited"),
         lines={"t1": ("starting", line)} if line else {},
     )
-    found = first(now)
-    assert found.id == cause
-    assert not line or line in f"{found.sentence} {found.evidence}"
+    top = first(now)
+    assert top.id == cause
+    assert not line or line in f"{top.sentence} {top.evidence}"
 
 
 def test_of_several_containers_the_one_that_ended_badly_is_named() -> None:
     containers = (Container("sidecar", 0), Container("web", 3))
-    found = first(rolled(task(code=3, containers=containers)))
-    assert found.sentence == "container `web` exited 3"
+    top = first(rolled(task(code=3, containers=containers)))
+    assert top.sentence == "container `web` exited 3"
 
 
 def test_of_several_containers_the_one_that_could_not_start_is_the_cause() -> None:
@@ -198,15 +198,15 @@ def test_of_several_containers_the_one_that_could_not_start_is_the_cause() -> No
 
 def test_the_memory_limit_is_named() -> None:
     own = "OutOfMemoryError: Container killed due to memory usage"
-    found = first(rolled(task(code=137, own=own)))
-    assert "needs more memory than it has (400 MiB)" in found.sentence
+    top = first(rolled(task(code=137, own=own)))
+    assert "needs more memory than it has (400 MiB)" in top.sentence
 
 
 def test_the_last_lines_are_those_of_any_failed_task_that_wrote_some() -> None:
     tasks = [task(f"t{n}", code=1) for n in range(4)]
-    found = first(rolled(*tasks, lines={"t3": ("no such file",)}))
-    assert found.sentence == "container `web` exited 1, and last said: no such file"
-    assert found.count == 4
+    top = first(rolled(*tasks, lines={"t3": ("no such file",)}))
+    assert top.sentence == "container `web` exited 1, and last said: no such file"
+    assert top.count == 4
 
 
 def test_a_problem_that_the_task_survived_is_not_its_cause() -> None:

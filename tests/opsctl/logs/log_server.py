@@ -38,7 +38,7 @@ class LogServer:
         self._stamps = [event["timestamp"] for _, event in self.events]
         self._all_visible = max((seen for seen, _ in self.events), default=0.0)
 
-    def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, bytes]:
+    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, bytes]:
         if operation == "DescribeLogGroups":
             group = {"logGroupName": self.group, "logGroupArn": f"{_ARN}:{self.group}"}
             return 200, json.dumps({"logGroups": [group]}).encode()
@@ -49,33 +49,33 @@ class LogServer:
         with self._lock:
             self.calls += 1
             call = self.calls
-        if asked["logGroupName"] != self.group:
+        if request["logGroupName"] != self.group:
             return 400, _refusal("ResourceNotFoundException")
         if call <= self.expired_until_call:
             return 400, _refusal("ExpiredTokenException")
         if self.throttle and call % self.throttle == 0:
             return 400, _refusal("ThrottlingException")
-        token = asked.get("nextToken")
+        token = request.get("nextToken")
         if token and self.refuse_tokens:
             self.refuse_tokens -= 1
             return 400, _refusal("InvalidParameterException")
         if self.empty_first_pages and not token:
             return 200, b'{"events": [], "nextToken": "0"}'
-        return 200, self._page(asked, int(token or 0))
+        return 200, self._page(request, int(token or 0))
 
-    def _page(self, asked: dict[str, Any], start: int) -> bytes:
-        first = bisect_left(self._stamps, asked.get("startTime") or 0)
-        last = bisect_right(self._stamps, asked.get("endTime") or 1 << 62)
-        size = min(self.page, asked.get("limit") or self.page)
+    def _page(self, request: dict[str, Any], start: int) -> bytes:
+        first = bisect_left(self._stamps, request.get("startTime") or 0)
+        last = bisect_right(self._stamps, request.get("endTime") or 1 << 62)
+        size = min(self.page, request.get("limit") or self.page)
         now = time.time()
         settled = now > self._all_visible
         key = (first, last, start, size)
         # What never changes is serialized once: the server must not be what a bench measures.
         if settled and key in self._pages:
             return self._pages[key]
-        found = [event for seen, event in self.events[first:last] if seen <= now]
-        answer: dict[str, Any] = {"events": found[start : start + size]}
-        if start + size < len(found):
+        events = [event for seen, event in self.events[first:last] if seen <= now]
+        answer: dict[str, Any] = {"events": events[start : start + size]}
+        if start + size < len(events):
             answer["nextToken"] = str(start + size)
         body = json.dumps(answer).encode()
         if settled:
@@ -141,11 +141,11 @@ def serving(logs: LogServer) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers["X-Amz-Target"].endswith("StartLiveTail") and logs.pushing:
                 self._push(logs.pushing)
                 return
-            status, body = logs.answer(self.headers["X-Amz-Target"].rpartition(".")[2], asked)
+            status, body = logs.answer(self.headers["X-Amz-Target"].rpartition(".")[2], request)
             self.send_response(status)  # sets Date
             self.send_header("Content-Type", "application/x-amz-json-1.1")
             self.send_header("Content-Length", str(len(body)))

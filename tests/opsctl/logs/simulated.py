@@ -76,17 +76,17 @@ class SimulatedLogs:
         self._stamps = [event.timestamp for event in self._sorted]
         self._places = {event.id: event for event in self.written}
 
-    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
         self.calls.append(self.clock.at)
         self.clock.sleep(self.latency * (0.5 + self.dice.random()))
-        self._trouble(asked)
-        token = asked.get("nextToken")
+        self._trouble(request)
+        token = request.get("nextToken")
         if token and self._happens(self.troubles.stuck_token):
             return self._answer([], token)
-        first = bisect_left(self._stamps, asked["startTime"])
-        last = bisect_right(self._stamps, asked["endTime"])
-        now, group = self.clock.server, asked["logGroupName"]
-        prefix = asked.get("logStreamNamePrefix", "")
+        first = bisect_left(self._stamps, request["startTime"])
+        last = bisect_right(self._stamps, request["endTime"])
+        now, group = self.clock.server, request["logGroupName"]
+        prefix = request.get("logStreamNamePrefix", "")
         visible = [
             event
             for event in self._sorted[first:last]
@@ -95,15 +95,15 @@ class SimulatedLogs:
         # A token is a place behind an event: what is written before that place stays unseen.
         place = self._places.get(token) if token else None
         start = bisect_right(visible, place) if place else 0
-        size = min(self.page, asked["limit"])
+        size = min(self.page, request["limit"])
         if not place and visible and self._happens(self.troubles.empty_page):
             return self._answer([], "empty")
         events = visible[start : start + size]
         more = start + size < len(visible)
         return self._answer(events, events[-1].id if more else None)
 
-    def _trouble(self, asked: dict[str, Any]) -> None:
-        if asked["logGroupName"] not in self.groups:
+    def _trouble(self, request: dict[str, Any]) -> None:
+        if request["logGroupName"] not in self.groups:
             self._refuse("ResourceNotFoundException", 400)
         if self._happens(self.troubles.throttled):
             self._refuse("ThrottlingException", 400)
@@ -114,7 +114,7 @@ class SimulatedLogs:
                 self._refuse("ServiceUnavailableException", 503)
             self.clock.sleep(1)
             raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
-        if asked.get("nextToken") and self._happens(self.troubles.refused_token):
+        if request.get("nextToken") and self._happens(self.troubles.refused_token):
             self._refuse("InvalidParameterException", 400)
 
     def _happens(self, share: float) -> bool:

@@ -27,7 +27,7 @@ def later(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def told(now: Snapshot, before: Snapshot | None = None) -> list[tuple[str, str, str]]:
+def happened(now: Snapshot, before: Snapshot | None = None) -> list[tuple[str, str, str]]:
     return [(one.source, one.stream, one.message) for one in aws_events(before, now)]
 
 
@@ -54,7 +54,7 @@ def test_everything_that_happened_stands_in_its_order() -> None:
             ),
         ),
     )  # fmt: skip
-    events = told(now)
+    events = happened(now)
     assert [(kind, subject) for kind, subject, _ in events] == [
         ("release", "7"),
         ("stack", "web-ecs"),
@@ -77,11 +77,11 @@ def test_a_target_is_told_when_its_health_is_another() -> None:
     targets = (Target("i-1:80", "initial"), Target("i-2:80", "healthy"))
     before = Snapshot(START, NAMES, EVENTS, targets=targets)
     now = Snapshot(later(5), NAMES, EVENTS, targets=(Target("i-1:80", "unhealthy"),))
-    assert told(now, before) == [
+    assert happened(now, before) == [
         ("target", "i-1:80", f"{BAD}initial → unhealthy"),
         ("target", "i-2:80", "healthy → deregistered"),
     ]
-    assert told(now) == []
+    assert happened(now) == []
 
 
 def test_targets_that_could_not_be_read_once_have_not_been_deregistered() -> None:

@@ -36,10 +36,10 @@ class Answers:
     def __init__(self, clock: Clock, answer: Callable[[int, Mapping[str, Any]], Any]) -> None:
         self.clock, self.answer, self.calls = clock, answer, 0
 
-    def filter_log_events(self, **asked: Any) -> Any:
+    def filter_log_events(self, **request: Any) -> Any:
         self.calls += 1
         self.clock.sleep(0.05)
-        answer = self.answer(self.calls, asked)
+        answer = self.answer(self.calls, request)
         if isinstance(answer, Exception):
             raise answer
         return {**answer, "ResponseMetadata": {"HTTPHeaders": {"date": DATE}}}
@@ -199,13 +199,13 @@ FULL: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda call, asked: {"events": [], "nextToken": "always the same"},
-        lambda call, asked: (
+        lambda call, request: {"events": [], "nextToken": "always the same"},
+        lambda call, request: (
             refused("InvalidParameterException")
-            if "nextToken" in asked
+            if "nextToken" in request
             else {"events": [], "nextToken": "never taken"}
         ),
-        lambda call, asked: {"events": FULL},
+        lambda call, request: {"events": FULL},
     ],
     ids=["a token that leads to itself", "a token that is refused", "the same full page"],
 )

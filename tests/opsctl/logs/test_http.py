@@ -79,8 +79,8 @@ def test_lines_come_once_through_pages_throttles_and_refused_tokens(
     logs = LogServer(GROUP, [event(n, start + n / 100) for n in range(5000)])
     logs.page, logs.throttle, logs.refuse_tokens, logs.empty_first_pages = 300, 5, 2, True
     with client(logs, monkeypatch) as made:
-        found = read(made, follow=False)
-    assert [int(e.id) for e in found] == list(range(5000))
+        events = read(made, follow=False)
+    assert [int(e.id) for e in events] == list(range(5000))
 
 
 def test_what_is_written_or_delivered_late_while_following_comes_once(
@@ -91,8 +91,8 @@ def test_what_is_written_or_delivered_late_while_following_comes_once(
     logs = LogServer(GROUP, [event(n, start + n / 200, lags[n % 3]) for n in range(-200, 600)])
     logs.throttle, logs.page = 11, 300
     with client(logs, monkeypatch) as made:
-        found = read(made, follow=True, seconds=12)
-    assert Counter(int(e.id) for e in found) == Counter(range(-200, 600))
+        events = read(made, follow=True, seconds=12)
+    assert Counter(int(e.id) for e in events) == Counter(range(-200, 600))
 
 
 def test_expired_credentials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +105,8 @@ def test_expired_credentials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> Non
             renewed.append(1)
             return made
 
-        found = read(made, follow=False, renew=renew)
-    assert [e.id for e in found] == ["1"]
+        events = read(made, follow=False, renew=renew)
+    assert [e.id for e in events] == ["1"]
     assert renewed
 
 

@@ -18,10 +18,10 @@ NOW = Snapshot(
 
 
 def test_streams_of_tasks_and_of_instances_have_a_zone() -> None:
-    found = Zones(lambda _: NOW, now=lambda: 0.0, start=at_once)
+    zone_of = Zones(lambda _: NOW, now=lambda: 0.0, start=at_once)
     streams = ("web/web/0f3a91bc11d24d0f9a53aa77cc2211ee", "web/i-0abc12345def")
-    assert found(streams[0]) == ""
-    assert [found(stream) for stream in streams] == ["us-east-1a", "us-east-1b"]
+    assert zone_of(streams[0]) == ""
+    assert [zone_of(stream) for stream in streams] == ["us-east-1a", "us-east-1b"]
     assert zones(NOW) == {"0f3a91bc": "us-east-1a", "i-0abc1234": "us-east-1b"}
 
 
@@ -32,9 +32,9 @@ def test_an_unknown_stream_is_looked_for_again_but_not_all_the_time() -> None:
         looks[0] += 1
         return NOW
 
-    found = Zones(look, now=lambda: clock[0], start=at_once)
+    zone_of = Zones(look, now=lambda: clock[0], start=at_once)
     for clock[0] in range(0, 65, 5):
-        found("web/web/ffffffff")
+        zone_of("web/web/ffffffff")
     assert looks[0] == 3
 
 
@@ -44,5 +44,5 @@ def test_what_cannot_be_read_leaves_zones_empty() -> None:
         future.set_exception(OSError("away"))
         return future
 
-    found = Zones(lambda _: NOW, now=lambda: 0.0, start=fails)
-    assert (found("i-0abc12345def"), found("i-0abc12345def")) == ("", "")
+    zone_of = Zones(lambda _: NOW, now=lambda: 0.0, start=fails)
+    assert (zone_of("i-0abc12345def"), zone_of("i-0abc12345def")) == ("", "")

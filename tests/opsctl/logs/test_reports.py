@@ -43,8 +43,8 @@ def test_a_clock_that_is_ahead_is_no_lag() -> None:
 
 
 def test_a_task_without_a_line_is_silent() -> None:
-    found = lags([[line("x", stream=f"web/web/{TASK}", source="stdout")]])
-    assert silent(found, "stdout", [TASK, "ffffffff00"]) == ["ffffffff00"]
+    lag = lags([[line("x", stream=f"web/web/{TASK}", source="stdout")]])
+    assert silent(lag, "stdout", [TASK, "ffffffff00"]) == ["ffffffff00"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def shapes(*lines: str) -> Shapes:
 def test_kinds_of_lines_are_new_gone_louder_or_quieter() -> None:
     before = shapes(*["took 1 ms"] * 10, *["poll 1"] * 10, *["old"] * 5, *["loud"] * 2)
     after = shapes(*["took 7 ms"] * 10, *["poll 2"] * 2, "ERROR no redis", *["loud"] * 9)
-    found = compare(before, after)
-    assert [(one.change, one.shape.text, one.before, one.after) for one in found] == [
+    changes = compare(before, after)
+    assert [(one.change, one.shape.text, one.before, one.after) for one in changes] == [
         ("new", "ERROR no redis", 0, 1),
         ("louder", "loud", 2, 9),
         ("gone", "old", 5, 0),
@@ -90,8 +90,8 @@ def test_a_shorter_time_after_is_compared_with_as_much_of_the_time_before() -> N
 
 
 def test_an_error_that_is_new_stands_before_other_new_lines() -> None:
-    found = compare(shapes(), shapes(*["hello"] * 50, "ERROR bad", "WARNING odd"))
-    assert [one.shape.text for one in found] == ["ERROR bad", "WARNING odd", "hello"]
+    changes = compare(shapes(), shapes(*["hello"] * 50, "ERROR bad", "WARNING odd"))
+    assert [one.shape.text for one in changes] == ["ERROR bad", "WARNING odd", "hello"]
 
 
 class Malformed(Exception):
@@ -109,14 +109,14 @@ class Insights:
             [{"field": "@message", "value": "a"}, {"field": "@ptr", "value": "p"}],
             [{"field": "@message", "value": "b"}, {"field": "level", "value": "error"}],
         ]
-        self.asked: dict[str, Any] = {}
+        self.request: dict[str, Any] = {}
         self.stopped: list[str] = []
         self.fails: Exception | None = None
 
-    def start_query(self, **asked: Any) -> Any:
+    def start_query(self, **request: Any) -> Any:
         if self.malformed:
             raise Malformed("unexpected symbol")
-        self.asked = asked
+        self.request = request
         return {"queryId": "q1"}
 
     def get_query_results(self, *, queryId: str) -> Any:
@@ -129,7 +129,7 @@ class Insights:
             raise self.fails
 
 
-def asked(logs: Insights, groups: int = 1) -> Any:
+def querying(logs: Insights, groups: int = 1) -> Any:
     names = [f"/web/{number}" for number in range(groups)]
     end = START + timedelta(hours=1)
     clients = Clients(CloudFormation(), logs=logs)
@@ -140,22 +140,22 @@ def asked(logs: Insights, groups: int = 1) -> Any:
 
 def test_a_query_is_waited_for_and_its_rows_have_the_fields_of_all() -> None:
     logs = Insights("Scheduled", "Running", "Complete")
-    running = asked(logs)
-    told = [next(running) for _ in range(3)]
+    running = querying(logs)
+    stages = [next(running) for _ in range(3)]
     with pytest.raises(StopIteration) as ended:
         next(running)
     rows = ended.value.value
     assert rows.columns == ("@message", "level")
     assert rows.rows == (("a", ""), ("b", "error"))
-    assert [one.status for one in told] == ["Scheduled", "Running", "Complete"]
-    assert round(told[-1].price, 4) == 0.01
-    assert logs.asked["startTime"] == int(START.timestamp())
+    assert [one.status for one in stages] == ["Scheduled", "Running", "Complete"]
+    assert round(stages[-1].price, 4) == 0.01
+    assert logs.request["startTime"] == int(START.timestamp())
     assert logs.stopped == []
 
 
 def test_a_query_that_nobody_waits_for_is_stopped() -> None:
     logs = Insights("Running")
-    running = asked(logs)
+    running = querying(logs)
     next(running)
     running.close()
     assert logs.stopped == ["q1"]
@@ -166,7 +166,7 @@ def test_a_query_that_cannot_be_stopped_hides_no_other_error(code: str) -> None:
     # InvalidParameterException: it ended by itself just before.
     logs = Insights("Running")
     logs.fails = refusal("StopQuery", code)
-    running = asked(logs)
+    running = querying(logs)
     next(running)
     with pytest.raises(KeyboardInterrupt):
         running.throw(KeyboardInterrupt())
@@ -180,13 +180,13 @@ def test_rows_that_make_no_sense_are_said_to_be_unreadable(rows: Any) -> None:
     logs = Insights("Complete")
     logs.rows = rows
     with pytest.raises(Unreadable, match="what AWS says of the query cannot be read"):
-        list(asked(logs))
+        list(querying(logs))
 
 
 def test_a_value_of_any_kind_is_text() -> None:
     logs = Insights("Complete")
     logs.rows = [[{"field": "a", "value": None}, {"field": "b", "value": 3}, {"field": "c"}]]
-    running = asked(logs)
+    running = querying(logs)
     next(running)
     with pytest.raises(StopIteration) as ended:
         next(running)
@@ -195,8 +195,8 @@ def test_a_value_of_any_kind_is_text() -> None:
 
 def test_a_query_that_fails_is_an_error_and_a_bad_one_the_users() -> None:
     with pytest.raises(AwsError, match="ended as Timeout"):
-        list(asked(Insights("Timeout")))
+        list(querying(Insights("Timeout")))
     with pytest.raises(ConfigError, match="does not take this query: unexpected symbol"):
-        list(asked(Insights(malformed=True)))
+        list(querying(Insights(malformed=True)))
     with pytest.raises(ConfigError, match="at most 50"):
-        list(asked(Insights(), groups=51))
+        list(querying(Insights(), groups=51))

@@ -202,9 +202,9 @@ def test_without_follow_it_reads_everything_once_and_ends() -> None:
 
 def test_a_missing_group_is_told_once_and_joins_when_it_appears() -> None:
     class Later(SimulatedLogs):
-        def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+        def filter_log_events(self, **request: Any) -> dict[str, Any]:
             self.groups = frozenset({"app"} if self.clock.at < 60 else {"app", "stdout"})
-            return super().filter_log_events(**asked)
+            return super().filter_log_events(**request)
 
     now = int((EPOCH + 90) * 1000)
     clock = Clock(stop=300)
@@ -216,10 +216,10 @@ def test_a_missing_group_is_told_once_and_joins_when_it_appears() -> None:
 
 def test_a_pattern_that_the_server_refuses_is_an_error_with_a_hint() -> None:
     class Strict(SimulatedLogs):
-        def filter_log_events(self, **asked: Any) -> dict[str, Any]:
-            if "filterPattern" in asked:
+        def filter_log_events(self, **request: Any) -> dict[str, Any]:
+            if "filterPattern" in request:
                 self._refuse("InvalidParameterException", 400)
-            return super().filter_log_events(**asked)
+            return super().filter_log_events(**request)
 
     logs = Strict(Clock(), [])
     with pytest.raises(AwsError, match="filter pattern") as caught:
@@ -262,10 +262,10 @@ def test_the_ids_kept_are_those_of_the_look_back() -> None:
 
 
 class Denying(SimulatedLogs):
-    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
-        if asked["logGroupName"] == "agent":
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        if request["logGroupName"] == "agent":
             self._refuse("AccessDeniedException", 400)
-        return super().filter_log_events(**asked)
+        return super().filter_log_events(**request)
 
 
 def test_a_group_that_may_not_be_read_is_left_out() -> None:

@@ -35,12 +35,12 @@ def test_every_metric_of_the_description_is_there() -> None:
 
 
 def test_host_counts_are_asked_for_as_a_whole_and_by_zone() -> None:
-    asked = [
+    rows = [
         (query.about, dict(query.dimensions).get("AvailabilityZone"))
         for query in catalogue.queries(["lb"], EVERYTHING)
         if query.metric.name == "UnHealthyHostCount"
     ]
-    assert asked == [
+    assert rows == [
         ("", None),
         ("us-east-1a", "us-east-1a"),
         ("us-east-1b", "us-east-1b"),
@@ -48,8 +48,8 @@ def test_host_counts_are_asked_for_as_a_whole_and_by_zone() -> None:
 
 
 def test_each_log_group_is_a_row_of_its_own() -> None:
-    found = [q.dimensions["LogGroupName"] for q in catalogue.queries(["logs"], EVERYTHING)]
-    assert found == ["/web/app", "/web/stdout"] * 2
+    groups = [q.dimensions["LogGroupName"] for q in catalogue.queries(["logs"], EVERYTHING)]
+    assert groups == ["/web/app", "/web/stdout"] * 2
 
 
 def test_what_does_not_exist_is_not_asked_for() -> None:
@@ -62,10 +62,10 @@ def test_every_node_of_the_cache_has_its_rows_and_replicas_their_lag() -> None:
     names = {query.metric.name for query in catalogue.queries(["cache"], EVERYTHING)}
     assert "ReplicationLag" not in names
     nodes = (Node("web-redis-001", role="replica"), Node("web-redis-002", role="primary"))
-    asked = list(catalogue.queries(["cache"], Targets({}, {}, nodes=nodes)))
-    of_memory = [q for q in asked if q.metric.name == "DatabaseMemoryUsagePercentage"]
+    rows = list(catalogue.queries(["cache"], Targets({}, {}, nodes=nodes)))
+    of_memory = [q for q in rows if q.metric.name == "DatabaseMemoryUsagePercentage"]
     assert [query.about for query in of_memory] == ["001 replica", "002 primary"]
-    lags = [q.dimensions for q in asked if q.metric.name == "ReplicationLag"]
+    lags = [q.dimensions for q in rows if q.metric.name == "ReplicationLag"]
     assert lags == [{"CacheClusterId": "web-redis-001", "CacheNodeId": "0001"}]
 
 

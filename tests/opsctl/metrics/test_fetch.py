@@ -18,10 +18,10 @@ class Scripted:
 
     def __init__(self, answers: Sequence[dict[str, Any]]) -> None:
         self.answers = list(answers)
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
 
-    def get_metric_data(self, **asked: Any) -> dict[str, Any]:
-        self.asked.append(asked)
+    def get_metric_data(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
         return self.answers.pop(0)
 
 
@@ -51,15 +51,15 @@ def test_a_screen_is_one_call_and_partial_answers_are_followed() -> None:
     first, second = fetch(cast(Any, client), queries, OVER)
     assert list(first.points) == [None, 2.0, 3.0, None]
     assert list(second.points) == [1.0, None, None, 4.0]
-    assert (first.status, len(client.asked)) == ("Complete", 2)
-    assert client.asked[1]["NextToken"] == "more"
-    assert client.asked[0]["StartTime"] == OVER.start
+    assert (first.status, len(client.requests)) == ("Complete", 2)
+    assert client.requests[1]["NextToken"] == "more"
+    assert client.requests[0]["StartTime"] == OVER.start
 
 
 def test_what_fails_inside_cloudwatch_keeps_its_status() -> None:
     client = Scripted([{"MetricDataResults": [result("m0", status="InternalError")]}])
-    (found,) = fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
-    assert found.status == "InternalError"
+    (series,) = fetch(cast(Any, client), [Query(CATALOGUE[0], {})], OVER)
+    assert series.status == "InternalError"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_pages_that_lead_round_in_a_circle_are_left() -> None:
 def test_more_than_five_hundred_queries_are_several_calls() -> None:
     queries = [Query(CATALOGUE[0], {"ClusterName": str(n)}) for n in range(501)]
     client = Scripted([{"MetricDataResults": []}, {"MetricDataResults": [result("m0", (0, 7.0))]}])
-    found = fetch(cast(Any, client), queries, OVER)
-    assert [len(asked["MetricDataQueries"]) for asked in client.asked] == [500, 1]
-    assert list(found[500].points) == [7.0, None, None, None]
-    assert len(found) == 501
+    series = fetch(cast(Any, client), queries, OVER)
+    assert [len(request["MetricDataQueries"]) for request in client.requests] == [500, 1]
+    assert list(series[500].points) == [7.0, None, None, None]
+    assert len(series) == 501

@@ -18,12 +18,12 @@ NOW = replace(
 
 
 def test_names_that_aws_makes_come_from_the_stacks_and_the_others_from_the_config() -> None:
-    found = targets(NOW, config())
-    assert found.dimensions["LoadBalancer"] == "net/web/1"
-    assert found.dimensions["ClusterName"] == "web"
-    assert found.nodes == [Node("web-redis")]
-    assert found.log_groups["agent"] == "/web/agent"
-    assert found.zones == ["a", "b"]
+    targets_now = targets(NOW, config())
+    assert targets_now.dimensions["LoadBalancer"] == "net/web/1"
+    assert targets_now.dimensions["ClusterName"] == "web"
+    assert targets_now.nodes == [Node("web-redis")]
+    assert targets_now.log_groups["agent"] == "/web/agent"
+    assert targets_now.zones == ["a", "b"]
 
 
 def test_without_a_load_balancer_there_is_no_zone_to_ask_about() -> None:

@@ -176,9 +176,20 @@ def test_after_a_no_no_instance_is_touched() -> None:
 def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() -> None:
     # A3: `ecs up` said "no changes", `update-tasks` said `opsctl ecs up`, and so in a circle.
     world = World()
+    arn = "arn:aws:ecs:eu-west-1:1:service/web/web"
+    world.cloudformation.resources = [
+        {
+            "LogicalResourceId": "Service",
+            "ResourceType": "AWS::ECS::Service",
+            "ResourceStatus": "CREATE_COMPLETE",
+            "PhysicalResourceId": arn,
+        }
+    ]
+    world.cloudformation.template = definition.ecs(CONFIG).template
     world.deleted = True
-    texts = [one.text for one in world.up().of(Notice)]
-    assert any("deleted the service `web`" in text and "--revert-drift" in text for text in texts)
+    [notice] = [one for one in world.up().of(Notice) if "deleted" in one.text]
+    assert "deleted the AWS::ECS::Service `web`" in notice.text and notice.warning
+    assert notice.text.endswith("opsctl ecs up --revert-drift")
 
 
 def test_a_group_that_was_resized_by_hand_is_reported() -> None:

@@ -76,14 +76,14 @@ class History:
 
     def __init__(self, *items: dict[str, object]) -> None:
         self.items = list(items)
-        self.asked: list[str] = []
+        self.names: list[str] = []
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "describe_alarm_history"
         return self
 
     def paginate(self, *, AlarmName: str, HistoryItemType: str, StartDate: datetime) -> Any:
-        self.asked.append(AlarmName)
+        self.names.append(AlarmName)
         return [{"AlarmHistoryItems": [one]} for one in self.items if one["AlarmName"] == AlarmName]
 
 
@@ -107,13 +107,13 @@ def test_only_alarms_that_have_changed_are_asked_about_and_once_for_each_change(
     for _ in range(3):
         read = alarms.changes(history, states, NOW, known)
         assert [one.name for one in read] == ["web-a", "web-b"]
-    assert sorted(history.asked) == ["web-a", "web-b"]
+    assert sorted(history.names) == ["web-a", "web-b"]
     later = NOW + timedelta(minutes=3)
     assert [one.name for one in alarms.changes(history, states, later, known)] == ["web-b"]
     history.items.append(item("web-a", 7))
     read = alarms.changes(history, [alarm("web-a", 7)], NOW, known)
     assert [one.time.minute for one in read] == [1, 7]
-    assert history.asked.count("web-a") == 2
+    assert history.names.count("web-a") == 2
 
 
 def test_a_change_that_the_history_does_not_show_yet_is_asked_for_again() -> None:

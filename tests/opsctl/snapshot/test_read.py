@@ -232,11 +232,11 @@ def test_the_union_of_two_looks_has_the_parts_of_both() -> None:
 
 
 def test_every_shard_of_the_cache_is_measured_and_no_replica() -> None:
-    asked: list[str] = []
+    measured_nodes: list[str] = []
 
     def get_metric_data(*, MetricDataQueries: Any, **_: Any) -> Any:
         for query in MetricDataQueries:
-            asked.append(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+            measured_nodes.append(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
         return {"MetricDataResults": []}
 
     def group(*roles: str) -> Any:
@@ -258,7 +258,7 @@ def test_every_shard_of_the_cache_is_measured_and_no_replica() -> None:
             failed=FailedCalls(),
             clock=Clock(),
         )
-        asked.clear()
+        measured_nodes.clear()
         names = replace(NAMES, replicated=True)
         Reader(cast(Any, clients), names)(Look(frozenset({"cache_use"})))
-        assert set(asked) == (measured or {"web-0001-001", "web-0002-001"})
+        assert set(measured_nodes) == (measured or {"web-0001-001", "web-0002-001"})

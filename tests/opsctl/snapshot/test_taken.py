@@ -83,7 +83,7 @@ def test_what_is_there_is_taken_and_what_is_not_is_free(
     stub: Stub, type: str, service: str, operation: str, answer: Any, code: str
 ) -> None:
     client, stubber = stub(service)
-    named = Named("It", type, "web", vpc="vpc-1")
+    named = Named("It", type, "web", within="vpc-1")
     stubber.add_response(operation, answer)
     stubber.add_client_error(operation, code)
     assert read(service, client, named)
@@ -129,5 +129,13 @@ def test_every_type_that_a_template_names_can_be_checked() -> None:
     assert set(names._NAME) <= set(taken._EXISTS)
 
 
-def test_a_service_is_free_because_its_cluster_is_new() -> None:
-    assert taken.read(cast(Any, None), [Named("Service", "AWS::ECS::Service", "web")]) == ()
+def test_a_service_is_looked_for_in_its_cluster(stub: Stub) -> None:
+    service = Named("Service", "AWS::ECS::Service", "web", "cluster")
+    ecs, stubber = stub("ecs")
+    for status, there in (("INACTIVE", False), ("ACTIVE", True)):
+        expected = {"cluster": "cluster", "services": ["web"]}
+        stubber.add_response("describe_services", {"services": [{"status": status}]}, expected)
+        assert read("ecs", ecs, service) is there
+    # A new system has no cluster.
+    stubber.add_client_error("describe_services", "ClusterNotFoundException")
+    assert not read("ecs", ecs, service)

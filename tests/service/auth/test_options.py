@@ -6,7 +6,7 @@ from service.auth import options
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("url=http://google.com", {"url": "http://google.com"}),
         ("a=1,b=2,a=3", {"a": "3", "b": "2"}),
@@ -21,8 +21,8 @@ from service.auth import options
         ("a=", {"a": ""}),
     ],
 )
-def test_pairs(text: str, found: dict[str, str]) -> None:
-    assert options.pairs(text) == found
+def test_pairs(text: str, expected: dict[str, str]) -> None:
+    assert options.pairs(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "url", ",a=1", "=1", " =1"])

@@ -168,10 +168,10 @@ def test_redirects_are_followed_only_when_wanted(server: fake.AuthServer) -> Non
 def test_a_redirect_never_carries_a_token_to_another_server(
     server: fake.AuthServer, status: int, call: str
 ) -> None:
-    def answer(told: fake.Call) -> Reply:
-        if told.path != call:
-            return fake.answer(told)
-        return Reply(status, b"", (("location", f"{other.url}{told.path}"),))
+    def answer(request: fake.Call) -> Reply:
+        if request.path != call:
+            return fake.answer(request)
+        return Reply(status, b"", (("location", f"{other.url}{request.path}"),))
 
     with fake.serve() as other:
         server.answer = answer
@@ -182,20 +182,20 @@ def test_a_redirect_never_carries_a_token_to_another_server(
 
 
 def test_a_post_is_not_sent_again_wherever_it_is_redirected(server: fake.AuthServer) -> None:
-    def answer(told: fake.Call) -> Reply:
+    def answer(request: fake.Call) -> Reply:
         return Reply(307, b"", (("location", "/elsewhere"),))
 
     server.answer = answer
     with pytest.raises(Unavailable, match="a redirect of a POST"):
         ask(server.url, exchanged, follow=True)
-    assert {told.path for told in server.calls} == {"/v1/access_token"}
+    assert {request.path for request in server.calls} == {"/v1/access_token"}
 
 
 def test_a_get_is_followed_on_its_own_server(server: fake.AuthServer) -> None:
-    def answer(told: fake.Call) -> Reply:
-        if told.path == "/v1/security_context":
+    def answer(request: fake.Call) -> Reply:
+        if request.path == "/v1/security_context":
             return Reply(302, b"", (("location", "/moved"),))
-        assert told.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+        assert request.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
         return Reply(200, json.dumps(CONTEXT).encode())
 
     server.answer = answer

@@ -26,7 +26,7 @@ def plan(text: str) -> directives.SitePlan:
 
 def options(text: str) -> tuple[Any, ...]:
     site = plan(f":8082\n{text}\n")
-    return tuple(one for _, found in site.options for one in found)
+    return tuple(one for _, options in site.options for one in options)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def answers(*requests: str, context: Mapping[str, Any] | None) -> list[Response 
     return asyncio.run(run())
 
 
-def told(response: Response | int) -> Any:
+def answer(response: Response | int) -> Any:
     assert isinstance(response, Response)
     return orjson.loads(response.body) if response.body else response.status
 
@@ -174,7 +174,7 @@ ALLOWED = {"scope": {"cids": ["c"]}}
 def test_requests_to_responses(requests: list[str], expected: Any) -> None:
     last = answers(*requests, context=ALLOWED)[-1]
     if isinstance(expected, dict):
-        entity = told(last)
+        entity = answer(last)
         assert entity.pop("last_update").endswith("Z")
         assert entity == {"type": "t", "domain": "d", "key": "k", "attributes": expected}
     else:
@@ -218,13 +218,13 @@ def test_cases_of_the_original(requests: list[str], expected: Any) -> None:
     if isinstance(expected, int):
         assert last == expected
         return
-    attributes = told(read)["attributes"]
+    attributes = answer(read)["attributes"]
     assert (attributes["l"] if isinstance(expected, list) else attributes) == expected
 
 
 def test_a_batch_gives_what_is_there_and_names_what_is_not() -> None:
     *_, batch = answers("PUT a?x=1", "PUT b?x=2", "GET a,b,c?fields=x", context=ALLOWED)
-    entities = told(batch)
+    entities = answer(batch)
     assert [e["attributes"] for e in entities["entities"]] == [{"x": "1"}, {"x": "2"}]
     assert entities["missing"] == ["c"]
 

@@ -99,17 +99,17 @@ def test_references_are_resolved_once_each_wherever_they_stand(tmp_path: Path) -
     file.write_text(
         "a: ssm:/app/token\nb:\n  c: [secretsmanager:redis, ssm:/app/token]\nd: plain\n"
     )
-    asked: list[str] = []
+    references: list[str] = []
 
     def resolve(reference: str) -> str:
-        asked.append(reference)
+        references.append(reference)
         return f"<{reference}>"
 
     loaded = secrets.load(file, resolve)
     assert loaded["a"] == "<ssm:/app/token>"
     assert loaded["b"]["c"] == ["<secretsmanager:redis>", "<ssm:/app/token>"]
     assert loaded["d"] == "plain"
-    assert asked == ["ssm:/app/token", "secretsmanager:redis"]
+    assert references == ["ssm:/app/token", "secretsmanager:redis"]
 
 
 def test_a_value_of_the_environment_is_resolved(

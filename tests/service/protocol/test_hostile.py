@@ -47,7 +47,7 @@ async def longest_turn(work: "asyncio.Task[Any]") -> float:
     return longest
 
 
-async def asked(*pieces: bytes, patience: float = 2.0) -> list[int]:
+async def answers_to(*pieces: bytes, patience: float = 2.0) -> list[int]:
     async with served() as (port, _):
         return statuses(await exchange(port, list(pieces), patience=patience))
 
@@ -62,8 +62,8 @@ def run(work: Awaitable[Any]) -> Any:
 
 def test_as_many_chunks_as_allowed_are_one_body_and_one_more_is_none() -> None:
     body = b"2\r\na=\r\n" + b"1\r\nx\r\n" * (CHUNKS_LIMIT - 2)
-    assert run(asked(CHUNKED + body + b"0\r\n\r\n" + GET)) == [201, 200]
-    assert run(asked(CHUNKED + body + b"1\r\nx\r\n" * 2 + b"0\r\n\r\n" + GET)) == [413]
+    assert run(answers_to(CHUNKED + body + b"0\r\n\r\n" + GET)) == [201, 200]
+    assert run(answers_to(CHUNKED + body + b"1\r\nx\r\n" * 2 + b"0\r\n\r\n" + GET)) == [413]
 
 
 def test_a_million_chunks_are_refused_after_the_allowed_ones() -> None:
@@ -118,13 +118,13 @@ def test_a_body_in_tiny_pieces_takes_no_more_memory_than_any_other() -> None:
 )
 def test_trailers_count_against_the_limit_of_the_head(path: bytes, endless: bytes) -> None:
     head = b"PUT " + path + b" HTTP/1.1\r\n" + FORM + b"transfer-encoding: chunked\r\n\r\n"
-    answered = run(asked(head + b"3\r\na=1\r\n0\r\n", endless * (200_000 // len(endless))))
+    answered = run(answers_to(head + b"3\r\na=1\r\n0\r\n", endless * (200_000 // len(endless))))
     assert answered in ([431], [405]), "FastAPI may refuse the method before"
 
 
 def test_extensions_of_chunks_count_too() -> None:
     extension = b"1;" + b"e" * 1000 + b"\r\nx\r\n"
-    assert run(asked(CHUNKED + extension * 100 + b"0\r\n\r\n")) == [431]
+    assert run(answers_to(CHUNKED + extension * 100 + b"0\r\n\r\n")) == [431]
 
 
 def test_a_trailer_does_not_authenticate() -> None:
@@ -160,8 +160,8 @@ def test_after_a_refusal_without_100_continue_nothing_is_taken_for_a_body() -> N
 
 def test_a_write_before_garbage_is_answered_as_done() -> None:
     put = b"PUT " + KEY + b"k?a=1 HTTP/1.1\r\nhost: x\r\n\r\n"
-    assert run(asked(put + b"\0\0garbage\r\n\r\n")) == [201, 400]
-    assert run(asked(put * 3 + b"GET / HTTP/7.1\r\n\r\n")) == [201, 204, 204, 400]
+    assert run(answers_to(put + b"\0\0garbage\r\n\r\n")) == [201, 400]
+    assert run(answers_to(put * 3 + b"GET / HTTP/7.1\r\n\r\n")) == [201, 204, 204, 400]
 
 
 def test_a_refusal_comes_before_the_body_where_the_head_decides() -> None:
@@ -349,5 +349,5 @@ def test_a_refused_client_may_send_for_a_while_and_not_for_ever() -> None:
 
 def test_the_largest_head_is_served() -> None:
     head = b"GET " + KEY + b"k HTTP/1.1\r\nx: "
-    assert run(asked(head + b"a" * (HEAD_LIMIT - len(head) - 4) + b"\r\n\r\n")) == [404]
-    assert run(asked(head + b"a" * (HEAD_LIMIT - len(head) - 3) + b"\r\n\r\n")) == [431]
+    assert run(answers_to(head + b"a" * (HEAD_LIMIT - len(head) - 4) + b"\r\n\r\n")) == [404]
+    assert run(answers_to(head + b"a" * (HEAD_LIMIT - len(head) - 3) + b"\r\n\r\n")) == [431]

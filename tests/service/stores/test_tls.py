@@ -51,7 +51,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     server.process.wait(10)
 
 
-def told(where: str, tls_ca: str | Path = "", user: str = "", password: str = "") -> str:
+def refusal(where: str, tls_ca: str | Path = "", user: str = "", password: str = "") -> str:
     """Why a write and a read over this address fail, or nothing."""
 
     async def run() -> str:
@@ -73,13 +73,13 @@ def told(where: str, tls_ca: str | Path = "", user: str = "", password: str = ""
 
 
 def test_a_certificate_of_the_authority_named_is_good(secure: Secure) -> None:
-    assert told(f"rediss://localhost:{secure.port}/1", secure.authority.file) == ""
+    assert refusal(f"rediss://localhost:{secure.port}/1", secure.authority.file) == ""
 
 
 def test_a_user_with_a_password_comes_in_over_tls(secure: Secure) -> None:
     where = f"rediss://localhost:{secure.port}"
-    assert told(where, secure.authority.file, "ann", "canary-tls-5b") == ""
-    assert told(where, secure.authority.file, "ann", "wrong").startswith("WRONGPASS")
+    assert refusal(where, secure.authority.file, "ann", "canary-tls-5b") == ""
+    assert refusal(where, secure.authority.file, "ann", "wrong").startswith("WRONGPASS")
 
 
 def test_closing_waits_until_a_slow_server_agreed(secure: Secure) -> None:
@@ -123,13 +123,13 @@ def test_any_other_certificate_is_refused_in_one_sentence(
     secure: Secure, caplog: pytest.LogCaptureFixture, host: str, trusted: str, why: str
 ) -> None:
     authorities = getattr(secure, trusted).file if trusted else ""
-    assert told(f"rediss://{host}:{secure.port}", authorities) == why
+    assert refusal(f"rediss://{host}:{secure.port}", authorities) == why
     said = [record.getMessage() for record in caplog.records]
     assert said == [f"redis rediss://{host}:{secure.port}/0 cannot be reached: {why}"]
 
 
 def test_a_redis_without_tls_is_not_spoken_to_in_the_clear(secure: Secure) -> None:
-    assert told(f"rediss://localhost:{secure.plain_port}", secure.authority.file)
+    assert refusal(f"rediss://localhost:{secure.plain_port}", secure.authority.file)
 
 
 @pytest.mark.parametrize(
