@@ -20,6 +20,8 @@ _SIGNAL = re.compile(
 )
 # The rollback has removed the log groups together with the instances.
 _CORRECT = "correct what its start needs, then run: opsctl ecs up"
+# An instance that cannot start sends no logs, and takes no tasks.
+_REPLACE = "correct what its start needs, then replace it: opsctl ecs roll-instances"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
@@ -136,7 +138,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        _CORRECT if logs and given_up else telling.JOIN_LOGS,
+        telling.JOIN_LOGS if not logs else _CORRECT if given_up else _REPLACE,
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
