@@ -60,7 +60,7 @@ def find(
         same = f" (release {at.number} runs its image)" if origin.number != at.number else ""
         stack = now.stack("ecs")
         hint = "opsctl history; to roll any image: opsctl update-tasks --image REF"
-        if stack is not None and stack.in_progress:
+        if stack is not None and stack.status == "UPDATE_IN_PROGRESS":
             hint = "to follow what is running, and to cancel it by Ctrl-C: opsctl update-tasks"
         raise OpsError(f"there is no good release before {origin.number}{same}", hint=hint)
     if wanted is None:
