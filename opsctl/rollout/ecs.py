@@ -8,11 +8,13 @@ from opsctl.cause.fleet import resume
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
+from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, look_at
-from opsctl.rollout import instances, roll_instances
+from opsctl.rollout import instances, roll_instances, scale
 from opsctl.rollout.shrink import Shrinking, foresee
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
+from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
@@ -55,7 +57,7 @@ def preview(clients: "Clients", config: Config, options: Options = DEFAULTS) -> 
     service = yield from _service(clients, config, options)
     planned = yield from change.planned(clients, service, bucket=bucket)
     yield from foresee(config, planned)
-    replaces = yield from _replaces(config, service)
+    replaces = yield from _replaces(config, service, (yield from join.describe("ecs")))
     return repository or not planned.is_empty or replaces
 
 
@@ -79,10 +81,14 @@ def up(
         return outcome
     service = yield from _service(clients, config, options)
     # Look before the question, which also names the instances.
-    replaces = yield from _replaces(config, service)
+    state = yield from join.describe("ecs")
+    replaces = yield from _replaces(config, service, state)
+    unscaled = definition.scales(state) and not config.ecs.scaling
     renew = partial(_wanted, clients, config, options)
     observer = Shrinking(clients, config, observer)
     outcome = yield from change.up(clients, service, bucket=bucket, observer=observer, renew=renew)
+    if outcome.good and unscaled:
+        outcome = yield from scale.reset(clients, config)
     if not outcome.good:
         return outcome
     if not definition.release((yield from join.describe("ecs"))):
@@ -104,9 +110,8 @@ def _require_cache(config: Config) -> Procedure[None]:
         )
 
 
-def _replaces(config: Config, service: Stack) -> Procedure[bool]:
+def _replaces(config: Config, service: Stack, state: StackState | None) -> Procedure[bool]:
     """Yield the instances that this change would replace. Returns True when there are any."""
-    state = yield from join.describe("ecs")
     if state is None or not state.exists:
         return False
     image = service.parameters["AmiId"] or ""
@@ -218,10 +223,28 @@ def _sizes(minimum: int, desired: int, maximum: int) -> str:
     return f"{desired} instances ({minimum} to {maximum})"
 
 
+def _bounds(config: Config, count: int) -> Procedure[None]:
+    """Yield a notice of tasks that start or stop because the count is out of the scaling's bounds.
+
+    Source: RegisterScalableTarget, which changes the count to one inside of them.
+    """
+    scaling = config.ecs.scaling
+    if scaling is None or scaling.minimum <= count <= scaling.maximum:
+        return
+    bound = scaling.maximum if count > scaling.maximum else scaling.minimum
+    more = counted(abs(count - bound), "task")
+    yield Notice(
+        f"`ecs.scaling` keeps from {scaling.minimum} to {scaling.maximum} tasks, and {count} are "
+        f"set: {more} will {'stop' if count > bound else 'start'}"
+    )
+
+
 def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[None]:
     """Yield notices of what the live system has and the config does not ask for, and what happens
     to it.
     """
+    if now.service is not None:
+        yield from _bounds(config, now.service.desired)
     count = desired.parameters["DesiredCount"]
     by_hand = count not in (str(config.ecs.desired_count), "-1")
     if now.service is not None and by_hand:

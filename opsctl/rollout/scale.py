@@ -22,6 +22,7 @@ from opsctl.stacks.absent import absent, gone
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+_PATIENCE = timedelta(minutes=10)
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 
 
@@ -102,6 +103,22 @@ def scale(
     Raises OpsError for a service that scales itself, or when the tasks do not fit.
     """
     return (yield from join.again(lambda: _agreed(clients, config, count, timeout)))
+
+
+def reset(clients: "Clients", config: Config) -> Procedure[Outcome]:
+    """Set the config's count again after the scaling was switched off.
+
+    CloudFormation removes what is no longer in a template last, so the scaling may have changed the
+    count after the stack's update has set it.
+    """
+    now = (yield from look_at(_BEFORE)).require("service")
+    count, service = config.ecs.desired_count, now.service
+    if service is None or service.desired == count:
+        return Outcome("done")
+    planned = ScalePlan(service.name, service.desired, count)
+    yield Notice(f"the scaling set {planned.before} before it was removed; setting {count} again")
+    scaling = _scale(clients, planned, _PATIENCE)
+    return (yield from join.locked(clients, "ecs", definition.stack_name(config, "ecs"), scaling))
 
 
 def _agreed(

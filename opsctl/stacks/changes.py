@@ -12,6 +12,8 @@ _INTERRUPTS = "an interruption; AWS keeps the data where it can"
 # With the template's `UseOnlineResharding`, shards are added and removed in place. Source:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html
 _SHARDS = ("AWS::ElastiCache::ReplicationGroup", "NumNodeGroups")
+_COUNT = ("AWS::ECS::Service", "DesiredCount")
+_LEFT_TO_SCALING = "from now on the scaling sets the count"
 _ROLLED = "the tasks are rolled onto the capacity provider or off"
 # What a change means to those who use the resource, by type and property. Source: "Update requires"
 # of each property in the CloudFormation resource reference.
@@ -25,7 +27,7 @@ _EFFECTS = {
     ("AWS::ECS::Service", "ForceNewDeployment"): _ROLLED,
     ("AWS::ECS::Service", "LaunchType"): _ROLLED,
     ("AWS::ECS::Service", "TaskDefinition"): "the tasks are rolled",
-    ("AWS::ECS::Service", "DesiredCount"): "tasks are started or stopped",
+    _COUNT: "tasks are started or stopped",
     # Source: "Rebalancing activities" in the Auto Scaling user guide; no hook drains them.
     (
         "AWS::AutoScaling::AutoScalingGroup",
@@ -106,7 +108,12 @@ class Change:
             return f"{how}{f' because of {causes}' if causes else ''}{lost}"
         if self.action == "Import":
             return "exists already, and is taken over"
-        known = [_EFFECTS.get((self.resource_type, one.name)) for one in self.properties]
+        known = [
+            _LEFT_TO_SCALING
+            if (self.resource_type, one.name) == _COUNT and one.before and one.after is None
+            else _EFFECTS.get((self.resource_type, one.name))
+            for one in self.properties
+        ]
         known.append(_EFFECTS.get((self.resource_type, "")) if self.action == "Modify" else None)
         return next((effect for effect in known if effect), "")
 

@@ -26,6 +26,8 @@ _NAMED_IAM: tuple[Capability, ...] = ("CAPABILITY_NAMED_IAM",)
 TEMPLATE_VERSION = "1"
 # Parameter of a stack that has or had a capacity provider.
 GROUP_SIZE = "GroupSize"
+# `DesiredCount` of a service that has a count, and scales.
+_KEPT = "-1"
 # The image tag of a stack before its first release.
 UNRELEASED = "unreleased"
 
@@ -152,14 +154,28 @@ def desired_count(config: Config, state: "StackState | None", service: "Service 
     if config.ecs.scaling:
         return service.desired
     configured = state.outputs.get("ConfiguredCount") or state.parameters.get("DesiredCount")
-    changed = configured != str(config.ecs.desired_count)
+    changed = configured != configured_count(config) or scales(state)
     return config.ecs.desired_count if changed else service.desired
+
+
+def configured_count(config: Config) -> str:
+    """Return what the config asks for: a number, or with scaling its bounds."""
+    scaling = config.ecs.scaling
+    return f"{scaling.minimum} to {scaling.maximum}" if scaling else str(config.ecs.desired_count)
+
+
+def scales(state: "StackState | None") -> bool:
+    """Return whether the stack's service scales by itself."""
+    if state is None:
+        return False
+    bounds = " to " in state.outputs.get("ConfiguredCount", "")
+    return bounds or state.parameters.get("DesiredCount") == _KEPT
 
 
 def count_parameter(config: Config, state: "StackState | None", service: "Service | None") -> str:
     """Return the parameter's value. With scaling, -1 keeps the count of an existing service."""
     if config.ecs.scaling and service is not None:
-        return "-1"
+        return _KEPT
     return str(desired_count(config, state, service))
 
 
@@ -297,6 +313,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
             *ecs.breaker.alarms,
             *catalogue.full_names(config, config.alarms.roll_back_on),
         ],
+        "configured_count": configured_count(config),
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),

@@ -3,6 +3,7 @@
 ministack does not have these two resource types.
 """
 
+from opsctl_sandbox.cluster import scaling
 from opsctl_sandbox.cluster.scaling import PREDEFINED
 from opsctl_sandbox.cluster.values import ScalableTarget, TrackingPolicy
 from opsctl_sandbox.ministack.resource_types import Handler, Made, Properties, handler
@@ -42,6 +43,7 @@ class Scaling:
             self._simulation.engine.scale_service(target)
         else:
             known.minimum, known.maximum = least, most
+            scaling.bound(world, known)
         return f"{resource}|{_ECS}", {"Id": f"{resource}|{_ECS}"}
 
     def register_anew(

@@ -217,6 +217,7 @@ class Engine:
         """Scale the service's desired count by the metrics of `utilization` from now on."""
         target.made = self.world.now
         self.world.scalable[target.cluster, target.service] = target
+        scaling.bound(self.world, target)
         self.world.after(scaling.MINUTE, scaling.tick, self.world, target)
 
     # -- instances -------------------------------------------------------------------------------

@@ -21,6 +21,18 @@ PREDEFINED = {
 OUT_AFTER, IN_AFTER, IN_BELOW = 3, 15, 0.9
 
 
+def bound(world: World, target: ScalableTarget) -> None:
+    """Bring the count within the bounds, as each registration of a target does.
+
+    Source: RegisterScalableTarget, "it changes the resource's current capacity to a value that is
+    inside of this range".
+    """
+    service = world.services.get((target.cluster, target.service))
+    if service is not None and service.status == "ACTIVE":
+        count = min(max(service.spec.desired, target.minimum), target.maximum)
+        service.spec = replace(service.spec, desired=count)
+
+
 def tick(world: World, target: ScalableTarget) -> None:
     """Check the metrics once, and schedule the next check a minute later."""
     if world.scalable.get((target.cluster, target.service)) is not target:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from opsctl_sandbox.cluster import scaling
 from opsctl_sandbox.cluster.scaling import PREDEFINED
 from opsctl_sandbox.cluster.values import ScalableTarget, TrackingPolicy
 from opsctl_sandbox.simulation import Simulation
@@ -80,6 +81,7 @@ async def register(simulation: Simulation, call: Call, forward: Forward) -> Stru
         target = ScalableTarget(*key, least, most)
         simulation.engine.scale_service(target)
     target.minimum, target.maximum = least, most
+    scaling.bound(world, target)
     for name, suspended in (request.get("SuspendedState") or {}).items():
         target.suspended = (target.suspended | {name}) if suspended else target.suspended - {name}
     return {}

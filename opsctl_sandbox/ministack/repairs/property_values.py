@@ -48,9 +48,12 @@ def _valued(
 def _after(detail: Structure, value: Any, change_set: Structure, held: Structure) -> str | None:
     if value is None:
         return None
-    if detail.get("Evaluation") == "Dynamic":
-        return _LATER
     template, parameters = change_set["_template"], change_set["_resolved_params"]
+    # ministack takes `Ref: AWS::NoValue` for a resource.
+    resources = template.get("Resources") or {}
+    references = engine._intrinsic_references({"value": value})
+    if detail.get("Evaluation") == "Dynamic" and any(name in resources for name, _ in references):
+        return _LATER
     conditions = engine._evaluate_conditions(template, parameters)
     mappings = template.get("Mappings") or {}
     stack = change_set["StackName"], change_set["StackId"]

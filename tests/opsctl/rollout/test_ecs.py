@@ -192,6 +192,17 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
     assert notice.text.endswith("opsctl ecs up --revert-drift")
 
 
+@pytest.mark.parametrize(("bounds", "words"), [((1, 3), "1 task will stop"), ((4, 9), "")])
+def test_a_count_out_of_the_bounds_of_new_scaling_is_said(
+    bounds: tuple[int, int], words: str
+) -> None:
+    least, most = bounds
+    scaled = config(f"ecs.scaling={{minimum: {least}, maximum: {most}, cpu_percent: 60}}")
+    world = World()
+    notices = Driven(ecs.preview(world.clients, scaled), world.look).of(Notice)
+    assert "".join(one.text for one in notices if "scaling" in one.text).endswith(words)
+
+
 def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     world = World()
     world.fleet.allow(7)

@@ -61,6 +61,17 @@ def test_more_tasks_are_followed_until_they_serve() -> None:
     assert [one.new_running for one in world.driven.of(Counts)] == [2, 3]
 
 
+def test_the_count_of_the_config_is_set_again_if_the_scaling_was_removed_after_it_was_set() -> None:
+    ecs = Ecs()
+    clients = cast(Any, Clients(CloudFormation(), ecs=ecs))
+    three, two = of(3, 3, "healthy healthy healthy"), of(2, 2, "healthy healthy")
+    assert Driven(scale.reset(clients, CONFIG), [two]).result.kind == "done"
+    assert ecs.updates == []
+    driven = Driven(scale.reset(clients, CONFIG), [three, three, three, two])
+    assert driven.result.kind == "done" and driven.questions == []
+    assert [update["desiredCount"] for update in ecs.updates] == [2]
+
+
 def test_the_plan_has_the_room_and_without_it_nothing_is_asked() -> None:
     with pytest.raises(OpsError, match="28 more tasks need room, and the instances have room"):
         World(30, TWO)

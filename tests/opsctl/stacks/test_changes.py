@@ -162,6 +162,17 @@ def test_only_the_first_shards_may_replace_a_cache(before: str, replaces: bool) 
             "exists already, and is taken over",
             "",
         ),
+        (
+            Change(
+                "Modify",
+                "Service",
+                "AWS::ECS::Service",
+                "False",
+                (PropertyChange("DesiredCount", False, "8"),),
+            ),
+            "from now on the scaling sets the count",
+            "",
+        ),
     ],
 )
 def test_each_change_says_what_it_does(change: Change, effect: str, loss: str) -> None:

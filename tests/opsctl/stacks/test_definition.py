@@ -92,6 +92,19 @@ def test_with_scaling_a_service_begins_with_the_minimum_and_then_keeps_its_count
 
 
 @pytest.mark.parametrize(
+    "state",
+    [
+        stack("ecs", "UPDATE_COMPLETE", outputs={"ConfiguredCount": "4 to 8"}),
+        # As opsctl has written it before.
+        stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": "-1"}),
+    ],
+)
+def test_with_scaling_switched_off_the_count_is_the_configs_again(state: StackState) -> None:
+    assert definition.configured_count(config()) == "8"
+    assert definition.desired_count(config(), state, service(desired=5)) == 8
+
+
+@pytest.mark.parametrize(
     ("sets", "group"),
     [
         ((), "default.redis7.cluster.on"),

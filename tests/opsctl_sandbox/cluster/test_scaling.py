@@ -39,6 +39,13 @@ def test_the_maximum_and_the_minimum_hold() -> None:
     assert service.spec.desired == 6
 
 
+def test_registering_a_target_brings_the_count_within_its_bounds() -> None:
+    _, service = scaled(minimum=2, maximum=6)
+    assert service.spec.desired == 6
+    _, service = scaled(minimum=9, maximum=12)
+    assert service.spec.desired == 9
+
+
 def test_a_quarter_of_an_hour_well_below_it_scales_in() -> None:
     engine, service = scaled(CPU)
     use(engine, 14.5, CPUUtilization=25.0)
