@@ -246,8 +246,10 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
     error.hint = error.hint or _next(error, invocation.words)
     # A usage error started nothing, so there is nothing to record.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
+    # What a person ends did not fail.
+    shown = error.cause != _ELSEWHERE and not isinstance(error, Detached)
     try:
-        if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
+        if recorder is not None and not recorder.explained and shown:
             from opsctl.cli.screens import causes
 
             causes.show_failure(invocation.console, recorder.causes(), error.message)
