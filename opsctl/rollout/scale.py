@@ -16,7 +16,7 @@ from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import definition, join
+from opsctl.stacks import definition, join, states
 from opsctl.stacks.absent import absent, gone
 
 if TYPE_CHECKING:
@@ -183,9 +183,11 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         )
     now = yield from look_at(_BEFORE)
     service = now.require("service", "tasks", "instances").service
-    if service is None and now.stack("ecs") is None:
+    state = now.stack("ecs")
+    if state is None:
         raise (yield from absent(config, "ecs"))
-    plan.require_service(now, now.stack("ecs"))
+    states.require_ours(state)
+    plan.require_service(now, state)
     if count:
         plan.require_balanced(now)
     if service is None:
