@@ -105,8 +105,12 @@ class StackEvent:
 
     @property
     def is_cancellation(self) -> bool:
-        """Whether somebody cancelled the operation (CancelUpdateStack, the console)."""
-        return self.is_stack and self.reason.startswith("User Initiated")
+        """Whether somebody cancelled the update (CancelUpdateStack, the console).
+
+        The first event of every operation has the same reason.
+        """
+        rolls_back = self.is_stack and self.status == "UPDATE_ROLLBACK_IN_PROGRESS"
+        return rolls_back and self.reason.startswith("User Initiated")
 
     @property
     def ends(self) -> bool:
@@ -167,7 +171,9 @@ def failures(cloudformation: "CloudFormationClient", stack: str) -> tuple[StackE
     """
     try:
         newest = events(cloudformation, stack, None)
-        return tuple(one for one in newest if one.failed or one.is_cancellation)
+        # A rollback that is only continued begins like this: nothing was cancelled.
+        cancelled = [one for one in newest[1:] if one.is_cancellation]
+        return tuple(one for one in newest if one.failed or one in cancelled)
     except cloudformation.exceptions.ClientError as error:
         if missing(error):
             return ()

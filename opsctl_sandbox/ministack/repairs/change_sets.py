@@ -4,11 +4,12 @@ No resource whose condition is false, a definite answer about replacement, no up
 wrong state, no IAM resource without its capability.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from ministack.services import cloudformation
-from ministack.services.cloudformation import engine, handlers
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 from opsctl_sandbox.ministack import permissions
 from opsctl_sandbox.ministack.records import find
@@ -30,6 +31,10 @@ REPLACING: Mapping[str, frozenset[str]] = {
 _DEPENDS: Mapping[str, frozenset[str]] = {"AWS::ECS::Service": frozenset({"LaunchType"})}
 # Types for which every change except of tags makes a new revision.
 _ALWAYS = frozenset({"AWS::ECS::TaskDefinition"})
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+_STACK = "AWS::CloudFormation::Stack"
+# ministack's sentence for a deletion that AWS would take back.
+_IMPORTED = re.compile(r"Export (?P<export>\S+) is imported by stack .+")
 _DESCRIBED = 100  # resources that DescribeStackResources returns at most
 _UPDATABLE = frozenset(
     {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
@@ -38,9 +43,31 @@ _UPDATABLE = frozenset(
 
 
 def install() -> None:
-    """Make ministack require capabilities; by itself it does so only when it checks IAM."""
+    """Make ministack require capabilities, and give each operation its first reason.
+
+    By itself it requires them only when it checks IAM. Source of the reason:
+    https://github.com/ansible/ansible/pull/63008
+    """
     assert handlers._capabilities_enforced() in (True, False)
     handlers._capabilities_enforced = lambda: True
+    add = stacks._add_event
+
+    def add_event(
+        stack: str,
+        name: str,
+        logical_id: str,
+        kind: str,
+        status: str,
+        reason: str = "",
+        *more: Any,
+        **named: Any,
+    ) -> None:
+        if kind == _STACK and status in _BEGINNINGS:
+            reason = reason or "User Initiated"
+        add(stack, name, logical_id, kind, status, reason, *more, **named)
+
+    for module in (stacks, handlers, changesets):
+        module._add_event = add_event
 
 
 async def create_stack(call: Call, ministack: Forward) -> Structure:
@@ -59,7 +86,32 @@ async def delete_stack(call: Call, ministack: Forward) -> Structure:
             "ValidationError",
             f"Stack [{stack['StackId']}] cannot be deleted while in status {status}",
         )
-    return await ministack(call.parameters)
+    try:
+        return await ministack(call.parameters)
+    except Refused as refused:
+        # The call itself is no error on AWS:
+        # https://github.com/boto/boto3/issues/4192, https://github.com/aws/aws-cdk/issues/604
+        if not (used := _IMPORTED.fullmatch(refused.message)):
+            raise
+        _keep(stack, used["export"], call.parameters.get("ClientRequestToken"))
+        return {}
+
+
+def _keep(stack: dict[str, Any], export: str, token: str | None) -> None:
+    """Give a stack whose export is in use the status that it had, a moment after its deletion."""
+    users = [
+        name
+        for name, other in cloudformation._stacks.items()
+        if name != stack["StackName"] and export in handlers._imported_export_names(other, name)
+    ]
+    status = stack["StackStatus"]
+    reason = f"Export {export} cannot be deleted as it is in use by {' and '.join(users)}"
+    began = stacks.CLIENT_REQUEST_TOKEN.set(token or "")
+    for step, why in (("DELETE_IN_PROGRESS", "User Initiated"), (status, reason)):
+        identifier, name = stack["StackId"], stack["StackName"]
+        stacks._add_event(identifier, name, name, _STACK, step, why, identifier)
+    stacks.CLIENT_REQUEST_TOKEN.reset(began)
+    stack["StackStatusReason"] = reason
 
 
 async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:

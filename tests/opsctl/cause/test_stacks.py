@@ -121,6 +121,13 @@ def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
     assert "User Initiated" in top.evidence[0].quote
 
 
+def test_an_operation_that_somebody_began_is_not_one_that_somebody_cancelled() -> None:
+    begun = event("e1", "UPDATE_IN_PROGRESS", "User Initiated")
+    back = stack("db", "UPDATE_ROLLBACK_COMPLETE")
+    causes = ids(snapshot(stacks={"db": back}, failures=(begun,)))
+    assert not begun.is_cancellation and "update-cancelled" not in causes
+
+
 def test_a_failed_stack_that_was_made_anew_is_over() -> None:
     dead = stack("db", "ROLLBACK_COMPLETE", reason="[X] failed")
     made = stack("db", "CREATE_COMPLETE")

@@ -56,6 +56,19 @@ def test_an_update_that_somebody_else_cancelled_has_nothing_to_fix() -> None:
     assert outcome.hint == "if it is still wanted, run the same command again"
 
 
+def test_a_deletion_that_cloudformation_takes_back_failed_with_its_reason() -> None:
+    # It gets the status back that it had: https://github.com/boto/boto3/issues/4192
+    removing = Operation("web-db", "arn:web-db", "DELETE_COMPLETE", "e0")
+    reason = "Export web-db-X cannot be deleted as it is in use by web-ecs"
+    begun = event("e1", "DELETE_IN_PROGRESS", "User Initiated")
+    back = event("e2", "UPDATE_COMPLETE", reason)
+    outcome = followed(happened(begun, back), operation=removing).outcome
+    assert (outcome.kind, outcome.reason) == (
+        "failed",
+        f"`web-db` ended in UPDATE_COMPLETE: {reason}",
+    )
+
+
 def test_events_after_the_end_belong_to_another_operation() -> None:
     ended = followed(happened(event("e1", "CREATE_COMPLETE"), event("e2", "UPDATE_IN_PROGRESS")))
     assert (ended.after, ended.outcome.kind) == ("e1", "done")

@@ -273,6 +273,33 @@ def test_deleting_by_its_id_deletes_a_stack_that_lives(connect: Connect, unique:
     )
 
 
+def test_a_stack_whose_export_is_in_use_gets_its_status_back(connect: Connect, unique: str) -> None:
+    cloudformation = connect("cloudformation")
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{unique}"}}
+    output = {"Value": "x", "Export": {"Name": f"{unique}-x"}}
+    exporting = {"Resources": {"Group": group}, "Outputs": {"X": output}}
+    using = {
+        "Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}},
+        "Outputs": {"Y": {"Value": {"Fn::ImportValue": f"{unique}-x"}}},
+    }
+    for name, body in ((unique, exporting), (f"{unique}-user", using)):
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 9}
+        )
+
+    cloudformation.delete_stack(StackName=unique, ClientRequestToken="mine")
+
+    reason = f"Export {unique}-x cannot be deleted as it is in use by {unique}-user"
+    [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+    assert (stack["StackStatus"], stack["StackStatusReason"]) == ("CREATE_COMPLETE", reason)
+    last, begun, *_ = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+    assert (last["ResourceStatus"], last["ResourceStatusReason"]) == ("CREATE_COMPLETE", reason)
+    assert begun["ResourceStatus"] == "DELETE_IN_PROGRESS"
+    assert begun["ResourceStatusReason"] == "User Initiated"
+    assert {one.get("ClientRequestToken") for one in (last, begun)} == {"mine"}
+
+
 def test_every_event_carries_the_token_of_its_operation(connect: Connect, unique: str) -> None:
     cloudformation = connect("cloudformation")
     made = reviewed(cloudformation, unique, "first")
