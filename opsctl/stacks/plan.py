@@ -191,6 +191,8 @@ def _read(
             ChangeSetName=id, NextToken=page["NextToken"], IncludePropertyValues=True
         )
         listed += page.get("Changes", ())
+    if not listed and stack.reverts_drift:
+        return Plan(stack, kind)
     plan = Plan(stack, kind, changes.read(listed), id, described["StackId"])
     names.require_possible(plan)
     return plan
