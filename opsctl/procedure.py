@@ -105,8 +105,8 @@ def ask(text: str, *, name: str = "", unasked: bool | None = None) -> Procedure[
 
 
 def explained(outcome: Outcome) -> Procedure[Outcome]:
-    """Return the outcome with its cause, if the driver knows it."""
-    if outcome.good:
+    """Return the outcome with its cause, if the driver knows it. What a person ends has none."""
+    if outcome.good or outcome.kind == "cancelled":
         return outcome
     answer = yield Failed(outcome)
     return answer if isinstance(answer, Outcome) else outcome

@@ -18,6 +18,10 @@ _SIGNAL = re.compile(
     r"|Received \d+ .*signal",
     re.IGNORECASE,
 )
+# The rollback has removed the log groups together with the instances.
+_CORRECT = "correct what its start needs, then run: opsctl ecs up"
+# An instance that cannot start sends no logs, and takes no tasks.
+_REPLACE = "correct what its start needs, then replace it: opsctl ecs roll-instances"
 _FIRST_MINUTES = timedelta(minutes=3)
 _A_SESSION = timedelta(seconds=30)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
@@ -134,7 +138,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        telling.JOIN_LOGS,
+        telling.JOIN_LOGS if not logs else _CORRECT if given_up else _REPLACE,
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
@@ -162,7 +166,7 @@ def signal_missing(history: History) -> Iterator[Cause]:
         f"{what}{last} ({telling.brief(events[0].reason)})",
         "certain",
         (*map(_event, events[:2]), *logs),
-        "correct what its start needs, then run: opsctl ecs up",
+        _CORRECT,
         explains=frozenset({"resource-failed", "no-instance", "stack-stuck"}),
     )
 
@@ -319,7 +323,11 @@ def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
 def _worst(lines: Sequence[str]) -> str:
     """Return the last line that speaks of an error, else the last line."""
     spoken = [
-        line for line in lines if re.search(r"error|fail|cannot|could not|denied", line, re.I)
+        line
+        for line in lines
+        if re.search(r"error|fail|cannot|could not|denied|no space", line, re.I)
+        # cfn-init's last line, after the output of the command.
+        and "Exited with error code" not in line
     ]
     return spoken[-1] if spoken else lines[-1]
 

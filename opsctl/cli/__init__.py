@@ -105,8 +105,9 @@ def main(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
+            signal.signal(number, terminate)
     try:
         return _main(argv)
     except BrokenPipeError:
@@ -133,7 +134,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 class Terminated(BaseException):
-    """Raised for SIGTERM or SIGHUP. Like Ctrl-C, it lets every procedure clean up after itself."""
+    """Raised for a signal. Like Ctrl-C, it lets every procedure clean up after itself."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -245,8 +246,10 @@ def _refused(invocation: "Invocation", error: OpsError) -> int:
     error.hint = error.hint or _next(error, invocation.words)
     # A usage error started nothing, so there is nothing to record.
     recorder = recording.failed(invocation, error) if error.cause != _USAGE else None
+    # What a person ends did not fail.
+    shown = error.cause != _ELSEWHERE and not isinstance(error, Detached)
     try:
-        if recorder is not None and not recorder.explained and error.cause != _ELSEWHERE:
+        if recorder is not None and not recorder.explained and shown:
             from opsctl.cli.screens import causes
 
             causes.show_failure(invocation.console, recorder.causes(), error.message)

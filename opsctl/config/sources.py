@@ -49,3 +49,7 @@ SOURCES = (
     ),
 )
 NAMES = tuple(source.name for source in SOURCES)
+
+# What an instance that cannot start writes on its console around the ends of its logs.
+START_LOG_BEGINS = "opsctl: this instance cannot start"
+START_LOG_ENDS = "opsctl: end of what this instance tells"

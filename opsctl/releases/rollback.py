@@ -127,7 +127,9 @@ class Rollback:
         """Return the outcome of a rollback that somebody else began; None if it did not succeed."""
         began = self._now()
         yield Notice(f"{_already(same)}: following that, and not going further back")
-        yield from join.free(self._clients, "ecs", join=rolling.join, good=False)
+        yield from join.free(
+            self._clients, "ecs", join=rolling.join, good=False, patience=self._timeout
+        )
         now = yield from self._seen(same.number)
         known = yield from closing.close_open(self._clients, now)
         ended = next((one for one in known if one.number == same.number), same)

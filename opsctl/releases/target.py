@@ -58,10 +58,11 @@ def find(
         at = running or known[-1]
         origin = closing.original(at, known)
         same = f" (release {at.number} runs its image)" if origin.number != at.number else ""
-        raise OpsError(
-            f"there is no good release before {origin.number}{same}",
-            hint="opsctl history; to roll any image: opsctl update-tasks --image REF",
-        )
+        stack = now.stack("ecs")
+        hint = "opsctl history; to roll any image: opsctl update-tasks --image REF"
+        if stack is not None and stack.status == "UPDATE_IN_PROGRESS":
+            hint = "to follow what is running, and to cancel it by Ctrl-C: opsctl update-tasks"
+        raise OpsError(f"there is no good release before {origin.number}{same}", hint=hint)
     if wanted is None:
         target = _from_definitions(clients, now, repository, number)
         why = next((one.reason for one in now.unread if one.part == "releases"), "")

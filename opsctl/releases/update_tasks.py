@@ -119,7 +119,8 @@ class UpdateTasks:
         order = self._planner.order(plan, plan.image.reference or plan.image.target)
         roll = yield from rolling.look(self._config, state, order)
         if plan.making is None and roll.way == "stack":
-            yield from rolling.preview(self._clients, state, roll, sleep=self._sleep)
+            bucket = self._config.aws.bucket
+            yield from rolling.preview(self._clients, state, roll, bucket=bucket, sleep=self._sleep)
         return plan.making is not None or roll.way != "nothing"
 
     def _release(self) -> Procedure[Outcome]:
@@ -215,7 +216,9 @@ class UpdateTasks:
     def _settled(self) -> Procedure[StackState]:
         """Return the ecs stack once nobody else changes it."""
         own = self._held.lock if self._held else None
-        state = yield from change.settle(self._clients, "ecs", follow=rolling.join, own=own)
+        state = yield from change.settle(
+            self._clients, "ecs", follow=rolling.join, own=own, patience=self._options.timeout
+        )
         if state is None or not state.exists:
             raise (yield from absent(self._config, "ecs"))
         return state

@@ -282,7 +282,10 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
     group = replace(now.group, maximum=max(now.group.maximum, maximum))
     old = roll.outdated(now)
     grow = group.maximum > roll.size
-    replacements = tuple(Replacement(one.id, roll._why(one)) for one in old)
+    replacements = (
+        *(Replacement(one.id, roll._why(one)) for one in old),
+        *(Replacement(one, "it is not in the cluster") for one in _lost(now, group, roll)),
+    )
     if old and group.stands_still:
         raise OpsError(suspended(group), hint=resume(group), cause="asg-cannot-launch")
     if old:
@@ -298,6 +301,27 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                     cause="no-room",
                 )
     return InstancePlan(replacements, roll.size, grow)
+
+
+def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
+    """Return the instances whose start took longer than it may. The roll terminates them."""
+    absent = [one.id for one in group.members if one.id not in {i.id for i in now.instances}]
+    # A launch that is not among the newest activities was long ago.
+    launched = {one: group.launched(one) for one in absent}
+    return [one for one, at in launched.items() if at is None or now.at - at >= roll.patience]
+
+
+def starting(now: Snapshot) -> Notice | None:
+    """Say which instances have not joined the cluster yet."""
+    joined = {one.id for one in now.instances}
+    absent = [one.id for one in now.group.members if one.id not in joined] if now.group else []
+    if not absent:
+        return None
+    verb = "has" if len(absent) == 1 else "have"
+    return Notice(
+        f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
+        "replace what does not join in time: opsctl ecs roll-instances"
+    )
 
 
 def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:

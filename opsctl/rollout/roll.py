@@ -140,8 +140,9 @@ def _change(
     sleep: Sleep,
 ) -> Procedure[StackRoll | Outcome | None]:
     """Return the roll to follow, the outcome if declined, or None without a change of the stack."""
-    stack = yield from roll_stack.changed(clients, state, plan, sleep)
-    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
+    bucket = config.aws.bucket
+    stack = yield from roll_stack.changed(clients, state, plan, bucket=bucket, sleep=sleep)
+    with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planned:
         if planned.plan.is_empty:
             return None
         yield planned.plan
@@ -157,11 +158,16 @@ def _change(
 
 
 def preview(
-    clients: "Clients", state: StackState, plan: RollPlan, *, sleep: Sleep = time.sleep
+    clients: "Clients",
+    state: StackState,
+    plan: RollPlan,
+    *,
+    bucket: str | None = None,
+    sleep: Sleep = time.sleep,
 ) -> Procedure[None]:
     """Yield the plan of the ecs stack's change."""
-    stack = yield from roll_stack.changed(clients, state, plan, sleep)
-    with Planning(clients, stack, state, bucket=None, sleep=sleep) as planned:
+    stack = yield from roll_stack.changed(clients, state, plan, bucket=bucket, sleep=sleep)
+    with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planned:
         yield planned.plan
         roll_stack.require_only_tasks(planned.plan)
 

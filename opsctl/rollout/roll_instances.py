@@ -94,6 +94,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     assert group is not None
     under_way = instances.TAG in group.tags
     if not planned.replacements and not under_way:
+        if starts := instances.starting(now):
+            yield starts
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
     old = counted(len(planned.replacements), "instance")

@@ -25,16 +25,21 @@ _OURS = {
 
 
 def changed(
-    clients: "Clients", state: StackState, plan: RollPlan, sleep: Callable[[float], None]
+    clients: "Clients",
+    state: StackState,
+    plan: RollPlan,
+    *,
+    bucket: str | None,
+    sleep: Callable[[float], None],
 ) -> Procedure[Stack]:
-    """Return the ecs stack with the plan's changes.
+    """Return the ecs stack with the plan's changes. `bucket` is the config's, for a long template.
 
     If its template would change more than the tasks, only the image changes.
     """
     if not plan.template or "Image" not in plan.parameters:
         return _stack(state, plan, plan.template)
     whole = _stack(state, plan, plan.template)
-    with Planning(clients, whole, state, bucket=None, sleep=sleep) as planned:
+    with Planning(clients, whole, state, bucket=bucket, sleep=sleep) as planned:
         others = _others(planned.plan)
     if not others:
         return whole

@@ -16,7 +16,7 @@ from opsctl.rollout.verdict import LOGS, Goal
 from opsctl.rollout.watch import LOOK, news
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import definition, join
+from opsctl.stacks import definition, join, states
 from opsctl.stacks.absent import absent, gone
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _agreed(
     planned, now = yield from _plan(config, count)
     state = now.stack("ecs")
     if state is not None and state.in_progress:  # it may set the count as well
-        yield from join.free(clients, "ecs", good=False)
+        yield from join.free(clients, "ecs", good=False, patience=timeout)
         planned, now = yield from _plan(config, count)
     if planned.before == count:
         return Outcome("no-changes")
@@ -139,7 +139,7 @@ def _agreed(
         return Outcome("cancelled", f"`{name}` still runs {counted(planned.before, 'task')}")
     stack = definition.stack_name(config, "ecs")
     scaling = _scale(clients, planned, timeout)
-    return (yield from join.locked(clients, "ecs", stack, scaling))
+    return (yield from join.locked(clients, "ecs", stack, scaling, patience=timeout))
 
 
 def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Procedure[Outcome]:
@@ -183,9 +183,11 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         )
     now = yield from look_at(_BEFORE)
     service = now.require("service", "tasks", "instances").service
-    if service is None and now.stack("ecs") is None:
+    state = now.stack("ecs")
+    if state is None:
         raise (yield from absent(config, "ecs"))
-    plan.require_service(now, now.stack("ecs"))
+    states.require_ours(state)
+    plan.require_service(now, state)
     if count:
         plan.require_balanced(now)
     if service is None:

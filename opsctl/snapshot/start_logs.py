@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from opsctl import aws
+from opsctl.config.sources import START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.snapshot.instances import ContainerInstance, Group
 from opsctl.snapshot.redact import redact_lines
 from opsctl.snapshot.together import together
@@ -20,7 +21,7 @@ from opsctl.snapshot.together import together
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-LINES = 15
+LINES = 45
 _MOST = 4  # instances whose consoles are read
 _INSTANCE = re.compile(r"\bi-[0-9a-f]{8,17}\b")
 
@@ -51,13 +52,34 @@ def read(ec2: "EC2Client", ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _tail(ec2: "EC2Client", instance: str) -> tuple[str, ...]:
+    """Return what the instance tells about its failed start, else the end of its console."""
+    # Without `Latest` the console is that of some minutes after the boot, until the instance ends.
+    output = _console(ec2, instance, latest=True) or _console(ec2, instance)
+    return redact_lines(told(decoded(output).splitlines()))
+
+
+def _console(ec2: "EC2Client", instance: str, *, latest: bool = False) -> str:
     try:
-        output = ec2.get_console_output(InstanceId=instance).get("Output", "")
+        return ec2.get_console_output(InstanceId=instance, Latest=latest).get("Output", "")
     except ec2.exceptions.ClientError as error:
-        if aws.code(error).startswith("InvalidInstanceID"):
-            return ()
+        # Only running instances on Nitro have a latest console.
+        unknown = aws.code(error).startswith("InvalidInstanceID")
+        if unknown or (latest and aws.fault(error) == "refused"):
+            return ""
         raise
-    return redact_lines(decoded(output).splitlines()[-LINES:])
+
+
+def told(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines between the last marks; cloud-init prints the host's keys after them."""
+    begin = next(
+        (n for n in range(len(lines), 0, -1) if lines[n - 1].endswith(START_LOG_BEGINS)), None
+    )
+    if begin is None:
+        return lines[-LINES:]
+    told = lines[begin : begin + LINES]
+    end = next((n for n, line in enumerate(told) if line.endswith(START_LOG_ENDS)), len(told))
+    # On a full disk there is no log, and the console alone knows what was before.
+    return told[:end] or lines[max(begin - 1 - LINES, 0) : begin - 1]
 
 
 def decoded(output: str) -> str:

@@ -35,8 +35,8 @@ def upload(clients: "Clients", bucket: str | None, stack: str, template: bytes) 
     account = clients.sts.get_caller_identity()["Account"]
     name = bucket or f"opsctl-{account}-{clients.region}-an"
     s3 = clients.s3
-    if not _exists(s3, name, account):
-        _create(s3, name, clients.region, ours=bucket is None)
+    if not _exists(s3, name, account, clients.region):
+        _create(s3, name, account, clients.region, ours=bucket is None)
     key = f"opsctl/{stack}/{hashlib.sha256(template).hexdigest()}.yaml"
     s3.put_object(
         Bucket=name,
@@ -50,10 +50,13 @@ def upload(clients: "Clients", bucket: str | None, stack: str, template: bytes) 
     return f"{s3.meta.endpoint_url}/{name}/{key}"
 
 
-def _exists(s3: "S3Client", name: str, account: str) -> bool:
-    """Return whether the bucket exists. Raises OpsError for a bucket of another account."""
+def _exists(s3: "S3Client", name: str, account: str, region: str) -> bool:
+    """Return whether the bucket exists.
+
+    Raises OpsError for a bucket of another account or Region.
+    """
     try:
-        s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+        seen = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except s3.exceptions.ClientError as error:
         if aws.code(error) in ("404", "NoSuchBucket"):
             return False
@@ -63,10 +66,17 @@ def _exists(s3: "S3Client", name: str, account: str) -> bool:
                 hint="set `aws.bucket` in opsctl.yaml to a bucket of this account",
             ) from error
         raise
+    there = seen.get("BucketRegion", region)
+    if there != region:
+        # Our URL leads to this Region's endpoint, which CloudFormation would not get it from.
+        raise OpsError(
+            f"the bucket `{name}` is in {there}, and the stacks are in {region}",
+            hint="set `aws.bucket` in opsctl.yaml to a bucket of this Region",
+        )
     return True
 
 
-def _create(s3: "S3Client", name: str, region: str, *, ours: bool) -> None:
+def _create(s3: "S3Client", name: str, account: str, region: str, *, ours: bool) -> None:
     given: dict[str, Any] = {"BucketNamespace": "account-regional"} if ours else {}
     if region != "us-east-1":
         given["CreateBucketConfiguration"] = {"LocationConstraint": region}
@@ -82,4 +92,5 @@ def _create(s3: "S3Client", name: str, region: str, *, ours: bool) -> None:
             "BlockPublicPolicy": True,
             "RestrictPublicBuckets": True,
         },
+        ExpectedBucketOwner=account,
     )

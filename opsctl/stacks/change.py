@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from opsctl.config.model import Config
@@ -99,7 +100,7 @@ def _up(
     renew: Renew | None,
     sleep: Sleep,
 ) -> Procedure[Outcome]:
-    state = yield from settle(clients, stack.kind)
+    state = yield from settle(clients, stack.kind, anew=True)
     yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
@@ -159,8 +160,7 @@ def live(clients: "Clients", kind: Kind, config: Config, command: str) -> Proced
     if state is None or not state.exists:
         raise (yield from absent(config, kind))
     if state.status in states.DEAD:
-        up = f"opsctl {'ecs' if kind == 'ecr' else kind} up"
-        raise OpsError(states.in_words(state), hint=f"to make it anew: {up}", cause="stack-stuck")
+        raise states.dead(state, kind)
     return state
 
 
@@ -176,19 +176,29 @@ def _require_same(planned: Stack, now: Stack) -> None:
 
 
 def settle(
-    clients: "Clients", kind: Kind, *, follow: join.Join | None = None, own: Lock | None = None
+    clients: "Clients",
+    kind: Kind,
+    *,
+    anew: bool = False,
+    follow: join.Join | None = None,
+    own: Lock | None = None,
+    patience: timedelta | None = None,
 ) -> Procedure[StackState | None]:
     """Wait until the stack accepts a change, and return it; None when there is none.
 
     A running operation is followed to its end, by `follow`; if it fails, the command ends with its
-    cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours.
+    cause. `own` is a lock that this command holds. Raises OpsError for a stack that is not ours,
+    for a dead one unless it is to be made `anew`, and TimedOut when somebody else's operation
+    lasts longer than `patience`.
     """
     clients.check_account()
     while True:
-        state = yield from join.free(clients, kind, join=follow, own=own)
+        state = yield from join.free(clients, kind, join=follow, own=own, patience=patience)
         if state is None or not state.exists:
             return state
         if state.status in states.DEAD:
+            if not anew:
+                raise states.dead(state, kind)
             yield from remove.clear(clients, state)
         elif state.status == "UPDATE_ROLLBACK_FAILED":
             yield from remove.continue_rollback(clients, state)

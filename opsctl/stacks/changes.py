@@ -38,7 +38,7 @@ _EFFECTS = {
 }
 # Replacing or removing one of these loses its data, or the name by which clients know it.
 _CACHES = ("AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup")
-_LOSSES: Mapping[str, str] = {
+LOSSES: Mapping[str, str] = {
     **dict.fromkeys(_CACHES, "the cache empties"),
     "AWS::ECS::Cluster": "every task stops",
     "AWS::ECS::Service": "every task stops",
@@ -88,7 +88,7 @@ class Change:
     def loss(self) -> str:
         """What is lost for good, or ''."""
         if self.replaces or self.may_replace or self.action == "Remove":
-            return _LOSSES.get(self.resource_type, "")
+            return LOSSES.get(self.resource_type, "")
         return ""
 
     @property

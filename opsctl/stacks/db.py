@@ -13,8 +13,8 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition
-from opsctl.stacks.absent import gone
+from opsctl.stacks import change, definition, states
+from opsctl.stacks.absent import absent, gone
 from opsctl.stacks.definition import Stack
 
 if TYPE_CHECKING:
@@ -163,6 +163,10 @@ def take_snapshot(clients: "Clients", config: Config, name: str | None) -> Proce
     if now.cache is None:
         missing = OpsError(f"there is no cache `{config.db.name}`", hint="opsctl db up")
         raise gone(now) or missing
+    state = now.stack("db")
+    if state is None:
+        raise (yield from absent(config, "db"))
+    states.require_ours(state)
     if name:
         _require_free(now, name)
     name = name or f"{now.cache.id}-{_stamp(now.at)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from opsctl import templates
 from opsctl.alarms import catalogue
 from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
-from opsctl.config.sources import SOURCES
+from opsctl.config.sources import SOURCES, START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.errors import OpsError
 from opsctl.stacks import references
 
@@ -278,6 +278,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
     fixed = ecs.host_ports == "fixed"
     checked = balancer.health_check.port
     admitted = sorted({*ecs.ports, *([checked] if isinstance(checked, int) else [])})
+    waits = int(compute.signal_timeout.total_seconds())
     by_zone = ecs.placement[:1] == ["attribute:ecs.availability-zone"]
     return {
         "config": config,
@@ -297,8 +298,12 @@ def _ecs_values(config: Config) -> dict[str, object]:
         **_launch(compute),
         "unreleased": UNRELEASED,
         "machine": machine(config),
-        # The agent takes a minute or two. The instance gives up a little before the stack does.
-        "join_attempts": max(12, int(compute.signal_timeout.total_seconds() * 0.9) // 5),
+        # The stack counts from before the boot, and the instance gives up before the stack does:
+        # after two waits for packages, one for cfn-init, and the agent's minute or two.
+        "patience": max(15, min(240, waits // 4)),
+        "join_deadline": max(60, int(waits * 0.8)),
+        "cannot_start": START_LOG_BEGINS,
+        "start_log_ends": START_LOG_ENDS,
         "check_timeout": _check_timeout(balancer.health_check),
         # Ports that the load balancer may reach on an instance.
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],

@@ -1,9 +1,11 @@
 """Work beside others on the same stack: follow their operation, wait for their lock, then go on."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 from opsctl import aws
@@ -31,6 +33,7 @@ _WORDS = re.compile(
     r"is in \w+ state and can ?not|cannot be deleted while in status \w+_IN_PROGRESS"
     r"|already exists and cannot be created|[Ss]tack .*does not exist"
 )
+AGAIN = "run the same command again: it joins what is running"
 _ROUNDS = 20  # new attempts, when somebody else was faster
 # Follows somebody else's operation and returns its outcome.
 Join: TypeAlias = Callable[["Clients", StackState], Procedure[Outcome]]
@@ -64,13 +67,15 @@ def free(
     join: Join | None = None,
     good: bool = True,
     own: Lock | None = None,
+    patience: timedelta | None = None,
 ) -> Procedure[StackState | None]:
     """Wait until nobody else changes the stack, and return it; None when there is none.
 
     A running operation is followed to its end; with `good`, a failed one ends the command with its
     cause. A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not
-    ours, and for a lock that nobody renews.
+    ours, and for a lock that nobody renews; TimedOut when `patience` is over.
     """
+    within = _bounds(patience)
     while True:
         now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
         state = now.require("stacks").stacks.get(kind)
@@ -82,13 +87,39 @@ def free(
         if state is not None and state.in_progress:
             by = f" ({held.in_words})" if held is not None and held.held(now.at) else ""
             yield Joining(f"`{state.name}` is {state.status}{by}: joining what is running")
-            outcome = yield from (join or _join)(clients, state)
-            if good:
+            following = (join or _join)(clients, state)
+            outcome = yield from within(f"`{state.name}` is still being changed", following)
+            if good or outcome.kind == "timed-out":
                 outcome = yield from explained(outcome)
                 outcome.require()
             continue
-        if (yield from _unlocked(clients, kind, held, now)):
+        subject = f"{held.in_words}: not at its end yet" if held else ""
+        free = yield from within(subject, _unlocked(clients, kind, held, now))
+        if isinstance(free, Outcome):
+            free.require()
+        elif free:
             return state
+
+
+def _bounds(patience: timedelta | None) -> Callable[[str, Procedure[R]], Procedure[R | Outcome]]:
+    """Return what runs a procedure, and returns an outcome when the time of all is over."""
+    began = time.monotonic()
+
+    def look_at_the_clock() -> None:
+        if patience is not None and time.monotonic() - began >= patience.total_seconds():
+            raise _Late
+
+    def within(subject: str, waits: Procedure[R]) -> Procedure[R | Outcome]:
+        try:
+            return (yield from lock.watched(waits, look_at_the_clock))
+        except _Late:
+            return Outcome("timed-out", subject, AGAIN)
+
+    return within
+
+
+class _Late(Exception):
+    pass
 
 
 def _unlocked(clients: "Clients", kind: Kind, held: Lock | None, now: Snapshot) -> Procedure[bool]:
@@ -131,14 +162,21 @@ class Wait:
         return replace(self, last=now), ()
 
 
-def locked(clients: "Clients", kind: Kind, stack: str, procedure: Procedure[R]) -> Procedure[R]:
+def locked(
+    clients: "Clients",
+    kind: Kind,
+    stack: str,
+    procedure: Procedure[R],
+    *,
+    patience: timedelta | None = None,
+) -> Procedure[R]:
     """Run the procedure under the stack's lock, waiting for the present holder first."""
 
     def take() -> Procedure[lock.Held]:
         try:
             return (yield from lock.take(clients, kind, stack))
         except Busy:
-            yield from free(clients, kind, good=False)
+            yield from free(clients, kind, good=False, patience=patience)
             raise
 
     with (yield from again(take)) as held:
@@ -172,7 +210,7 @@ def busy(stack: str) -> Iterator[None]:
 def overtaken(stack: str) -> Busy:
     return Busy(
         f"somebody else is changing `{stack}`",
-        hint="run the same command again: it joins what is running",
+        hint=AGAIN,
     )
 
 

@@ -14,6 +14,7 @@ from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import KINDS, Kind
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, join, lock, states, template
+from opsctl.stacks.changes import LOSSES
 from opsctl.stacks.operation import Operation, Removal, StackResult
 
 if TYPE_CHECKING:
@@ -85,8 +86,12 @@ def left(clients: "Clients", state: StackState) -> Removal:
 def clear(clients: "Clients", state: StackState) -> Procedure[None]:
     """Remove what a failed creation or deletion left. Raises Detached when that is declined."""
     _require_unprotected(state)
-    yield left(clients, state)
-    if not (yield from ask(f"remove what is left of `{state.name}`?")):
+    remains = left(clients, state)
+    yield remains
+    lost = _lost(state, remains)
+    question = f"remove what is left of `{state.name}`"
+    answer = ask(f"{question}: {lost}", name=state.name) if lost else ask(f"{question}?")
+    if not (yield from answer):
         raise Detached(f"nothing was done to `{state.name}`")
     held = yield from _locked(clients, state)
     with held:
@@ -94,6 +99,16 @@ def clear(clients: "Clients", state: StackState) -> Procedure[None]:
         ended = yield from held.renewed(_delete_all(clients, state))
     outcome = yield from explained(ended.outcome)
     outcome.require()
+
+
+def _lost(state: StackState, remains: Removal) -> str:
+    """Return what is lost for good with what remains, or ''. What was rolled back served nobody."""
+    if state.status not in ("CREATE_FAILED", "DELETE_FAILED"):
+        return ""
+    types = dict.fromkeys(one.resource_type for one in remains.resources)
+    # A cluster without the service runs no task.
+    losses = [LOSSES[one] for one in types if one in LOSSES and one != "AWS::ECS::Cluster"]
+    return "; ".join(dict.fromkeys(losses))
 
 
 def continue_rollback(clients: "Clients", state: StackState) -> Procedure[None]:

@@ -46,6 +46,12 @@ def in_words(state: StackState) -> str:
     return f"`{state.name}` is {state.status}{f': {meaning}' if meaning else ''}"
 
 
+def dead(state: StackState, kind: str) -> OpsError:
+    """Return the error of a command that needs the stack to be there."""
+    up = f"opsctl {'ecs' if kind == 'ecr' else kind} up"
+    return OpsError(in_words(state), hint=f"to make it anew: {up}", cause="stack-stuck")
+
+
 def refuse(state: StackState, command: str) -> OpsError:
     """Return the error for a status out of which only deleting the stack leads."""
     return OpsError(

@@ -18,10 +18,14 @@ _FILE = re.compile(
     r"cat\s*>+\s*(\S+)\s*<<-?\s*[\"']?(\w+)[\"']?\n(.*?)\n\s*\2\s*(?:\n|$)", re.DOTALL
 )
 _STARTED = re.compile(r"systemctl\s+(?:enable\s+--now|start|restart)\s+([^\n&;|]*)")
-_TRAP = re.compile(r"^\s*trap\s.*$", re.MULTILINE)
+_TRAP = re.compile(r"^\s*trap\s+(?:'[^']*'|\S)[^\n]*$", re.MULTILINE)
 _LOOP = re.compile(r"seq\s+(\d+)")
 _PAUSE = re.compile(r"sleep\s+(\d+)")
 _LAST_WORDS = re.compile(r"echo\s+[\"']([^\"'\n]*)[\"'][^\n]*>+\s*/dev/console")
+_LAST_OF_ALL = re.compile(r"echo\s+[\"']([^\"'\n]*)[\"']\s*\n\s*\}\s*>+\s*/dev/console")
+_DEADLINE = re.compile(r"/proc/uptime\D*-g[et]\s+(\d+)")
+_NO_AGENT = re.compile(r"systemctl\s+(?:mask|disable|stop)\b[^\n]*\becs\b")
+_PACKAGES = re.compile(r"\b(?:dnf|yum)\b[^\n]*\binstall\b")
 _COLLECTED = re.compile(
     r'"file_path":\s*"([^"]+)",\s*"log_group_name":\s*"([^"]+)",\s*"log_stream_name":\s*"([^"]+)"'
 )
@@ -49,7 +53,6 @@ def read(text: str) -> StartScript:
     files = {name: body for name, _, body in _FILE.findall(text)}
     body = _TRAP.sub("", _FILE.sub("", text))
     waiting = _waiting(body, files)
-    last_words = _LAST_WORDS.search(text)
     signal: Literal["script", "joined", "never"] = "never"
     if _calls(body, files):
         signal = "script"
@@ -59,8 +62,26 @@ def read(text: str) -> StartScript:
         attributes=_attributes(text),
         signal=signal,
         patience=_patience(waiting),
-        last_words=last_words.group(1) if last_words else "",
+        deadline=_seconds(_DEADLINE, waiting),
+        last_words=_first(_LAST_WORDS, text),
+        last_of_all=_first(_LAST_OF_ALL, text),
+        stops_agent=bool(_NO_AGENT.search(text)),
+        configures_first=_place(_CLUSTER, text) < _place(_PACKAGES, text),
     )
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match.group(1) if match else ""
+
+
+def _seconds(pattern: re.Pattern[str], text: str) -> float:
+    return float(_first(pattern, text) or 0)
+
+
+def _place(pattern: re.Pattern[str], text: str) -> int:
+    match = pattern.search(text)
+    return match.start() if match else len(text)
 
 
 def collected(text: str) -> list[Collected]:

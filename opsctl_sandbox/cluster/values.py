@@ -107,13 +107,19 @@ class StartScript:
 
     `signal` is when it signals success to CloudFormation: at the end of the script, which is before
     the agent starts; when the agent has joined; or never. It waits `patience` seconds for the
-    agent. When it fails, it writes `last_words` to the console.
+    agent, or until `deadline` seconds after the boot. When it fails, it writes `last_words`, its
+    log, and `last_of_all` to the console. The agent then starts all the same, unless the script
+    stops it: in the cluster `default`, unless the script configures it before it needs packages.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()
     signal: Literal["script", "joined", "never"] = "script"
     patience: float = 600.0
+    deadline: float = 0.0
     last_words: str = ""
+    last_of_all: str = ""
+    stops_agent: bool = False
+    configures_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)

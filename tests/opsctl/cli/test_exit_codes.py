@@ -97,7 +97,7 @@ def given(line: str) -> list[str]:
 
 
 def test_the_rows_are_those_that_the_tests_here_reach() -> None:
-    assert set(ROWS) == {0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 64, 129, 130, 143}
+    assert set(ROWS) == {0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 64, 129, 130, 131, 143}
     assert len(LINES) > 45
 
 
@@ -167,7 +167,11 @@ def test_what_is_checked_has_three_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "code"),
+    [
+        *((signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGQUIT, 131)),
+        (signal.SIGTERM, 143),
+    ],
 )
 def test_a_signal_ends_with_128_and_its_number(
     alone: Path, number: signal.Signals, code: int
@@ -183,6 +187,19 @@ def test_a_signal_ends_with_128_and_its_number(
         process.send_signal(number)
         assert process.wait(20) == code
         assert process.stderr is not None and b"Traceback" not in process.stderr.read()
+
+
+def test_a_command_under_nohup_outlives_its_terminal() -> None:
+    before = signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        main(["--version"])
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        for number, handler in zip((signal.SIGHUP, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_every_code_of_the_error_tree_is_a_row() -> None:

@@ -227,6 +227,28 @@ def test_after_the_cause_is_gone_the_failed_instance_is_ended_and_the_roll_goes_
     assert same(group) and len(group.alive) == 2 and whole(group)
 
 
+def test_an_instance_that_auto_scaling_launched_and_that_never_joined_is_replaced() -> None:
+    # It served nothing and nobody noticed: the roll looked at those in the cluster only.
+    group = fleet(old=NEW)
+    group.fails(Failure("instance-never-joins", times=1))
+    gone = group.alive[0].id
+    group.engine.terminate_instance(gone)
+    group.pass_time(120.0)
+    outcome, items = roll(group)
+    [broken] = [one.id for one in group.alive if not one.joined]
+    assert outcome == Outcome("no-changes") and not group.calls
+    assert any(broken in item.text for item in items if isinstance(item, Notice))
+
+    group.pass_time(900.0)
+    outcome, items = roll(group)
+    [planned] = [item for item in items if isinstance(item, InstancePlan)]
+    assert [(one.instance, one.why) for one in planned.replacements] == [
+        (broken, "it is not in the cluster")
+    ]
+    assert outcome == Outcome("done") and f"terminate {broken}" in group.calls
+    assert [one.joined for one in group.alive] == [True, True]
+
+
 def test_a_launch_that_ec2_refuses_is_told_in_ec2s_words() -> None:
     group = fleet()
     group.fails(Failure("launch-refused"))

@@ -31,14 +31,18 @@ from tests.opsctl.snapshots import (
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 CONFIG = config("ecs.desired_count=2")
-TWO = snapshot(deployment("d1", OLD), instances=INSTANCES)
 IDLE = stack("ecs", "UPDATE_COMPLETE")
+TWO = snapshot(deployment("d1", OLD), instances=INSTANCES, stacks={"ecs": IDLE})
 
 
 def of(count: int, running: int, states: str, seconds: float = 0) -> Snapshot:
     one = deployment("d1", OLD, desired=count, running=running)
     return snapshot(
-        service=service(one, desired=count), states=states, instances=INSTANCES, seconds=seconds
+        service=service(one, desired=count),
+        states=states,
+        instances=INSTANCES,
+        seconds=seconds,
+        stacks={"ecs": IDLE},
     )
 
 
@@ -59,6 +63,19 @@ def test_more_tasks_are_followed_until_they_serve() -> None:
     [update] = world.ecs.updates
     assert update["desiredCount"] == 3 and "forceNewDeployment" not in update
     assert [one.new_running for one in world.driven.of(Counts)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("stacks", "words"),
+    [({"ecs": replace(IDLE, tags={})}, "was not made by opsctl"), ({}, "there is no stack")],
+)
+def test_a_service_of_somebody_else_is_never_scaled(stacks: Any, words: str) -> None:
+    ecs = Ecs()
+    clients = cast(Any, Clients(CloudFormation(), ecs=ecs))
+    with pytest.raises(OpsError, match=words):
+        theirs = replace(TWO, stacks=stacks)
+        Driven(scale.scale(clients, CONFIG, 3, timeout=timedelta(minutes=5)), [theirs])
+    assert ecs.updates == []
 
 
 def test_the_count_of_the_config_is_set_again_if_the_scaling_was_removed_after_it_was_set() -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from opsctl.config.sources import START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.snapshot import (
     cache_use,
     identity,
@@ -135,13 +136,43 @@ def test_the_consoles_of_instances_that_never_joined_are_read(stub: Stub) -> Non
     assert start_logs.absent(group, joined) == (new,)
 
     ec2, stubber = stub("ec2")
-    text = base64.b64encode(b"\n".join(f"line {n}".encode() for n in range(40))).decode()
-    stubber.add_response("get_console_output", {"InstanceId": new, "Output": text})
-    assert start_logs.read(ec2, [new])[new][-1] == "line 39"
+    stubber.add_response("get_console_output", console(*map(str, range(60))))
+    assert start_logs.read(ec2, [new])[new] == tuple(map(str, range(15, 60)))
+
+
+def console(*lines: str) -> dict[str, str]:
+    return {"InstanceId": "i-1", "Output": base64.b64encode("\n".join(lines).encode()).decode()}
+
+
+def test_an_instance_tells_why_it_cannot_start_whatever_its_console_says_later(stub: Stub) -> None:
+    ec2, stubber = stub("ec2")
+    begin, end = f"[   9.1] {START_LOG_BEGINS}", START_LOG_ENDS
+    keys = ["-----BEGIN SSH HOST KEY KEYS-----", *["ssh-rsa AAAA"] * 60, "login:"]
+    stubber.add_response("get_console_output", console("x", begin, "no packages", end, *keys))
+    assert start_logs.read(ec2, ["i-1"]) == {"i-1": ("no packages",)}
+    # Its disk is full, so that there is no log to show.
+    stubber.add_response("get_console_output", console("No space left on device", begin, end))
+    assert start_logs.read(ec2, ["i-1"]) == {"i-1": ("No space left on device",)}
+
+
+@pytest.mark.parametrize("code", ["UnsupportedOperation", "IncorrectInstanceState", ""])
+def test_a_console_that_is_not_there_yet_or_no_more_is_read_as_it_was_posted(
+    stub: Stub, code: str
+) -> None:
+    ec2, stubber = stub("ec2")
+    if code:
+        stubber.add_client_error("get_console_output", code)
+    else:
+        stubber.add_response("get_console_output", {}, {"InstanceId": "i-1", "Latest": True})
+    stubber.add_response(
+        "get_console_output", console("posted"), {"InstanceId": "i-1", "Latest": False}
+    )
+    assert start_logs.read(ec2, ["i-1"]) == {"i-1": ("posted",)}
 
 
 def test_an_instance_without_a_console_has_no_start_log(stub: Stub) -> None:
     ec2, stubber = stub("ec2")
+    stubber.add_client_error("get_console_output", "InvalidInstanceID.NotFound")
     stubber.add_client_error("get_console_output", "InvalidInstanceID.NotFound")
     assert start_logs.read(ec2, ["i-1"]) == {}
 

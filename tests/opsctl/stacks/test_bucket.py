@@ -27,21 +27,25 @@ class S3:
         self.private: list[str] = []
         self.objects: dict[str, bytes] = {}
         self.quicker = False
+        self.region = ""
 
-    def head_bucket(self, *, Bucket: str, ExpectedBucketOwner: str) -> None:
+    def head_bucket(self, *, Bucket: str, ExpectedBucketOwner: str) -> dict[str, str]:
         owner = self.owners.get(Bucket.replace("-", "_"))
         if owner is None:
             raise refusal("HeadBucket", "404")
         if owner != ExpectedBucketOwner:
             raise refusal("HeadBucket", "403")
+        return {"BucketRegion": self.region} if self.region else {}
 
     def create_bucket(self, **given: Any) -> None:
         if self.quicker:
             raise OwnedByYou({"Error": {"Code": "BucketAlreadyOwnedByYou"}}, "CreateBucket")
         self.made = given
 
-    def put_public_access_block(self, *, Bucket: str, PublicAccessBlockConfiguration: Any) -> None:
-        assert all(PublicAccessBlockConfiguration.values())
+    def put_public_access_block(
+        self, *, Bucket: str, PublicAccessBlockConfiguration: Any, ExpectedBucketOwner: str
+    ) -> None:
+        assert all(PublicAccessBlockConfiguration.values()) and ExpectedBucketOwner == ACCOUNT
         self.private.append(Bucket)
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: str) -> None:
@@ -73,6 +77,14 @@ def test_a_bucket_of_the_config_is_used_as_it_is() -> None:
     s3 = S3(mine=ACCOUNT)
     assert "/mine/opsctl/web-ecs/" in upload(s3, "mine")
     assert s3.made == {} and s3.private == []
+
+
+def test_a_bucket_of_another_region_is_refused_before_cloudformation_gets_a_wrong_address() -> None:
+    s3 = S3(mine=ACCOUNT)
+    s3.region = "us-east-1"
+    with pytest.raises(OpsError, match="`mine` is in us-east-1, and the stacks are in eu-west-1"):
+        upload(s3, "mine")
+    assert s3.objects == {}
 
 
 def test_somebody_elses_bucket_is_never_given_a_template() -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import Detached, OpsError
+from opsctl.procedure import Driver, Question
 from opsctl.stacks import change
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.operation import Removal
@@ -50,6 +51,30 @@ def test_what_stopped_a_deletion_may_be_gone_by_now_so_nothing_is_left_behind() 
     dead = stacks(stack("db", "DELETE_FAILED"))
     driven = up(aws, dead, GONE, NOTHING, CREATED, answers=(True, True))
     assert driven.result.kind == "done" and aws.retained == []
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED"])
+def test_a_cache_that_a_failure_left_is_removed_only_by_the_name_of_its_stack(status: str) -> None:
+    aws = CloudFormation()
+    aws.resources = resources(Cache="CREATE_COMPLETE")
+    aws.resources[0]["ResourceType"] = "AWS::ElastiCache::CacheCluster"
+    procedure = change.up(cast(Any, Clients(aws)), STACK, bucket=None, sleep=lambda _: None)
+    left = stacks(stack("db", status))
+    driver = Driver(procedure, look=lambda _: left, sleep=lambda _: None)
+    question = next(item for item in driver if isinstance(item, Question))
+    assert question.name == "web-db" and "the cache empties" in question.text
+    driver.answer(False)
+    with pytest.raises(Detached):
+        next(driver)
+    assert aws.deleted == []
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "DELETE_FAILED"])
+def test_what_needs_a_stack_does_not_remove_it(status: str) -> None:
+    aws = CloudFormation()
+    with pytest.raises(OpsError, match=status) as caught:
+        Driven(change.settle(cast(Any, Clients(aws)), "db"), [stacks(stack("db", status))])
+    assert caught.value.hint == "to make it anew: opsctl db up" and aws.calls == []
 
 
 def test_what_stops_a_deletion_twice_is_left_behind_after_a_yes() -> None:

@@ -77,6 +77,13 @@ class World:
         return Driven(db.take_snapshot(clients, CONFIG, name), self.look, [answer])
 
 
+def test_a_cache_of_somebody_elses_stack_gets_no_snapshot() -> None:
+    world = World(state=replace(LIVE, tags={}))
+    with pytest.raises(OpsError, match="was not made by opsctl"):
+        world.take()
+    assert world.elasticache.made == []
+
+
 def test_a_cache_that_is_as_requested_is_not_mentioned() -> None:
     driven = World().up()
     assert driven.result.kind == "done" and driven.of(Notice) == []

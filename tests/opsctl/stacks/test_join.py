@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from opsctl.errors import OpsError
+from opsctl.errors import OpsError, TimedOut
 from opsctl.procedure import Notice
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.stacks import change, lock
+from opsctl.stacks import change, join, lock
 from tests.opsctl.snapshots import START, Driven, stack, stacks
 from tests.opsctl.ssm import Ssm, Writer
 from tests.opsctl.stacks.fake import Clients, CloudFormation, refusal
@@ -31,6 +31,21 @@ def test_a_lock_that_somebody_holds_is_waited_for() -> None:
     assert driven.result.kind == "done"
     first = driven.of(Notice)[0].text
     assert "locked by bob@laptop since 12:00 UTC" in first and "opsctl unlock web-db" in first
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (replace(EXISTS, locks={"db": locked()}), "locked by bob@laptop since 12:00 UTC"),
+        (stacks(stack("db", "UPDATE_IN_PROGRESS")), "`web-db` is still being changed"),
+    ],
+)
+def test_nobody_is_waited_for_longer_than_the_command_may_take(now: Snapshot, words: str) -> None:
+    clients = cast(Any, Clients(CloudFormation()))
+    waits = join.free(clients, "db", good=False, patience=timedelta(0))
+    with pytest.raises(TimedOut, match=f"still running: .*{words}") as caught:
+        Driven(waits, [now])
+    assert caught.value.hint == "run the same command again: it joins what is running"
 
 
 def test_what_the_holder_of_a_lock_begins_is_joined() -> None:

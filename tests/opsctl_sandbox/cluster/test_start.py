@@ -1,6 +1,7 @@
 """The start of an instance in its real order, what it signals, and where it can be read."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,9 @@ from opsctl_sandbox.cluster.values import (
 )
 from tests.opsctl_sandbox.cluster.test_engine import HOUR
 
-JOINED = StartScript(signal="joined", patience=300.0, last_words="this instance cannot start")
+JOINED = StartScript(
+    signal="joined", patience=300.0, last_words="this instance cannot start", stops_agent=True
+)
 
 
 def started(script: StartScript, *failures: Failure) -> tuple[Engine, Instance]:
@@ -91,6 +94,32 @@ def test_a_script_that_fails_starts_no_agent_and_says_why_on_the_console(
     assert words in text(instance).partition("this instance cannot start")[2]
     sent = [i for i in engine.intents() if isinstance(i, WriteLog) and i.source == "start"]
     assert bool(sent) is (signalled is False), "without packages nothing sends a log"
+
+
+@pytest.mark.parametrize(("first", "cluster"), [(True, "c"), (False, "default")])
+def test_the_agent_starts_after_a_script_that_failed_unless_the_script_stops_it(
+    first: bool, cluster: str
+) -> None:
+    script = replace(JOINED, stops_agent=False, configures_first=first)
+    engine, instance = started(script, Failure("start-script-cannot-download"))
+    history(engine, instance)
+    assert (instance.joined, instance.cluster, instance.signalled) == (True, cluster, None)
+
+
+def test_the_host_keys_come_on_the_console_after_what_the_script_says() -> None:
+    script = replace(JOINED, last_of_all="that is all")
+    engine, instance = started(script, Failure("signal-failure", log_lines=("no such file",)))
+    history(engine, instance)
+    told, _, later = (
+        text(instance).partition("this instance cannot start")[2].partition("that is all")
+    )
+    assert "no such file" in told and "SSH HOST KEY" in later and "SSH" not in told
+
+
+def test_an_instance_gives_up_at_its_deadline_after_the_boot() -> None:
+    engine, instance = started(replace(JOINED, deadline=200.0), Failure("instance-never-joins"))
+    assert history(engine, instance, 210.0) == ["running"]
+    assert history(engine, instance, 240.0) == ["running", "signal"]
 
 
 def gaps(engine: Engine, instance: Instance, seconds: Iterable[float]) -> int:

@@ -43,6 +43,8 @@ ExecStart=/usr/local/sbin/join
 UNIT
 systemctl start --no-block join
 """
+TRAP = "trap '/usr/local/sbin/say 1' ERR"
+LONG_TRAP = AFTER_THE_JOIN.replace(TRAP, "trap 'set +x\n  /usr/local/sbin/say 1' ERR")
 NEVER_STARTED = AFTER_THE_JOIN.replace("systemctl start --no-block join", "")
 PLAIN = "#!/bin/sh\necho ECS_CLUSTER=web >> /etc/ecs/ecs.config\n"
 
@@ -53,6 +55,7 @@ PLAIN = "#!/bin/sh\necho ECS_CLUSTER=web >> /etc/ecs/ecs.config\n"
         (AT_THE_END, "script"),
         (BY_A_FILE, "script"),
         (AFTER_THE_JOIN, "joined"),
+        (LONG_TRAP, "joined"),
         (NEVER_STARTED, "never"),
         (PLAIN, "never"),
         ("", "never"),
@@ -65,6 +68,17 @@ def test_the_script_decides_when_it_signals(text: str, signal: str) -> None:
 def test_a_script_that_waits_for_the_agent_gives_up_after_its_own_time() -> None:
     read = user_data.read(AFTER_THE_JOIN)
     assert (read.patience, read.last_words) == (600.0, "cannot start")
+
+
+def test_what_a_script_does_about_the_agent_and_how_long_it_waits_is_read() -> None:
+    text = AFTER_THE_JOIN.replace("for attempt in $(seq 120); do", "until false; do").replace(
+        "sleep 5", '[ "$(cut -d. -f1 /proc/uptime)" -ge 720 ] && exec /usr/local/sbin/say 1'
+    )
+    plain = user_data.read(text)
+    assert (plain.deadline, plain.stops_agent, plain.configures_first) == (720.0, False, False)
+    first = "echo ECS_CLUSTER=c > /etc/ecs/ecs.config\nsystemctl mask --now ecs\ndnf install -y x\n"
+    careful = user_data.read(first)
+    assert (careful.deadline, careful.stops_agent, careful.configures_first) == (0.0, True, True)
 
 
 def test_the_agent_is_told_its_cluster_and_its_attributes() -> None:
