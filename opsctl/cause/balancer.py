@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.history import History
 from opsctl.plural import counted
@@ -10,7 +11,7 @@ from opsctl.snapshot import targets
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
-_REVERT = "to make it again: opsctl ecs up --revert-drift"
+_REVERT = f"to make it again: {telling.REVERT}"
 # ECS registers a task before it is RUNNING; a clock may be a little wrong.
 _REGISTERED = timedelta(seconds=2)
 _EXPLAINS = frozenset({"target-unhealthy", "no-progress", "tasks-missing", "no-instance"})

@@ -204,11 +204,7 @@ def _target_ports(history: History) -> list[int]:
 
 def _next(history: History, code: str, words: str, blocked: list[Evidence]) -> str:
     if blocked:
-        ports = _target_ports(history)
-        reach = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else f"{ports[0]}"
-        group = history.now.output("ecs", "InstanceSecurityGroup")
-        command = telling.admitting(group, reach, _balancers(history)[0])
-        return f"to admit the load balancer again: {command}"
+        return f"to admit the load balancer again: {telling.REVERT}"
     if code == "Target.ResponseCodeMismatch" and _NO_SUCH_PATH.search(words):
         return (
             "`load_balancer.health_check.path` decides what is asked: opsctl config show --origin"

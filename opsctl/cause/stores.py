@@ -77,7 +77,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             "redis-unreachable",
             failures,
             _sentence(line, history),
-            next=_next(history, causes, line),
+            next=_next(causes, line),
             evidence=causes,
         )
     quotes = _quotes(history, _STORE)
@@ -88,7 +88,7 @@ def redis_unreachable(history: History) -> Iterator[Cause]:
             _sentence(named.quote, history),
             _sure(history, quotes, causes),
             (*causes, *quotes[:3]),
-            _next(history, causes, named.quote),
+            _next(causes, named.quote),
             count=len(quotes),
             explains=_EXPLAINS,
         )
@@ -105,7 +105,7 @@ def redis_shut(history: History) -> Iterator[Cause]:
             f"Redis refuses connections from the tasks: {shut.quote}",
             "likely",
             (shut,),
-            _next(history, [shut]),
+            _next([shut]),
             explains=_EXPLAINS,
         )
 
@@ -275,16 +275,12 @@ def _answered(line: str) -> tuple[str, str] | None:
     return next(((words, next) for pattern, words, next in _ANSWERS if pattern.search(line)), None)
 
 
-def _next(history: History, causes: Sequence[Evidence], line: str = "") -> str:
+def _next(causes: Sequence[Evidence], line: str = "") -> str:
     if (answer := _answered(line)) is not None:
         return answer[1]
     if not causes:
         return "address and state of the cache: opsctl db status"
-    # No plan shows this: CloudFormation does not compare the rules of a security group.
-    now = history.now
-    cache, instances = now.output("db", "SecurityGroup"), now.output("ecs", "InstanceSecurityGroup")
-    port = now.cache.endpoint.rpartition(":")[2] if now.cache else ""
-    return f"to admit them again: {telling.admitting(cache, port or '6379', instances)}"
+    return f"to admit them again: {telling.REVERT}"
 
 
 def _matching(pattern: re.Pattern[str], lines: Sequence[str]) -> str:

@@ -14,6 +14,8 @@ from opsctl.snapshot.snapshot import Snapshot
 
 # What ECS and the agent say of an instance that takes no tasks.
 JOIN_LOGS = "opsctl logs tail ecs agent --since 1h --no-follow"
+# Makes again what somebody deleted, or sets it back.
+REVERT = "opsctl ecs up --revert-drift"
 _QUOTES = 3  # pieces of evidence of one kind
 _KEEPS_ENDING = 3  # times that tasks ended after their deployment had completed
 _LONGEST = 300  # characters of a quote
@@ -30,14 +32,6 @@ def quoted(text: str) -> str:
 def brief(reason: str) -> str:
     """Return AWS's sentence without Docker's prefix and request tokens, cut like `quoted`."""
     return quoted(_NOISE.sub("", reason)).rstrip(".")
-
-
-def admitting(group: str, ports: str, source: str) -> str:
-    """Return the aws command that lets security group `source` reach `group` again."""
-    return (
-        f"aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp "
-        f"--port {ports} --source-group {source}"
-    )
 
 
 def of_tasks(failures: Sequence[TaskFailure]) -> tuple[Evidence, ...]:

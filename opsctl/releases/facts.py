@@ -144,8 +144,11 @@ def versions(now: Snapshot) -> dict[str, str]:
     return {one.reference: one.version for one in now.secret_versions}
 
 
-def require_secrets(config: Config, now: Snapshot) -> None:
-    """Raise OpsError if a secret that the tasks need to start cannot be read."""
+def require_secrets(config: Config, now: Snapshot, back_to: Release | None = None) -> None:
+    """Raise OpsError if a secret that the tasks need to start cannot be read.
+
+    An older release does without a secret that only came later.
+    """
     unreadable = {
         one.reference: "is marked for deletion" if one.deleted else "does not exist or has no value"
         for one in now.secret_versions
@@ -155,6 +158,7 @@ def require_secrets(config: Config, now: Snapshot) -> None:
         (key, reference)
         for key, reference in config.secret_references.items()
         if reference in unreadable and not key.startswith("db.")  # only the cache reads those
+        if back_to is None or reference in back_to.secrets
     ]
     if lacking:
         listed = "; ".join(

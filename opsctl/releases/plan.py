@@ -84,8 +84,7 @@ class Planner:
     def plan(self, *, write: bool, quiet: bool = False) -> Procedure[Plan]:
         """Return what would be released and what that changes. Builds and rolls nothing."""
         now = yield from look_at(facts.LOOK)
-        if self._options.back_to is None:
-            facts.require_secrets(self._config, now)
+        facts.require_secrets(self._config, now, self._options.back_to)
         known = (yield from closing.close_open(self._clients, now)) if write else now.releases
         live = facts.live(now, known)
         release = facts.planned(self._config, now)

@@ -86,6 +86,21 @@ def _instance_profile(clients: "Clients", one: Named) -> Any:
     return clients.iam.get_instance_profile(InstanceProfileName=one.name)
 
 
+def _group(clients: "Clients", one: Named) -> Any:
+    answer = clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[one.name])
+    return answer["AutoScalingGroups"]
+
+
+def _launch_template(clients: "Clients", one: Named) -> Any:
+    answer = clients.ec2.describe_launch_templates(LaunchTemplateIds=[one.name])
+    return answer["LaunchTemplates"]
+
+
+def _rule(clients: "Clients", one: Named) -> Any:
+    answer = clients.ec2.describe_security_group_rules(SecurityGroupRuleIds=[one.name])
+    return answer["SecurityGroupRules"]
+
+
 def _cache_cluster(clients: "Clients", one: Named) -> Any:
     return clients.elasticache.describe_cache_clusters(CacheClusterId=one.name)["CacheClusters"]
 
@@ -123,6 +138,9 @@ _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::ElastiCache::CacheCluster": _cache_cluster,
     "AWS::ElastiCache::ReplicationGroup": _replication_group,
     "AWS::ElastiCache::SubnetGroup": _subnet_group,
-    # By its ARN: no template names it.
+    # No template names these; by their ids.
+    "AWS::AutoScaling::AutoScalingGroup": _group,
+    "AWS::EC2::LaunchTemplate": _launch_template,
+    "AWS::EC2::SecurityGroupIngress": _rule,
     "AWS::SNS::Topic": _topic,
 }

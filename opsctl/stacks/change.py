@@ -12,7 +12,7 @@ from opsctl.procedure import Notice, Procedure, ask, explained, look_at
 from opsctl.snapshot import stacks
 from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look
-from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.stacks import StackResource, StackState
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import join, lock, names, remove, states
 from opsctl.stacks.absent import absent
@@ -214,19 +214,18 @@ def existing(clients: "Clients", stack: Stack) -> Procedure[frozenset[str]]:
     """Return logical ids of resources that exist outside the stack and that it may take over."""
     state = yield from join.describe(stack.kind)
     # What the stack holds under another name would be replaced, not taken over.
-    held = _held(clients, state)
+    held = {one.logical_id for one in _held(clients, state)}
     named = names.of_template(stack.template)
     wanted = [one for one in named if one.type in names.IMPORTABLE and one.logical_id not in held]
     taken = yield from _taken(wanted)
     return frozenset(one.logical_id for one in taken if one.certain)
 
 
-def _held(clients: "Clients", state: StackState | None) -> dict[str, str]:
-    """Return logical id -> physical id of the stack's resources."""
+def _held(clients: "Clients", state: StackState | None) -> tuple[StackResource, ...]:
+    """Return the stack's resources."""
     if state is None or not state.exists:
-        return {}
-    listed = stacks.resources(clients.cloudformation, state.id)
-    return {one.logical_id: one.physical_id for one in listed}
+        return ()
+    return stacks.resources(clients.cloudformation, state.id)
 
 
 def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -> Procedure[None]:
@@ -239,14 +238,15 @@ def _compare_names(clients: "Clients", stack: Stack, state: StackState | None) -
     if state is not None and state.exists:
         if not named:
             return
-        held = _held(clients, state)
+        resources = _held(clients, state)
+        held = {one.logical_id: one.physical_id for one in resources}
         kept = names.made(named, held)
         if any(one.type == names.GROUP for one in kept):
             # The id of a security group does not say its name, its stack's template does.
             before = names.of_template(stacks.template(clients.cloudformation, state.id))
             kept = tuple(one for one in kept if one.type != names.GROUP or one in before)
         if not stack.reverts_drift:
-            yield from _tell_deleted(clients, stack, state, kept)
+            yield from _tell_deleted(clients, stack, state, kept, resources)
         # CloudFormation itself looks at the names of what is added, not of what is replaced.
         renamed = [one for one in named if one.logical_id in held and one not in kept]
         if renamed:
@@ -282,8 +282,14 @@ def _require_alone(clients: "Clients", state: StackState) -> None:
 
 
 def _tell_deleted(
-    clients: "Clients", stack: Stack, state: StackState, made: Sequence[Named]
+    clients: "Clients",
+    stack: Stack,
+    state: StackState,
+    named: Sequence[Named],
+    resources: Sequence[StackResource],
 ) -> Procedure[None]:
+    others = names.without_name(resources, named)
+    made = (*named, *others)
     there = {one.logical_id for one in (yield from _taken(made))} if made else set()
     gone = [one for one in made if one.logical_id not in there]
     if not gone:
@@ -291,7 +297,7 @@ def _tell_deleted(
     # What only has another name in the new template was never there under that one.
     live = names.of_template(stacks.template(clients.cloudformation, state.id))
     for one in gone:
-        if one in live:
+        if one in live or one in others:
             yield Notice(
                 f"{one.logical_id}: somebody deleted the {one.type} `{one.name}`, which an update "
                 f"does not see; to make it anew: opsctl {stack.command} up --revert-drift",

@@ -307,6 +307,7 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "check_timeout": _check_timeout(balancer.health_check),
         # Ports that the load balancer may reach on an instance.
         "port_ranges": [(port, port) for port in admitted] if fixed else [(low, high)],
+        "opened": _opened(compute),
         "threshold": _threshold(ecs.breaker.threshold),
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
         "alarm_names": [
@@ -333,6 +334,20 @@ def _launch(compute: Compute) -> dict[str, object]:
         "volume_size": volume.size or size,
         "volume_device": volume.device or device,
     }
+
+
+def _opened(compute: Compute) -> list[tuple[int, int, str, str]]:
+    """Return the ports that are open to others than the load balancer: low, high, CIDR, words."""
+    if compute.ingress == "described":
+        world = "0.0.0.0/0"
+        service = [(port, port, world, "Service") for port in (80, 8082)]
+        every = (0, 65535, world, "Ports that the load balancer is given")
+        return [every, (22, 22, world, "SSH"), *service]
+    return [
+        (one.port, one.port, cidr, "Opened in opsctl.yaml")
+        for one in compute.ingress
+        for cidr in one.cidrs
+    ]
 
 
 def _check_timeout(check: TargetHealthCheck) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
+from opsctl.snapshot.stacks import StackResource
 from opsctl.snapshot.taken import Named
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.template import read
@@ -42,6 +43,14 @@ _KEYS: Mapping[str, str] = {
     "SubnetGroup": "db.subnet_group_name",
     "TargetGroup": "load_balancer.target_group_name",
     **{source.logical_id: f"logs.{source.name}" for source in SOURCES},
+}
+# Types that templates leave without a name -> the beginning of ids by which they can be looked for.
+# (The id of an old security group rule is no more than its logical id.)
+_IDS: Mapping[str, str] = {
+    "AWS::AutoScaling::AutoScalingGroup": "",
+    "AWS::EC2::LaunchTemplate": "lt-",
+    "AWS::EC2::SecurityGroupIngress": "sgr-",
+    "AWS::IAM::Role": "",
 }
 # Types that a stack may take over whatever their settings are.
 IMPORTABLE = {"AWS::Logs::LogGroup", "AWS::ECR::Repository"}
@@ -83,6 +92,17 @@ def made(named: Iterable[Named], held: Mapping[str, str]) -> tuple[Named, ...]:
         one
         for one in named
         if one.name in (id := held.get(one.logical_id, "")) or id.startswith("sg-")
+    )
+
+
+def without_name(resources: Iterable[StackResource], named: Iterable[Named]) -> tuple[Named, ...]:
+    """Return the stack's resources that can be looked for by their ids, and have no name here."""
+    known = {one.logical_id for one in named}
+    return tuple(
+        Named(one.logical_id, one.resource_type, one.physical_id)
+        for one in resources
+        if one.resource_type in _IDS and one.logical_id not in known
+        if one.physical_id and one.physical_id.startswith(_IDS[one.resource_type])
     )
 
 

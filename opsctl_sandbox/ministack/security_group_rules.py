@@ -10,6 +10,7 @@ from ministack.services.cloudformation import provisioners
 
 from opsctl_sandbox.ministack.resource_types import Made, Properties, ResourceTypes
 
+TYPE = "AWS::EC2::SecurityGroupIngress"
 _GROUP = "AWS::EC2::SecurityGroup"
 _DUPLICATE = (
     "Resource handler returned message: \"The security group '{name}' already exists for VPC "
@@ -18,7 +19,7 @@ _DUPLICATE = (
 
 
 def install(types: ResourceTypes) -> None:
-    types.replace("AWS::EC2::SecurityGroupIngress", {"create": _create, "delete": _delete})
+    types.replace(TYPE, {"create": _create, "delete": _delete})
     types.replace(_GROUP, {"create": _free(types.plain(_GROUP)["create"])})
     plain = ec2._strip_descriptions
 
@@ -44,8 +45,19 @@ def _free(create: Callable[..., Made]) -> Callable[..., Made]:
 
 def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     group = ec2._security_groups[properties["GroupId"]]
-    group["IpPermissions"] += provisioners._ec2_sg_permissions([properties])
-    return f"{properties['GroupId']}|{stack}-{logical_id}", {}
+    [rule] = provisioners._ec2_sg_permissions([properties])
+    group["IpPermissions"].append(rule)
+    identifier = ec2._sg_rule_id(properties["GroupId"], False, rule)
+    return identifier, {"Id": identifier}
+
+
+def is_there(rule: str) -> bool:
+    """Return whether a group still has the ingress rule with this id."""
+    return any(
+        ec2._sg_rule_id(group, False, one) == rule
+        for group, record in ec2._security_groups.items()
+        for one in record["IpPermissions"]
+    )
 
 
 def _delete(physical_id: str, properties: Properties) -> None:

@@ -16,6 +16,8 @@ from ministack.services import (
     ssm,
 )
 
+from opsctl_sandbox.ministack import security_group_rules
+
 # Types identified by their name (`primaryIdentifier` of the schema): the template's property, and
 # ministack's store by that name.
 _STORES: dict[str, tuple[str, Any]] = {
@@ -62,5 +64,7 @@ def is_there(resource_type: str, physical_id: str) -> bool | None:
     """Return whether what a stack created still exists; None for types that are not known here."""
     if resource_type in _STORES:
         return exists(resource_type, physical_id)
+    if resource_type == security_group_rules.TYPE:
+        return security_group_rules.is_there(physical_id)
     store = _BY_ID.get(resource_type)
     return None if store is None else store.get(physical_id) is not None

@@ -181,3 +181,13 @@ def test_a_release_whose_secret_is_marked_for_deletion_is_refused() -> None:
     with pytest.raises(OpsError, match=r"secretsmanager:api, which is marked for deletion") as it:
         facts.require_secrets(wanted, now(marked))
     assert it.value.hint == "opsctl secrets set ecs.secrets.API"
+
+
+def test_an_older_release_needs_only_the_secrets_that_it_had() -> None:
+    wanted = config("secrets.values={api: 'secretsmanager:api', token: 'ssm:/token'}")
+    marked = now(SecretVersion("secretsmanager:api", "v1", deleted=True))
+    facts.require_secrets(wanted, marked, Release(2, START, secrets={"ssm:/token": "8"}))
+    with pytest.raises(OpsError, match="secretsmanager:api, which is marked for deletion"):
+        facts.require_secrets(
+            wanted, marked, Release(2, START, secrets={"secretsmanager:api": "1"})
+        )

@@ -158,9 +158,28 @@ def test_only_the_load_balancer_reaches_the_instances_and_only_their_dynamic_por
 
 
 def test_the_described_ingress_is_as_written() -> None:
-    made = ecs("compute.ingress=described")["InstanceSecurityGroup"]["Properties"]
-    opened = [(rule["FromPort"], rule["ToPort"]) for rule in made["SecurityGroupIngress"]]
+    made = ecs("compute.ingress=described")
+    rules = [one["Properties"] for name, one in made.items() if name.startswith("Ingress")]
+    opened = [(rule["FromPort"], rule["ToPort"]) for rule in rules]
     assert opened == [(0, 65535), (22, 22), (80, 80), (8082, 8082)]
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [(), ("compute.ingress=described",), ("compute.ingress=[{port: 22, cidrs: [10.0.0.0/8]}]",)],
+)
+def test_groups_whose_rules_other_resources_hold_have_none_of_their_own(sets: Any) -> None:
+    # CloudFormation would take those for drift, and revert them.
+    cache = template.read(definition.db(config()).template)["Resources"]
+    for made in (ecs(*sets), cache):
+        holders = [
+            one["Properties"]["GroupId"]["Fn::GetAtt"][0]
+            for one in made.values()
+            if one["Type"] == "AWS::EC2::SecurityGroupIngress"
+            and "Fn::GetAtt" in one["Properties"]["GroupId"]
+        ]
+        for name in {*holders, "SecurityGroup"} & set(made):
+            assert "SecurityGroupIngress" not in made[name]["Properties"]
 
 
 def test_the_described_launch_configuration_keeps_its_disk() -> None:

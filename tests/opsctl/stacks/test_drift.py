@@ -53,6 +53,31 @@ def test_what_somebody_deleted_is_told_with_the_command_that_makes_it_anew() -> 
     assert notice.text.endswith("opsctl db up --revert-drift")
 
 
+def test_what_has_no_name_is_looked_for_by_its_id() -> None:
+    aws = CloudFormation(changes=())
+    ids = {
+        "Role": ("AWS::IAM::Role", "web-ecs-Role-1"),
+        "RedisIngress": ("AWS::EC2::SecurityGroupIngress", "sgr-1"),
+        "OldIngress": ("AWS::EC2::SecurityGroupIngress", "OldIngress"),
+        "Group": ("AWS::AutoScaling::AutoScalingGroup", "web-ecs-Group-1"),
+    }
+    aws.resources = [
+        {
+            "LogicalResourceId": name,
+            "ResourceType": type,
+            "ResourceStatus": "CREATE_COMPLETE",
+            "PhysicalResourceId": id,
+        }
+        for name, (type, id) in ids.items()
+    ]
+    aws.template = STACK.template
+    driven = up(aws, there("Group"))
+    assert [notice.text.partition(", which")[0] for notice in driven.of(Notice)] == [
+        "Role: somebody deleted the AWS::IAM::Role `web-ecs-Role-1`",
+        "RedisIngress: somebody deleted the AWS::EC2::SecurityGroupIngress `sgr-1`",
+    ]
+
+
 def test_what_only_will_have_another_name_is_not_called_deleted() -> None:
     aws = CloudFormation(changes=())
     aws.resources = MADE
