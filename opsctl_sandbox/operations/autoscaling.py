@@ -265,6 +265,8 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
 
 async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     world, request = simulation.world(), call.parameters
+    if "InstanceId" not in request:
+        raise Refused("ValidationError", "the sandbox ends one instance at a time: use InstanceId")
     instance = world.instances.get(request["InstanceId"])
     if instance is None or instance.group not in world.groups:
         raise Refused(

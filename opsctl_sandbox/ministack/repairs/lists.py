@@ -55,10 +55,13 @@ async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
 
 
 async def describe_listeners(call: Call, ministack: Forward) -> Structure:
-    """Refuse a load balancer that does not exist."""
+    """Refuse a load balancer and listeners that do not exist."""
     arn = call.parameters.get("LoadBalancerArn")
     if arn and records.find(alb._lbs, arn) is None:
         raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
+    listeners = call.parameters.get("ListenerArns") or ()
+    if any(records.find(alb._listeners, one) is None for one in listeners):
+        raise Refused("ListenerNotFound", "One or more listeners not found")
     return await ministack(call.parameters)
 
 

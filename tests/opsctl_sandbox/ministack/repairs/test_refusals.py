@@ -10,6 +10,10 @@ from tests.opsctl_sandbox.clients import Connect
 TAG = {"ResourceId": "nope", "ResourceType": "auto-scaling-group", "Key": "k"}
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/x/0123456789abcdef"
 
+LISTENER = BALANCER.replace("loadbalancer", "listener") + "/0123456789abcdef"
+ROLE = "arn:aws:iam::123456789012:role/nope"
+ACTION = {"ActionNames": ["ecs:ListClusters"]}
+
 
 @pytest.mark.parametrize(
     ("service", "operation", "given", "code"),
@@ -17,6 +21,8 @@ BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net
         ("autoscaling", "create_or_update_tags", {"Tags": [TAG]}, "ValidationError"),
         ("autoscaling", "delete_tags", {"Tags": [TAG]}, "ValidationError"),
         ("elbv2", "describe_listeners", {"LoadBalancerArn": BALANCER}, "LoadBalancerNotFound"),
+        ("elbv2", "describe_listeners", {"ListenerArns": [LISTENER]}, "ListenerNotFound"),
+        ("iam", "simulate_principal_policy", {**ACTION, "PolicySourceArn": ROLE}, "NoSuchEntity"),
         ("logs", "stop_query", {"queryId": "nope"}, "ResourceNotFoundException"),
         ("ssm", "get_parameters_by_path", {"Path": "nope"}, "ValidationException"),
         (
