@@ -22,6 +22,8 @@ _MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
 _MINUTE, _HOUR, _DAY, _WEEK = 60, 3600, 86_400, 604_800
 _CAPITAL = re.compile(r"[A-Z]")
 _ENTITY = re.compile(r"arn:[\w-]+:iam::\d{12}:(?:user|group|role)/.+")
+_SECRET, _SECRET_NAME = ("SecretString", "SecretBinary"), re.compile(r"[\w/+=.@!-]+", re.ASCII)
+_PARAMETER_NAME, _LEVELS = re.compile(r"[\w./-]+", re.ASCII), 15
 Rule = Callable[[Structure], None]
 
 
@@ -31,7 +33,24 @@ def check(named: Named, model: OperationModel, request: Request) -> None:
     if rule is not None:
         rule(codec.parameters(named, model, request))
     if named.service == "ec2":
-        _filters(model, codec.parameters(named, model, request))
+        values = codec.parameters(named, model, request)
+        _page_size(model, values)
+        _filters(model, values)
+        if values.get("DryRun"):
+            sentence = "Request would have succeeded, but DryRun flag is set."
+            raise Refused("DryRunOperation", sentence, status=412)
+
+
+def _page_size(model: OperationModel, request: Structure) -> None:
+    size = request.get("MaxResults")
+    if size is None or model.input_shape is None:
+        return
+    limits = model.input_shape.members["MaxResults"].metadata
+    start = f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value"
+    if size < limits.get("min", size):
+        raise Refused("InvalidParameterValue", f"{start} greater than {limits['min']}.")
+    if size > limits.get("max", size):
+        raise Refused("InvalidParameterValue", f"{start} smaller than {limits['max']}.")
 
 
 def _filters(model: OperationModel, request: Structure) -> None:
@@ -126,6 +145,45 @@ def _simulate(request: Structure) -> None:
             raise Refused("InvalidInput", sentence)
 
 
+def _create_secret(request: Structure) -> None:
+    if not _SECRET_NAME.fullmatch(request["Name"]):
+        sentence = (
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
+            "following: -/_+=.@!"
+        )
+        raise Refused("ValidationException", sentence)
+    _one_secret(request)
+
+
+def _put_secret(request: Structure) -> None:
+    _one_secret(request)
+    if not _given(request, _SECRET):
+        sentence = "You must provide either SecretString or SecretBinary."
+        raise Refused("InvalidRequestException", sentence)
+
+
+def _one_secret(request: Structure) -> None:
+    if len(_given(request, _SECRET)) > 1:
+        sentence = (
+            "You can't specify both a binary secret value and a string secret value in the same "
+            "secret."
+        )
+        raise Refused("InvalidParameterException", sentence)
+
+
+def _put_parameter(request: Structure) -> None:
+    name = request["Name"].strip()
+    if not name.startswith("arn:") and not _PARAMETER_NAME.fullmatch(name):
+        sentence = (
+            "Parameter name: each sub-path can be formed as a mix of letters, numbers and the "
+            "following 3 symbols .-_"
+        )
+        raise Refused("ValidationException", sentence)
+    if name.startswith("/") and name.count("/") > _LEVELS:
+        sentence = f"A parameter has at most {_LEVELS} levels in its hierarchy"
+        raise Refused("HierarchyLevelLimitExceededException", sentence)
+
+
 def _needs(code: str, names: Sequence[str], sentence: str = "", *, most: int = 9) -> Rule:
     """Return the rule that at least one of the parameters, and at most `most`, must be there."""
 
@@ -167,4 +225,7 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("logs", "StartQuery"): _start_query,
     ("monitoring", "GetMetricData"): _metric_data,
     ("monitoring", "PutMetricAlarm"): _put_alarm,
+    ("secretsmanager", "CreateSecret"): _create_secret,
+    ("secretsmanager", "PutSecretValue"): _put_secret,
+    ("ssm", "PutParameter"): _put_parameter,
 }

@@ -37,7 +37,10 @@ def _is(image: Structure, identifier: Structure) -> bool:
 
 
 async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
-    """Refuse names that do not exist, and leave out what a TCP health check does not have."""
+    """Refuse what does not exist, and leave out what a TCP health check does not have."""
+    balancer = call.parameters.get("LoadBalancerArn")
+    if balancer and records.find(alb._lbs, balancer) is None:
+        raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
     answer = await ministack(call.parameters)
     names = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
     if not names.issuperset(call.parameters.get("Names") or ()):

@@ -101,6 +101,8 @@ def test_cloudwatch_takes_such_an_alarm(changed: dict[str, Any]) -> None:
         ("cloudformation", "GetTemplate", {}, "ValidationError"),
         ("ec2", "DescribeVpcs", {"Filter.1.Name": "nope"}, "InvalidParameterValue"),
         ("ec2", "DescribeImages", {"Filter.1.Value.1": "x"}, "InvalidParameterValue"),
+        ("ec2", "DescribeVpcs", {"MaxResults": 4}, "InvalidParameterValue"),
+        ("ec2", "DescribeVpcs", {"MaxResults": 1001}, "InvalidParameterValue"),
         ("elasticache", "CreateSnapshot", {"SnapshotName": "s"}, "InvalidParameterCombination"),
         ("elasticloadbalancing", "DescribeListeners", {}, "ValidationError"),
         ("iam", "SimulatePrincipalPolicy", {"PolicySourceArn": SESSION}, "InvalidInput"),
@@ -124,6 +126,19 @@ def test_cloudwatch_takes_such_an_alarm(changed: dict[str, Any]) -> None:
         ("logs", "StartQuery", QUERY | {"logGroupNames": ["h"]}, "InvalidParameterException"),
         ("logs", "StartQuery", QUERY | {"logGroupName": ""}, "InvalidParameterException"),
         ("monitoring", "GetMetricData", SPAN, "ValidationError"),
+        ("secretsmanager", "CreateSecret", {"Name": "a b"}, "ValidationException"),
+        (
+            *("secretsmanager", "CreateSecret"),
+            {"Name": "a", "SecretString": "s", "SecretBinary": "cw=="},
+            "InvalidParameterException",
+        ),
+        ("secretsmanager", "PutSecretValue", {"SecretId": "a"}, "InvalidRequestException"),
+        ("ssm", "PutParameter", {"Name": "a b", "Value": "v"}, "ValidationException"),
+        (
+            *("ssm", "PutParameter"),
+            {"Name": "/a" * 16, "Value": "v"},
+            "HierarchyLevelLimitExceededException",
+        ),
         (
             *("monitoring", "GetMetricData"),
             SPAN | {"EndTime": datetime(2026, 11, 26, tzinfo=UTC)},
@@ -147,7 +162,15 @@ def test_these_do_not_go_together(
         ("iam", "SimulatePrincipalPolicy", {"PolicySourceArn": ROLE, "ResourceArns": ["*"]}),
         ("logs", "FilterLogEvents", {"logGroupIdentifier": "g", "logStreamNamePrefix": "s"}),
         ("logs", "StartQuery", QUERY | {"endTime": 1}),
+        ("secretsmanager", "CreateSecret", {"Name": "a/b_+=.@!-1"}),
+        ("ssm", "PutParameter", {"Name": "/a" * 15, "Value": "v"}),
     ],
 )
 def test_these_do(service: str, operation: str, given: dict[str, Any]) -> None:
     ask(service, operation, given)
+
+
+def test_a_dry_run_ends_before_anything_is_done() -> None:
+    with pytest.raises(Refused) as refused:
+        ask("ec2", "TerminateInstances", {"InstanceId.1": "i-1", "DryRun": "true"})
+    assert (refused.value.code, refused.value.status) == ("DryRunOperation", 412)

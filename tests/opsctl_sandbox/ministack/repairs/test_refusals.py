@@ -21,6 +21,14 @@ ACTION = {"ActionNames": ["ecs:ListClusters"]}
         ("autoscaling", "create_or_update_tags", {"Tags": [TAG]}, "ValidationError"),
         ("autoscaling", "delete_tags", {"Tags": [TAG]}, "ValidationError"),
         ("elbv2", "describe_listeners", {"LoadBalancerArn": BALANCER}, "LoadBalancerNotFound"),
+        ("ec2", "describe_images", {"ImageIds": ["ami-0"]}, "InvalidAMIID.NotFound"),
+        ("ec2", "describe_images", {"ImageIds": ["nope"]}, "InvalidAMIID.Malformed"),
+        (
+            *("ec2", "describe_route_tables"),
+            {"RouteTableIds": ["rtb-0"]},
+            "InvalidRouteTableID.NotFound",
+        ),
+        ("elbv2", "describe_target_groups", {"LoadBalancerArn": BALANCER}, "LoadBalancerNotFound"),
         ("elbv2", "describe_listeners", {"ListenerArns": [LISTENER]}, "ListenerNotFound"),
         ("iam", "simulate_principal_policy", {**ACTION, "PolicySourceArn": ROLE}, "NoSuchEntity"),
         ("logs", "stop_query", {"queryId": "nope"}, "ResourceNotFoundException"),
@@ -71,3 +79,21 @@ def test_a_bucket_of_another_owner_than_expected_is_refused(connect: Connect, un
     with pytest.raises(ClientError) as missing:
         s3.head_bucket(Bucket=f"{unique}-nope", ExpectedBucketOwner="999999999999")
     assert missing.value.response["Error"]["Code"] == "404"
+
+
+def test_what_iam_does_not_have_is_named_in_its_words(connect: Connect, unique: str) -> None:
+    iam = connect("iam")
+    with pytest.raises(ClientError, match=f"The role with name {unique} cannot be found"):
+        iam.get_role(RoleName=unique)
+    with pytest.raises(ClientError, match=f"Instance Profile {unique} cannot be found"):
+        iam.get_instance_profile(InstanceProfileName=unique)
+
+
+def test_a_query_needs_a_group_and_a_time_when_it_existed(connect: Connect, unique: str) -> None:
+    logs = connect("logs")
+    query = {"queryString": "fields @message", "startTime": 1, "endTime": 2}
+    with pytest.raises(ClientError, match=f"Log group '{unique}' does not exist for account ID"):
+        logs.start_query(logGroupName=unique, **query)
+    logs.create_log_group(logGroupName=unique)
+    with pytest.raises(ClientError, match="before the log groups creation time"):
+        logs.start_query(logGroupNames=[unique], **query)
