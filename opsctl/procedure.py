@@ -29,13 +29,15 @@ _QUICK_FOR = timedelta(seconds=60)
 class Waiting:
     """Receives a Snapshot of `look`, taken in `seconds`.
 
-    `subject` says what is under way, for a person who presses Ctrl-C.
+    `subject` says what is under way, for a person who presses Ctrl-C. `alone` means that AWS goes
+    on with it without this command.
     """
 
     seconds: float
     look: Look
     subject: str = ""
     cancellable: bool = False
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def follow(
     *,
     subject: str,
     cancel: Callable[[], Procedure[None]] | None = None,
-    act: Callable[[W, Snapshot], Iterable[object]] = lambda watch, now: (),
+    act: Callable[[W, Snapshot], Iterable[object]] | None = None,
     decide: Callable[[W, Snapshot], Procedure[None]] | None = None,
 ) -> Procedure[W]:
     """The one loop: take a snapshot, yield what is new, until the watch is over.
@@ -128,7 +130,7 @@ def follow(
     pause, began = 0.0, None
     while True:
         try:
-            now = yield Waiting(pause, watch.look, subject, cancel is not None)
+            now = yield Waiting(pause, watch.look, subject, cancel is not None, act is None)
         except Cancel:
             assert cancel is not None
             yield from cancel()
@@ -137,7 +139,7 @@ def follow(
         began = began or now.at
         watch, news = watch.see(now)
         yield from news
-        acted = list(act(watch, now))
+        acted = list(act(watch, now)) if act else []
         yield from acted
         if watch.over:
             return watch
@@ -154,7 +156,7 @@ class Driver(Iterator[object]):
     Snapshots are passed on, too, for a screen or a recorder. Ctrl-C at a wait loses nothing:
     continue to iterate, or call `cancel` or `detach`. The procedure gets the error of a snapshot
     that cannot be taken. `result` is what the procedure returned. `subject` is what is under way
-    in AWS, or ''.
+    in AWS, or ''; `alone` whether AWS goes on with it without this command.
     """
 
     result: Any = None
@@ -172,7 +174,7 @@ class Driver(Iterator[object]):
         self._answer: object = None
         self._next: object = None
         self.waiting: Waiting | None = None
-        self.subject = ""
+        self.subject, self.alone = "", True
         self._interrupted = False
 
     def __next__(self) -> object:
@@ -188,7 +190,7 @@ class Driver(Iterator[object]):
             item = self._step(lambda: self._procedure.send(answer))
         if isinstance(item, Waiting):
             self.waiting = item
-            self.subject = item.subject
+            self.subject, self.alone = item.subject, item.alone
         elif isinstance(item, Question):
             self.subject = ""
         return item
@@ -215,10 +217,11 @@ class Driver(Iterator[object]):
         Raises Detached unless the procedure has more to yield.
         """
         subject = self.waiting.subject if self.waiting else ""
+        how = "detached" if self.alone else "stopped half-way"
+        to = "to follow it to its end" if self.alone else "to go on from there"
         self._throw(
             Detached(
-                f"detached: {subject}" if subject else "detached",
-                hint="run the same command again to follow it to its end",
+                f"{how}: {subject}" if subject else how, hint=f"run the same command again {to}"
             )
         )
 

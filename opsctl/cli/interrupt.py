@@ -3,6 +3,7 @@
 from enum import Enum
 
 from opsctl.cli.screens.console import Console
+from opsctl.procedure import Waiting
 
 
 class Choice(Enum):
@@ -11,13 +12,16 @@ class Choice(Enum):
     WAIT = "w"
 
 
-def ask(console: Console, subject: str, *, cancellable: bool) -> Choice:
+def ask(console: Console, waiting: Waiting) -> Choice:
     """Ask. Without a terminal, and on a second Ctrl-C, detach and say so."""
+    subject, cancellable = waiting.subject, waiting.cancellable
     if not console.interactive:
-        console.say(f"{subject}: interrupted without a terminal, so it is left running")
+        left = "is left running" if waiting.alone else "stops half-way"
+        console.say(f"{subject}: interrupted without a terminal, so it {left}")
         return Choice.DETACH
+    leave = "leave it running" if waiting.alone else "leave it half-way"
     cancel = "[c]ancel it, " if cancellable else ""
-    console.say(f"\n{subject}: [d]etach and leave it running, {cancel}or [w]ait on?")
+    console.say(f"\n{subject}: [d]etach and {leave}, {cancel}or [w]ait on?")
     letters = "d/c/w" if cancellable else "d/w"
     while True:
         try:

@@ -90,7 +90,7 @@ def _ended(
                 _tell_running(console, driver)
             raise
         _pause(screens)
-        choice = ask(console, waiting.subject, cancellable=waiting.cancellable)
+        choice = ask(console, waiting)
         if choice is Choice.CANCEL:
             driver.cancel()
         elif choice is Choice.DETACH:
@@ -104,7 +104,12 @@ def _ended(
 
 
 def _tell_running(console: Console, driver: Driver) -> None:
-    console.warn(f"{driver.subject}, and this continues in AWS: the same command joins it again")
+    how = (
+        "this continues in AWS: the same command joins it again"
+        if driver.alone
+        else "this stops half-way: the same command goes on from there"
+    )
+    console.warn(f"{driver.subject}, and {how}")
 
 
 def _explained(invocation: "Invocation", outcome: Outcome) -> Outcome:

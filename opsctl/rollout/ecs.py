@@ -18,11 +18,14 @@ from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
+from opsctl.stacks.template import read
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+# The Auto Scaling group's logical id, and its properties.
+_GROUP, _SIZES = "AutoScalingGroup", ("MinSize", "DesiredCapacity", "MaxSize")
 # The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(
@@ -162,7 +165,7 @@ def _service(clients: "Clients", config: Config, options: Options) -> Procedure[
     desired = yield from _desired(clients, config, options, now)
     yield from _differences(config, now, desired)
     if not options.reverts_drift:
-        yield from _drift(config, now)
+        yield from _drift(clients, now)
     return desired
 
 
@@ -186,9 +189,9 @@ def _desired(
     return desired
 
 
-def _drift(config: Config, now: Snapshot) -> Procedure[None]:
+def _drift(clients: "Clients", now: Snapshot) -> Procedure[None]:
     """Yield notices of changes made outside of opsctl that a stack update does not see."""
-    state, group, compute = now.stack("ecs"), now.group, config.compute
+    state, group = now.stack("ecs"), now.group
     if state is None:
         return
     if now.service is not None and targets.unused(now.targets):
@@ -204,23 +207,25 @@ def _drift(config: Config, now: Snapshot) -> Procedure[None]:
         )
     if group is None or instances.TAG in group.tags:
         return
-    declared = (compute.minimum, compute.desired, compute.maximum)
-    there = (group.minimum, group.desired, group.maximum)
-    if compute.capacity_provider:  # ECS changes the desired count
-        declared, there = (declared[0], 0, declared[2]), (there[0], 0, there[2])
-    if declared != there:
-        # If the config has changed since, the plan shows it.
-        live = _sizes(group.minimum, group.desired, group.maximum)
-        wanted = _sizes(compute.minimum, compute.desired, compute.maximum)
+    declared = read(stacks.template(clients.cloudformation, state.id))["Resources"].get(_GROUP)
+    if declared is None:
+        return
+    minimum, desired, maximum = (declared["Properties"].get(one) for one in _SIZES)
+    if isinstance(desired, dict):  # a parameter; then ECS changes the desired count
+        desired = group.desired
+    live, wanted = (
+        f"{size} instances ({least} to {most})"
+        for size, least, most in (
+            (group.desired, group.minimum, group.maximum),
+            (desired, minimum, maximum),
+        )
+    )
+    if live != wanted:
         yield Notice(
-            f"`{group.name}` has {live}, opsctl.yaml asks for {wanted}: what the plan "
-            "does not change was set by hand; to revert that: opsctl ecs up --revert-drift",
+            f"`{group.name}` has {live}, its stack asks for {wanted}: somebody set that by hand; "
+            "to revert it: opsctl ecs up --revert-drift",
             warning=True,
         )
-
-
-def _sizes(minimum: int, desired: int, maximum: int) -> str:
-    return f"{desired} instances ({minimum} to {maximum})"
 
 
 def _bounds(config: Config, count: int) -> Procedure[None]:

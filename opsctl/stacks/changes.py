@@ -115,7 +115,7 @@ class Change:
             for one in self.properties
         ]
         known.append(_EFFECTS.get((self.resource_type, "")) if self.action == "Modify" else None)
-        return next((effect for effect in known if effect), "")
+        return "; ".join(dict.fromkeys(filter(None, known)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from opsctl_sandbox.host.redis_server import RedisServer
 
 
 class Caches:
-    """The first cache gets the sandbox's first server, and returns it when it is deleted."""
+    """The first cache gets the sandbox's first server. A deleted cache's server ends."""
 
     def __init__(self, first: RedisServer, directory: Path, environ: Mapping[str, str]) -> None:
         self._first, self._directory, self._environ = first, directory, environ
         self._open: dict[int, RedisServer] = {}
         self._idle: set[int] = set()
         self._count = 0
+        self._given = False
 
     def open(self, holding: bytes | None = None, *, in_cluster: bool = False) -> int:
         """Return the port of a server that holds `holding`, or nothing.
@@ -26,8 +27,8 @@ class Caches:
         """
         if not self._first.redis:
             return self._first.port
-        if holding is None and not in_cluster and self._first.port not in self._open:
-            server = self._first
+        if holding is None and not in_cluster and not self._given:
+            server, self._given = self._first, True
         else:
             self._count += 1
             directory = self._directory / str(self._count)
@@ -54,11 +55,7 @@ class Caches:
         idle = set(self._open) - ports
         gone, self._idle = idle & self._idle, idle
         for port in gone:
-            server = self._open.pop(port)
-            if server is self._first:
-                server.empty()
-            else:
-                server.close()
+            self._open.pop(port).close()
 
     def __enter__(self) -> Self:
         return self

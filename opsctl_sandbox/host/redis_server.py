@@ -62,9 +62,6 @@ class RedisServer:
         _ask(self.port, self._save)
         return self._dump.read_bytes()
 
-    def empty(self) -> None:
-        _ask(self.port, "FLUSHALL")
-
     def __enter__(self) -> Self:
         return self
 

@@ -176,3 +176,12 @@ def test_what_is_under_way_is_known_when_the_procedure_itself_was_interrupted() 
         for _ in drive:
             pass
     assert not drive.interrupt() and drive.subject == "x"
+
+
+def test_what_needs_the_command_for_each_step_stops_half_way() -> None:
+    drive = driver(follow(Countdown(3), subject="x", act=lambda watch, now: ()))
+    next(drive)
+    assert not drive.alone
+    with pytest.raises(Detached, match="stopped half-way: x") as caught:
+        drive.detach()
+    assert caught.value.hint == "run the same command again to go on from there"

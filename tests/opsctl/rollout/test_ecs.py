@@ -30,6 +30,7 @@ class World:
     def __init__(self, *, old: Machine = NOW, changes: tuple[str, ...] = ()) -> None:
         self.fleet = Fleet(NOW, old=old)
         self.cloudformation = CloudFormation(changes=changes)
+        self.cloudformation.template = definition.ecs(CONFIG).template
         self.newest = "ami-1"
         self.taken: set[str] = set()
         self.deleted = False
@@ -185,7 +186,6 @@ def test_a_service_that_somebody_deleted_comes_back_only_by_reverting_drift() ->
             "PhysicalResourceId": arn,
         }
     ]
-    world.cloudformation.template = definition.ecs(CONFIG).template
     world.deleted = True
     [notice] = [one for one in world.up().of(Notice) if "deleted" in one.text]
     assert "deleted the AWS::ECS::Service `web`" in notice.text and notice.warning
@@ -208,9 +208,17 @@ def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     world.fleet.allow(7)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert notice.text == (
-        "`asg` has 2 instances (0 to 7), opsctl.yaml asks for 2 instances (0 to 2): what the plan "
-        "does not change was set by hand; to revert that: opsctl ecs up --revert-drift"
+        "`asg` has 2 instances (0 to 7), its stack asks for 2 instances (0 to 2): somebody set "
+        "that by hand; to revert it: opsctl ecs up --revert-drift"
     )
+
+
+def test_a_size_that_only_the_config_has_changed_is_not_called_set_by_hand() -> None:
+    world = World()
+    world.fleet.allow(2)
+    larger = config("ecs.desired_count=4", "compute.instance_type=t3.small", "compute.maximum=9")
+    driven = Driven(ecs.up(world.clients, larger), world.look)
+    assert not [one for one in driven.of(Notice) if "by hand" in one.text]
 
 
 def test_a_group_that_was_set_to_zero_by_hand_is_reported() -> None:
@@ -219,7 +227,7 @@ def test_a_group_that_was_set_to_zero_by_hand_is_reported() -> None:
     world.fleet.resize(0)
     world.fleet.pass_time(120)
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
-    assert notice.text.startswith("`asg` has 0 instances (0 to 3), opsctl.yaml asks for 2 ")
+    assert notice.text.startswith("`asg` has 0 instances (0 to 3), its stack asks for 2 ")
 
 
 def test_reverting_drift_takes_the_configured_count_and_asks_for_a_look_at_what_is_there() -> None:

@@ -221,21 +221,39 @@ def test_a_killed_sandbox_takes_its_children_along_and_is_no_obstacle(tmp_path: 
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
-def test_the_cache_endpoint_of_a_cluster_is_a_real_redis(tmp_path: Path) -> None:
+def test_the_cache_endpoint_of_a_cluster_is_a_real_redis_until_it_is_deleted(
+    tmp_path: Path,
+) -> None:
     home = Home(tmp_path)
     sandbox = start(home, QUIET)
-    try:
-        elasticache = client(sandbox, "elasticache")
-        made = elasticache.create_cache_cluster(
+    elasticache = client(sandbox, "elasticache")
+
+    def made() -> tuple[str, int]:
+        cluster = elasticache.create_cache_cluster(
             CacheClusterId="db", Engine="redis", NumCacheNodes=1, CacheNodeType="cache.t4g.micro"
         )
-        elasticache.close()
-        endpoint = made["CacheCluster"]["CacheNodes"][0]["Endpoint"]
-        with socket.create_connection((endpoint["Address"], endpoint["Port"]), 2) as connection:
-            connection.sendall(b"PING\r\n")
-            assert connection.recv(16) == b"+PONG\r\n"
+        endpoint = cluster["CacheCluster"]["CacheNodes"][0]["Endpoint"]
+        return endpoint["Address"], endpoint["Port"]
+
+    try:
+        where = made()
+        assert said(where, b"SET key value\r\n") == b"+OK\r\n"
+        elasticache.delete_cache_cluster(CacheClusterId="db")
+        deadline = time.monotonic() + 10
+        with pytest.raises(OSError, match="refused|reset"):
+            while time.monotonic() < deadline:
+                said(where, b"PING\r\n")
+                time.sleep(0.05)
+        assert said(made(), b"GET key\r\n") == b"$-1\r\n"
     finally:
+        elasticache.close()
         list(lifecycle.down(home))
+
+
+def said(where: tuple[str, int], command: bytes) -> bytes:
+    with socket.create_connection(where, 2) as connection:
+        connection.sendall(command)
+        return connection.recv(64)
 
 
 def test_without_redis_server_the_endpoint_refuses_and_up_says_so(tmp_path: Path) -> None:
