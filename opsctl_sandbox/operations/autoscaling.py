@@ -252,6 +252,11 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
     request = call.parameters
     name = request["AutoScalingGroupName"]
     world = simulation.world()
+    if name not in world.groups and records.group(name) is None:
+        raise Refused(
+            "ValidationError",
+            f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found",
+        )
     if name in world.groups:
         if instances.of_group(world, name) and not request.get("ForceDelete"):
             raise Refused(

@@ -99,14 +99,17 @@ def _put_alarm(request: Structure) -> None:
         raise Refused("ValidationError", reason)
 
 
-def _metric_data(request: Structure) -> None:
-    start, end = request["StartTime"], request["EndTime"]
-    if start == end:
-        sentence = "The parameter StartTime must not equal parameter EndTime."
-        raise Refused("ValidationError", sentence)
-    if start > end:
-        sentence = "The parameter StartTime must be less than the parameter EndTime."
-        raise Refused("ValidationError", sentence)
+def _span(code: str) -> Rule:
+    """Return the rule that the time that is asked for ends after it starts."""
+
+    def run(request: Structure) -> None:
+        start, end = request["StartTime"], request["EndTime"]
+        if start == end:
+            raise Refused(code, "The parameter StartTime must not equal parameter EndTime.")
+        if start > end:
+            raise Refused(code, "The parameter StartTime must be less than the parameter EndTime.")
+
+    return run
 
 
 def _start_query(request: Structure) -> None:
@@ -223,7 +226,8 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("logs", "FilterLogEvents"): _filter_events,
     ("logs", "GetLogEvents"): _one_group,
     ("logs", "StartQuery"): _start_query,
-    ("monitoring", "GetMetricData"): _metric_data,
+    ("monitoring", "GetMetricData"): _span("ValidationError"),
+    ("monitoring", "GetMetricStatistics"): _span("InvalidParameterValue"),
     ("monitoring", "PutMetricAlarm"): _put_alarm,
     ("secretsmanager", "CreateSecret"): _create_secret,
     ("secretsmanager", "PutSecretValue"): _put_secret,

@@ -126,6 +126,7 @@ def test_cloudwatch_takes_such_an_alarm(changed: dict[str, Any]) -> None:
         ("logs", "StartQuery", QUERY | {"logGroupNames": ["h"]}, "InvalidParameterException"),
         ("logs", "StartQuery", QUERY | {"logGroupName": ""}, "InvalidParameterException"),
         ("monitoring", "GetMetricData", SPAN, "ValidationError"),
+        ("monitoring", "GetMetricStatistics", SPAN, "InvalidParameterValue"),
         ("secretsmanager", "CreateSecret", {"Name": "a b"}, "ValidationException"),
         (
             *("secretsmanager", "CreateSecret"),
