@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from opsctl_sandbox.wire import buckets
+from opsctl_sandbox.wire.calls import Refused
+from opsctl_sandbox.wire.codec import Named
+from opsctl_sandbox.wire.http import Request
 from tests.opsctl_sandbox.clients import Connect
 
 TAG = {"ResourceId": "nope", "ResourceType": "auto-scaling-group", "Key": "k"}
@@ -62,6 +66,29 @@ def test_a_long_value_fits_the_advanced_tier_and_a_parameter_that_has_it(
     given = {"Name": f"/{unique}", "Value": "x" * 4097, "Type": "String"}
     ssm.put_parameter(Tier="Advanced", **given)
     assert ssm.put_parameter(Overwrite=True, **given)["Tier"] == "Advanced"
+
+
+@pytest.mark.parametrize(
+    ("region", "given", "code"),
+    [
+        ("us-east-1", {"LocationConstraint": "us-east-1"}, "InvalidLocationConstraint"),
+        ("eu-west-1", {}, "IllegalLocationConstraintException"),
+        ("eu-west-1", {"LocationConstraint": "eu-west-2"}, "IllegalLocationConstraintException"),
+        ("eu-west-1", {"LocationConstraint": "eu-west-1"}, ""),
+        ("us-east-1", {"LocationConstraint": "eu-west-1"}, ""),
+    ],
+)
+def test_a_bucket_is_made_where_its_endpoint_is(
+    region: str, given: dict[str, str], code: str
+) -> None:
+    body = "".join(f"<{name}>{value}</{name}>" for name, value in given.items()).encode()
+    named = Named("s3", "PUT", "rest-xml", region, "key")
+    try:
+        buckets.check(named, Request("PUT", "/bucket", "", {}, body))
+    except Refused as refused:
+        assert refused.code == code
+    else:
+        assert not code
 
 
 def test_a_bucket_of_another_owner_than_expected_is_refused(connect: Connect, unique: str) -> None:
