@@ -221,6 +221,11 @@ def _counts(now: Snapshot) -> Iterable[tuple[datetime, int, int]]:
         yield now.at, both[0].desired, int(declared)
 
 
+def agrees(now: Snapshot) -> bool:
+    """Return whether the service has the count that its stack asks for, as far as this can tell."""
+    return _settled(now) is not None and not list(_counts(now))
+
+
 def _definitions(now: Snapshot) -> Iterable[tuple[datetime, str, str]]:
     both = _settled(now)
     own = both[1].outputs.get("TaskDefinitionArn", "") if both else ""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
-from opsctl.cause.history import History
+from opsctl.cause.history import History, agrees
 from opsctl.plural import counted
 from opsctl.snapshot.service import Deployment
 
@@ -24,9 +24,10 @@ def scaled_by_hand(history: History) -> Iterator[Cause]:
             f"asks for {declared}{'' if has else ': no task runs'}",
             "certain",
             (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {declared}", at),),
-            "opsctl update-tasks" if has == 0 else "opsctl ecs plan",
+            f"to set it back: opsctl ecs scale {declared}" if has else "opsctl update-tasks",
             hinders=has == 0,
-            over=now is not None and now.desired == declared,
+            # `ecs up` may have taken the count over into the stack.
+            over=now is not None and (now.desired == declared or agrees(history.now)),
             explains=frozenset({"no-progress", "tasks-missing", "target-unhealthy"}),
         )
 

@@ -304,6 +304,16 @@ def test_a_count_by_hand_and_another_task_definition_are_seen_beside_the_stack()
     assert ids(replace(zero, stacks={"ecs": state}))[:2] == ["scaled-by-hand", "changed-by-hand"]
 
 
+def test_a_count_by_hand_that_a_change_took_over_into_the_stack_is_over() -> None:
+    asks = [stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": n}) for n in ("8", "6")]
+    six = snapshot(service=service(deployment("d1", OLD, desired=6, running=6), desired=6))
+    before, after = (replace(six, stacks={"ecs": state}) for state in asks)
+    top = first(before)
+    assert (top.id, top.over) == ("scaled-by-hand", False)
+    assert top.next == "to set it back: opsctl ecs scale 8"
+    assert [one.over for one in ranked(before, after) if one.id == "scaled-by-hand"] == [True]
+
+
 def test_a_deployment_by_another_operator_is_distinguished_from_our_own() -> None:
     running = stack("ecs", "UPDATE_IN_PROGRESS")
     now = replace(STEADY, stacks={"ecs": running})
