@@ -177,9 +177,11 @@ class StackOperation:
             elif old == tagged:
                 return
             _require_right_properties(name, kind, properties)
+            shards = None
             if caches.reshards(kind, definition, old, tagged):
-                raise ValueError(caches.NO_RESHARDING)
-            physical_id, attributes = await self._update(name, kind, before, old, tagged)
+                shards = int(tagged["NumNodeGroups"])
+                old = {**old, "NumNodeGroups": tagged["NumNodeGroups"]}
+            physical_id, attributes = await self._update(name, kind, before, old, tagged, shards)
         self._progress.working[name] = physical_id
         record = {
             "PhysicalResourceId": physical_id,
@@ -201,7 +203,13 @@ class StackOperation:
         self._event(name, f"{verb}_COMPLETE", "", physical_id)
 
     async def _update(
-        self, name: str, kind: str, before: Document, old: Document, new: Document
+        self,
+        name: str,
+        kind: str,
+        before: Document,
+        old: Document,
+        new: Document,
+        shards: int | None,
     ) -> tuple[str, Document]:
         physical_id = before["PhysicalResourceId"]
         self._progress.working[name] = physical_id
@@ -214,6 +222,8 @@ class StackOperation:
         await self._pace.begin(resource, "update")
         if names.named(kind, new) != names.named(kind, old):
             _require_free(kind, new)
+        if shards is not None:
+            await asyncio.to_thread(caches.reshard, physical_id, shards)
         made = stacks.update(self._request, kind, name, before, old, new)
         if made[0] != physical_id:
             self._progress.replaced.append((name, kind, physical_id, before["Properties"]))

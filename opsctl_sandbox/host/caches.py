@@ -40,7 +40,12 @@ class Caches:
         """Make the servers on these ports one cluster."""
         servers = [self._open[port] for port in ports if port in self._open]
         if servers:
-            redis_cluster.join([(server.port, server.bus) for server in servers])
+            redis_cluster.join([server.node for server in servers])
+
+    def move(self, before: Sequence[int], after: Sequence[int]) -> None:
+        """Move the slots of a cluster from the servers on these ports to those."""
+        nodes = [[self._open[port].node for port in ports] for ports in (before, after)]
+        redis_cluster.move(*nodes)
 
     def saved(self, port: int) -> bytes | None:
         """Return what the server on this port holds, or None if there is none."""

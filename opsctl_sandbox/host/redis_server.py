@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from opsctl_sandbox.host import children
+from opsctl_sandbox.host.redis_cluster import Node
 
 _ATTEMPTS = 5
 # ElastiCache does not allow these; here they would let other users of this machine write files.
 _RESTRICTED = (
-    *("ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC"),
+    *("ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MODULE", "PSYNC"),
     *("REPLICAOF", "SHUTDOWN", "SLAVEOF", "SYNC"),
 )
 _FILE = "dump.rdb"
@@ -40,6 +41,7 @@ class RedisServer:
             self._dump.write_bytes(holding)
         # A secret name, so that nobody else can make it write.
         self._save = f"SAVE-{secrets.token_hex(16)}"
+        self._migrate = f"MIGRATE-{secrets.token_hex(16)}"
         self._child: subprocess.Popen[bytes] | None = None
         self._held: socket.socket | None = None
         self._in_cluster = in_cluster
@@ -56,6 +58,10 @@ class RedisServer:
     @property
     def redis(self) -> bool:
         return self._child is not None
+
+    @property
+    def node(self) -> Node:
+        return Node(self.port, self.bus, self._migrate)
 
     def saved(self) -> bytes:
         """Return everything that it holds now."""
@@ -88,11 +94,14 @@ class RedisServer:
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
         quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no"]
         quiet += ["--rename-command", "SAVE", self._save]
+        quiet += ["--rename-command", "MIGRATE", self._migrate]
         for command in _RESTRICTED:
             quiet += ["--rename-command", command, ""]
         if self._in_cluster:
             quiet += ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
             quiet += ["--cluster-require-full-coverage", "no"]
+            # Otherwise one that gave its last slot away becomes a replica by itself.
+            quiet += ["--cluster-allow-replica-migration", "no"]
         with (directory / "redis.log").open("ab") as log:
             child = children.spawn(
                 [binary, *options, *quiet], environ=environ, directory=directory, output=log

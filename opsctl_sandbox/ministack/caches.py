@@ -15,20 +15,26 @@ _FEWEST = 3
 _NO_CLUSTER = (
     f"the sandbox has Redis in cluster mode with {_FEWEST} shards or more, and without a snapshot"
 )
-NO_RESHARDING = "the sandbox moves no slots between shards: their number stays as it was"
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
+
+
+Ports = Sequence[int]
+_servers: dict[str, Any] = {}
 
 
 class Open(Protocol):
     def __call__(self, holding: bytes | None, *, in_cluster: bool) -> int: ...
 
 
-def install(open_: Open, join: Callable[[Sequence[int]], None]) -> None:
+def install(
+    open_: Open, join: Callable[[Sequence[int]], None], move: Callable[[Ports, Ports], None]
+) -> None:
     """Install.
 
     `open_` starts a server with a snapshot's content, or empty, and returns its port; `join` makes
-    the servers on these ports one cluster.
+    the servers on these ports one cluster; `move` gives the slots of some servers to others.
     """
+    _servers.update(open=open_, move=move)
     begin_with: list[tuple[bytes | None, bool]] = []
 
     def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
@@ -148,6 +154,50 @@ def reshards(kind: str, definition: Record, old: Record, new: Record) -> bool:
     policy = definition.get("UpdatePolicy") or {}
     counts = {str(one.get("NumNodeGroups", "")) for one in (old, new)}
     return kind == TYPES[1] and bool(policy.get("UseOnlineResharding")) and len(counts) > 1
+
+
+def reshard(group: str, count: int) -> None:
+    """Add or remove shards of a cluster: its slots move with their keys, which stay readable."""
+    record = elasticache._replication_groups[group]
+    shards = record["NodeGroups"]
+    before = _primaries(group)
+    if count == len(shards):
+        return
+    for number in range(len(shards) + 1, count + 1):
+        shards.append(_shard(group, number, shards[0], _servers["open"](None, in_cluster=True)))
+    _servers["move"](before, _primaries(group)[:count])
+    for gone in shards[count:]:
+        for member in gone["NodeGroupMembers"]:
+            del elasticache._clusters[member["CacheClusterId"]]
+    del shards[count:]
+    record["_num_node_groups"] = count
+    record["MemberClusters"] = [
+        member["CacheClusterId"] for shard in shards for member in shard["NodeGroupMembers"]
+    ]
+
+
+def _shard(group: str, number: int, like: Record, port: int) -> Record:
+    """Return the record of a new shard, made like another one; its members become clusters."""
+    endpoint = {"Address": "127.0.0.1", "Port": port}
+    members = []
+    for member in like["NodeGroupMembers"]:
+        name = f"{group}-{number:04d}-{member['CacheClusterId'].rpartition('-')[2]}"
+        members.append({**member, "CacheClusterId": name, "ReadEndpoint": endpoint})
+        cluster = elasticache._clusters[member["CacheClusterId"]]
+        nodes = [{**node, "Endpoint": endpoint} for node in cluster["CacheNodes"]]
+        elasticache._clusters[name] = cluster | {
+            "CacheClusterId": name,
+            "CacheClusterArn": elasticache._arn_cluster(name),
+            "CacheNodes": nodes,
+            "_endpoint": endpoint,
+        }
+    return {
+        **like,
+        "NodeGroupId": f"{number:04d}",
+        "PrimaryEndpoint": endpoint,
+        "ReaderEndpoint": endpoint,
+        "NodeGroupMembers": members,
+    }
 
 
 def in_cluster(group: str) -> bool:

@@ -217,8 +217,8 @@ def test_a_rollout_under_load_loses_no_request(
 ) -> None:
     reference = registry(real).push("web", pack(tmp_path, "two "), tag="v2")
     arn = definition(aws, reference, GREETING="hello")
+    answers = [get(balancer[1])]
     aws("ecs").update_service(cluster="web", service="web", taskDefinition=arn)
-    answers = []
 
     def rolled() -> bool:
         answers.append(get(balancer[1]))

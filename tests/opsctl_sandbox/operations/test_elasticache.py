@@ -1,13 +1,18 @@
 """Caches have servers of their own, and snapshots hold what they held."""
 
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from redis import Redis, RedisCluster
 
-from opsctl_sandbox.process.home import Sandbox
-from tests.opsctl_sandbox.clients import Connect
+from opsctl_sandbox.process import lifecycle
+from opsctl_sandbox.process.home import Home, Sandbox, Settings
+from tests.opsctl_sandbox.clients import Connect, client, start
 from tests.opsctl_sandbox.fleet import until
 
 
@@ -94,6 +99,64 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     with pytest.raises(ClientError, match="no snapshot of Redis in cluster mode"):
         elasticache.create_snapshot(SnapshotName=unique, **group)
     elasticache.delete_replication_group(**group)
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Connect]:
+    """A sandbox in which ten minutes of ElastiCache take half a second."""
+    home, made = Home(tmp_path), []
+    sandbox = start(home, Settings(tasks="none", speed=1200))
+
+    def connect(service: str) -> Any:
+        made.append(client(sandbox, service))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+    list(lifecycle.down(home))
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -> None:
+    cloudformation, elasticache = quick("cloudformation"), quick("elasticache")
+
+    def to(shards: int, operation: str) -> None:
+        properties = {
+            "ReplicationGroupId": unique,
+            "ReplicationGroupDescription": "x",
+            "NumNodeGroups": shards,
+            "ReplicasPerNodeGroup": 1,
+            "CacheNodeType": "cache.t4g.micro",
+        }
+        group = {
+            "Type": "AWS::ElastiCache::ReplicationGroup",
+            "UpdatePolicy": {"UseOnlineResharding": True},
+            "Properties": properties,
+        }
+        body = json.dumps({"Resources": {"Group": group}})
+        getattr(cloudformation, f"{operation}_stack")(StackName=unique, TemplateBody=body)
+        waiter = cloudformation.get_waiter(f"stack_{operation}_complete")
+        waiter.wait(StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+    def group() -> Any:
+        described = elasticache.describe_replication_groups(ReplicationGroupId=unique)
+        return described["ReplicationGroups"][0]
+
+    to(3, "create")
+    before = group()["NodeGroups"]
+    with RedisCluster("127.0.0.1", before[0]["PrimaryEndpoint"]["Port"]) as cluster:
+        for number in range(50):
+            cluster.set(str(number), number)
+    for shards in (4, 2):
+        to(shards, "update")
+        after = group()
+        assert len(after["NodeGroups"]) == shards
+        assert len(after["MemberClusters"]) == 2 * shards
+    assert after["NodeGroups"][0] == before[0]
+    with RedisCluster("127.0.0.1", before[0]["PrimaryEndpoint"]["Port"]) as cluster:
+        assert [cluster.get(str(number)) for number in range(50)] == [b"%d" % n for n in range(50)]
+        assert len(cluster.get_primaries()) == 2
 
 
 def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
