@@ -138,7 +138,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        _next(history, absent[0], told=bool(logs), given_up=given_up),
+        _next(history, absent[0], has_words=bool(logs), given_up=given_up),
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
@@ -148,8 +148,8 @@ def never_joined(history: History) -> Iterator[Cause]:
     )
 
 
-def _next(history: History, instance: str, *, told: bool, given_up: bool) -> str:
-    if told:
+def _next(history: History, instance: str, *, has_words: bool, given_up: bool) -> str:
+    if has_words:
         return _CORRECT if given_up else _REPLACE
     state = history.now.stack("ecs")
     if given_up and (state is None or state.status.startswith(("ROLLBACK", "DELETE"))):
