@@ -138,7 +138,7 @@ def never_joined(history: History) -> Iterator[Cause]:
             ),
             *logs,
         ),
-        telling.JOIN_LOGS if not logs else _CORRECT if given_up else _REPLACE,
+        _next(history, absent[0], has_words=bool(logs), given_up=given_up),
         count=len(absent),
         explains=frozenset(
             {"signal-missing", "resource-failed", "no-instance", "breaker-tripped", "no-progress"}
@@ -146,6 +146,19 @@ def never_joined(history: History) -> Iterator[Cause]:
             else {"resource-failed"}
         ),
     )
+
+
+def _next(history: History, instance: str, *, has_words: bool, given_up: bool) -> str:
+    if has_words:
+        return _CORRECT if given_up else _REPLACE
+    state = history.now.stack("ecs")
+    if given_up and (state is None or state.status.startswith(("ROLLBACK", "DELETE"))):
+        # The log groups went with the instances.
+        return (
+            "what it said itself: aws ec2 get-console-output --output text --instance-id "
+            f"{instance}"
+        )
+    return telling.JOIN_LOGS
 
 
 def signal_missing(history: History) -> Iterator[Cause]:

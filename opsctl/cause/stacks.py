@@ -175,6 +175,19 @@ def stuck(history: History) -> Iterator[Cause]:
         )
 
 
+def foreign(history: History) -> Iterator[Cause]:
+    """Yield a Cause for a stack of another system that has the name of ours."""
+    for state in history.now.stacks.values():
+        if state.foreign:
+            yield Cause(
+                "not-ours",
+                f"stack `{state.name}` belongs to another system: {state.foreign}",
+                "certain",
+                (Evidence("cloudformation DescribeStacks", f"its tags: {state.foreign}"),),
+                "choose another `name` in opsctl.yaml, or use the config of that system",
+            )
+
+
 def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:
     first = causes[0]
     reason = _reason(first)
@@ -285,4 +298,4 @@ def gone(history: History) -> Iterator[Cause]:
         )
 
 
-RULES = (failed, seen_failed, stuck, gone)
+RULES = (failed, seen_failed, stuck, foreign, gone)

@@ -43,8 +43,11 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
     except ConfigError as error:
         return _refused(error)
     look = EVERYTHING | Look(frozenset({"subnets"})) if metrics else EVERYTHING
-    now = with_last_lines(lambda: invocation.quick_reader(look), invocation.sleep)
     recording = recordings.newest(recordings.folder(invocation), config.system)
+    if recording is not None:
+        # EC2 may publish a console minutes after the command has ended, and keeps it for an hour.
+        look = replace(look, consoles=recording.history.never_joined)
+    now = with_last_lines(lambda: invocation.quick_reader(look), invocation.sleep)
     incident = Incident(recordings.with_now(recording, now), recording, now.at, now)
     return replace(incident, series=_metrics(invocation, incident)) if metrics else incident
 

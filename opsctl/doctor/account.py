@@ -101,7 +101,8 @@ def rights(config: Config, facts: Preflight, now: Snapshot) -> Iterator[Finding]
         return
     if reason := facts.unread.get("refused"):
         text = f"whether this caller may do what is needed cannot be known ({reason})"
-        yield Finding("permissions", "unknown", text, "allow it iam:SimulatePrincipalPolicy")
+        fix = "allow it iam:SimulatePrincipalPolicy, and iam:GetRole of its role"
+        yield Finding("permissions", "unknown", text, fix)
         return
     # Without a service there is nothing to release, and the stacks must be built first.
     there = now.stack("ecs") is not None or now.unread_part("stacks") is not None

@@ -24,6 +24,8 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
         text = states.in_words(state)
         if not state.ours:
             text = f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)"
+            if state.foreign:
+                text = f"stack `{state.name}` belongs to another system: {state.foreign}"
             yield Finding("stacks", "blocking", text, "choose another `name` in opsctl.yaml")
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)

@@ -113,7 +113,10 @@ def _started(logs: "CloudWatchLogsClient", **request: Any) -> str:
     try:
         return logs.start_query(**request)["queryId"]
     except logs.exceptions.MalformedQueryException as error:
-        raise ConfigError(f"CloudWatch does not take this query: {aws.message(error)}") from error
+        reason = aws.message(error)
+        # That the time lies before the groups has the same code as a wrong query.
+        hint = "give a later --until, or other sources" if "date and time" in reason else None
+        raise ConfigError(f"CloudWatch does not take this query: {reason}", hint=hint) from error
 
 
 def _require_complete(progress: Progress) -> None:

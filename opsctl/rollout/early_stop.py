@@ -110,7 +110,7 @@ class EarlyStop:
         parameters = {**kept, "Image": before.parameters.get("Image", "")}
         stack = Stack(state.name, "ecs", "", parameters, ("CAPABILITY_NAMED_IAM",), state.tags)
         with Planning(self._clients, stack, state, bucket=None, sleep=sleep) as planned:
-            if planned.plan.is_empty:
+            if not planned.plan.changes:
                 return outcome
             operation = planned.begin()
         yield from joining.run(self._clients, operation)

@@ -143,7 +143,7 @@ def _change(
     bucket = config.aws.bucket
     stack = yield from roll_stack.changed(clients, state, plan, bucket=bucket, sleep=sleep)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planned:
-        if planned.plan.is_empty:
+        if not planned.plan.changes:
             return None
         yield planned.plan
         roll_stack.require_only_tasks(planned.plan)

@@ -61,7 +61,9 @@ def read(clients: "Clients", scope: Scope) -> Preflight:
         reads["certificate"] = lambda: certificates.read(clients.acm, scope.certificate)
     if not caller.is_root:
         attempts = tuple(scope.attempts(caller))
-        reads["refused"] = lambda: rights.refused(clients.iam, caller.principal, attempts)
+        reads["refused"] = lambda: rights.refused(
+            clients.iam, rights.principal(clients.iam, caller), attempts
+        )
     values: dict[str, Any] = {"identity": caller}
     unread: dict[Fact, str] = {}
     answers = together([partial(_guarded, read) for read in reads.values()])

@@ -5,6 +5,7 @@ that depend on each other.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -199,7 +200,11 @@ class _Reading:
         names = self.names.stacks
         states = together([partial(describe, names[kind]) for kind in self.look.stacks])
         pairs = zip(self.look.stacks, states, strict=True)
-        return {kind: state for kind, state in pairs if state is not None}
+        return {
+            kind: replace(state, foreign=self.names.foreign(state.tags))
+            for kind, state in pairs
+            if state is not None
+        }
 
     def _events(self) -> tuple[StackEvent, ...]:
         return stacks.events(self.clients.cloudformation, self.look.events_of, self.look.after)

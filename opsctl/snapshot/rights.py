@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from opsctl import aws
 from opsctl.snapshot.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
+
+    from opsctl.snapshot.identity import Identity
 
 _AT_ONCE = 50
 # An action, and the resources on some of which it may not be done.
@@ -22,6 +25,21 @@ class Attempt:
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ("*",)
     context: tuple[tuple[str, str], ...] = ()
+
+
+def principal(iam: "IAMClient", caller: "Identity") -> str:
+    """Return the ARN of the caller's user or role, with the path that a session's ARN leaves out.
+
+    Roles of IAM Identity Center have one. Without the right to look, the path stays out.
+    """
+    if caller.principal == caller.arn:
+        return caller.arn
+    try:
+        return iam.get_role(RoleName=caller.principal.rpartition("/")[2])["Role"]["Arn"]
+    except Exception as error:
+        if aws.fault(error) != "refused":
+            raise
+        return caller.principal
 
 
 def refused(iam: "IAMClient", principal: str, attempts: Iterable[Attempt]) -> frozenset[Refusal]:

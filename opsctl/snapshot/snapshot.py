@@ -76,6 +76,15 @@ class Names:
     account: str = ""
     scales: bool = False
 
+    def foreign(self, tags: Mapping[str, str]) -> str:
+        """Return the other system that the tags of a stack name, or ''."""
+        env = self.environment or "default"
+        name = self.system.removesuffix(f"-{self.environment}") if self.environment else self.system
+        theirs = tags.get("opsctl:name", name), tags.get("opsctl:env", env)
+        if theirs == (name, env):
+            return ""
+        return f"`name: {theirs[0]}`, environment {theirs[1]}"
+
     @classmethod
     def of(cls, config: Config) -> Self:
         subnets = config.network.load_balancer_subnets or config.network.subnets

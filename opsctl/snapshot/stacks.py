@@ -32,6 +32,8 @@ class StackState:
     resolved: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
+    foreign: str = ""
+    """The other system that made it: a name and an environment may add up to another's name."""
 
     @property
     def exists(self) -> bool:
@@ -56,7 +58,7 @@ class StackState:
 
     @property
     def ours(self) -> bool:
-        return "opsctl:name" in self.tags
+        return "opsctl:name" in self.tags and not self.foreign
 
 
 @dataclass(frozen=True, slots=True)

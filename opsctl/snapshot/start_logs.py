@@ -55,7 +55,7 @@ def _tail(ec2: "EC2Client", instance: str) -> tuple[str, ...]:
     """Return what the instance tells about its failed start, else the end of its console."""
     # Without `Latest` the console is that of some minutes after the boot, until the instance ends.
     output = _console(ec2, instance, latest=True) or _console(ec2, instance)
-    return redact_lines(told(decoded(output).splitlines()))
+    return redact_lines(last_words(decoded(output).splitlines()))
 
 
 def _console(ec2: "EC2Client", instance: str, *, latest: bool = False) -> str:
@@ -69,17 +69,17 @@ def _console(ec2: "EC2Client", instance: str, *, latest: bool = False) -> str:
         raise
 
 
-def told(lines: Sequence[str]) -> Sequence[str]:
+def last_words(lines: Sequence[str]) -> Sequence[str]:
     """Return the lines between the last marks; cloud-init prints the host's keys after them."""
     begin = next(
         (n for n in range(len(lines), 0, -1) if lines[n - 1].endswith(START_LOG_BEGINS)), None
     )
     if begin is None:
         return lines[-LINES:]
-    told = lines[begin : begin + LINES]
-    end = next((n for n, line in enumerate(told) if line.endswith(START_LOG_ENDS)), len(told))
+    words = lines[begin : begin + LINES]
+    end = next((n for n, line in enumerate(words) if line.endswith(START_LOG_ENDS)), len(words))
     # On a full disk there is no log, and the console alone knows what was before.
-    return told[:end] or lines[max(begin - 1 - LINES, 0) : begin - 1]
+    return words[:end] or lines[max(begin - 1 - LINES, 0) : begin - 1]
 
 
 def decoded(output: str) -> str:

@@ -134,7 +134,15 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return not self.changes
+        return not self.changes and not self.change_set
+
+    @property
+    def only_outputs(self) -> bool:
+        """Whether no resource changes; CloudFormation lists resources only.
+
+        Source: https://github.com/aws/aws-cdk/pull/2029
+        """
+        return bool(self.change_set) and not self.changes
 
     @property
     def losses(self) -> tuple[Change, ...]:

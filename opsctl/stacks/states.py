@@ -63,6 +63,12 @@ def refuse(state: StackState, command: str) -> OpsError:
 
 def require_ours(state: StackState) -> None:
     """Raise OpsError for a stack without our tags, which opsctl never touches."""
+    if state.foreign:
+        raise OpsError(
+            f"stack `{state.name}` belongs to another system: {state.foreign}",
+            hint="choose another `name` in opsctl.yaml, or use the config of that system",
+            cause="not-ours",
+        )
     if not state.ours:
         raise OpsError(
             f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",

@@ -14,10 +14,15 @@ from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, resource_schemas, stacks
 from opsctl_sandbox.ministack.repairs import early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
+from opsctl_sandbox.wire import rules
 
 _EXISTS = (
     "Resource handler returned message: \"Resource of type '{kind}' with identifier "
     '\'{{"/properties/{key}":"{value}"}}\' already exists." (HandlerErrorCode: AlreadyExists)'
+)
+_REFUSED = (
+    'Resource handler returned message: "{reason} (Service: {service}, Status Code: 400)" '
+    "(HandlerErrorCode: InvalidRequest)"
 )
 _REPLACING = (
     "Requested update requires the creation of a new physical resource; hence creating one."
@@ -50,6 +55,8 @@ def _require_right_properties(logical_id: str, kind: str, properties: Document) 
     """Raise ValueError for what could not be judged early, or was not."""
     if wrong := resource_schemas.violations(kind, properties):
         raise ValueError(resource_schemas.refusal(logical_id, wrong))
+    if kind == "AWS::CloudWatch::Alarm" and (reason := rules.alarm(properties)):
+        raise ValueError(_REFUSED.format(service="CloudWatch", reason=reason))
 
 
 class StackOperation:

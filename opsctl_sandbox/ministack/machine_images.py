@@ -1,7 +1,7 @@
 """Amazon's machine images for ECS, with ids in public parameters, renewed about once a week."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.services import ssm
 
-from opsctl_sandbox.wire.calls import Call, Forward, Operations, Structure
+from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # Parameter below /aws/service/ecs/optimized-ami/ -> (architecture, first image, operating system).
 _FAMILIES: Mapping[str, tuple[str, str, str]] = {
@@ -96,12 +96,23 @@ class MachineImages:
         if foreign or not wanted:
             passed = {**request, "ImageIds": foreign} if wanted else request
             answer = await ministack(passed)
+            _require_images(foreign, answer.get("Images", ()))
         mine = [
             _described(image, call.region)
             for image in self.images.values()
             if (not wanted or image.id in wanted) and _passes(image, request)
         ]
         return {**answer, "Images": [*answer.get("Images", ()), *mine]}
+
+
+def _require_images(wanted: list[str], described: Sequence[Structure]) -> None:
+    if malformed := [one for one in wanted if not one.startswith("ami-")]:
+        sentence = f'Invalid id: "{malformed[0]}" (expecting "ami-...")'
+        raise Refused("InvalidAMIID.Malformed", sentence)
+    known = {one["ImageId"] for one in described}
+    if missing := [one for one in wanted if one not in known]:
+        sentence = f"The image id '[{', '.join(missing)}]' does not exist"
+        raise Refused("InvalidAMIID.NotFound", sentence)
 
 
 def _passes(image: MachineImage, request: Structure) -> bool:

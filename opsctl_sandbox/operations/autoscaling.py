@@ -252,6 +252,11 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
     request = call.parameters
     name = request["AutoScalingGroupName"]
     world = simulation.world()
+    if name not in world.groups and records.group(name) is None:
+        raise Refused(
+            "ValidationError",
+            f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found",
+        )
     if name in world.groups:
         if instances.of_group(world, name) and not request.get("ForceDelete"):
             raise Refused(
@@ -265,6 +270,8 @@ async def delete_group(simulation: Simulation, call: Call, forward: Forward) -> 
 
 async def terminate(simulation: Simulation, call: Call, forward: Forward) -> Structure:
     world, request = simulation.world(), call.parameters
+    if "InstanceId" not in request:
+        raise Refused("ValidationError", "the sandbox ends one instance at a time: use InstanceId")
     instance = world.instances.get(request["InstanceId"])
     if instance is None or instance.group not in world.groups:
         raise Refused(

@@ -4,6 +4,7 @@ import fnmatch
 from itertools import product
 
 from opsctl_sandbox.simulation import Simulation
+from opsctl_sandbox.wire import models
 from opsctl_sandbox.wire.calls import Call, Forward, Refused, Structure
 from opsctl_sandbox.wire.paging import paged
 
@@ -13,9 +14,12 @@ _OTHERS = tuple(
     for family, generation in product("cmr", ("5", "5a", "6a", "6g", "6i", "7a", "7g", "7i", "8g"))
 )
 _SMALL = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge")
-_LARGE = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
-_TYPES = tuple(f"{family}.{size}" for family, size in (*product(_BURSTABLE, _SMALL),)) + tuple(
-    f"{family}.{size}" for family, size in product(_OTHERS, ("medium", *_LARGE))
+_LARGE = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "9xlarge", "12xlarge", "16xlarge")
+_TYPES = tuple(
+    name
+    for family, size in (*product(_BURSTABLE, _SMALL), *product(_OTHERS, ("medium", *_LARGE)))
+    # Not every family has every size.
+    if (name := f"{family}.{size}") in models.values("ec2", "InstanceType")
 )
 _FIELDS = {"instance-type": "InstanceType", "location": "Location"}
 

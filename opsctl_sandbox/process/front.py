@@ -13,7 +13,7 @@ from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Dropped, Faults
 from opsctl_sandbox.ministack import records
 from opsctl_sandbox.process.access import Access, without_cors
-from opsctl_sandbox.wire import codec, http, models, validation
+from opsctl_sandbox.wire import buckets, codec, http, models, rules, validation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Refused, Structure
 from opsctl_sandbox.wire.http import Answer, Application, Receive, Request, Scope, Send
 
@@ -103,6 +103,7 @@ class Front:
         try:
             await self._faults.apply(named.service, named.operation, codec.dialect(named))
             self._require_owner(named, request)
+            buckets.check(named, request)
         except Refused as error:
             await http.write(send, codec.refusal(named.protocol, error))
             return
@@ -187,12 +188,13 @@ class Front:
 
 
 def _invalid(named: codec.Named, request: Request) -> Answer | None:
-    """Return the refusal of parameters that the service's model forbids."""
+    """Return the refusal of parameters that the service forbids."""
     model = models.operation(named.service, named.operation)
     if model is None:
         return None
     try:
         validation.check(named, model, request)
+        rules.check(named, model, request)
     except Refused as error:
         return codec.refusal(named.protocol, error)
     return None

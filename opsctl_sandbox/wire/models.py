@@ -1,5 +1,6 @@
 """botocore's own service models: the shapes of each operation."""
 
+import re
 from functools import cache
 
 import botocore.session
@@ -13,6 +14,8 @@ _BOTOCORE_NAMES = {
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
 }
+
+_FILTER = re.compile(r"<li>\s*(?:<p>)?\s*<code>([^<]+)</code>")
 
 
 @cache
@@ -41,6 +44,13 @@ def values(signing_name: str, shape: str) -> frozenset[str]:
     """Return the values that a text of this shape may have."""
     model = service(signing_name)
     return frozenset(getattr(model.shape_for(shape), "enum", ()) if model else ())
+
+
+@cache
+def filters(model: OperationModel) -> frozenset[str]:
+    """Return the names of an EC2 operation's filters; only its documentation lists them."""
+    shape = model.input_shape.members.get("Filters") if model.input_shape else None
+    return frozenset(_FILTER.findall(shape.documentation)) if shape is not None else frozenset()
 
 
 @cache

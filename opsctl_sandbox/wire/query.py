@@ -103,13 +103,19 @@ def _scalar(text: str, shape: Shape) -> Any:
         case "float" | "double":
             return float(text)
         case "boolean":
-            return text.lower() == "true"
+            return _truth(text)
         case "timestamp":
             return parse_timestamp(text)
         case "blob":
             return base64.b64decode(text)
         case _:
             return text
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError(f"{text!r} must be true or false")
+    return text.lower() in ("true", "1")
 
 
 def success(result: Structure, model: OperationModel, request_id: str, *, ec2: bool) -> bytes:

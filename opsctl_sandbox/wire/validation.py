@@ -92,7 +92,9 @@ def _check_of(shape: Shape) -> Check:
 
 
 def _structure(shape: StructureShape) -> Check:
-    required = shape.required_members
+    # No service takes a tag without a key, though some models do.
+    keys = [name for name in shape.members if shape.name == "Tag" and name in ("key", "Key")]
+    required = dict.fromkeys([*shape.required_members, *keys])
 
     def run(value: Any, path: str) -> Iterator[Violation]:
         _must_be(Mapping, value, path)

@@ -28,7 +28,8 @@ class PlanScreen(Screen):
             self._print(f"`{name}`: no changes")
             return True
         count = len(item.changes)
-        words = f"{item.kind.lower()}, {counted(count, 'change')}"
+        what = "outputs only" if item.only_outputs else counted(count, "change")
+        words = f"{item.kind.lower()}, {what}"
         self._print(f"plan for `{name}` ({words}):")
         for change in item.changes:
             self._change(change)

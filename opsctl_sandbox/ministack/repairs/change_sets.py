@@ -124,9 +124,23 @@ async def continue_update_rollback(call: Call, ministack: Forward) -> Structure:
 
 async def create_change_set(call: Call, ministack: Forward) -> Structure:
     answer = await _create_change_set(call, ministack)
-    find(cloudformation._change_sets, answer["Id"])["_role"] = call.parameters.get("RoleARN")
+    change_set = find(cloudformation._change_sets, answer["Id"])
+    change_set["_role"] = call.parameters.get("RoleARN")
+    _keep_outputs(change_set, _stack(call, call.parameters["StackName"]))
     early_validation.validate(call, answer["Id"])
     return answer
+
+
+def _keep_outputs(change_set: dict[str, Any], stack: dict[str, Any]) -> None:
+    """Let a change set that changes only outputs be executed: it has no changes, and is no failure.
+
+    Source: https://github.com/aws/aws-cdk/pull/2029
+    """
+    before, after = (one.get("_template") or {} for one in (stack, change_set))
+    nothing = "didn't contain changes" in (change_set["StatusReason"] or "")
+    if nothing and before and before.get("Outputs") != after.get("Outputs"):
+        change_set |= {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE"}
+        change_set["StatusReason"] = ""
 
 
 async def _create_change_set(call: Call, ministack: Forward) -> Structure:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ministack.services import cloudwatch_logs
 
+from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 _COMMANDS = ("fields", "filter", "sort", "limit", "stats")
@@ -179,11 +180,35 @@ def _weight(value: str) -> tuple[float, str]:
         return 0.0, value
 
 
+def _require_groups(call: Call) -> None:
+    """Refuse groups that do not exist, and a time before the first of them was made."""
+    request = call.parameters
+    names = [
+        *(request.get("logGroupNames") or ()),
+        *(request.get("logGroupIdentifiers") or ()),
+        *([request["logGroupName"]] if "logGroupName" in request else ()),
+    ]
+    made = []
+    for identifier in names:
+        name = identifier.partition(":log-group:")[2].removesuffix(":*") or identifier
+        group = records.find(cloudwatch_logs._log_groups, name)
+        if group is None:
+            sentence = f"Log group '{name}' does not exist for account ID '{call.account}'"
+            raise Refused("ResourceNotFoundException", sentence)
+        made.append(int(group["creationTime"]))
+    if made and request["endTime"] * 1000 < min(made):
+        raise _malformed(
+            "Query's end date and time is either before the log groups creation time or exceeds "
+            "the log groups log retention settings"
+        )
+
+
 def operations() -> Operations:
     kept: dict[str, Stats | Discovered] = {}
 
     async def start(call: Call, ministack: Forward) -> Structure:
         query, made = parsed(call.parameters["queryString"])
+        _require_groups(call)
         if made is None:
             return await ministack(call.parameters)
         limit = int(call.parameters.get("limit") or _MOST)

@@ -37,7 +37,10 @@ def _is(image: Structure, identifier: Structure) -> bool:
 
 
 async def describe_target_groups(call: Call, ministack: Forward) -> Structure:
-    """Refuse names that do not exist, and leave out what a TCP health check does not have."""
+    """Refuse what does not exist, and leave out what a TCP health check does not have."""
+    balancer = call.parameters.get("LoadBalancerArn")
+    if balancer and records.find(alb._lbs, balancer) is None:
+        raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
     answer = await ministack(call.parameters)
     names = {group["TargetGroupName"] for group in answer.get("TargetGroups", ())}
     if not names.issuperset(call.parameters.get("Names") or ()):
@@ -55,10 +58,13 @@ async def describe_load_balancers(call: Call, ministack: Forward) -> Structure:
 
 
 async def describe_listeners(call: Call, ministack: Forward) -> Structure:
-    """Refuse a load balancer that does not exist."""
+    """Refuse a load balancer and listeners that do not exist."""
     arn = call.parameters.get("LoadBalancerArn")
     if arn and records.find(alb._lbs, arn) is None:
         raise Refused("LoadBalancerNotFound", "One or more load balancers not found")
+    listeners = call.parameters.get("ListenerArns") or ()
+    if any(records.find(alb._listeners, one) is None for one in listeners):
+        raise Refused("ListenerNotFound", "One or more listeners not found")
     return await ministack(call.parameters)
 
 

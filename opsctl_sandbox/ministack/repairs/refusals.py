@@ -47,6 +47,36 @@ async def parameters_by_path(call: Call, ministack: Forward) -> Structure:
     return await ministack(call.parameters)
 
 
+async def route_tables(call: Call, ministack: Forward) -> Structure:
+    answer = await ministack(call.parameters)
+    if not call.parameters.get("Filters"):
+        known = {one["RouteTableId"] for one in answer["RouteTables"]}
+        for one in call.parameters.get("RouteTableIds") or ():
+            if one not in known:
+                sentence = f"The routeTable ID '{one}' does not exist"
+                raise Refused("InvalidRouteTableID.NotFound", sentence)
+    return answer
+
+
+async def role(call: Call, ministack: Forward) -> Structure:
+    return await _named(call, ministack, f"The role with name {call.parameters['RoleName']}")
+
+
+async def instance_profile(call: Call, ministack: Forward) -> Structure:
+    name = call.parameters["InstanceProfileName"]
+    return await _named(call, ministack, f"Instance Profile {name}")
+
+
+async def _named(call: Call, ministack: Forward, what: str) -> Structure:
+    """Refuse what does not exist in AWS's words."""
+    try:
+        return await ministack(call.parameters)
+    except Refused as error:
+        if error.code != "NoSuchEntity":
+            raise
+        raise Refused(error.code, f"{what} cannot be found.", status=error.status) from error
+
+
 async def stop_query(call: Call, ministack: Forward) -> Structure:
     query = call.parameters["queryId"]
     if records.find(cloudwatch_logs._queries, query) is None:
@@ -57,6 +87,9 @@ async def stop_query(call: Call, ministack: Forward) -> Structure:
 OPERATIONS: Operations = {
     ("autoscaling", "CreateOrUpdateTags"): tags_of_groups,
     ("autoscaling", "DeleteTags"): tags_of_groups,
+    ("ec2", "DescribeRouteTables"): route_tables,
+    ("iam", "GetInstanceProfile"): instance_profile,
+    ("iam", "GetRole"): role,
     ("logs", "StopQuery"): stop_query,
     ("ssm", "GetParametersByPath"): parameters_by_path,
     ("ssm", "PutParameter"): put_parameter,

@@ -80,6 +80,13 @@ def test_the_console_of_an_instance_that_never_joined_is_quoted_whose_group_is_g
     top = first(during, after, failures=(ROLLED_BACK,))
     assert top.id == "instance-never-joined"
     assert top.sentence.endswith("console last said: curl: (6) Could not resolve host")
+    assert top.next == "correct what its start needs, then run: opsctl ecs up"
+    # The log groups are rolled back, too; while the group is there, it can be replaced.
+    silent = replace(after, start_logs={}, stacks={"ecs": stack("ecs", "ROLLBACK_COMPLETE")})
+    top = first(during, silent, failures=(ROLLED_BACK,))
+    assert (top.next or "").endswith("get-console-output --output text --instance-id i-12345678")
+    top = first(replace(during, start_logs=console))
+    assert (top.next or "").endswith("then replace it: opsctl ecs roll-instances")
 
 
 def test_a_group_that_somebody_deleted_is_why_the_cluster_is_empty() -> None:

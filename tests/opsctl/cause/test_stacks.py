@@ -215,3 +215,10 @@ def test_a_rollback_under_way_without_a_known_reason_is_followed(status: str) ->
     state = stack("alarms", f"{status}_IN_PROGRESS")
     top = next(one for one in ranked(snapshot(stacks={"alarms": state})) if status in one.sentence)
     assert top.next == "to join it and follow it to its end: opsctl alarms up"
+
+
+def test_a_stack_of_another_system_is_named_as_that() -> None:
+    state = replace(stack("db", "UPDATE_COMPLETE"), foreign="`name: a-b`, environment default")
+    cause = first(snapshot(stacks={"db": state}))
+    assert (cause.id, cause.confidence) == ("not-ours", "certain")
+    assert "belongs to another system: `name: a-b`" in cause.sentence

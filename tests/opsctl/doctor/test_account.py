@@ -113,7 +113,8 @@ def test_who_has_the_policy_of_a_pipeline_may_release_whatever_else_an_operator_
 def test_what_iam_does_not_say_is_unknown_and_root_is_not_asked_about() -> None:
     facts = Preflight(CALLER, unread={"refused": "AWS refused SimulatePrincipalPolicy"})
     [one] = account.rights(CONFIG, facts, READY)
-    assert (one.level, one.fix) == ("unknown", "allow it iam:SimulatePrincipalPolicy")
+    fix = "allow it iam:SimulatePrincipalPolicy, and iam:GetRole of its role"
+    assert (one.level, one.fix) == ("unknown", fix)
     root = replace(CALLER, arn=f"arn:aws:iam::{ACCOUNT}:root")
     assert list(account.rights(CONFIG, Preflight(root), READY)) == []
 

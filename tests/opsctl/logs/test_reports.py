@@ -103,7 +103,7 @@ class Insights:
 
     exceptions = type("Exceptions", (), {"MalformedQueryException": Malformed})
 
-    def __init__(self, *statuses: str, malformed: bool = False) -> None:
+    def __init__(self, *statuses: str, malformed: str = "") -> None:
         self.statuses, self.malformed = list(statuses), malformed
         self.rows: Any = [
             [{"field": "@message", "value": "a"}, {"field": "@ptr", "value": "p"}],
@@ -115,7 +115,7 @@ class Insights:
 
     def start_query(self, **request: Any) -> Any:
         if self.malformed:
-            raise Malformed("unexpected symbol")
+            raise Malformed(self.malformed)
         self.request = request
         return {"queryId": "q1"}
 
@@ -197,6 +197,13 @@ def test_a_query_that_fails_is_an_error_and_a_bad_one_the_users() -> None:
     with pytest.raises(AwsError, match="ended as Timeout"):
         list(querying(Insights("Timeout")))
     with pytest.raises(ConfigError, match="does not take this query: unexpected symbol"):
-        list(querying(Insights(malformed=True)))
+        list(querying(Insights(malformed="unexpected symbol")))
     with pytest.raises(ConfigError, match="at most 50"):
         list(querying(Insights(), groups=51))
+
+
+def test_a_time_before_the_log_groups_were_made_has_a_hint_of_its_own() -> None:
+    reason = "Query's end date and time is either before the log groups creation time"
+    with pytest.raises(ConfigError) as refused:
+        list(querying(Insights(malformed=reason)))
+    assert refused.value.hint == "give a later --until, or other sources"

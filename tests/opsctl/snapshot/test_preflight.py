@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from opsctl.snapshot import certificates, identity, quotas, rights
+from opsctl.snapshot.identity import Identity
 from opsctl.snapshot.quotas import Quota
 from opsctl.snapshot.rights import Attempt
 from tests.opsctl.snapshot.conftest import Stub
@@ -53,6 +54,29 @@ def test_only_the_denied_actions_are_returned(stub: Stub) -> None:
         ("ecs:B", ("*",)),
         ("ecs:C", ("*",)),
     }
+
+
+SESSION = Identity("1", "arn:aws:sts::1:assumed-role/AWSReservedSSO_ops/ann", "r")
+
+
+def test_a_role_is_simulated_with_the_path_that_its_session_leaves_out(stub: Stub) -> None:
+    iam, stubber = stub("iam")
+    arn = "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_ops"
+    role = {
+        "Path": "/aws-reserved/sso.amazonaws.com/eu-west-1/",
+        "RoleName": "AWSReservedSSO_ops",
+        "RoleId": "AROA0123456789ABCDEF",
+        "Arn": arn,
+        "CreateDate": datetime.now(UTC),
+    }
+    stubber.add_response("get_role", {"Role": role}, {"RoleName": "AWSReservedSSO_ops"})
+    assert rights.principal(iam, SESSION) == arn
+
+
+def test_a_caller_that_may_not_look_at_its_role_is_simulated_without_a_path(stub: Stub) -> None:
+    iam, stubber = stub("iam")
+    stubber.add_client_error("get_role", "AccessDenied")
+    assert rights.principal(iam, SESSION) == "arn:aws:iam::1:role/AWSReservedSSO_ops"
 
 
 def test_a_quota_that_nobody_changed_is_awss_default(stub: Stub) -> None:

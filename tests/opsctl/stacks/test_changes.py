@@ -187,6 +187,11 @@ def test_a_plan_without_changes_is_a_value_not_an_error() -> None:
     assert Plan(STACK, "UPDATE").is_empty
 
 
+def test_a_change_set_without_changes_of_resources_changes_outputs() -> None:
+    plan = Plan(STACK, "UPDATE", (), "arn:change-set", "arn:stack")
+    assert plan.only_outputs and not plan.is_empty and not plan.losses
+
+
 def test_only_a_stack_that_exists_has_anything_to_lose() -> None:
     assert Plan(STACK, "UPDATE", (EMPTYING,)).losses == (EMPTYING,)
     assert Plan(STACK, "CREATE", (EMPTYING,)).losses == ()

@@ -84,17 +84,17 @@ class Machine:
         return (self.root / "called").read_text()
 
     @property
-    def told(self) -> str:
+    def last_words(self) -> str:
         """What opsctl shows of the console."""
         console = self.root / "dev/console"
         lines = console.read_text().splitlines() if console.exists() else ()
-        return "\n".join(start_logs.told(lines))
+        return "\n".join(start_logs.last_words(lines))
 
 
 def test_an_instance_signals_success_only_when_its_agent_has_joined(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     assert machine.start() == 0
-    assert "cfn-signal" not in machine.called and not machine.told
+    assert "cfn-signal" not in machine.called and not machine.last_words
     assert "systemctl start --no-block opsctl-join" in machine.called
 
     # The agent answers at the second look, and has joined at the third.
@@ -152,7 +152,7 @@ def test_a_start_script_that_fails_tells_why_and_starts_no_agent(
     fails(machine)
     assert machine.start(seconds=1000) != 0
     assert START_LOG_BEGINS in (tmp_path / "dev/console").read_text()
-    assert words in machine.told
+    assert words in machine.last_words
     assert "systemctl mask --now --no-block ecs" in machine.called
     assert "start --no-block opsctl-join" not in machine.called or fails is no_unit
     assert ("cfn-signal --exit-code 1" in machine.called) is signals
@@ -172,7 +172,7 @@ def test_an_agent_that_never_joins_tells_why(tmp_path: Path, answer: str, line: 
     agent = tmp_path / "var/log/ecs/ecs-agent.log"
     agent.write_text('level=error msg="AccessDeniedException: ecs:RegisterContainerInstance"\n')
     assert machine.join() == 0
-    assert line in machine.told and "has not joined the cluster" in machine.told
+    assert line in machine.last_words and "has not joined the cluster" in machine.last_words
     assert machine.called.count("cfn-signal --exit-code 1") == 1
     assert "mask" not in machine.called, "it may still join when ECS can be reached again"
 

@@ -53,8 +53,8 @@ def test_its_listeners_go_with_it(connect: Connect, balancer: Any, unique: str) 
 
     elbv2.delete_load_balancer(LoadBalancerArn=arn)
 
-    # ministack has no ListenerNotFound.
-    assert not elbv2.describe_listeners(ListenerArns=[made["ListenerArn"]])["Listeners"]
+    with pytest.raises(elbv2.exceptions.ListenerNotFoundException):
+        elbv2.describe_listeners(ListenerArns=[made["ListenerArn"]])
     [left] = elbv2.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
     assert left["LoadBalancerArns"] == []
 

@@ -61,6 +61,11 @@ ONE = "1 validation error detected: "
             *("ValidationError", f"{ONE}Value null at 'stateValue' failed to satisfy constraint: "),
         ),
         (
+            *("ecs", "TagResource", {"resourceArn": "a", "tags": [{}]}),
+            "InvalidParameterException",
+            f"{ONE}Value null at 'tags.1.member.key' failed to satisfy constraint: ",
+        ),
+        (
             *("elasticache", "DeleteCacheCluster", {}, "InvalidParameterValue"),
             "The parameter CacheClusterId must be provided and must not be blank.",
         ),

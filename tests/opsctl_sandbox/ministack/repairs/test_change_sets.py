@@ -56,6 +56,36 @@ def test_a_resource_whose_condition_is_false_is_not_announced(
     assert set(changes(connect("cloudformation"), unique, "first")) == {"Group", "Guard", "Task"}
 
 
+def test_a_change_of_outputs_alone_has_no_changes_and_can_be_executed(
+    connect: Connect, plain: Connect, unique: str
+) -> None:
+    cloudformation = connect("cloudformation")
+
+    def body(*outputs: str) -> str:
+        topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": unique}}
+        values = {one: {"Value": "1"} for one in outputs}
+        return json.dumps({"Resources": {"Topic": topic}, "Outputs": values})
+
+    def seen(cloudformation: Any, name: str, text: str) -> dict[str, Any]:
+        given = {"StackName": unique, "ChangeSetName": name}
+        cloudformation.create_change_set(**given, TemplateBody=text)
+        described: dict[str, Any] = cloudformation.describe_change_set(**given)
+        return described
+
+    cloudformation.create_stack(StackName=unique, TemplateBody=body("A"))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName=unique, WaiterConfig={"Delay": 1})
+    assert seen(plain("cloudformation"), "plain", body("A", "B"))["Status"] == "FAILED"
+    assert seen(cloudformation, "same", body("A"))["Status"] == "FAILED"
+    more = seen(cloudformation, "more", body("A", "B"))
+    assert (more["Status"], more["Changes"]) == ("CREATE_COMPLETE", [])
+    cloudformation.execute_change_set(StackName=unique, ChangeSetName="more")
+    waiter = cloudformation.get_waiter("stack_update_complete")
+    waiter.wait(StackName=unique, WaiterConfig={"Delay": 1})
+    [stack] = cloudformation.describe_stacks(StackName=unique)["Stacks"]
+    assert {one["OutputKey"] for one in stack["Outputs"]} == {"A", "B"}
+
+
 def test_a_condition_adds_and_removes_its_resource_and_a_change_of_none_is_none(
     connect: Connect, unique: str
 ) -> None:

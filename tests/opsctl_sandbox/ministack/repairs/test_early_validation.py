@@ -150,3 +150,23 @@ def test_what_is_known_only_when_it_is_made_fails_the_resource(
         "Properties validation failed for resource Group with message:\n"
         "#/LogGroupName: failed validation constraint for keyword [pattern]"
     )
+
+
+def test_an_alarm_that_cloudwatch_does_not_take_fails_in_its_words(
+    connect: Connect, unique: str
+) -> None:
+    alarm = {
+        "MetricName": "m",
+        "Namespace": "n",
+        "Statistic": "Sum",
+        "Period": 7,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+    }
+    body = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
+    cloudformation = connect("cloudformation")
+    cloudformation.create_stack(StackName=unique, TemplateBody=json.dumps(body))
+    events = ended(cloudformation, unique, "ROLLBACK_COMPLETE")
+    [failed] = [one for one in events if one["ResourceStatus"] == "CREATE_FAILED"]
+    assert "Period must be 10, 20, 30 or a multiple of 60" in failed["ResourceStatusReason"]
