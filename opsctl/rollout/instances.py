@@ -72,11 +72,15 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class InstancePlan:
-    """The plan. With `grow` a new instance joins before an old one goes. `size` is the group's."""
+    """The plan. With `grow` a new instance joins before an old one goes. `size` is the group's.
+
+    `under_way` means that an interrupted roll goes on: its last old instance may drain already.
+    """
 
     replacements: tuple[Replacement, ...]
     size: int
     grow: bool
+    under_way: bool = False
 
     @property
     def usually(self) -> timedelta:
@@ -300,7 +304,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                     hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
                     cause="no-room",
                 )
-    return InstancePlan(replacements, roll.size, grow)
+    return InstancePlan(replacements, roll.size, grow, TAG in group.tags)
 
 
 def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from opsctl.cause.looks import EVERYTHING
-from opsctl.cli import recording, run
+from opsctl.cli import Terminated, recording, run
 from opsctl.cli.screens.console import Console
 from opsctl.outcome import Outcome
 from opsctl.procedure import explained
@@ -117,6 +117,22 @@ def test_a_failure_costs_the_one_look_that_its_screen_shows(
     assert recorded.outcome.kind == without.outcome.kind != "deployed"
     assert recorded.looks == [*without.looks, EVERYTHING]
     assert recorded.calls == without.calls
+
+
+def test_a_command_that_is_ended_by_a_signal_says_what_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    procedure, looks, calls = db_up()
+    first = looks
+
+    def look(wanted: Look) -> Snapshot:
+        if wanted.events_of:  # the change runs
+            raise Terminated(15)
+        return first(wanted)
+
+    with pytest.raises(Terminated):
+        Ran((procedure, look, calls), None)
+    assert "this continues in AWS: the same command joins it" in capsys.readouterr().err
 
 
 def test_a_command_whose_recording_ends_early_says_so_in_the_end(
