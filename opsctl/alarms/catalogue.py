@@ -255,13 +255,16 @@ def _cache(config: Config) -> Iterator[Alarm]:
 
 
 def _members(config: Config) -> list[tuple[str, bool]]:
-    """Return (node name as ElastiCache gives it, whether it starts as a replica)."""
+    """Return (node name as ElastiCache gives it, whether it may be a replica).
+
+    After a failover the first one is a replica, too.
+    """
     if config.db.kind == "cluster":
         return [(config.db.name, False)]
     numbers = range(1, (config.db.shards or 0) + 1)
     shards = [f"-{number:04}" for number in numbers] or [""]
     return [
-        (f"{config.db.name}{shard}-{number:03}", number > 1)
+        (f"{config.db.name}{shard}-{number:03}", config.db.nodes > 1)
         for shard in shards
         for number in range(1, config.db.nodes + 1)
     ]
@@ -335,7 +338,7 @@ def _of_node(config: Config, replica: bool) -> Iterator[Alarm]:
             metric="ReplicationLag",
             threshold=30,
             missing="notBreaching",
-            because="a member that was promoted has no lag and sends none",
+            because="the primary has no lag and sends none",
             periods=15,
         )
 

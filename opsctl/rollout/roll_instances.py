@@ -113,7 +113,8 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         group = now.group
         if group is None or instances.plan(now, roll) != planned:
             raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
-        since = now.at if everything else instances.noted(group)[1]
+        # A roll of everything that goes on keeps its beginning: what it launched stays.
+        since = instances.noted(group)[1] or (now.at if everything else None)
         steps = Steps(clients, config, group.name, since)
         steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"

@@ -195,7 +195,20 @@ def _read(
         return Plan(stack, kind)
     plan = Plan(stack, kind, changes.read(listed), id, described["StackId"])
     names.require_possible(plan)
+    _require_imports(plan)
     return plan
+
+
+def _require_imports(plan: Plan) -> None:
+    """Raise OpsError if the endpoint ignored the wish to take over what exists."""
+    made = {one.logical_id for one in plan.changes if one.action == "Add"}
+    if ignored := sorted(made & plan.stack.imports):
+        raise OpsError(
+            f"CloudFormation would make {', '.join(ignored)} anew, and not take over what exists: "
+            "this Region or endpoint does not know imports in a change set",
+            hint="choose other names in opsctl.yaml, or remove what exists yourself",
+            cause="name-exists",
+        )
 
 
 def _wait(

@@ -204,6 +204,21 @@ def in_cluster(group: str) -> bool:
     return bool((elasticache._replication_groups.get(group) or {}).get("ClusterEnabled"))
 
 
+def fail_over(group: str, node_group: str) -> Record | None:
+    """Make the first replica the primary. Returns the group's record, or None without a replica."""
+    record: Record = elasticache._replication_groups[group]
+    for shard in record["NodeGroups"]:
+        if shard["NodeGroupId"] == node_group:
+            members = shard["NodeGroupMembers"]
+            replica = next((one for one in members if one["CurrentRole"] == "replica"), None)
+            if replica is None:
+                return None
+            for member in members:
+                member["CurrentRole"] = "primary" if member is replica else "replica"
+            return record
+    return None
+
+
 def source(snapshot: str) -> int | None:
     """Return the port of the server that a snapshot is taken of."""
     record = elasticache._snapshots.get(snapshot) or {}

@@ -7,6 +7,19 @@ from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 
+async def test_failover(call: Call, forward: Forward) -> Structure:
+    group, shard = (str(call.parameters[key]) for key in ("ReplicationGroupId", "NodeGroupId"))
+    if not caches.exists(cluster="", group=group):
+        text = f"Replication Group {group} not found."
+        raise Refused("ReplicationGroupNotFoundFault", text, status=404)
+    record = caches.fail_over(group, shard)
+    if record is None:
+        text = f"Node group {shard} of {group} has no replica to fail over to"
+        raise Refused("InvalidParameterValue", text)
+    shown = ("ReplicationGroupId", "Description", "Status", "MemberClusters", "NodeGroups")
+    return {"ReplicationGroup": {key: record[key] for key in shown}}
+
+
 def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> Operations:
     """`saved` returns everything that the server on a port holds."""
 
@@ -36,6 +49,7 @@ def operations(simulation: Simulation, saved: Callable[[int], bytes | None]) -> 
         return answer
 
     return {
+        ("elasticache", "TestFailover"): test_failover,
         ("elasticache", "CreateSnapshot"): create,
         ("elasticache", "DescribeSnapshots"): describe,
     }

@@ -152,6 +152,16 @@ def test_all_goes_on_after_ctrl_c_with_those_that_were_left() -> None:
     assert new and not [call for call in group.calls if call == f"drain {new[0]}"]
 
 
+def test_all_interrupted_twice_replaces_no_new_instance() -> None:
+    group = fleet(old=NEW, size=3)
+    before = {one.id for one in group.alive}
+    for looks in (40, 5):
+        assert roll(group, everything=True, looks=looks)[0] is None
+    new = {one.id for one in group.alive} - before
+    assert roll(group, everything=True)[0] == Outcome("done")
+    assert new and new <= {one.id for one in group.alive}
+
+
 def test_a_group_that_may_not_grow_drains_where_the_others_have_room() -> None:
     group = fleet(maximum=2)
     outcome, items = roll(group)

@@ -243,6 +243,16 @@ def test_what_another_stack_holds_is_not_taken_over_and_the_hint_does_not_say_so
     assert "another stack holds" in caught.value.hint
 
 
+def test_an_endpoint_that_ignores_the_wish_to_take_something_over_is_noticed() -> None:
+    aws = CloudFormation(changes=("AppLogGroup",))
+    aws.details = {"Action": "Add"}
+    wanted = replace(STACK, imports=frozenset({"AppLogGroup"}))
+    procedure = change.up(cast(Any, Clients(aws)), wanted, bucket=None, sleep=lambda _: None)
+    with pytest.raises(OpsError, match="does not know imports in a change set"):
+        Driven(procedure, (EXISTS,), (True,))
+    assert aws.executed == []
+
+
 def test_without_the_permission_the_missing_permission_is_named() -> None:
     aws = CloudFormation()
     aws.reason = "The following hook(s)/validation failed"

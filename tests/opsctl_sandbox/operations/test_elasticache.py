@@ -101,6 +101,20 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     elasticache.delete_replication_group(**group)
 
 
+def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(
+        **named, ReplicationGroupDescription="x", NumCacheClusters=2, AutomaticFailoverEnabled=True
+    )
+    elasticache.test_failover(**named, NodeGroupId="0001")
+    [group] = elasticache.describe_replication_groups(**named)["ReplicationGroups"]
+    [shard] = group["NodeGroups"]
+    roles = {one["CacheClusterId"]: one["CurrentRole"] for one in shard["NodeGroupMembers"]}
+    assert roles == {f"{unique}-001": "replica", f"{unique}-002": "primary"}
+    with pytest.raises(ClientError, match="no replica to fail over to"):
+        elasticache.test_failover(**named, NodeGroupId="0002")
+
+
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Connect]:
     """A sandbox in which ten minutes of ElastiCache take half a second."""
