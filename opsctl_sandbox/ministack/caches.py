@@ -3,6 +3,7 @@
 ministack would start containers wherever it finds an engine; here the host provides servers.
 """
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,14 +28,18 @@ class Open(Protocol):
 
 
 def install(
-    open_: Open, join: Callable[[Sequence[int]], None], move: Callable[[Ports, Ports], None]
+    open_: Open,
+    join: Callable[[Sequence[int]], None],
+    move: Callable[[Ports, Ports], None],
+    saved: Callable[[int], bytes | None],
 ) -> None:
     """Install.
 
     `open_` starts a server with a snapshot's content, or empty, and returns its port; `join` makes
-    the servers on these ports one cluster; `move` gives the slots of some servers to others.
+    the servers on these ports one cluster; `move` gives the slots of some servers to others;
+    `saved` returns everything that a server holds.
     """
-    _servers.update(open=open_, move=move)
+    _servers.update(open=open_, move=move, saved=saved)
     begin_with: list[tuple[bytes | None, bool]] = []
 
     def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
@@ -247,6 +252,15 @@ def begin_snapshot(name: str, holding: bytes | None, ready: float) -> None:
     """Mark the snapshot as creating until `ready`, in simulated seconds."""
     record: Record = elasticache._snapshots[name]
     record |= {"SnapshotStatus": "creating", "_ready": ready, _SNAPSHOT: holding}
+
+
+def final_snapshot(kind: str, cache: str, stack: str, logical_id: str) -> None:
+    """Save what a cache holds before CloudFormation deletes it with the policy `Snapshot`."""
+    name = f"{stack}-snapshot-{logical_id}-{secrets.token_hex(6)}".lower()
+    source_of = "CacheClusterId" if kind == TYPES[0] else "ReplicationGroupId"
+    elasticache._create_snapshot({"SnapshotName": name, source_of: cache})
+    port = None if in_cluster(cache) else source(name)
+    elasticache._snapshots[name][_SNAPSHOT] = _servers["saved"](port) if port else None
 
 
 def finish_snapshots(now: float) -> None:

@@ -132,6 +132,41 @@ def quick(tmp_path: Path) -> Iterator[Connect]:
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_a_cache_with_the_policy_snapshot_is_saved_before_it_is_deleted(
+    quick: Connect, unique: str
+) -> None:
+    cloudformation, elasticache = quick("cloudformation"), quick("elasticache")
+    properties = {
+        "ClusterName": unique,
+        "Engine": "redis",
+        "NumCacheNodes": 1,
+        "CacheNodeType": "cache.t4g.micro",
+    }
+    cache = {
+        "Type": "AWS::ElastiCache::CacheCluster",
+        "DeletionPolicy": "Snapshot",
+        "Properties": properties,
+    }
+    body = json.dumps({"Resources": {"Cache": cache}})
+    cloudformation.create_stack(StackName=unique, TemplateBody=body)
+    waits = {"Delay": 1, "MaxAttempts": 60}
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig=waits)
+    [made] = elasticache.describe_cache_clusters(ShowCacheNodeInfo=True)["CacheClusters"]
+    with Redis(port=made["CacheNodes"][0]["Endpoint"]["Port"]) as redis:
+        redis.set("key", "value")
+    cloudformation.delete_stack(StackName=unique)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=unique, WaiterConfig=waits)
+    [snapshot] = elasticache.describe_snapshots()["Snapshots"]
+    assert snapshot["SnapshotName"].startswith(f"{unique}-snapshot-cache-")
+    again = elasticache.create_cache_cluster(
+        CacheClusterId="again", SnapshotName=snapshot["SnapshotName"], **{"Engine": "redis"}
+    )
+    endpoint = again["CacheCluster"]["CacheNodes"][0]["Endpoint"]
+    with Redis(port=endpoint["Port"]) as redis:
+        assert redis.get("key") == b"value"
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
 def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -> None:
     cloudformation, elasticache = quick("cloudformation"), quick("elasticache")
 
