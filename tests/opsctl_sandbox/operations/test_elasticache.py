@@ -115,6 +115,21 @@ def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -
         elasticache.test_failover(**named, NodeGroupId="0002")
 
 
+def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(**named, ReplicationGroupDescription="x")
+    with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
+        elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="TransitEncryptionMode must be preferred"):
+        elasticache.modify_replication_group(**named, TransitEncryptionEnabled=True)
+    elasticache.increase_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="at least 1 replica"):
+        elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
+
+
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Connect]:
     """A sandbox in which ten minutes of ElastiCache take half a second."""
