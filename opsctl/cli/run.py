@@ -97,8 +97,10 @@ def _ended(
         elif choice is Choice.DETACH:
             driver.detach()
         return False
-    except BaseException:  # a signal, too
-        if driver.waiting is not None and driver.waiting.subject:
+    except BaseException as error:
+        # An error between two waits is of a step, but a signal may come at any moment.
+        under_way = driver.waiting is not None or not isinstance(error, Exception)
+        if under_way and driver.subject:
             with suppress(OSError):  # the terminal may be closed
                 _tell_running(console, driver)
         raise

@@ -15,7 +15,7 @@ from opsctl.procedure import explained
 from opsctl.recorder import Recorder
 from opsctl.recording import Begun, Recording
 from opsctl.rollout import ecs, roll
-from opsctl.rollout.instances import Machine
+from opsctl.rollout.instances import Machine, Step
 from opsctl.rollout.plan import Order
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition
@@ -133,6 +133,22 @@ def test_a_command_that_is_ended_by_a_signal_says_what_goes_on(
     with pytest.raises(Terminated):
         Ran((procedure, look, calls), None)
     assert "this continues in AWS: the same command joins it" in capsys.readouterr().err
+
+
+def test_a_signal_between_two_looks_says_what_stops(capsys: pytest.CaptureFixture[str]) -> None:
+    procedure, look, calls = ecs_up()
+
+    def steps() -> Any:
+        answer = None
+        while True:
+            item = procedure.send(answer)
+            if isinstance(item, Step) and item.action == "drain":
+                raise Terminated(15)
+            answer = yield item
+
+    with pytest.raises(Terminated):
+        Ran((steps(), look, calls), None)
+    assert "this stops half-way: the same command goes on from there" in capsys.readouterr().err
 
 
 def test_a_command_whose_recording_ends_early_says_so_in_the_end(
