@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
+from opsctl.cause import fleet
 from opsctl.cause.fleet import resume
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -23,7 +24,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
-from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, drained_by_hand
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -31,8 +32,8 @@ LOOK = Look(
     frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
     ("ecs",),
 )
-# Tag of the Auto Scaling group during a roll. Its value is the number of instances before.
-TAG = "opsctl:roll"
+# The tag's value is the number of instances before the roll.
+TAG = ROLLING
 # How long the steps for one instance usually take together.
 USUALLY = timedelta(minutes=5)
 
@@ -331,6 +332,18 @@ def starting(now: Snapshot) -> Notice | None:
     return Notice(
         f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
         "replace what does not join in time: opsctl ecs roll-instances"
+    )
+
+
+def drained(now: Snapshot) -> Notice | None:
+    """Say which instances somebody set to DRAINING, and how they take tasks again."""
+    held = drained_by_hand(now.instances, now.group)
+    if not held:
+        return None
+    return Notice(
+        f"{', '.join(one.id for one in held)}: DRAINING, set by hand, so without tasks; to let it "
+        f"take them again: {fleet.activate(now, held)}",
+        warning=True,
     )
 
 
