@@ -98,9 +98,10 @@ def _ended(
             driver.detach()
         return False
     except BaseException as error:
-        # An error between two waits is of a step, but a signal may come at any moment.
-        under_way = driver.waiting is not None or not isinstance(error, Exception)
-        if under_way and driver.subject:
+        # Between two waits: a signal, or AWS refuses a step, for instance expired credentials.
+        step = not driver.alone and aws.fault(error) is not None
+        signaled = not isinstance(error, Exception)
+        if driver.subject and (driver.waiting is not None or signaled or step):
             with suppress(OSError):  # the terminal may be closed
                 _tell_running(console, driver)
         raise
