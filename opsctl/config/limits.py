@@ -316,6 +316,10 @@ def _image(config: Config) -> Iterator[Finding]:
         )
 
 
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+_LIKE_AN_ARN = re.compile(r"secretsmanager:(?!arn:)[^#]+-[A-Za-z0-9]{6}(#.+)?")
+
+
 def _secrets(config: Config) -> Iterator[Finding]:
     for name, reference in config.ecs.secrets.items():
         if reference.startswith("env:"):
@@ -323,6 +327,12 @@ def _secrets(config: Config) -> Iterator[Finding]:
                 ("ecs", "secrets", name),
                 "`env:` works locally only; take ssm: or secretsmanager:",
             )
+        elif _LIKE_AN_ARN.fullmatch(reference):
+            text = (
+                "a hyphen and six characters end every secret's ARN, so AWS may not find this one "
+                "by its name; write secretsmanager: and its ARN"
+            )
+            yield Finding(("ecs", "secrets", name), text, refuses=False)
     for name in config.ecs.environment:
         if name in config.ecs.secrets:
             yield Finding(("ecs", "environment", name), "is written under `ecs.secrets` too")

@@ -34,7 +34,7 @@ def preview(
     reverts_drift: bool = False,
 ) -> Procedure[bool]:
     """Yield the plan. Returns True when it changes something."""
-    desired = yield from _desired(config, snapshot, reverts_drift)
+    desired, _ = yield from _desired(config, snapshot, reverts_drift)
     return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
 
 
@@ -51,7 +51,15 @@ def up(
     With `reverts_drift` changes made outside of the stack are reverted. Afterwards the live cache
     is compared with the config: CloudFormation has reported updates complete that did not happen.
     """
-    desired = yield from _desired(config, snapshot, reverts_drift)
+    desired, lacks_a_replica = yield from _desired(config, snapshot, reverts_drift)
+    if lacks_a_replica:
+        yield Notice("AWS takes failover only once there is a replica: first the nodes, then it")
+        restored = None if desired.parameters else ""
+        without = definition.db(config, restored, failover=False)
+        nodes = replace(desired, template=without.template)
+        outcome = yield from change.up(clients, nodes, bucket=config.aws.bucket)
+        if not outcome.good:
+            return outcome
     outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
     if outcome.good:
         now = (yield from look_at(_CACHE)).require("cache")
@@ -59,14 +67,25 @@ def up(
     return outcome
 
 
-def _desired(config: Config, snapshot: str | None, reverts_drift: bool) -> Procedure[Stack]:
+def _desired(
+    config: Config, snapshot: str | None, reverts_drift: bool
+) -> Procedure[tuple[Stack, bool]]:
+    """Return the stack, and whether its failover needs a replica that is not there yet."""
     now = yield from look_at(_STACK_AND_CACHE)
     state = now.require("stacks").stacks.get("db")
-    if not _is_new(config.db, state):
+    new = _is_new(config.db, state)
+    if not new:
         _require_no_older(config.db, now.cache)
-    if snapshot is None and (_is_new(config.db, state) or not _began_with(state)):
+    if snapshot is None and (new or not _began_with(state)):
         snapshot = ""  # the snapshot that an earlier cache began with does not concern this one
-    return replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
+    desired = replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
+    return desired, not new and _lacks_a_replica(config.db, now.cache)
+
+
+def _lacks_a_replica(db: Db, cache: Cache | None) -> bool:
+    """https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/383"""
+    grows = db.kind == "replication_group" and not db.shards and db.nodes > 1
+    return grows and cache is not None and len(cache.nodes) == 1
 
 
 def _require_no_older(db: Db, cache: Cache | None) -> None:

@@ -57,16 +57,18 @@ class Stack:
         return "ecs" if self.kind == "ecr" else self.kind
 
 
-def db(config: Config, snapshot: str | None = "") -> Stack:
+def db(config: Config, snapshot: str | None = "", *, failover: bool = True) -> Stack:
     """Return the cache's stack. Outputs: RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
 
     `snapshot` is what a new cache starts with: '' for nothing, None for what the stack has. Without
     a snapshot the template does not mention it, because even an empty value may replace the cache.
+    Without `failover` its replicas, if it has any, take over from no primary.
     """
     template = templates.render(
         "db.yaml.j2",
         config=config,
         db=config.db,
+        failover=failover and config.db.nodes > 1,
         subnets=config.db.subnets or config.network.subnets,
         password=config.db.password and references.dynamic(config.db.password),
         cluster_parameters=_cluster_parameters(config.db),

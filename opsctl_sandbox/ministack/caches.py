@@ -74,6 +74,61 @@ def install(
         setattr(elasticache, name, wrapped(getattr(elasticache, name)))
     for name in ("_modify_cache_cluster", "_modify_replication_group"):
         setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
+    modify = elasticache._modify_replication_group
+    elasticache._modify_replication_group = _with_a_replica(modify)
+    for name in ("_increase_replica_count", "_decrease_replica_count"):
+        setattr(elasticache, name, _counting(getattr(elasticache, name)))
+
+
+def _with_a_replica(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Failover needs a replica that is there already: cloudformation-coverage-roadmap#383."""
+
+    def modified(parameters: Any) -> Answer:
+        group = elasticache._p(parameters, "ReplicationGroupId") or ""
+        record = elasticache._replication_groups.get(group) or {}
+        on = (elasticache._p(parameters, "AutomaticFailoverEnabled") or "").lower() == "true"
+        if on and not in_cluster(group) and len(record.get("MemberClusters", "12")) < 2:
+            text = "Replication group must have at least one read replica to enable autofailover."
+            refused: Answer = elasticache._error("InvalidReplicationGroupState", text, 400)
+            return refused
+        return modify(parameters)
+
+    return modified
+
+
+def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Replicas that come are cache clusters with a name like the others', those that go are gone.
+
+    ministack names them otherwise and makes no clusters of them.
+    """
+
+    def changed(parameters: Any) -> Answer:
+        group = elasticache._p(parameters, "ReplicationGroupId") or ""
+        answer = change(parameters)
+        if record := elasticache._replication_groups.get(group):
+            _make_members(group, record)
+        return answer
+
+    return changed
+
+
+def _make_members(group: str, record: Record) -> None:
+    names = []
+    for shard in record["NodeGroups"]:
+        first, *others = shard["NodeGroupMembers"]
+        stem = first["CacheClusterId"].rpartition("-")[0]
+        for number, member in enumerate(others, 2):
+            name = member["CacheClusterId"] = f"{stem}-{number:03d}"
+            member["ReadEndpoint"] = first["ReadEndpoint"]
+            if elasticache._clusters.get(name) is None:
+                elasticache._clusters[name] = elasticache._clusters[first["CacheClusterId"]] | {
+                    "CacheClusterId": name,
+                    "CacheClusterArn": elasticache._arn_cluster(name),
+                }
+        names += [member["CacheClusterId"] for member in shard["NodeGroupMembers"]]
+    for name in set(record["MemberClusters"]) - set(names):
+        elasticache._clusters.pop(name, None)
+    record["MemberClusters"] = names
 
 
 def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:

@@ -68,9 +68,9 @@ class World:
         clients = cast(Any, Clients(CloudFormation()))
         return Driven(db.preview(clients, config(*sets)), self.look)
 
-    def up(self, **more: Any) -> Driven:
+    def up(self, *sets: str, **more: Any) -> Driven:
         clients = cast(Any, Clients(CloudFormation()))
-        return Driven(db.up(clients, CONFIG, **more), self.look, [True])
+        return Driven(db.up(clients, config(*sets), **more), self.look, [True, True])
 
     def take(self, name: str | None = None, *, answer: bool = True) -> Driven:
         clients = cast(Any, Clients(CloudFormation(), elasticache=self.elasticache))
@@ -82,6 +82,17 @@ def test_a_cache_of_somebody_elses_stack_gets_no_snapshot() -> None:
     with pytest.raises(OpsError, match="was not made by opsctl"):
         world.take()
     assert world.elasticache.made == []
+
+
+def test_a_first_replica_comes_before_the_failover_that_needs_it() -> None:
+    sets = ("db.kind=replication_group", "db.nodes=2")
+    state = replace(LIVE, outputs={"ReplicationGroupId": "web-redis"})
+    driven = World(cache=replace(CACHE, kind="replication_group"), state=state).up(*sets)
+    nodes, failover = (one.stack.template for one in driven.of(Plan))
+    assert "AutomaticFailoverEnabled: false" in nodes and "NumCacheClusters: 2" in nodes
+    assert "AutomaticFailoverEnabled: true" in failover and "NumCacheClusters: 2" in failover
+    grown = replace(CACHE, kind="replication_group", nodes=CACHE.nodes * 2)
+    assert len(World(cache=grown, state=state).up(*sets).of(Plan)) == 1
 
 
 def test_a_cache_that_is_as_requested_is_not_mentioned() -> None:

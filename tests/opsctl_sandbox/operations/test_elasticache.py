@@ -101,6 +101,24 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     elasticache.delete_replication_group(**group)
 
 
+def test_replicas_come_and_go_and_failover_needs_one(elasticache: Any, unique: str) -> None:
+    named = {"ReplicationGroupId": unique, "ApplyImmediately": True}
+    elasticache.create_replication_group(
+        ReplicationGroupId=unique, ReplicationGroupDescription="x", NumCacheClusters=1
+    )
+    with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
+        elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    elasticache.increase_replica_count(**named, NewReplicaCount=1)
+    elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    [group] = elasticache.describe_replication_groups(ReplicationGroupId=unique)[
+        "ReplicationGroups"
+    ]
+    [shard] = group["NodeGroups"]
+    members = [one["CacheClusterId"] for one in shard["NodeGroupMembers"]]
+    assert members == group["MemberClusters"] == [f"{unique}-001", f"{unique}-002"]
+    assert elasticache.describe_cache_clusters(CacheClusterId=members[1])["CacheClusters"]
+
+
 def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -> None:
     named = {"ReplicationGroupId": unique}
     elasticache.create_replication_group(
