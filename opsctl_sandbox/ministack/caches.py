@@ -75,13 +75,16 @@ def install(
     for name in ("_modify_cache_cluster", "_modify_replication_group"):
         setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
     modify = elasticache._modify_replication_group
-    elasticache._modify_replication_group = _with_a_replica(modify)
+    elasticache._modify_replication_group = _in_steps(modify)
     for name in ("_increase_replica_count", "_decrease_replica_count"):
         setattr(elasticache, name, _counting(getattr(elasticache, name)))
 
 
-def _with_a_replica(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Failover needs a replica that is there already: cloudformation-coverage-roadmap#383."""
+def _in_steps(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Failover needs a replica that is there already: cloudformation-coverage-roadmap#383.
+
+    TLS comes to a live group by the mode `preferred`: ModifyReplicationGroup.
+    """
 
     def modified(parameters: Any) -> Answer:
         group = elasticache._p(parameters, "ReplicationGroupId") or ""
@@ -91,6 +94,12 @@ def _with_a_replica(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
             text = "Replication group must have at least one read replica to enable autofailover."
             refused: Answer = elasticache._error("InvalidReplicationGroupState", text, 400)
             return refused
+        tls = (elasticache._p(parameters, "TransitEncryptionEnabled") or "").lower() == "true"
+        mode = elasticache._p(parameters, "TransitEncryptionMode")
+        if tls and mode != "preferred" and not record.get("TransitEncryptionEnabled", True):
+            text = "To enable encryption in transit, set the transit encryption mode to preferred."
+            in_steps: Answer = elasticache._error("InvalidParameterCombination", text, 400)
+            return in_steps
         return modify(parameters)
 
     return modified

@@ -108,6 +108,8 @@ def test_replicas_come_and_go_and_failover_needs_one(elasticache: Any, unique: s
     )
     with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
         elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="transit encryption mode to preferred"):
+        elasticache.modify_replication_group(**named, TransitEncryptionEnabled=True)
     elasticache.increase_replica_count(**named, NewReplicaCount=1)
     elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
     [group] = elasticache.describe_replication_groups(ReplicationGroupId=unique)[
