@@ -17,7 +17,9 @@ SECOND = Subnet("subnet-2", "vpc-1", "b", free_addresses=100, public=True)
 NETWORK = Network(
     (Vpc("vpc-1"),), (FIRST, SECOND), {"subnet-1": "internet", "subnet-2": "internet"}
 )
-SERVICES = frozenset({"ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3"})
+SERVICES = frozenset(
+    {"cloudformation", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3"}
+)
 
 
 def findings(known: Network, *overrides: str, offers: Sequence[str] = ("a", "b")) -> list[Finding]:
