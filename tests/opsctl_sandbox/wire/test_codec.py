@@ -118,3 +118,21 @@ def test_a_client_that_speaks_cbor_is_served(sandbox: Sandbox) -> None:
 
     parser: Any = parsers.create_parser(codec.CBOR)
     assert parser.parse(content, model.output_shape)["Metrics"] == []
+
+
+@pytest.mark.parametrize("protocol", ["ec2", "query", "rest-xml"])
+def test_control_characters_leave_an_answer_readable(protocol: str) -> None:
+    answer = codec.refusal(protocol, Refused("ValidationError", "no stack 'a\x00b\x1b'"))
+    content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+    parser: Any = parsers.create_parser(protocol)
+    error = parser.parse(content, None)["Error"]
+    assert (error["Code"], error["Message"]) == ("ValidationError", "no stack 'a?b?'")
+
+
+def test_control_characters_in_ministack_s_answer_are_read() -> None:
+    body = b"<ErrorResponse><Error><Code>C</Code><Message>\x00</Message></Error></ErrorResponse>"
+    named = codec.Named("cloudformation", "DescribeStacks", "query", "us-east-1", "")
+    model = models.operation("cloudformation", "DescribeStacks")
+    assert model is not None
+    with pytest.raises(Refused, match=r"\?"):
+        codec.result(named, model, Answer(400, {}, body))
