@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from opsctl_sandbox.cloudformation import services_say
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
@@ -57,6 +58,12 @@ def _require_right_properties(logical_id: str, kind: str, properties: Document) 
         raise ValueError(resource_schemas.refusal(logical_id, wrong))
     if kind == "AWS::CloudWatch::Alarm" and (reason := rules.alarm(properties)):
         raise ValueError(_REFUSED.format(service="CloudWatch", reason=reason))
+
+
+def _require_taken(kind: str, tagged: Document) -> None:
+    """Raise ValueError for what the service refuses, in its words; roles have the stack's tags."""
+    if answer := services_say.refused(kind, tagged):
+        raise ValueError(_REFUSED.format(service=answer[0], reason=answer[1]))
 
 
 class StackOperation:
@@ -164,6 +171,7 @@ class StackOperation:
             self._event(name, "CREATE_IN_PROGRESS")
             _require_right_properties(name, kind, properties)
             await self._pace.begin(Resource(kind, name, "", tagged, request.name), "create")
+            _require_taken(kind, tagged)
             _require_free(kind, tagged)
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
@@ -177,6 +185,7 @@ class StackOperation:
             elif old == tagged:
                 return
             _require_right_properties(name, kind, properties)
+            _require_taken(kind, tagged)
             shards = None
             if caches.reshards(kind, definition, old, tagged):
                 shards = int(tagged["NumNodeGroups"])
@@ -309,6 +318,8 @@ class StackOperation:
             report("DELETE_SKIPPED")
         else:
             report("DELETE_IN_PROGRESS")
+            if kind in caches.TYPES and definition.get(attribute) == "Snapshot":
+                caches.final_snapshot(kind, physical_id, request.name, name)
             try:
                 await self._pace.remove(
                     Resource(kind, name, physical_id, properties, request.name),
