@@ -22,6 +22,7 @@ from opsctl_sandbox.wire.http import Answer, Request
 
 CBOR = "smithy-rpc-v2-cbor"
 _XML = ("ec2", "query", "rest-xml")
+_ERROR = re.compile(rb"<Code>(\w[\w.]*)</Code>\s*<Message>(.*)</Message>", re.DOTALL)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 
@@ -119,6 +120,10 @@ def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any
     try:
         parsed: dict[str, Any] = _parser(named.protocol).parse(content, model.output_shape)
     except parsers.ResponseParserError as error:
+        # ministack puts names into its errors as they are, also `<` and `&`.
+        if answer.status >= 300 and (parts := _ERROR.search(body)):
+            code, message = (part.decode("utf-8", "replace") for part in parts.groups())
+            raise Refused(code, message, status=answer.status) from error
         raise Refused("InternalFailure", f"unreadable answer: {error}", status=500) from error
     if answer.status >= 300:
         error_ = parsed.get("Error", {})
