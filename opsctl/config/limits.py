@@ -19,6 +19,8 @@ _MOST_NODES = 500  # per replication group, since engine 5.0.6
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name
+_LIKE_A_SUFFIX = re.compile(r"^secretsmanager:(?!arn:).*-[A-Za-z0-9]{6}$")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
 
 
@@ -125,6 +127,12 @@ def _shards(db: Db) -> Iterator[Finding]:
     if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
         text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
+    if db.nodes == 1:
+        text = (
+            "shards without a replica fail over to nothing, and AWS may refuse later changes; "
+            "`db.nodes: 2` gives each one"
+        )
+        yield Finding(("db", "nodes"), text, refuses=False)
     if db.total_nodes > _MOST_NODES:
         text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
         yield Finding(("db", "shards"), text)
@@ -311,6 +319,13 @@ def _image(config: Config) -> Iterator[Finding]:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
+    for key, reference in config.secret_references.items():
+        if _LIKE_A_SUFFIX.search(reference.partition("#")[0]) and not key.startswith("db."):
+            text = (
+                "Secrets Manager takes the name's end for the six characters that it appends; "
+                "write the whole ARN: secretsmanager:arn:…"
+            )
+            yield Finding(tuple(key.split(".")), text)
     for name, reference in config.ecs.secrets.items():
         if reference.startswith("env:"):
             yield Finding(

@@ -57,11 +57,12 @@ class Stack:
         return "ecs" if self.kind == "ecr" else self.kind
 
 
-def db(config: Config, snapshot: str | None = "") -> Stack:
+def db(config: Config, snapshot: str | None = "", *, failover: bool = True) -> Stack:
     """Return the cache's stack. Outputs: RedisAddress, RedisPort, RedisEndpoint, SecurityGroup.
 
     `snapshot` is what a new cache starts with: '' for nothing, None for what the stack has. Without
     a snapshot the template does not mention it, because even an empty value may replace the cache.
+    Without `failover` a primary has replicas that do not take its place.
     """
     template = templates.render(
         "db.yaml.j2",
@@ -71,6 +72,7 @@ def db(config: Config, snapshot: str | None = "") -> Stack:
         password=config.db.password and references.dynamic(config.db.password),
         cluster_parameters=_cluster_parameters(config.db),
         restored=snapshot != "",
+        failover=failover and config.db.nodes > 1,
     )
     parameters = {} if snapshot == "" else {"Snapshot": snapshot}
     return _stack(config, "db", template, parameters=parameters)

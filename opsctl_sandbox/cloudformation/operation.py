@@ -318,6 +318,8 @@ class StackOperation:
             report("DELETE_SKIPPED")
         else:
             report("DELETE_IN_PROGRESS")
+            if kind in caches.TYPES and definition.get(attribute) == "Snapshot":
+                caches.final_snapshot(kind, physical_id, request.name, name)
             try:
                 await self._pace.remove(
                     Resource(kind, name, physical_id, properties, request.name),

@@ -69,6 +69,8 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
             "20 tasks x 512 CPU, 400 MiB at 100/200 %: 2 x t3.xlarge hold 16; choose larger",
         ),
         (["ecs.secrets={A: 'env:A'}"], "`env:` works locally only"),
+        (["ecs.secrets={A: 'secretsmanager:app-secret'}"], "write the whole ARN"),
+        (["secrets.values={a: 'secretsmanager:x/ap-0aZ9bc#key'}"], "write the whole ARN"),
         (["compute.security_group_name=caddy-redis"], "is the name under `db.security_group_name`"),
         (["db.security_group_name=default"], "found `default`"),
         (["ecs.ports=[80, 80, 8082]"], "each port once"),

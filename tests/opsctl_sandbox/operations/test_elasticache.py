@@ -115,6 +115,21 @@ def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -
         elasticache.test_failover(**named, NodeGroupId="0002")
 
 
+def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(**named, ReplicationGroupDescription="x")
+    with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
+        elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="TransitEncryptionMode must be preferred"):
+        elasticache.modify_replication_group(**named, TransitEncryptionEnabled=True)
+    elasticache.increase_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="at least 1 replica"):
+        elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
+
+
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Connect]:
     """A sandbox in which ten minutes of ElastiCache take half a second."""
@@ -129,6 +144,41 @@ def quick(tmp_path: Path) -> Iterator[Connect]:
     for one in made:
         one.close()
     list(lifecycle.down(home))
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_a_cache_with_the_policy_snapshot_is_saved_before_it_is_deleted(
+    quick: Connect, unique: str
+) -> None:
+    cloudformation, elasticache = quick("cloudformation"), quick("elasticache")
+    properties = {
+        "ClusterName": unique,
+        "Engine": "redis",
+        "NumCacheNodes": 1,
+        "CacheNodeType": "cache.t4g.micro",
+    }
+    cache = {
+        "Type": "AWS::ElastiCache::CacheCluster",
+        "DeletionPolicy": "Snapshot",
+        "Properties": properties,
+    }
+    body = json.dumps({"Resources": {"Cache": cache}})
+    cloudformation.create_stack(StackName=unique, TemplateBody=body)
+    waits = {"Delay": 1, "MaxAttempts": 60}
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig=waits)
+    [made] = elasticache.describe_cache_clusters(ShowCacheNodeInfo=True)["CacheClusters"]
+    with Redis(port=made["CacheNodes"][0]["Endpoint"]["Port"]) as redis:
+        redis.set("key", "value")
+    cloudformation.delete_stack(StackName=unique)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=unique, WaiterConfig=waits)
+    [snapshot] = elasticache.describe_snapshots()["Snapshots"]
+    assert snapshot["SnapshotName"].startswith(f"{unique}-snapshot-cache-")
+    again = elasticache.create_cache_cluster(
+        CacheClusterId="again", SnapshotName=snapshot["SnapshotName"], **{"Engine": "redis"}
+    )
+    endpoint = again["CacheCluster"]["CacheNodes"][0]["Endpoint"]
+    with Redis(port=endpoint["Port"]) as redis:
+        assert redis.get("key") == b"value"
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
