@@ -12,7 +12,7 @@ from opsctl_sandbox.cloudformation import services_say
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import caches, resource_schemas, stacks
+from opsctl_sandbox.ministack import caches, exports, resource_schemas, stacks
 from opsctl_sandbox.ministack.repairs import early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 from opsctl_sandbox.wire import rules
@@ -83,7 +83,7 @@ class StackOperation:
             return
         await self._forward()
         outputs: list[Document] = []
-        exports: Document = {}
+        published: Document = {}
         if not progress.failed and not progress.cancelled:
             try:
                 defined = {
@@ -91,14 +91,14 @@ class StackOperation:
                     for name, record in progress.resources.items()
                     if name in self._definitions
                 }
-                outputs, exports = stacks.resolve_outputs(request, self._conditions, defined)
+                outputs, published = stacks.resolve_outputs(request, self._conditions, defined)
             except ValueError as error:
                 progress.reason = str(error)
         if progress.failed or progress.cancelled or progress.reason:
             await self._fail()
             return
         await self._clean_up()
-        self._finish(outputs, exports)
+        self._finish(outputs, published)
 
     async def _forward(self) -> None:
         """Start every resource once what it needs exists. The first failure stops the rest."""
@@ -333,7 +333,7 @@ class StackOperation:
         if gone:
             self._progress.resources.pop(name, None)
 
-    def _finish(self, outputs: list[Document], exports: Document) -> None:
+    def _finish(self, outputs: list[Document], published: Document) -> None:
         request = self._request
         request.stack |= {
             "_resources": self._progress.resources,
@@ -341,5 +341,5 @@ class StackOperation:
             "_resolved_params": request.parameters,
             "Outputs": outputs,
         }
-        stacks.export(exports)
+        exports.replace(request.id, published)
         self._stack_event(f"{request.verb}_COMPLETE")
