@@ -66,6 +66,11 @@ SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
             ["ecs.scaling={minimum: 1, maximum: 20, cpu_percent: 9}"],
             "20 tasks x 512 CPU, 400 MiB at 100/200 %: 2 x t3.xlarge hold 16; choose larger",
         ),
+        (
+            ["db.kind=replication_group", "db.engine=valkey", "db.engine_version='7.1'"],
+            "found `7.1`, allowed for valkey",
+        ),
+        (["name=fargate-x", "compute.capacity_provider=true"], "begins with aws, ecs or fargate"),
         (["ecs.secrets={A: 'env:A'}"], "`env:` works locally only"),
         (["compute.security_group_name=caddy-redis"], "is the name under `db.security_group_name`"),
         (["db.security_group_name=default"], "found `default`"),
