@@ -68,6 +68,11 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
             ["ecs.scaling={minimum: 1, maximum: 20, cpu_percent: 9}"],
             "20 tasks x 512 CPU, 400 MiB at 100/200 %: 2 x t3.xlarge hold 16; choose larger",
         ),
+        (
+            ["db.kind=replication_group", "db.engine=valkey", "db.engine_version='7.1'"],
+            "found `7.1`, allowed for valkey",
+        ),
+        (["name=fargate-x", "compute.capacity_provider=true"], "begins with aws, ecs or fargate"),
         (["ecs.secrets={A: 'env:A'}"], "`env:` works locally only"),
         (["ecs.secrets={A: 'secretsmanager:app-secret'}"], "write the whole ARN"),
         (["secrets.values={a: 'secretsmanager:x/ap-0aZ9bc#key'}"], "write the whole ARN"),

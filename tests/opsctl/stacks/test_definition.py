@@ -358,7 +358,9 @@ def test_an_instance_signals_after_its_agent_has_joined() -> None:
 def test_a_key_of_the_accounts_own_needs_a_permission() -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/1"
     made = ecs(f"secrets.kms_key={key}", "secrets.values={t: ssm:/t}")
-    assert key in json.dumps(made["TaskRole"]) and key not in json.dumps(made["ExecutionRole"])
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}
+    assert json.dumps(decrypt) in json.dumps(made["TaskRole"])
+    assert key not in json.dumps(made["ExecutionRole"])
 
 
 @given(st.text(st.characters(codec="utf-8")))
