@@ -115,6 +115,14 @@ def _subnet_group(clients: "Clients", one: Named) -> Any:
     return answer["CacheSubnetGroups"]
 
 
+def _cache_user(clients: "Clients", one: Named) -> Any:
+    return clients.elasticache.describe_users(UserId=one.name)["Users"]
+
+
+def _cache_user_group(clients: "Clients", one: Named) -> Any:
+    return clients.elasticache.describe_user_groups(UserGroupId=one.name)["UserGroups"]
+
+
 def _topic(clients: "Clients", one: Named) -> Any:
     return clients.sns.get_topic_attributes(TopicArn=one.name)
 
@@ -138,6 +146,8 @@ _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::ElastiCache::CacheCluster": _cache_cluster,
     "AWS::ElastiCache::ReplicationGroup": _replication_group,
     "AWS::ElastiCache::SubnetGroup": _subnet_group,
+    "AWS::ElastiCache::User": _cache_user,
+    "AWS::ElastiCache::UserGroup": _cache_user_group,
     # No template names these; by their ids.
     "AWS::AutoScaling::AutoScalingGroup": _group,
     "AWS::EC2::LaunchTemplate": _launch_template,

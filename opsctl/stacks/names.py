@@ -19,6 +19,8 @@ _NAME: Mapping[str, str] = {
     "AWS::ElastiCache::CacheCluster": "ClusterName",
     "AWS::ElastiCache::ReplicationGroup": "ReplicationGroupId",
     "AWS::ElastiCache::SubnetGroup": "CacheSubnetGroupName",
+    "AWS::ElastiCache::User": "UserId",
+    "AWS::ElastiCache::UserGroup": "UserGroupId",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
     "AWS::IAM::InstanceProfile": "InstanceProfileName",
@@ -33,6 +35,7 @@ _KEYS: Mapping[str, str] = {
     "Cluster": "ecs.cluster_name",
     "InstanceProfile": "compute.instance_profile_name",
     "InstanceSecurityGroup": "compute.security_group_name",
+    "NobodyUser": "db.name",
     "LoadBalancer": "load_balancer.name",
     "LoadBalancerSecurityGroup": "load_balancer.security_group_name",
     "ReplicationGroup": "db.name",
@@ -42,6 +45,8 @@ _KEYS: Mapping[str, str] = {
     "ServiceRole": "ecs.service_role.name",
     "SubnetGroup": "db.subnet_group_name",
     "TargetGroup": "load_balancer.target_group_name",
+    "User": "db.name",
+    "UserGroup": "db.name",
     **{source.logical_id: f"logs.{source.name}" for source in SOURCES},
 }
 # Types that templates leave without a name -> the beginning of ids by which they can be looked for.

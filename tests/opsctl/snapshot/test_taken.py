@@ -71,6 +71,20 @@ CASES: list[tuple[str, str, str, dict[str, Any], str]] = [
         {"CacheSubnetGroups": [{"CacheSubnetGroupName": "web"}]},
         "CacheSubnetGroupNotFoundFault",
     ),
+    (
+        "AWS::ElastiCache::User",
+        "elasticache",
+        "describe_users",
+        {"Users": [{"UserId": "web"}]},
+        "UserNotFound",
+    ),
+    (
+        "AWS::ElastiCache::UserGroup",
+        "elasticache",
+        "describe_user_groups",
+        {"UserGroups": [{"UserGroupId": "web"}]},
+        "UserGroupNotFoundFault",
+    ),
 ]
 
 

@@ -2,14 +2,18 @@
 
 import pytest
 
+from opsctl.errors import OpsError
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import definition, names
+from opsctl.stacks.changes import Change, Plan, PropertyChange
 from opsctl.stacks.definition import Stack
 from tests.opsctl.snapshots import config
 
 CONFIG = config("ecs.service_role.create=true")
 STACKS = [definition.db(CONFIG), definition.ecr(CONFIG), definition.ecs(CONFIG)]
-GROUPED = config("db.kind=replication_group", "db.nodes=2")
+GROUPED = config(
+    "db.kind=replication_group", "db.nodes=2", "db.user=app", "db.password=secretsmanager:redis"
+)
 
 
 def test_every_named_resource_has_the_config_key_of_its_name() -> None:
@@ -17,6 +21,15 @@ def test_every_named_resource_has_the_config_key_of_its_name() -> None:
     assert {one.logical_id for one in named} == set(names._KEYS)
     group = Named("InstanceSecurityGroup", "AWS::EC2::SecurityGroup", "web-instances", "vpc-1")
     assert {group, Named("Service", "AWS::ECS::Service", "web", "web")} <= named
+
+
+def test_another_user_of_the_cache_is_refused_in_the_plan() -> None:
+    # Its id stays, and a user gets no other name.
+    name = PropertyChange("UserName", recreates=True)
+    change = Change("Modify", "User", "AWS::ElastiCache::User", "True", (name,))
+    with pytest.raises(OpsError, match="User would be replaced because of UserName") as caught:
+        names.require_possible(Plan(definition.db(GROUPED), "UPDATE", (change,)))
+    assert caught.value.hint is not None and "another `db.name`" in caught.value.hint
 
 
 def test_an_empty_template_has_no_names() -> None:
