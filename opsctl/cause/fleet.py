@@ -8,7 +8,7 @@ from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.plural import counted
-from opsctl.snapshot.instances import Activity, Group
+from opsctl.snapshot.instances import Activity, ContainerInstance, Group, drained_by_hand
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
 
@@ -248,19 +248,37 @@ def _empty(now: Snapshot) -> str:
     return f": the group `{group.name}` is set to 0" if group.desired == 0 else ""
 
 
+def activate(now: Snapshot, instances: Sequence[ContainerInstance]) -> str:
+    """Return the command that lets draining instances take tasks again."""
+    return (
+        f"aws ecs update-container-instances-state --cluster {now.names.cluster} --status ACTIVE "
+        f"--container-instances {' '.join(one.arn for one in instances)}"
+    )
+
+
 def draining(history: History) -> Iterator[Cause]:
-    """Yield a Cause when every container instance is DRAINING, so that no task can be placed."""
-    gone = [one for one in history.now.instances if one.status == "DRAINING"]
-    takers = [one for one in history.now.instances if one.takes_tasks]
-    if gone and not takers:
-        yield Cause(
-            "instances-draining",
-            f"all {counted(len(gone), 'instance')} are draining: no task can be placed",
-            "certain",
-            tuple(Evidence(f"instance {one.id}", "DRAINING", history.now.at) for one in gone[:3]),
-            "opsctl ecs up",
-            explains=frozenset({"no-room", "no-progress", "no-instance"}),
-        )
+    """Yield a Cause when every container instance is DRAINING, so that no task can be placed, or
+    when somebody set one so by hand.
+    """
+    now = history.now
+    gone = [one for one in now.instances if one.status == "DRAINING"]
+    every = not any(one.takes_tasks for one in now.instances)
+    held = drained_by_hand(now.instances, now.group)
+    if not gone or not (every or held):
+        return
+    shown = gone if every else held
+    ids = ", ".join(one.id for one in held[:3])
+    yield Cause(
+        "instances-draining",
+        f"all {counted(len(gone), 'instance')} are draining: no task can be placed"
+        if every
+        else f"somebody set {ids} to DRAINING: no task is placed there",
+        "certain",
+        tuple(Evidence(f"instance {one.id}", "DRAINING", now.at) for one in shown[:3]),
+        f"to let it take tasks again: {activate(now, held)}" if held else "opsctl ecs up",
+        hinders=every,
+        explains=frozenset({"no-room", "no-progress", "no-instance"}),
+    )
 
 
 def _present(history: History) -> tuple[str, ...]:

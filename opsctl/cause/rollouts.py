@@ -15,19 +15,29 @@ _ALARM = re.compile(r"\balarm", re.IGNORECASE)
 _FOLLOW = "to join it and follow it to its end: opsctl update-tasks"
 
 
+def _after_scaling(has: int, declared: int) -> str:
+    """Return the hint; never one that stops every task."""
+    if not has:
+        return "opsctl update-tasks"
+    return (
+        f"to set it back: opsctl ecs scale {declared}" if declared else "to keep it: opsctl ecs up"
+    )
+
+
 def scaled_by_hand(history: History) -> Iterator[Cause]:
     for at, has, declared in history.counts[-1:]:
         now = history.now.service
+        # `ecs up` may have taken the count over into the stack.
+        over = now is not None and (now.desired == declared or agrees(history.now))
         yield Cause(
             "scaled-by-hand",
             f"the service was set to {counted(has, 'task')} outside of its stack, which "
             f"asks for {declared}{'' if has else ': no task runs'}",
             "certain",
             (Evidence("ecs DescribeServices", f"desiredCount {has}, the stack's {declared}", at),),
-            f"to set it back: opsctl ecs scale {declared}" if has else "opsctl update-tasks",
+            "" if over else _after_scaling(has, declared),
             hinders=has == 0,
-            # `ecs up` may have taken the count over into the stack.
-            over=now is not None and (now.desired == declared or agrees(history.now)),
+            over=over,
             explains=frozenset({"no-progress", "tasks-missing", "target-unhealthy"}),
         )
 

@@ -1,6 +1,7 @@
 """Drive a procedure for a person: show its items, ask its questions, handle Ctrl-C."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +97,13 @@ def _ended(
         elif choice is Choice.DETACH:
             driver.detach()
         return False
-    except Exception:
-        if driver.waiting is not None and driver.waiting.subject:
-            _tell_running(console, driver)
+    except BaseException as error:
+        # Between two waits: a signal, or AWS refuses a step, for instance expired credentials.
+        step = not driver.alone and aws.fault(error) is not None
+        signaled = not isinstance(error, Exception)
+        if driver.subject and (driver.waiting is not None or signaled or step):
+            with suppress(OSError):  # the terminal may be closed
+                _tell_running(console, driver)
         raise
     return True
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import ceil
 
-from opsctl.config import instances, sources
+from opsctl.config import instances, refusals, sources
 from opsctl.config.document import Path
+from opsctl.config.finding import Finding
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
 from opsctl.config.secret_words import looks_secret
 
@@ -19,17 +19,9 @@ _MOST_NODES = 500  # per replication group, since engine 5.0.6
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name
+_LIKE_A_SUFFIX = re.compile(r"^secretsmanager:(?!arn:).*-[A-Za-z0-9]{6}$")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A refusal or warning. `cause` is an id of docs/explain.md, or ''."""
-
-    path: Path
-    text: str
-    refuses: bool = True
-    cause: str = ""
 
 
 def check(config: Config) -> list[Finding]:
@@ -135,6 +127,12 @@ def _shards(db: Db) -> Iterator[Finding]:
     if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
         text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
+    if db.nodes == 1:
+        text = (
+            "shards without a replica fail over to nothing, and AWS may refuse later changes; "
+            "`db.nodes: 2` gives each one"
+        )
+        yield Finding(("db", "nodes"), text, refuses=False)
     if db.total_nodes > _MOST_NODES:
         text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
         yield Finding(("db", "shards"), text)
@@ -284,7 +282,11 @@ def _distinct(config: Config) -> Iterator[Finding]:
 
 def _checks(config: Config) -> Iterator[Finding]:
     command = config.ecs.health_check.command
-    if command is not None and (len(command) < 2 or command[0] not in ("CMD", "CMD-SHELL")):
+    if command is not None and (
+        len(command) < 2
+        or command[0] not in ("CMD", "CMD-SHELL")
+        or (command[0] == "CMD-SHELL" and len(command) > 2)
+    ):
         yield Finding(
             ("ecs", "health_check", "command"),
             "allowed: [CMD, program, its words] or [CMD-SHELL, one command line]",
@@ -316,23 +318,20 @@ def _image(config: Config) -> Iterator[Finding]:
         )
 
 
-# https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
-_LIKE_AN_ARN = re.compile(r"secretsmanager:(?!arn:)[^#]+-[A-Za-z0-9]{6}(#.+)?")
-
-
 def _secrets(config: Config) -> Iterator[Finding]:
+    for key, reference in config.secret_references.items():
+        if _LIKE_A_SUFFIX.search(reference.partition("#")[0]) and not key.startswith("db."):
+            text = (
+                "Secrets Manager takes the name's end for the six characters that it appends; "
+                "write the whole ARN: secretsmanager:arn:…"
+            )
+            yield Finding(tuple(key.split(".")), text)
     for name, reference in config.ecs.secrets.items():
         if reference.startswith("env:"):
             yield Finding(
                 ("ecs", "secrets", name),
                 "`env:` works locally only; take ssm: or secretsmanager:",
             )
-        elif _LIKE_AN_ARN.fullmatch(reference):
-            text = (
-                "a hyphen and six characters end every secret's ARN, so AWS may not find this one "
-                "by its name; write secretsmanager: and its ARN"
-            )
-            yield Finding(("ecs", "secrets", name), text, refuses=False)
     for name in config.ecs.environment:
         if name in config.ecs.secrets:
             yield Finding(("ecs", "environment", name), "is written under `ecs.secrets` too")
@@ -394,5 +393,6 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _image,
     _secrets,
     _selections,
+    refusals.check,
     _doubts,
 )

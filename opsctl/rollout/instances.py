@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
+from opsctl.cause import fleet
 from opsctl.cause.fleet import resume
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -23,7 +24,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
-from opsctl.snapshot.instances import ContainerInstance, Group
+from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, drained_by_hand
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -31,8 +32,8 @@ LOOK = Look(
     frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
     ("ecs",),
 )
-# Tag of the Auto Scaling group during a roll. Its value is the number of instances before.
-TAG = "opsctl:roll"
+# The tag's value is the number of instances before the roll.
+TAG = ROLLING
 # How long the steps for one instance usually take together.
 USUALLY = timedelta(minutes=5)
 
@@ -72,11 +73,15 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class InstancePlan:
-    """The plan. With `grow` a new instance joins before an old one goes. `size` is the group's."""
+    """The plan. With `grow` a new instance joins before an old one goes. `size` is the group's.
+
+    `under_way` means that an interrupted roll goes on: its last old instance may drain already.
+    """
 
     replacements: tuple[Replacement, ...]
     size: int
     grow: bool
+    under_way: bool = False
 
     @property
     def usually(self) -> timedelta:
@@ -85,13 +90,17 @@ class InstancePlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `instance` is the one that the action concerns; `text` is for people."""
+    """One step. `instance` is the one that the action concerns; `text` is for people.
+
+    `remedy` is a command that removes the cause of a failed step, or ''.
+    """
 
     action: Action
     text: str
     instance: str = ""
     size: int = 0
     shrink: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +138,12 @@ class InstanceRoll:
     def outcome(self) -> Outcome:
         if self.step.action == "done":
             return Outcome("done")
+        remedy = self.step.remedy
+        first = f"first: {remedy}, then" if remedy else "remove the cause, then run"
         return Outcome(
             "failed",
             f"{self.step.text}; the remaining instances still serve",
-            "remove the cause, then run: opsctl ecs roll-instances",
+            f"{first}: opsctl ecs roll-instances",
         )
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
@@ -180,7 +191,7 @@ class InstanceRoll:
         if group is None:
             return Step("failed", "the stack has no Auto Scaling group")
         if group.stands_still:
-            return Step("failed", suspended(group))
+            return Step("failed", suspended(group), remedy=resume(group))
         excess = group.desired - self.size
         # Do not terminate an instance that somebody else drains for another reason.
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
@@ -300,7 +311,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
                     hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
                     cause="no-room",
                 )
-    return InstancePlan(replacements, roll.size, grow)
+    return InstancePlan(replacements, roll.size, grow, TAG in group.tags)
 
 
 def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
@@ -321,6 +332,18 @@ def starting(now: Snapshot) -> Notice | None:
     return Notice(
         f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
         "replace what does not join in time: opsctl ecs roll-instances"
+    )
+
+
+def drained(now: Snapshot) -> Notice | None:
+    """Say which instances somebody set to DRAINING, and how they take tasks again."""
+    held = drained_by_hand(now.instances, now.group)
+    if not held:
+        return None
+    return Notice(
+        f"{', '.join(one.id for one in held)}: DRAINING, set by hand, so without tasks; to let it "
+        f"take them again: {fleet.activate(now, held)}",
+        warning=True,
     )
 
 

@@ -48,6 +48,8 @@ def preview(
     planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
+    elif held := instances.drained(now):
+        yield held
     return bool(planned.replacements)
 
 
@@ -94,8 +96,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     assert group is not None
     under_way = instances.TAG in group.tags
     if not planned.replacements and not under_way:
-        if starts := instances.starting(now):
-            yield starts
+        yield from filter(None, (instances.starting(now), instances.drained(now)))
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
     old = counted(len(planned.replacements), "instance")

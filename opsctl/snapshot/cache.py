@@ -29,7 +29,10 @@ class CacheNode:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The cache. `pending` names what changes in the next maintenance window."""
+    """The cache. `pending` names what changes in the next maintenance window.
+
+    `tls` is None for a single cluster, which has none.
+    """
 
     id: str
     kind: str
@@ -40,6 +43,7 @@ class Cache:
     endpoint: str = ""
     nodes: tuple[CacheNode, ...] = ()
     pending: tuple[str, ...] = ()
+    tls: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +153,5 @@ def _replication_group(group: "ReplicationGroupTypeDef") -> Cache:
         pending=tuple(
             key for key, value in group.get("PendingModifiedValues", {}).items() if value
         ),
+        tls=group.get("TransitEncryptionEnabled"),
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import ContainerInstanceTypeDef, ResourceOutputTypeDef
 
 _ACTIVITIES = 20
+# Tag of the Auto Scaling group while opsctl replaces its instances.
+ROLLING = "opsctl:roll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,16 @@ class Group:
         """EC2's answer to the last launch that failed; '' when none failed."""
         failed = (one.message for one in self.activities if one.status == "Failed" and one.message)
         return next(failed, "")
+
+
+def drained_by_hand(
+    instances: Sequence[ContainerInstance], group: Group | None
+) -> tuple[ContainerInstance, ...]:
+    """Return draining instances that neither a roll nor the group is about to terminate."""
+    if group is None or ROLLING in group.tags:
+        return ()
+    staying = {one.id for one in group.members}
+    return tuple(one for one in instances if one.status == "DRAINING" and one.id in staying)
 
 
 def read(ecs: "ECSClient", cluster: str) -> tuple[ContainerInstance, ...]:

@@ -20,6 +20,10 @@ from opsctl.stacks.definition import Stack
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+_TWO_STEPS = Notice(
+    "in two steps: AWS turns failover on only once there is a replica, and takes the last replica "
+    "away only once it is off"
+)
 _CACHE = Look(frozenset({"cache"}), ())
 _STACK_AND_CACHE = Look(frozenset({"stacks", "cache"}), ("db",))
 _BACKUPS = Look(frozenset({"backups"}), ())
@@ -34,7 +38,9 @@ def preview(
     reverts_drift: bool = False,
 ) -> Procedure[bool]:
     """Yield the plan. Returns True when it changes something."""
-    desired, _ = yield from _desired(config, snapshot, reverts_drift)
+    first, desired = yield from _desired(config, snapshot, reverts_drift)
+    if first is not None:
+        yield _TWO_STEPS
     return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
 
 
@@ -51,13 +57,10 @@ def up(
     With `reverts_drift` changes made outside of the stack are reverted. Afterwards the live cache
     is compared with the config: CloudFormation has reported updates complete that did not happen.
     """
-    desired, lacks_a_replica = yield from _desired(config, snapshot, reverts_drift)
-    if lacks_a_replica:
-        yield Notice("AWS takes failover only once there is a replica: first the nodes, then it")
-        restored = None if desired.parameters else ""
-        without = definition.db(config, restored, failover=False)
-        nodes = replace(desired, template=without.template)
-        outcome = yield from change.up(clients, nodes, bucket=config.aws.bucket)
+    first, desired = yield from _desired(config, snapshot, reverts_drift)
+    if first is not None:
+        yield _TWO_STEPS
+        outcome = yield from change.up(clients, first, bucket=config.aws.bucket)
         if not outcome.good:
             return outcome
     outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
@@ -69,23 +72,51 @@ def up(
 
 def _desired(
     config: Config, snapshot: str | None, reverts_drift: bool
-) -> Procedure[tuple[Stack, bool]]:
-    """Return the stack, and whether its failover needs a replica that is not there yet."""
+) -> Procedure[tuple[Stack | None, Stack]]:
+    """Return the stack, and before it the stack of a first step where AWS needs one."""
     now = yield from look_at(_STACK_AND_CACHE)
     state = now.require("stacks").stacks.get("db")
-    new = _is_new(config.db, state)
-    if not new:
+    step = None
+    if not _is_new(config.db, state):
         _require_no_older(config.db, now.cache)
-    if snapshot is None and (new or not _began_with(state)):
+        _require_same_tls(config.db, now.cache)
+        step = _first_step(config, now.cache)
+    if snapshot is None and (_is_new(config.db, state) or not _began_with(state)):
         snapshot = ""  # the snapshot that an earlier cache began with does not concern this one
-    desired = replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
-    return desired, not new and _lacks_a_replica(config.db, now.cache)
+    first = definition.db(step, snapshot, failover=False) if step else None
+    return first, replace(definition.db(config, snapshot), reverts_drift=reverts_drift)
 
 
-def _lacks_a_replica(db: Db, cache: Cache | None) -> bool:
-    """https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/383"""
-    grows = db.kind == "replication_group" and not db.shards and db.nodes > 1
-    return grows and cache is not None and len(cache.nodes) == 1
+def _first_step(config: Config, cache: Cache | None) -> Config | None:
+    """Return the config of a first step without failover, where a cache gets its first replica or
+    loses its last one.
+
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/383
+    """
+    db = config.db
+    if cache is None or cache.kind != "replication_group" or db.kind != cache.kind or db.clustered:
+        return None
+    if (len(cache.nodes) > 1) == (db.nodes > 1):
+        return None
+    nodes = max(len(cache.nodes), db.nodes)
+    return config.model_copy(update={"db": db.model_copy(update={"nodes": nodes})})
+
+
+def _require_same_tls(db: Db, cache: Cache | None) -> None:
+    """Raise OpsError for TLS switched on or off: AWS takes a detour over `preferred` for that.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html
+    """
+    if cache is None or cache.tls is None or db.kind != "replication_group":
+        return
+    if cache.tls != db.encryption_in_transit:
+        raise OpsError(
+            f"`{cache.id}` {'has' if cache.tls else 'has no'} encryption in transit, and AWS does "
+            "not switch that in one step",
+            hint=f"set `db.encryption_in_transit: {str(cache.tls).lower()}`, or another `db.name` "
+            "for a new cache",
+            cause="replacement-refused",
+        )
 
 
 def _require_no_older(db: Db, cache: Cache | None) -> None:

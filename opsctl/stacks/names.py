@@ -6,7 +6,7 @@ from opsctl.config.sources import SOURCES
 from opsctl.errors import OpsError
 from opsctl.snapshot.stacks import StackResource
 from opsctl.snapshot.taken import Named
-from opsctl.stacks.changes import Change, Plan
+from opsctl.stacks.changes import Plan
 from opsctl.stacks.template import read
 
 GROUP = "AWS::EC2::SecurityGroup"
@@ -106,21 +106,6 @@ def without_name(resources: Iterable[StackResource], named: Iterable[Named]) -> 
     )
 
 
-def _require_one_step(change: Change) -> None:
-    """Raise OpsError for TLS of a live cache, which is `preferred` before it is `required`.
-
-    Source: ModifyReplicationGroup, TransitEncryptionMode
-    """
-    switched = {prop.name for prop in change.properties} & {"TransitEncryptionEnabled"}
-    if change.action == "Modify" and switched:
-        raise OpsError(
-            "AWS switches encryption in transit of a live cache only in steps, between which the "
-            "service has to change, too; opsctl does not take them",
-            hint="set another `db.name` in opsctl.yaml for a new cache, or take that change back",
-            cause="replacement-refused",
-        )
-
-
 def require_possible(plan: Plan) -> None:
     """Raise OpsError for a replacement that CloudFormation would refuse during the update.
 
@@ -133,7 +118,6 @@ def require_possible(plan: Plan) -> None:
     for change in plan.changes:
         one = named.get(change.logical_id)
         if one is None or not change.replaces:
-            _require_one_step(change)
             continue
         causes = {prop.name for prop in change.properties if prop.recreates}
         if _NAME[one.type] in causes:

@@ -204,7 +204,8 @@ def _require_unprotected(state: StackState) -> None:
     if state.protected:
         raise OpsError(
             f"`{state.name}` has termination protection, which somebody switched on",
-            hint="switch it off in the CloudFormation console, then run the same command again",
+            hint="to switch it off: aws cloudformation update-termination-protection "
+            f"--no-enable-termination-protection --stack-name {state.name}",
             cause="delete-blocked",
         )
 

@@ -3,6 +3,7 @@
 ministack would start containers wherever it finds an engine; here the host provides servers.
 """
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,14 +28,18 @@ class Open(Protocol):
 
 
 def install(
-    open_: Open, join: Callable[[Sequence[int]], None], move: Callable[[Ports, Ports], None]
+    open_: Open,
+    join: Callable[[Sequence[int]], None],
+    move: Callable[[Ports, Ports], None],
+    saved: Callable[[int], bytes | None],
 ) -> None:
     """Install.
 
     `open_` starts a server with a snapshot's content, or empty, and returns its port; `join` makes
-    the servers on these ports one cluster; `move` gives the slots of some servers to others.
+    the servers on these ports one cluster; `move` gives the slots of some servers to others;
+    `saved` returns everything that a server holds.
     """
-    _servers.update(open=open_, move=move)
+    _servers.update(open=open_, move=move, saved=saved)
     begin_with: list[tuple[bytes | None, bool]] = []
 
     def spawn(*args: Any, **named: Any) -> tuple[str, int, None]:
@@ -74,39 +79,13 @@ def install(
         setattr(elasticache, name, wrapped(getattr(elasticache, name)))
     for name in ("_modify_cache_cluster", "_modify_replication_group"):
         setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
-    modify = elasticache._modify_replication_group
-    elasticache._modify_replication_group = _in_steps(modify)
+    elasticache._decrease_replica_count = _keeping_one(elasticache._decrease_replica_count)
     for name in ("_increase_replica_count", "_decrease_replica_count"):
         setattr(elasticache, name, _counting(getattr(elasticache, name)))
 
 
-def _in_steps(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Failover needs a replica that is there already: cloudformation-coverage-roadmap#383.
-
-    TLS comes to a live group by the mode `preferred`: ModifyReplicationGroup.
-    """
-
-    def modified(parameters: Any) -> Answer:
-        group = elasticache._p(parameters, "ReplicationGroupId") or ""
-        record = elasticache._replication_groups.get(group) or {}
-        on = (elasticache._p(parameters, "AutomaticFailoverEnabled") or "").lower() == "true"
-        if on and not in_cluster(group) and len(record.get("MemberClusters", "12")) < 2:
-            text = "Replication group must have at least one read replica to enable autofailover."
-            refused: Answer = elasticache._error("InvalidReplicationGroupState", text, 400)
-            return refused
-        tls = (elasticache._p(parameters, "TransitEncryptionEnabled") or "").lower() == "true"
-        mode = elasticache._p(parameters, "TransitEncryptionMode")
-        if tls and mode != "preferred" and not record.get("TransitEncryptionEnabled", True):
-            text = "To enable encryption in transit, set the transit encryption mode to preferred."
-            in_steps: Answer = elasticache._error("InvalidParameterCombination", text, 400)
-            return in_steps
-        return modify(parameters)
-
-    return modified
-
-
 def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Replicas that come are cache clusters with a name like the others', those that go are gone.
+    """Replicas that come are cache clusters named like the others, those that go are gone.
 
     ministack names them otherwise and makes no clusters of them.
     """
@@ -115,13 +94,13 @@ def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
         group = elasticache._p(parameters, "ReplicationGroupId") or ""
         answer = change(parameters)
         if record := elasticache._replication_groups.get(group):
-            _make_members(group, record)
+            _make_members(record)
         return answer
 
     return changed
 
 
-def _make_members(group: str, record: Record) -> None:
+def _make_members(record: Record) -> None:
     names = []
     for shard in record["NodeGroups"]:
         first, *others = shard["NodeGroupMembers"]
@@ -156,6 +135,9 @@ def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
             text = f"The engine version {has} cannot be downgraded to {wanted}"
             refused: Answer = elasticache._error("InvalidParameterCombination", text, 400)
             return refused
+        if sentence := _impossible(record, parameters):
+            refused = elasticache._error("InvalidParameterCombination", sentence, 400)
+            return refused
         answer = modify(parameters)
         # Its members have the version, which DescribeReplicationGroups does not show.
         for member in record.get("MemberClusters", ()):
@@ -166,6 +148,47 @@ def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
         return answer
 
     return modified
+
+
+def _impossible(group: Record, parameters: Any) -> str:
+    """Return why a replication group cannot be changed so, or ''. The codes are ours.
+
+    Sources: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/383;
+    ModifyReplicationGroup, TransitEncryptionMode.
+    """
+    if "NodeGroups" not in group:
+        return ""
+    wants = elasticache._p(parameters, "AutomaticFailoverEnabled") or ""
+    members = [one for shard in group["NodeGroups"] for one in shard["NodeGroupMembers"]]
+    if wants.lower() == "true" and len(members) < 2:
+        return "Replication group must have at least one read replica to enable autofailover."
+    tls = elasticache._p(parameters, "TransitEncryptionEnabled")
+    mode = elasticache._p(parameters, "TransitEncryptionMode")
+    if tls and (tls.lower() == "true") != group["TransitEncryptionEnabled"] and not mode:
+        return "To switch transit encryption, TransitEncryptionMode must be preferred first."
+    return ""
+
+
+def _keeping_one(decrease: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """With failover the last replica stays: https://github.com/hashicorp/terraform/issues/24244"""
+
+    def decreased(parameters: Any) -> Answer:
+        group = elasticache._replication_groups.get(
+            elasticache._p(parameters, "ReplicationGroupId")
+        )
+        none = (elasticache._p(parameters, "NewReplicaCount") or "") == "0"
+        if (
+            group
+            and none
+            and group["AutomaticFailover"] == "enabled"
+            and not group["ClusterEnabled"]
+        ):
+            text = "Must have at least 1 replica when cluster mode is disabled with auto failover."
+            refused: Answer = elasticache._error("InvalidParameterValue", text, 400)
+            return refused
+        return decrease(parameters)
+
+    return decreased
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -311,6 +334,15 @@ def begin_snapshot(name: str, holding: bytes | None, ready: float) -> None:
     """Mark the snapshot as creating until `ready`, in simulated seconds."""
     record: Record = elasticache._snapshots[name]
     record |= {"SnapshotStatus": "creating", "_ready": ready, _SNAPSHOT: holding}
+
+
+def final_snapshot(kind: str, cache: str, stack: str, logical_id: str) -> None:
+    """Save what a cache holds before CloudFormation deletes it with the policy `Snapshot`."""
+    name = f"{stack}-snapshot-{logical_id}-{secrets.token_hex(6)}".lower()
+    source_of = "CacheClusterId" if kind == TYPES[0] else "ReplicationGroupId"
+    elasticache._create_snapshot({"SnapshotName": name, source_of: cache})
+    port = None if in_cluster(cache) else source(name)
+    elasticache._snapshots[name][_SNAPSHOT] = _servers["saved"](port) if port else None
 
 
 def finish_snapshots(now: float) -> None:

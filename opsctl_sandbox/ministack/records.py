@@ -10,6 +10,8 @@ from typing import Any
 from ministack.services import autoscaling, cloudwatch_logs, ec2, ecr, s3, secretsmanager, ssm
 
 Record = Mapping[str, Any]
+# Secrets Manager appends these to the name of a secret.
+_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}$")
 _IMAGE = re.compile(
     r"\d{12}\.dkr\.ecr\.[^/]+/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
@@ -41,9 +43,9 @@ def holds(need: str, name: str) -> bool:
         # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME[:KEY:STAGE:VERSION]
         wanted = ":".join(name.split(":")[:7])
         secrets = list(secretsmanager._secrets._data.values())
-        return any(
-            str(one["ARN"]).startswith(wanted) and not one.get("DeletedDate") for one in secrets
-        )
+        arns = {str(one["ARN"]) for one in secrets if not one.get("DeletedDate")}
+        # What ends like a whole ARN is taken for one.
+        return wanted in arns if _SUFFIX.search(wanted) else wanted in {arn[:-7] for arn in arns}
     parameter = name.partition(":parameter")[2] or name
     return any(find(ssm._parameters, one) for one in (parameter, parameter.lstrip("/")))
 

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from ministack.core.responses import get_region, now_iso
 from ministack.services.cloudformation import (
     _change_sets,
-    _exports,
     _stacks,
     changesets,
     engine,
@@ -24,6 +23,7 @@ from ministack.services.cloudformation import (
     stacks,
 )
 
+from opsctl_sandbox.ministack import caches, exports
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.resource_types import Made
 
@@ -149,6 +149,8 @@ def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
     async def call(act: Callable[..., Any], *arguments: Any) -> Any:
         if act.__name__ == "_delete_resource":
             kind, physical_id, properties, stack, logical_id = arguments
+            if kind in caches.TYPES and _saved_when_deleted(stack, logical_id):
+                caches.final_snapshot(kind, physical_id, stack, logical_id)
             resource = Resource(kind, logical_id, physical_id, properties, stack)
             return await pace.remove(resource, lambda: act(*arguments))
         if act.__name__ == "_update_resource":
@@ -158,6 +160,14 @@ def _paced(pace: Pace) -> Callable[..., Awaitable[Any]]:
         return act(*arguments)
 
     return call
+
+
+def _saved_when_deleted(stack: str, logical_id: str) -> bool:
+    """Return whether the stack is deleted, no failed creation, and its template asks for that."""
+    record = _stacks.get(stack) or {}
+    definition = record.get("_template", {}).get("Resources", {}).get(logical_id, {})
+    deleted = record.get("StackStatus") == "DELETE_IN_PROGRESS"
+    return deleted and definition.get("DeletionPolicy") == "Snapshot"
 
 
 def _replace(module: Any, name: str, value: Any) -> None:
@@ -248,11 +258,9 @@ def resolve_outputs(
         request.name,
         request.id,
     )
+    if reason := exports.refusal(request.name, request.id, resolved[1]):
+        raise ValueError(reason)
     return resolved
-
-
-def export(exports: Document) -> None:
-    _exports.update(exports)
 
 
 # Types with tags that ministack gives only what the template says.

@@ -73,7 +73,7 @@ class Assembly:
         settings = sandbox.settings
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(registry=registry)
-        cache_records.install(caches.open, caches.join, caches.move)
+        cache_records.install(caches.open, caches.join, caches.move, caches.saved)
         self.simulation = _simulation(settings)
         types = _resource_types(self.simulation)
         change_sets.install()

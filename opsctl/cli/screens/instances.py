@@ -33,7 +33,8 @@ class InstancesScreen(Screen):
         )
         count = len(plan.replacements)
         if not count:
-            self._print("every instance is as it should be")
+            under_way = "every instance is new, or leaves already; what was interrupted goes on"
+            self._print(under_way if plan.under_way else "no instance has to be replaced")
             return
         minutes = int(plan.usually.total_seconds() // 60)
         first = "a new one joins" if plan.grow else "tasks move to the others"

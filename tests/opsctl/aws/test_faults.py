@@ -42,7 +42,8 @@ def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> Non
 
 
 def test_what_botocore_calls_throttling_is_throttling_here_but_for_quotas() -> None:
-    for word in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
+    words: list[str] = getattr(ThrottledRetryableChecker, "_THROTTLED_ERROR_CODES")  # noqa: B009  # the stubs lack it
+    for word in words:
         quota = word == "LimitExceededException"
         assert aws.fault(client_error(word)) == ("refused" if quota else "throttled")
 

@@ -107,3 +107,21 @@ def test_a_launch_that_was_refused_is_over_once_the_group_is_whole() -> None:
     assert (over.id, over.over) == ("asg-cannot-launch", True)
     [short] = ranked(replace(STEADY, group=replace(group, desired=3)))
     assert not short.over and short.confidence == "certain"
+
+
+def test_an_instance_that_somebody_set_to_draining_is_named_with_the_command_that_undoes_it() -> (
+    None
+):
+    drains = replace(FULL, id="i-2", arn="arn-2", status="DRAINING")
+    group = Group("asg", 0, 2, 2, (GroupInstance("i-1"), GroupInstance("i-2")))
+    now = replace(STEADY, instances=(FULL, drains), group=group)
+    [top] = ranked(now)
+    assert (top.id, top.hinders) == ("instances-draining", False)
+    assert top.next.endswith("--status ACTIVE --container-instances arn-2")
+    # Neither a roll nor Auto Scaling has done that.
+    rolls = replace(group, tags={"opsctl:roll": "2"})
+    leaves = replace(
+        group, instances=(GroupInstance("i-1"), GroupInstance("i-2", "", "Terminating:Wait"))
+    )
+    for other in (rolls, leaves):
+        assert not ids(replace(now, group=other))

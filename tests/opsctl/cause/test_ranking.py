@@ -311,7 +311,15 @@ def test_a_count_by_hand_that_a_change_took_over_into_the_stack_is_over() -> Non
     top = first(before)
     assert (top.id, top.over) == ("scaled-by-hand", False)
     assert top.next == "to set it back: opsctl ecs scale 8"
-    assert [one.over for one in ranked(before, after) if one.id == "scaled-by-hand"] == [True]
+    over = [(one.over, one.next) for one in ranked(before, after) if one.id == "scaled-by-hand"]
+    assert over == [(True, "")]
+
+
+def test_no_hint_stops_every_task_when_the_stack_asks_for_none() -> None:
+    six = snapshot(service=service(deployment("d1", OLD, desired=6, running=6), desired=6))
+    none = stack("ecs", "UPDATE_COMPLETE", parameters={"DesiredCount": "0"})
+    top = first(replace(six, stacks={"ecs": none}))
+    assert (top.id, top.next) == ("scaled-by-hand", "to keep it: opsctl ecs up")
 
 
 def test_a_deployment_by_another_operator_is_distinguished_from_our_own() -> None:

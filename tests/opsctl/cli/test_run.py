@@ -8,21 +8,21 @@ from typing import Any, cast
 import pytest
 
 from opsctl.cause.looks import EVERYTHING
-from opsctl.cli import recording, run
+from opsctl.cli import Terminated, recording, run
 from opsctl.cli.screens.console import Console
 from opsctl.outcome import Outcome
 from opsctl.procedure import explained
 from opsctl.recorder import Recorder
 from opsctl.recording import Begun, Recording
 from opsctl.rollout import ecs, roll
-from opsctl.rollout.instances import Machine
+from opsctl.rollout.instances import Machine, Step
 from opsctl.rollout.plan import Order
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition
 from tests.opsctl.rollout import test_ecs, test_roll
 from tests.opsctl.rollout.test_plan import CONFIG, STEADY, state
 from tests.opsctl.snapshots import NAMES, NEW_IMAGE, config, event, happened, stacks
-from tests.opsctl.stacks.fake import Clients, CloudFormation
+from tests.opsctl.stacks.fake import Clients, CloudFormation, refusal
 
 Case = tuple[Any, Callable[[Look], Snapshot], Callable[[], list[str]]]
 
@@ -117,6 +117,41 @@ def test_a_failure_costs_the_one_look_that_its_screen_shows(
     assert recorded.outcome.kind == without.outcome.kind != "deployed"
     assert recorded.looks == [*without.looks, EVERYTHING]
     assert recorded.calls == without.calls
+
+
+def test_a_command_that_is_ended_by_a_signal_says_what_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    procedure, looks, calls = db_up()
+    first = looks
+
+    def look(wanted: Look) -> Snapshot:
+        if wanted.events_of:  # the change runs
+            raise Terminated(15)
+        return first(wanted)
+
+    with pytest.raises(Terminated):
+        Ran((procedure, look, calls), None)
+    assert "this continues in AWS: the same command joins it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [Terminated(15), refusal("Drain", "ExpiredTokenException")])
+def test_what_ends_a_roll_between_two_looks_says_what_stops(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    procedure, look, calls = ecs_up()
+
+    def steps() -> Any:
+        answer = None
+        while True:
+            item = procedure.send(answer)
+            if isinstance(item, Step) and item.action == "drain":
+                raise error
+            answer = yield item
+
+    with pytest.raises(type(error)):
+        Ran((steps(), look, calls), None)
+    assert "this stops half-way: the same command goes on from there" in capsys.readouterr().err
 
 
 def test_a_command_whose_recording_ends_early_says_so_in_the_end(

@@ -68,9 +68,9 @@ class World:
         clients = cast(Any, Clients(CloudFormation()))
         return Driven(db.preview(clients, config(*sets)), self.look)
 
-    def up(self, *sets: str, **more: Any) -> Driven:
+    def up(self, **more: Any) -> Driven:
         clients = cast(Any, Clients(CloudFormation()))
-        return Driven(db.up(clients, config(*sets), **more), self.look, [True, True])
+        return Driven(db.up(clients, CONFIG, **more), self.look, [True])
 
     def take(self, name: str | None = None, *, answer: bool = True) -> Driven:
         clients = cast(Any, Clients(CloudFormation(), elasticache=self.elasticache))
@@ -82,17 +82,6 @@ def test_a_cache_of_somebody_elses_stack_gets_no_snapshot() -> None:
     with pytest.raises(OpsError, match="was not made by opsctl"):
         world.take()
     assert world.elasticache.made == []
-
-
-def test_a_first_replica_comes_before_the_failover_that_needs_it() -> None:
-    sets = ("db.kind=replication_group", "db.nodes=2")
-    state = replace(LIVE, outputs={"ReplicationGroupId": "web-redis"})
-    driven = World(cache=replace(CACHE, kind="replication_group"), state=state).up(*sets)
-    nodes, failover = (one.stack.template for one in driven.of(Plan))
-    assert "AutomaticFailoverEnabled: false" in nodes and "NumCacheClusters: 2" in nodes
-    assert "AutomaticFailoverEnabled: true" in failover and "NumCacheClusters: 2" in failover
-    grown = replace(CACHE, kind="replication_group", nodes=CACHE.nodes * 2)
-    assert len(World(cache=grown, state=state).up(*sets).of(Plan)) == 1
 
 
 def test_a_cache_that_is_as_requested_is_not_mentioned() -> None:
@@ -194,3 +183,36 @@ def test_an_older_engine_than_the_live_one_is_refused_in_the_plan() -> None:
         World(cache=replace(CACHE, engine="redis")).preview("db.engine_version='7.0'")
     assert old.value.hint.startswith("set `db.engine_version: 7.1`")  # type: ignore[union-attr]  # there is one
     assert World(cache=replace(CACHE, version="7.0.7")).preview().of(Plan)
+
+
+def grouped(live: int, *sets: str, tls: bool = True) -> Driven:
+    """`db up` of a replication group that has so many nodes now."""
+    nodes = tuple(CacheNode(f"web-redis-{n + 1:03}") for n in range(live))
+    cache = replace(CACHE, kind="replication_group", nodes=nodes, tls=tls)
+    world = World(cache=cache, state=replace(LIVE, outputs={"ReplicationGroupId": "web-redis"}))
+    clients = cast(Any, Clients(CloudFormation()))
+    wanted = config("db.kind=replication_group", *sets)
+    return Driven(db.up(clients, wanted), world.look, [True, True])
+
+
+@pytest.mark.parametrize(("live", "nodes"), [(1, 3), (3, 1)])
+def test_the_first_replica_comes_before_failover_and_the_last_one_goes_after_it(
+    live: int, nodes: int
+) -> None:
+    first, second = (plan.stack.template for plan in grouped(live, f"db.nodes={nodes}").of(Plan))
+    assert "NumCacheClusters: 3" in first and "AutomaticFailoverEnabled: false" in first
+    assert f"NumCacheClusters: {nodes}" in second
+    assert f"AutomaticFailoverEnabled: {str(nodes > 1).lower()}" in second
+
+
+@pytest.mark.parametrize("live", [2, 3])
+def test_more_replicas_are_one_step(live: int) -> None:
+    assert len(grouped(live, "db.nodes=2").of(Plan)) == 1
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_tls_is_not_switched_on_or_off_in_one_step(tls: bool) -> None:
+    with pytest.raises(OpsError, match="encryption in transit, and AWS does not switch") as caught:
+        grouped(1, f"db.encryption_in_transit={str(not tls).lower()}", tls=tls)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(f"set `db.encryption_in_transit: {str(tls).lower()}`")

@@ -1,13 +1,9 @@
 """The names in our own templates, and which of them a stack can take over."""
 
-from dataclasses import replace
-
 import pytest
 
-from opsctl.errors import OpsError
 from opsctl.snapshot.taken import Named
 from opsctl.stacks import definition, names
-from opsctl.stacks.changes import Change, Plan, PropertyChange
 from opsctl.stacks.definition import Stack
 from tests.opsctl.snapshots import config
 
@@ -44,15 +40,6 @@ def test_a_name_that_exists_is_reported_with_its_key(stack: Stack) -> None:
             names.require_free([one], stack.name, stack.command)
         hint = getattr(caught.value, "hint", "")
         assert (names._KEYS[one.logical_id] in hint) or "--import" in hint
-
-
-def test_tls_of_a_live_cache_is_not_switched_in_one_step() -> None:
-    tls = PropertyChange("TransitEncryptionEnabled", recreates=False)
-    change = Change("Modify", "ReplicationGroup", "AWS::ElastiCache::ReplicationGroup", "False")
-    stack = definition.db(GROUPED)
-    names.require_possible(Plan(stack, "UPDATE", (change,)))
-    with pytest.raises(OpsError, match="only in steps"):
-        names.require_possible(Plan(stack, "UPDATE", (replace(change, properties=(tls,)),)))
 
 
 def _named(stack: Stack) -> tuple[Named, ...]:

@@ -101,26 +101,6 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     elasticache.delete_replication_group(**group)
 
 
-def test_replicas_come_and_go_and_failover_needs_one(elasticache: Any, unique: str) -> None:
-    named = {"ReplicationGroupId": unique, "ApplyImmediately": True}
-    elasticache.create_replication_group(
-        ReplicationGroupId=unique, ReplicationGroupDescription="x", NumCacheClusters=1
-    )
-    with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
-        elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
-    with pytest.raises(ClientError, match="transit encryption mode to preferred"):
-        elasticache.modify_replication_group(**named, TransitEncryptionEnabled=True)
-    elasticache.increase_replica_count(**named, NewReplicaCount=1)
-    elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
-    [group] = elasticache.describe_replication_groups(ReplicationGroupId=unique)[
-        "ReplicationGroups"
-    ]
-    [shard] = group["NodeGroups"]
-    members = [one["CacheClusterId"] for one in shard["NodeGroupMembers"]]
-    assert members == group["MemberClusters"] == [f"{unique}-001", f"{unique}-002"]
-    assert elasticache.describe_cache_clusters(CacheClusterId=members[1])["CacheClusters"]
-
-
 def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -> None:
     named = {"ReplicationGroupId": unique}
     elasticache.create_replication_group(
@@ -133,6 +113,24 @@ def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -
     assert roles == {f"{unique}-001": "replica", f"{unique}-002": "primary"}
     with pytest.raises(ClientError, match="no replica to fail over to"):
         elasticache.test_failover(**named, NodeGroupId="0002")
+
+
+def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(**named, ReplicationGroupDescription="x")
+    with pytest.raises(ClientError, match="at least one read replica to enable autofailover"):
+        elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="TransitEncryptionMode must be preferred"):
+        elasticache.modify_replication_group(**named, TransitEncryptionEnabled=True)
+    elasticache.increase_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    elasticache.modify_replication_group(**named, AutomaticFailoverEnabled=True)
+    with pytest.raises(ClientError, match="at least 1 replica"):
+        elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
+    [group] = elasticache.describe_replication_groups(**named)["ReplicationGroups"]
+    assert group["MemberClusters"] == [f"{unique}-001", f"{unique}-002"]
+    assert elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-002")["CacheClusters"]
 
 
 @pytest.fixture
@@ -149,6 +147,41 @@ def quick(tmp_path: Path) -> Iterator[Connect]:
     for one in made:
         one.close()
     list(lifecycle.down(home))
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")
+def test_a_cache_with_the_policy_snapshot_is_saved_before_it_is_deleted(
+    quick: Connect, unique: str
+) -> None:
+    cloudformation, elasticache = quick("cloudformation"), quick("elasticache")
+    properties = {
+        "ClusterName": unique,
+        "Engine": "redis",
+        "NumCacheNodes": 1,
+        "CacheNodeType": "cache.t4g.micro",
+    }
+    cache = {
+        "Type": "AWS::ElastiCache::CacheCluster",
+        "DeletionPolicy": "Snapshot",
+        "Properties": properties,
+    }
+    body = json.dumps({"Resources": {"Cache": cache}})
+    cloudformation.create_stack(StackName=unique, TemplateBody=body)
+    waits = {"Delay": 1, "MaxAttempts": 60}
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=unique, WaiterConfig=waits)
+    [made] = elasticache.describe_cache_clusters(ShowCacheNodeInfo=True)["CacheClusters"]
+    with Redis(port=made["CacheNodes"][0]["Endpoint"]["Port"]) as redis:
+        redis.set("key", "value")
+    cloudformation.delete_stack(StackName=unique)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=unique, WaiterConfig=waits)
+    [snapshot] = elasticache.describe_snapshots()["Snapshots"]
+    assert snapshot["SnapshotName"].startswith(f"{unique}-snapshot-cache-")
+    again = elasticache.create_cache_cluster(
+        CacheClusterId="again", SnapshotName=snapshot["SnapshotName"], **{"Engine": "redis"}
+    )
+    endpoint = again["CacheCluster"]["CacheNodes"][0]["Endpoint"]
+    with Redis(port=endpoint["Port"]) as redis:
+        assert redis.get("key") == b"value"
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs a redis-server")

@@ -34,7 +34,10 @@ def test_where_the_group_may_not_grow_the_tasks_move_first(
 
 def test_nothing_to_replace_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     InstancesScreen(Console(json=False)).show(InstancePlan((), 2, grow=True))
-    assert capsys.readouterr().err == "every instance is as it should be\n"
+    assert capsys.readouterr().err == "no instance has to be replaced\n"
+    # The last old one may be draining.
+    InstancesScreen(Console(json=False)).show(InstancePlan((), 2, grow=True, under_way=True))
+    assert "what was interrupted goes on" in capsys.readouterr().err
 
 
 def test_a_program_gets_objects(capsys: pytest.CaptureFixture[str]) -> None:
