@@ -253,7 +253,8 @@ class InstanceRoll:
             launched = group.launched(one.id) or one.joined
             why = self.machine.difference(one)
             if why and launched is not None and launched > self.began:
-                return Step("failed", f"{one.id} is new and still differs: {why}")
+                text = f"{one.id} is new and still differs: {why}"
+                return Step("failed", text, remedy="opsctl ecs up")
         return None
 
     def _arriving(self, now: Snapshot, group: Group) -> Step | None:

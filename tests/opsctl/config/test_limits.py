@@ -153,7 +153,6 @@ def test_what_can_never_work_is_refused_with_the_reason(sets: list[str], sentenc
         ("ecs.desired_count=12", "an instance cannot be replaced: 1 of 2 hold 8 of 12 tasks"),
         ("compute.instance_type=u-12tb1.112xlarge", "its capacity is not checked"),
         ("ecs.environment={JWT_SECRET: x}", "looks like a secret in clear"),
-        ("ecs.secrets={KEY: 'secretsmanager:web-secret#key'}", "may not find this one by its name"),
     ],
 )
 def test_what_is_only_unwise_is_a_warning(setting: str, sentence: str) -> None:

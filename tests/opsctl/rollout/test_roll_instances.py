@@ -223,6 +223,7 @@ def test_a_new_instance_that_differs_too_ends_the_roll() -> None:
     outcome, items = roll(group)
     assert outcome is not None and outcome.kind == "failed"
     assert "is new and still differs: its image is ami-other, not ami-new" in outcome.reason
+    assert outcome.hint == "first: opsctl ecs up, then: opsctl ecs roll-instances"
     assert steps(items) == ["launch", "failed"] and len(group.alive) == 3
 
 
