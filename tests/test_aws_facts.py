@@ -37,7 +37,8 @@ def test_its_code_and_its_tests_are_there(row: list[str]) -> None:
         assert any(place.exists() for place in places), places[0].name
     goldens = re.findall(r"golden file `([\w.]+)`", tests)
     assert all((ROOT / "tests" / "golden" / name).exists() for name in goldens)
-    assert re.search(r"`|the same", code) and re.search(r"`|the same", tests), "not held by a test"
+    assert re.search(r"`|the same", code), "no code"
+    assert re.search(r"`|the same|none: ", tests), "no test, and no word why"
     for name in re.findall(r"rehearsal `([\w-]+)`", tests):
         assert list(Path(rehearsals.__file__).parent.rglob(f"{name}.*")), name
 

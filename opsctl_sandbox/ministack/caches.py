@@ -85,7 +85,7 @@ def install(
 
 
 def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Replicas that come are cache clusters with a name like the others', those that go are gone.
+    """Replicas that come are cache clusters named like the others, those that go are gone.
 
     ministack names them otherwise and makes no clusters of them.
     """
@@ -94,13 +94,13 @@ def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
         group = elasticache._p(parameters, "ReplicationGroupId") or ""
         answer = change(parameters)
         if record := elasticache._replication_groups.get(group):
-            _make_members(group, record)
+            _make_members(record)
         return answer
 
     return changed
 
 
-def _make_members(group: str, record: Record) -> None:
+def _make_members(record: Record) -> None:
     names = []
     for shard in record["NodeGroups"]:
         first, *others = shard["NodeGroupMembers"]
