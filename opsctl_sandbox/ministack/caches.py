@@ -79,6 +79,12 @@ def install(
         setattr(elasticache, name, wrapped(getattr(elasticache, name)))
     for name in ("_modify_cache_cluster", "_modify_replication_group"):
         setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
+    for name, action in (
+        ("_increase_replica_count", "IncreaseReplicaCount"),
+        ("_decrease_replica_count", "DecreaseReplicaCount"),
+    ):
+        changed = _with_members(action, getattr(elasticache, name))
+        setattr(elasticache, name, changed)
     elasticache._decrease_replica_count = _keeping_one(elasticache._decrease_replica_count)
 
 
@@ -154,6 +160,65 @@ def _keeping_one(decrease: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
     return decreased
 
 
+def _with_members(action: str, change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Replicas that come are members and clusters like the others; the primary never goes."""
+
+    def changed(parameters: Any) -> Answer:
+        name = elasticache._p(parameters, "ReplicationGroupId")
+        group = elasticache._replication_groups.get(name)
+        for shard in group["NodeGroups"] if group else ():
+            shard["NodeGroupMembers"].sort(key=lambda one: one["CurrentRole"] != "primary")
+        answer = change(parameters)
+        if group is None or answer[0] != 200:
+            return answer
+        before = list(group["MemberClusters"])
+        for shard in group["NodeGroups"]:
+            _complete(name, shard, in_cluster=bool(group["ClusterEnabled"]))
+        _list_members(group)
+        for gone in set(before) - set(group["MemberClusters"]):
+            elasticache._clusters.pop(gone, None)
+        shown = f"<ReplicationGroup>{elasticache._rg_xml(group)}</ReplicationGroup>"
+        body = f"<{action}Result>{shown}</{action}Result>"
+        made: Answer = elasticache._xml(200, f"{action}Response", body)
+        return made
+
+    return changed
+
+
+def _complete(group: str, shard: Record, *, in_cluster: bool) -> None:
+    """Give the new members of a shard the first free numbers, its endpoint, and their clusters."""
+    prefix = f"{group}-{shard['NodeGroupId']}" if in_cluster else group
+    primary, *replicas = shard["NodeGroupMembers"]
+    # The new ones come last, and only they have no reader endpoint of this shard yet.
+    endpoint = shard["PrimaryEndpoint"]
+    new = [one for one in replicas if one["ReadEndpoint"] != endpoint]
+    taken = {one["CacheClusterId"] for one in (primary, *replicas) if one not in new}
+    free = (f"{prefix}-{number:03d}" for number in range(1, len(replicas) + 2))
+    for member, name in zip(new, (one for one in free if one not in taken), strict=False):
+        member |= {"CacheClusterId": name, "ReadEndpoint": endpoint}
+        _add_cluster(name, primary["CacheClusterId"], endpoint)
+    shard["NodeGroupMembers"].sort(key=lambda one: str(one["CacheClusterId"]))
+
+
+def _add_cluster(name: str, like: str, endpoint: Record) -> None:
+    """Record the cluster of a new member, made like another one."""
+    cluster = elasticache._clusters[like]
+    elasticache._clusters[name] = cluster | {
+        "CacheClusterId": name,
+        "CacheClusterArn": elasticache._arn_cluster(name),
+        "CacheNodes": [{**node, "Endpoint": endpoint} for node in cluster["CacheNodes"]],
+        "_endpoint": endpoint,
+    }
+
+
+def _list_members(group: Record) -> None:
+    group["MemberClusters"] = [
+        member["CacheClusterId"]
+        for shard in group["NodeGroups"]
+        for member in shard["NodeGroupMembers"]
+    ]
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
@@ -189,8 +254,7 @@ def _name_members(group: str) -> None:
                 "CacheClusterId": after,
                 "CacheClusterArn": arn,
             }
-    members = record["NodeGroups"][0]["NodeGroupMembers"]
-    record["MemberClusters"] = [node["CacheClusterId"] for node in members]
+    _list_members(record)
 
 
 def ports() -> Mapping[str, int]:
@@ -221,9 +285,7 @@ def reshard(group: str, count: int) -> None:
             del elasticache._clusters[member["CacheClusterId"]]
     del shards[count:]
     record["_num_node_groups"] = count
-    record["MemberClusters"] = [
-        member["CacheClusterId"] for shard in shards for member in shard["NodeGroupMembers"]
-    ]
+    _list_members(record)
 
 
 def _shard(group: str, number: int, like: Record, port: int) -> Record:
@@ -233,14 +295,7 @@ def _shard(group: str, number: int, like: Record, port: int) -> Record:
     for member in like["NodeGroupMembers"]:
         name = f"{group}-{number:04d}-{member['CacheClusterId'].rpartition('-')[2]}"
         members.append({**member, "CacheClusterId": name, "ReadEndpoint": endpoint})
-        cluster = elasticache._clusters[member["CacheClusterId"]]
-        nodes = [{**node, "Endpoint": endpoint} for node in cluster["CacheNodes"]]
-        elasticache._clusters[name] = cluster | {
-            "CacheClusterId": name,
-            "CacheClusterArn": elasticache._arn_cluster(name),
-            "CacheNodes": nodes,
-            "_endpoint": endpoint,
-        }
+        _add_cluster(name, member["CacheClusterId"], endpoint)
     return {
         **like,
         "NodeGroupId": f"{number:04d}",
@@ -267,6 +322,11 @@ def fail_over(group: str, node_group: str) -> Record | None:
                 member["CurrentRole"] = "primary" if member is replica else "replica"
             return record
     return None
+
+
+def has_node_group(group: str, node_group: str) -> bool:
+    shards = elasticache._replication_groups[group]["NodeGroups"]
+    return any(shard["NodeGroupId"] == node_group for shard in shards)
 
 
 def source(snapshot: str) -> int | None:

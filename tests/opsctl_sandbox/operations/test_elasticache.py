@@ -36,6 +36,14 @@ def status(elasticache: Any, name: str) -> str:
     return str(snapshot["SnapshotStatus"])
 
 
+def members(elasticache: Any, group: str) -> tuple[Any, list[str]]:
+    """Return the group as described, and the names of its members by shard."""
+    described = elasticache.describe_replication_groups(ReplicationGroupId=group)
+    [shown] = described["ReplicationGroups"]
+    shards = shown["NodeGroups"]
+    return shown, [one["CacheClusterId"] for shard in shards for one in shard["NodeGroupMembers"]]
+
+
 def test_a_cache_begins_with_what_a_snapshot_holds_and_another_one_with_nothing(
     elasticache: Any, unique: str
 ) -> None:
@@ -111,8 +119,41 @@ def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -
     [shard] = group["NodeGroups"]
     roles = {one["CacheClusterId"]: one["CurrentRole"] for one in shard["NodeGroupMembers"]}
     assert roles == {f"{unique}-001": "replica", f"{unique}-002": "primary"}
-    with pytest.raises(ClientError, match="no replica to fail over to"):
+    with pytest.raises(ClientError, match="NodeGroupNotFoundFault"):
         elasticache.test_failover(**named, NodeGroupId="0002")
+
+
+def test_a_replica_that_comes_later_is_a_member_like_the_others(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(
+        **named, ReplicationGroupDescription="x", NumCacheClusters=2
+    )
+    elasticache.increase_replica_count(**named, NewReplicaCount=2, ApplyImmediately=True)
+    group, names = members(elasticache, unique)
+    assert names == group["MemberClusters"] == [f"{unique}-00{number}" for number in (1, 2, 3)]
+    [shard] = group["NodeGroups"]
+    assert {one["ReadEndpoint"]["Port"] for one in shard["NodeGroupMembers"]} == {
+        shard["PrimaryEndpoint"]["Port"]
+    }
+    assert elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-003")["CacheClusters"]
+
+
+def test_the_primary_stays_when_replicas_go(elasticache: Any, unique: str) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(
+        **named, ReplicationGroupDescription="x", NumCacheClusters=3
+    )
+    elasticache.test_failover(**named, NodeGroupId="0001")
+    elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
+    group, names = members(elasticache, unique)
+    assert names == group["MemberClusters"] == [f"{unique}-002"]
+    assert group["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] == "primary"
+    with pytest.raises(ClientError, match="not found"):
+        elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-001")
+    elasticache.increase_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    assert len(set(members(elasticache, unique)[1])) == 2
 
 
 def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
