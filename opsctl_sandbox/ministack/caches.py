@@ -17,6 +17,8 @@ _NO_CLUSTER = (
     f"the sandbox has Redis in cluster mode with {_FEWEST} shards or more, and without a snapshot"
 )
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
+_OF_CLUSTER = "_of_cluster"  # another one: whether it is of shards, whose data it does not hold
+_NOT_HELD = "the sandbox's snapshot of Redis in cluster mode holds no data"
 
 
 Ports = Sequence[int]
@@ -53,6 +55,9 @@ def install(
             if name and (snapshot is None or snapshot["SnapshotStatus"] != "available"):
                 text = f"Snapshot {name} does not exist or is not available"
                 refused: Answer = elasticache._error("SnapshotNotFoundFault", text, 404)
+                return refused
+            if snapshot and snapshot.get(_OF_CLUSTER):
+                refused = elasticache._error("InvalidParameterCombination", _NOT_HELD, 400)
                 return refused
             in_cluster = _in_cluster(parameters)
             if in_cluster and (snapshot or _shards(parameters) < _FEWEST):
@@ -364,8 +369,10 @@ def final_snapshot(kind: str, cache: str, stack: str, logical_id: str) -> None:
     name = f"{stack}-snapshot-{logical_id}-{secrets.token_hex(6)}".lower()
     source_of = "CacheClusterId" if kind == TYPES[0] else "ReplicationGroupId"
     elasticache._create_snapshot({"SnapshotName": name, source_of: cache})
-    port = None if in_cluster(cache) else source(name)
-    elasticache._snapshots[name][_SNAPSHOT] = _servers["saved"](port) if port else None
+    clustered = in_cluster(cache)
+    port = None if clustered else source(name)
+    held = _servers["saved"](port) if port else None
+    elasticache._snapshots[name] |= {_SNAPSHOT: held, _OF_CLUSTER: clustered}
 
 
 def finish_snapshots(now: float) -> None:

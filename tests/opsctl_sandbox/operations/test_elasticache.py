@@ -237,6 +237,7 @@ def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -
         group = {
             "Type": "AWS::ElastiCache::ReplicationGroup",
             "UpdatePolicy": {"UseOnlineResharding": True},
+            "DeletionPolicy": "Snapshot",
             "Properties": properties,
         }
         body = json.dumps({"Resources": {"Group": group}})
@@ -262,6 +263,13 @@ def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -
     with RedisCluster("127.0.0.1", before[0]["PrimaryEndpoint"]["Port"]) as cluster:
         assert [cluster.get(str(number)) for number in range(50)] == [b"%d" % n for n in range(50)]
         assert len(cluster.get_primaries()) == 2
+
+    cloudformation.delete_stack(StackName=unique)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    [snapshot] = elasticache.describe_snapshots()["Snapshots"]
+    with pytest.raises(ClientError, match="holds no data"):
+        cache(elasticache, "again", SnapshotName=snapshot["SnapshotName"])
 
 
 def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
