@@ -35,5 +35,17 @@ def test_its_code_and_its_tests_are_there(row: list[str]) -> None:
     ]
     for places in files:
         assert any(place.exists() for place in places), places[0].name
+    goldens = re.findall(r"golden file `([\w.]+)`", tests)
+    assert all((ROOT / "tests" / "golden" / name).exists() for name in goldens)
+    assert re.search(r"`|the same", code) and re.search(r"`|the same", tests), "not held by a test"
     for name in re.findall(r"rehearsal `([\w-]+)`", tests):
         assert list(Path(rehearsals.__file__).parent.rglob(f"{name}.*")), name
+
+
+def test_every_row_of_the_review_leads_to_its_facts() -> None:
+    section = PAGE.partition("## The rows of the review")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) \| (.+) \|$", section, re.MULTILINE)
+    assert sorted(int(one) for numbers, _ in rows for one in numbers.split(", ")) == [*range(1, 33)]
+    facts = [row[0] for row in ROWS]
+    for beginning in (words for _, cell in rows for words in cell.split("; ")):
+        assert any(fact.startswith(beginning) for fact in facts), beginning

@@ -67,6 +67,11 @@ def named(alarms: Sequence[Watched], name: str, prefix: str) -> Watched:
     )
 
 
+def differs(one: Watched) -> bool:
+    """Return whether the alarm is missing or another one than the config's: `alarms up` is due."""
+    return one.state is None or bool(drift(one, released=False))
+
+
 def drift(one: Watched, *, released: bool) -> list[str]:
     """Return how the live alarm differs from the catalogue, because somebody changed it by hand."""
     alarm, live = one.alarm, one.state

@@ -67,6 +67,11 @@ def status(context: typer.Context) -> None:
             f"`{now.names.stacks['alarms']}` does not exist; "
             + invocation.console.hint("first: opsctl alarms up")
         )
+    elif other := [one.alarm.name for one in alarms if watched.differs(one)]:
+        invocation.console.say(
+            f"not as the config has them: {', '.join(other)}; "
+            + invocation.console.hint("opsctl alarms up")
+        )
 
 
 @app.command()

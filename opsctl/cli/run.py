@@ -97,8 +97,11 @@ def _ended(
         elif choice is Choice.DETACH:
             driver.detach()
         return False
-    except BaseException:  # a signal, too
-        if driver.waiting is not None and driver.waiting.subject:
+    except BaseException as error:
+        # Between two waits: a signal, or AWS refuses a step, for instance expired credentials.
+        step = not driver.alone and aws.fault(error) is not None
+        signaled = not isinstance(error, Exception)
+        if driver.subject and (driver.waiting is not None or signaled or step):
             with suppress(OSError):  # the terminal may be closed
                 _tell_running(console, driver)
         raise

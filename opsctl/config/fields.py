@@ -1,5 +1,6 @@
 """Types of single keys in `opsctl.yaml`, with their ranges: durations, ports, references."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated
@@ -15,6 +16,9 @@ RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
     *(1827, 2192, 2557, 2922, 3288, 3653),
 )
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def _network(text: str) -> str:
@@ -28,9 +32,29 @@ def retention(days: int) -> int:
 
 
 def _tag(key: str) -> str:
-    if key.startswith(("aws:", "opsctl:")):
+    if key.lower().startswith(("aws:", "opsctl:")):
         raise ValueError("must not begin with aws: or opsctl:")
     return key
+
+
+def _tag_value(value: str) -> str:
+    if value.lower().startswith("aws:"):
+        raise ValueError("must not begin with aws:")
+    return value
+
+
+def _bucket(name: str) -> str:
+    if ".." in name or re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name):
+        raise ValueError("must hold no two dots side by side and be no IP address")
+    if name.startswith(_BUCKET_PREFIXES) or name.endswith(_BUCKET_SUFFIXES):
+        raise ValueError("begins or ends as AWS reserves for other things than buckets")
+    return name
+
+
+def _whole_seconds(value: timedelta) -> timedelta:
+    if value.microseconds:
+        raise ValueError("must be whole seconds")
+    return value
 
 
 # `engine_version: 7.1` and `account: 012345678901` are text as written, not numbers.
@@ -38,6 +62,7 @@ Text = Annotated[str, BeforeValidator(written)]
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
+    AfterValidator(_whole_seconds),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$"}),
 ]
@@ -67,7 +92,9 @@ Certificate = Annotated[
 ]
 Topic = Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
 Email = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-BucketName = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+BucketName = Annotated[
+    Text, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), AfterValidator(_bucket)
+]
 Variable = Annotated[str, Field(pattern=r"^[^=\s]+$")]
 # What a spread may go by; binpack alone knows cpu and memory.
 Placement = Annotated[Text, Field(pattern=r"^(instanceId|host|attribute:[A-Za-z0-9_./-]+)$")]
@@ -81,3 +108,12 @@ BreakerPercent = Annotated[Text, Field(pattern=r"^([1-9][0-9]?|100)%$")]
 TagKey = Annotated[
     str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$"), AfterValidator(_tag)
 ]
+# IAM's pattern for values, which the other services allow, too.
+TagValue = Annotated[
+    Text,
+    Field(min_length=1, max_length=256, pattern=r"^[\w .:/=+@-]+$"),
+    AfterValidator(_tag_value),
+]
+# "HealthCheckPath must begin with a '/' character and only contain printable ASCII characters,
+# without spaces." (hashicorp/terraform#32616)
+HealthPath = Annotated[Text, Field(pattern=r"^/[!-~]*$", max_length=1024)]

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import ceil
 
-from opsctl.config import instances, sources
+from opsctl.config import instances, refusals, sources
 from opsctl.config.document import Path
+from opsctl.config.finding import Finding
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
 from opsctl.config.secret_words import looks_secret
 
@@ -22,16 +22,6 @@ _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name
 _LIKE_A_SUFFIX = re.compile(r"^secretsmanager:(?!arn:).*-[A-Za-z0-9]{6}$")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A refusal or warning. `cause` is an id of docs/explain.md, or ''."""
-
-    path: Path
-    text: str
-    refuses: bool = True
-    cause: str = ""
 
 
 def check(config: Config) -> list[Finding]:
@@ -292,7 +282,11 @@ def _distinct(config: Config) -> Iterator[Finding]:
 
 def _checks(config: Config) -> Iterator[Finding]:
     command = config.ecs.health_check.command
-    if command is not None and (len(command) < 2 or command[0] not in ("CMD", "CMD-SHELL")):
+    if command is not None and (
+        len(command) < 2
+        or command[0] not in ("CMD", "CMD-SHELL")
+        or (command[0] == "CMD-SHELL" and len(command) > 2)
+    ):
         yield Finding(
             ("ecs", "health_check", "command"),
             "allowed: [CMD, program, its words] or [CMD-SHELL, one command line]",
@@ -399,5 +393,6 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _image,
     _secrets,
     _selections,
+    refusals.check,
     _doubts,
 )

@@ -26,6 +26,7 @@ from opsctl.config.fields import (
     Delay,
     Email,
     HealthInterval,
+    HealthPath,
     KmsKey,
     Placement,
     Port,
@@ -35,6 +36,7 @@ from opsctl.config.fields import (
     StartPeriod,
     StopTimeout,
     TagKey,
+    TagValue,
     Text,
     Topic,
     Variable,
@@ -77,7 +79,7 @@ class Aws(Section):
     permissions_boundary: (
         Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$")] | None
     ) = None
-    bucket: Text | None = None
+    bucket: BucketName | None = None
 
 
 class Network(Section):
@@ -227,7 +229,7 @@ class Compute(Section):
         None
     )
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    key_pair: Text | None = None
+    key_pair: Annotated[Text, Field(max_length=255)] | None = None
     launch: Literal["template", "configuration"] = "template"
     role: Literal["scoped", "described"] = "scoped"
     security_group_name: Text = ""
@@ -258,7 +260,7 @@ class Compute(Section):
 class TargetHealthCheck(Section):
     protocol: Literal["TCP", "HTTP"] = "TCP"
     port: Port | Literal["traffic-port"] = "traffic-port"
-    path: Annotated[Text, Field(pattern=r"^/", max_length=1024)] = "/health.txt"
+    path: HealthPath = "/health.txt"
     interval: HealthInterval = timedelta(seconds=10)
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
@@ -279,7 +281,7 @@ class LoadBalancer(Section):
     cross_zone: bool = True
     deletion_protection: bool = False
     access_logs_bucket: BucketName | None = None
-    cidrs: list[Cidr] = ["0.0.0.0/0"]
+    cidrs: Annotated[list[Cidr], Field(min_length=1)] = ["0.0.0.0/0"]
 
 
 class Image(Section):
@@ -367,7 +369,7 @@ class Config(Section):
 
     name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
     environment: str | None = None  # set by `--env`, never written in the file
-    tags: dict[TagKey, Annotated[Text, Field(min_length=1, max_length=256)]] = {}
+    tags: dict[TagKey, TagValue] = {}
     aws: Aws = DEFAULTS
     network: Network
     db: Db = DEFAULTS

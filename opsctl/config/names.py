@@ -54,17 +54,18 @@ _BALANCER = (
     "letters, digits and inner -, not beginning with internal-",
 )
 _IAM = (r"[A-Za-z0-9_+=,.@-]+", "letters, digits and + = , . @ _ -")
-_REPOSITORY = (r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by . _ / or -")
+_REPOSITORY = (
+    r"[a-z0-9]+([._/-][a-z0-9]+)*",
+    "lower-case words joined by . _ / or -, 2 characters at least",
+)
 _LOG_GROUP = (512, r"(?!aws/)[A-Za-z0-9_/.#-]+", "letters, digits, _ / . # and -")
 # path -> (longest, pattern, pattern in words). Source: each service's Create… call.
 LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("db", "name"): _CACHE,
     ("db", "security_group_name"): _GROUP,
-    ("db", "subnet_group_name"): (
-        255,
-        r"(?!default$)[A-Za-z0-9 ._-]+",
-        "letters, digits, . _ and -",
-    ),
+    # ElastiCache: "Identifiers must begin with a letter; must contain only ASCII letters, digits,
+    # and hyphens; and must not end with a hyphen or contain two consecutive hyphens."
+    ("db", "subnet_group_name"): (255, rf"(?!default$){_CACHE[1]}", _CACHE[2]),
     ("ecs", "cluster_name"): _ECS,
     ("ecs", "service_name"): _ECS,
     ("ecs", "task_definition_name"): _ECS,

@@ -12,8 +12,10 @@ from opsctl.snapshot.subnets import Subnet
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-network-load-balancer.html
 _BALANCER_ADDRESSES = 8
 # What an instance without internet access must reach before it has a task. S3 holds the layers of
-# ECR's images and the packages that dnf installs.
-_ENDPOINTS = ("ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3")
+# ECR's images and the packages that dnf installs; its start signals to CloudFormation.
+_ENDPOINTS = (
+    "cloudformation", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3",
+)  # fmt: skip
 
 
 def findings(config: Config, facts: Preflight) -> Iterator[Finding]:

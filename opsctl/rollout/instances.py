@@ -90,13 +90,17 @@ class InstancePlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `instance` is the one that the action concerns; `text` is for people."""
+    """One step. `instance` is the one that the action concerns; `text` is for people.
+
+    `remedy` is a command that removes the cause of a failed step, or ''.
+    """
 
     action: Action
     text: str
     instance: str = ""
     size: int = 0
     shrink: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,12 @@ class InstanceRoll:
     def outcome(self) -> Outcome:
         if self.step.action == "done":
             return Outcome("done")
+        remedy = self.step.remedy
+        first = f"first: {remedy}, then" if remedy else "remove the cause, then run"
         return Outcome(
             "failed",
             f"{self.step.text}; the remaining instances still serve",
-            "remove the cause, then run: opsctl ecs roll-instances",
+            f"{first}: opsctl ecs roll-instances",
         )
 
     def see(self, now: Snapshot) -> tuple[Self, tuple[object, ...]]:
@@ -185,7 +191,7 @@ class InstanceRoll:
         if group is None:
             return Step("failed", "the stack has no Auto Scaling group")
         if group.stands_still:
-            return Step("failed", suspended(group))
+            return Step("failed", suspended(group), remedy=resume(group))
         excess = group.desired - self.size
         # Do not terminate an instance that somebody else drains for another reason.
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
@@ -247,7 +253,8 @@ class InstanceRoll:
             launched = group.launched(one.id) or one.joined
             why = self.machine.difference(one)
             if why and launched is not None and launched > self.began:
-                return Step("failed", f"{one.id} is new and still differs: {why}")
+                text = f"{one.id} is new and still differs: {why}"
+                return Step("failed", text, remedy="opsctl ecs up")
         return None
 
     def _arriving(self, now: Snapshot, group: Group) -> Step | None:

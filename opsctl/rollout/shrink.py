@@ -62,11 +62,14 @@ class Shrinking:
 def foresee(config: Config, plan: Plan) -> Procedure[None]:
     """Yield a notice of instances that will be drained first.
 
-    Raises OpsError when their tasks have no other place.
+    Raises OpsError when their tasks have no other place, and when Auto Scaling would move them.
     """
-    if not _changes_size(plan):
+    moves = "VPCZoneIdentifier" in _properties(plan)
+    if not _changes_size(plan) and not moves:
         return
     now = yield from look_at(LOOK)
+    if moves:
+        _require_still(now, config, plan)
     size = _size_after(now, config, plan)
     if size is None or now.group is None:
         return
@@ -118,10 +121,10 @@ def _smaller(
 
 
 def _changes_size(plan: Plan) -> bool:
-    return bool(_sizes(plan) & {"DesiredCapacity", "MaxSize"})
+    return bool(_properties(plan) & {"DesiredCapacity", "MaxSize"})
 
 
-def _sizes(plan: Plan) -> set[str]:
+def _properties(plan: Plan) -> set[str]:
     """Return the changed properties of the group."""
     groups = [one for one in plan.changes if one.resource_type == _GROUP]
     return {one.name for group in groups if group.action == "Modify" for one in group.properties}
@@ -129,13 +132,33 @@ def _sizes(plan: Plan) -> set[str]:
 
 def _size_after(now: Snapshot, config: Config, plan: Plan) -> int | None:
     """Return the group's size after the plan, if that ends instances with tasks on them."""
-    group, service, sizes = now.group, now.service, _sizes(plan)
+    group, service, sizes = now.group, now.service, _properties(plan)
     if group is None or service is None or not service.desired or _drains(config, plan):
         return None
     size = config.compute.desired if "DesiredCapacity" in sizes else group.desired
     if "MaxSize" in sizes:
         size = min(size, config.compute.maximum)  # Auto Scaling lowers the size to it
     return size if size < group.desired else None
+
+
+def _require_still(now: Snapshot, config: Config, plan: Plan) -> None:
+    """Raise OpsError if Auto Scaling would end instances to balance the zones of other subnets.
+
+    It does that in a group of any size, unless its process AZRebalance is suspended.
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html
+    """
+    group, service = now.group, now.service
+    if group is None or service is None or not service.desired or _drains(config, plan):
+        return
+    if "AZRebalance" in group.suspended or not group.members:
+        return
+    processes = f"--auto-scaling-group-name {group.name} --scaling-processes AZRebalance"
+    raise OpsError(
+        f"with other subnets, Auto Scaling balances the zones of `{group.name}` anew, and ends "
+        "instances together with their tasks",
+        hint=f"one after another: aws autoscaling suspend-processes {processes}; opsctl ecs up; "
+        f"opsctl ecs roll-instances --all; aws autoscaling resume-processes {processes}",
+    )
 
 
 def _drains(config: Config, plan: Plan) -> bool:

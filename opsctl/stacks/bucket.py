@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from opsctl import aws
+from opsctl.aws.failed_calls import DENIED
 from opsctl.errors import OpsError
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ def _create(s3: "S3Client", name: str, account: str, region: str, *, ours: bool)
         s3.create_bucket(Bucket=name, **given)
     except s3.exceptions.BucketAlreadyOwnedByYou:
         return  # another operator was faster
+    except s3.exceptions.ClientError as error:
+        # A Region or endpoint without this namespace refuses the parameter or the name.
+        if not ours or aws.fault(error) != "refused" or aws.code(error) in DENIED:
+            raise
+        raise OpsError(
+            f"S3 would not make `{name}` in the account's namespace: {aws.translate(error)}",
+            hint="make a private bucket in this account and Region, and set `aws.bucket` in "
+            "opsctl.yaml to its name",
+        ) from error
     s3.put_public_access_block(
         Bucket=name,
         PublicAccessBlockConfiguration={

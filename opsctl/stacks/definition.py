@@ -312,9 +312,14 @@ def _ecs_values(config: Config) -> dict[str, object]:
         "opened": _opened(compute),
         "threshold": _threshold(ecs.breaker.threshold),
         "rebalancing": ecs.availability_zone_rebalancing and by_zone and ecs.maximum_percent > 100,
+        # Each once: the same alarm may be written under its short and its full name.
         "alarm_names": [
-            *ecs.breaker.alarms,
-            *catalogue.full_names(config, config.alarms.roll_back_on),
+            *dict.fromkeys(
+                [
+                    *ecs.breaker.alarms,
+                    *catalogue.full_names(config, config.alarms.roll_back_on),
+                ]
+            )
         ],
         "configured_count": configured_count(config),
         "task_secrets": references.container_secrets(config),
@@ -353,10 +358,14 @@ def _opened(compute: Compute) -> list[tuple[int, int, str, str]]:
 
 
 def _check_timeout(check: TargetHealthCheck) -> int | None:
-    """Return the timeout in seconds if AWS's default exceeds the interval, else None."""
+    """Return a timeout below the interval where AWS's default leaves no room, else None.
+
+    "Health check interval must be greater than the timeout." TCP's default of 10 s every 10 s is
+    what AWS has always taken.
+    """
     interval = int(check.interval.total_seconds())
-    default = 6 if check.protocol == "HTTP" else 10
-    return interval if interval < default else None
+    http = check.protocol == "HTTP"
+    return interval - 1 if interval < 10 and (not http or interval <= 6) else None
 
 
 def _threshold(written: int | str | None) -> tuple[str, int] | None:

@@ -159,7 +159,9 @@ class Fleet:
             return None
         known = {one.id for one in now.instances if one.takes_tasks}
         joined = sum(one.id in known for one in group.instances)
-        return cls(group.desired, len(group.instances), joined, group.refusal)
+        # Of a group that is complete, an earlier launch failed.
+        refusal = group.refusal if len(group.instances) < group.desired else ""
+        return cls(group.desired, len(group.instances), joined, refusal)
 
     @property
     def text(self) -> str:

@@ -8,10 +8,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from opsctl_sandbox.cloudformation import services_say
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import caches, resource_schemas, stacks
+from opsctl_sandbox.ministack import caches, exports, resource_schemas, stacks
 from opsctl_sandbox.ministack.repairs import early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 from opsctl_sandbox.wire import rules
@@ -59,6 +60,12 @@ def _require_right_properties(logical_id: str, kind: str, properties: Document) 
         raise ValueError(_REFUSED.format(service="CloudWatch", reason=reason))
 
 
+def _require_taken(kind: str, tagged: Document) -> None:
+    """Raise ValueError for what the service refuses, in its words; roles have the stack's tags."""
+    if answer := services_say.refused(kind, tagged):
+        raise ValueError(_REFUSED.format(service=answer[0], reason=answer[1]))
+
+
 class StackOperation:
     def __init__(self, request: Request, pace: Pace) -> None:
         self._request = request
@@ -76,7 +83,7 @@ class StackOperation:
             return
         await self._forward()
         outputs: list[Document] = []
-        exports: Document = {}
+        published: Document = {}
         if not progress.failed and not progress.cancelled:
             try:
                 defined = {
@@ -84,14 +91,14 @@ class StackOperation:
                     for name, record in progress.resources.items()
                     if name in self._definitions
                 }
-                outputs, exports = stacks.resolve_outputs(request, self._conditions, defined)
+                outputs, published = stacks.resolve_outputs(request, self._conditions, defined)
             except ValueError as error:
                 progress.reason = str(error)
         if progress.failed or progress.cancelled or progress.reason:
             await self._fail()
             return
         await self._clean_up()
-        self._finish(outputs, exports)
+        self._finish(outputs, published)
 
     async def _forward(self) -> None:
         """Start every resource once what it needs exists. The first failure stops the rest."""
@@ -164,6 +171,7 @@ class StackOperation:
             self._event(name, "CREATE_IN_PROGRESS")
             _require_right_properties(name, kind, properties)
             await self._pace.begin(Resource(kind, name, "", tagged, request.name), "create")
+            _require_taken(kind, tagged)
             _require_free(kind, tagged)
             physical_id, attributes = await stacks.create(request, kind, name, tagged)
         else:
@@ -177,6 +185,7 @@ class StackOperation:
             elif old == tagged:
                 return
             _require_right_properties(name, kind, properties)
+            _require_taken(kind, tagged)
             shards = None
             if caches.reshards(kind, definition, old, tagged):
                 shards = int(tagged["NumNodeGroups"])
@@ -324,7 +333,7 @@ class StackOperation:
         if gone:
             self._progress.resources.pop(name, None)
 
-    def _finish(self, outputs: list[Document], exports: Document) -> None:
+    def _finish(self, outputs: list[Document], published: Document) -> None:
         request = self._request
         request.stack |= {
             "_resources": self._progress.resources,
@@ -332,5 +341,5 @@ class StackOperation:
             "_resolved_params": request.parameters,
             "Outputs": outputs,
         }
-        stacks.export(exports)
+        exports.replace(request.id, published)
         self._stack_event(f"{request.verb}_COMPLETE")

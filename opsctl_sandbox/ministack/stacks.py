@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from ministack.core.responses import get_region, now_iso
 from ministack.services.cloudformation import (
     _change_sets,
-    _exports,
     _stacks,
     changesets,
     engine,
@@ -24,7 +23,7 @@ from ministack.services.cloudformation import (
     stacks,
 )
 
-from opsctl_sandbox.ministack import caches
+from opsctl_sandbox.ministack import caches, exports
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.resource_types import Made
 
@@ -259,11 +258,9 @@ def resolve_outputs(
         request.name,
         request.id,
     )
+    if reason := exports.refusal(request.name, request.id, resolved[1]):
+        raise ValueError(reason)
     return resolved
-
-
-def export(exports: Document) -> None:
-    _exports.update(exports)
 
 
 # Types with tags that ministack gives only what the template says.

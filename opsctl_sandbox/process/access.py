@@ -71,6 +71,11 @@ class Access:
         challenge = f'Basic realm="{request.headers["host"]}",service="ecr.amazonaws.com"'
         return Answer(401, {**answer.headers, "www-authenticate": challenge}, answer.body)
 
+    def knows(self, head: Request) -> bool:
+        """Whether the request names a key of this sandbox; the signature is checked later."""
+        signed = signature.read(head)
+        return signed is not None and self._key(signed.access_key) is not None
+
     def caller(self, request: Request, named: Named | None) -> Key:
         """Return the key that signed the call, if it may make it. Raises `Refused` as AWS does.
 

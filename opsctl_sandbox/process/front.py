@@ -88,7 +88,10 @@ class Front:
         await self._ministack(scope, receive, send)
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await http.read(scope, receive)
+        head = http.head(scope)
+        # A stranger's body is not read, so that it fills no memory.
+        strange = http.is_large(head) and not self._access.knows(head)
+        request = head if strange else await http.read(scope, receive)
         if _GO in request.headers.get("user-agent", ""):
             await asyncio.sleep(_AS_FAR_AS_AWS)
         named = codec.name(request)

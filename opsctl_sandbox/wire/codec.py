@@ -21,6 +21,8 @@ from opsctl_sandbox.wire.calls import Refused, Structure
 from opsctl_sandbox.wire.http import Answer, Request
 
 CBOR = "smithy-rpc-v2-cbor"
+_XML = ("ec2", "query", "rest-xml")
+_ERROR = re.compile(rb"<Code>(\w[\w.]*)</Code>\s*<Message>(.*)</Message>", re.DOTALL)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(\w+)$")
 
@@ -113,10 +115,15 @@ def for_ministack(named: Named) -> Named:
 
 def result(named: Named, model: OperationModel, answer: Answer) -> dict[str, Any]:
     """Parse an answer of ministack. Raises `Refused` for its errors."""
-    content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+    body = answer.body.translate(query.READABLE) if named.protocol in _XML else answer.body
+    content = {"status_code": answer.status, "headers": answer.headers, "body": body}
     try:
         parsed: dict[str, Any] = _parser(named.protocol).parse(content, model.output_shape)
     except parsers.ResponseParserError as error:
+        # ministack puts names into its errors as they are, also `<` and `&`.
+        if answer.status >= 300 and (parts := _ERROR.search(body)):
+            code, message = (part.decode("utf-8", "replace") for part in parts.groups())
+            raise Refused(code, message, status=answer.status) from error
         raise Refused("InternalFailure", f"unreadable answer: {error}", status=500) from error
     if answer.status >= 300:
         error_ = parsed.get("Error", {})
@@ -143,7 +150,8 @@ def success(named: Named, model: OperationModel, value: Structure) -> Answer:
     headers = {"x-amzn-requestid": request_id}
     if named.protocol in ("query", "ec2"):
         body = query.success(value, model, request_id, ec2=named.protocol == "ec2")
-        return Answer(200, {**headers, "content-type": "text/xml"}, body)
+        readable = body.translate(query.READABLE)
+        return Answer(200, {**headers, "content-type": "text/xml"}, readable)
     if named.protocol == CBOR:
         headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         if model.output_shape is None:
@@ -190,7 +198,8 @@ def refusal(protocol: str, error: Refused) -> Answer:
         headers |= {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}
         fields = {"__type": error.code, "message": error.message}
         return Answer(error.status, headers, json.dumps(fields).encode())
-    return Answer(error.status, {**headers, "content-type": "text/xml"}, body.encode())
+    readable = body.encode().translate(query.READABLE)
+    return Answer(error.status, {**headers, "content-type": "text/xml"}, readable)
 
 
 def _cbor_error(error: Refused) -> bytes:

@@ -11,6 +11,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+_LARGE = 2**20
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def head(scope: Scope) -> Request:
         headers[key] = f"{headers[key]},{text}" if key in headers else text
     query = scope.get("query_string", b"").decode("latin-1")
     return Request(scope["method"], scope["path"], query, headers)
+
+
+def is_large(head: Request) -> bool:
+    """Whether the body is over a mebibyte, or of unknown length."""
+    length = head.headers.get("content-length", "0")
+    return "transfer-encoding" in head.headers or not length.isdigit() or int(length) > _LARGE
 
 
 async def read(scope: Scope, receive: Receive) -> Request:

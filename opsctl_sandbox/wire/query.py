@@ -15,6 +15,8 @@ from opsctl_sandbox.wire.http import Request
 
 Form = Mapping[str, str]
 _MISSING = object()
+# XML has no control characters, not even escaped: clients could not read the answer.
+READABLE = bytes(byte if byte >= 32 or byte in b"\t\n\r" else ord("?") for byte in range(256))
 
 
 def form(request: Request) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
-from opsctl_sandbox.ministack import permissions
+from opsctl_sandbox.ministack import exports, permissions
 from opsctl_sandbox.ministack.records import find
 from opsctl_sandbox.ministack.repairs import early_validation, parameters
 from opsctl_sandbox.ministack.repairs.property_values import with_values
@@ -99,13 +99,8 @@ async def delete_stack(call: Call, ministack: Forward) -> Structure:
 
 def _keep(stack: dict[str, Any], export: str, token: str | None) -> None:
     """Give a stack whose export is in use the status that it had, a moment after its deletion."""
-    users = [
-        name
-        for name, other in cloudformation._stacks.items()
-        if name != stack["StackName"] and export in handlers._imported_export_names(other, name)
-    ]
     status = stack["StackStatus"]
-    reason = f"Export {export} cannot be deleted as it is in use by {' and '.join(users)}"
+    reason = exports.in_use(export, exports.users(export, stack["StackName"]))
     began = stacks.CLIENT_REQUEST_TOKEN.set(token or "")
     for step, why in (("DELETE_IN_PROGRESS", "User Initiated"), (status, reason)):
         identifier, name = stack["StackId"], stack["StackName"]

@@ -6,6 +6,8 @@ from typing import Any
 
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
+from opsctl_sandbox.ministack.repairs import templates
+
 Template = dict[str, Any]
 
 
@@ -13,6 +15,9 @@ def install() -> None:
     original = engine._evaluate_conditions
 
     def evaluate(template: Template, parameters: dict[str, Any]) -> dict[str, bool]:
+        if not template.get("Transform"):
+            for problem in templates.of_conditions(template):
+                raise ValueError(problem)
         mappings = template.get("Mappings") or {}
         conditions = {
             name: _compared(definition, parameters, mappings)

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import yaml
 from ministack.services.cloudformation import changesets, engine, handlers
 
+from opsctl_sandbox.ministack.repairs import template_sections
+
 Template: TypeAlias = Mapping[str, Any]
 Parse: TypeAlias = Callable[[str], dict[str, Any]]
 _SECTIONS = frozenset(
@@ -49,18 +51,34 @@ def install() -> None:
     original = engine._validate_template_statics
 
     def validate(template: dict[str, Any]) -> None:
-        original(template)
         # A macro may still make something else of it.
         if not template.get("Transform"):
             for problem in problems(template):
                 raise ValueError(problem)
+        original(template)
 
     engine._validate_template_statics = validate
+    _install_absences()
     parse, resolve = _well_formed(engine._parse_template), _given(engine._resolve_parameters)
     for module in (engine, handlers, changesets):
         for name, function in (("_parse_template", parse), ("_resolve_parameters", resolve)):
             getattr(module, name)
             setattr(module, name, function)
+
+
+def _install_absences() -> None:
+    original = engine.validate_template_support
+
+    def validate(template: dict[str, Any], conditions: dict[str, bool], **options: Any) -> None:
+        original(template, conditions, **options)
+        # ValidateTemplate knows no parameters, so it cannot know what conditions leave out.
+        if "params" in options and not template.get("Transform"):
+            for problem in absences(template, conditions):
+                raise ValueError(problem)
+
+    for module in (engine, handlers, changesets):
+        assert module.validate_template_support is original
+        module.validate_template_support = validate
 
 
 def _well_formed(original: Parse) -> Parse:
@@ -112,6 +130,7 @@ def problems(template: Template) -> Iterator[str]:
     if not resources or not isinstance(resources, dict):
         yield f"{_FORMAT}At least one Resources member must be defined."
         return
+    yield from template_sections.problems(template)
     for section in ("Resources", "Outputs"):
         for path in _nulls(template.get(section, {}), f"/{section}"):
             yield f"[{path}] 'null' values are not allowed in templates"
@@ -124,7 +143,54 @@ def problems(template: Template) -> Iterator[str]:
     for name, output in (template.get("Outputs") or {}).items():
         if not isinstance(output, dict) or "Value" not in output:
             yield f"{_FORMAT}[/Outputs/{name}] Every Outputs member must contain a Value object"
+    yield from of_conditions(template)
+    for section in ("Resources", "Outputs"):
+        yield from _of_functions(template.get(section) or {})
     yield from _of_references(template)
+
+
+def of_conditions(template: Template) -> Iterator[str]:
+    yield from template_sections.of_conditions(template, engine._intrinsic_references)
+    yield from _of_functions(template.get("Conditions") or {})
+
+
+def _of_functions(section: Template) -> Iterator[str]:
+    for function, argument in _functions(section):
+        if problem := template_sections.of_function(function, argument):
+            yield problem
+
+
+def absences(template: Template, conditions: Mapping[str, bool]) -> Iterator[str]:
+    """Yield what is said of references to resources that their conditions leave out."""
+    resources = template.get("Resources") or {}
+    absent = {name for name, one in resources.items() if not _is_made(one, conditions)}
+    for block in ("Resources", "Outputs"):
+        made = [
+            {key: _chosen(value, conditions) for key, value in one.items() if key != "DependsOn"}
+            for one in (template.get(block) or {}).values()
+            if _is_made(one, conditions)
+        ]
+        if missing := sorted(absent & {name for name, _ in engine._intrinsic_references(made)}):
+            yield (
+                f"{_FORMAT}Unresolved resource dependencies [{', '.join(missing)}] in the {block} "
+                "block of the template"
+            )
+
+
+def _is_made(member: Any, conditions: Mapping[str, bool]) -> bool:
+    return isinstance(member, dict) and conditions.get(member.get("Condition", ""), True)
+
+
+def _chosen(value: Any, conditions: Mapping[str, bool]) -> Any:
+    """Return the value with each `Fn::If` replaced by what its condition chooses."""
+    if isinstance(value, list):
+        return [_chosen(one, conditions) for one in value]
+    if not isinstance(value, dict):
+        return value
+    choice = value.get("Fn::If")
+    if isinstance(choice, list) and len(choice) == 3 and choice[0] in conditions:
+        return _chosen(choice[1 if conditions[choice[0]] else 2], conditions)
+    return {key: _chosen(one, conditions) for key, one in value.items()}
 
 
 def _of_resource(name: str, resource: Any) -> Iterator[str]:
@@ -133,6 +199,8 @@ def _of_resource(name: str, resource: Any) -> Iterator[str]:
         return
     if not str(name).isalnum() or not str(name).isascii():
         yield f"{_FORMAT}Resource name {name} is non alphanumeric."
+    if not isinstance(resource.get("Properties", {}), dict):
+        yield f"{_FORMAT}[/Resources/{name}/Properties] Properties must be a map."
     if not resource.get("Type"):
         yield f"{_FORMAT}[/Resources/{name}] Every Resources object must contain a Type member."
     for key in resource:
@@ -182,9 +250,11 @@ def unresolved(template: Template, block: str) -> list[str]:
     resources, members = template.get("Resources") or {}, template.get(block) or {}
     known = {*resources, *(template.get("Parameters") or {})}
     named = {name for name, _ in engine._intrinsic_references(members)}
+    missing = {one for one in named if one not in known and not template_sections.is_pseudo(one)}
     if block == "Resources":
-        named |= {name for one in members.values() for name in _depends_on(one)}
-    return sorted(name for name in named if name not in known and not name.startswith("AWS::"))
+        waited = {name for one in members.values() for name in _depends_on(one)}
+        missing |= waited - set(resources)
+    return sorted(missing)
 
 
 def _depends_on(resource: Mapping[str, Any]) -> list[str]:

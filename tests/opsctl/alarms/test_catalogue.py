@@ -91,6 +91,12 @@ def test_members_of_shards_have_the_names_that_elasticache_gives_them() -> None:
     assert alarm.logical_id == "CacheMemory0002001"
 
 
+def test_agents_that_are_idle_for_half_an_hour_are_not_silent() -> None:
+    # https://github.com/aws/amazon-ecs-agent: acs/session, 15 minutes and a jitter up to 30
+    alarm = alarm_called("agent-silent")
+    assert alarm.period * alarm.points >= 60 * 60
+
+
 def test_without_cross_zone_each_zone_has_its_own_alarms() -> None:
     built = alarms.catalogue(config("load_balancer.cross_zone=false"), ("us-east-1a", "us-east-1b"))
     by_name = {alarm.name: alarm for alarm in built}

@@ -38,6 +38,12 @@ def test_what_somebody_changed_by_hand_is_named(changed: dict[str, Any], text: s
     assert text in watched.drift(one, released=True)
 
 
+def test_a_missing_alarm_and_one_with_another_threshold_differ_from_the_config() -> None:
+    assert not any(watched.differs(one) for one in watched.watched(seen(), CONFIG))
+    assert watched.differs(of(seen(live=False), "running-tasks"))
+    assert watched.differs(of(seen(threshold=1.0), "running-tasks"))
+
+
 def test_before_the_first_release_actions_that_are_off_are_right() -> None:
     assert watched.drift(of(seen(actions=False), "running-tasks"), released=False) == []
 

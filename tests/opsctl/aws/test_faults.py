@@ -1,8 +1,11 @@
 """The door to AWS: what went wrong becomes a word for us and a sentence for people."""
 
+from typing import Any
+
 import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker
 
 from opsctl import aws
 from opsctl.errors import AwsError
@@ -38,6 +41,13 @@ def client_error(code: str, status: int = 400, message: str = "no") -> exception
 )
 def test_what_may_pass_is_worth_another_look(error: Exception, may: bool) -> None:
     assert aws.may_pass(error) == may
+
+
+def test_what_botocore_calls_throttling_is_throttling_here_but_for_quotas() -> None:
+    checker: Any = ThrottledRetryableChecker  # the stubs leave its list out
+    for word in checker._THROTTLED_ERROR_CODES:
+        quota = word == "LimitExceededException"
+        assert aws.fault(client_error(word)) == ("refused" if quota else "throttled")
 
 
 @pytest.mark.parametrize(

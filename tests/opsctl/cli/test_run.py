@@ -15,14 +15,14 @@ from opsctl.procedure import explained
 from opsctl.recorder import Recorder
 from opsctl.recording import Begun, Recording
 from opsctl.rollout import ecs, roll
-from opsctl.rollout.instances import Machine
+from opsctl.rollout.instances import Machine, Step
 from opsctl.rollout.plan import Order
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.stacks import change, definition
 from tests.opsctl.rollout import test_ecs, test_roll
 from tests.opsctl.rollout.test_plan import CONFIG, STEADY, state
 from tests.opsctl.snapshots import NAMES, NEW_IMAGE, config, event, happened, stacks
-from tests.opsctl.stacks.fake import Clients, CloudFormation
+from tests.opsctl.stacks.fake import Clients, CloudFormation, refusal
 
 Case = tuple[Any, Callable[[Look], Snapshot], Callable[[], list[str]]]
 
@@ -133,6 +133,25 @@ def test_a_command_that_is_ended_by_a_signal_says_what_goes_on(
     with pytest.raises(Terminated):
         Ran((procedure, look, calls), None)
     assert "this continues in AWS: the same command joins it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [Terminated(15), refusal("Drain", "ExpiredTokenException")])
+def test_what_ends_a_roll_between_two_looks_says_what_stops(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    procedure, look, calls = ecs_up()
+
+    def steps() -> Any:
+        answer = None
+        while True:
+            item = procedure.send(answer)
+            if isinstance(item, Step) and item.action == "drain":
+                raise error
+            answer = yield item
+
+    with pytest.raises(type(error)):
+        Ran((steps(), look, calls), None)
+    assert "this stops half-way: the same command goes on from there" in capsys.readouterr().err
 
 
 def test_a_command_whose_recording_ends_early_says_so_in_the_end(

@@ -8,13 +8,15 @@ from opsctl.config.model import Compute, Config, Ecs, Network
 from opsctl.errors import ConfigError
 
 SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
+USERS = ("db.kind=replication_group", "db.password=secretsmanager:x")
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
 
 
 @pytest.mark.parametrize(
     ("sets", "sentence"),
     [
         (["network.subnets=[a]"], "needs two subnets"),
-        (["network.load_balancer_subnets=[a, a]"], "needs two subnets"),
+        (["network.load_balancer_subnets=[a]"], "needs two subnets"),
         (["db.node_type=cache.t2.micro"], "AWS no longer sells `cache.t2.micro`"),
         (["db.node_type=t3.micro"], "allowed: cache.<family>.<size>"),
         (["db.nodes=2"], "exactly 1 node; set `db.kind: replication_group`"),
@@ -66,6 +68,11 @@ SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
             ["ecs.scaling={minimum: 1, maximum: 20, cpu_percent: 9}"],
             "20 tasks x 512 CPU, 400 MiB at 100/200 %: 2 x t3.xlarge hold 16; choose larger",
         ),
+        (
+            ["db.kind=replication_group", "db.engine=valkey", "db.engine_version='7.1'"],
+            "found `7.1`, allowed for valkey",
+        ),
+        (["name=fargate-x", "compute.capacity_provider=true"], "begins with aws, ecs or fargate"),
         (["ecs.secrets={A: 'env:A'}"], "`env:` works locally only"),
         (["ecs.secrets={A: 'secretsmanager:app-secret'}"], "write the whole ARN"),
         (["secrets.values={a: 'secretsmanager:x/ap-0aZ9bc#key'}"], "write the whole ARN"),
@@ -87,6 +94,48 @@ SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
         (["compute.volume.device=xvda"], "device"),
         (["db.subnets=[]"], "subnets"),
         (["ecs.environment={A: x}", "ecs.secrets={A: 'ssm:/a'}"], "under `ecs.secrets` too"),
+        ([f"tags={{{', '.join(f't{n}: x' for n in range(41))}}}"], "found 41 tags"),
+        (["tags={'AWS:x': y}"], "must not begin with aws:"),
+        (["tags={x: 'aws:y'}"], "must not begin with aws:"),
+        (["tags={x: 'a#b'}"], "tags.x"),
+        (["tags={team: a, Team: b}"], "IAM takes it for `team`"),
+        (["network.subnets=[a, b, b]"], "written twice: `b`"),
+        (["db.subnets=[a, a]"], "written twice: `a`"),
+        (["load_balancer.cidrs=[10.0.0.1, 10.0.0.1/32]"], "written twice: `10.0.0.1/32`"),
+        (["load_balancer.cidrs=[]"], "at least 1 entry"),
+        (["ecs.breaker.alarms=['']"], "a name is empty"),
+        (["ecs.environment={AWS_REGION: x}"], "the stack sets it"),
+        (["ecs.secrets={AWS_REGION: 'ssm:/a'}"], "the stack sets it"),
+        (['ecs.environment={A: "\\0"}'], "NUL"),
+        ([f"ecs.environment={{A: {'x' * 57344}}}"], "57345 bytes; a task definition has 65536"),
+        (["ecs.health_check.command=[CMD-SHELL, a, b]"], "one command line"),
+        (["ecs.stop_timeout=2.5s"], "whole seconds"),
+        (["db.subnet_group_name=a_b"], "single hyphens"),
+        (["db.subnet_group_name=Shared"], "lower-case letters"),
+        (["db.node_type=cache.r6gd.xlarge"], "needs data tiering"),
+        (
+            ["db.kind=replication_group", "db.shards=2", "db.availability_zone=us-east-1a"],
+            "is for a single node, and this cache has 2",
+        ),
+        (
+            ["db.kind=replication_group", "db.cluster_mode=compatible"],
+            "here are redis 7.1 and 1",
+        ),
+        (
+            ["db.kind=replication_group", "db.cluster_mode=compatible", "db.nodes=2"]
+            + ["db.engine_version=6.2"],
+            "here are redis 6.2 and 2",
+        ),
+        ([*USERS, "db.user=default"], "take another"),
+        ([*USERS, "db.user=a b"], "printable ASCII"),
+        ([*USERS, "db.user=a", "db.engine_version=5.0.6"], "users need redis 6.0 or later"),
+        (["load_balancer.health_check.path='/a b'"], "path"),
+        (["load_balancer.access_logs_bucket=192.168.0.1"], "no IP address"),
+        (["aws.bucket=a..b"], "two dots side by side"),
+        (["aws.bucket=xn--bucket"], "AWS reserves"),
+        (["aws.region=us-east-1", f"alarms.topic={TOPIC}"], "is in eu-west-1"),
+        (["aws.region=us-gov-west-1", f"alarms.topic={TOPIC}"], "us-gov-west-1 is in aws-us-gov"),
+        (["compute.key_pair=" + "k" * 256], "at most 255 characters"),
     ],
 )
 def test_what_can_never_work_is_refused_with_the_reason(sets: list[str], sentence: str) -> None:

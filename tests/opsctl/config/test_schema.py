@@ -19,6 +19,7 @@ def test_the_example_fits_the_schema() -> None:
     [
         ("db", {"node_typ": "x"}),
         ("compute", {"cooldown": "5"}),
+        ("compute", {"health_check": "ELB"}),
         ("environments", {"blue": {"db": {"node_typ": "x"}}}),
         ("environments", {"Blue": {}}),
         ("environment", "blue"),

@@ -30,6 +30,7 @@ def test_every_metric_of_the_description_is_there() -> None:
         ("AWS/ElastiCache", "EngineCPUUtilization"),
         ("AWS/Logs", "IncomingLogEvents"),
         ("AWS/Logs", "IncomingBytes"),
+        ("AWS/ElastiCache", "HashBasedCmdsLatency"),
     }
     assert {metric.group for metric in CATALOGUE} == set(GROUPS)
 

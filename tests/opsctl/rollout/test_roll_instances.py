@@ -223,6 +223,7 @@ def test_a_new_instance_that_differs_too_ends_the_roll() -> None:
     outcome, items = roll(group)
     assert outcome is not None and outcome.kind == "failed"
     assert "is new and still differs: its image is ami-other, not ami-new" in outcome.reason
+    assert outcome.hint == "first: opsctl ecs up, then: opsctl ecs roll-instances"
     assert steps(items) == ["launch", "failed"] and len(group.alive) == 3
 
 
@@ -310,6 +311,10 @@ def test_a_group_that_somebody_suspended_is_told_and_how_to_resume_it(before: bo
     group.later(200, suspend)
     outcome, _ = roll(group)
     assert outcome is not None and "suspended the processes of `asg`: Launch" in outcome.reason
+    assert outcome.hint == (
+        "first: aws autoscaling resume-processes --auto-scaling-group-name asg "
+        "--scaling-processes Launch, then: opsctl ecs roll-instances"
+    )
 
 
 def test_a_size_that_somebody_sets_meanwhile_stays() -> None:
@@ -326,6 +331,28 @@ def test_an_instance_that_a_person_drains_is_left_to_them() -> None:
     group = fleet(old=NEW, size=3, maximum=3)
     group.drain(group.alive[0].id)
     assert roll(group)[0] == Outcome("no-changes")
+
+
+def test_a_new_instance_that_a_person_drains_during_the_roll_is_left_to_them() -> None:
+    group = fleet(size=3, maximum=4)
+    before = {one.id for one in group.alive}
+    drained: list[str] = []
+
+    def drain() -> None:
+        drained.extend(one.id for one in group.alive if one.id not in before)
+        group.drain(drained[0])
+
+    group.later(600, drain)
+    roll(group)
+    assert drained[0] in {one.id for one in group.alive} and group.lost == []
+
+
+def test_room_that_is_gone_in_the_middle_ends_the_roll_before_it_drains_more() -> None:
+    group = fleet(maximum=2)
+    group.later(120, lambda: group.scale(6))
+    outcome, items = roll(group)
+    assert outcome is not None and "cannot be replaced: it runs" in outcome.reason
+    assert steps(items).count("drain") == 1 and group.lost == []
 
 
 def test_a_cluster_with_another_name_in_the_config_is_renamed_by_its_stack_first() -> None:

@@ -7,7 +7,7 @@ import pytest
 from opsctl.errors import OpsError
 from opsctl.procedure import Notice
 from opsctl.rollout.instances import Machine, Step
-from opsctl.rollout.shrink import Shrinking
+from opsctl.rollout.shrink import Shrinking, foresee
 from opsctl.stacks import definition
 from opsctl.stacks.changes import Change, Plan, PropertyChange
 from tests.opsctl.rollout.fleet import Fleet
@@ -61,6 +61,29 @@ def test_a_group_that_keeps_its_size_or_drains_by_itself_is_left_alone(
     fleet = Fleet(MACHINE, old=MACHINE, size=2, maximum=4, tasks=2)
     shrunk(fleet, planned(*properties, provider=provider), "compute.maximum=4", *overrides)
     assert fleet.calls == []
+
+
+def foreseen(fleet: Fleet, *overrides: str) -> None:
+    wanted = config("ecs.desired_count=1", "compute.instance_type=t3.small", *overrides)
+    Driven(foresee(wanted, planned("VPCZoneIdentifier")), fleet.look)
+
+
+def test_other_subnets_are_refused_while_auto_scaling_balances_the_zones() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=2, maximum=4, tasks=2)
+    with pytest.raises(OpsError, match="balances the zones of `asg` anew") as caught:
+        foreseen(fleet)
+    processes = "--auto-scaling-group-name asg --scaling-processes AZRebalance"
+    assert caught.value.hint == (
+        f"one after another: aws autoscaling suspend-processes {processes}; opsctl ecs up; "
+        f"opsctl ecs roll-instances --all; aws autoscaling resume-processes {processes}"
+    )
+    foreseen(fleet, "compute.capacity_provider=true")  # it drains them
+    fleet.engine.suspend("asg", ["AZRebalance"])
+    foreseen(fleet)
+
+
+def test_other_subnets_of_instances_without_tasks_are_allowed() -> None:
+    foreseen(Fleet(MACHINE, old=MACHINE, size=2, maximum=4, tasks=0))
 
 
 def test_what_was_interrupted_goes_on() -> None:

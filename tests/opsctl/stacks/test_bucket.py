@@ -27,6 +27,7 @@ class S3:
         self.private: list[str] = []
         self.objects: dict[str, bytes] = {}
         self.quicker = False
+        self.refuses = ""
         self.region = ""
 
     def head_bucket(self, *, Bucket: str, ExpectedBucketOwner: str) -> dict[str, str]:
@@ -40,6 +41,8 @@ class S3:
     def create_bucket(self, **given: Any) -> None:
         if self.quicker:
             raise OwnedByYou({"Error": {"Code": "BucketAlreadyOwnedByYou"}}, "CreateBucket")
+        if self.refuses:
+            raise refusal("CreateBucket", self.refuses)
         self.made = given
 
     def put_public_access_block(
@@ -99,6 +102,23 @@ def test_a_second_operator_who_makes_it_first_is_no_failure() -> None:
     s3.quicker = True
     upload(s3)
     assert len(s3.objects) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidArgument", "InvalidBucketName", "NotImplemented"])
+def test_where_s3_does_not_know_the_namespace_the_config_names_a_bucket(code: str) -> None:
+    s3 = S3()
+    s3.refuses = code
+    with pytest.raises(OpsError, match="in the account's namespace") as caught:
+        upload(s3)
+    assert caught.value.hint is not None and "`aws.bucket`" in caught.value.hint
+    assert s3.objects == {}
+
+
+def test_a_caller_who_may_not_make_buckets_is_not_sent_elsewhere() -> None:
+    s3 = S3()
+    s3.refuses = "AccessDenied"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        upload(s3)
 
 
 def test_a_template_that_cloudformation_never_takes_is_refused() -> None:

@@ -21,6 +21,7 @@ from opsctl.snapshot.snapshot import Unread
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import definition, template
 from opsctl.stacks.definition import Stack
+from opsctl_sandbox.cloudformation import services_say
 from tests.opsctl.snapshots import service, stack, stacks
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -357,7 +358,9 @@ def test_an_instance_signals_after_its_agent_has_joined() -> None:
 def test_a_key_of_the_accounts_own_needs_a_permission() -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/1"
     made = ecs(f"secrets.kms_key={key}", "secrets.values={t: ssm:/t}")
-    assert key in json.dumps(made["TaskRole"]) and key not in json.dumps(made["ExecutionRole"])
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}
+    assert json.dumps(decrypt) in json.dumps(made["TaskRole"])
+    assert key not in json.dumps(made["ExecutionRole"])
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -370,3 +373,22 @@ def test_any_text_reaches_the_container_unchanged(text: str) -> None:
     made = template.properties(definition.ecs(wanted).template, "TaskDefinition")
     environment = made["ContainerDefinitions"][0]["Environment"]
     assert {"Name": "A", "Value": text} in environment
+
+
+@pytest.mark.parametrize(
+    ("protocol", "interval", "timeout"),
+    [("TCP", 10, None), ("TCP", 9, 8), ("TCP", 5, 4), ("HTTP", 7, None), ("HTTP", 6, 5)],
+)
+def test_a_check_of_targets_ends_before_the_next_one(
+    protocol: str, interval: int, timeout: int | None
+) -> None:
+    sets = [f"load_balancer.health_check={{protocol: {protocol}, interval: {interval}s}}"]
+    group = ecs(*sets)["TargetGroup"]["Properties"]
+    assert group.get("HealthCheckTimeoutSeconds") == timeout
+    assert services_say.refused("AWS::ElasticLoadBalancingV2::TargetGroup", group) is None
+
+
+def test_an_alarm_under_its_short_and_its_full_name_is_written_once() -> None:
+    sets = ["alarms.roll_back_on=[cluster-cpu-reservation, example-cluster-cpu-reservation]"]
+    deployment = ecs(*sets)["Service"]["Properties"]["DeploymentConfiguration"]
+    assert deployment["Alarms"]["AlarmNames"] == ["example-cluster-cpu-reservation"]

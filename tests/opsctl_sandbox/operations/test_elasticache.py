@@ -109,6 +109,23 @@ def test_shards_are_nodes_of_a_real_cluster(elasticache: Any, unique: str) -> No
     elasticache.delete_replication_group(**group)
 
 
+def test_a_replica_that_comes_is_a_cache_cluster_like_the_others(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique, "ApplyImmediately": True}
+    elasticache.create_replication_group(
+        ReplicationGroupId=unique, ReplicationGroupDescription="x", NumCacheClusters=1
+    )
+    elasticache.increase_replica_count(**named, NewReplicaCount=1)
+    [group] = elasticache.describe_replication_groups(ReplicationGroupId=unique)[
+        "ReplicationGroups"
+    ]
+    [shard] = group["NodeGroups"]
+    members = [one["CacheClusterId"] for one in shard["NodeGroupMembers"]]
+    assert members == group["MemberClusters"] == [f"{unique}-001", f"{unique}-002"]
+    assert elasticache.describe_cache_clusters(CacheClusterId=members[1])["CacheClusters"]
+
+
 def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -> None:
     named = {"ReplicationGroupId": unique}
     elasticache.create_replication_group(

@@ -249,3 +249,13 @@ def test_the_cache_takes_no_command_that_elasticache_does_not(sandbox: Sandbox) 
 def test_a_silent_connection_does_no_harm(sandbox: Sandbox, connect: Connect) -> None:
     with socket.create_connection(("127.0.0.1", sandbox.port)):
         connect("ecs").list_clusters()
+
+
+def test_the_body_of_a_stranger_is_not_read(sandbox: Sandbox) -> None:
+    head = (
+        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{sandbox.port}\r\nContent-Length: 9000000000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 403 ")

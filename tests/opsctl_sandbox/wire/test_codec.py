@@ -118,3 +118,23 @@ def test_a_client_that_speaks_cbor_is_served(sandbox: Sandbox) -> None:
 
     parser: Any = parsers.create_parser(codec.CBOR)
     assert parser.parse(content, model.output_shape)["Metrics"] == []
+
+
+@pytest.mark.parametrize("protocol", ["ec2", "query", "rest-xml"])
+def test_control_characters_leave_an_answer_readable(protocol: str) -> None:
+    answer = codec.refusal(protocol, Refused("ValidationError", "no stack 'a\x00b\x1b'"))
+    content = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+    parser: Any = parsers.create_parser(protocol)
+    error = parser.parse(content, None)["Error"]
+    assert (error["Code"], error["Message"]) == ("ValidationError", "no stack 'a?b?'")
+
+
+@pytest.mark.parametrize(("written", "read"), [(b"a\x00", "a?"), (b"<a & b>", "<a & b>")])
+def test_an_error_of_ministack_is_read_whatever_it_names(written: bytes, read: str) -> None:
+    body = b"<ErrorResponse><Error><Code>C</Code><Message>%s</Message></Error></ErrorResponse>"
+    named = codec.Named("cloudformation", "DescribeStacks", "query", "us-east-1", "")
+    model = models.operation("cloudformation", "DescribeStacks")
+    assert model is not None
+    with pytest.raises(Refused) as refused:
+        codec.result(named, model, Answer(400, {}, body % written))
+    assert (refused.value.code, refused.value.message) == ("C", read)

@@ -1,0 +1,144 @@
+"""Find what AWS refuses of values together: tags, lists, variables, and ARNs of other places."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from opsctl.config.document import Path
+from opsctl.config.finding import Finding
+from opsctl.config.model import Config, Db
+
+# AWS takes 50 for a resource, and opsctl, ECS and Auto Scaling add up to ten of their own.
+_MOST_TAGS = 40
+# A task definition has 64 KiB, and the rest of it needs some.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+_MOST_ENVIRONMENT = 56 * 1024
+_SET_BY_OPSCTL = "AWS_REGION"
+_ARN = re.compile(r"arn:(?P<partition>[^:]+):[^:]+:(?P<region>[^:]*):")
+
+
+def check(config: Config) -> Iterator[Finding]:
+    for rule in _RULES:
+        yield from rule(config)
+
+
+def _tags(config: Config) -> Iterator[Finding]:
+    if len(config.tags) > _MOST_TAGS:
+        text = f"found {len(config.tags)} tags; AWS takes 50, and the stacks and ECS add some"
+        yield Finding(("tags",), f"{text}, so {_MOST_TAGS} at most")
+    # IAM: "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+    taken: dict[str, str] = {}
+    for key in config.tags:
+        if key.lower() in taken:
+            text = f"IAM takes it for `{taken[key.lower()]}`, in upper or lower case"
+            yield Finding(("tags", key), text)
+        taken.setdefault(key.lower(), key)
+
+
+def _lists(config: Config) -> Iterator[Finding]:
+    """The same subnet or CIDR twice: the second one fails."""
+    lists: dict[Path, Sequence[str]] = {
+        ("network", "subnets"): config.network.subnets,
+        ("network", "load_balancer_subnets"): config.network.load_balancer_subnets or (),
+        ("db", "subnets"): config.db.subnets or (),
+        ("compute", "subnets"): config.compute.subnets or (),
+        ("load_balancer", "cidrs"): config.load_balancer.cidrs,
+        ("ecs", "breaker", "alarms"): config.ecs.breaker.alarms,
+    }
+    for path, values in lists.items():
+        twice = dict.fromkeys(one for one in values if values.count(one) > 1)
+        if twice:
+            yield Finding(path, f"written twice: {', '.join(f'`{one}`' for one in twice)}")
+    if "" in config.ecs.breaker.alarms:
+        yield Finding(("ecs", "breaker", "alarms"), "a name is empty")
+
+
+def _variables(config: Config) -> Iterator[Finding]:
+    ecs = config.ecs
+    for key, names in (("environment", ecs.environment), ("secrets", ecs.secrets)):
+        if _SET_BY_OPSCTL in names:
+            # ECS: "The secret name must be unique and not shared with any […] variables".
+            text = "the stack sets it to its own Region; leave it out"
+            yield Finding(("ecs", key, _SET_BY_OPSCTL), text)
+    for name, value in ecs.environment.items():
+        if "\0" in value:
+            text = "holds a NUL character, which no variable of a process can"
+            yield Finding(("ecs", "environment", name), text)
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in ecs.environment.items())
+    if size > _MOST_ENVIRONMENT:
+        text = f"{size} bytes; a task definition has 65536, so {_MOST_ENVIRONMENT} at most"
+        yield Finding(("ecs", "environment"), text)
+
+
+def _cache(config: Config) -> Iterator[Finding]:
+    db = config.db
+    if db.node_type.startswith("cache.r6gd."):
+        # botocore: DataTieringEnabled "must be set to true when using r6gd nodes".
+        text = f"`{db.node_type}` needs data tiering, which no stack here has; take cache.r6g or"
+        yield Finding(("db", "node_type"), f"{text} cache.r7g")
+    if db.availability_zone is not None and db.total_nodes > 1:
+        text = f"is for a single node, and this cache has {db.total_nodes}; leave it out"
+        yield Finding(("db", "availability_zone"), text)
+    old = db.engine == "redis" and int(db.version.partition(".")[0]) < 7
+    if db.cluster_mode == "compatible" and db.shards in (None, 1) and (old or db.nodes < 2):
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html
+        text = "`compatible` needs redis 7.0 or later, or valkey, and `db.nodes: 2`; here are"
+        yield Finding(("db", "cluster_mode"), f"{text} {db.engine} {db.version} and {db.nodes}")
+    if db.user is not None:
+        yield from _user(db)
+
+
+def _user(db: Db) -> Iterator[Finding]:
+    if not re.fullmatch(r"[!-~]+", db.user or ""):
+        yield Finding(("db", "user"), f"found `{db.user}`, allowed: printable ASCII without spaces")
+    if db.engine == "redis" and db.user == "default":
+        # The template has one already, because a user group must; it can do nothing.
+        yield Finding(("db", "user"), "`default` is the user that the stack disables; take another")
+    if db.engine == "redis" and db.version.startswith("5"):
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+        yield Finding(("db", "user"), f"users need redis 6.0 or later, and this is {db.version}")
+
+
+def _places(config: Config) -> Iterator[Finding]:
+    """ARNs of another Region or partition than `aws.region`.
+
+    CloudWatch: "Invalid region … specified. Only … is supported.", and so for partitions.
+    """
+    region = config.aws.region
+    if region is None:
+        return
+    partition = _partition(region)
+    written: dict[Path, str | None] = {
+        ("alarms", "topic"): config.alarms.topic,
+        ("load_balancer", "certificate"): config.load_balancer.certificate,
+        ("logs", "kms_key"): config.logs.kms_key,
+        ("aws", "assume_role"): config.aws.assume_role,
+        ("aws", "cloudformation_role"): config.aws.cloudformation_role,
+        ("aws", "permissions_boundary"): config.aws.permissions_boundary,
+    }
+    for path, arn in written.items():
+        match = _ARN.match(arn or "")
+        if match is None:
+            continue
+        if partition is not None and match["partition"] != partition:
+            text = f"is of the partition {match['partition']}; {region} is in {partition}"
+            yield Finding(path, text)
+        elif match["region"] not in ("", region):
+            yield Finding(path, f"is in {match['region']}; it must be in {region}")
+
+
+def _partition(region: str) -> str | None:
+    """The partition of the Regions that most people have, else None."""
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws" if re.match(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]", region) else None
+
+
+_RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    _tags,
+    _lists,
+    _variables,
+    _cache,
+    _places,
+)
