@@ -17,6 +17,8 @@ _NO_CLUSTER = (
     f"the sandbox has Redis in cluster mode with {_FEWEST} shards or more, and without a snapshot"
 )
 _SNAPSHOT = "_snapshot"  # key in a snapshot's record: what it holds
+_OF_CLUSTER = "_of_cluster"  # another one: whether it is of shards, whose data it does not hold
+_NOT_HELD = "the sandbox's snapshot of Redis in cluster mode holds no data"
 
 
 Ports = Sequence[int]
@@ -54,6 +56,9 @@ def install(
                 text = f"Snapshot {name} does not exist or is not available"
                 refused: Answer = elasticache._error("SnapshotNotFoundFault", text, 404)
                 return refused
+            if snapshot and snapshot.get(_OF_CLUSTER):
+                refused = elasticache._error("InvalidParameterCombination", _NOT_HELD, 400)
+                return refused
             in_cluster = _in_cluster(parameters)
             if in_cluster and (snapshot or _shards(parameters) < _FEWEST):
                 refused = elasticache._error("InvalidParameterCombination", _NO_CLUSTER, 400)
@@ -79,6 +84,12 @@ def install(
         setattr(elasticache, name, wrapped(getattr(elasticache, name)))
     for name in ("_modify_cache_cluster", "_modify_replication_group"):
         setattr(elasticache, name, _upgrading(getattr(elasticache, name)))
+    for name, action in (
+        ("_increase_replica_count", "IncreaseReplicaCount"),
+        ("_decrease_replica_count", "DecreaseReplicaCount"),
+    ):
+        changed = _with_members(action, getattr(elasticache, name))
+        setattr(elasticache, name, changed)
     elasticache._decrease_replica_count = _keeping_one(elasticache._decrease_replica_count)
     for name in ("_increase_replica_count", "_decrease_replica_count"):
         setattr(elasticache, name, _counting(getattr(elasticache, name)))
@@ -191,6 +202,65 @@ def _keeping_one(decrease: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
     return decreased
 
 
+def _with_members(action: str, change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Replicas that come are members and clusters like the others; the primary never goes."""
+
+    def changed(parameters: Any) -> Answer:
+        name = elasticache._p(parameters, "ReplicationGroupId")
+        group = elasticache._replication_groups.get(name)
+        for shard in group["NodeGroups"] if group else ():
+            shard["NodeGroupMembers"].sort(key=lambda one: one["CurrentRole"] != "primary")
+        answer = change(parameters)
+        if group is None or answer[0] != 200:
+            return answer
+        before = list(group["MemberClusters"])
+        for shard in group["NodeGroups"]:
+            _complete(name, shard, in_cluster=bool(group["ClusterEnabled"]))
+        _list_members(group)
+        for gone in set(before) - set(group["MemberClusters"]):
+            elasticache._clusters.pop(gone, None)
+        shown = f"<ReplicationGroup>{elasticache._rg_xml(group)}</ReplicationGroup>"
+        body = f"<{action}Result>{shown}</{action}Result>"
+        made: Answer = elasticache._xml(200, f"{action}Response", body)
+        return made
+
+    return changed
+
+
+def _complete(group: str, shard: Record, *, in_cluster: bool) -> None:
+    """Give the new members of a shard the first free numbers, its endpoint, and their clusters."""
+    prefix = f"{group}-{shard['NodeGroupId']}" if in_cluster else group
+    primary, *replicas = shard["NodeGroupMembers"]
+    # The new ones come last, and only they have no reader endpoint of this shard yet.
+    endpoint = shard["PrimaryEndpoint"]
+    new = [one for one in replicas if one["ReadEndpoint"] != endpoint]
+    taken = {one["CacheClusterId"] for one in (primary, *replicas) if one not in new}
+    free = (f"{prefix}-{number:03d}" for number in range(1, len(replicas) + 2))
+    for member, name in zip(new, (one for one in free if one not in taken), strict=False):
+        member |= {"CacheClusterId": name, "ReadEndpoint": endpoint}
+        _add_cluster(name, primary["CacheClusterId"], endpoint)
+    shard["NodeGroupMembers"].sort(key=lambda one: str(one["CacheClusterId"]))
+
+
+def _add_cluster(name: str, like: str, endpoint: Record) -> None:
+    """Record the cluster of a new member, made like another one."""
+    cluster = elasticache._clusters[like]
+    elasticache._clusters[name] = cluster | {
+        "CacheClusterId": name,
+        "CacheClusterArn": elasticache._arn_cluster(name),
+        "CacheNodes": [{**node, "Endpoint": endpoint} for node in cluster["CacheNodes"]],
+        "_endpoint": endpoint,
+    }
+
+
+def _list_members(group: Record) -> None:
+    group["MemberClusters"] = [
+        member["CacheClusterId"]
+        for shard in group["NodeGroups"]
+        for member in shard["NodeGroupMembers"]
+    ]
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
@@ -226,8 +296,7 @@ def _name_members(group: str) -> None:
                 "CacheClusterId": after,
                 "CacheClusterArn": arn,
             }
-    members = record["NodeGroups"][0]["NodeGroupMembers"]
-    record["MemberClusters"] = [node["CacheClusterId"] for node in members]
+    _list_members(record)
 
 
 def ports() -> Mapping[str, int]:
@@ -258,9 +327,7 @@ def reshard(group: str, count: int) -> None:
             del elasticache._clusters[member["CacheClusterId"]]
     del shards[count:]
     record["_num_node_groups"] = count
-    record["MemberClusters"] = [
-        member["CacheClusterId"] for shard in shards for member in shard["NodeGroupMembers"]
-    ]
+    _list_members(record)
 
 
 def _shard(group: str, number: int, like: Record, port: int) -> Record:
@@ -270,14 +337,7 @@ def _shard(group: str, number: int, like: Record, port: int) -> Record:
     for member in like["NodeGroupMembers"]:
         name = f"{group}-{number:04d}-{member['CacheClusterId'].rpartition('-')[2]}"
         members.append({**member, "CacheClusterId": name, "ReadEndpoint": endpoint})
-        cluster = elasticache._clusters[member["CacheClusterId"]]
-        nodes = [{**node, "Endpoint": endpoint} for node in cluster["CacheNodes"]]
-        elasticache._clusters[name] = cluster | {
-            "CacheClusterId": name,
-            "CacheClusterArn": elasticache._arn_cluster(name),
-            "CacheNodes": nodes,
-            "_endpoint": endpoint,
-        }
+        _add_cluster(name, member["CacheClusterId"], endpoint)
     return {
         **like,
         "NodeGroupId": f"{number:04d}",
@@ -304,6 +364,11 @@ def fail_over(group: str, node_group: str) -> Record | None:
                 member["CurrentRole"] = "primary" if member is replica else "replica"
             return record
     return None
+
+
+def has_node_group(group: str, node_group: str) -> bool:
+    shards = elasticache._replication_groups[group]["NodeGroups"]
+    return any(shard["NodeGroupId"] == node_group for shard in shards)
 
 
 def source(snapshot: str) -> int | None:
@@ -341,8 +406,10 @@ def final_snapshot(kind: str, cache: str, stack: str, logical_id: str) -> None:
     name = f"{stack}-snapshot-{logical_id}-{secrets.token_hex(6)}".lower()
     source_of = "CacheClusterId" if kind == TYPES[0] else "ReplicationGroupId"
     elasticache._create_snapshot({"SnapshotName": name, source_of: cache})
-    port = None if in_cluster(cache) else source(name)
-    elasticache._snapshots[name][_SNAPSHOT] = _servers["saved"](port) if port else None
+    clustered = in_cluster(cache)
+    port = None if clustered else source(name)
+    held = _servers["saved"](port) if port else None
+    elasticache._snapshots[name] |= {_SNAPSHOT: held, _OF_CLUSTER: clustered}
 
 
 def finish_snapshots(now: float) -> None:

@@ -12,6 +12,9 @@ async def test_failover(call: Call, forward: Forward) -> Structure:
     if not caches.exists(cluster="", group=group):
         text = f"Replication Group {group} not found."
         raise Refused("ReplicationGroupNotFoundFault", text, status=404)
+    if not caches.has_node_group(group, shard):
+        text = f"Node group {shard} of {group} could not be found"
+        raise Refused("NodeGroupNotFoundFault", text, status=404)
     record = caches.fail_over(group, shard)
     if record is None:
         text = f"Node group {shard} of {group} has no replica to fail over to"

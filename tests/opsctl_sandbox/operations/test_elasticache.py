@@ -36,6 +36,14 @@ def status(elasticache: Any, name: str) -> str:
     return str(snapshot["SnapshotStatus"])
 
 
+def members(elasticache: Any, group: str) -> tuple[Any, list[str]]:
+    """Return the group as described, and the names of its members by shard."""
+    described = elasticache.describe_replication_groups(ReplicationGroupId=group)
+    [shown] = described["ReplicationGroups"]
+    shards = shown["NodeGroups"]
+    return shown, [one["CacheClusterId"] for shard in shards for one in shard["NodeGroupMembers"]]
+
+
 def test_a_cache_begins_with_what_a_snapshot_holds_and_another_one_with_nothing(
     elasticache: Any, unique: str
 ) -> None:
@@ -128,8 +136,41 @@ def test_a_failover_makes_a_replica_the_primary(elasticache: Any, unique: str) -
     [shard] = group["NodeGroups"]
     roles = {one["CacheClusterId"]: one["CurrentRole"] for one in shard["NodeGroupMembers"]}
     assert roles == {f"{unique}-001": "replica", f"{unique}-002": "primary"}
-    with pytest.raises(ClientError, match="no replica to fail over to"):
+    with pytest.raises(ClientError, match="NodeGroupNotFoundFault"):
         elasticache.test_failover(**named, NodeGroupId="0002")
+
+
+def test_a_replica_that_comes_later_is_a_member_like_the_others(
+    elasticache: Any, unique: str
+) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(
+        **named, ReplicationGroupDescription="x", NumCacheClusters=2
+    )
+    elasticache.increase_replica_count(**named, NewReplicaCount=2, ApplyImmediately=True)
+    group, names = members(elasticache, unique)
+    assert names == group["MemberClusters"] == [f"{unique}-00{number}" for number in (1, 2, 3)]
+    [shard] = group["NodeGroups"]
+    assert {one["ReadEndpoint"]["Port"] for one in shard["NodeGroupMembers"]} == {
+        shard["PrimaryEndpoint"]["Port"]
+    }
+    assert elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-003")["CacheClusters"]
+
+
+def test_the_primary_stays_when_replicas_go(elasticache: Any, unique: str) -> None:
+    named = {"ReplicationGroupId": unique}
+    elasticache.create_replication_group(
+        **named, ReplicationGroupDescription="x", NumCacheClusters=3
+    )
+    elasticache.test_failover(**named, NodeGroupId="0001")
+    elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
+    group, names = members(elasticache, unique)
+    assert names == group["MemberClusters"] == [f"{unique}-002"]
+    assert group["NodeGroups"][0]["NodeGroupMembers"][0]["CurrentRole"] == "primary"
+    with pytest.raises(ClientError, match="not found"):
+        elasticache.describe_cache_clusters(CacheClusterId=f"{unique}-001")
+    elasticache.increase_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    assert len(set(members(elasticache, unique)[1])) == 2
 
 
 def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
@@ -213,6 +254,7 @@ def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -
         group = {
             "Type": "AWS::ElastiCache::ReplicationGroup",
             "UpdatePolicy": {"UseOnlineResharding": True},
+            "DeletionPolicy": "Snapshot",
             "Properties": properties,
         }
         body = json.dumps({"Resources": {"Group": group}})
@@ -238,6 +280,13 @@ def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -
     with RedisCluster("127.0.0.1", before[0]["PrimaryEndpoint"]["Port"]) as cluster:
         assert [cluster.get(str(number)) for number in range(50)] == [b"%d" % n for n in range(50)]
         assert len(cluster.get_primaries()) == 2
+
+    cloudformation.delete_stack(StackName=unique)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    [snapshot] = elasticache.describe_snapshots()["Snapshots"]
+    with pytest.raises(ClientError, match="holds no data"):
+        cache(elasticache, "again", SnapshotName=snapshot["SnapshotName"])
 
 
 def test_the_members_of_a_group_have_its_version(elasticache: Any, unique: str) -> None:
