@@ -91,43 +91,6 @@ def install(
         changed = _with_members(action, getattr(elasticache, name))
         setattr(elasticache, name, changed)
     elasticache._decrease_replica_count = _keeping_one(elasticache._decrease_replica_count)
-    for name in ("_increase_replica_count", "_decrease_replica_count"):
-        setattr(elasticache, name, _counting(getattr(elasticache, name)))
-
-
-def _counting(change: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Replicas that come are cache clusters named like the others, those that go are gone.
-
-    ministack names them otherwise and makes no clusters of them.
-    """
-
-    def changed(parameters: Any) -> Answer:
-        group = elasticache._p(parameters, "ReplicationGroupId") or ""
-        answer = change(parameters)
-        if record := elasticache._replication_groups.get(group):
-            _make_members(record)
-        return answer
-
-    return changed
-
-
-def _make_members(record: Record) -> None:
-    names = []
-    for shard in record["NodeGroups"]:
-        first, *others = shard["NodeGroupMembers"]
-        stem = first["CacheClusterId"].rpartition("-")[0]
-        for number, member in enumerate(others, 2):
-            name = member["CacheClusterId"] = f"{stem}-{number:03d}"
-            member["ReadEndpoint"] = first["ReadEndpoint"]
-            if elasticache._clusters.get(name) is None:
-                elasticache._clusters[name] = elasticache._clusters[first["CacheClusterId"]] | {
-                    "CacheClusterId": name,
-                    "CacheClusterArn": elasticache._arn_cluster(name),
-                }
-        names += [member["CacheClusterId"] for member in shard["NodeGroupMembers"]]
-    for name in set(record["MemberClusters"]) - set(names):
-        elasticache._clusters.pop(name, None)
-    record["MemberClusters"] = names
 
 
 def _upgrading(modify: Callable[[Any], Answer]) -> Callable[[Any], Answer]:

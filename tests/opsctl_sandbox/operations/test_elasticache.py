@@ -163,6 +163,8 @@ def test_the_primary_stays_when_replicas_go(elasticache: Any, unique: str) -> No
         **named, ReplicationGroupDescription="x", NumCacheClusters=3
     )
     elasticache.test_failover(**named, NodeGroupId="0001")
+    elasticache.decrease_replica_count(**named, NewReplicaCount=1, ApplyImmediately=True)
+    assert members(elasticache, unique)[1] == [f"{unique}-001", f"{unique}-002"]
     elasticache.decrease_replica_count(**named, NewReplicaCount=0, ApplyImmediately=True)
     group, names = members(elasticache, unique)
     assert names == group["MemberClusters"] == [f"{unique}-002"]
