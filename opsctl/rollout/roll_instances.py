@@ -1,5 +1,6 @@
 """Replace the instances: look, plan, ask, then step by step, each seen before the next."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
+from opsctl.snapshot import stacks
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, lock
@@ -22,6 +24,9 @@ from opsctl.stacks.operation import StackResult
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
+# What the stack's template starts instances with.
+_TYPE = re.compile(r'^ *InstanceType: "([^"]+)"', re.MULTILINE)
+_MACHINE = re.compile(r'"opsctl\.machine":"(\w+)"')
 _AGAIN = timedelta(minutes=1)
 _HALF_AN_HOUR = timedelta(minutes=30)
 
@@ -58,6 +63,7 @@ def differ(clients: "Clients", config: Config, *, everything: bool = False) -> P
     command = "opsctl ecs roll-instances"
     state = yield from change.live(clients, "ecs", config, command)
     _require_same_cluster(state, config)
+    _require_same_machine(clients, state, config)
     return (yield from preview(config, state, everything=everything))
 
 
@@ -69,6 +75,20 @@ def _require_same_cluster(state: StackState, config: Config) -> None:
     if made not in ("", named):
         raise OpsError(
             f"opsctl.yaml names the cluster `{named}`, and it is still `{made}`",
+            hint="opsctl ecs up",
+        )
+
+
+def _require_same_machine(clients: "Clients", state: StackState, config: Config) -> None:
+    """Raise OpsError where the stack starts other instances than the config describes: new ones
+    would differ, too.
+    """
+    template = stacks.template(clients.cloudformation, state.id)
+    types, hashes = _TYPE.findall(template), _MACHINE.findall(template)
+    wanted = config.compute.instance_type, definition.machine(config)
+    if types and hashes and (types[0], hashes[0]) != wanted:
+        raise OpsError(
+            f"`{state.name}` starts other instances than opsctl.yaml asks for",
             hint="opsctl ecs up",
         )
 
@@ -88,6 +108,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     if state is None or not state.exists:
         raise (yield from absent(config, "ecs"))
     _require_same_cluster(state, config)
+    _require_same_machine(clients, state, config)
     now = yield from look_at(LOOK)
     roll = _begin(now, config, machine(config, state), everything=everything)
     planned = instances.plan(now, roll)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from opsctl.aws import Caller
@@ -69,6 +70,7 @@ class Fleet(Writer):
         self.calls: list[str] = []
         self.lost: list[str] = []
         self.tags: dict[str, str] = {}
+        self.template = ""
         self.looks = 0
         self.dies_at: int | None = None
         self.ssm.before = self._or_dead
@@ -95,6 +97,10 @@ class Fleet(Writer):
         self._fewest_asked = tasks
 
     # What a procedure is given.
+
+    @property
+    def cloudformation(self) -> Any:
+        return SimpleNamespace(get_template=lambda StackName: {"TemplateBody": self.template})
 
     @property
     def autoscaling(self) -> "Fleet":

@@ -62,6 +62,21 @@ def whole(fleet: Fleet) -> bool:
     return fleet.lost == [] and fleet.fewest >= fleet.least and fleet.tags == {}
 
 
+@pytest.mark.parametrize(
+    "other", ["compute.instance_type=t3.large", "compute.metadata_hop_limit=2"]
+)
+def test_with_another_config_than_the_stacks_no_instance_is_replaced_in_vain(other: str) -> None:
+    group = fleet()
+    group.template = definition.ecs(CONFIG).template
+    wanted = config("ecs.desired_count=4", "compute.instance_type=t3.small", other)
+    for procedure in (roll_instances.roll_instances, roll_instances.differ):
+        with pytest.raises(OpsError, match="starts other instances than opsctl.yaml") as caught:
+            Driven(procedure(cast(Any, group), wanted), group.look)
+        assert caught.value.hint == "opsctl ecs up"
+    assert group.calls == []
+    assert roll(group)[0] is not None  # with the stack's own config it goes on
+
+
 def test_a_new_instance_joins_before_an_old_one_goes() -> None:
     group = fleet(zones="a")
     outcome, items = roll(group)
