@@ -14,7 +14,11 @@ from typing import IO, Any, Self
 _SLOTS = 16384
 _KEYS = 100  # moved by one command
 _AT_ONCE = 200  # slots
-_PATIENCE = 10.0  # seconds until every node knows all others
+# Seconds until every node knows all others. A node whose handshake was lost tries again after
+# cluster-node-timeout, which is 15 seconds.
+_PATIENCE = 60.0
+_ANSWER = 30.0  # seconds until a node answers, on a busy machine
+_MIGRATE = 20_000  # milliseconds that one MIGRATE may take
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def move(before: Sequence[Node], after: Sequence[Node]) -> None:
 class _Connection:
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._socket = socket.create_connection(("127.0.0.1", node.port), timeout=5)
+        self._socket = socket.create_connection(("127.0.0.1", node.port), timeout=_ANSWER)
         self._file: IO[bytes] = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -168,7 +172,7 @@ def _move(
         listed = from_.say_all([("CLUSTER", "GETKEYSINSLOT", slot, _KEYS) for slot in left])
         with_keys = [(slot, keys) for slot, keys in zip(left, listed, strict=True) if keys]
         for _, keys in with_keys:
-            from_.say(source.migrate, "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+            from_.say(source.migrate, "127.0.0.1", target.port, "", 0, _MIGRATE, "KEYS", *keys)
         left = [slot for slot, _ in with_keys]
     others = [one for node, one in connections.items() if node not in (source, target)]
     for connection in (to, from_, *others):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 from redis import Redis, RedisCluster
 
 from opsctl_sandbox.process import lifecycle
@@ -262,7 +262,11 @@ def test_a_stack_adds_and_removes_shards_in_place(quick: Connect, unique: str) -
         body = json.dumps({"Resources": {"Group": group}})
         getattr(cloudformation, f"{operation}_stack")(StackName=unique, TemplateBody=body)
         waiter = cloudformation.get_waiter(f"stack_{operation}_complete")
-        waiter.wait(StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        try:
+            waiter.wait(StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        except WaiterError:
+            told = cloudformation.describe_stack_events(StackName=unique)["StackEvents"]
+            raise AssertionError([event.get("ResourceStatusReason") for event in told]) from None
 
     def group() -> Any:
         described = elasticache.describe_replication_groups(ReplicationGroupId=unique)
