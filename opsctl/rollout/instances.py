@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
-from opsctl.cause import fleet
 from opsctl.cause.fleet import resume
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -24,7 +23,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
-from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, drained_by_hand
+from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -321,31 +320,6 @@ def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
     # A launch that is not among the newest activities was long ago.
     launched = {one: group.launched(one) for one in absent}
     return [one for one, at in launched.items() if at is None or now.at - at >= roll.patience]
-
-
-def starting(now: Snapshot) -> Notice | None:
-    """Say which instances have not joined the cluster yet."""
-    joined = {one.id for one in now.instances}
-    absent = [one.id for one in now.group.members if one.id not in joined] if now.group else []
-    if not absent:
-        return None
-    verb = "has" if len(absent) == 1 else "have"
-    return Notice(
-        f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
-        "replace what does not join in time: opsctl ecs roll-instances"
-    )
-
-
-def drained(now: Snapshot) -> Notice | None:
-    """Say which instances somebody set to DRAINING, and how they take tasks again."""
-    held = drained_by_hand(now.instances, now.group)
-    if not held:
-        return None
-    return Notice(
-        f"{', '.join(one.id for one in held)}: DRAINING, set by hand, so without tasks; to let it "
-        f"take them again: {fleet.activate(now, held)}",
-        warning=True,
-    )
 
 
 def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from opsctl import aws
 from opsctl.alarms import mute
+from opsctl.cause import fleet
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
@@ -15,6 +16,7 @@ from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot import stacks
+from opsctl.snapshot.instances import drained_by_hand
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, lock
@@ -53,9 +55,34 @@ def preview(
     planned = instances.plan(now, roll, config.compute.maximum)
     if planned.replacements:
         yield planned
-    elif held := instances.drained(now):
+    elif held := _drained(now):
         yield held
     return bool(planned.replacements)
+
+
+def _starting(now: Snapshot) -> Notice | None:
+    """Say which instances have not joined the cluster yet."""
+    joined = {one.id for one in now.instances}
+    absent = [one.id for one in now.group.members if one.id not in joined] if now.group else []
+    if not absent:
+        return None
+    verb = "has" if len(absent) == 1 else "have"
+    return Notice(
+        f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
+        "replace what does not join in time: opsctl ecs roll-instances"
+    )
+
+
+def _drained(now: Snapshot) -> Notice | None:
+    """Say which instances somebody set to DRAINING, and how they take tasks again."""
+    held = drained_by_hand(now.instances, now.group)
+    if not held:
+        return None
+    return Notice(
+        f"{', '.join(one.id for one in held)}: DRAINING, set by hand, so without tasks; to let it "
+        f"take them again: {fleet.activate(now, held)}",
+        warning=True,
+    )
 
 
 def differ(clients: "Clients", config: Config, *, everything: bool = False) -> Procedure[bool]:
@@ -117,7 +144,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     assert group is not None
     under_way = instances.TAG in group.tags
     if not planned.replacements and not under_way:
-        yield from filter(None, (instances.starting(now), instances.drained(now)))
+        yield from filter(None, (_starting(now), _drained(now)))
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
     old = counted(len(planned.replacements), "instance")
