@@ -181,7 +181,7 @@ def foreign(history: History) -> Iterator[Cause]:
         if state.foreign:
             yield Cause(
                 "not-ours",
-                f"stack `{state.name}` belongs to another system: {state.foreign}",
+                state.stranger,
                 "certain",
                 (Evidence("cloudformation DescribeStacks", f"its tags: {state.foreign}"),),
                 "choose another `name` in opsctl.yaml, or use the config of that system",

@@ -22,11 +22,9 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
         if state is None:
             continue
         text = states.in_words(state)
-        if not state.ours:
-            text = f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)"
-            if state.foreign:
-                text = f"stack `{state.name}` belongs to another system: {state.foreign}"
-            yield Finding("stacks", "blocking", text, "choose another `name` in opsctl.yaml")
+        if state.stranger:
+            fix = "choose another `name` in opsctl.yaml"
+            yield Finding("stacks", "blocking", state.stranger, fix)
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)
         elif state.status in states.MEANING and state.status not in states.TAKES_CHANGES:

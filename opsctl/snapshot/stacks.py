@@ -57,8 +57,17 @@ class StackState:
         return self.in_progress or "ROLLBACK" in self.status or self.status.endswith("_FAILED")
 
     @property
+    def stranger(self) -> str:
+        """Say whose stack it is if it is not this system's, or ''."""
+        if self.foreign:
+            return f"stack `{self.name}` belongs to another system: {self.foreign}"
+        if "opsctl:name" not in self.tags:
+            return f"stack `{self.name}` was not made by opsctl (it lacks the tag opsctl:name)"
+        return ""
+
+    @property
     def ours(self) -> bool:
-        return "opsctl:name" in self.tags and not self.foreign
+        return not self.stranger
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,15 +63,10 @@ def refuse(state: StackState, command: str) -> OpsError:
 
 def require_ours(state: StackState) -> None:
     """Raise OpsError for a stack without our tags, which opsctl never touches."""
-    if state.foreign:
+    if state.stranger:
+        instead = "use the config of that system" if state.foreign else "remove that stack yourself"
         raise OpsError(
-            f"stack `{state.name}` belongs to another system: {state.foreign}",
-            hint="choose another `name` in opsctl.yaml, or use the config of that system",
-            cause="not-ours",
-        )
-    if not state.ours:
-        raise OpsError(
-            f"stack `{state.name}` was not made by opsctl (it lacks the tag opsctl:name)",
-            hint="choose another `name` in opsctl.yaml, or remove that stack yourself",
+            state.stranger,
+            hint=f"choose another `name` in opsctl.yaml, or {instead}",
             cause="not-ours",
         )
