@@ -23,7 +23,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
-from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group
+from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, not_joined
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -316,7 +316,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
 
 def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
     """Return the instances whose start took longer than it may. The roll terminates them."""
-    absent = [one.id for one in group.members if one.id not in {i.id for i in now.instances}]
+    absent = [one.id for one in not_joined(group, now.instances) if not one.leaving]
     # A launch that is not among the newest activities was long ago.
     launched = {one: group.launched(one) for one in absent}
     return [one for one, at in launched.items() if at is None or now.at - at >= roll.patience]

@@ -16,7 +16,7 @@ from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
 from opsctl.rollout import instances, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot import stacks
-from opsctl.snapshot.instances import drained_by_hand
+from opsctl.snapshot.instances import drained_by_hand, not_joined
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, lock
@@ -62,13 +62,12 @@ def preview(
 
 def _starting(now: Snapshot) -> Notice | None:
     """Say which instances have not joined the cluster yet."""
-    joined = {one.id for one in now.instances}
-    absent = [one.id for one in now.group.members if one.id not in joined] if now.group else []
-    if not absent:
+    ids = [one.id for one in not_joined(now.group, now.instances) if not one.leaving]
+    if not ids:
         return None
-    verb = "has" if len(absent) == 1 else "have"
+    verb = "has" if len(ids) == 1 else "have"
     return Notice(
-        f"{', '.join(absent)} {verb} not joined the cluster yet; to see why: opsctl why; to "
+        f"{', '.join(ids)} {verb} not joined the cluster yet; to see why: opsctl why; to "
         "replace what does not join in time: opsctl ecs roll-instances"
     )
 

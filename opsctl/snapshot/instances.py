@@ -122,6 +122,14 @@ class Group:
         return next(failed, "")
 
 
+def not_joined(
+    group: Group | None, instances: Sequence[ContainerInstance]
+) -> tuple[GroupInstance, ...]:
+    """Return the group's instances that are not in the cluster, terminating ones included."""
+    joined = {one.id for one in instances}
+    return tuple(one for one in group.instances if one.id not in joined) if group else ()
+
+
 def drained_by_hand(
     instances: Sequence[ContainerInstance], group: Group | None
 ) -> tuple[ContainerInstance, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from opsctl.cli.screens.words import age, columns, fitted, padded, zone_word
-from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.instances import ContainerInstance, not_joined
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.tasks import Task
 
@@ -54,11 +54,9 @@ def instance_rows(now: Snapshot, width: int) -> list[str]:
         )
         for one in sorted(now.instances, key=_worth)
     ]
-    known = {one.id for one in now.instances}
-    absent = [one for one in (now.group.instances if now.group else ()) if one.id not in known]
     rows += [
         (one.id[:19], zone_word(one.zone), "✗ not joined", "–", "–", "–", one.lifecycle.lower())
-        for one in absent
+        for one in not_joined(now.group, now.instances)
     ]
     return table(_INSTANCES, rows, width)
 
