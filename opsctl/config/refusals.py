@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
 from opsctl.config.model import Config, Db
+from opsctl.config.partitions import partition
 
 # AWS takes 50 for a resource, and opsctl, ECS and Auto Scaling add up to ten of their own.
 _MOST_TAGS = 40
@@ -106,7 +107,7 @@ def _places(config: Config) -> Iterator[Finding]:
     region = config.aws.region
     if region is None:
         return
-    partition = _partition(region)
+    own = partition(region)
     written: dict[Path, str | None] = {
         ("alarms", "topic"): config.alarms.topic,
         ("load_balancer", "certificate"): config.load_balancer.certificate,
@@ -119,20 +120,11 @@ def _places(config: Config) -> Iterator[Finding]:
         match = _ARN.match(arn or "")
         if match is None:
             continue
-        if partition is not None and match["partition"] != partition:
-            text = f"is of the partition {match['partition']}; {region} is in {partition}"
+        if own is not None and match["partition"] != own:
+            text = f"is of the partition {match['partition']}; {region} is in {own}"
             yield Finding(path, text)
         elif match["region"] not in ("", region):
             yield Finding(path, f"is in {match['region']}; it must be in {region}")
-
-
-def _partition(region: str) -> str | None:
-    """The partition of the Regions that most people have, else None."""
-    if region.startswith("us-gov-"):
-        return "aws-us-gov"
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws" if re.match(r"(af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-[0-9]", region) else None
 
 
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from opsctl.config.model import Config
+from opsctl.config.partitions import partition
 from opsctl.snapshot.quotas import CODES
 from opsctl.snapshot.secrets import SECRETS_MANAGER, SSM, without_key
-
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,7 @@ class Place:
     @classmethod
     def of(cls, config: Config) -> "Place":
         region = config.aws.region or "*"
-        known = (one for start, one in _PARTITIONS.items() if region.startswith(start))
-        return cls(next(known, "aws"), region, config.aws.account or "*")
+        return cls(partition(region) or "aws", region, config.aws.account or "*")
 
     def arn(self, service: str, tail: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{tail}"
