@@ -68,6 +68,7 @@ def free(
     good: bool = True,
     own: Lock | None = None,
     patience: timedelta | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Procedure[StackState | None]:
     """Wait until nobody else changes the stack, and return it; None when there is none.
 
@@ -75,7 +76,7 @@ def free(
     cause. A lock is waited for, unless it is our `own`. Raises OpsError for a stack that is not
     ours, and for a lock that nobody renews; TimedOut when `patience` is over.
     """
-    within = _bounds(patience)
+    within = _bounds(patience, clock)
     while True:
         now = yield from look_at(Look(frozenset({"stacks", "locks"}), (kind,)))
         state = now.require("stacks").stacks.get(kind)
@@ -94,19 +95,21 @@ def free(
                 outcome.require()
             continue
         subject = f"{held.in_words}: not at its end yet" if held else ""
-        free = yield from within(subject, _unlocked(clients, kind, held, now))
-        if isinstance(free, Outcome):
-            free.require()
-        elif free:
+        unlocked = yield from within(subject, _unlocked(clients, kind, held, now))
+        if isinstance(unlocked, Outcome):
+            unlocked.require()
+        elif unlocked:
             return state
 
 
-def _bounds(patience: timedelta | None) -> Callable[[str, Procedure[R]], Procedure[R | Outcome]]:
+def _bounds(
+    patience: timedelta | None, clock: Callable[[], float]
+) -> Callable[[str, Procedure[R]], Procedure[R | Outcome]]:
     """Return what runs a procedure, and returns an outcome when the time of all is over."""
-    began = time.monotonic()
+    began = clock()
 
     def look_at_the_clock() -> None:
-        if patience is not None and time.monotonic() - began >= patience.total_seconds():
+        if patience is not None and clock() - began >= patience.total_seconds():
             raise _Late
 
     def within(subject: str, waits: Procedure[R]) -> Procedure[R | Outcome]:
