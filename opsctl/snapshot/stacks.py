@@ -65,10 +65,6 @@ class StackState:
             return f"stack `{self.name}` was not made by opsctl (it lacks the tag opsctl:name)"
         return ""
 
-    @property
-    def ours(self) -> bool:
-        return not self.stranger
-
 
 @dataclass(frozen=True, slots=True)
 class StackResource:

@@ -136,7 +136,7 @@ def test_a_state_has_outputs_parameters_and_tags_by_name(stub: Stub) -> None:
     state = stacks.describe(cloudformation, "s")
     assert state is not None
     assert (state.outputs, state.parameters) == ({"A": "1"}, {"B": "2"})
-    assert state.ours and state.protected and state.exists and not state.in_progress
+    assert not state.stranger and state.protected and state.exists and not state.in_progress
 
 
 def test_importers_are_listed_once_and_an_export_without_one_is_no_error(stub: Stub) -> None:
