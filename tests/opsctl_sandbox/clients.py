@@ -3,7 +3,8 @@
 import json
 import os
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import boto3
@@ -56,6 +57,17 @@ def registry(sandbox: Sandbox) -> Registry:
 def client(sandbox: Sandbox, service: str, key: Key | None = None) -> Any:
     """A client that sees every error at once; with the operator's key unless there is another."""
     return client_of(environment.variables(sandbox, key), service, (key and key.token) or None)
+
+
+@contextmanager
+def connected(sandbox: Sandbox) -> Iterator[Connect]:
+    """What makes clients, and closes them at the end."""
+    with ExitStack() as opened:
+
+        def connect(service: str) -> Any:
+            return opened.enter_context(closing(client(sandbox, service)))
+
+        yield connect
 
 
 def client_of(env: Mapping[str, str], service: str, token: str | None = None) -> Any:

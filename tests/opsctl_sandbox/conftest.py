@@ -8,7 +8,7 @@ import pytest
 
 from opsctl_sandbox.process import front, lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
-from tests.opsctl_sandbox.clients import Connect, client, start
+from tests.opsctl_sandbox.clients import Connect, connected, start
 from tests.opsctl_sandbox.shapes import faithful
 
 
@@ -25,15 +25,8 @@ def sandbox(home: Home) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def connect(sandbox: Sandbox) -> Iterator[Connect]:
-    clients = []
-
-    def make(service: str) -> Any:
-        clients.append(client(sandbox, service))
-        return clients[-1]
-
-    yield make
-    for one in clients:
-        one.close()
+    with connected(sandbox) as connect:
+        yield connect
 
 
 @pytest.fixture

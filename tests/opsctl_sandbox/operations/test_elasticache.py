@@ -12,7 +12,7 @@ from redis import Redis, RedisCluster
 
 from opsctl_sandbox.process import lifecycle
 from opsctl_sandbox.process.home import Home, Sandbox, Settings
-from tests.opsctl_sandbox.clients import Connect, client, start
+from tests.opsctl_sandbox.clients import Connect, connected, start
 from tests.opsctl_sandbox.fleet import until
 
 
@@ -193,16 +193,9 @@ def test_failover_needs_a_replica_and_tls_is_not_switched_in_one_step(
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Connect]:
     """A sandbox in which ten minutes of ElastiCache take half a second."""
-    home, made = Home(tmp_path), []
-    sandbox = start(home, Settings(tasks="none", speed=1200))
-
-    def connect(service: str) -> Any:
-        made.append(client(sandbox, service))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
+    home = Home(tmp_path)
+    with connected(start(home, Settings(tasks="none", speed=1200))) as connect:
+        yield connect
     list(lifecycle.down(home))
 
 
