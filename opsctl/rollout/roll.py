@@ -12,7 +12,7 @@ from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
-from opsctl.rollout import empty, reach, roll_stack, room, stop
+from opsctl.rollout import agents, empty, reach, roll_stack, room, stop
 from opsctl.rollout import plan as planning
 from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
@@ -69,6 +69,9 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
     now = planning.require_balanced((yield from look_at(_BEFORE)))
     now.require("service", "tasks", "task_definitions", "targets", "instances")
     plan = planning.plan(now, state, order, config)
+    if plan.forecast is not None and not plan.forecast.can_roll:
+        now = yield from agents.back(now, _BEFORE)
+        plan = planning.plan(now, state, order, config)
     yield plan
     if plan.forecast is not None and not config.compute.capacity_provider:
         if plan.forecast.lack == "instances":

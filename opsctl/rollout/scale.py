@@ -9,7 +9,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
-from opsctl.rollout import plan, room, verdict
+from opsctl.rollout import agents, plan, room, verdict
 from opsctl.rollout.early import Outlook, breaker_threshold
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.verdict import LOGS, Goal
@@ -193,13 +193,17 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
     if service is None:
         missing = OpsError("no release yet, so no service", hint="opsctl update-tasks")
         raise gone(now) or missing
-    planned = ScalePlan(service.name, service.desired, count, _room(now, config, service, count))
-    yield planned
     extra = count - service.desired
+    fit = _room(now, config, service, count)
+    if fit is not None and fit < extra:
+        now = yield from agents.back(now, _BEFORE)
+        fit = _room(now, config, service, count)
+    planned = ScalePlan(service.name, service.desired, count, fit)
+    yield planned
     growing = config.compute.capacity_provider
-    if planned.room is not None and planned.room < extra and not growing:
+    if fit is not None and fit < extra and not growing:
         raise OpsError(
-            f"{extra} more tasks need room, and the instances have room for {planned.room}",
+            f"{extra} more tasks need room, and the instances have room for {fit}",
             hint="set `compute.desired` or `compute.instance_type`, then run: opsctl ecs up",
             cause="no-room",
         )

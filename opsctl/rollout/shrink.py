@@ -14,7 +14,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, follow, look_at
-from opsctl.rollout import instances, plan, roll_instances
+from opsctl.rollout import agents, instances, plan, roll_instances
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot.instances import Group
@@ -67,7 +67,7 @@ def foresee(config: Config, plan: Plan) -> Procedure[None]:
     moves = "VPCZoneIdentifier" in _properties(plan)
     if not _changes_size(plan) and not moves:
         return
-    now = yield from look_at(LOOK)
+    now = yield from _look()
     if moves:
         _require_still(now, config, plan)
     size = _size_after(now, config, plan)
@@ -78,11 +78,15 @@ def foresee(config: Config, plan: Plan) -> Procedure[None]:
     yield Notice(f"before that, {going} of `{now.group.name}` will be drained and terminated")
 
 
+def _look() -> Procedure[Snapshot]:
+    return (yield from agents.back((yield from look_at(LOOK)), LOOK))
+
+
 def _shrink(clients: "Clients", config: Config, plan: Plan) -> Procedure[None]:
     """Drain and terminate one instance after another, until the group has its new size."""
     if not _changes_size(plan):
         return
-    now = yield from look_at(LOOK)
+    now = yield from _look()
     muted = None
     while (size := _size_after(now, config, plan)) is not None and now.group is not None:
         task = _task(now, config)
@@ -90,7 +94,7 @@ def _shrink(clients: "Clients", config: Config, plan: Plan) -> Procedure[None]:
         muted = muted or (yield from mute.begin(clients, config))
         yield from _smaller(clients, config, now, now.group, task)
         muted.renew()
-        now = yield from look_at(LOOK)
+        now = yield from _look()
 
 
 def _smaller(

@@ -193,8 +193,9 @@ def test_without_room_nothing_is_asked() -> None:
 
 def test_without_an_instance_that_takes_tasks_that_is_the_reason() -> None:
     gone = tuple(replace(one, connected=False) for one in INSTANCES)
+    silent = replace(STEADY, instances=gone)
     with pytest.raises(OpsError, match="2 are registered, none of them ACTIVE"):
-        World(replace(STEADY, instances=gone))
+        World(silent, at(silent, 8), at(silent, 16))
     with pytest.raises(OpsError, match="none has joined the cluster"):
         World(replace(STEADY, instances=()))
 

@@ -119,3 +119,14 @@ def test_the_plan_says_that_instances_are_drained() -> None:
     )
     [notice] = driven.of(Notice)
     assert notice.text == "before that, 1 instance of `asg` will be drained and terminated"
+
+
+def test_an_agent_that_reconnects_is_waited_for() -> None:
+    fleet = Fleet(MACHINE, old=MACHINE, size=3, maximum=4, tasks=2)
+    fleet.silence()
+    fleet.later(4, lambda: fleet.silence(silent=False))
+    clients = cast(Any, Clients(CloudFormation(), autoscaling=fleet, ecs=fleet))
+    changed = planned("DesiredCapacity")
+    driven = Driven(Shrinking(clients, CONFIG, None).planned(changed), fleet.look)
+    agents, drained = driven.of(Notice)
+    assert "the ECS agents are disconnected" in agents.text and "drained" in drained.text
