@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sized
 
 from service.errors import CaddyfileError, ServiceError
-from service.server.supervisor import Stopped, Supervisor, hear, is_ending
+from service.server.supervisor import Stopped, Supervisor, block_stops, hear, is_ending
 
 TYPE_CHECKING = False  # as in `typing`, whose import takes time
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def _work(run: "Run", ready: Callable[[], None]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             try:
+                block_stops()  # an exception here could leave a coroutine that never began
                 runner.run(serve(run, ready))
             finally:
                 is_ending()

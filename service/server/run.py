@@ -20,6 +20,7 @@ from service.protocol.connection import Connection
 from service.protocol.port import Port
 from service.protocol.room import Room
 from service.server.sockets import accept_all, listen
+from service.server.supervisor import unblock_stops
 
 _log = logging.getLogger(__name__)
 
@@ -90,12 +91,13 @@ async def serve(run: Run, ready: Callable[[], None] = lambda: None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    unblock_stops()
     mounted: list[Mounted] = []
     stopped = asyncio.create_task(stop.wait())
     try:
         starting = asyncio.create_task(_start(run, mounted))
         await asyncio.wait([stopped, starting], return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
+        if stop.is_set():
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             return

@@ -26,6 +26,15 @@ def hear() -> None:
     """Raise `Stopped` for stop signals from now on, also for one that was blocked until now."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
+    unblock_stops()
+
+
+def block_stops() -> None:
+    """Keep stop signals waiting until `unblock_stops`: the next handler of them gets them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def unblock_stops() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 

@@ -123,6 +123,32 @@ def test_who_stops_it_again_and_again_stops_it_all_the_same(tmp_path: Path, work
     assert (process.returncode, said) == (0, "")
 
 
+# A program that gets a stop signal exactly when the event loop's method MOMENT begins.
+_STOPPED_AT = """
+import os, signal, sys, uvloop
+from service.__main__ import main
+class Loop(uvloop.Loop):
+    def MOMENT(self, *arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().MOMENT(*arguments, **options)
+uvloop.new_event_loop = Loop
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["create_task", "run_until_complete", "run_forever", "add_signal_handler"]
+)
+def test_a_stop_at_any_moment_of_the_event_loop_ends_it_without_a_word(
+    tmp_path: Path, moment: str
+) -> None:
+    (tmp_path / "Caddyfile").write_text(":8082 {\n redir / /health.txt\n}\n")
+    program = [sys.executable, "-c", _STOPPED_AT.replace("MOMENT", moment), "run"]
+    options = ["--config", str(tmp_path / "Caddyfile"), "--listen", "8082=127.0.0.1:0"]
+    ended = subprocess.run([*program, *options], capture_output=True, text=True, timeout=20)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_a_client_that_drips_does_not_hold_up_a_stop(redis: Redis, tmp_path: Path) -> None:
     with running(tmp_path, caddyfile(redis)) as service:
         address = ("127.0.0.1", service.ports[8082])
