@@ -4,17 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from math import ceil
 
-from opsctl.config import instances, refusals, sources
+from opsctl.config import db_limits, instances, refusals, sources
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
-from opsctl.config.model import ENGINE_VERSIONS, Config, Db, HealthCheck
+from opsctl.config.model import Config, HealthCheck
 from opsctl.config.secret_words import looks_secret
 
-# No longer sold, or refused for new clusters. Source:
-# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
-_OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
 _HEALTH_PORT = 80  # of the default container health check
-_MOST_NODES = 500  # per replication group, since engine 5.0.6
 # GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
@@ -45,71 +41,6 @@ def _region(config: Config) -> Iterator[Finding]:
         yield Finding(("db", "availability_zone"), f"`{zone}` is not in {region}")
 
 
-def _cache(config: Config) -> Iterator[Finding]:
-    db = config.db
-    prefix, _, rest = db.node_type.partition(".")
-    if prefix != "cache" or "." not in rest:
-        yield Finding(
-            ("db", "node_type"), f"found `{db.node_type}`, allowed: cache.<family>.<size>"
-        )
-    elif rest.split(".")[0] in _OLD_CACHE_FAMILIES:
-        yield Finding(
-            ("db", "node_type"), f"AWS no longer sells `{db.node_type}`; take cache.t4g.micro"
-        )
-    versions = ENGINE_VERSIONS[db.engine]
-    if db.version not in versions:
-        yield Finding(
-            ("db", "engine_version"),
-            f"found `{db.version}`, allowed for {db.engine}: {', '.join(versions)}",
-        )
-    else:
-        yield from _parameter_group(db)
-    if db.kind == "cluster":
-        yield from _single_cluster(config)
-    else:
-        yield from _shards(db)
-    if db.user is not None and db.password is None:
-        yield Finding(("db", "user"), "a user needs `db.password`, a reference")
-    if db.password is not None and db.password.startswith("env:"):
-        yield Finding(("db", "password"), "`env:` works locally only; take ssm: or secretsmanager:")
-    if db.user is not None and (db.password or "").startswith("ssm:"):
-        yield Finding(("db", "password"), "a user's password must be a secretsmanager: reference")
-    if db.password is not None and not db.encryption_in_transit:
-        yield Finding(("db", "encryption_in_transit"), "a password needs encryption in transit")
-
-
-def _single_cluster(config: Config) -> Iterator[Finding]:
-    db, group = config.db, "; set `db.kind: replication_group`"
-    if db.nodes != 1:
-        yield Finding(("db", "nodes"), f"a redis cluster has exactly 1 node{group}")
-    if db.engine != "redis":
-        yield Finding(("db", "engine"), f"a single cluster cannot run {db.engine}{group}")
-    if db.password is not None:
-        yield Finding(("db", "password"), f"a single cluster has no password{group}")
-    if db.shards is not None or db.cluster_mode is not None:
-        key = "shards" if db.shards is not None else "cluster_mode"
-        yield Finding(("db", key), f"a single cluster has no cluster mode{group}")
-
-
-def _parameter_group(db: Db) -> Iterator[Finding]:
-    """AWS's own groups are of one engine version, in cluster mode or not."""
-    name = db.parameter_group
-    if name is None or not name.startswith("default."):
-        return
-    own, clustered = f"default.{db.engine}{db.family}", name.endswith(".cluster.on")
-    if name.removesuffix(".cluster.on") != own:
-        yield Finding(
-            ("db", "parameter_group"), f"`{name}` is not for {db.engine} {db.version}, `{own}` is"
-        )
-    elif clustered and db.shards is None and db.cluster_mode is None:
-        yield Finding(("db", "parameter_group"), f"`{name}` needs cluster mode; set `db.shards`")
-    elif db.shards is not None and not clustered:
-        yield Finding(
-            ("db", "parameter_group"),
-            f"{db.shards} shards need `{own}.cluster.on`; or leave it out",
-        )
-
-
 def _ingress(config: Config) -> Iterator[Finding]:
     """EC2: "The same permission must not appear multiple times"."""
     if config.compute.ingress == "described":
@@ -117,25 +48,6 @@ def _ingress(config: Config) -> Iterator[Finding]:
     rules = [(one.port, str(cidr)) for one in config.compute.ingress for cidr in one.cidrs]
     for port, cidr in {rule for rule in rules if rules.count(rule) > 1}:
         yield Finding(("compute", "ingress"), f"port {port} is opened to {cidr} twice")
-
-
-def _shards(db: Db) -> Iterator[Finding]:
-    if db.shards is None:
-        if db.cluster_mode == "enabled":
-            yield Finding(("db", "cluster_mode"), "`enabled` needs `db.shards`")
-        return
-    if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
-        text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
-        yield Finding(("db", "cluster_mode"), text)
-    if db.nodes == 1:
-        text = (
-            "shards without a replica fail over to nothing, and AWS may refuse later changes; "
-            "`db.nodes: 2` gives each one"
-        )
-        yield Finding(("db", "nodes"), text, refuses=False)
-    if db.total_nodes > _MOST_NODES:
-        text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
-        yield Finding(("db", "shards"), text)
 
 
 def _scaling(config: Config) -> Iterator[Finding]:
@@ -291,22 +203,6 @@ def _checks(config: Config) -> Iterator[Finding]:
             ("ecs", "health_check", "command"),
             "allowed: [CMD, program, its words] or [CMD-SHELL, one command line]",
         )
-    window = config.db.maintenance_window
-    if window is not None and not 60 <= _minutes(window) <= 24 * 60:
-        text = (
-            f"`{window}` is {_minutes(window)} minutes long; AWS wants 60 at least, a day at most"
-        )
-        yield Finding(("db", "maintenance_window"), text)
-
-
-def _minutes(window: str) -> int:
-    """How long it is: `sun:23:00-mon:00:30` is 90."""
-    days = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-    begin, end = (
-        (days.index(day) * 24 + int(hour)) * 60 + int(minute)
-        for day, hour, minute in (one.split(":") for one in window.split("-"))
-    )
-    return (end - begin) % (7 * 24 * 60)
 
 
 def _image(config: Config) -> Iterator[Finding]:
@@ -382,7 +278,7 @@ def _doubts(config: Config) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _region,
     _subnets,
-    _cache,
+    db_limits.check,
     _scaling,
     _ports,
     _sizes,

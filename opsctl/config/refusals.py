@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
-from opsctl.config.model import Config, Db
+from opsctl.config.model import Config
 from opsctl.config.partitions import partition
 
 # AWS takes 50 for a resource, and opsctl, ECS and Auto Scaling add up to ten of their own.
@@ -70,35 +70,6 @@ def _variables(config: Config) -> Iterator[Finding]:
         yield Finding(("ecs", "environment"), text)
 
 
-def _cache(config: Config) -> Iterator[Finding]:
-    db = config.db
-    if db.node_type.startswith("cache.r6gd."):
-        # botocore: DataTieringEnabled "must be set to true when using r6gd nodes".
-        text = f"`{db.node_type}` needs data tiering, which no stack here has; take cache.r6g or"
-        yield Finding(("db", "node_type"), f"{text} cache.r7g")
-    if db.availability_zone is not None and db.total_nodes > 1:
-        text = f"is for a single node, and this cache has {db.total_nodes}; leave it out"
-        yield Finding(("db", "availability_zone"), text)
-    old = db.engine == "redis" and int(db.version.partition(".")[0]) < 7
-    if db.cluster_mode == "compatible" and db.shards in (None, 1) and (old or db.nodes < 2):
-        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html
-        text = "`compatible` needs redis 7.0 or later, or valkey, and `db.nodes: 2`; here are"
-        yield Finding(("db", "cluster_mode"), f"{text} {db.engine} {db.version} and {db.nodes}")
-    if db.user is not None:
-        yield from _user(db)
-
-
-def _user(db: Db) -> Iterator[Finding]:
-    if not re.fullmatch(r"[!-~]+", db.user or ""):
-        yield Finding(("db", "user"), f"found `{db.user}`, allowed: printable ASCII without spaces")
-    if db.engine == "redis" and db.user == "default":
-        # The template has one already, because a user group must; it can do nothing.
-        yield Finding(("db", "user"), "`default` is the user that the stack disables; take another")
-    if db.engine == "redis" and db.version.startswith("5"):
-        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
-        yield Finding(("db", "user"), f"users need redis 6.0 or later, and this is {db.version}")
-
-
 def _places(config: Config) -> Iterator[Finding]:
     """ARNs of another Region or partition than `aws.region`.
 
@@ -131,6 +102,5 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _tags,
     _lists,
     _variables,
-    _cache,
     _places,
 )

@@ -1,0 +1,156 @@
+"""Find what ElastiCache would refuse of the section `db`."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from opsctl.config.finding import Finding
+from opsctl.config.model import ENGINE_VERSIONS, Config, Db
+
+# No longer sold, or refused for new clusters. Source:
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
+_OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
+_MOST_NODES = 500  # per replication group, since engine 5.0.6
+
+
+def check(config: Config) -> Iterator[Finding]:
+    for rule in _RULES:
+        yield from rule(config)
+
+
+def _versions(config: Config) -> Iterator[Finding]:
+    db = config.db
+    prefix, _, rest = db.node_type.partition(".")
+    if prefix != "cache" or "." not in rest:
+        yield Finding(
+            ("db", "node_type"), f"found `{db.node_type}`, allowed: cache.<family>.<size>"
+        )
+    elif rest.split(".")[0] in _OLD_CACHE_FAMILIES:
+        yield Finding(
+            ("db", "node_type"), f"AWS no longer sells `{db.node_type}`; take cache.t4g.micro"
+        )
+    versions = ENGINE_VERSIONS[db.engine]
+    if db.version not in versions:
+        yield Finding(
+            ("db", "engine_version"),
+            f"found `{db.version}`, allowed for {db.engine}: {', '.join(versions)}",
+        )
+    else:
+        yield from _parameter_group(db)
+    if db.kind == "cluster":
+        yield from _single_cluster(config)
+    else:
+        yield from _shards(db)
+
+
+def _single_cluster(config: Config) -> Iterator[Finding]:
+    db, group = config.db, "; set `db.kind: replication_group`"
+    if db.nodes != 1:
+        yield Finding(("db", "nodes"), f"a redis cluster has exactly 1 node{group}")
+    if db.engine != "redis":
+        yield Finding(("db", "engine"), f"a single cluster cannot run {db.engine}{group}")
+    if db.password is not None:
+        yield Finding(("db", "password"), f"a single cluster has no password{group}")
+    if db.shards is not None or db.cluster_mode is not None:
+        key = "shards" if db.shards is not None else "cluster_mode"
+        yield Finding(("db", key), f"a single cluster has no cluster mode{group}")
+
+
+def _parameter_group(db: Db) -> Iterator[Finding]:
+    """AWS's own groups are of one engine version, in cluster mode or not."""
+    name = db.parameter_group
+    if name is None or not name.startswith("default."):
+        return
+    own, clustered = f"default.{db.engine}{db.family}", name.endswith(".cluster.on")
+    if name.removesuffix(".cluster.on") != own:
+        yield Finding(
+            ("db", "parameter_group"), f"`{name}` is not for {db.engine} {db.version}, `{own}` is"
+        )
+    elif clustered and db.shards is None and db.cluster_mode is None:
+        yield Finding(("db", "parameter_group"), f"`{name}` needs cluster mode; set `db.shards`")
+    elif db.shards is not None and not clustered:
+        yield Finding(
+            ("db", "parameter_group"),
+            f"{db.shards} shards need `{own}.cluster.on`; or leave it out",
+        )
+
+
+def _shards(db: Db) -> Iterator[Finding]:
+    if db.shards is None:
+        if db.cluster_mode == "enabled":
+            yield Finding(("db", "cluster_mode"), "`enabled` needs `db.shards`")
+        return
+    if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
+        text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
+        yield Finding(("db", "cluster_mode"), text)
+    if db.nodes == 1:
+        text = (
+            "shards without a replica fail over to nothing, and AWS may refuse later changes; "
+            "`db.nodes: 2` gives each one"
+        )
+        yield Finding(("db", "nodes"), text, refuses=False)
+    if db.total_nodes > _MOST_NODES:
+        text = f"{db.shards} shards of {db.nodes} nodes are more than AWS allows: {_MOST_NODES}"
+        yield Finding(("db", "shards"), text)
+
+
+def _nodes(config: Config) -> Iterator[Finding]:
+    db = config.db
+    if db.node_type.startswith("cache.r6gd."):
+        # botocore: DataTieringEnabled "must be set to true when using r6gd nodes".
+        text = f"`{db.node_type}` needs data tiering, which no stack here has; take cache.r6g or"
+        yield Finding(("db", "node_type"), f"{text} cache.r7g")
+    if db.availability_zone is not None and db.total_nodes > 1:
+        text = f"is for a single node, and this cache has {db.total_nodes}; leave it out"
+        yield Finding(("db", "availability_zone"), text)
+    old = db.engine == "redis" and int(db.version.partition(".")[0]) < 7
+    if db.cluster_mode == "compatible" and db.shards in (None, 1) and (old or db.nodes < 2):
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html
+        text = "`compatible` needs redis 7.0 or later, or valkey, and `db.nodes: 2`; here are"
+        yield Finding(("db", "cluster_mode"), f"{text} {db.engine} {db.version} and {db.nodes}")
+
+
+def _login(config: Config) -> Iterator[Finding]:
+    db = config.db
+    if db.user is not None and db.password is None:
+        yield Finding(("db", "user"), "a user needs `db.password`, a reference")
+    if db.password is not None and db.password.startswith("env:"):
+        yield Finding(("db", "password"), "`env:` works locally only; take ssm: or secretsmanager:")
+    if db.user is not None and (db.password or "").startswith("ssm:"):
+        yield Finding(("db", "password"), "a user's password must be a secretsmanager: reference")
+    if db.password is not None and not db.encryption_in_transit:
+        yield Finding(("db", "encryption_in_transit"), "a password needs encryption in transit")
+    if db.user is not None:
+        yield from _user(db)
+
+
+def _user(db: Db) -> Iterator[Finding]:
+    if not re.fullmatch(r"[!-~]+", db.user or ""):
+        yield Finding(("db", "user"), f"found `{db.user}`, allowed: printable ASCII without spaces")
+    if db.engine == "redis" and db.user == "default":
+        # The template has one already, because a user group must; it can do nothing.
+        yield Finding(("db", "user"), "`default` is the user that the stack disables; take another")
+    if db.engine == "redis" and db.version.startswith("5"):
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+        yield Finding(("db", "user"), f"users need redis 6.0 or later, and this is {db.version}")
+
+
+def _window(config: Config) -> Iterator[Finding]:
+    window = config.db.maintenance_window
+    if window is not None and not 60 <= _minutes(window) <= 24 * 60:
+        text = (
+            f"`{window}` is {_minutes(window)} minutes long; AWS wants 60 at least, a day at most"
+        )
+        yield Finding(("db", "maintenance_window"), text)
+
+
+def _minutes(window: str) -> int:
+    """How long it is: `sun:23:00-mon:00:30` is 90."""
+    days = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+    begin, end = (
+        (days.index(day) * 24 + int(hour)) * 60 + int(minute)
+        for day, hour, minute in (one.split(":") for one in window.split("-"))
+    )
+    return (end - begin) % (7 * 24 * 60)
+
+
+_RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (_versions, _nodes, _login, _window)
