@@ -22,7 +22,7 @@ EVENTS, RUNS = 100_000, 3
 FOLLOWED, SECONDS = 2_000, 20  # events while following, and how long they are written
 _CONFIG = """\
 name: web
-network: {vpc: vpc-1, subnets: [subnet-1, subnet-2]}
+network: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}
 compute: {maximum: 4}
 """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal, TypeAlias
 
-from opsctl.config import instances
+from opsctl.config import node_types
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError, nearest
 
@@ -271,8 +271,7 @@ def _members(config: Config) -> list[tuple[str, bool]]:
 
 
 def _of_node(config: Config, replica: bool) -> Iterator[Alarm]:
-    kind = instances.find(config.db.node_type.removeprefix("cache."))
-    cores = kind.cpu // 1024 if kind else 1
+    cores = node_types.cores(config.db.node_type)
     own = cores >= _CORES_OF_ITS_OWN
     cpu = Alarm(
         id="CacheCpu",

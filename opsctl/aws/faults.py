@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from opsctl.aws import iam
-from opsctl.errors import AwsError, OpsError
+from opsctl.config.regions import REGIONS
+from opsctl.errors import AwsError, OpsError, nearest
 
 Fault = Literal["throttled", "unreachable", "nobody", "expired", "refused"]
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -40,6 +41,8 @@ _HINTS = {
 _SIGNED_AT = re.compile(r"Signature (?:expired|not yet current): (\w+)Z .*?\((\w+)Z [-+]")
 # What urllib and we say of an address that is none.
 _ADDRESS = re.compile(r"endpoint|URL|\bPort\b|IPv6|netloc|hostname", re.IGNORECASE)
+# The Region in the host of an endpoint: https://sns.eu-west-1.amazonaws.com/
+_REGION = re.compile(r"//[^/]*\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.")
 _PASSWORD = re.compile(r"//[^/]*@")  # in an address
 # botocore's parsers quote the whole of an answer that they cannot read.
 _QUOTED = re.compile(r"^Unable to parse response .*\bb['\"](.*)['\"]$")
@@ -313,6 +316,14 @@ def unreadable(error: OSError | ValueError) -> AwsError | None:
 
 
 def _nobody(endpoint: str) -> AwsError:
+    region = _REGION.search(endpoint)
+    if region is not None and region[1] not in REGIONS:
+        near = nearest(region[1], REGIONS) or "us-east-1"
+        return AwsError(
+            f"nothing answers at {endpoint}, and opsctl knows no Region `{region[1]}`",
+            hint=f"correct AWS_REGION or `aws.region`: a Region such as {near}",
+            cause="network",
+        )
     local = "127.0.0.1" in endpoint or "localhost" in endpoint
     return AwsError(
         f"nothing answers at {endpoint}",

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 
 from opsctl.config.finding import Finding
 from opsctl.config.model import ENGINE_VERSIONS, Config, Db
+from opsctl.config.node_types import NODE_TYPES
+from opsctl.errors import nearest
 
-# No longer sold, or refused for new clusters. Source:
-# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
-_OLD_CACHE_FAMILIES = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
 _MOST_NODES = 500  # per replication group, since engine 5.0.6
 
 
@@ -19,15 +18,8 @@ def check(config: Config) -> Iterator[Finding]:
 
 def _versions(config: Config) -> Iterator[Finding]:
     db = config.db
-    prefix, _, rest = db.node_type.partition(".")
-    if prefix != "cache" or "." not in rest:
-        yield Finding(
-            ("db", "node_type"), f"found `{db.node_type}`, allowed: cache.<family>.<size>"
-        )
-    elif rest.split(".")[0] in _OLD_CACHE_FAMILIES:
-        yield Finding(
-            ("db", "node_type"), f"AWS no longer sells `{db.node_type}`; take cache.t4g.micro"
-        )
+    if db.node_type not in NODE_TYPES:
+        yield _node_type(db.node_type)
     versions = ENGINE_VERSIONS[db.engine]
     if db.version not in versions:
         yield Finding(
@@ -40,6 +32,16 @@ def _versions(config: Config) -> Iterator[Finding]:
         yield from _single_cluster(config)
     else:
         yield from _shards(db)
+
+
+def _node_type(name: str) -> Finding:
+    path = ("db", "node_type")
+    if name.startswith("cache.r6gd."):
+        # botocore: DataTieringEnabled "must be set to true when using r6gd nodes".
+        text = f"`{name}` needs data tiering, which no stack here has"
+        return Finding(path, f"{text}; take cache.r6g or cache.r7g")
+    near = nearest(name, NODE_TYPES) or "cache.t4g.micro"
+    return Finding(path, f"found `{name}`, allowed: a node type that AWS sells, such as {near}")
 
 
 def _single_cluster(config: Config) -> Iterator[Finding]:
@@ -95,10 +97,6 @@ def _shards(db: Db) -> Iterator[Finding]:
 
 def _nodes(config: Config) -> Iterator[Finding]:
     db = config.db
-    if db.node_type.startswith("cache.r6gd."):
-        # botocore: DataTieringEnabled "must be set to true when using r6gd nodes".
-        text = f"`{db.node_type}` needs data tiering, which no stack here has; take cache.r6g or"
-        yield Finding(("db", "node_type"), f"{text} cache.r7g")
     if db.availability_zone is not None and db.total_nodes > 1:
         text = f"is for a single node, and this cache has {db.total_nodes}; leave it out"
         yield Finding(("db", "availability_zone"), text)

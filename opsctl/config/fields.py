@@ -85,13 +85,40 @@ SecretReference = Annotated[Text, Field(pattern=_REFERENCE)]
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateCacheCluster.html
 _TIME = r"(sun|mon|tue|wed|thu|fri|sat):([01][0-9]|2[0-3]):[0-5][0-9]"
 Window = Annotated[Text, Field(pattern=rf"^{_TIME}-{_TIME}$")]
-KmsKey = Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:kms:.+:key/.+$")]
+# Of an ARN: the partition, a Region, an account, and the path and name of something in IAM.
+_AWS, _REGION, _ACCOUNT = "arn:aws[a-z-]*", "[a-z]+(-[a-z]+)+-[0-9]", "[0-9]{12}"
+_IAM_NAME = r"([A-Za-z0-9_.+=,@-]+/)*[A-Za-z0-9_.+=,@-]+"
+RoleArn = Annotated[Text, Field(pattern=rf"^{_AWS}:iam::{_ACCOUNT}:role/{_IAM_NAME}$")]
+PolicyArn = Annotated[Text, Field(pattern=rf"^{_AWS}:iam::({_ACCOUNT}|aws):policy/{_IAM_NAME}$")]
+KmsKey = Annotated[Text, Field(pattern=rf"^{_AWS}:kms:{_REGION}:{_ACCOUNT}:key/[a-z0-9-]+$")]
 Certificate = Annotated[
     Text,
-    Field(pattern=r"^arn:aws[a-z-]*:(acm:.+:certificate|iam::.+:server-certificate)/.+$"),
+    Field(
+        pattern=rf"^{_AWS}:(acm:{_REGION}:{_ACCOUNT}:certificate/[a-z0-9-]+"
+        rf"|iam::{_ACCOUNT}:server-certificate/{_IAM_NAME})$"
+    ),
 ]
-Topic = Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$")]
-Email = Annotated[Text, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+Topic = Annotated[Text, Field(pattern=rf"^{_AWS}:sns:{_REGION}:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}$")]
+# Eight digits are those of old accounts.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+_DIGITS = "([0-9a-f]{8}|[0-9a-f]{17})"
+VpcId = Annotated[Text, Field(pattern=f"^vpc-{_DIGITS}$")]
+SubnetId = Annotated[Text, Field(pattern=f"^subnet-{_DIGITS}$")]
+# A machine image, or a parameter of SSM that holds the id of one.
+Ami = Annotated[Text, Field(pattern=rf"^(ami-{_DIGITS}|ssm:/[A-Za-z0-9_./-]+)$")]
+Zone = Annotated[Text, Field(pattern=rf"^{_REGION}(-[a-z]+-[0-9])?[a-f]$")]
+# ElastiCache's own groups are of one engine version.
+ParameterGroup = Annotated[
+    Text,
+    Field(pattern=r"^(default\.[a-z]+[0-9][a-z0-9.]*|[A-Za-z](-?[A-Za-z0-9])*)$", max_length=255),
+]
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
+Device = Annotated[Text, Field(pattern=r"^/dev/(sd[a-z][0-9]{0,2}|xvd[a-d]?[a-z])$")]
+KeyPair = Annotated[Text, Field(pattern=r"^[!-~]([ -~]*[!-~])?$", max_length=255)]
+AlarmName = Annotated[Text, Field(min_length=1, max_length=255)]
+Email = Annotated[
+    Text, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}$")
+]
 BucketName = Annotated[
     Text, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"), AfterValidator(_bucket)
 ]

@@ -1,9 +1,12 @@
 """What an instance type holds: vCPUs, memory, architecture, computed from family and size.
 
-Sources: https://aws.amazon.com/ec2/instance-types/ (sizes and families); ECS developer guide,
-"Reserving Amazon ECS Linux container instance memory" (less is registered than installed).
+Sources: https://aws.amazon.com/ec2/instance-types/ (families and their memory); botocore's enum of
+instance types, which a test compares with the sizes here; ECS developer guide, "Reserving Amazon
+ECS Linux container instance memory" (less is registered than installed).
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,12 +24,25 @@ _BURSTABLE = {
     "2xlarge": (8, 32),
 }
 _SINGLE = ("nano", "micro", "small")
-_SIZES = {"medium": 1, "large": 2, "xlarge": 4, "2xlarge": 8, "3xlarge": 12, "4xlarge": 16} | {
-    f"{count}xlarge": 4 * count for count in (6, 8, 9, 12, 16, 18, 24, 32, 48)
+_SMALL = {"medium": 1, "large": 2, "xlarge": 4}
+# Families -> their sizes; a number is that many times an xlarge.
+_SIZES = {
+    "m4": "large xlarge 2 4 10 16",
+    "c5 c5d": "large xlarge 2 4 9 12 18 24",
+    "c5a m5 m5a m5d r5 r5a r5d": "large xlarge 2 4 8 12 16 24",
+    "c6i c6id m6i m6id r6i r6id": "large xlarge 2 4 8 12 16 24 32",
+    "c6a m6a r6a": "large xlarge 2 4 8 12 16 24 32 48",
+    "c7a m7a r7a": "medium large xlarge 2 4 8 12 16 24 32 48",
+    "c7i m7i r7i": "large xlarge 2 4 8 12 16 24 48",
+    "c8i m8i r8i": "large xlarge 2 4 8 12 16 24 32 48 96",
+    "c6g c6gd c6gn m6g m6gd r6g r6gd": "medium large xlarge 2 4 8 12 16",
+    "c7g c7gd c7gn m7g m7gd r7g r7gd": "medium large xlarge 2 4 8 12 16",
+    "c8g c8gd m8g m8gd r8g r8gd": "medium large xlarge 2 4 8 12 16 24 48",
 }
-_X86 = "c5 c5a c6a c6i c7a c7i m4 m5 m5a m6a m6i m7a m7i r5 r5a r6a r6i r7a r7i c8i m8i r8i"
-_ARM = "c6g c6gn c7g c7gn c8g m6g m7g m8g r6g r7g r8g"
 _GIB_FOR_VCPU = {"c": 2, "m": 4, "r": 8}
+_ANY_SIZE = re.compile(
+    r"nano|micro|small|medium|large|([2-9]|[1-9][0-9]+)?xlarge|metal(-[0-9]+xl)?"
+)
 # Share of the memory that the agent registers: kernel and crash dump take 6-8 %.
 _REGISTERED = 0.92
 
@@ -48,18 +64,40 @@ class InstanceType:
 def find(name: str) -> InstanceType | None:
     """Return the type, or None when this table does not know it."""
     family, _, size = name.partition(".")
-    if family in ("t2", "t3", "t3a", "t4g") and size in _BURSTABLE:
-        vcpu, gib = _BURSTABLE[size]
-        if family == "t2" and size in _SINGLE:
-            vcpu = 1
-        return _instance(name, vcpu, gib, "arm64" if family == "t4g" else "x86_64")
-    known = _X86.split() + _ARM.split()
-    if family not in known or size not in _SIZES:
+    capacity = dict(_capacities(family)).get(size)
+    if capacity is None:
         return None
-    vcpu = _SIZES[size]
-    gib = vcpu * _GIB_FOR_VCPU[family[0]]
-    return _instance(name, vcpu, gib, "arm64" if family in _ARM.split() else "x86_64")
+    vcpu, gib = capacity
+    # A g behind the generation is AWS's own ARM processor.
+    arm = re.fullmatch(r"[a-z]+[0-9]+g.*", family) is not None
+    memory = int(gib * 1024 * _REGISTERED)
+    return InstanceType(name, vcpu * _CPU_UNITS, memory, "arm64" if arm else "x86_64")
 
 
-def _instance(name: str, vcpu: int, gib: float, architecture: Architecture) -> InstanceType:
-    return InstanceType(name, vcpu * _CPU_UNITS, int(gib * 1024 * _REGISTERED), architecture)
+def siblings(name: str) -> tuple[str, ...]:
+    """Return the types of the same family; none of a family that this table does not have."""
+    family = name.partition(".")[0]
+    return tuple(f"{family}.{size}" for size, _ in _capacities(family))
+
+
+def is_possible(name: str) -> bool:
+    """Return whether AWS may have a type of this name: one of this table, one of a family that is
+    not in it, or a whole machine (`metal`).
+    """
+    size = name.partition(".")[2]
+    known = siblings(name)
+    return name in known or (
+        _ANY_SIZE.fullmatch(size) is not None and (not known or size.startswith("metal"))
+    )
+
+
+def _capacities(family: str) -> Iterator[tuple[str, tuple[int, float]]]:
+    """Yield each size of a family with its vCPUs and GiB."""
+    if family in ("t2", "t3", "t3a", "t4g"):
+        for size, (vcpu, gib) in _BURSTABLE.items():
+            yield size, (1 if family == "t2" and size in _SINGLE else vcpu, gib)
+    for families, sizes in _SIZES.items():
+        for size in sizes.split() if family in families.split() else ():
+            vcpu = _SMALL.get(size) or 4 * int(size)
+            name = size if size in _SMALL else f"{size}xlarge"
+            yield name, (vcpu, vcpu * _GIB_FOR_VCPU[family[0]])

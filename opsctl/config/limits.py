@@ -8,13 +8,14 @@ from opsctl.config import db_limits, instances, refusals, sources
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
 from opsctl.config.model import Config, HealthCheck
+from opsctl.config.regions import REGIONS
 from opsctl.config.secret_words import looks_secret
+from opsctl.errors import nearest
 
 _HEALTH_PORT = 80  # of the default container health check
 # GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html, Name
 _LIKE_A_SUFFIX = re.compile(r"^secretsmanager:(?!arn:).*-[A-Za-z0-9]{6}$")
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}
@@ -35,10 +36,12 @@ def _subnets(config: Config) -> Iterator[Finding]:
 
 def _region(config: Config) -> Iterator[Finding]:
     region, zone = config.aws.region, config.db.availability_zone
-    if region is not None and not _REGION.fullmatch(region):
-        yield Finding(("aws", "region"), f"found `{region}`, allowed: a Region such as us-east-1")
-    elif region is not None and zone is not None and not zone.startswith(region):
-        yield Finding(("db", "availability_zone"), f"`{zone}` is not in {region}")
+    if region is not None and region not in REGIONS:
+        near = nearest(region, REGIONS) or "us-east-1"
+        yield Finding(("aws", "region"), f"found `{region}`, allowed: a Region such as {near}")
+    elif zone is not None and not zone.startswith(region or REGIONS):
+        text = f"`{zone}` is not in {region or 'any Region'}"
+        yield Finding(("db", "availability_zone"), text)
 
 
 def _ingress(config: Config) -> Iterator[Finding]:
@@ -105,8 +108,7 @@ def _sizes(config: Config) -> Iterator[Finding]:
         )
     kind = instances.find(compute.instance_type)
     if kind is None:
-        text = f"`{compute.instance_type}` is not in opsctl's table; its capacity is not checked"
-        yield Finding(("compute", "instance_type"), text, refuses=False)
+        yield _unknown(compute.instance_type)
         return
     if kind.architecture != compute.architecture:
         yield Finding(
@@ -122,6 +124,15 @@ def _sizes(config: Config) -> Iterator[Finding]:
         )
     else:
         yield from _room(config, kind)
+
+
+def _unknown(name: str) -> Finding:
+    path: Path = ("compute", "instance_type")
+    if not instances.is_possible(name):
+        near = nearest(name, instances.siblings(name)) or "t3.xlarge"
+        return Finding(path, f"found `{name}`, allowed: an instance type such as {near}")
+    text = f"`{name}` is not in opsctl's table, so its capacity is not checked; opsctl doctor asks"
+    return Finding(path, f"{text} AWS whether it is sold here", refuses=False)
 
 
 def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from pydantic import (
 
 from opsctl.config import names, sources
 from opsctl.config.fields import (
+    AlarmName,
+    Ami,
     BreakerPercent,
     BucketName,
     Certificate,
@@ -24,23 +26,31 @@ from opsctl.config.fields import (
     Cidr,
     Cooldown,
     Delay,
+    Device,
     Email,
     HealthInterval,
     HealthPath,
+    KeyPair,
     KmsKey,
+    ParameterGroup,
     Placement,
+    PolicyArn,
     Port,
     PortRange,
+    RoleArn,
     SecretReference,
     SignalTimeout,
     StartPeriod,
     StopTimeout,
+    SubnetId,
     TagKey,
     TagValue,
     Text,
     Topic,
     Variable,
+    VpcId,
     Window,
+    Zone,
     retention,
 )
 
@@ -66,43 +76,37 @@ class Aws(Section):
     region: Text | None = None
     profile: Text | None = None
     account: Annotated[Text, Field(pattern=r"^[0-9]{12}$")] | None = None
-    assume_role: (
-        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
-    ) = None
+    assume_role: RoleArn | None = None
     external_id: (
         Annotated[Text, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
         | None
     ) = None
-    cloudformation_role: (
-        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$")] | None
-    ) = None
-    permissions_boundary: (
-        Annotated[Text, Field(pattern=r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$")] | None
-    ) = None
+    cloudformation_role: RoleArn | None = None
+    permissions_boundary: PolicyArn | None = None
     bucket: BucketName | None = None
 
 
 class Network(Section):
-    vpc: Text
-    subnets: Annotated[list[Text], Field(min_length=1)]
-    load_balancer_subnets: list[Text] | None = None
+    vpc: VpcId
+    subnets: Annotated[list[SubnetId], Field(min_length=1)]
+    load_balancer_subnets: list[SubnetId] | None = None
 
 
 class Db(Section):
     name: Text = ""
     kind: Literal["cluster", "replication_group"] = "cluster"
     engine: Literal["redis", "valkey"] = "redis"
-    engine_version: Text | None = None
+    engine_version: Annotated[Text, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None = None
     node_type: Text = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
     shards: Annotated[int, Field(ge=1, le=500)] | None = None
     cluster_mode: Literal["disabled", "compatible", "enabled"] | None = None
-    availability_zone: Text | None = None
+    availability_zone: Zone | None = None
     port: Port = 6379
     security_group_name: Text = ""
     subnet_group_name: Text = ""
-    subnets: Annotated[list[Text], Field(min_length=1)] | None = None
-    parameter_group: Text | None = None
+    subnets: Annotated[list[SubnetId], Field(min_length=1)] | None = None
+    parameter_group: ParameterGroup | None = None
     maintenance_window: Window | None = None
     snapshot_retention_days: Annotated[int, Field(ge=0, le=35)] = 0
     encryption_in_transit: bool = True
@@ -159,7 +163,7 @@ class Breaker(Section):
     rollback: bool = True
     threshold: Annotated[int, Field(ge=1, le=200)] | BreakerPercent | None = None
     reset_on_healthy_task: bool = True
-    alarms: list[Text] = []
+    alarms: list[AlarmName] = []
 
 
 class Scaling(Section):
@@ -219,17 +223,15 @@ class Ingress(Section):
 class Volume(Section):
     type: Literal["gp2", "gp3"] | None = None
     size: Annotated[int, Field(ge=1, le=16384)] | None = None
-    device: Annotated[Text, Field(pattern=r"^/dev/[a-z0-9]+$")] | None = None
+    device: Device | None = None
     encrypted: bool = True
 
 
 class Compute(Section):
     instance_type: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")] = "t3.xlarge"
-    ami: Annotated[Text, Field(pattern=r"^(ami-[0-9a-f]{8,17}|ssm:/[A-Za-z0-9_./-]+)$")] | None = (
-        None
-    )
+    ami: Ami | None = None
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    key_pair: Annotated[Text, Field(max_length=255)] | None = None
+    key_pair: KeyPair | None = None
     launch: Literal["template", "configuration"] = "template"
     role: Literal["scoped", "described"] = "scoped"
     security_group_name: Text = ""
@@ -242,7 +244,7 @@ class Compute(Section):
     # docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html
     health_check: Literal["EC2"] = "EC2"
     health_check_grace: Cooldown = timedelta(minutes=5)
-    subnets: list[Text] | None = None
+    subnets: Annotated[list[SubnetId], Field(min_length=1)] | None = None
     volume: Volume = DEFAULTS
     metadata_hop_limit: Annotated[int, Field(ge=1, le=64)] = 1
     dynamic_port_range: PortRange = (32768, 60999)
@@ -330,7 +332,7 @@ class Logs(_LogGroups):
     retention_days: Annotated[int, AfterValidator(retention)] = 30
     kms_key: KmsKey | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
-    max_buffer_size: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmg]$")] = "4m"
+    max_buffer_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[kmg]$")] = "4m"
     selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
 
     def group(self, source: str) -> str:

@@ -36,11 +36,12 @@ ENVIRONMENT_WORDS = (
     "up to 11 lower-case letters, digits and single hyphens, beginning with a letter"
 )
 
+_OF_GROUP = r"[A-Za-z0-9._:/()#,@\[\]+=&;{}!$*-]"
 # Each network has a group `default` already.
 _GROUP = (
     255,
-    r"(?!sg-|default$)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+",
-    "letters, digits and punctuation",
+    rf"(?!sg-|default$){_OF_GROUP}+( +{_OF_GROUP}+)*",
+    "letters, digits, punctuation and inner spaces",
 )
 _ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
 _CACHE = (

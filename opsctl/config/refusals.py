@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
 from opsctl.config.model import Config
-from opsctl.config.partitions import partition
+from opsctl.config.regions import REGIONS, partition
 
 # AWS takes 50 for a resource, and opsctl, ECS and Auto Scaling add up to ten of their own.
 _MOST_TAGS = 40
@@ -49,8 +49,6 @@ def _lists(config: Config) -> Iterator[Finding]:
         twice = dict.fromkeys(one for one in values if values.count(one) > 1)
         if twice:
             yield Finding(path, f"written twice: {', '.join(f'`{one}`' for one in twice)}")
-    if "" in config.ecs.breaker.alarms:
-        yield Finding(("ecs", "breaker", "alarms"), "a name is empty")
 
 
 def _variables(config: Config) -> Iterator[Finding]:
@@ -71,18 +69,17 @@ def _variables(config: Config) -> Iterator[Finding]:
 
 
 def _places(config: Config) -> Iterator[Finding]:
-    """ARNs of another Region or partition than `aws.region`.
+    """ARNs of no Region that there is, or of another Region or partition than `aws.region`.
 
     CloudWatch: "Invalid region … specified. Only … is supported.", and so for partitions.
     """
     region = config.aws.region
-    if region is None:
-        return
-    own = partition(region)
+    own = partition(region) if region is not None else None
     written: dict[Path, str | None] = {
         ("alarms", "topic"): config.alarms.topic,
         ("load_balancer", "certificate"): config.load_balancer.certificate,
         ("logs", "kms_key"): config.logs.kms_key,
+        ("secrets", "kms_key"): config.secrets.kms_key,
         ("aws", "assume_role"): config.aws.assume_role,
         ("aws", "cloudformation_role"): config.aws.cloudformation_role,
         ("aws", "permissions_boundary"): config.aws.permissions_boundary,
@@ -91,10 +88,15 @@ def _places(config: Config) -> Iterator[Finding]:
         match = _ARN.match(arn or "")
         if match is None:
             continue
-        if own is not None and match["partition"] != own:
+        if match["partition"] not in {*map(partition, REGIONS)}:
+            yield Finding(path, f"AWS has no partition `{match['partition']}`")
+        elif match["region"] and partition(match["region"]) != match["partition"]:
+            text = f"{match['partition']} has no Region `{match['region']}`"
+            yield Finding(path, text)
+        elif own is not None and match["partition"] != own:
             text = f"is of the partition {match['partition']}; {region} is in {own}"
             yield Finding(path, text)
-        elif match["region"] not in ("", region):
+        elif region is not None and match["region"] not in ("", region):
             yield Finding(path, f"is in {match['region']}; it must be in {region}")
 
 

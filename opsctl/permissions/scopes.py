@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from opsctl.config.model import Config
-from opsctl.config.partitions import partition
+from opsctl.config.regions import partition
 from opsctl.snapshot.quotas import CODES
 from opsctl.snapshot.secrets import SECRETS_MANAGER, SSM, without_key
 

@@ -7,7 +7,9 @@ import pytest
 
 from tests.end_to_end.place import Place, opsctl
 
-MINIMAL = "name: bad\nnetwork:\n  vpc: vpc-1\n  subnets: [subnet-1, subnet-2]\n"
+MINIMAL = (
+    "name: bad\nnetwork:\n  vpc: vpc-00000001\n  subnets: [subnet-00000001, subnet-00000002]\n"
+)
 NOWHERE = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_REGION": "us-east-1",

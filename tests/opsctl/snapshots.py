@@ -25,7 +25,7 @@ DEFINITIONS = tuple(
 
 
 def config(*overrides: str) -> Config:
-    text = "name: web\nnetwork: {vpc: vpc-1, subnets: [subnet-1, subnet-2]}\n"
+    text = "name: web\nnetwork: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}\n"
     file = document.parse(text, "opsctl.yaml")
     return link(file, environment=None, environ={}, overrides=overrides).config
 

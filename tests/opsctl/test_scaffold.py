@@ -15,9 +15,14 @@ from opsctl.snapshot.network import Network, Route, Vpc
 from opsctl.snapshot.subnets import Subnet
 
 ACCOUNT = Choices(
-    "orders", "vpc-9", ("subnet-a", "subnet-b"), ("subnet-c", "subnet-d"), "eu-west-1",
-    "012345678901", ("ops",),
-)  # fmt: skip
+    "orders",
+    "vpc-00000009",
+    ("subnet-0000000a", "subnet-0000000b"),
+    ("subnet-0000000c", "subnet-0000000d"),
+    "eu-west-1",
+    "012345678901",
+    ("ops",),
+)
 
 
 def loaded(choices: Choices, environment: str | None = None) -> Loaded:
@@ -37,8 +42,11 @@ def test_the_config_passes_its_check_without_a_warning(
 def test_the_config_names_what_was_chosen() -> None:
     config = loaded(ACCOUNT).config
     assert (config.aws.account, config.aws.region) == ("012345678901", "eu-west-1")
-    assert (config.network.vpc, config.network.subnets) == ("vpc-9", ["subnet-a", "subnet-b"])
-    assert config.network.load_balancer_subnets == ["subnet-c", "subnet-d"]
+    assert (config.network.vpc, config.network.subnets) == (
+        "vpc-00000009",
+        ["subnet-0000000a", "subnet-0000000b"],
+    )
+    assert config.network.load_balancer_subnets == ["subnet-0000000c", "subnet-0000000d"]
     assert config.secrets.values == {"refresh_token": "ssm:/orders/refresh_token"}
 
 
@@ -119,7 +127,7 @@ def test_a_name_is_made_of_the_directory(directory: str, name: str) -> None:
 
 PUBLIC = [Subnet(f"public-{zone}", "vpc", zone, public=True) for zone in "abcd"]
 PRIVATE = [Subnet(f"private-{zone}", "vpc", zone) for zone in "ab"]
-LOST = [Subnet("lost", "vpc", "a"), Subnet("other", "vpc-2", "a", public=True)]
+LOST = [Subnet("lost", "vpc", "a"), Subnet("other", "vpc-00000002", "a", public=True)]
 ROUTES: dict[str, Route] = {one.id: "internet" for one in PUBLIC}
 ROUTES |= {one.id: "nat" for one in PRIVATE}
 NETWORK = Network((Vpc("vpc"),), (*PUBLIC, *PRIVATE, *LOST), ROUTES)

@@ -8,7 +8,9 @@ from opsctl import templates
 from opsctl.config.model import Config
 from opsctl.errors import TemplateError
 
-CONFIG = Config.model_validate({"name": "example", "network": {"vpc": "v", "subnets": ["s"]}})
+CONFIG = Config.model_validate(
+    {"name": "example", "network": {"vpc": "vpc-00000001", "subnets": ["subnet-0000000a"]}}
+)
 
 
 def test_an_undefined_name_is_an_error_with_file_and_line() -> None:

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[3]
 
 
 def config(*sets: str) -> Config:
-    text = "name: example\nnetwork: {vpc: v, subnets: [a, b]}\n"
+    text = (
+        "name: example\nnetwork: {vpc: vpc-00000001, subnets: [subnet-0000000a, subnet-0000000b]}\n"
+    )
     file = document.parse(text, "opsctl.yaml")
     return load.link(file, environment=None, environ={}, overrides=sets).config
 
@@ -33,7 +35,7 @@ def test_names_are_distinguished() -> None:
     ("node_type", "metric", "threshold"),
     [
         ("cache.t4g.micro", "CPUUtilization", 45.0),
-        ("cache.m7g.medium", "CPUUtilization", 90.0),
+        ("cache.r4.large", "CPUUtilization", 45.0),
         ("cache.m7g.xlarge", "EngineCPUUtilization", 90.0),
     ],
 )

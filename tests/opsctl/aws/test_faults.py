@@ -61,6 +61,16 @@ def test_what_botocore_calls_throttling_is_throttling_here_but_for_quotas() -> N
             "nothing answers at http://127.0.0.1:9",
             'eval "$(opsctl sandbox env)"',
         ),
+        (
+            exceptions.EndpointConnectionError(endpoint_url="https://ecs.us-esat-1.amazonaws.com/"),
+            "and opsctl knows no Region `us-esat-1`",
+            "correct AWS_REGION or `aws.region`: a Region such as us-",
+        ),
+        (
+            exceptions.EndpointConnectionError(endpoint_url="https://ecs.eu-west-1.amazonaws.com/"),
+            "nothing answers at https://ecs.eu-west-1.amazonaws.com/",
+            "check the network and AWS_ENDPOINT_URL",
+        ),
         (exceptions.InvalidRegionError(region_name="a b"), "'a b'", "correct AWS_REGION"),
         (exceptions.RefreshWithMFAUnsupportedError(), "wants an MFA code", "on a terminal"),
         (

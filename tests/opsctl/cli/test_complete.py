@@ -131,7 +131,9 @@ def test_live_names_are_those_of_parameters_that_there_are() -> None:
 
 
 def test_alarms_and_stacks_are_named_without_aws(tmp_path: Path) -> None:
-    (tmp_path / "opsctl.yaml").write_text("name: web\nnetwork: {vpc: v, subnets: [a, b]}\n")
+    (tmp_path / "opsctl.yaml").write_text(
+        "name: web\nnetwork: {vpc: vpc-00000001, subnets: [subnet-0000000a, subnet-0000000b]}\n"
+    )
     environ = {"XDG_CACHE_HOME": str(tmp_path)}
     line = f"opsctl --config {tmp_path / 'opsctl.yaml'}"
     said, _ = complete("bash", [f"{line} alarms explain healthy"], environ)

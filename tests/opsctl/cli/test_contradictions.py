@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("logs tail --since 1h --since-release 2", "both say where to begin"),
         ("logs query errors --utc --local", "--local does not go together with --utc"),
         ("init new --account --sandbox", "--account does not go together with --sandbox"),
-        ("init new --sandbox --vpc vpc-1", "the sandbox has its own"),
+        ("init new --sandbox --vpc vpc-00000001", "the sandbox has its own"),
         ("update-tasks --no-build --rebuild", "--rebuild builds an image"),
         ("update-tasks --image x --rebuild", "--rebuild builds an image"),
         ("why --save x --html ./x", "--save and --html name the same file"),

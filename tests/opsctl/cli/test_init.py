@@ -76,9 +76,10 @@ def test_a_name_that_aws_would_refuse_is_refused(
 def test_a_network_of_the_account_is_not_taken_for_the_sandbox(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["init", str(tmp_path), "--name", "bb", "--vpc", "vpc-1"]) == 2
+    assert main(["init", str(tmp_path), "--name", "bb", "--vpc", "vpc-00000001"]) == 2
     assert (
-        f"hint: opsctl init {tmp_path} --name bb --vpc vpc-1 --account" in capsys.readouterr().err
+        f"hint: opsctl init {tmp_path} --name bb --vpc vpc-00000001 --account"
+        in capsys.readouterr().err
     )
     assert not list(tmp_path.iterdir())
 

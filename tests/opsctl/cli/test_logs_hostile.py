@@ -18,7 +18,10 @@ from tests.opsctl.logs.log_server import LogServer, serving
 
 ROOT = Path(__file__).parents[3]
 GROUP = "/web/app"
-CONFIG = "name: web\nnetwork: {vpc: vpc-1, subnets: [subnet-1, subnet-2]}\ncompute: {maximum: 4}\n"
+CONFIG = (
+    "name: web\nnetwork: {vpc: vpc-00000001, subnets: [subnet-00000001, subnet-00000002]}\n"
+    "compute: {maximum: 4}\n"
+)
 LINES = [
     'ERROR plain and {"msg": "cut \ud83d"}',
     '{"msg": "cut \ud83d", "level": "error"}',

@@ -11,7 +11,9 @@ from opsctl.config.duration import format_duration
 from opsctl.config.model import Config
 
 EXAMPLE = Path(__file__).parents[3] / "opsctl.example.yaml"
-DEFAULTS = Config.model_validate({"name": "x", "network": {"vpc": "v", "subnets": ["a"]}})
+DEFAULTS = Config.model_validate(
+    {"name": "x", "network": {"vpc": "vpc-00000001", "subnets": ["subnet-0000000a"]}}
+)
 
 
 @pytest.mark.parametrize("environment", [None, "staging"])

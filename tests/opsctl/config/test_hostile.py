@@ -13,7 +13,9 @@ from opsctl.config.model import Config
 from opsctl.errors import ConfigError
 from opsctl.stacks import definition, template
 
-DEFAULTS = Config.model_validate({"name": "x", "network": {"vpc": "v", "subnets": ["a"]}})
+DEFAULTS = Config.model_validate(
+    {"name": "x", "network": {"vpc": "vpc-00000001", "subnets": ["subnet-0000000a"]}}
+)
 PATHS = [path for path, _ in load.leaves(DEFAULTS)]
 SECTIONS = sorted({path[:length] for path in PATHS for length in range(1, len(path))})
 SCALARS = st.one_of(
@@ -39,7 +41,10 @@ VALUES = st.recursive(
 def test_any_value_anywhere_is_a_config_or_a_config_error(
     changes: list[tuple[tuple[str, ...], Any]],
 ) -> None:
-    data: dict[str, Any] = {"name": "x1", "network": {"vpc": "v", "subnets": ["a", "b"]}}
+    data: dict[str, Any] = {
+        "name": "x1",
+        "network": {"vpc": "vpc-00000001", "subnets": ["subnet-0000000a", "subnet-0000000b"]},
+    }
     for path, value in changes:
         section: Any = data
         for piece in path[:-1]:
@@ -62,7 +67,9 @@ def test_any_value_anywhere_is_a_config_or_a_config_error(
 
 @given(st.text(max_size=40))
 def test_any_setting_is_a_config_or_a_config_error(entry: str) -> None:
-    file = document.parse("name: x1\nnetwork: {vpc: v, subnets: [a, b]}\n", "f")
+    file = document.parse(
+        "name: x1\nnetwork: {vpc: vpc-00000001, subnets: [subnet-0000000a, subnet-0000000b]}\n", "f"
+    )
     for text in (entry, f"ecs.cpu={entry}", f"ecs.environment={entry}"):
         try:
             load.link(file, environment=None, environ={"OPSCTL_SET": text}, overrides=[text])

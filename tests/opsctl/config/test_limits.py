@@ -7,7 +7,7 @@ from opsctl.config.instances import find
 from opsctl.config.model import Compute, Config, Ecs, Network
 from opsctl.errors import ConfigError
 
-SHORT = "name: caddy\nnetwork: {vpc: v, subnets: [a, b]}\n"
+SHORT = "name: caddy\nnetwork: {vpc: vpc-00000001, subnets: [subnet-0000000a, subnet-0000000b]}\n"
 USERS = ("db.kind=replication_group", "db.password=secretsmanager:x")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
 
@@ -15,10 +15,13 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
 @pytest.mark.parametrize(
     ("sets", "sentence"),
     [
-        (["network.subnets=[a]"], "needs two subnets"),
-        (["network.load_balancer_subnets=[a]"], "needs two subnets"),
-        (["db.node_type=cache.t2.micro"], "AWS no longer sells `cache.t2.micro`"),
-        (["db.node_type=t3.micro"], "allowed: cache.<family>.<size>"),
+        (["network.subnets=[subnet-0000000a]"], "needs two subnets"),
+        (["network.load_balancer_subnets=[subnet-0000000a]"], "needs two subnets"),
+        (
+            ["db.node_type=cache.t2.micro"],
+            "allowed: a node type that AWS sells, such as cache.t3.micro",
+        ),
+        (["db.node_type=t3.micro"], "such as cache.t3.micro"),
         (["db.nodes=2"], "exactly 1 node; set `db.kind: replication_group`"),
         (["db.engine=valkey"], "cannot run valkey"),
         (["db.password=ssm:/x"], "a single cluster has no password"),
@@ -41,6 +44,33 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
             "port 22 is opened to 10.0.0.0/8 twice",
         ),
         (["aws.region=mars-1"], "allowed: a Region such as us-east-1"),
+        (["aws.region=eu-wset-1"], "found `eu-wset-1`, allowed: a Region such as eu-west-1"),
+        (["network.vpc=x"], "found `x`, allowed: text like ^vpc-"),
+        (["network.vpc=subnet-00000001"], "network.vpc"),
+        (["network.subnets=[a, b]"], "network.subnets"),
+        (["compute.subnets=[]"], "at least 1 entry"),
+        (["db.node_type=cache.t4g.mirco"], "such as cache.t4g.micro"),
+        (["db.node_type=cache.z9.large"], "found `cache.z9.large`"),
+        (["db.engine_version=':'"], "found `:`"),
+        (["db.engine_version=7.1.x"], "found `7.1.x`"),
+        (["db.availability_zone=us-east-1"], "db.availability_zone"),
+        (["compute.instance_type=t3.xlrage"], "an instance type such as t3.xlarge"),
+        (["compute.instance_type=t3.8xlarge"], "an instance type such as t3"),
+        (["compute.instance_type=z9.lrage"], "an instance type such as t3.xlarge"),
+        (["compute.ami=ami-123456789"], "compute.ami"),
+        (["compute.volume.device=/dev/root"], "device"),
+        (["compute.key_pair=' k'"], "key_pair"),
+        (["aws.assume_role='arn:aws:iam::123456789012:role/a b'"], "assume_role"),
+        (["aws.permissions_boundary='arn:aws:iam::aws:policy/'"], "permissions_boundary"),
+        (["logs.kms_key='arn:aws:kms:x:key/y'"], "kms_key"),
+        (["load_balancer.certificate='arn:aws:acm:a:certificate/y'"], "certificate"),
+        (["alarms.email=0@0"], "alarms.email"),
+        (["alarms.topic=arn:aws-x:sns:eu-west-1:123456789012:x"], "AWS has no partition `aws-x`"),
+        (["alarms.topic=arn:aws:sns:eu-wset-1:123456789012:x"], "aws has no Region `eu-wset-1`"),
+        (["alarms.topic=arn:aws-cn:sns:eu-west-1:123456789012:x"], "aws-cn has no Region"),
+        (["db.availability_zone=eu-wset-1a"], "`eu-wset-1a` is not in any Region"),
+        (["db.parameter_group='a b'"], "db.parameter_group"),
+        (["compute.security_group_name=' '"], "punctuation and inner spaces"),
         (["aws.region=us-east-1", "db.availability_zone=eu-west-1a"], "is not in us-east-1"),
         (["compute.dynamic_port_range=[9, 8]"], "9 is not below 8"),
         (["compute.desired=3"], "minimum 0 <= desired 3 <= maximum 2 must hold"),
@@ -99,11 +129,11 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:x"
         (["tags={x: 'aws:y'}"], "must not begin with aws:"),
         (["tags={x: 'a#b'}"], "tags.x"),
         (["tags={team: a, Team: b}"], "IAM takes it for `team`"),
-        (["network.subnets=[a, b, b]"], "written twice: `b`"),
-        (["db.subnets=[a, a]"], "written twice: `a`"),
+        (["network.subnets=[subnet-0000000a, subnet-0000000b, subnet-0000000b]"], "written twice"),
+        (["db.subnets=[subnet-0000000a, subnet-0000000a]"], "twice: `subnet-0000000a`"),
         (["load_balancer.cidrs=[10.0.0.1, 10.0.0.1/32]"], "written twice: `10.0.0.1/32`"),
         (["load_balancer.cidrs=[]"], "at least 1 entry"),
-        (["ecs.breaker.alarms=['']"], "a name is empty"),
+        (["ecs.breaker.alarms=['']"], "at least 1 character"),
         (["ecs.environment={AWS_REGION: x}"], "the stack sets it"),
         (["ecs.secrets={AWS_REGION: 'ssm:/a'}"], "the stack sets it"),
         (['ecs.environment={A: "\\0"}'], "NUL"),
@@ -174,7 +204,7 @@ def test_a_config_that_passes_can_replace_a_task(
 ) -> None:
     config = Config(
         name="x",
-        network=Network(vpc="v", subnets=["a", "b"]),
+        network=Network(vpc="vpc-00000001", subnets=["subnet-0000000a", "subnet-0000000b"]),
         ecs=Ecs(
             desired_count=wanted, minimum_healthy_percent=lowest, maximum_percent=highest, cpu=cpu
         ),

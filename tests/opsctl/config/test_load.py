@@ -14,8 +14,8 @@ from opsctl.errors import ConfigError
 SHORT = """\
 name: caddy
 network:
-  vpc: vpc-1
-  subnets: [subnet-1, subnet-2]
+  vpc: vpc-00000001
+  subnets: [subnet-00000001, subnet-00000002]
 """
 
 
@@ -51,8 +51,10 @@ def test_an_overlay_is_merged_and_names_follow_it() -> None:
 
 
 def test_lists_are_replaced_not_joined() -> None:
-    text = SHORT + "environments: {blue: {network: {subnets: [a, b]}}}\n"
-    assert loaded(text, "blue").config.network.subnets == ["a", "b"]
+    text = (
+        SHORT + "environments: {blue: {network: {subnets: [subnet-0000000a, subnet-0000000b]}}}\n"
+    )
+    assert loaded(text, "blue").config.network.subnets == ["subnet-0000000a", "subnet-0000000b"]
 
 
 def test_flags_win_over_the_environment_over_the_overlay_over_the_file() -> None:
@@ -129,7 +131,9 @@ def test_a_finding_says_where_what_and_what_is_allowed(line: str, finding: str) 
 
 
 def test_all_findings_come_at_once_in_the_files_order() -> None:
-    findings = refused("name: Caddy\nnetwork: {subnets: [a, b]}\necs: {cpu: lots}\nx: 1\n")
+    findings = refused(
+        "name: Caddy\nnetwork: {subnets: [subnet-0000000a]}\necs: {cpu: lots}\nx: 1\n"
+    )
     assert [finding.split(":")[1] for finding in findings] == ["1", "2", "3", "4"]
 
 

@@ -2,7 +2,7 @@ from opsctl.config import document, load, show
 
 TEXT = """\
 name: caddy
-network: {vpc: v, subnets: [a, b]}
+network: {vpc: vpc-00000001, subnets: [subnet-0000000a, subnet-0000000b]}
 ecs: {environment: {JWT_SECRET: hunter2, PLAIN: text}, secrets: {A: "ssm:/a"}}
 image: {build_args: {NPM_TOKEN: hunter2}}
 """
@@ -15,5 +15,5 @@ def test_rows_have_plain_values_and_mask_what_looks_secret() -> None:
     assert rows["ecs.environment.PLAIN"] == "text"
     assert rows["ecs.secrets.A"] == "ssm:/a"
     assert rows["compute.cooldown"] == "5m"
-    assert rows["network.subnets"] == ["a", "b"]
+    assert rows["network.subnets"] == ["subnet-0000000a", "subnet-0000000b"]
     assert "environment" not in rows

@@ -12,10 +12,12 @@ from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.subnets import Subnet
 from tests.opsctl.snapshots import config
 
-FIRST = Subnet("subnet-1", "vpc-1", "a", free_addresses=100, public=True)
-SECOND = Subnet("subnet-2", "vpc-1", "b", free_addresses=100, public=True)
+FIRST = Subnet("subnet-00000001", "vpc-00000001", "a", free_addresses=100, public=True)
+SECOND = Subnet("subnet-00000002", "vpc-00000001", "b", free_addresses=100, public=True)
 NETWORK = Network(
-    (Vpc("vpc-1"),), (FIRST, SECOND), {"subnet-1": "internet", "subnet-2": "internet"}
+    (Vpc("vpc-00000001"),),
+    (FIRST, SECOND),
+    {"subnet-00000001": "internet", "subnet-00000002": "internet"},
 )
 SERVICES = frozenset(
     {"cloudformation", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3"}
@@ -44,17 +46,17 @@ def test_public_subnets_without_public_addresses_reach_nothing() -> None:
 
 
 def test_endpoints_take_the_place_of_a_way_out() -> None:
-    private = replace(NETWORK, routes={}, endpoints={"vpc-1": SERVICES})
+    private = replace(NETWORK, routes={}, endpoints={"vpc-00000001": SERVICES})
     found = findings(private, "load_balancer.scheme=internal")
     assert wrong(found) == []
     for one in SERVICES:
-        lacking = replace(private, endpoints={"vpc-1": SERVICES - {one}})
+        lacking = replace(private, endpoints={"vpc-00000001": SERVICES - {one}})
         [(level, text)] = wrong(findings(lacking, "load_balancer.scheme=internal"))
         assert level == "blocking" and text.endswith(f"lacks endpoints for {one}")
 
 
 def test_a_nat_reaches_the_internet_but_accepts_no_connections() -> None:
-    natted = replace(NETWORK, routes={"subnet-1": "nat", "subnet-2": "nat"})
+    natted = replace(NETWORK, routes={"subnet-00000001": "nat", "subnet-00000002": "nat"})
     found = wrong(findings(natted))
     assert len(found) == 2 and all("no route to an internet gateway" in text for _, text in found)
     assert wrong(findings(natted, "load_balancer.scheme=internal")) == []
@@ -63,8 +65,12 @@ def test_a_nat_reaches_the_internet_but_accepts_no_connections() -> None:
 @pytest.mark.parametrize(
     ("known", "overrides", "said"),
     [
-        (Network(), (), "there is no VPC vpc-1"),
-        (NETWORK, ("compute.subnets=[subnet-9]",), "has no subnet subnet-9 (`compute.subnets`)"),
+        (Network(), (), "there is no VPC vpc-00000001"),
+        (
+            NETWORK,
+            ("compute.subnets=[subnet-00000009]",),
+            "has no subnet subnet-00000009 (`compute.subnets`)",
+        ),
         (NETWORK, ("compute.key_pair=ops",), "no key pair `ops`"),
         (
             replace(NETWORK, subnets=(FIRST, replace(SECOND, zone="a"))),

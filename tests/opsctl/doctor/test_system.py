@@ -13,7 +13,7 @@ from opsctl.snapshot.snapshot import Kind
 from opsctl.snapshot.taken import Named
 from tests.opsctl.snapshots import START, config, stack, stacks
 
-ARN = "arn:aws:acm:eu-west-1:1:certificate/1"
+ARN = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ OUTPUTS = {
 }
 NOW = replace(
     stacks(stack("ecs", "CREATE_COMPLETE", outputs=OUTPUTS)),
-    subnets=(Subnet("subnet-1", "vpc", "b"), Subnet("subnet-2", "vpc", "a")),
+    subnets=(Subnet("subnet-00000001", "vpc", "b"), Subnet("subnet-00000002", "vpc", "a")),
 )
 
 

@@ -159,7 +159,7 @@ def test_a_region_of_another_partition_has_its_arns() -> None:
 def test_the_longest_template_decides_about_the_bucket() -> None:
     # With an alarm for each zone 48,918 bytes once the alarms take their actions, and 54,630 before
     # that; without, 41,524.
-    subnets = "network.subnets=[a, b, c, d, e, f]"
+    subnets = f"network.subnets=[{', '.join(f'subnet-0000000{one}' for one in 'abcdef')}]"
     group = ("db.kind=replication_group", "db.nodes=3", subnets)
     for cross_zone, needed in (("true", False), ("false", True)):
         document = policy.policy(

@@ -11,7 +11,7 @@ from tests.opsctl.snapshots import config
 
 VALUES = "secrets.values={token: 'ssm:/web/token'}"
 ENVIRONMENT = "ecs.secrets={API: 'secretsmanager:web#api', token: 'secretsmanager:other'}"
-KEY = "arn:aws:kms:us-east-1:1:key/1"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 
 
 def finding(chosen: Config, secret: Secret | None) -> Finding:

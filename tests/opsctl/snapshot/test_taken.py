@@ -97,7 +97,7 @@ def test_what_is_there_is_taken_and_what_is_not_is_free(
     stub: Stub, type: str, service: str, operation: str, answer: Any, code: str
 ) -> None:
     client, stubber = stub(service)
-    named = Named("It", type, "web", within="vpc-1")
+    named = Named("It", type, "web", within="vpc-00000001")
     stubber.add_response(operation, answer)
     stubber.add_client_error(operation, code)
     assert read(service, client, named)
@@ -122,10 +122,10 @@ def test_a_security_group_is_looked_for_in_its_vpc(stub: Stub) -> None:
     ec2, stubber = stub("ec2")
     filters = [
         {"Name": "group-name", "Values": ["web"]},
-        {"Name": "vpc-id", "Values": ["vpc-1"]},
+        {"Name": "vpc-id", "Values": ["vpc-00000001"]},
     ]
     stubber.add_response("describe_security_groups", {"SecurityGroups": []}, {"Filters": filters})
-    assert not read("ec2", ec2, Named("Group", "AWS::EC2::SecurityGroup", "web", "vpc-1"))
+    assert not read("ec2", ec2, Named("Group", "AWS::EC2::SecurityGroup", "web", "vpc-00000001"))
 
 
 def test_without_permission_to_check_names_nothing_is_refused_beforehand(stub: Stub) -> None:

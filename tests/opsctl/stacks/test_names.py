@@ -19,7 +19,9 @@ GROUPED = config(
 def test_every_named_resource_has_the_config_key_of_its_name() -> None:
     named = {one for stack in (*STACKS, definition.db(GROUPED)) for one in _named(stack)}
     assert {one.logical_id for one in named} == set(names._KEYS)
-    group = Named("InstanceSecurityGroup", "AWS::EC2::SecurityGroup", "web-instances", "vpc-1")
+    group = Named(
+        "InstanceSecurityGroup", "AWS::EC2::SecurityGroup", "web-instances", "vpc-00000001"
+    )
     assert {group, Named("Service", "AWS::ECS::Service", "web", "web")} <= named
 
 

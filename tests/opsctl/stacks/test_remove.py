@@ -15,7 +15,7 @@ from tests.opsctl.snapshots import Driven, event, happened, stack, stacks
 from tests.opsctl.stacks.fake import Clients, CloudFormation
 
 CONFIG = Config.model_validate(
-    {"name": "web", "network": {"vpc": "vpc-1a2b3c4d", "subnets": ["subnet-1a2b3c4d", "subnet-2b"]}}
+    {"name": "web", "network": {"vpc": "vpc-1a2b3c4d", "subnets": ["subnet-1a2b3c4d"]}}
 )
 GONE = happened(event("e1", "DELETE_COMPLETE"))
 EXISTS = stacks(stack("db", "CREATE_COMPLETE", outputs={"SecurityGroup": "sg"}))

@@ -41,14 +41,14 @@ def _network(name: str) -> dict[str, Any]:
             "AWS::ElasticLoadBalancingV2::LoadBalancer",
             Name=name,
             Type="network",
-            Subnets=["subnet-a", "subnet-b"],
+            Subnets=["subnet-0000000a", "subnet-0000000b"],
         ),
         "Targets": _resource(
             "AWS::ElasticLoadBalancingV2::TargetGroup",
             Name=name,
             Protocol="TCP",
             Port=80,
-            VpcId="vpc-1",
+            VpcId="vpc-00000001",
             TargetGroupAttributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
         ),
         "Listener": _resource(
@@ -72,7 +72,7 @@ def _compute(name: str, signals: int) -> dict[str, Any]:
         MinSize="0",
         MaxSize="2",
         DesiredCapacity="2",
-        VPCZoneIdentifier=["subnet-a", "subnet-b"],
+        VPCZoneIdentifier=["subnet-0000000a", "subnet-0000000b"],
         LaunchTemplate={
             "LaunchTemplateId": {"Ref": "Launch"},
             "Version": {"Fn::GetAtt": ["Launch", "LatestVersionNumber"]},

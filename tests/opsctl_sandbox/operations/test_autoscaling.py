@@ -148,7 +148,7 @@ def test_instances_are_filtered_by_group_tag_and_status(connect: Connect, unique
 
 def test_a_target_that_is_not_registered_is_unused(connect: Connect, unique: str) -> None:
     elbv2 = connect("elbv2")
-    made = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-1")
+    made = elbv2.create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-00000001")
     arn = made["TargetGroups"][0]["TargetGroupArn"]
     (described,) = elbv2.describe_target_health(
         TargetGroupArn=arn, Targets=[{"Id": "i-1", "Port": 9}]

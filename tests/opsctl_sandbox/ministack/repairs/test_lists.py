@@ -25,12 +25,16 @@ def images(ecr: Any, name: str) -> None:
 
 def target_groups(elbv2: Any, name: str) -> None:
     for number in range(3):
-        elbv2.create_target_group(Name=f"{name}-{number}", Protocol="TCP", Port=80, VpcId="vpc-1")
+        elbv2.create_target_group(
+            Name=f"{name}-{number}", Protocol="TCP", Port=80, VpcId="vpc-00000001"
+        )
 
 
 def load_balancers(elbv2: Any, name: str) -> None:
     for number in range(3):
-        elbv2.create_load_balancer(Name=f"{name}-{number}", Subnets=["subnet-a", "subnet-b"])
+        elbv2.create_load_balancer(
+            Name=f"{name}-{number}", Subnets=["subnet-0000000a", "subnet-0000000b"]
+        )
 
 
 LISTS: list[tuple[str, Seed, str, dict[str, Any]]] = [
