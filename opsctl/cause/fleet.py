@@ -8,7 +8,7 @@ from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.plural import counted
-from opsctl.snapshot.instances import Activity, ContainerInstance, Group, drained_by_hand
+from opsctl.snapshot.instances import Activity, ContainerInstance, drained_by_hand
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
 
@@ -30,7 +30,7 @@ _LAUNCH = re.compile(
     r"did not stabilize|limit",
     re.IGNORECASE,
 )
-_AFTER_A_LAUNCH = frozenset(
+AFTER_A_LAUNCH = frozenset(
     {
         *(
             "instance-never-joined",
@@ -73,42 +73,7 @@ def cannot_launch(history: History) -> Iterator[Cause]:
         # What it refused for a larger group, perhaps weeks ago, is not missing now.
         over=whole and not events and not history.ended_badly,
         count=max(len(refused), 1),
-        explains=_AFTER_A_LAUNCH,
-    )
-
-
-def suspended(history: History) -> Iterator[Cause]:
-    """Yield a Cause when the group lacks instances because its Launch process is suspended."""
-    group = history.now.group
-    if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
-        return
-    yield Cause(
-        "asg-cannot-launch",
-        f"the Auto Scaling group launches no instance: somebody suspended {group.stands_still}",
-        "certain",
-        (
-            Evidence(
-                "autoscaling DescribeAutoScalingGroups",
-                f"{len(group.members)} of {group.desired} instances, suspended: "
-                f"{group.stands_still}",
-                history.now.at,
-            ),
-        ),
-        resume(group),
-        explains=_AFTER_A_LAUNCH,
-    )
-
-
-def resume(group: Group) -> str:
-    """Return the command that lets the group launch and terminate again.
-
-    It names the processes, because without names it would resume all of them, also those that
-    somebody suspended for another reason.
-    """
-    processes = group.stands_still.replace(",", "")
-    return (
-        f"aws autoscaling resume-processes --auto-scaling-group-name {group.name} "
-        f"--scaling-processes {processes}"
+        explains=AFTER_A_LAUNCH,
     )
 
 
@@ -365,7 +330,6 @@ def _worst(lines: Sequence[str]) -> str:
 
 RULES = (
     cannot_launch,
-    suspended,
     never_joined,
     signal_missing,
     disconnected,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from opsctl.cause.fleet import resume
+from opsctl.cause import groups
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
@@ -202,7 +202,8 @@ def _drift(clients: "Clients", now: Snapshot) -> Procedure[None]:
         )
     if group is not None and group.stands_still:
         yield Notice(
-            f"{instances.suspended(group)}, so no instance is replaced; to let it: {resume(group)}",
+            f"{groups.stopped(group)}, so no instance is replaced; "
+            f"to let it: {groups.resume(group)}",
             warning=True,
         )
     if group is None or instances.TAG in group.tags:

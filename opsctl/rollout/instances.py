@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, TypeAlias
 
-from opsctl.cause.fleet import resume
+from opsctl.cause import groups
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
@@ -190,7 +190,7 @@ class InstanceRoll:
         if group is None:
             return Step("failed", "the stack has no Auto Scaling group")
         if group.stands_still:
-            return Step("failed", suspended(group), remedy=resume(group))
+            return Step("failed", groups.stopped(group), remedy=groups.resume(group))
         excess = group.desired - self.size
         # Do not terminate an instance that somebody else drains for another reason.
         ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
@@ -298,7 +298,7 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
         *(Replacement(one, "it is not in the cluster") for one in _lost(now, group, roll)),
     )
     if old and group.stands_still:
-        raise OpsError(suspended(group), hint=resume(group), cause="asg-cannot-launch")
+        raise OpsError(groups.stopped(group), hint=groups.resume(group), cause="asg-cannot-launch")
     if old:
         _require_movable(now)
     # While an instance joins or leaves, the free room is not known.
@@ -326,10 +326,6 @@ def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:
     """Return the active instances, the first to go first: of the fullest zone, fewest tasks."""
     zones = _zones(group)
     return sorted(_active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id))
-
-
-def suspended(group: Group) -> str:
-    return f"somebody suspended the processes of `{group.name}`: {group.stands_still}"
 
 
 def note(size: int, since: datetime | None) -> str:

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-terminati
 from typing import TYPE_CHECKING
 
 from opsctl.alarms import mute
-from opsctl.cause.fleet import resume
+from opsctl.cause import groups
 from opsctl.config.model import Config
 from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
@@ -178,7 +178,7 @@ def _task(now: Snapshot, config: Config) -> TaskSize:
 def _require_possible(now: Snapshot, group: Group, task: TaskSize, size: int) -> None:
     """Raise OpsError, with the arithmetic, unless the instances that stay can hold every task."""
     if group.stands_still:
-        raise OpsError(instances.suspended(group), hint=resume(group), cause="asg-cannot-launch")
+        raise OpsError(groups.stopped(group), hint=groups.resume(group), cause="asg-cannot-launch")
     if size < group.minimum:
         raise OpsError(
             f"the group may not get smaller than {group.minimum}, so none of its instances can be "
