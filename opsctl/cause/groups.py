@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+from opsctl.cause import telling
 from opsctl.cause.cause import Cause, Evidence
 from opsctl.cause.fleet import AFTER_A_LAUNCH
 from opsctl.cause.history import History
-from opsctl.snapshot.instances import Group
+from opsctl.config import instances
+from opsctl.snapshot.instances import ROLLING, Group
+
+_GROUPS = "autoscaling DescribeAutoScalingGroups"
 
 
 def stopped(group: Group) -> str:
@@ -13,24 +17,57 @@ def stopped(group: Group) -> str:
 
 
 def suspended(history: History) -> Iterator[Cause]:
-    """Yield a Cause when the group lacks instances because its Launch process is suspended."""
+    """Yield a Cause when the group can launch or terminate nothing. It hinders once the group lacks
+    instances.
+    """
     group = history.now.group
-    if group is None or "Launch" not in group.suspended or len(group.members) >= group.desired:
+    if group is None or not group.stands_still:
         return
+    short = "Launch" in group.suspended and len(group.members) < group.desired
     yield Cause(
         "asg-cannot-launch",
-        f"the Auto Scaling group launches no instance: somebody suspended {group.stands_still}",
+        f"the Auto Scaling group launches no instance: somebody suspended {group.stands_still}"
+        if short
+        else f"{stopped(group)}, so no instance is replaced",
         "certain",
         (
             Evidence(
-                "autoscaling DescribeAutoScalingGroups",
+                _GROUPS,
                 f"{len(group.members)} of {group.desired} instances, suspended: "
                 f"{group.stands_still}",
                 history.now.at,
             ),
         ),
-        resume(group),
-        explains=AFTER_A_LAUNCH,
+        resume(group) if short else f"to let it: {resume(group)}",
+        hinders=short,
+        explains=AFTER_A_LAUNCH if short else frozenset(),
+    )
+
+
+def resized(history: History) -> Iterator[Cause]:
+    """Yield a Cause when the group has another size than its stack asked for. It hinders when tasks
+    are missing because the group is smaller.
+    """
+    now, group, state = history.now, history.now.group, history.now.stack("ecs")
+    wanted = state.outputs.get("ConfiguredInstances", "") if state else ""
+    if group is None or group.gone or not wanted or ROLLING in group.tags:
+        return
+    desired = group.desired if "(" in wanted else None
+    live = instances.sizes(group.minimum, group.maximum, desired)
+    if live == wanted or (state is not None and state.in_progress):
+        return
+    smaller = desired is not None and desired < int(wanted.split()[0])
+    hinders = smaller and now.service is not None and not telling.steady(now)
+    yield Cause(
+        "group-resized",
+        f"`{group.name}` has {live}, its stack asks for {wanted}: somebody set that by hand",
+        "certain",
+        (Evidence(_GROUPS, f"{live}, the stack's {wanted}", now.at),),
+        "to set it back: opsctl ecs up --revert-drift",
+        hinders=hinders,
+        explains=frozenset({"no-instance", "no-room", "no-progress", "tasks-missing"})
+        if hinders
+        else frozenset(),
     )
 
 
@@ -47,4 +84,4 @@ def resume(group: Group) -> str:
     )
 
 
-RULES = (suspended,)
+RULES = (suspended, resized)

@@ -85,22 +85,31 @@ def _only_group(history: History, failure: TaskFailure) -> list[str]:
 
 
 def log_group_gone(history: History) -> Iterator[Cause]:
-    """Yield a Cause for a missing log group, before a task fails because of it."""
+    """Yield a Cause for a missing log group, before a task fails or lines are lost."""
+    definitions = history.now.task_definitions
+    of_tasks = {stream.group for one in definitions for stream in one.logs}
     for one in history.now.log_groups:
         if not one.exists:
+            needed = one.name in of_tasks
+            what = "no new task can start" if needed else "somebody deleted it, and lines are lost"
             yield Cause(
                 "log-group-missing",
-                f"the log group {one.name} does not exist: no new task can start",
+                f"the log group {one.name} does not exist: {what}",
                 "certain",
                 (Evidence("logs DescribeLogGroups", f"{one.name}: not found", history.now.at),),
                 _log_groups(history, [one.name]),
-                explains=frozenset({"breaker-tripped", "resource-failed", "logging-failed"}),
+                hinders=needed,
+                explains=frozenset({"breaker-tripped", "resource-failed", "logging-failed"})
+                if needed
+                else frozenset(),
             )
 
 
 def _log_groups(history: History, missing: Sequence[str]) -> str:
     """Return the hint for missing log groups. The stack can create its own ones again."""
-    if set(missing) & set(history.now.names.log_groups.values()):
+    ecs = history.now.stack("ecs")
+    made = {*history.now.names.log_groups.values(), *(ecs.outputs.values() if ecs else ())}
+    if made.intersection(missing):
         return "to make it again: opsctl ecs up --revert-drift"
     return "to see which are there: opsctl logs sources"
 

@@ -74,6 +74,12 @@ def find(name: str) -> InstanceType | None:
     return InstanceType(name, vcpu * _CPU_UNITS, memory, "arm64" if arm else "x86_64")
 
 
+def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
+    """Return a group's sizes in words, without the desired one when it belongs to ECS."""
+    bounds = f"{minimum} to {maximum}"
+    return f"{bounds} instances" if desired is None else f"{desired} instances ({bounds})"
+
+
 def siblings(name: str) -> tuple[str, ...]:
     """Return the types of the same family; none of a family that this table does not have."""
     family = name.partition(".")[0]

@@ -1,16 +1,18 @@
 """Bring up or remove the service and everything under it: repository, stack, instances."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from opsctl.cause import groups
+from opsctl.cause import balancer, groups
+from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, look_at
-from opsctl.rollout import instances, roll_instances, scale
+from opsctl.rollout import roll_instances, scale
 from opsctl.rollout.shrink import Shrinking, foresee
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
@@ -18,14 +20,11 @@ from opsctl.snapshot.stacks import StackState
 from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
-from opsctl.stacks.template import read
 
 if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
-# The Auto Scaling group's logical id, and its properties.
-_GROUP, _SIZES = "AutoScalingGroup", ("MinSize", "DesiredCapacity", "MaxSize")
 # The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(
@@ -165,7 +164,7 @@ def _service(clients: "Clients", config: Config, options: Options) -> Procedure[
     desired = yield from _desired(clients, config, options, now)
     yield from _differences(config, now, desired)
     if not options.reverts_drift:
-        yield from _drift(clients, now)
+        yield from _drift(now)
     return desired
 
 
@@ -189,44 +188,12 @@ def _desired(
     return desired
 
 
-def _drift(clients: "Clients", now: Snapshot) -> Procedure[None]:
+def _drift(now: Snapshot) -> Iterator[Notice]:
     """Yield notices of changes made outside of opsctl that a stack update does not see."""
-    state, group = now.stack("ecs"), now.group
-    if state is None:
-        return
-    if now.service is not None and targets.unused(now.targets):
-        yield Notice(
-            f"no listener of the load balancer forwards to `{now.service.name}`: somebody deleted "
-            "or changed it; to make it again: opsctl ecs up --revert-drift",
-            warning=True,
-        )
-    if group is not None and group.stands_still:
-        yield Notice(
-            f"{groups.stopped(group)}, so no instance is replaced; "
-            f"to let it: {groups.resume(group)}",
-            warning=True,
-        )
-    if group is None or instances.TAG in group.tags:
-        return
-    declared = read(stacks.template(clients.cloudformation, state.id))["Resources"].get(_GROUP)
-    if declared is None:
-        return
-    minimum, desired, maximum = (declared["Properties"].get(one) for one in _SIZES)
-    if isinstance(desired, dict):  # a parameter; then ECS changes the desired count
-        desired = group.desired
-    live, wanted = (
-        f"{size} instances ({least} to {most})"
-        for size, least, most in (
-            (group.desired, group.minimum, group.maximum),
-            (desired, minimum, maximum),
-        )
-    )
-    if live != wanted:
-        yield Notice(
-            f"`{group.name}` has {live}, its stack asks for {wanted}: somebody set that by hand; "
-            "to revert it: opsctl ecs up --revert-drift",
-            warning=True,
-        )
+    history = History.of([now])
+    for rule in (balancer.listener_gone, *groups.RULES):
+        for cause in rule(history):
+            yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 
 
 def _bounds(config: Config, count: int) -> Procedure[None]:

@@ -158,7 +158,7 @@ class _Reading:
             "start_logs": (("group", "instances"), self._start_logs),
             "machine_images": (("instances",), self._machine_images),
             "registry_images": (("task_definitions", "stacks"), self._registry_images),
-            "log_groups": (("task_definitions",), self._log_groups),
+            "log_groups": (("stacks", "task_definitions"), self._log_groups),
             "recent_lines": (("tasks", "task_definitions"), self._recent_lines),
         }
 
@@ -372,8 +372,14 @@ class _Reading:
             self.clients.ecr, references, account=account, region=region, own=own
         )
 
-    def _log_groups(self, definitions: tuple[TaskDefinition, ...]) -> tuple[LogGroup, ...]:
-        names = (stream.group for one in definitions for stream in one.logs)
+    def _log_groups(
+        self, states: Mapping[Kind, StackState], definitions: tuple[TaskDefinition, ...]
+    ) -> tuple[LogGroup, ...]:
+        """Look for those of the tasks, and those that the stack made, unless it is at work."""
+        names = [stream.group for one in definitions for stream in one.logs]
+        ecs = states.get("ecs")
+        if ecs is not None and not ecs.in_progress:
+            names += [name for key, name in ecs.outputs.items() if key.endswith("LogGroupName")]
         return log_groups.read(self.clients.logs, names)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
+from opsctl.config import instances
 from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES, START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.errors import OpsError
@@ -101,6 +102,11 @@ def ecs(
         **_ecs_values(config),
         imports=imports,
         left_provider=had_provider and not provider,
+        configured_instances=instances.sizes(
+            config.compute.minimum,
+            config.compute.maximum,
+            None if provider or had_provider else config.compute.desired,
+        ),
     )
     size = {GROUP_SIZE: str(config.compute.desired)} if provider or had_provider else {}
     return _stack(

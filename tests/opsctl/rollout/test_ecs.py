@@ -35,7 +35,11 @@ class World:
         self.taken: set[str] = set()
         self.deleted = False
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
-        outputs = {"ConfiguredCount": "4", "ServiceName": "web"}
+        outputs = {
+            "ConfiguredCount": "4",
+            "ConfiguredInstances": "2 instances (0 to 2)",
+            "ServiceName": "web",
+        }
         self.ecs: StackState | None = stack(
             "ecs", "UPDATE_COMPLETE", parameters=values, outputs=outputs
         )
@@ -209,7 +213,7 @@ def test_a_group_that_was_resized_by_hand_is_reported() -> None:
     [notice] = [one for one in world.up().of(Notice) if "by hand" in one.text]
     assert notice.text == (
         "`asg` has 2 instances (0 to 7), its stack asks for 2 instances (0 to 2): somebody set "
-        "that by hand; to revert it: opsctl ecs up --revert-drift"
+        "that by hand; to set it back: opsctl ecs up --revert-drift"
     )
 
 
