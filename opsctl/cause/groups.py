@@ -9,6 +9,9 @@ from opsctl.cause.history import History
 from opsctl.config import instances
 from opsctl.snapshot.instances import ROLLING, Group
 
+_AFTER_A_SMALLER_GROUP = frozenset(
+    {"no-instance", "no-room", "no-progress", "tasks-missing", "instance-lost"}
+)
 _GROUPS = "autoscaling DescribeAutoScalingGroups"
 
 
@@ -57,7 +60,7 @@ def resized(history: History) -> Iterator[Cause]:
     if live == wanted or (state is not None and state.in_progress):
         return
     smaller = desired is not None and desired < int(wanted.split()[0])
-    hinders = smaller and now.service is not None and not telling.steady(now)
+    hinders = smaller and not telling.steady(now)
     yield Cause(
         "group-resized",
         f"`{group.name}` has {live}, its stack asks for {wanted}: somebody set that by hand",
@@ -65,9 +68,7 @@ def resized(history: History) -> Iterator[Cause]:
         (Evidence(_GROUPS, f"{live}, the stack's {wanted}", now.at),),
         "to set it back: opsctl ecs up --revert-drift",
         hinders=hinders,
-        explains=frozenset({"no-instance", "no-room", "no-progress", "tasks-missing"})
-        if hinders
-        else frozenset(),
+        explains=_AFTER_A_SMALLER_GROUP if smaller else frozenset(),
     )
 
 

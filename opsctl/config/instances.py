@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from opsctl.plural import counted
+
 Architecture = Literal["x86_64", "arm64"]
 _CPU_UNITS = 1024
 
@@ -77,7 +79,9 @@ def find(name: str) -> InstanceType | None:
 def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
     """Return a group's sizes in words, without the desired one when it belongs to ECS."""
     bounds = f"{minimum} to {maximum}"
-    return f"{bounds} instances" if desired is None else f"{desired} instances ({bounds})"
+    return (
+        f"{bounds} instances" if desired is None else f"{counted(desired, 'instance')} ({bounds})"
+    )
 
 
 def siblings(name: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
-from opsctl.rollout import agents, empty, reach, roll_stack, room, stop
+from opsctl.rollout import agents, group, reach, roll_stack, room, stop
 from opsctl.rollout import plan as planning
 from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Sleep: TypeAlias = Callable[[float], None]
 # Service and stack in one snapshot: only together they show what was changed by hand.
 _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
-_FLEET = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # looks, seconds before each: log lines arrive late
 _NEVER = datetime.max
 _AFTERWARDS = timedelta(minutes=10)  # for targets, after CloudFormation calls the service steady
@@ -74,8 +73,8 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
         plan = planning.plan(now, state, order, config)
     yield plan
     if plan.forecast is not None and not config.compute.capacity_provider:
-        if plan.forecast.lack == "instances":
-            empty.require_launches((yield from look_at(_FLEET)))
+        if not plan.forecast.can_roll:
+            yield from group.require_whole()
         room.require(plan.forecast, plan.need, now)
     return plan
 

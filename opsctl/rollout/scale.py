@@ -9,7 +9,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
-from opsctl.rollout import agents, plan, room, verdict
+from opsctl.rollout import agents, group, plan, room, verdict
 from opsctl.rollout.early import Outlook, breaker_threshold
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.verdict import LOGS, Goal
@@ -28,12 +28,20 @@ _BEFORE = LOOK | Look(frozenset({"instances", "stacks"}), ("ecs",))
 
 @dataclass(frozen=True, slots=True)
 class ScalePlan:
-    """`before` and `after` are numbers of tasks; `room` is how many more fit now."""
+    """`before` and `after` are numbers of tasks; `room` is how many of those that must start fit
+    now, None when none must. `starting` counts them, unless a capacity provider makes room.
+    """
 
     service: str
     before: int
     after: int
     room: int | None = None
+    starting: int = 0
+
+    @property
+    def homeless(self) -> int:
+        """The tasks that would have to start and have no room."""
+        return 0 if self.room is None else max(self.starting - self.room, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,10 @@ def _scale(clients: "Clients", planned: ScalePlan, timeout: timedelta) -> Proced
         raise Busy(f"somebody {done}")
     name, cluster = now.service.name, now.service.cluster
     clients.ecs.update_service(cluster=cluster, service=name, desiredCount=count)
+    if planned.homeless:
+        set_to = f"`{name}` is set to {counted(count, 'task')}"
+        reason = f"{set_to}; the instances have no room for {planned.homeless}"
+        return (yield from explained(Outcome("failed", reason, "opsctl why")))
     ended = yield from follow(
         _watch(now, count, timeout), subject=f"`{name}` is being scaled to {count} tasks"
     )
@@ -193,29 +205,31 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
     if service is None:
         missing = OpsError("no release yet, so no service", hint="opsctl update-tasks")
         raise gone(now) or missing
-    extra = count - service.desired
-    fit = _room(now, config, service, count)
-    if fit is not None and fit < extra:
+    planned = _planned(now, config, service, count)
+    if planned.homeless:
         now = yield from agents.back(now, _BEFORE)
-        fit = _room(now, config, service, count)
-    planned = ScalePlan(service.name, service.desired, count, fit)
+        planned = _planned(now, config, service, count)
     yield planned
-    growing = config.compute.capacity_provider
-    if fit is not None and fit < extra and not growing:
+    if planned.homeless and count > service.desired:
+        yield from group.require_whole()
         raise OpsError(
-            f"{extra} more tasks need room, and the instances have room for {fit}",
+            f"{planned.starting} more tasks need room, and the instances have room for "
+            f"{planned.room}",
             hint="set `compute.desired` or `compute.instance_type`, then run: opsctl ecs up",
             cause="no-room",
         )
     return planned, now
 
 
-def _room(now: Snapshot, config: Config, service: Service, count: int) -> int | None:
-    extra = count - service.desired
-    if extra <= 0:
-        return None
+def _planned(now: Snapshot, config: Config, service: Service, count: int) -> ScalePlan:
+    starting = max(count - service.running - service.pending, 0)
+    before = service.desired
+    if not starting:
+        return ScalePlan(service.name, before, count)
     need = plan.requirement(now, config, count)
-    return room.more(room.instances(now), need, extra)
+    fit = room.more(room.instances(now), need, starting)
+    homed = config.compute.capacity_provider
+    return ScalePlan(service.name, before, count, fit, 0 if homed else starting)
 
 
 def _images(now: Snapshot) -> tuple[str, ...]:

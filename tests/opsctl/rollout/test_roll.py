@@ -13,7 +13,7 @@ from opsctl.procedure import Cancel, Notice, Waiting
 from opsctl.rollout import roll
 from opsctl.rollout.plan import Order, RollPlan, Strategy
 from opsctl.rollout.watch import TasksStopped, Wave
-from opsctl.snapshot.instances import Activity, Group
+from opsctl.snapshot.instances import Activity, Group, GroupInstance
 from opsctl.snapshot.snapshot import Look, Snapshot, Unread
 from opsctl.snapshot.tasks import Container, Task
 from opsctl.stacks.changes import Plan
@@ -216,6 +216,18 @@ def test_without_any_instance_the_group_is_asked_why(group: Group, cause: str, h
     with pytest.raises(OpsError, match="cannot start: no instance takes tasks: ") as raised:
         World(empty, replace(empty, group=group, look=fleet, stacks=stacks))
     assert raised.value.cause == cause and hint in (raised.value.hint or "")
+
+
+def test_a_group_that_somebody_made_smaller_is_why_not_every_task_fits() -> None:
+    full = replace(STEADY, instances=tuple(replace(one, cpu=0) for one in INSTANCES))
+    smaller = Group("asg", 0, 3, 1, instances=(GroupInstance("i-1"),))
+    fleet = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
+    made = {"ConfiguredInstances": "2 instances (0 to 3)"}
+    stacks: Any = {"ecs": replace(state(), status="UPDATE_COMPLETE", outputs=made)}
+    with pytest.raises(OpsError, match="cannot start: `asg` has 1 instance ") as raised:
+        World(full, replace(full, group=smaller, look=fleet, stacks=stacks, targets=()))
+    assert raised.value.cause == "group-resized"
+    assert raised.value.hint == "to set it back: opsctl ecs up --revert-drift"
 
 
 def test_a_forced_deployment_is_followed_until_the_new_one_is_healthy() -> None:

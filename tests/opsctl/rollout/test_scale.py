@@ -7,11 +7,13 @@ from typing import Any, cast
 import pytest
 
 from opsctl.errors import OpsError
+from opsctl.outcome import Outcome
 from opsctl.procedure import Failed, Joining, Notice, Overtaken
 from opsctl.rollout import scale
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.scale import ScalePlan
 from opsctl.rollout.watch import Counts, TasksStopped
+from opsctl.snapshot.instances import Group
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.rollout.test_plan import INSTANCES
@@ -96,6 +98,30 @@ def test_the_plan_has_the_room_and_without_it_nothing_is_asked() -> None:
     assert driven.result is True
     [plan] = driven.of(ScalePlan)
     assert (plan.before, plan.after, plan.room) == (2, 4, 2)
+
+
+def test_fewer_tasks_that_have_no_room_are_set_and_not_waited_for() -> None:
+    # All instances are gone: `ecs scale 1` waited ten minutes for a task that nothing can start.
+    gone = replace(of(2, 0, ""), instances=())
+    world = World(1, *[gone] * 6)
+    assert [one["desiredCount"] for one in world.ecs.updates] == [1]
+    assert world.driven.result == Outcome(
+        "failed", "`web` is set to 1 task; the instances have no room for 1", "opsctl why"
+    )
+    assert world.driven.of(Failed), "its causes are not looked for"
+
+
+def test_more_tasks_for_a_group_that_somebody_made_smaller_need_the_group_first() -> None:
+    made = replace(IDLE, outputs={"ConfiguredInstances": "2 instances (0 to 3)"})
+    none = replace(of(2, 0, ""), instances=(), group=Group("asg", 0, 3, 0), stacks={"ecs": made})
+    with pytest.raises(OpsError, match="stack asks for 2 instances") as raised:
+        World(3, none)
+    assert raised.value.hint == "to set it back: opsctl ecs up --revert-drift"
+
+
+def test_more_tasks_count_those_that_are_missing_already() -> None:
+    with pytest.raises(OpsError, match="30 more tasks need room"):
+        World(30, of(2, 0, ""))
 
 
 def test_scaling_to_zero_needs_the_services_name() -> None:
