@@ -8,6 +8,7 @@ from opsctl.cause import launches, telling
 from opsctl.cause.cause import Cause, Confidence, Evidence
 from opsctl.cause.history import History
 from opsctl.plural import counted
+from opsctl.snapshot import start_logs
 from opsctl.snapshot.instances import Activity, ContainerInstance, drained_by_hand
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackEvent
@@ -318,9 +319,10 @@ def _start_logs(history: History, ids: Sequence[str]) -> list[Evidence]:
 
 def _worst(lines: Sequence[str]) -> str:
     """Return the last line that speaks of an error, else the last line."""
+    told = lines[1:] if start_logs.gave_up(lines) else lines
     spoken = [
         line
-        for line in lines
+        for line in told
         if re.search(r"error|fail|cannot|could not|denied|no space", line, re.I)
         # cfn-init's last line, after the output of the command.
         and "Exited with error code" not in line

@@ -23,6 +23,7 @@ from opsctl.plural import counted
 from opsctl.procedure import Notice
 from opsctl.rollout import verdict
 from opsctl.rollout.room import TaskSize
+from opsctl.snapshot import start_logs
 from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, not_joined
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.tasks import Task
@@ -31,8 +32,11 @@ LOOK = Look(
     frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
     ("ecs",),
 )
+_START_LOGS = Look(frozenset({"start_logs"}))
 # The tag's value is the number of instances before the roll.
 TAG = ROLLING
+# How often the consoles of instances are read that have not joined yet; EC2 allows few reads.
+_CONSOLES = timedelta(seconds=30)
 # How long the steps for one instance usually take together.
 USUALLY = timedelta(minutes=5)
 
@@ -109,7 +113,8 @@ class InstanceRoll:
     `everything` holds instances to replace although nothing differs. `size` is the group's size
     after the roll; `grown` means that the group has one more at the moment. `joining` is when each
     instance that has not joined yet was first seen, and `patience` how long joining may take.
-    `moved` is when something last changed, and `standstill` how long nothing may change.
+    `moved` is when something last changed, and `standstill` how long nothing may change. `asked` is
+    when the consoles of joining instances were last read, and `due` whether they are to be read.
     """
 
     machine: Machine
@@ -124,10 +129,12 @@ class InstanceRoll:
     step: Step = Step("wait", "")
     moved: datetime | None = None
     progress: tuple[str, int, int] = ("", 0, 0)
+    asked: datetime | None = None
+    due: bool = False
 
     @property
     def look(self) -> Look:
-        return LOOK
+        return LOOK | _START_LOGS if self.due else LOOK
 
     @property
     def over(self) -> bool:
@@ -180,9 +187,11 @@ class InstanceRoll:
             one.id: self.joining.get(one.id, now.at) for one in members if one.id not in known
         }
         grown = step.action == "launch" or (self.grown and not step.shrink)
+        asked = now.at if self.due or self.asked is None else self.asked
         seen = replace(
-            self, step=step, joining=joining, moved=moved, progress=progress, grown=grown
-        )
+            self, step=step, joining=joining, moved=moved, progress=progress, grown=grown,
+            asked=asked, due=bool(joining) and now.at - asked >= _CONSOLES,
+        )  # fmt: skip
         return seen, news
 
     def _next(self, now: Snapshot) -> Step:
@@ -262,12 +271,15 @@ class InstanceRoll:
             if member.id in known:
                 continue
             launched = group.launched(member.id) or self.joining.get(member.id, now.at)
-            if now.at - launched < self.patience:
+            hopeless = start_logs.gave_up(now.start_logs.get(member.id, ()))
+            if now.at - launched < self.patience and not hopeless:
                 return Step("wait", f"{member.id} ({member.zone}) starts and joins the cluster")
             if launched < self.began:
                 # Left over from an earlier, failed roll; it serves nothing.
                 text = f"terminating {member.id}, which never joined the cluster"
                 return Step("terminate", text, member.id)
+            if hopeless:
+                return Step("failed", f"{member.id} says that it cannot start")
             minutes = int(self.patience.total_seconds() // 60)
             time = counted(minutes, "minute")
             return Step("failed", f"{member.id} has not joined the cluster in {time}")

@@ -69,8 +69,16 @@ def _console(ec2: "EC2Client", instance: str, *, latest: bool = False) -> str:
         raise
 
 
+def gave_up(lines: Sequence[str]) -> bool:
+    """Return whether these are the words of an instance whose start script failed."""
+    return bool(lines) and lines[0] == START_LOG_BEGINS
+
+
 def last_words(lines: Sequence[str]) -> Sequence[str]:
-    """Return the lines between the last marks; cloud-init prints the host's keys after them."""
+    """Return the last mark of a failed start and the lines up to its end, else the last lines.
+
+    cloud-init prints the host's keys after them.
+    """
     begin = next(
         (n for n in range(len(lines), 0, -1) if lines[n - 1].endswith(START_LOG_BEGINS)), None
     )
@@ -79,7 +87,7 @@ def last_words(lines: Sequence[str]) -> Sequence[str]:
     words = lines[begin : begin + LINES]
     end = next((n for n, line in enumerate(words) if line.endswith(START_LOG_ENDS)), len(words))
     # On a full disk there is no log, and the console alone knows what was before.
-    return words[:end] or lines[max(begin - 1 - LINES, 0) : begin - 1]
+    return [START_LOG_BEGINS, *(words[:end] or lines[max(begin - 1 - LINES, 0) : begin - 1])]
 
 
 def decoded(output: str) -> str:

@@ -14,7 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from opsctl.aws import Caller
+from opsctl.config.sources import START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.rollout.instances import Machine
+from opsctl.snapshot import start_logs
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.snapshot import Kind, Look, Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -60,6 +62,7 @@ class Fleet(Writer):
         drain: float = 30.0,
         port: int = 0,
         seed: int = 0,
+        tells: bool = True,
     ) -> None:
         super().__init__(Ssm())
         self.caller = Caller("roll", host="laptop", process="p", gone=lambda _: True)
@@ -67,11 +70,13 @@ class Fleet(Writer):
         self.engine = engine = Engine(seed, timings=timings)
         self.machine = machine
         self.slow = slow
+        self.tells = tells
         self.calls: list[str] = []
         self.lost: list[str] = []
         self.tags: dict[str, str] = {}
         self.template = ""
         self.looks = 0
+        self.consoles = 0
         self.dies_at: int | None = None
         self.ssm.before = self._or_dead
         self._told: list[tuple[float, Callable[[], object]]] = []
@@ -125,7 +130,8 @@ class Fleet(Writer):
         stacks: dict[Kind, StackState] = {
             "ecs": stack("ecs", "UPDATE_COMPLETE", parameters=parameters)
         }
-        return replace(now, at=self._at(self.engine.world.now), group=self._group(), stacks=stacks)
+        now = replace(now, at=self._at(self.engine.world.now), group=self._group(), stacks=stacks)
+        return replace(now, start_logs=self._consoles()) if "start_logs" in look.parts else now
 
     # The calls.
 
@@ -310,6 +316,15 @@ class Fleet(Writer):
             joined=self._at(one.joined_at or 0.0),
         )
 
+    def _consoles(self) -> dict[str, tuple[str, ...]]:
+        self.consoles += 1
+        members = [one for one in self.alive if not one.joined]
+        return {
+            one.id: tuple(start_logs.last_words([line for _, line in one.console]))
+            for one in members
+            if self.tells
+        }
+
     def _group(self) -> Group:
         world, group = self.engine.world, self.group
         return Group(
@@ -350,7 +365,13 @@ def _spec(
         instance_type=machine.type,
         launch=machine.image + machine.hash,
         image=machine.image,
-        script=StartScript(attributes=(("opsctl.machine", machine.hash),), signal="joined"),
+        script=StartScript(
+            attributes=(("opsctl.machine", machine.hash),),
+            signal="joined",
+            last_words=START_LOG_BEGINS,
+            last_of_all=START_LOG_ENDS,
+            stops_agent=True,
+        ),
     )
 
 

@@ -223,12 +223,28 @@ def test_tasks_that_can_neither_stop_nor_start_first_are_told_before_anything_ha
 
 
 def test_an_instance_that_never_joins_ends_the_roll_and_the_old_ones_serve_on() -> None:
-    group = fleet()
+    group = fleet(tells=False)
     group.fails(Failure("instance-never-joins"))
     outcome, _ = roll(group)
     assert outcome is not None and outcome.kind == "failed"
     assert "has not joined the cluster in 15 minutes" in outcome.reason
     assert group.fewest == 4 and group.calls == ["tag", "desire 3"]
+
+
+def test_an_instance_that_says_that_it_cannot_start_ends_the_roll_at_once() -> None:
+    # The roll waited the whole `compute.signal_timeout`, although the console said it already.
+    group = fleet()
+    group.fails(Failure("start-script-cannot-download"))
+    began = group.engine.world.now
+    outcome, _ = roll(group)
+    assert outcome is not None and outcome.kind == "failed"
+    assert outcome.reason.startswith("i-") and "says that it cannot start" in outcome.reason
+    assert group.fewest == 4 and group.calls == ["tag", "desire 3"]
+    assert group.engine.world.now - began < 180 and group.consoles < 6
+
+    group.fails()
+    outcome, _ = roll(group)
+    assert outcome == Outcome("done") and same(group) and whole(group)
 
 
 def test_a_new_instance_that_differs_too_ends_the_roll() -> None:

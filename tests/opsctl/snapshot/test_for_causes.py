@@ -149,10 +149,10 @@ def test_an_instance_tells_why_it_cannot_start_whatever_its_console_says_later(s
     begin, end = f"[   9.1] {START_LOG_BEGINS}", START_LOG_ENDS
     keys = ["-----BEGIN SSH HOST KEY KEYS-----", *["ssh-rsa AAAA"] * 60, "login:"]
     stubber.add_response("get_console_output", console("x", begin, "no packages", end, *keys))
-    assert start_logs.read(ec2, ["i-1"]) == {"i-1": ("no packages",)}
+    assert start_logs.read(ec2, ["i-1"]) == {"i-1": (START_LOG_BEGINS, "no packages")}
     # Its disk is full, so that there is no log to show.
     stubber.add_response("get_console_output", console("No space left on device", begin, end))
-    assert start_logs.read(ec2, ["i-1"]) == {"i-1": ("No space left on device",)}
+    assert start_logs.read(ec2, ["i-1"]) == {"i-1": (START_LOG_BEGINS, "No space left on device")}
 
 
 @pytest.mark.parametrize("code", ["UnsupportedOperation", "IncorrectInstanceState", ""])
