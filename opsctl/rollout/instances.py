@@ -10,7 +10,6 @@ Every step is decided from a snapshot, so an interrupted roll continues where it
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,20 +20,17 @@ from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice
-from opsctl.rollout import verdict
+from opsctl.rollout import members, verdict
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot import start_logs
-from opsctl.snapshot.instances import ROLLING, ContainerInstance, Group, not_joined
+from opsctl.snapshot.instances import ContainerInstance, Group, not_joined
 from opsctl.snapshot.snapshot import Look, Snapshot
-from opsctl.snapshot.tasks import Task
 
 LOOK = Look(
     frozenset({"service", "tasks", "task_definitions", "targets", "instances", "group", "stacks"}),
     ("ecs",),
 )
 _START_LOGS = Look(frozenset({"start_logs"}))
-# The tag's value is the number of instances before the roll.
-TAG = ROLLING
 # How often the consoles of instances are read that have not joined yet; EC2 allows few reads.
 _CONSOLES = timedelta(seconds=30)
 # How long the steps for one instance usually take together.
@@ -182,9 +178,9 @@ class InstanceRoll:
             step = Step("failed", f"nothing has changed for {minutes} minutes: {step.text}")
         news = (step,) if step.text != self.step.text else ()
         known = {one.id for one in now.instances}
-        members = now.group.members if now.group else ()
+        present = now.group.members if now.group else ()
         joining = {
-            one.id: self.joining.get(one.id, now.at) for one in members if one.id not in known
+            one.id: self.joining.get(one.id, now.at) for one in present if one.id not in known
         }
         grown = step.action == "launch" or (self.grown and not step.shrink)
         asked = now.at if self.due or self.asked is None else self.asked
@@ -202,7 +198,7 @@ class InstanceRoll:
             return Step("failed", groups.stopped(group), remedy=groups.resume(group))
         excess = group.desired - self.size
         # Do not terminate an instance that somebody else drains for another reason.
-        ours = [one for one in _draining(now, group) if self._why(one) or excess > 0]
+        ours = [one for one in members.draining(now, group) if self._why(one) or excess > 0]
         if ours:
             return self._leaving(now, group, ours[0])
         if step := self._arriving(now, group) or self._different(now, group):
@@ -213,11 +209,11 @@ class InstanceRoll:
         if now.service is not None and not verdict.settled(now):
             return Step("wait", "waiting until every task is healthy")
         if not old:
-            return self._drain(spare(now, group)[0], "one instance more than wanted")
+            return self._drain(members.spare(now, group)[0], "one instance more than wanted")
         if excess <= 0 and group.maximum > self.size:
             text = f"launching a new instance: {self.size} -> {self.size + 1}"
             return Step("launch", text, size=self.size + 1)
-        if excess <= 0 and (lack := _lack(now, group, old[0], self.task)):
+        if excess <= 0 and (lack := members.lack(now, group, old[0], self.task)):
             return Step("failed", lack)
         return self._drain(old[0], self._why(old[0]))
 
@@ -225,8 +221,8 @@ class InstanceRoll:
         """Return the instances still to be replaced, from the fullest zone first, then by age."""
         if now.group is None:
             return ()
-        zones = _zones(now.group)
-        old = [one for one in _active(now, now.group) if self._why(one)]
+        zones = members.zones(now.group)
+        old = [one for one in members.active(now, now.group) if self._why(one)]
         return tuple(sorted(old, key=lambda one: (-zones[one.zone], str(one.joined or ""), one.id)))
 
     def _why(self, instance: ContainerInstance) -> str:
@@ -237,7 +233,7 @@ class InstanceRoll:
         return Step("drain", f"draining {instance.id} ({instance.zone}): {why}", instance.arn)
 
     def _leaving(self, now: Snapshot, group: Group, instance: ContainerInstance) -> Step:
-        tasks = _tasks_on(now, instance)
+        tasks = members.tasks_on(now, instance)
         registered = [target for target in now.targets if target.instance == instance.id]
         # An agent loses its connection for seconds several times an hour, and a draining instance
         # still answers then.
@@ -247,17 +243,17 @@ class InstanceRoll:
                 "wait",
                 f"{instance.id}: {counted(count, 'task')} to move to other instances",
             )
-        if tasks and not _serve_elsewhere(now, instance):
+        if tasks and not members.serve_elsewhere(now, instance):
             return Step("wait", f"{instance.id}: its agent is silent; its tasks start elsewhere")
         # In unbalanced zones the group would terminate an instance by itself, with its tasks.
-        zones = _zones(group)
+        zones = members.zones(group)
         fullest = zones[instance.zone] == max(zones.values())
         shrink = group.desired > self.size and fullest and not self.outdated(now)
         return Step("terminate", f"terminating {instance.id}", instance.id, shrink=shrink)
 
     def _different(self, now: Snapshot, group: Group) -> Step | None:
         """Return a failed step if a new instance differs, too: another one would not be better."""
-        for one in _active(now, group):
+        for one in members.active(now, group):
             launched = group.launched(one.id) or one.joined
             why = self.machine.difference(one)
             if why and launched is not None and launched > self.began:
@@ -314,16 +310,16 @@ def plan(now: Snapshot, roll: InstanceRoll, maximum: int = 0) -> InstancePlan:
     if old:
         _require_movable(now)
     # While an instance joins or leaves, the free room is not known.
-    quiet = len(_active(now, group)) == len(group.members) == group.desired
+    quiet = len(members.active(now, group)) == len(group.members) == group.desired
     if not grow and quiet and group.desired <= roll.size:
         for instance in old:
-            if lack := _lack(now, group, instance, roll.task):
+            if lack := members.lack(now, group, instance, roll.task):
                 raise OpsError(
                     lack,
                     hint=f"set `compute.maximum: {group.maximum + 1}`, then run: opsctl ecs up",
                     cause="no-room",
                 )
-    return InstancePlan(replacements, roll.size, grow, TAG in group.tags)
+    return InstancePlan(replacements, roll.size, grow, members.TAG in group.tags)
 
 
 def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
@@ -332,36 +328,6 @@ def _lost(now: Snapshot, group: Group, roll: InstanceRoll) -> list[str]:
     # A launch that is not among the newest activities was long ago.
     launched = {one: group.launched(one) for one in absent}
     return [one for one, at in launched.items() if at is None or now.at - at >= roll.patience]
-
-
-def spare(now: Snapshot, group: Group) -> list[ContainerInstance]:
-    """Return the active instances, the first to go first: of the fullest zone, fewest tasks."""
-    zones = _zones(group)
-    return sorted(_active(now, group), key=lambda one: (-zones[one.zone], one.running, one.id))
-
-
-def note(size: int, since: datetime | None) -> str:
-    """Return the tag's value: the size before the roll, and since when everything is replaced."""
-    return f"{size} {since.isoformat()}" if since else str(size)
-
-
-def noted(group: Group) -> tuple[int, datetime | None]:
-    """Parse the tag: (size before the roll, since when everything is replaced).
-
-    Without a tag, returns the group's present size and None.
-    """
-    size, _, since = group.tags.get(TAG, "").partition(" ")
-    if not size.isdigit():
-        return group.desired, None
-    try:
-        return int(size), datetime.fromisoformat(since) if since else None
-    except ValueError:
-        return int(size), None
-
-
-def joined_before(now: Snapshot, moment: datetime) -> frozenset[str]:
-    """Return the instances that a roll of everything, begun at `moment`, replaces."""
-    return frozenset(one.id for one in now.instances if one.joined and one.joined <= moment)
 
 
 def _require_movable(now: Snapshot) -> None:
@@ -379,47 +345,3 @@ def _require_movable(now: Snapshot) -> None:
             hint="set `ecs.maximum_percent: 200`, then run: opsctl ecs up",
             cause="no-room",
         )
-
-
-def _lack(now: Snapshot, group: Group, instance: ContainerInstance, size: TaskSize) -> str:
-    """Return why the other instances cannot hold this one's tasks, with the arithmetic, or ''."""
-    if now.service is None or not now.service.desired:
-        return ""
-    tasks = _tasks_on(now, instance)
-    others = [one for one in _active(now, group) if one.arn != instance.arn]
-    room = sum(size.count_on(one) for one in others)
-    if room >= len(tasks):
-        return ""
-    return (
-        f"{instance.id} cannot be replaced: it runs {counted(len(tasks), 'task')}, "
-        f"{counted(len(others), 'other instance')} can take {room}, "
-        f"and the group may not grow beyond {group.maximum}"
-    )
-
-
-def _tasks_on(now: Snapshot, instance: ContainerInstance) -> list[Task]:
-    return [task for task in now.tasks if task.instance == instance.arn and not task.is_stopped]
-
-
-def _active(now: Snapshot, group: Group) -> list[ContainerInstance]:
-    members = {one.id for one in group.members}
-    return [one for one in now.instances if one.id in members and one.status == "ACTIVE"]
-
-
-def _zones(group: Group) -> Counter[str]:
-    return Counter(one.zone for one in group.members)
-
-
-def _draining(now: Snapshot, group: Group) -> list[ContainerInstance]:
-    members = {one.id for one in group.members}
-    return [one for one in now.instances if one.id in members and one.status == "DRAINING"]
-
-
-def _serve_elsewhere(now: Snapshot, instance: ContainerInstance) -> bool:
-    """Return whether the service is whole without the tasks of this instance."""
-    if now.service is None:
-        return True
-    healthy = [one for one in now.targets if one.healthy and one.instance != instance.id]
-    running = [one for one in now.running if one.instance != instance.arn]
-    serving = len(healthy) if now.service.target_groups else len(running)
-    return serving >= now.service.desired

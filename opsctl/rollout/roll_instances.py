@@ -13,7 +13,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
-from opsctl.rollout import instances, plan
+from opsctl.rollout import instances, members, plan
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot import stacks
 from opsctl.snapshot.instances import drained_by_hand, not_joined
@@ -141,7 +141,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
     yield planned
     group = now.group
     assert group is not None
-    under_way = instances.TAG in group.tags
+    under_way = members.TAG in group.tags
     if not planned.replacements and not under_way:
         yield from filter(None, (_starting(now), _drained(now)))
         yield StackResult(state.name, Outcome("no-changes"))
@@ -162,7 +162,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         if group is None or instances.plan(now, roll) != planned:
             raise Busy(f"the instances of `{config.ecs.cluster_name}` have changed")
         # A roll of everything that goes on keeps its beginning: what it launched stays.
-        since = instances.noted(group)[1] or (now.at if everything else None)
+        since = members.noted(group)[1] or (now.at if everything else None)
         steps = Steps(clients, config, group.name, since)
         steps.mark(roll.size)
         subject = f"the instances of `{config.ecs.cluster_name}` are being replaced"
@@ -192,7 +192,7 @@ class Steps:
         """Tag the group, so that a roll continued after an interruption knows the final size."""
         if size != self._size:
             self._size = size
-            _mark(self._clients, self._group, instances.note(size, self._since))
+            _mark(self._clients, self._group, members.note(size, self._since))
 
     def __call__(self, roll: InstanceRoll, now: Snapshot) -> Iterable[object]:
         self.mark(roll.size)
@@ -227,9 +227,9 @@ def _begin(
     now.require("service", "tasks", "instances", "group")
     need = plan.requirement(now, config, now.service.desired if now.service else 0)
     group = now.group
-    size, since = instances.noted(group) if group else (0, None)
+    size, since = members.noted(group) if group else (0, None)
     moment = now.at if everything and since is None else since
-    chosen = instances.joined_before(now, moment) if moment else frozenset[str]()
+    chosen = members.joined_before(now, moment) if moment else frozenset[str]()
     patience = config.compute.signal_timeout
     return InstanceRoll(
         machine,
@@ -253,7 +253,7 @@ def _mark(clients: "Clients", group: str, note: str) -> None:
     tag = {
         "ResourceId": group,
         "ResourceType": "auto-scaling-group",
-        "Key": instances.TAG,
+        "Key": members.TAG,
         "Value": note,
         "PropagateAtLaunch": False,
     }
@@ -261,14 +261,14 @@ def _mark(clients: "Clients", group: str, note: str) -> None:
 
 
 def unmark(clients: "Clients", group: str) -> Procedure[None]:
-    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": instances.TAG}
+    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": members.TAG}
     try:
         clients.autoscaling.delete_tags(Tags=[tag])  # type: ignore[list-item]  # a TypedDict
     except Exception as error:
         if aws.fault(error) is None:
             raise
         yield Notice(
-            f"every instance is replaced, but the tag `{instances.TAG}` of `{group}` stays "
+            f"every instance is replaced, but the tag `{members.TAG}` of `{group}` stays "
             f"({aws.translate(error)}); to remove it: opsctl ecs roll-instances",
             warning=True,
         )

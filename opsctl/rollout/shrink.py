@@ -14,7 +14,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, follow, look_at
-from opsctl.rollout import agents, instances, plan, roll_instances
+from opsctl.rollout import agents, members, plan, roll_instances
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot.instances import Group
@@ -187,7 +187,7 @@ def _require_possible(now: Snapshot, group: Group, task: TaskSize, size: int) ->
         )
     # One that drains already, of a command that was interrupted, leaves first.
     draining = sum(one.status == "DRAINING" for one in now.instances)
-    going = instances.spare(now, group)[: max(group.desired - size - draining, 0)]
+    going = members.spare(now, group)[: max(group.desired - size - draining, 0)]
     leaving = {one.arn for one in going}
     tasks = sum(one.instance in leaving for one in now.tasks if not one.is_stopped)
     stay = [one for one in now.instances if one.takes_tasks and one.arn not in leaving]

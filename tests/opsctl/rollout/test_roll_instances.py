@@ -11,7 +11,7 @@ import pytest
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Driver, Notice, Question
-from opsctl.rollout import instances, roll_instances
+from opsctl.rollout import members, roll_instances
 from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.stacks import definition
 from opsctl_sandbox.cluster.failures import Failure
@@ -161,7 +161,7 @@ def test_all_replaces_those_too_and_each_new_instance_only_once() -> None:
 def test_all_goes_on_after_ctrl_c_with_those_that_were_left() -> None:
     group = fleet(old=NEW)
     assert roll(group, everything=True, looks=40)[0] is None
-    assert instances.TAG in group.tags
+    assert members.TAG in group.tags
     new = [one.id for one in group.alive if one.launched > 900]
     assert roll(group, everything=True)[0] == Outcome("done")
     assert new and not [call for call in group.calls if call == f"drain {new[0]}"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opsctl.errors import OpsError
 from opsctl.outcome import Outcome
 from opsctl.procedure import Driver
-from opsctl.rollout import instances, roll_instances
+from opsctl.rollout import members, roll_instances
 from opsctl_sandbox.cluster.failures import Failure
 from tests.opsctl.rollout.fleet import Fleet
 from tests.opsctl.rollout.test_roll_instances import CONFIG, NEW, OLD, same
@@ -127,7 +127,7 @@ def test_no_request_is_lost_and_the_roll_ends(
         outcome = roll(fleet, everything=everything)
     except OpsError as error:
         assert any(words in str(error) for words in REFUSED)
-        begun = instances.TAG in fleet.tags and not happens
+        begun = members.TAG in fleet.tags and not happens
         assert not begun, "what was begun goes on"
     else:
         assert outcome is not None, "it never ended"
