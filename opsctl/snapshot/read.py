@@ -375,12 +375,7 @@ class _Reading:
     def _log_groups(
         self, states: Mapping[Kind, StackState], definitions: tuple[TaskDefinition, ...]
     ) -> tuple[LogGroup, ...]:
-        """Look for those of the tasks, and those that the stack made, unless it is at work."""
-        names = [stream.group for one in definitions for stream in one.logs]
-        ecs = states.get("ecs")
-        if ecs is not None and not ecs.in_progress:
-            names += [name for key, name in ecs.outputs.items() if key.endswith("LogGroupName")]
-        return log_groups.read(self.clients.logs, names)
+        return log_groups.read(self.clients.logs, log_groups.names(states.get("ecs"), definitions))
 
 
 def _with_needs(

@@ -1,6 +1,7 @@
 """What only causes need: who is asked, what is answered, and what an absent thing looks like."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,8 +23,9 @@ from opsctl.snapshot import (
     targets,
 )
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
+from opsctl.snapshot.task_definitions import LogStream
 from tests.opsctl.snapshot.conftest import Stub
-from tests.opsctl.snapshots import START
+from tests.opsctl.snapshots import DEFINITIONS, START, stack
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 HOME = {"account": "123456789012", "region": "us-east-1"}
@@ -286,3 +288,13 @@ def test_errors_of_the_service_are_those_of_the_last_minutes(stub: Stub) -> None
     assert lines.errors(logs, "/web/app", START) == ('{"error": "x"}',)
     stubber.add_client_error("filter_log_events", "ResourceNotFoundException")
     assert lines.errors(logs, "/web/app", START) == ()
+
+
+def test_the_log_groups_are_those_of_the_tasks_and_of_a_stack_at_rest() -> None:
+    outputs = {"AppLogGroupName": "/web/app", "ClusterName": "web"}
+    made = stack("ecs", "UPDATE_COMPLETE", outputs=outputs)
+    definition = replace(DEFINITIONS[0], logs=(LogStream("/web/stdout", "x", "web"),))
+    assert log_groups.names(made, [definition]) == ("/web/stdout", "/web/app")
+    at_work = replace(made, status="DELETE_IN_PROGRESS")
+    assert log_groups.names(at_work, [definition]) == ("/web/stdout",)
+    assert log_groups.names(None, []) == ()
