@@ -69,4 +69,6 @@ def _system(config: "Config", reader: "Reader", now: Snapshot) -> Iterator[Findi
     if "secrets" not in known:
         yield from system.secrets(config, now)
     if "newest_image" not in known:
-        yield from system.image(config, now)
+        wanted = system.machine_image(config, now)
+        look = Look(frozenset({"taken"}), (), wanted=(wanted,) if wanted else ())
+        yield from system.image(config, now, reader(look).taken)

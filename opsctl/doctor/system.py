@@ -8,7 +8,7 @@ from opsctl.doctor.finding import Finding, Level
 from opsctl.secrets import uses
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.snapshot import KINDS, Kind, Snapshot
-from opsctl.snapshot.taken import Named
+from opsctl.snapshot.taken import MACHINE_IMAGE, Named
 from opsctl.stacks import definition, names, states
 from opsctl.stacks.definition import Stack
 
@@ -67,11 +67,30 @@ def secrets(config: Config, now: Snapshot) -> Iterator[Finding]:
             yield Finding("secrets", level, f"{what} {one.problem}", one.hint)
 
 
-def image(config: Config, now: Snapshot) -> Iterator[Finding]:
+def machine_image(config: Config, now: Snapshot) -> Named | None:
+    """Return the image from which the next instance would start."""
+    state, chosen = now.stack("ecs"), config.compute.image
+    pinned = state.value("AmiId") if state else ""
+    image = (pinned or now.newest_image) if chosen.startswith("ssm:") else chosen
+    return Named("AmiId", MACHINE_IMAGE, image, config.compute.architecture) if image else None
+
+
+def image(config: Config, now: Snapshot, exist: Iterable[Named]) -> Iterator[Finding]:
     """Yield a warning when AWS has a newer machine image than the stack uses."""
     state = now.stack("ecs")
     current = state.value("AmiId") if state else ""
-    if current and now.newest_image and current != now.newest_image:
+    wanted = machine_image(config, now)
+    if wanted is not None and wanted.name not in {one.name for one in exist}:
+        yield Finding(
+            "instances",
+            "blocking",
+            f"this account sees no machine image {wanted.name} for {wanted.within}: no new "
+            "instance can start",
+            "opsctl ecs up --new-ami"
+            if current == wanted.name and config.compute.image.startswith("ssm:")
+            else "correct `compute.ami`",
+        )
+    elif current and now.newest_image and current != now.newest_image:
         yield Finding(
             "instances",
             "warning",

@@ -17,6 +17,7 @@ from opsctl.rollout.shrink import Shrinking, foresee
 from opsctl.snapshot import stacks, targets
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.taken import MACHINE_IMAGE, Named
 from opsctl.stacks import change, definition, join, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.definition import Stack
@@ -162,10 +163,33 @@ def _service(clients: "Clients", config: Config, options: Options) -> Procedure[
     """Return the desired stack, with what the live system has in addition to the config."""
     now = (yield from look_at(_LOOK)).require("stacks", "service")
     desired = yield from _desired(clients, config, options, now)
+    yield from _require_image(config, now.stack("ecs"), desired.parameters["AmiId"] or "")
     yield from _differences(config, now, desired)
     if not options.reverts_drift:
         yield from _drift(now)
     return desired
+
+
+def _require_image(config: Config, state: StackState | None, image: str) -> Procedure[None]:
+    """Raise OpsError for a new machine image that instances cannot start from. Yields a notice when
+    the present one was withdrawn: CloudFormation does not look.
+    """
+    architecture = config.compute.architecture
+    wanted = Named("AmiId", MACHINE_IMAGE, image, architecture)
+    now = yield from look_at(Look(frozenset({"taken"}), (), wanted=(wanted,)))
+    if now.require("taken").taken:
+        return
+    newest = config.compute.image.startswith("ssm:")
+    if state is None or state.value("AmiId") != image:
+        raise OpsError(
+            f"this account sees no machine image {image} for {architecture}",
+            hint="correct `compute.ami` in opsctl.yaml; null takes AWS's newest",
+        )
+    way = "opsctl ecs up --new-ami" if newest else "name another one in `compute.ami`"
+    yield Notice(
+        f"the machine image {image} was withdrawn: no new instance can start from it; {way}",
+        warning=True,
+    )
 
 
 def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[Stack]:

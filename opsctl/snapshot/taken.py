@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from opsctl.aws import Clients
 
 
+MACHINE_IMAGE = "AWS::EC2::Image"
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A resource with the name that its template sets. `within` is the VPC of a security group or
-    the cluster of a service: their names are unique only there.
+    the cluster of a service: their names are unique only there. Of a machine image, which no
+    template has, it is the architecture.
 
     Without `certain` it may exist, but this caller is not allowed to know.
     """
@@ -127,6 +131,14 @@ def _topic(clients: "Clients", one: Named) -> Any:
     return clients.sns.get_topic_attributes(TopicArn=one.name)
 
 
+def _image(clients: "Clients", one: Named) -> Any:
+    filters: Any = [
+        {"Name": "image-id", "Values": [one.name]},
+        {"Name": "architecture", "Values": [one.within]},
+    ]
+    return clients.ec2.describe_images(Filters=filters)["Images"]
+
+
 def _service(clients: "Clients", one: Named) -> bool:
     answer = clients.ecs.describe_services(cluster=one.within, services=[one.name])
     return any(service.get("status") != "INACTIVE" for service in answer["services"])
@@ -136,6 +148,7 @@ def _service(clients: "Clients", one: Named) -> bool:
 _EXISTS: Mapping[str, "Callable[[Clients, Named], Any]"] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::ECR::Repository": _repository,
+    MACHINE_IMAGE: _image,
     "AWS::ECS::Cluster": _cluster,
     "AWS::ECS::Service": _service,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,

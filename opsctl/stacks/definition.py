@@ -195,8 +195,8 @@ def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
     current = state.value("AmiId") if state else ""
     if new or not current:
         now.require("newest_image")
-    image = (now.newest_image or current) if new else (current or now.newest_image)
-    if not image:
+    image = now.newest_image if new else (current or now.newest_image)
+    if not image.startswith("ami-"):
         raise OpsError(
             f"the parameter {config.compute.image.removeprefix('ssm:')} names no image here",
             hint="set `compute.ami` in opsctl.yaml",

@@ -5,6 +5,7 @@ resource after another in an instant.
 """
 
 import asyncio
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from opsctl_sandbox.cloudformation import services_say
 from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
-from opsctl_sandbox.ministack import caches, exports, resource_schemas, stacks
+from opsctl_sandbox.ministack import caches, exports, parameter_values, resource_schemas, stacks
 from opsctl_sandbox.ministack.repairs import early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 from opsctl_sandbox.wire import rules
@@ -67,7 +68,10 @@ def _require_taken(kind: str, tagged: Document) -> None:
 
 
 class StackOperation:
-    def __init__(self, request: Request, pace: Pace) -> None:
+    """`images` are the machine images of Amazon that exist."""
+
+    def __init__(self, request: Request, pace: Pace, images: Container[str]) -> None:
+        self._images = images
         self._request = request
         self._pace = pace
         self._definitions: Document = request.template.get("Resources", {})
@@ -80,6 +84,11 @@ class StackOperation:
     async def run(self) -> None:
         request, progress = self._request, self._progress
         if early_validation.refused(request, self._conditions, self._order):
+            return
+        absent = parameter_values.refusal(request.template, request.parameters, self._images)
+        if absent:
+            progress.reason = f"{absent}. {self._by_user()}".rstrip()
+            await self._fail()
             return
         await self._forward()
         outputs: list[Document] = []
@@ -278,8 +287,11 @@ class StackOperation:
             )
             if names
         ]
+        return "".join(parts) + self._by_user()
+
+    def _by_user(self) -> str:
         creating = self._request.previous is None and not self._request.disable_rollback
-        return "".join(parts) + ("Rollback requested by user." if creating else "")
+        return "Rollback requested by user." if creating else ""
 
     async def _clean_up(self) -> None:
         """After an update, remove resources that were replaced or are no longer in the template."""

@@ -1,5 +1,7 @@
 """Give ministack's CloudFormation time, failures, and the resources of the simulation."""
 
+from collections.abc import Container
+
 from opsctl_sandbox.cloudformation.capacity_providers import CapacityProviders
 from opsctl_sandbox.cloudformation.operation import StackOperation
 from opsctl_sandbox.cloudformation.pace import Pace
@@ -11,12 +13,12 @@ from opsctl_sandbox.ministack.stacks import Request
 from opsctl_sandbox.simulation import Simulation
 
 
-def install(simulation: Simulation, types: ResourceTypes) -> None:
-    """Install for the life of this process."""
+def install(simulation: Simulation, types: ResourceTypes, images: Container[str]) -> None:
+    """Install for the life of this process. `images` are Amazon's machine images, by their ids."""
     pace = Pace(simulation)
 
     async def run(request: Request) -> None:
-        await StackOperation(request, pace).run()
+        await StackOperation(request, pace, images).run()
 
     rollbacks.take_over()
     stacks.take_over(run, pace)

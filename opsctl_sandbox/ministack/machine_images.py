@@ -39,6 +39,7 @@ class MachineImages:
 
     def __init__(self) -> None:
         self.images: dict[str, MachineImage] = {}
+        self._published = 0
         week = datetime.now(UTC) - timedelta(days=7)
         for family, (_, identifier, _) in _FAMILIES.items():
             self._add(family, identifier, week)
@@ -49,15 +50,24 @@ class MachineImages:
             raise ValueError(f"no such family of images: {family}; there are {list(_FAMILIES)}")
         first = _FAMILIES[family][1]
         # Ids of one family differ in their last digits.
-        number = len(self.images) + 0x100
+        self._published += 1
+        number = self._published + 0x100
         return self._add(family, f"{first[:-9]}{number:09x}", datetime.now(UTC))
+
+    def withdraw(self, identifier: str) -> None:
+        """Remove an image, as its owner may. Raises ValueError."""
+        if self.images.pop(identifier, None) is None:
+            raise ValueError(f"no such image: {identifier}; there are {list(self.images)}")
 
     def page(self, body: Any) -> Any:
         """Answer the page:
 
-        `{"publish": "amazon-linux-2023"}` adds an image; all images are listed.
+        `{"publish": "amazon-linux-2023"}` adds an image, `{"withdraw": "ami-…"}` removes one; all
+        images are listed.
         """
-        if body is not None:
+        if body is not None and "withdraw" in body:
+            self.withdraw(str(body["withdraw"]))
+        elif body is not None:
             self.publish(str(body["publish"]))
         return [
             {"id": image.id, "name": image.name, "architecture": image.architecture}

@@ -75,14 +75,15 @@ class Assembly:
         account.seed(registry=registry)
         cache_records.install(caches.open, caches.join, caches.move, caches.saved)
         self.simulation = _simulation(settings)
-        types = _resource_types(self.simulation)
+        images = MachineImages()
+        types = _resource_types(self.simulation, images)
         change_sets.install()
         mutes = Mutes()
         alarms.install(mutes)
         templates.install()
         conditions.install()
         early_validation.install()
-        traffic, images = Traffic(), MachineImages()
+        traffic = Traffic()
         repairs = repaired.operations(registry, keys.registry_password, traffic.count)
         operations = {
             **repairs,
@@ -154,11 +155,11 @@ def _simulation(settings: Settings) -> Simulation:
     return Simulation(engine, speed=settings.speed, clock=real_time)
 
 
-def _resource_types(simulation: Simulation) -> ResourceTypes:
+def _resource_types(simulation: Simulation, images: MachineImages) -> ResourceTypes:
     types = ResourceTypes()
     security_group_rules.install(types)
     instance_profiles.install(types)
-    takeover.install(simulation, types)
+    takeover.install(simulation, types, images.images)
     return types
 
 

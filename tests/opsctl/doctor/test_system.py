@@ -61,11 +61,22 @@ def test_secrets_are_fine_missing_or_unknown() -> None:
 def test_a_newer_image_is_a_warning() -> None:
     state = stack("ecs", "UPDATE_COMPLETE", parameters={"AmiId": "ami-1"})
     now = replace(stacks(state), newest_image="ami-2")
-    [one] = system.image(config(), now)
+    first = system.machine_image(config(), now)
+    assert first == Named("AmiId", "AWS::EC2::Image", "ami-1", "x86_64")
+    [one] = system.image(config(), now, [first])
     assert (one.level, one.fix) == ("warning", "opsctl ecs up --new-ami")
-    [same] = system.image(config(), replace(now, newest_image="ami-1"))
+    [same] = system.image(config(), replace(now, newest_image="ami-1"), [first])
     assert same.level == "ok"
-    assert list(system.image(config(), stacks())) == []
+    assert list(system.image(config(), stacks(), [])) == []
+
+
+def test_an_image_that_is_not_there_blocks_the_next_instance() -> None:
+    state = stack("ecs", "UPDATE_COMPLETE", parameters={"AmiId": "ami-1"})
+    [gone] = system.image(config(), replace(stacks(state), newest_image="ami-2"), [])
+    assert (gone.level, gone.fix) == ("blocking", "opsctl ecs up --new-ami")
+    own = config("compute.ami=ami-00000009")
+    [wrong] = system.image(own, stacks(), [])
+    assert (wrong.level, wrong.fix) == ("blocking", "correct `compute.ami`")
 
 
 @pytest.mark.parametrize(

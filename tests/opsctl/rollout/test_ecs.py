@@ -12,6 +12,7 @@ from opsctl.rollout import ecs
 from opsctl.rollout.instances import InstancePlan, Machine, Step
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
+from opsctl.snapshot.taken import MACHINE_IMAGE
 from opsctl.snapshot.targets import Target
 from opsctl.stacks import definition
 from opsctl.stacks.changes import Plan
@@ -33,6 +34,7 @@ class World:
         self.cloudformation.template = definition.ecs(CONFIG).template
         self.newest = "ami-1"
         self.taken: set[str] = set()
+        self.images = {"ami-1", "ami-2"}
         self.deleted = False
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
         outputs = {
@@ -55,7 +57,11 @@ class World:
         states: dict[Any, Any] = {"ecr": ecr, "ecs": self.ecs, "db": self.db}
         there = {kind: state for kind, state in states.items() if state is not None}
         events = (event("e1", "UPDATE_COMPLETE"),) if "events" in look.parts else ()
-        taken = tuple(one for one in look.wanted if one.name in self.taken)
+        taken = tuple(
+            one
+            for one in look.wanted
+            if one.name in (self.images if one.type == MACHINE_IMAGE else self.taken)
+        )
         now = replace(now, service=None) if self.deleted else now
         return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
 
@@ -205,6 +211,24 @@ def test_a_count_out_of_the_bounds_of_new_scaling_is_said(
     world = World()
     notices = Driven(ecs.preview(world.clients, scaled), world.look).of(Notice)
     assert "".join(one.text for one in notices if "scaling" in one.text).endswith(words)
+
+
+def test_a_machine_image_that_nobody_sees_is_refused_before_anything_is_asked() -> None:
+    world = World()
+    there_is_none = config("ecs.desired_count=4", "compute.ami=ami-00000009")
+    with pytest.raises(OpsError, match="sees no machine image ami-00000009 for x86_64") as caught:
+        Driven(ecs.up(world.clients, there_is_none), world.look)
+    assert "correct `compute.ami`" in (caught.value.hint or "")
+    assert not world.cloudformation.executed
+
+
+def test_a_withdrawn_machine_image_is_told_and_stops_no_update() -> None:
+    world = World()
+    world.images.discard("ami-1")
+    driven = world.up()
+    [notice] = [one for one in driven.of(Notice) if "withdrawn" in one.text]
+    assert notice.warning and notice.text.endswith("opsctl ecs up --new-ami")
+    assert driven.result.good
 
 
 def test_a_group_that_was_resized_by_hand_is_reported() -> None:
