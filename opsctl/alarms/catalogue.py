@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal, TypeAlias
 
-from opsctl.config import node_types
+from opsctl.config import elasticache
 from opsctl.config.model import Config
 from opsctl.errors import ConfigError, nearest
 
@@ -271,7 +271,7 @@ def _members(config: Config) -> list[tuple[str, bool]]:
 
 
 def _of_node(config: Config, replica: bool) -> Iterator[Alarm]:
-    cores = node_types.cores(config.db.node_type)
+    cores = elasticache.cores(config.db.node_type)
     own = cores >= _CORES_OF_ITS_OWN
     cpu = Alarm(
         id="CacheCpu",

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Iterator
 
+from opsctl.config.elasticache import ENGINE_VERSIONS, NODE_TYPES
 from opsctl.config.finding import Finding
-from opsctl.config.model import ENGINE_VERSIONS, Config, Db
-from opsctl.config.node_types import NODE_TYPES
+from opsctl.config.model import Config, Db
 from opsctl.errors import nearest
+from opsctl.plural import counted
 
+# The ids of users and of their group have 40 characters at most: aws-cdk#36459.
+_NAME_WITH_USERS = 40 - len("-nobody")
 _MOST_NODES = 500  # per replication group, since engine 5.0.6
 
 
@@ -67,13 +70,12 @@ def _parameter_group(db: Db) -> Iterator[Finding]:
         yield Finding(
             ("db", "parameter_group"), f"`{name}` is not for {db.engine} {db.version}, `{own}` is"
         )
-    elif clustered and db.shards is None and db.cluster_mode is None:
+    elif clustered and not db.has_cluster_parameters:
         yield Finding(("db", "parameter_group"), f"`{name}` needs cluster mode; set `db.shards`")
-    elif db.shards is not None and not clustered:
-        yield Finding(
-            ("db", "parameter_group"),
-            f"{db.shards} shards need `{own}.cluster.on`; or leave it out",
-        )
+    elif db.has_cluster_parameters and not clustered:
+        needed = f"{db.shards} shards need" if db.shards else f"`{db.cluster_mode}` needs"
+        text = f"{needed} `{own}.cluster.on`; or leave it out"
+        yield Finding(("db", "parameter_group"), text)
 
 
 def _shards(db: Db) -> Iterator[Finding]:
@@ -81,8 +83,9 @@ def _shards(db: Db) -> Iterator[Finding]:
         if db.cluster_mode == "enabled":
             yield Finding(("db", "cluster_mode"), "`enabled` needs `db.shards`")
         return
-    if db.shards > 1 and db.cluster_mode not in (None, "enabled"):
-        text = f"{db.shards} shards need cluster mode; leave `db.cluster_mode` out"
+    compatible = db.shards == 1 and db.cluster_mode == "compatible"
+    if db.cluster_mode not in (None, "enabled") and not compatible:
+        text = f"{counted(db.shards, 'shard')} need cluster mode; leave `db.cluster_mode` out"
         yield Finding(("db", "cluster_mode"), text)
     if db.nodes == 1:
         text = (
@@ -122,6 +125,9 @@ def _login(config: Config) -> Iterator[Finding]:
 
 
 def _user(db: Db) -> Iterator[Finding]:
+    if len(db.name) > _NAME_WITH_USERS:
+        text = f"`{db.name}` has {len(db.name)} characters; the group of its users is named after"
+        yield Finding(("db", "name"), f"{text} it, and {_NAME_WITH_USERS} are left")
     if not re.fullmatch(r"[!-~]+", db.user or ""):
         yield Finding(("db", "user"), f"found `{db.user}`, allowed: printable ASCII without spaces")
     if db.engine == "redis" and db.user == "default":

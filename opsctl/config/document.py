@@ -23,9 +23,9 @@ _NODES = 10_000  # aliases can make a small file huge
 _SIZE, _DEPTH = 1_000_000, 32  # characters; the config itself has five levels
 _NULL = re.compile(r"null|Null|NULL|~|")
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_INT = re.compile(r"[-+]?[0-9]{1,4000}")  # Python itself refuses longer ones
+_OCTAL = re.compile(r"0o[0-7]{1,4000}")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,3000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)")
 _TAGS = (None, "", "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
 

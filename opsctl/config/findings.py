@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from opsctl.config.document import Path, scalar, written
 from opsctl.config.duration import format_duration
+from opsctl.config.fields import WORDS
 from opsctl.config.secret_words import looks_secret
 from opsctl.errors import nearest
 
@@ -34,7 +35,7 @@ def is_secret(path: Path) -> bool:
     """Return whether the value at `path` must not be shown, judged by its section and name."""
     *sections, last = [str(piece) for piece in path]
     if "secrets" in sections[:2] or path[:2] == ("db", "password"):
-        return path != ("secrets", "file")
+        return path not in (("secrets", "file"), ("secrets", "kms_key"))
     free = any(name in sections for name in ("environment", "build_args", "variables"))
     return free and looks_secret(last)
 
@@ -103,7 +104,7 @@ def _allowed(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["expected"]).replace("'", "")
     if kind == "string_pattern_mismatch":
         pattern = str(error["ctx"]["pattern"])
-        return _REFERENCES if "secretsmanager" in pattern else f"text like {pattern}"
+        return _REFERENCES if "secretsmanager" in pattern else WORDS.get(pattern, pattern)
     if kind.endswith(("too_short", "too_long")):
         lengths = {"min_length": "at least", "max_length": "at most"}
         count, limit = next(

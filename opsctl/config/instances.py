@@ -25,6 +25,7 @@ _BURSTABLE = {
     "xlarge": (4, 16),
     "2xlarge": (8, 32),
 }
+_BURSTABLE_FAMILIES = ("t2", "t3", "t3a", "t4g")
 _SINGLE = ("nano", "micro", "small")
 _SMALL = {"medium": 1, "large": 2, "xlarge": 4}
 # Families -> their sizes; a number is that many times an xlarge.
@@ -42,6 +43,12 @@ _SIZES = {
     "c8g c8gd m8g m8gd r8g r8gd": "medium large xlarge 2 4 8 12 16 24 48",
 }
 _GIB_FOR_VCPU = {"c": 2, "m": 4, "r": 8}
+# A g behind the generation is AWS's own ARM processor; a1 was the first.
+_ARM = re.compile(r"a1|[a-z]+[0-9]+g.*")
+# Families of the table without a whole machine (`metal`).
+_NO_METAL = "t2 t3 t3a t4g m4 c5a m5a r5a c6gn"
+# Dedicated hosts only, and machines that Amazon Linux 2023 does not start on.
+_NEVER = re.compile(r"mac.*|[tm]1|m2|c1|cc2|cg1|cr1|hi1|hs1")
 _ANY_SIZE = re.compile(
     r"nano|micro|small|medium|large|([2-9]|[1-9][0-9]+)?xlarge|metal(-[0-9]+xl)?"
 )
@@ -70,10 +77,24 @@ def find(name: str) -> InstanceType | None:
     if capacity is None:
         return None
     vcpu, gib = capacity
-    # A g behind the generation is AWS's own ARM processor.
-    arm = re.fullmatch(r"[a-z]+[0-9]+g.*", family) is not None
     memory = int(gib * 1024 * _REGISTERED)
-    return InstanceType(name, vcpu * _CPU_UNITS, memory, "arm64" if arm else "x86_64")
+    return InstanceType(name, vcpu * _CPU_UNITS, memory, architecture(name))
+
+
+def architecture(name: str) -> Architecture:
+    """Return the architecture of any type, which its family's name tells."""
+    return "arm64" if _ARM.fullmatch(name.partition(".")[0]) else "x86_64"
+
+
+def is_too_new(name: str) -> bool:
+    """Return whether launch configurations do not take the type: its family is of 2023 or later.
+
+    Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html
+    """
+    generation = re.match(r"[a-z]+([0-9]+)", name)
+    if generation is None or name.startswith("c7g."):
+        return False
+    return int(generation[1]) >= 7
 
 
 def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
@@ -82,6 +103,11 @@ def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
     return (
         f"{bounds} instances" if desired is None else f"{counted(desired, 'instance')} ({bounds})"
     )
+
+
+def families() -> tuple[str, ...]:
+    """Return the families whose capacity is known."""
+    return (*_BURSTABLE_FAMILIES, *" ".join(_SIZES).split())
 
 
 def siblings(name: str) -> tuple[str, ...]:
@@ -94,16 +120,18 @@ def is_possible(name: str) -> bool:
     """Return whether AWS may have a type of this name: one of this table, one of a family that is
     not in it, or a whole machine (`metal`).
     """
-    size = name.partition(".")[2]
+    family, _, size = name.partition(".")
     known = siblings(name)
-    return name in known or (
-        _ANY_SIZE.fullmatch(size) is not None and (not known or size.startswith("metal"))
-    )
+    if name in known:
+        return True
+    if _NEVER.fullmatch(family) or not _ANY_SIZE.fullmatch(size):
+        return False
+    return not known or (size.startswith("metal") and family not in _NO_METAL.split())
 
 
 def _capacities(family: str) -> Iterator[tuple[str, tuple[int, float]]]:
     """Yield each size of a family with its vCPUs and GiB."""
-    if family in ("t2", "t3", "t3a", "t4g"):
+    if family in _BURSTABLE_FAMILIES:
         for size, (vcpu, gib) in _BURSTABLE.items():
             yield size, (1 if family == "t2" and size in _SINGLE else vcpu, gib)
     for families, sizes in _SIZES.items():

@@ -13,6 +13,9 @@ from opsctl.config.secret_words import looks_secret
 from opsctl.errors import nearest
 
 _HEALTH_PORT = 80  # of the default container health check
+_RESERVED = frozenset({22, 2375, 2376, 51678, 51679, 51680})
+_MOST_FIXED = 95  # of a hundred, with some of the reserved ones
+_MOST_GIB = 16384
 # GiB of the ECS-optimised image, and the device of its root volume. Source:
 # https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl, block_device_size_gb
 _IMAGE_SIZE, _ROOT = 30, "/dev/xvda"
@@ -31,7 +34,8 @@ def _subnets(config: Config) -> Iterator[Finding]:
     path: Path = ("network", "subnets" if chosen is None else "load_balancer_subnets")
     subnets = config.network.subnets if chosen is None else chosen
     if len(set(subnets)) < 2:
-        yield Finding(path, "the load balancer needs two subnets, in two availability zones")
+        text = "the load balancer is in one availability zone only, and fails with it"
+        yield Finding(path, text, refuses=False)
 
 
 def _region(config: Config) -> Iterator[Finding]:
@@ -74,8 +78,13 @@ def _ports(config: Config) -> Iterator[Finding]:
             f"({', '.join(map(str, config.ecs.ports))})",
         )
     low, high = config.compute.dynamic_port_range
+    per_instance = ceil(config.ecs.most_tasks / max(config.compute.desired, 1))
+    needed = per_instance * len(config.ecs.ports)
     if low >= high:
         yield Finding(("compute", "dynamic_port_range"), f"{low} is not below {high}")
+    elif config.ecs.host_ports == "dynamic" and high - low + 1 < needed:
+        text = f"{high - low + 1} ports; the tasks of an instance need {needed}"
+        yield Finding(("compute", "dynamic_port_range"), text)
     command = config.ecs.health_check.command
     if command == HealthCheck().command and _HEALTH_PORT not in config.ecs.ports:
         yield Finding(
@@ -83,19 +92,43 @@ def _ports(config: Config) -> Iterator[Finding]:
             f"the default asks port {_HEALTH_PORT}, which is not one of `ecs.ports`; write another "
             "command, or null",
         )
-    per_instance = ceil(config.ecs.most_tasks / max(config.compute.desired, 1))
     port = config.load_balancer.health_check.port
     if config.ecs.host_ports == "dynamic" and port != "traffic-port":
         yield Finding(
             ("load_balancer", "health_check", "port"),
             "ECS refuses a fixed check port with dynamic host ports; take traffic-port",
         )
+    if config.ecs.host_ports == "fixed":
+        yield from _fixed(config)
     if config.ecs.host_ports == "fixed" and per_instance > 1:
         yield Finding(
             ("ecs", "host_ports"),
             f"a fixed port is free once on an instance, and {config.ecs.most_tasks} tasks on "
             f"{config.compute.desired} instances need it {per_instance} times; take dynamic",
         )
+
+
+def _fixed(config: Config) -> Iterator[Finding]:
+    """botocore, `PortMapping.hostPort`: the ports that an instance has reserved, and how many."""
+    ports, checked = config.ecs.ports, config.load_balancer.health_check.port
+    if reserved := sorted(_RESERVED.intersection(ports)):
+        text = f"ECS reserves {', '.join(map(str, reserved))} on each instance"
+        yield Finding(("ecs", "ports"), f"{text}; take other ports, or `ecs.host_ports: dynamic`")
+    if len(ports) > _MOST_FIXED:
+        text = f"{len(ports)} ports; an instance has {_MOST_FIXED} fixed ones at most"
+        yield Finding(("ecs", "ports"), text)
+    if checked != "traffic-port" and checked not in ports:
+        text = f"no task listens on {checked}; take traffic-port or one of `ecs.ports`"
+        yield Finding(("load_balancer", "health_check", "port"), text)
+
+
+def _percents(config: Config) -> Iterator[Finding]:
+    """ECS: "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block
+    deployments."
+    """
+    if config.ecs.minimum_healthy_percent == config.ecs.maximum_percent == 100:
+        path: Path = ("ecs", "minimum_healthy_percent")
+        yield Finding(path, "with `maximum_percent: 100` no task can ever be replaced; take 50")
 
 
 def _sizes(config: Config) -> Iterator[Finding]:
@@ -106,15 +139,14 @@ def _sizes(config: Config) -> Iterator[Finding]:
             f"minimum {compute.minimum} <= desired {compute.desired} <= maximum "
             f"{compute.maximum} must hold",
         )
+    own = instances.architecture(compute.instance_type)
+    if own != compute.architecture:
+        text = f"`{compute.instance_type}` is {own}, not {compute.architecture}"
+        yield Finding(("compute", "architecture"), text)
     kind = instances.find(compute.instance_type)
     if kind is None:
         yield _unknown(compute.instance_type)
         return
-    if kind.architecture != compute.architecture:
-        yield Finding(
-            ("compute", "architecture"),
-            f"`{compute.instance_type}` is {kind.architecture}, not {compute.architecture}",
-        )
     if kind.holds(config.ecs.cpu, config.ecs.memory) == 0:
         yield Finding(
             ("ecs", "cpu" if kind.cpu < config.ecs.cpu else "memory"),
@@ -167,18 +199,31 @@ def _instances(config: Config) -> Iterator[Finding]:
     root = compute.volume.device == _ROOT or (
         compute.volume.device is None and compute.launch == "template"
     )
-    if root and compute.ami is None and (compute.volume.size or _IMAGE_SIZE) < _IMAGE_SIZE:
+    volume, path, of_ecs = compute.volume, compute.image, "/ecs/optimized-ami/" in compute.image
+    if root and of_ecs and (volume.size or _IMAGE_SIZE) < _IMAGE_SIZE:
         yield Finding(
             ("compute", "volume", "size"),
             f"the instances' image is {_IMAGE_SIZE} GiB, and no smaller volume can hold it",
         )
+    if (volume.size or 0) > _MOST_GIB and (volume.type == "gp2" or compute.launch != "template"):
+        text = f"a gp2 volume has {_MOST_GIB} GiB at most"
+        yield Finding(("compute", "volume", "size"), text)
     arm = compute.architecture == "arm64"
-    if "/ecs/optimized-ami/" in compute.image and ("/arm64/" in compute.image) != arm:
+    other = "x86_64" if arm else "arm64"
+    if path.startswith("ssm:") and (other in path or (of_ecs and ("/arm64/" in path) != arm)):
         yield Finding(
             ("compute", "ami"),
             f"this image is not for {compute.architecture}; leave `compute.ami` out to have the "
             "newest one that is",
         )
+    elif of_ecs and "amazon-linux-2023" not in path:
+        text = "the instances' start needs Amazon Linux 2023, and this is another system"
+        yield Finding(("compute", "ami"), text)
+    elif of_ecs and path.endswith("/recommended"):
+        yield Finding(("compute", "ami"), f"holds more than an id; write {path}/image_id")
+    if compute.launch == "configuration" and instances.is_too_new(compute.instance_type):
+        text = f"no launch configuration takes `{compute.instance_type}`; take `launch: template`"
+        yield Finding(("compute", "launch"), text)
     # botocore: a provider's name "can't be prefixed with aws, ecs, or fargate". CloudFormation
     # derives the name from the stack's.
     if compute.capacity_provider and config.system.startswith(("aws", "ecs", "fargate")):
@@ -193,7 +238,7 @@ def _distinct(config: Config) -> Iterator[Finding]:
     """Two security groups of a network never share a name, nor two mappings of a task a port."""
     taken: dict[str, str] = {}
     for section in ("db", "compute", "load_balancer"):
-        name = getattr(config, section).security_group_name
+        name = getattr(config, section).security_group_name.lower()  # EC2 does not tell them apart
         if name and name in taken:
             text = f"`{name}` is the name under `{taken[name]}.security_group_name` too"
             yield Finding((section, "security_group_name"), text)
@@ -265,6 +310,9 @@ def _selections(config: Config) -> Iterator[Finding]:
 
 def _doubts(config: Config) -> Iterator[Finding]:
     compute = config.compute
+    if config.alarms.email and config.alarms.topic:
+        text = "is not used beside `alarms.topic`; subscribe the address to that topic"
+        yield Finding(("alarms", "email"), text, refuses=False)
     if compute.ingress == "described":
         text = "opens 0-65535, 22, 80 and 8082 to the world; name the ports and CIDRs you need"
         yield Finding(("compute", "ingress"), text, refuses=False)
@@ -275,7 +323,7 @@ def _doubts(config: Config) -> Iterator[Finding]:
         text = "accounts made since 2024-10-01 cannot create launch configurations"
         yield Finding(("compute", "launch"), text, refuses=False)
     kind = instances.find(compute.instance_type)
-    if compute.maximum <= compute.desired and kind is not None:
+    if 0 < compute.maximum <= compute.desired and kind is not None:
         # An instance leaves before its replacement arrives, so the others must hold its tasks.
         others = (compute.desired - 1) * kind.holds(config.ecs.cpu, config.ecs.memory)
         if others < config.ecs.most_tasks:
@@ -292,6 +340,7 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     db_limits.check,
     _scaling,
     _ports,
+    _percents,
     _sizes,
     _instances,
     _ingress,

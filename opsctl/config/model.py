@@ -16,11 +16,14 @@ from pydantic import (
 )
 
 from opsctl.config import names, sources
+from opsctl.config.elasticache import ENGINE_VERSIONS
 from opsctl.config.fields import (
+    AccountId,
     AlarmName,
     Ami,
     BreakerPercent,
     BucketName,
+    BufferSize,
     Certificate,
     CheckTimeout,
     Cidr,
@@ -28,8 +31,11 @@ from opsctl.config.fields import (
     Delay,
     Device,
     Email,
+    EngineVersion,
+    ExternalId,
     HealthInterval,
     HealthPath,
+    InstanceTypeName,
     KeyPair,
     KmsKey,
     ParameterGroup,
@@ -39,6 +45,7 @@ from opsctl.config.fields import (
     PortRange,
     RoleArn,
     SecretReference,
+    SelectionName,
     SignalTimeout,
     StartPeriod,
     StopTimeout,
@@ -51,16 +58,11 @@ from opsctl.config.fields import (
     VpcId,
     Window,
     Zone,
+    like,
     retention,
 )
 
 _ECS_IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023"
-# Oldest first.
-# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html
-ENGINE_VERSIONS = {
-    "redis": ("5.0.6", "6.0", "6.2", "7.0", "7.1"),
-    "valkey": ("7.2", "8.0", "8.1", "8.2"),
-}
 
 
 # A missing section is built from nothing by the validator of the whole file. An instance as the
@@ -75,12 +77,9 @@ class Section(BaseModel):
 class Aws(Section):
     region: Text | None = None
     profile: Text | None = None
-    account: Annotated[Text, Field(pattern=r"^[0-9]{12}$")] | None = None
+    account: AccountId | None = None
     assume_role: RoleArn | None = None
-    external_id: (
-        Annotated[Text, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
-        | None
-    ) = None
+    external_id: ExternalId | None = None
     cloudformation_role: RoleArn | None = None
     permissions_boundary: PolicyArn | None = None
     bucket: BucketName | None = None
@@ -96,7 +95,7 @@ class Db(Section):
     name: Text = ""
     kind: Literal["cluster", "replication_group"] = "cluster"
     engine: Literal["redis", "valkey"] = "redis"
-    engine_version: Annotated[Text, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")] | None = None
+    engine_version: EngineVersion | None = None
     node_type: Text = "cache.t4g.micro"
     nodes: Annotated[int, Field(ge=1, le=6)] = 1
     shards: Annotated[int, Field(ge=1, le=500)] | None = None
@@ -133,6 +132,11 @@ class Db(Section):
     def total_nodes(self) -> int:
         """The nodes of all shards."""
         return self.nodes * (self.shards or 1)
+
+    @property
+    def has_cluster_parameters(self) -> bool:
+        """Whether its parameter group must be one for cluster mode; `compatible` is on its way."""
+        return self.shards is not None or self.cluster_mode == "compatible"
 
     @property
     def clustered(self) -> bool:
@@ -222,13 +226,13 @@ class Ingress(Section):
 
 class Volume(Section):
     type: Literal["gp2", "gp3"] | None = None
-    size: Annotated[int, Field(ge=1, le=16384)] | None = None
+    size: Annotated[int, Field(ge=1, le=65536)] | None = None
     device: Device | None = None
     encrypted: bool = True
 
 
 class Compute(Section):
-    instance_type: Annotated[Text, Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$")] = "t3.xlarge"
+    instance_type: InstanceTypeName = "t3.xlarge"
     ami: Ami | None = None
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     key_pair: KeyPair | None = None
@@ -236,12 +240,12 @@ class Compute(Section):
     role: Literal["scoped", "described"] = "scoped"
     security_group_name: Text = ""
     instance_profile_name: Text = ""
-    desired: Annotated[int, Field(ge=0)] = 2
-    minimum: Annotated[int, Field(ge=0)] = 0
-    maximum: Annotated[int, Field(ge=0)] = 2
+    # A cluster has 5,000 container instances at most.
+    desired: Annotated[int, Field(ge=0, le=5000)] = 2
+    minimum: Annotated[int, Field(ge=0, le=5000)] = 0
+    maximum: Annotated[int, Field(ge=0, le=5000)] = 2
     cooldown: Cooldown = timedelta(seconds=300)
-    # ELB would check load balancers attached to the group, and ECS attaches none to it:
-    # docs.aws.amazon.com/autoscaling/ec2/userguide/attach-load-balancer-asg.html
+    # ECS attaches no load balancer to the group, so ELB would check none.
     health_check: Literal["EC2"] = "EC2"
     health_check_grace: Cooldown = timedelta(minutes=5)
     subnets: Annotated[list[SubnetId], Field(min_length=1)] | None = None
@@ -297,9 +301,6 @@ class Image(Section):
     keep: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
-_SELECTION = r"^[a-z](-?[a-z0-9])*$"
-
-
 class LogSelection(Section):
     """A saved selection of `logs tail`: its options, by name."""
 
@@ -332,8 +333,8 @@ class Logs(_LogGroups):
     retention_days: Annotated[int, AfterValidator(retention)] = 30
     kms_key: KmsKey | None = None
     mode: Literal["blocking", "non-blocking"] = "non-blocking"
-    max_buffer_size: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[kmg]$")] = "4m"
-    selections: dict[Annotated[str, Field(pattern=_SELECTION)], LogSelection] = {}
+    max_buffer_size: BufferSize = "4m"
+    selections: dict[SelectionName, LogSelection] = {}
 
     def group(self, source: str) -> str:
         """Return the log group of a source."""
@@ -369,7 +370,9 @@ class Alarms(Section):
 class Config(Section):
     """The merged file. Only `cli` holds the whole; functions take the section that they need."""
 
-    name: Annotated[str, Field(pattern=names.NAME, max_length=names.NAME_LENGTH)]
+    name: Annotated[
+        str, Field(pattern=like(names.NAME, names.NAME_WORDS), max_length=names.NAME_LENGTH)
+    ]
     environment: str | None = None  # set by `--env`, never written in the file
     tags: dict[TagKey, TagValue] = {}
     aws: Aws = DEFAULTS

@@ -40,8 +40,8 @@ _OF_GROUP = r"[A-Za-z0-9._:/()#,@\[\]+=&;{}!$*-]"
 # Each network has a group `default` already.
 _GROUP = (
     255,
-    rf"(?!sg-|default$){_OF_GROUP}+( +{_OF_GROUP}+)*",
-    "letters, digits, punctuation and inner spaces",
+    rf"(?!(?i:sg-|default$)){_OF_GROUP}+( +{_OF_GROUP}+)*",
+    "letters, digits, punctuation and inner spaces, not beginning with sg-",
 )
 _ECS = (255, r"[A-Za-z0-9_-]+", "letters, digits, _ and -")
 _CACHE = (
@@ -54,12 +54,17 @@ _BALANCER = (
     r"(?!internal-)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?",
     "letters, digits and inner -, not beginning with internal-",
 )
+_TARGET_GROUP = (32, r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", "letters, digits and inner -")
 _IAM = (r"[A-Za-z0-9_+=,.@-]+", "letters, digits and + = , . @ _ -")
 _REPOSITORY = (
-    r"[a-z0-9]+([._/-][a-z0-9]+)*",
-    "lower-case words joined by . _ / or -, 2 characters at least",
+    r"[a-z0-9]+((\.|_|__|-+|/)[a-z0-9]+)*",
+    "lower-case words joined by . _ __ / or -, 2 characters at least",
 )
-_LOG_GROUP = (512, r"(?!aws/)[A-Za-z0-9_/.#-]+", "letters, digits, _ / . # and -")
+_LOG_GROUP = (
+    512,
+    r"(?!aws/)[A-Za-z0-9_/.#-]+",
+    "letters, digits, _ / . # and -, not beginning with aws/",
+)
 # path -> (longest, pattern, pattern in words). Source: each service's Create… call.
 LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("db", "name"): _CACHE,
@@ -75,7 +80,7 @@ LIMITS: Mapping[tuple[str, ...], tuple[int, str, str]] = {
     ("compute", "security_group_name"): _GROUP,
     ("compute", "instance_profile_name"): (128, *_IAM),
     ("load_balancer", "name"): _BALANCER,
-    ("load_balancer", "target_group_name"): _BALANCER,
+    ("load_balancer", "target_group_name"): _TARGET_GROUP,
     ("load_balancer", "security_group_name"): _GROUP,
     ("image", "repository"): (256, *_REPOSITORY),
     **{("logs", source): _LOG_GROUP for source in sources.NAMES},

@@ -1,7 +1,8 @@
 """Find what AWS refuses of values together: tags, lists, variables, and ARNs of other places."""
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from opsctl.config.document import Path
 from opsctl.config.finding import Finding
@@ -13,8 +14,13 @@ _MOST_TAGS = 40
 # A task definition has 64 KiB, and the rest of it needs some.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
 _MOST_ENVIRONMENT = 56 * 1024
+# What `arn:aws:ssm:REGION:ACCOUNT:parameter` and its quotes add to a reference.
+_OF_AN_ARN = 45
+_MOST_POLICY = 10_000
 _SET_BY_OPSCTL = "AWS_REGION"
-_ARN = re.compile(r"arn:(?P<partition>[^:]+):[^:]+:(?P<region>[^:]*):")
+_ARN = re.compile(
+    r"arn:(?P<partition>[^:]+):(?P<service>[^:]+):(?P<region>[^:]*):(?P<account>[^:]*)"
+)
 
 
 def check(config: Config) -> Iterator[Finding]:
@@ -62,10 +68,36 @@ def _variables(config: Config) -> Iterator[Finding]:
         if "\0" in value:
             text = "holds a NUL character, which no variable of a process can"
             yield Finding(("ecs", "environment", name), text)
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in ecs.environment.items())
-    if size > _MOST_ENVIRONMENT:
-        text = f"{size} bytes; a task definition has 65536, so {_MOST_ENVIRONMENT} at most"
-        yield Finding(("ecs", "environment"), text)
+    parts: dict[Path, int] = {
+        ("ecs", "environment"): _size(ecs.environment),
+        ("ecs", "secrets"): _size(ecs.secrets) + _OF_AN_ARN * len(ecs.secrets),
+        ("ecs", "health_check", "command"): len(json.dumps(ecs.health_check.command)),
+    }
+    if (size := sum(parts.values())) > _MOST_ENVIRONMENT:
+        text = f"{size} bytes with all others; a task definition has 65536"
+        largest = max(parts, key=lambda path: parts[path])
+        yield Finding(largest, f"{text}, so {_MOST_ENVIRONMENT} at most")
+    for path, references in {
+        ("ecs", "secrets"): ecs.secrets.values(),
+        ("secrets", "values"): config.secrets.values.values(),
+    }.items():
+        if (size := sum(len(one) + _OF_AN_ARN for one in set(references))) > _MOST_POLICY:
+            # IAM: "Maximum policy size of 10240 bytes exceeded for role".
+            text = f"the policy that lets the role read them has {size} bytes or more; IAM takes"
+            yield Finding(path, f"{text} 10240, so keep several values in one secret, as #keys")
+
+
+def _size(values: Mapping[str, str]) -> int:
+    """Return the bytes of a list of variables in a task definition."""
+    return sum(len(json.dumps({"name": key, "value": one})) + 1 for key, one in values.items())
+
+
+def _secret_places(config: Config) -> Iterator[Finding]:
+    for key, reference in config.secret_references.items():
+        match = _ARN.search(reference)
+        if match and partition(match["region"]) != match["partition"]:
+            text = f"{match['partition']} has no Region `{match['region']}`"
+            yield Finding(tuple(key.split(".")), text)
 
 
 def _places(config: Config) -> Iterator[Finding]:
@@ -73,7 +105,7 @@ def _places(config: Config) -> Iterator[Finding]:
 
     CloudWatch: "Invalid region … specified. Only … is supported.", and so for partitions.
     """
-    region = config.aws.region
+    region, account = config.aws.region, config.aws.account
     own = partition(region) if region is not None else None
     written: dict[Path, str | None] = {
         ("alarms", "topic"): config.alarms.topic,
@@ -98,6 +130,14 @@ def _places(config: Config) -> Iterator[Finding]:
             yield Finding(path, text)
         elif region is not None and match["region"] not in ("", region):
             yield Finding(path, f"is in {match['region']}; it must be in {region}")
+        elif account is not None and match["account"] not in (account, "aws", *_others(match)):
+            # IAM: "Cross-account pass role is not allowed."
+            yield Finding(path, f"is of the account {match['account']}; `aws.account` is {account}")
+
+
+def _others(match: re.Match[str]) -> tuple[str, ...]:
+    """Return the account of an ARN whose service lets other accounts use what is theirs."""
+    return (match["account"],) if match["service"] in ("kms", "sns") else ()
 
 
 _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
@@ -105,4 +145,5 @@ _RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     _lists,
     _variables,
     _places,
+    _secret_places,
 )

@@ -71,8 +71,8 @@ def _load_balancer(
     if len(set(zones)) < 2:
         yield Finding(
             "network",
-            "blocking",
-            f"the load balancer's subnets are all in {zones[0]}",
+            "warning",
+            f"the load balancer is in {zones[0]} alone, and fails with it",
             "name subnets of two zones in `network.subnets`",
         )
     for subnet in subnets:

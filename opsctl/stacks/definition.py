@@ -383,7 +383,7 @@ def _threshold(written: int | str | None) -> tuple[str, int] | None:
 
 def _cluster_parameters(db: Db) -> str:
     """Return the default parameter group in cluster mode for the engine's version, or ''."""
-    return f"default.{db.engine}{db.family}.cluster.on" if db.shards else ""
+    return f"default.{db.engine}{db.family}.cluster.on" if db.has_cluster_parameters else ""
 
 
 def _log_groups(config: Config) -> dict[str, str]:

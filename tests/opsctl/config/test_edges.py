@@ -32,6 +32,7 @@ COMPANIES: tuple[tuple[str, ...], ...] = (
     ("ecs.desired_count=0",),
     ("db.kind=replication_group",),
     ("ecs.desired_count=1", "ecs.host_ports=fixed", "compute.maximum=3"),
+    ("ecs.desired_count=1", "ecs.host_ports=fixed", "ecs.ports=[1, 80, 8082, 65535]"),
     ("ecs.ports=[1, 80, 65535]",),
     ("load_balancer.container_port=1", "ecs.health_check.command=null"),
     ("load_balancer.container_port=65535", "ecs.health_check.command=null"),

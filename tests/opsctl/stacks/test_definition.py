@@ -111,7 +111,8 @@ def test_with_scaling_switched_off_the_count_is_the_configs_again(state: StackSt
         ((), "default.redis7.cluster.on"),
         (("db.engine_version='6.2'",), "default.redis6.x.cluster.on"),
         (("db.engine_version='5.0.6'",), "default.redis5.0.cluster.on"),
-        (("db.engine=valkey",), "default.valkey8.cluster.on"),
+        (("db.engine=valkey",), "default.valkey9.cluster.on"),
+        (("db.engine=valkey", "db.engine_version=8.2"), "default.valkey8.cluster.on"),
     ],
 )
 def test_shards_are_a_cache_in_cluster_mode(sets: tuple[str, ...], group: str) -> None:
