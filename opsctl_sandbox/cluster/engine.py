@@ -62,7 +62,8 @@ class Engine:
         stop timeout and `answer_stop` it ends with exit code 137), a target for `target_health`.
 
         `digest_of` is the registry: it returns an image's digest, '' when unknown, None when
-        missing. `holds` says whether a log group or secret that a task needs exists.
+        missing. `holds` says whether a log group or secret that a task needs exists, and the
+        machine image that an instance starts from.
         """
         self.world = World(
             random.Random(seed),

@@ -4,6 +4,8 @@ from opsctl_sandbox.cluster import instance_types, placement, start, tasks
 from opsctl_sandbox.cluster.values import Activity, Group, Instance
 from opsctl_sandbox.cluster.world import World
 
+# EC2's sentence: doccano#190; what Auto Scaling appends: kubernetes/autoscaler#1263.
+_NO_IMAGE = "The image id '[{}]' does not exist. Launching EC2 instance failed."
 _NO_CAPACITY = (
     "We currently do not have sufficient {kind} capacity in the Availability Zone you requested "
     "({zone}). Our system will be working on provisioning additional capacity. "
@@ -78,10 +80,13 @@ def _launch(world: World, group: Group, because: str = "") -> None:
         f"capacity, increasing the capacity from {len(here)} to {len(here) + 1}."
     )
     failure = world.failures.take(("launch-refused",), spec.name, world.now)
-    if failure:
+    known = not spec.image or world.holds("machine image", spec.image)
+    if failure or not known:
         activity = _record(world, group, "Launching a new EC2 instance.", cause)
         activity.status, activity.progress, activity.end = "Failed", 100, world.now
-        activity.message = failure.reason or _NO_CAPACITY.format(kind=spec.instance_type, zone=zone)
+        absent = _NO_IMAGE.format(spec.image)
+        own = _NO_CAPACITY.format(kind=spec.instance_type, zone=zone) if known else absent
+        activity.message = (failure.reason if failure else "") or own
         world.after(world.timings.retry_launch, _retry, world, group)
         return
     cpu, memory = instance_types.size(spec.instance_type)

@@ -22,7 +22,7 @@ from opsctl_sandbox.cluster.values import (
 )
 
 Key = tuple[str, str]
-Need = Literal["log group", "secret"]
+Need = Literal["log group", "secret", "machine image"]
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ministack.services import ssm
+from ministack.services import ec2, ssm
 
+from opsctl_sandbox.ministack import records
 from opsctl_sandbox.wire.calls import Call, Forward, Operations, Refused, Structure
 
 # Parameter below /aws/service/ecs/optimized-ami/ -> (architecture, first image, operating system).
@@ -53,6 +54,9 @@ class MachineImages:
         self._published += 1
         number = self._published + 0x100
         return self._add(family, f"{first[:-9]}{number:09x}", datetime.now(UTC))
+
+    def exists(self, identifier: str) -> bool:
+        return identifier in self.images or records.find(ec2._images, identifier) is not None
 
     def withdraw(self, identifier: str) -> None:
         """Remove an image, as its owner may. Raises ValueError."""

@@ -9,6 +9,7 @@ from opsctl_sandbox.cloudformation.drift import Drift
 from opsctl_sandbox.cluster.engine import Engine
 from opsctl_sandbox.cluster.intents import StartTask
 from opsctl_sandbox.cluster.timings import Timings
+from opsctl_sandbox.cluster.world import Need
 from opsctl_sandbox.faults import in_the_simulation
 from opsctl_sandbox.faults.control import ControlPages
 from opsctl_sandbox.faults.on_the_wire import Faults
@@ -74,8 +75,8 @@ class Assembly:
         registry, keys = f"127.0.0.1:{sandbox.port}", sandbox.keys
         account.seed(registry=registry)
         cache_records.install(caches.open, caches.join, caches.move, caches.saved)
-        self.simulation = _simulation(settings)
         images = MachineImages()
+        self.simulation = _simulation(settings, images)
         types = _resource_types(self.simulation, images)
         change_sets.install()
         mutes = Mutes()
@@ -141,7 +142,10 @@ class Assembly:
         raise KeyError(f"no task {identifier}")
 
 
-def _simulation(settings: Settings) -> Simulation:
+def _simulation(settings: Settings, images: MachineImages) -> Simulation:
+    def holds(need: Need, name: str) -> bool:
+        return images.exists(name) if need == "machine image" else records.holds(need, name)
+
     engine = Engine(
         settings.seed,
         account=settings.account,
@@ -150,7 +154,7 @@ def _simulation(settings: Settings) -> Simulation:
         timings=Timings(answer_stop=_ANSWERS_STOP * max(1.0, settings.speed)),
         real_tasks=settings.tasks != "none",
         digest_of=records.digest,
-        holds=records.holds,
+        holds=holds,
     )
     return Simulation(engine, speed=settings.speed, clock=real_time)
 

@@ -24,7 +24,7 @@ def join(aws: Connect, name: str, count: int) -> None:
     script = f"#!/bin/sh\necho ECS_CLUSTER={name} >> /etc/ecs/ecs.config".encode()
     data = {
         "InstanceType": "t3.medium",
-        "ImageId": "ami-1",
+        "ImageId": "ami-0ec52023000000001",
         "UserData": base64.b64encode(script).decode(),
     }
     template = aws("ec2").create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)

@@ -151,7 +151,7 @@ def test_a_forced_deployment_moves_a_service_to_a_capacity_provider(
 def launch_configuration(cluster: str) -> dict[str, Any]:
     script = f"#!/bin/sh\necho ECS_CLUSTER={cluster} >> /etc/ecs/ecs.config".encode()
     launch = {
-        "ImageId": "ami-1",
+        "ImageId": "ami-0ec52023000000001",
         "InstanceType": "t3.small",
         "UserData": base64.b64encode(script).decode(),
     }

@@ -13,7 +13,7 @@ from tests.opsctl_sandbox.operations.ecs.test_tasks import instance
 def groups(autoscaling: Any, name: str) -> None:
     """Three empty groups, tagged with their number."""
     autoscaling.create_launch_configuration(
-        LaunchConfigurationName=name, ImageId="ami-1", InstanceType="t3.small"
+        LaunchConfigurationName=name, ImageId="ami-0ec52023000000001", InstanceType="t3.small"
     )
     for number in range(3):
         autoscaling.create_auto_scaling_group(

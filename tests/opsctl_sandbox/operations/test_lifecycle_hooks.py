@@ -20,7 +20,7 @@ CONFIG
 """
 
 
-def data(name: str, kind: str = "t3.small", image: str = "ami-one") -> dict[str, str]:
+def data(name: str, kind: str = "t3.small", image: str = "ami-0ec52023000000001") -> dict[str, str]:
     script = base64.b64encode(SCRIPT.format(name=name).encode()).decode()
     return {"InstanceType": kind, "ImageId": image, "UserData": script}
 
@@ -113,7 +113,7 @@ def test_new_instances_come_from_the_newest_version_and_say_so(
 ) -> None:
     [before] = joined(connect, group)
     connect("ec2").create_launch_template_version(
-        LaunchTemplateName=group, LaunchTemplateData=data(group, image="ami-two")
+        LaunchTemplateName=group, LaunchTemplateData=data(group, image="ami-0ec52018000000001")
     )
     versions = connect("ec2").describe_launch_template_versions(
         LaunchTemplateName=group, Versions=["$Latest"]
@@ -131,8 +131,8 @@ def test_new_instances_come_from_the_newest_version_and_say_so(
     def attribute(instance: dict[str, Any], name: str) -> str:
         return next(str(a["value"]) for a in instance["attributes"] if a["name"] == name)
 
-    assert attribute(before, "ecs.ami-id") == "ami-one"
-    assert attribute(after, "ecs.ami-id") == "ami-two"
+    assert attribute(before, "ecs.ami-id") == "ami-0ec52023000000001"
+    assert attribute(after, "ecs.ami-id") == "ami-0ec52018000000001"
     assert attribute(after, "opsctl.machine") == "abc"
     described = connect("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
     numbers = {
@@ -141,7 +141,7 @@ def test_new_instances_come_from_the_newest_version_and_say_so(
     }
     assert numbers == {before["ec2InstanceId"]: "1", after["ec2InstanceId"]: "2"}
     reservations = connect("ec2").describe_instances(InstanceIds=[after["ec2InstanceId"]])
-    assert reservations["Reservations"][0]["Instances"][0]["ImageId"] == "ami-two"
+    assert reservations["Reservations"][0]["Instances"][0]["ImageId"] == "ami-0ec52018000000001"
 
 
 def test_a_drained_instance_takes_no_task_and_may_be_made_active_again(
