@@ -320,7 +320,7 @@ def _nobody(endpoint: str) -> AwsError:
     if region is not None and region[1] not in REGIONS:
         near = nearest(region[1], REGIONS) or "us-east-1"
         return AwsError(
-            f"nothing answers at {endpoint}, and opsctl knows no Region `{region[1]}`",
+            f"nothing answers at {endpoint}, and no Region `{region[1]}` is known here",
             hint=f"correct AWS_REGION or `aws.region`: a Region such as {near}",
             cause="network",
         )

@@ -163,8 +163,8 @@ def _unknown(name: str) -> Finding:
     if not instances.is_possible(name):
         near = nearest(name, instances.siblings(name)) or "t3.xlarge"
         return Finding(path, f"found `{name}`, allowed: an instance type such as {near}")
-    text = f"`{name}` is not in opsctl's table, so its capacity is not checked; opsctl doctor asks"
-    return Finding(path, f"{text} AWS whether it is sold here", refuses=False)
+    text = f"`{name}` is not in opsctl's table, so its capacity is not checked; to ask AWS whether"
+    return Finding(path, f"{text} it is sold here: opsctl doctor", refuses=False)
 
 
 def _room(config: Config, kind: instances.InstanceType) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def test_what_botocore_calls_throttling_is_throttling_here_but_for_quotas() -> N
         ),
         (
             exceptions.EndpointConnectionError(endpoint_url="https://ecs.us-esat-1.amazonaws.com/"),
-            "and opsctl knows no Region `us-esat-1`",
+            "and no Region `us-esat-1` is known here",
             "correct AWS_REGION or `aws.region`: a Region such as us-",
         ),
         (
