@@ -34,6 +34,7 @@ _HINTS = {
     "InvalidClientTokenId": _CREDENTIALS,
     "UnrecognizedClientException": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
+    "TargetGroupNotFound": "somebody deleted it; to make it again: opsctl ecs up --revert-drift",
     **dict.fromkeys(_THROTTLED, "AWS throttles this account; try again in a minute"),
 }
 # Signature expired: 20261126T120000Z is now earlier than 20261126T121000Z (20261126T122500Z - …

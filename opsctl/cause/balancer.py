@@ -81,7 +81,8 @@ def deregistered(history: History) -> Iterator[Cause]:
     now = history.now
     if not _quiet(now) or not now.holds("tasks", "targets", "instances"):
         return
-    instances = {one.arn: one.id for one in now.instances}
+    # ECS deregisters the tasks of a draining instance before it stops them.
+    instances = {one.arn: one.id for one in now.instances if one.status != "DRAINING"}
     known = {one.id for one in now.targets if one.state != "draining"}
     missing = [
         task

@@ -214,11 +214,11 @@ def _settled(now: Snapshot) -> tuple[Service, StackState] | None:
 
 def _counts(now: Snapshot) -> Iterable[tuple[datetime, int, int]]:
     both = _settled(now)
-    declared = both[1].parameters.get("DesiredCount", "") if both else ""
+    declared = both[1].tasks if both else None
     if now.names.scales and both and both[0].desired:
         return
-    if both and declared.isdigit() and both[0].desired != int(declared):
-        yield now.at, both[0].desired, int(declared)
+    if both and declared is not None and both[0].desired != declared:
+        yield now.at, both[0].desired, declared
 
 
 def agrees(now: Snapshot) -> bool:

@@ -176,16 +176,36 @@ def stuck(history: History) -> Iterator[Cause]:
 
 
 def foreign(history: History) -> Iterator[Cause]:
-    """Yield a Cause for a stack of another system that has the name of ours."""
+    """Yield a Cause for a stack with the name of ours that is not this system's, or does not say so
+    any more.
+    """
     for state in history.now.stacks.values():
-        if state.foreign:
+        if state.stranger:
+            tags = ", ".join(f"{key}={value}" for key, value in state.tags.items()) or "none"
             yield Cause(
                 "not-ours",
                 state.stranger,
                 "certain",
-                (Evidence("cloudformation DescribeStacks", f"its tags: {state.foreign}"),),
-                "choose another `name` in opsctl.yaml, or use the config of that system",
+                (Evidence("cloudformation DescribeStacks", f"its tags: {state.foreign or tags}"),),
+                _whose(history, state),
             )
+
+
+def _whose(history: History, state: StackState) -> str:
+    """Return the hint. A stack whose siblings are ours has probably lost its tags."""
+    if state.foreign:
+        return "choose another `name` in opsctl.yaml, or use the config of that system"
+    ours = [one for one in history.now.stacks.values() if not one.stranger]
+    if not ours:
+        return "choose another `name` in opsctl.yaml"
+    own = {key: value for key, value in ours[0].tags.items() if key.startswith("opsctl:")}
+    tags = " ".join(f"Key={key},Value={value}" for key, value in {**state.tags, **own}.items())
+    kept = " ".join(f"ParameterKey={key},UsePreviousValue=true" for key in state.parameters)
+    return (
+        "if it is this system's, and somebody removed its tags: aws cloudformation update-stack "
+        f"--stack-name {state.name} --use-previous-template --capabilities CAPABILITY_NAMED_IAM "
+        f"{f'--parameters {kept} ' if kept else ''}--tags {tags}"
+    )
 
 
 def _cause(history: History, stack: str, causes: list[StackEvent]) -> Cause:

@@ -23,7 +23,7 @@ def stacks(now: Snapshot) -> Iterator[Finding]:
             continue
         text = states.in_words(state)
         if state.stranger:
-            fix = "choose another `name` in opsctl.yaml"
+            fix = "choose another `name` in opsctl.yaml; if somebody removed its tags: opsctl why"
             yield Finding("stacks", "blocking", state.stranger, fix)
         elif state.in_progress:
             yield Finding("stacks", "warning", f"`{state.name}` is being changed", command)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from opsctl.cause import balancer, groups
+from opsctl.cause import balancer, groups, rollouts
 from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
@@ -215,7 +215,7 @@ def _desired(
 def _drift(now: Snapshot) -> Iterator[Notice]:
     """Yield notices of changes made outside of opsctl that a stack update does not see."""
     history = History.of([now])
-    for rule in (balancer.listener_gone, *groups.RULES):
+    for rule in (balancer.listener_gone, rollouts.changed_by_hand, *groups.RULES):
         for cause in rule(history):
             yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 
@@ -245,8 +245,13 @@ def _differences(config: Config, now: Snapshot, desired: Stack) -> Procedure[Non
     count = desired.parameters["DesiredCount"]
     by_hand = count not in (str(config.ecs.desired_count), "-1")
     if now.service is not None and by_hand:
+        way = (
+            f"; to start them: opsctl ecs scale {config.ecs.desired_count}" if count == "0" else ""
+        )
         yield Notice(
             f"{config.ecs.desired_count} tasks are configured; {count} were set by hand and stay"
+            f"{way}",
+            warning=count == "0",
         )
     state = now.stack("ecs")
     current = state.value("AmiId") if state else ""

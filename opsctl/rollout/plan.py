@@ -188,9 +188,8 @@ def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, .
             f"the service runs {primary.revision}, not {own.rpartition('/')[2]} of its stack: "
             "somebody changed it outside of the stack"
         )
-    count = int(state.parameters.get("DesiredCount") or 0)
-    if service.desired == 0 and count:
-        repairs.append(f"the service is set to 0 tasks by hand; its stack asks for {count}")
+    if service.desired == 0 and state.tasks:
+        repairs.append(f"the service is set to 0 tasks by hand; its stack asks for {state.tasks}")
     return tuple(repairs)
 
 

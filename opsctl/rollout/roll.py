@@ -76,7 +76,16 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
         if not plan.forecast.can_roll:
             yield from group.require_whole()
         room.require(plan.forecast, plan.need, now)
+    if plan.way == "follow" and _lacks_room(now, plan):
+        yield from group.require_whole()
     return plan
+
+
+def _lacks_room(now: Snapshot, plan: RollPlan) -> bool:
+    """Return whether tasks are missing that no instance has room for at the moment."""
+    service = now.service
+    missing = plan.need.desired - service.running - service.pending if service else 0
+    return missing > 0 and room.more(room.instances(now), plan.need, missing) < missing
 
 
 def roll(

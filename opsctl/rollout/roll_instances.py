@@ -13,7 +13,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
-from opsctl.rollout import instances, members, plan
+from opsctl.rollout import instances, members, plan, startable
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine, Step
 from opsctl.snapshot import stacks
 from opsctl.snapshot.instances import drained_by_hand, not_joined
@@ -146,6 +146,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         yield from filter(None, (_starting(now), _drained(now)))
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
+    yield from startable.require()
     old = counted(len(planned.replacements), "instance")
     question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:

@@ -14,7 +14,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, follow, look_at
-from opsctl.rollout import agents, members, plan, roll_instances
+from opsctl.rollout import agents, members, plan, roll_instances, startable
 from opsctl.rollout.instances import LOOK, InstanceRoll, Machine
 from opsctl.rollout.room import TaskSize
 from opsctl.snapshot.instances import Group
@@ -73,9 +73,25 @@ def foresee(config: Config, plan: Plan) -> Procedure[None]:
     size = _size_after(now, config, plan)
     if size is None or now.group is None:
         return
+    _require_made(config, plan, now.group)
+    yield from startable.require()
     _require_possible(now, now.group, _task(now, config), size)
     going = counted(now.group.desired - size, "instance")
     yield Notice(f"before that, {going} of `{now.group.name}` will be drained and terminated")
+
+
+def _require_made(config: Config, plan: Plan, group: Group) -> None:
+    """Raise OpsError when the same change makes anew what a task may need to start elsewhere."""
+    absent = [change.logical_id for change in plan.changes if change.drift == "DELETED"]
+    if not absent:
+        return
+    sizes = [f"--set compute.desired={group.desired}"]
+    if group.desired > config.compute.maximum:
+        sizes.append(f"--set compute.maximum={group.desired}")
+    raise OpsError(
+        f"{', '.join(absent)} must be there before an instance of `{group.name}` is drained",
+        hint=f"opsctl {' '.join(sizes)} ecs up --revert-drift; then: opsctl ecs up",
+    )
 
 
 def _look() -> Procedure[Snapshot]:

@@ -52,6 +52,16 @@ class StackState:
         return self.resolved.get(parameter) or self.parameters.get(parameter, "")
 
     @property
+    def tasks(self) -> int | None:
+        """The count that the service's stack asks for; None when scaling owns it. Where `ecs up`
+        took a 0 over that somebody set by hand, it is the count that was configured.
+        """
+        for text in (self.parameters.get("DesiredCount"), self.outputs.get("ConfiguredCount")):
+            if text and text != "0":
+                return int(text) if text.isdigit() else None
+        return 0 if self.parameters.get("DesiredCount") else None
+
+    @property
     def troubled(self) -> bool:
         """Whether its last operation failed, or one is running, which may be failing."""
         return self.in_progress or "ROLLBACK" in self.status or self.status.endswith("_FAILED")

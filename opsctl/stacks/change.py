@@ -14,7 +14,7 @@ from opsctl.snapshot.locks import Lock
 from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.stacks import StackResource, StackState
 from opsctl.snapshot.taken import Named
-from opsctl.stacks import join, lock, names, remove, states
+from opsctl.stacks import exports, join, lock, names, remove, states
 from opsctl.stacks.absent import absent
 from opsctl.stacks.changes import Plan
 from opsctl.stacks.definition import Stack
@@ -62,6 +62,8 @@ def planned(
         yield from _compare_names(clients, stack, state)
     with Planning(clients, stack, state, bucket=bucket, sleep=sleep) as planning:
         yield planning.plan
+    if refusal := exports.in_use(clients, planning.plan, state):
+        yield Notice(f"{refusal.message}; first: {refusal.hint}", warning=True)
     return planning.plan
 
 
@@ -106,6 +108,8 @@ def _up(
         yield planning.plan
         if planning.plan.is_empty:
             return Outcome("no-changes")
+        if refusal := exports.in_use(clients, planning.plan, state):
+            raise refusal
         if observer is not None:
             yield from observer.planned(planning.plan)
         if not (yield from _agree(planning.plan)):

@@ -64,7 +64,9 @@ def refuse(state: StackState, command: str) -> OpsError:
 def require_ours(state: StackState) -> None:
     """Raise OpsError for a stack without our tags, which opsctl never touches."""
     if state.stranger:
-        instead = "use the config of that system" if state.foreign else "remove that stack yourself"
+        instead = "use the config of that system"
+        if not state.foreign:
+            instead = "if somebody only removed its tags, put them back as this says: opsctl why"
         raise OpsError(
             state.stranger,
             hint=f"choose another `name` in opsctl.yaml, or {instead}",

@@ -23,7 +23,13 @@ ARN = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
         ("db", "ROLLBACK_COMPLETE", {"opsctl:name": "web"}, "warning", "opsctl db up"),
         ("ecr", "UPDATE_FAILED", {"opsctl:name": "web"}, "warning", "opsctl ecs up"),
         ("ecs", "UPDATE_IN_PROGRESS", {"opsctl:name": "web"}, "warning", "opsctl ecs up"),
-        ("ecs", "UPDATE_COMPLETE", {}, "blocking", "choose another `name` in opsctl.yaml"),
+        (
+            "ecs",
+            "UPDATE_COMPLETE",
+            {},
+            "blocking",
+            "choose another `name` in opsctl.yaml; if somebody removed its tags: opsctl why",
+        ),
     ],
 )
 def test_a_stack_is_fine_or_has_its_next_command(

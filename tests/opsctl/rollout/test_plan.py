@@ -78,6 +78,19 @@ def test_a_count_of_0_by_hand_is_not_taken_for_a_service_that_runs() -> None:
     assert plan.repairs == ("the service is set to 0 tasks by hand; its stack asks for 2",)
 
 
+def test_a_count_of_0_by_hand_that_ecs_up_took_over_is_repaired_as_well() -> None:
+    # `ecs up` keeps a count set by hand; then `update-tasks` called 0 tasks a successful release.
+    zero = snapshot(service=service(deployment("d1", OLD, desired=0, running=0), desired=0))
+    taken_over = replace(
+        state(),
+        parameters={**state().parameters, "DesiredCount": "0"},
+        outputs={**state().outputs, "ConfiguredCount": "2"},
+    )
+    plan = planning.plan(replace(zero, targets=()), taken_over, Order(OLD_IMAGE), CONFIG)
+    assert (plan.way, plan.parameters["DesiredCount"]) == ("stack", "2")
+    assert plan.repairs == ("the service is set to 0 tasks by hand; its stack asks for 2",)
+
+
 def test_a_task_definition_set_outside_of_the_stack_is_reported_and_replaced() -> None:
     plan = planned(snapshot(deployment("d9", NEW)))
     assert plan.way == "deployment"

@@ -130,3 +130,19 @@ def test_an_agent_that_reconnects_is_waited_for() -> None:
     driven = Driven(Shrinking(clients, CONFIG, None).planned(changed), fleet.look)
     agents, drained = driven.of(Notice)
     assert "the ECS agents are disconnected" in agents.text and "drained" in drained.text
+
+
+def test_what_a_task_needs_is_made_before_an_instance_is_drained() -> None:
+    # The drain waited for tasks that could not start, because their log group was to come after it.
+    fleet = Fleet(MACHINE, old=MACHINE, size=4, maximum=4, tasks=4)
+    plan = planned("DesiredCapacity")
+    absent = Change("Add", "StdoutLogGroup", "AWS::Logs::LogGroup", drift="DELETED")
+    changes = (*plan.changes, absent)
+    wanted = config("ecs.desired_count=1", "compute.instance_type=t3.small", "compute.desired=2")
+    with pytest.raises(OpsError, match="StdoutLogGroup must be there before") as caught:
+        Driven(foresee(wanted, Plan(plan.stack, "UPDATE", changes)), fleet.look)
+    assert caught.value.hint == (
+        "opsctl --set compute.desired=4 --set compute.maximum=4 ecs up --revert-drift; "
+        "then: opsctl ecs up"
+    )
+    assert fleet.calls == []
