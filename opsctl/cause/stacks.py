@@ -137,8 +137,16 @@ def seen_failed(history: History) -> Iterator[Cause]:
 
 
 def _cancellation(history: History, state: StackState) -> StackEvent | None:
+    """Return the event with which somebody cancelled the last update, or None. What comes after a
+    rollback that failed continues that rollback.
+    """
     of_stack = [one for one in history.stack_events.values() if one.stack == state.name]
-    return next((one for one in _last_operation(of_stack) if one.is_cancellation), None)
+    for one in _last_operation(of_stack):
+        if one.is_cancellation:
+            return one
+        if one.is_stack and one.status == "UPDATE_ROLLBACK_FAILED":
+            return None
+    return None
 
 
 def _command(history: History, kind: Kind) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opsctl import aws
+from opsctl.cause.looks import EVERYTHING
 from opsctl.config.load import Loaded
 from opsctl.doctor import account, here, network, system
 from opsctl.doctor.finding import Finding
@@ -55,6 +56,7 @@ def in_aws(config: "Config", clients: "Clients", reader: "Reader") -> Iterator[F
     yield from account.quotas(config, facts, now)
     yield from network.findings(config, facts)
     yield from _system(config, reader, now)
+    yield from system.causes(reader(EVERYTHING))
     yield from system.certificate(config, facts, now.at)
 
 

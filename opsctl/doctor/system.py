@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from opsctl.cause import rank
+from opsctl.cause.calls import OF_THE_WAY
+from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.doctor.finding import Finding, Level
+from opsctl.rollout import group, startable
 from opsctl.secrets import uses
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.snapshot import KINDS, Kind, Snapshot
@@ -65,6 +69,16 @@ def secrets(config: Config, now: Snapshot) -> Iterator[Finding]:
         else:
             level: Level = "unknown" if one.doubt else "blocking"
             yield Finding("secrets", level, f"{what} {one.problem}", one.hint)
+
+
+def causes(now: Snapshot) -> Iterator[Finding]:
+    """Yield what is wrong with the live system, as `why` says it."""
+    for one in rank.rank(History.of([now])):
+        # The other findings tell of stacks, and of what could not be read.
+        if one.over or one.id in OF_THE_WAY | {"not-ours", "stack-stuck"}:
+            continue
+        blocks = one.hinders and one.id in startable.KEEPS | group.OF_THE_GROUP
+        yield Finding("system", "blocking" if blocks else "warning", one.sentence, one.next)
 
 
 def machine_image(config: Config, now: Snapshot) -> Named | None:

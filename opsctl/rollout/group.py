@@ -7,14 +7,14 @@ from opsctl.procedure import Procedure, look_at
 from opsctl.snapshot.snapshot import Look
 
 _LOOK = Look(frozenset({"group", "instances", "service", "stacks"}), ("ecs",))
-_OF_THE_GROUP = {"no-instance", "asg-cannot-launch", "instances-draining", "group-resized"}
+OF_THE_GROUP = {"no-instance", "asg-cannot-launch", "instances-draining", "group-resized"}
 
 
 def require_whole() -> Procedure[None]:
     """Raise OpsError when the group itself is why tasks have no room."""
     now = yield from look_at(_LOOK)
     causes = [one for one in rank.rank(History.of([now])) if one.hinders and not one.over]
-    first = next((one for one in causes if one.id in _OF_THE_GROUP), None)
+    first = next((one for one in causes if one.id in OF_THE_GROUP), None)
     if first is not None and first.confidence == "certain":
         some = any(one.takes_tasks for one in now.instances)
         raise OpsError(

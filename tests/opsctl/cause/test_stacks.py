@@ -121,6 +121,18 @@ def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
     assert "User Initiated" in top.evidence[0].quote
 
 
+def test_a_rollback_that_opsctl_continued_is_not_one_that_somebody_asked_for() -> None:
+    failed = event("e1", "UPDATE_FAILED", "Export x cannot be updated as it is in use", of="Group")
+    rolls = event("e2", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed: [Group]")
+    stuck = event("e3", "UPDATE_ROLLBACK_FAILED", "The following resource(s) failed to update: [X]")
+    again = event("e4", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+    back = stack("db", "UPDATE_ROLLBACK_COMPLETE")
+    told = {"stacks": {"db": back}}
+    causes = ids(snapshot(**told, failures=(failed, rolls, stuck, again)))
+    assert again.is_cancellation and "update-cancelled" not in causes
+    assert "update-cancelled" in ids(snapshot(**told, failures=(again,)))
+
+
 def test_an_operation_that_somebody_began_is_not_one_that_somebody_cancelled() -> None:
     begun = event("e1", "UPDATE_IN_PROGRESS", "User Initiated")
     back = stack("db", "UPDATE_ROLLBACK_COMPLETE")

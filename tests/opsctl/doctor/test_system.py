@@ -9,7 +9,7 @@ from opsctl.doctor import system
 from opsctl.snapshot.certificates import Certificate
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.secrets import Secret
-from opsctl.snapshot.snapshot import Kind
+from opsctl.snapshot.snapshot import Kind, Look
 from opsctl.snapshot.taken import Named
 from tests.opsctl.snapshots import START, config, stack, stacks
 
@@ -74,6 +74,18 @@ def test_a_newer_image_is_a_warning() -> None:
     [same] = system.image(config(), replace(now, newest_image="ami-1"), [first])
     assert same.level == "ok"
     assert list(system.image(config(), stacks(), [])) == []
+
+
+def test_what_why_says_of_the_live_system_is_said_here_too() -> None:
+    # `why` and errors lead here, and it said that nothing would stop a release.
+    made = stack(
+        "ecs", "UPDATE_COMPLETE", outputs={"ServiceArn": "arn:aws:ecs:x:1:service/web/web"}
+    )
+    gone = replace(stacks(made), look=Look(frozenset({"stacks", "service"})))
+    [one] = system.causes(gone)
+    assert (one.level, one.fix) == ("blocking", "to make it again: opsctl ecs up --revert-drift")
+    assert "somebody deleted it" in one.text
+    assert list(system.causes(stacks(stack("ecs", "UPDATE_ROLLBACK_FAILED")))) == []
 
 
 def test_an_image_that_is_not_there_blocks_the_next_instance() -> None:
