@@ -187,7 +187,7 @@ def foreign(history: History) -> Iterator[Cause]:
     """Yield a Cause for a stack with the name of ours that is not this system's, or does not say so
     any more.
     """
-    for state in history.now.stacks.values():
+    for kind, state in history.now.stacks.items():
         if state.stranger:
             tags = ", ".join(f"{key}={value}" for key, value in state.tags.items()) or "none"
             yield Cause(
@@ -195,11 +195,11 @@ def foreign(history: History) -> Iterator[Cause]:
                 state.stranger,
                 "certain",
                 (Evidence("cloudformation DescribeStacks", f"its tags: {state.foreign or tags}"),),
-                _whose(history, state),
+                _whose(history, kind, state),
             )
 
 
-def _whose(history: History, state: StackState) -> str:
+def _whose(history: History, kind: Kind, state: StackState) -> str:
     """Return the hint. A stack whose siblings are ours has probably lost its tags."""
     if state.foreign:
         return "choose another `name` in opsctl.yaml, or use the config of that system"
@@ -207,6 +207,7 @@ def _whose(history: History, state: StackState) -> str:
     if not ours:
         return "choose another `name` in opsctl.yaml"
     own = {key: value for key, value in ours[0].tags.items() if key.startswith("opsctl:")}
+    own |= {"opsctl:stack": kind} if "opsctl:stack" in own else {}
     tags = " ".join(f"Key={key},Value={value}" for key, value in {**state.tags, **own}.items())
     kept = " ".join(f"ParameterKey={key},UsePreviousValue=true" for key in state.parameters)
     return (

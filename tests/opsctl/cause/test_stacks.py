@@ -121,6 +121,22 @@ def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
     assert "User Initiated" in top.evidence[0].quote
 
 
+def test_a_stack_that_lost_its_tags_is_told_with_the_command_that_puts_them_back() -> None:
+    tags = {"opsctl:name": "web", "opsctl:stack": "db"}
+    lost = stack("ecs", "UPDATE_COMPLETE", tags={"team": "x"}, parameters={"Image": "a"})
+    [cause] = ranked(
+        snapshot(stacks={"db": stack("db", "CREATE_COMPLETE", tags=tags), "ecs": lost})
+    )
+    assert (cause.id, cause.evidence[0].quote) == ("not-ours", "its tags: team=x")
+    assert cause.next.endswith(
+        "aws cloudformation update-stack --stack-name web-ecs --use-previous-template "
+        "--capabilities CAPABILITY_NAMED_IAM --parameters ParameterKey=Image,UsePreviousValue=true "
+        "--tags Key=team,Value=x Key=opsctl:name,Value=web Key=opsctl:stack,Value=ecs"
+    )
+    [alone] = ranked(snapshot(stacks={"ecs": lost}))
+    assert alone.next == "choose another `name` in opsctl.yaml"
+
+
 def test_a_rollback_that_opsctl_continued_is_not_one_that_somebody_asked_for() -> None:
     failed = event("e1", "UPDATE_FAILED", "Export x cannot be updated as it is in use", of="Group")
     rolls = event("e2", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed: [Group]")
