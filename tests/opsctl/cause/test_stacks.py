@@ -143,10 +143,9 @@ def test_a_rollback_that_opsctl_continued_is_not_one_that_somebody_asked_for() -
     stuck = event("e3", "UPDATE_ROLLBACK_FAILED", "The following resource(s) failed to update: [X]")
     again = event("e4", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
     back = stack("db", "UPDATE_ROLLBACK_COMPLETE")
-    told = {"stacks": {"db": back}}
-    causes = ids(snapshot(**told, failures=(failed, rolls, stuck, again)))
+    causes = ids(snapshot(stacks={"db": back}, failures=(failed, rolls, stuck, again)))
     assert again.is_cancellation and "update-cancelled" not in causes
-    assert "update-cancelled" in ids(snapshot(**told, failures=(again,)))
+    assert "update-cancelled" in ids(snapshot(stacks={"db": back}, failures=(again,)))
 
 
 def test_an_operation_that_somebody_began_is_not_one_that_somebody_cancelled() -> None:
