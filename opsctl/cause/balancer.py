@@ -74,6 +74,22 @@ def listener_gone(history: History) -> Iterator[Cause]:
     )
 
 
+def shut(history: History) -> Iterator[Cause]:
+    """Yield a Cause when the security group of the load balancer admits nobody."""
+    now = history.now
+    own = {id for group in now.target_groups for id in group.security_groups}
+    for group in now.security_groups:
+        if group.id in own and not group.ingress:
+            yield Cause(
+                "balancer-shut",
+                f"the security group `{group.name}` of the load balancer admits nobody: somebody "
+                "revoked its rules",
+                "certain",
+                (Evidence("ec2 DescribeSecurityGroups", f"{group.id} has no rule", now.at),),
+                _REVERT,
+            )
+
+
 def deregistered(history: History) -> Iterator[Cause]:
     """Yield a Cause for tasks that have run for a while and are no targets: ECS registers a task
     only when it starts.
@@ -125,4 +141,4 @@ def _host_ports(task: Task) -> list[int]:
     return [port for container in task.containers for port in container.ports]
 
 
-RULES = (service_gone, target_group_gone, listener_gone, deregistered)
+RULES = (service_gone, target_group_gone, listener_gone, shut, deregistered)

@@ -153,7 +153,7 @@ class _Reading:
             "app_errors": ((), self._app_errors),
             "cache_use": (("cache",), self._cache_use),
             "failures": (("stacks",), self._failures),
-            "security_groups": (("stacks",), self._security_groups),
+            "security_groups": (("stacks", "target_groups"), self._security_groups),
             "target_groups": (("service",), self._target_groups),
             "start_logs": (("group", "instances"), self._start_logs),
             "machine_images": (("instances",), self._machine_images),
@@ -340,12 +340,12 @@ class _Reading:
         troubled = [state.id for state in states.values() if state.troubled]
         return tuple(chain(*together([partial(read, id) for id in troubled])))
 
-    def _security_groups(self, states: Mapping[Kind, StackState]) -> tuple[SecurityGroup, ...]:
-        ids = [
-            states[kind].outputs.get(output, "")
-            for kind, output in _SECURITY_GROUPS.items()
-            if kind in states
-        ]
+    def _security_groups(
+        self, states: Mapping[Kind, StackState], groups: tuple[TargetGroup, ...]
+    ) -> tuple[SecurityGroup, ...]:
+        outputs = ((states.get(kind), output) for kind, output in _SECURITY_GROUPS.items())
+        ids = [state.outputs.get(output, "") for state, output in outputs if state]
+        ids += [id for group in groups for id in group.security_groups]
         return security_groups.read(self.clients.ec2, ids)
 
     def _target_groups(self, service: Service | None) -> tuple[TargetGroup, ...]:

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-awa
 from collections.abc import Mapping
 from typing import Any
 
-from opsctl_sandbox.ministack import caches, load_balancers, stacks
+from opsctl_sandbox.ministack import caches, load_balancers, security_group_rules, stacks
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.simulation import Simulation
 from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Structure
@@ -19,8 +19,8 @@ Changed = dict[str, tuple[str, str]]
 
 
 class Drift:
-    """Compares which resources still exist, sizes of services, groups and caches, and the ports of
-    listeners.
+    """Compares which resources still exist, sizes of services, groups and caches, the ports of
+    listeners, and whether security groups have their rules.
     """
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
@@ -78,6 +78,10 @@ class Drift:
             return self._service(identifier, properties)
         if kind == "AWS::ElasticLoadBalancingV2::Listener" and names.is_there(kind, identifier):
             return _compared(properties, load_balancers.listener(identifier))
+        if kind == "AWS::EC2::SecurityGroup" and names.is_there(kind, identifier):
+            lacking = security_group_rules.lacking(identifier, properties)
+            changed = {"SecurityGroupIngress": (str(lacking), "[]")} if lacking else {}
+            return ("MODIFIED" if changed else "IN_SYNC"), changed
         if kind in caches.TYPES and names.is_there(kind, identifier):
             return _compared(properties, caches.live(identifier))
         if kind == "AWS::ECS::Cluster":

@@ -51,6 +51,15 @@ def _create(logical_id: str, properties: Properties, stack: str) -> Made:
     return identifier, {"Id": identifier}
 
 
+def lacking(identifier: str, properties: Properties) -> list[Any]:
+    """Return the ingress rules of a group's own properties that it has no more."""
+    there = [
+        ec2._strip_descriptions(one) for one in ec2._security_groups[identifier]["IpPermissions"]
+    ]
+    wanted = provisioners._ec2_sg_permissions(properties.get("SecurityGroupIngress"))
+    return [one for one in wanted if ec2._strip_descriptions(one) not in there]
+
+
 def is_there(rule: str) -> bool:
     """Return whether a group still has the ingress rule with this id."""
     return any(

@@ -1,12 +1,14 @@
 """What somebody took away from under the service, or in front of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from opsctl.snapshot.instances import ContainerInstance
+from opsctl.snapshot.security_groups import Ingress, SecurityGroup
 from opsctl.snapshot.snapshot import Look, Unread
-from opsctl.snapshot.targets import Target
+from opsctl.snapshot.targets import Target, TargetGroup
 from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.cause.histories import ids, ranked
 from tests.opsctl.snapshots import NEW, OLD, START, deployment, snapshot, stack
@@ -20,6 +22,18 @@ def test_a_target_group_that_somebody_deleted_is_the_cause_and_the_way_out() -> 
     unread = Unread("targets", "AWS refused DescribeTargetHealth", None, *call)
     [top] = ranked(snapshot(deployment("d1", NEW), states="", unread=(unread,)))
     assert (top.id, top.next) == ("target-group-gone", REVERT)
+
+
+def test_a_load_balancer_that_admits_nobody_is_the_cause_and_the_way_out() -> None:
+    # Every target was healthy, no client got in, and nothing was wrong that could be seen.
+    group = TargetGroup("tg", security_groups=("sg-1",))
+    parts = {"target_groups": (group,), "states": "healthy healthy"}
+    now = snapshot(deployment("d1", NEW), **parts)  # type: ignore[arg-type]  # mixed values
+    [top] = ranked(replace(now, security_groups=(SecurityGroup("sg-1", "web-lb"),)))
+    assert (top.id, top.next) == ("balancer-shut", REVERT)
+    admits = SecurityGroup("sg-1", "web-lb", (Ingress(80, 80, ("0.0.0.0/0",)),))
+    another = SecurityGroup("sg-2", "web-other")
+    assert ids(replace(now, security_groups=(admits, another))) == []
 
 
 def test_a_target_group_without_a_listener_is_reported() -> None:

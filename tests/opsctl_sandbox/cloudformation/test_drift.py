@@ -65,3 +65,29 @@ def test_what_was_deleted_is_made_again_and_what_was_resized_set_back(
         "AutoScalingGroups"
     ]
     assert described["DesiredCapacity"] == 1
+
+
+def test_a_rule_that_was_revoked_from_a_group_is_given_back(connect: Connect, unique: str) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
+    properties = {"GroupName": unique, "GroupDescription": "x", "SecurityGroupIngress": [rule]}
+    template = {
+        "Resources": {"Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": properties}}
+    }
+    deploy(connect, unique, template)
+    cloudformation, ec2 = connect("cloudformation"), connect("ec2")
+
+    def rules() -> Any:
+        filters: Any = [{"Name": "group-name", "Values": [unique]}]
+        [group] = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+        return group["GroupId"], group["IpPermissions"]
+
+    group, permissions = rules()
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permissions)
+    found = reverting(cloudformation, unique, json.dumps(template))
+    [change] = [one["ResourceChange"] for one in found["Changes"]]
+    assert (change["ResourceDriftStatus"], change["Action"]) == ("MODIFIED", "Modify")
+    cloudformation.execute_change_set(ChangeSetName=found["ChangeSetId"])
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=unique, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    assert rules() == (group, permissions)
