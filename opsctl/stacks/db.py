@@ -13,7 +13,7 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition, states
+from opsctl.stacks import change, definition, join, states
 from opsctl.stacks.absent import absent, gone
 from opsctl.stacks.definition import Stack
 
@@ -57,6 +57,7 @@ def up(
     With `reverts_drift` changes made outside of the stack are reverted. Afterwards the live cache
     is compared with the config: CloudFormation has reported updates complete that did not happen.
     """
+    before = yield from join.describe("db")
     first, desired = yield from _desired(config, snapshot, reverts_drift)
     if first is not None:
         yield _TWO_STEPS
@@ -67,7 +68,18 @@ def up(
     if outcome.good:
         now = (yield from look_at(_CACHE)).require("cache")
         yield from _differences(config.db, now.cache)
+        yield from _moved(before, (yield from join.describe("db")))
     return outcome
+
+
+def _moved(before: StackState | None, after: StackState | None) -> Iterator[Notice]:
+    """Say that the tasks still have another address: it is in their image."""
+    old, new = (one.outputs.get("RedisEndpoint", "") if one else "" for one in (before, after))
+    if old and new and old != new:
+        yield Notice(
+            f"the cache is at {new} now; the tasks look for it at {old} until: opsctl update-tasks",
+            warning=True,
+        )
 
 
 def _desired(

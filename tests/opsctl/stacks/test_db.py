@@ -84,6 +84,31 @@ def test_a_cache_of_somebody_elses_stack_gets_no_snapshot() -> None:
     assert world.elasticache.made == []
 
 
+def test_a_cache_at_another_address_needs_a_release() -> None:
+    # The address is in the image: the new cache was there, and the tasks looked for the old one.
+    states = [
+        stack("db", "CREATE_COMPLETE", outputs={"RedisEndpoint": f"web-redis:{port}"})
+        for port in (6379, 6380)
+    ]
+    world = World(state=states[0])
+    world.elasticache.answers = True
+    looked: list[Look] = []
+
+    def look(wanted: Look) -> Snapshot:
+        looked.append(wanted)
+        done = "events" in {part for one in looked for part in one.parts}
+        world.state = states[1] if done else states[0]
+        return world.look(wanted)
+
+    clients = cast(Any, Clients(CloudFormation()))
+    driven = Driven(db.up(clients, CONFIG), look, [True])
+    [notice] = [one for one in driven.of(Notice) if one.warning]
+    assert notice.text == (
+        "the cache is at web-redis:6380 now; the tasks look for it at web-redis:6379 until: "
+        "opsctl update-tasks"
+    )
+
+
 def test_a_cache_that_is_as_requested_is_not_mentioned() -> None:
     driven = World().up()
     assert driven.result.kind == "done" and driven.of(Notice) == []
