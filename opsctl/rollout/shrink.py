@@ -126,7 +126,9 @@ def _smaller(
         task,
         grown=True,
     )
-    steps = roll_instances.Steps(clients, config, group.name, None)
+    # An interrupted roll of every instance goes on afterwards.
+    since = members.noted(group)[1]
+    steps = roll_instances.Steps(clients, config, group.name, since)
     steps.mark(size)
     subject = f"`{group.name}` gets smaller: {group.desired} -> {size} instances"
     ended = yield from follow(roll, subject=subject, act=steps)
@@ -135,7 +137,8 @@ def _smaller(
             f"{ended.step.text}; the stack was not changed, and what is left of the group serves",
             hint="remove the cause, then run: opsctl ecs up",
         )
-    yield from roll_instances.unmark(clients, group.name)
+    if since is None:
+        yield from roll_instances.unmark(clients, group.name)
     if ended.size != size:
         raise Busy(f"somebody resized `{group.name}`")
 

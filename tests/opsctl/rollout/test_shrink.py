@@ -95,6 +95,14 @@ def test_what_was_interrupted_goes_on() -> None:
     assert not [one for one in fleet.calls if one.startswith("drain")]
 
 
+def test_an_interrupted_roll_of_every_instance_is_not_forgotten() -> None:
+    # `roll-instances` said afterwards that every instance is new, and both old ones were there.
+    fleet = Fleet(MACHINE, old=MACHINE, size=3, maximum=4, tasks=4)
+    fleet.tags["opsctl:roll"] = "3 2026-11-26T12:15:12+00:00"
+    shrunk(fleet, planned("DesiredCapacity"), "compute.desired=2")
+    assert fleet.desired == 2 and fleet.tags["opsctl:roll"] == "2 2026-11-26T12:15:12+00:00"
+
+
 @pytest.mark.parametrize(
     ("fleet", "said"),
     [
