@@ -1,10 +1,16 @@
-"""For every test: hypothesis measures no wall time, because a busy machine is no slow program."""
+"""For every test: hypothesis measures no wall time, because a busy machine is no slow program, and
+no variable of AWS comes from outside.
+"""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+# What somebody exported to work with a sandbox or an account is nothing for tests.
+for _name in [one for one in os.environ if one.startswith("AWS_")]:
+    del os.environ[_name]
 settings.register_profile("opsctl", deadline=None)
 settings.load_profile("opsctl")
 

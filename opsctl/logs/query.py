@@ -1,5 +1,6 @@
 """Run a query of CloudWatch Logs Insights: start it, wait, and stop it when nobody waits."""
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,7 +85,8 @@ def query(
         logs,
         logGroupNames=list(groups),
         startTime=int(start.timestamp()),
-        endTime=int(end.timestamp()),
+        # Up: an end before the creation of a group, also by parts of a second, is refused.
+        endTime=math.ceil(end.timestamp()),
         queryString=text,
         limit=limit,
     )
