@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from opsctl.config.elasticache import ENGINE_VERSIONS, NODE_TYPES
+from opsctl.config.elasticache import ENGINE_VERSIONS, NODE_TYPES, is_listed
 from opsctl.config.finding import Finding
 from opsctl.config.model import Config, Db
 from opsctl.errors import nearest
@@ -21,8 +21,12 @@ def check(config: Config) -> Iterator[Finding]:
 
 def _versions(config: Config) -> Iterator[Finding]:
     db = config.db
+    region = config.aws.region
     if db.node_type not in NODE_TYPES:
         yield _node_type(db.node_type)
+    elif region is not None and not is_listed(db.node_type, region):
+        text = f"AWS's price list had no `{db.node_type}` in {region}; cache.m6g and r6g are there"
+        yield Finding(("db", "node_type"), text, refuses=False)
     versions = ENGINE_VERSIONS[db.engine]
     if db.version not in versions:
         yield Finding(

@@ -244,6 +244,7 @@ def test_what_can_never_work_is_refused_with_the_reason(sets: list[str], sentenc
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
+        ("aws.region=me-south-1", "price list had no `cache.t4g.micro` in me-south-1"),
         ("network.subnets=[subnet-0000000a]", "in one availability zone only"),
         ("network.load_balancer_subnets=[subnet-0000000a]", "in one availability zone only"),
         (f"alarms={{email: a@b.cc, topic: '{TOPIC}'}}", "is not used beside `alarms.topic`"),

@@ -11,6 +11,7 @@ import pytest
 
 from opsctl.config import elasticache, instances
 from opsctl.config.elasticache import ENGINE_VERSIONS
+from opsctl.config.regions import REGIONS
 
 # Also on cfn-lint's list, and nothing for a stack of ours: its nodes need data tiering.
 NOT_OURS = ("r6gd",)
@@ -92,6 +93,16 @@ def test_the_node_types_are_those_of_the_schema() -> None:
     listed = _texts(json.loads((Path(cfnlint.__file__).parent / path).read_text()))
     ours = {one for one in listed if one.split(".")[1] not in NOT_OURS}
     assert {*elasticache.NODE_TYPES} == ours
+
+
+def test_a_node_type_is_listed_where_the_price_list_has_it() -> None:
+    path = "data/schemas/extensions/aws_elasticache_cachecluster/cachenodetype_enum.json"
+    by_region = json.loads((Path(cfnlint.__file__).parent / path).read_text())
+    regions = [one for one in REGIONS if "enum" in by_region.get(one, {})]
+    assert len(regions) > 30
+    for region in regions:
+        sold = {one for one in elasticache.NODE_TYPES if elasticache.is_listed(one, region)}
+        assert sold == {*by_region[region]["enum"]} & {*elasticache.NODE_TYPES}, region
 
 
 @pytest.mark.parametrize(
