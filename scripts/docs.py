@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 from opsctl import cli  # noqa: E402
 from opsctl.cli import complete  # noqa: E402
 from opsctl.config import schema  # noqa: E402
-from scripts import commands, permissions, pictures, schemas  # noqa: E402
+from scripts import commands, instance_types, permissions, pictures, schemas  # noqa: E402
 
 
 def helped(words: list[str]) -> str:
@@ -53,6 +53,7 @@ def block(title: str, text: str) -> str:
 def generated() -> dict[Path, str]:
     return {
         ROOT / "docs" / "cli.md": reference(),
+        instance_types.FILE: instance_types.text(),
         permissions.FILE: permissions.text(),
         schemas.FILE: schemas.text(),
         **pictures.pictures(),

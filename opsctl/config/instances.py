@@ -8,6 +8,7 @@ ECS Linux container instance memory" (less is registered than installed).
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from opsctl.plural import counted
@@ -45,13 +46,10 @@ _SIZES = {
 _GIB_FOR_VCPU = {"c": 2, "m": 4, "r": 8}
 # A g behind the generation is AWS's own ARM processor; a1 was the first.
 _ARM = re.compile(r"a1|[a-z]+[0-9]+g.*")
-# Families of the table without a whole machine (`metal`).
-_NO_METAL = "t2 t3 t3a t4g m4 c5a m5a r5a c6gn"
 # Dedicated hosts only, and machines that Amazon Linux 2023 does not start on.
 _NEVER = re.compile(r"mac.*|[tm]1|m2|c1|cc2|cg1|cr1|hi1|hs1")
-_ANY_SIZE = re.compile(
-    r"nano|micro|small|medium|large|([2-9]|[1-9][0-9]+)?xlarge|metal(-[0-9]+xl)?"
-)
+# Every type that EC2 has, a line for each family; `make docs` writes it from botocore's list.
+OFFERED = Path(__file__).with_name("instance_types.txt")
 # Share of the memory that the agent registers: kernel and crash dump take 6-8 %.
 _REGISTERED = 0.92
 
@@ -105,28 +103,21 @@ def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
     )
 
 
-def families() -> tuple[str, ...]:
-    """Return the families whose capacity is known."""
-    return (*_BURSTABLE_FAMILIES, *" ".join(_SIZES).split())
+def known() -> tuple[str, ...]:
+    """Return the types whose capacity is known."""
+    families = (*_BURSTABLE_FAMILIES, *" ".join(_SIZES).split())
+    return tuple(f"{family}.{size}" for family in families for size, _ in _capacities(family))
 
 
-def siblings(name: str) -> tuple[str, ...]:
-    """Return the types of the same family; none of a family that this table does not have."""
-    family = name.partition(".")[0]
-    return tuple(f"{family}.{size}" for size, _ in _capacities(family))
-
-
-def is_possible(name: str) -> bool:
-    """Return whether AWS may have a type of this name: one of this table, one of a family that is
-    not in it, or a whole machine (`metal`).
-    """
-    family, _, size = name.partition(".")
-    known = siblings(name)
-    if name in known:
-        return True
-    if _NEVER.fullmatch(family) or not _ANY_SIZE.fullmatch(size):
-        return False
-    return not known or (size.startswith("metal") and family not in _NO_METAL.split())
+def offered() -> tuple[str, ...]:
+    """Return every type that instances of a stack can have, also those of unknown capacity."""
+    rows = (line.split() for line in OFFERED.read_text().splitlines())
+    return tuple(
+        f"{family}.{size}"
+        for family, *sizes in rows
+        if not _NEVER.fullmatch(family)
+        for size in sizes
+    )
 
 
 def _capacities(family: str) -> Iterator[tuple[str, tuple[int, float]]]:

@@ -160,8 +160,10 @@ def _sizes(config: Config) -> Iterator[Finding]:
 
 def _unknown(name: str) -> Finding:
     path: Path = ("compute", "instance_type")
-    if not instances.is_possible(name):
-        near = nearest(name, instances.siblings(name)) or "t3.xlarge"
+    offered = instances.offered()
+    if name not in offered:
+        family = [one for one in offered if one.startswith(f"{name.partition('.')[0]}.")]
+        near = nearest(name, family) or nearest(name, offered) or "t3.xlarge"
         return Finding(path, f"found `{name}`, allowed: an instance type such as {near}")
     text = f"`{name}` is not in opsctl's table, so its capacity is not checked; to ask AWS whether"
     return Finding(path, f"{text} it is sold here: opsctl doctor", refuses=False)
