@@ -5,6 +5,9 @@ from typing import Any
 
 import botocore.session
 
+from opsctl.config import instances
+
+FILE = instances.OFFERED
 _SMALL = ("nano", "micro", "small", "medium", "large", "xlarge")
 
 
