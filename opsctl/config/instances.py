@@ -44,6 +44,7 @@ _SIZES = {
     "c8g c8gd m8g m8gd r8g r8gd": "medium large xlarge 2 4 8 12 16 24 48",
 }
 _GIB_FOR_VCPU = {"c": 2, "m": 4, "r": 8}
+_NEW = re.compile(r"gr?6.*|p[56].*|inf2|i4g|trn2.*|f2|dl2q")  # accelerated ones of 2023 and later
 # A g behind the generation is AWS's own ARM processor; a1 was the first.
 _ARM = re.compile(r"a1|[a-z]+[0-9]+g.*")
 # Dedicated hosts only, and machines that Amazon Linux 2023 does not start on.
@@ -89,10 +90,11 @@ def is_too_new(name: str) -> bool:
 
     Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html
     """
-    generation = re.match(r"[a-z]+([0-9]+)", name)
-    if generation is None or name.startswith("c7g."):
+    family = name.partition(".")[0]
+    generation = re.match(r"[a-z]+([0-9]+)", family)
+    if generation is None or family == "c7g":
         return False
-    return int(generation[1]) >= 7
+    return int(generation[1]) >= 7 or _NEW.fullmatch(family) is not None
 
 
 def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:

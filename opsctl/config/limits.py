@@ -212,7 +212,8 @@ def _instances(config: Config) -> Iterator[Finding]:
         yield Finding(("compute", "volume", "size"), text)
     arm = compute.architecture == "arm64"
     other = "x86_64" if arm else "arm64"
-    if path.startswith("ssm:") and (other in path or (of_ecs and ("/arm64/" in path) != arm)):
+    differs = other in path and compute.architecture not in path
+    if path.startswith("ssm:") and (differs or (of_ecs and ("/arm64/" in path) != arm)):
         yield Finding(
             ("compute", "ami"),
             f"this image is not for {compute.architecture}; leave `compute.ami` out to have the "

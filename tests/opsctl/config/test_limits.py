@@ -275,6 +275,7 @@ def test_what_is_only_unwise_is_a_warning(setting: str, sentence: str) -> None:
         "load_balancer.cidrs=[10.0.0.1/8]",
         "compute.volume={size: 65536, type: gp3}",
         "compute={desired: 0, maximum: 0}",
+        "compute.ami=ssm:/golden/arm64-and-x86_64/latest",
         "tags={'a b': 'ä/1'}",
     ],
 )

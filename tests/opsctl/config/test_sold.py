@@ -49,8 +49,8 @@ def test_the_name_of_any_family_tells_its_architecture(name: str) -> None:
 
 
 def test_launch_configurations_take_no_type_of_2023_or_later() -> None:
-    assert all(map(instances.is_too_new, ("m7i.xlarge", "c7gn.large", "r8g.large", "m7a.large")))
-    assert not any(map(instances.is_too_new, ("c7g.large", "m6i.large", "t3.xlarge", "t4g.small")))
+    assert all(map(instances.is_too_new, ("m7i.xlarge", "c7gn.large", "g6.xlarge", "p5.48xlarge")))
+    assert not any(map(instances.is_too_new, ("c7g.large", "m6in.large", "g5.xlarge", "t4g.small")))
 
 
 def test_the_engine_versions_are_those_of_the_schema() -> None:
