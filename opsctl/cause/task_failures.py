@@ -7,7 +7,7 @@ fits is used.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from opsctl.cause.history import History
@@ -262,13 +262,26 @@ KINDS: Sequence[tuple[str, Fits]] = (
 )
 # Stop codes of tasks that somebody or the scheduler stopped on purpose.
 _WANTED = {"ServiceSchedulerInitiated", "UserInitiated"}
+_EXITED = "container-exited"
 
 
 def failures(history: History) -> tuple[TaskFailure, ...]:
     """Return every task that was seen to fail, newest first, with its kind."""
     lines = history.now.lines
     read = [_failure(one, lines.get(one.id, ())) for one in history.tasks.values() if _failed(one)]
-    return tuple(sorted(read, key=lambda one: _when(one.task), reverse=True))
+    # Lines arrive late, and then one task has told what the others ended for, too.
+    told = {_alike(one): one.kind for one in read if one.lines and one.kind != _EXITED}
+    known = [
+        replace(one, kind=told.get(_alike(one), _EXITED))
+        if one.kind == _EXITED and not one.lines
+        else one
+        for one in read
+    ]
+    return tuple(sorted(known, key=lambda one: _when(one.task), reverse=True))
+
+
+def _alike(failure: TaskFailure) -> tuple[str, int | None]:
+    return failure.task.task_definition, failure.task.exit_code
 
 
 def of(history: History, *kinds: str) -> Mapping[str, tuple[TaskFailure, ...]]:

@@ -272,3 +272,14 @@ def test_a_missing_log_group_is_named_although_the_service_is_gone_with_its_firs
     now = rolled(task(reason=reason), task_definitions=(definition,))
     [cause] = [one for one in ranked(now) if one.id == "log-group-missing"]
     assert cause.sentence.startswith("the log group /web/stdout does not exist: ")
+
+
+def test_tasks_whose_lines_are_late_ended_for_what_one_of_them_has_told() -> None:
+    # Three of four were silent yet, and "exited 255" came before the image's architecture.
+    silent = [task(f"t{number}", code=255) for number in range(3)]
+    told = task("t9", code=255)
+    last = ("exec /usr/local/bin/python: exec format error",)
+    now = rolled(*silent, told, lines={"t9": last})
+    assert ids(now)[0] == "wrong-architecture" and "container-exited" not in ids(now)
+    another = task("t8", code=1)
+    assert "container-exited" in ids(rolled(told, another, lines={"t9": last}))
