@@ -8,7 +8,7 @@ from opsctl.cause.calls import OF_THE_WAY
 from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.doctor.finding import Finding, Level
-from opsctl.rollout import group, startable
+from opsctl.rollout import startable
 from opsctl.secrets import uses
 from opsctl.snapshot.preflight import Preflight
 from opsctl.snapshot.snapshot import KINDS, Kind, Snapshot
@@ -77,7 +77,7 @@ def causes(now: Snapshot) -> Iterator[Finding]:
         # The other findings tell of stacks, and of what could not be read.
         if one.over or one.id in OF_THE_WAY | {"not-ours", "stack-stuck"}:
             continue
-        blocks = one.hinders and one.id in startable.KEEPS | group.OF_THE_GROUP
+        blocks = one.hinders and one.id in startable.KEEPS
         yield Finding("system", "blocking" if blocks else "warning", one.sentence, one.next)
 
 

@@ -12,7 +12,7 @@ from opsctl.config.model import Config
 from opsctl.errors import Busy, Detached
 from opsctl.outcome import Outcome
 from opsctl.procedure import Procedure, Waiting, ask, follow, look_at
-from opsctl.rollout import agents, group, reach, roll_stack, room, stop
+from opsctl.rollout import agents, reach, roll_stack, room, startable, stop
 from opsctl.rollout import plan as planning
 from opsctl.rollout.early_stop import EarlyStop
 from opsctl.rollout.plan import Order, RollPlan, Strategy
@@ -74,10 +74,10 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
     yield plan
     if plan.forecast is not None and not config.compute.capacity_provider:
         if not plan.forecast.can_roll:
-            yield from group.require_whole()
+            yield from startable.require_group()
         room.require(plan.forecast, plan.need, now)
     if plan.way == "follow" and _lacks_room(now, plan):
-        yield from group.require_whole()
+        yield from startable.require_group()
     return plan
 
 

@@ -146,7 +146,7 @@ def _roll(clients: "Clients", config: Config, everything: bool, agreed: bool) ->
         yield from filter(None, (_starting(now), _drained(now)))
         yield StackResult(state.name, Outcome("no-changes"))
         return Outcome("no-changes")
-    yield from startable.require()
+    yield from startable.require_elsewhere()
     old = counted(len(planned.replacements), "instance")
     question = f"replace {old} of `{config.ecs.cluster_name}`?"
     if under_way:

@@ -9,7 +9,7 @@ from opsctl.errors import Busy, OpsError
 from opsctl.outcome import Outcome
 from opsctl.plural import counted
 from opsctl.procedure import Notice, Procedure, ask, explained, follow, look_at
-from opsctl.rollout import agents, group, plan, room, verdict
+from opsctl.rollout import agents, plan, room, startable, verdict
 from opsctl.rollout.early import Outlook, breaker_threshold
 from opsctl.rollout.early_stop import CertainFailure
 from opsctl.rollout.verdict import LOGS, Goal
@@ -211,7 +211,7 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
         planned = _planned(now, config, service, count)
     yield planned
     if planned.homeless and count > service.desired:
-        yield from group.require_whole()
+        yield from startable.require_group()
         raise OpsError(
             f"{planned.starting} more tasks need room, and the instances have room for "
             f"{planned.room}",

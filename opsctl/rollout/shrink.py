@@ -74,7 +74,7 @@ def foresee(config: Config, plan: Plan) -> Procedure[None]:
     if size is None or now.group is None:
         return
     _require_made(config, plan, now.group)
-    yield from startable.require()
+    yield from startable.require_elsewhere()
     _require_possible(now, now.group, _task(now, config), size)
     going = counted(now.group.desired - size, "instance")
     yield Notice(f"before that, {going} of `{now.group.name}` will be drained and terminated")
