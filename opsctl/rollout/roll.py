@@ -76,16 +76,11 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
         if not plan.forecast.can_roll:
             yield from startable.require_group()
         room.require(plan.forecast, plan.need, now)
-    if plan.way == "follow" and _lacks_room(now, plan):
-        yield from startable.require_group()
+    if plan.way == "follow":
+        missing, fit = room.starting(now, plan.need)
+        if fit < missing:
+            yield from startable.require_group()
     return plan
-
-
-def _lacks_room(now: Snapshot, plan: RollPlan) -> bool:
-    """Return whether tasks are missing that no instance has room for at the moment."""
-    service = now.service
-    missing = plan.need.desired - service.running - service.pending if service else 0
-    return missing > 0 and room.more(room.instances(now), plan.need, missing) < missing
 
 
 def roll(

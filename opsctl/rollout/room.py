@@ -148,9 +148,11 @@ def forecast(
     )
 
 
-def more(instances: Sequence[Instance], need: Requirement, count: int) -> int:
-    """Return how many of `count` more tasks fit beside everything that runs."""
-    return len(_place(instances, need, count)[1])
+def starting(now: Snapshot, need: Requirement) -> tuple[int, int]:
+    """Return how many tasks are missing, and how many of those fit beside everything that runs."""
+    service = now.service
+    missing = max(need.desired - service.running - service.pending, 0) if service else 0
+    return missing, len(_place(instances(now), need, missing)[1])
 
 
 def roll(instances: Sequence[Instance], need: Requirement) -> Iterator[Step]:

@@ -222,14 +222,11 @@ def _plan(config: Config, count: int) -> Procedure[tuple[ScalePlan, Snapshot]]:
 
 
 def _planned(now: Snapshot, config: Config, service: Service, count: int) -> ScalePlan:
-    starting = max(count - service.running - service.pending, 0)
-    before = service.desired
-    if not starting:
-        return ScalePlan(service.name, before, count)
-    need = plan.requirement(now, config, count)
-    fit = room.more(room.instances(now), need, starting)
+    missing, fit = room.starting(now, plan.requirement(now, config, count))
+    if not missing:
+        return ScalePlan(service.name, service.desired, count)
     homed = config.compute.capacity_provider
-    return ScalePlan(service.name, before, count, fit, 0 if homed else starting)
+    return ScalePlan(service.name, service.desired, count, fit, 0 if homed else missing)
 
 
 def _images(now: Snapshot) -> tuple[str, ...]:
