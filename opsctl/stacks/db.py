@@ -13,7 +13,7 @@ from opsctl.procedure import Notice, Procedure, ask, follow, look_at
 from opsctl.snapshot.cache import Backup, Cache
 from opsctl.snapshot.snapshot import Look, Snapshot
 from opsctl.snapshot.stacks import StackState
-from opsctl.stacks import change, definition, join, states
+from opsctl.stacks import change, definition, states
 from opsctl.stacks.absent import absent, gone
 from opsctl.stacks.definition import Stack
 
@@ -24,7 +24,6 @@ _TWO_STEPS = Notice(
     "in two steps: AWS turns failover on only once there is a replica, and takes the last replica "
     "away only once it is off"
 )
-_CACHE = Look(frozenset({"cache"}), ())
 _STACK_AND_CACHE = Look(frozenset({"stacks", "cache"}), ("db",))
 _BACKUPS = Look(frozenset({"backups"}), ())
 _BEFORE_A_BACKUP = Look(frozenset({"stacks", "cache", "backups"}), ("db",))
@@ -38,7 +37,8 @@ def preview(
     reverts_drift: bool = False,
 ) -> Procedure[bool]:
     """Yield the plan. Returns True when it changes something."""
-    first, desired = yield from _desired(config, snapshot, reverts_drift)
+    now = (yield from look_at(_STACK_AND_CACHE)).require("stacks")
+    first, desired = _desired(now, config, snapshot, reverts_drift)
     if first is not None:
         yield _TWO_STEPS
     return (yield from change.preview(clients, desired, bucket=config.aws.bucket))
@@ -57,8 +57,8 @@ def up(
     With `reverts_drift` changes made outside of the stack are reverted. Afterwards the live cache
     is compared with the config: CloudFormation has reported updates complete that did not happen.
     """
-    before = yield from join.describe("db")
-    first, desired = yield from _desired(config, snapshot, reverts_drift)
+    before = (yield from look_at(_STACK_AND_CACHE)).require("stacks")
+    first, desired = _desired(before, config, snapshot, reverts_drift)
     if first is not None:
         yield _TWO_STEPS
         outcome = yield from change.up(clients, first, bucket=config.aws.bucket)
@@ -66,15 +66,15 @@ def up(
             return outcome
     outcome = yield from change.up(clients, desired, bucket=config.aws.bucket)
     if outcome.good:
-        now = (yield from look_at(_CACHE)).require("cache")
+        now = (yield from look_at(_STACK_AND_CACHE)).require("cache", "stacks")
         yield from _differences(config.db, now.cache)
-        yield from _moved(before, (yield from join.describe("db")))
+        yield from _moved(before, now)
     return outcome
 
 
-def _moved(before: StackState | None, after: StackState | None) -> Iterator[Notice]:
+def _moved(before: Snapshot, after: Snapshot) -> Iterator[Notice]:
     """Say that the tasks still have another address: it is in their image."""
-    old, new = (one.outputs.get("RedisEndpoint", "") if one else "" for one in (before, after))
+    old, new = (one.output("db", "RedisEndpoint") for one in (before, after))
     if old and new and old != new:
         yield Notice(
             f"the cache is at {new} now; the tasks look for it at {old} until: opsctl update-tasks",
@@ -83,11 +83,10 @@ def _moved(before: StackState | None, after: StackState | None) -> Iterator[Noti
 
 
 def _desired(
-    config: Config, snapshot: str | None, reverts_drift: bool
-) -> Procedure[tuple[Stack | None, Stack]]:
+    now: Snapshot, config: Config, snapshot: str | None, reverts_drift: bool
+) -> tuple[Stack | None, Stack]:
     """Return the stack, and before it the stack of a first step where AWS needs one."""
-    now = yield from look_at(_STACK_AND_CACHE)
-    state = now.require("stacks").stacks.get("db")
+    state = now.stacks.get("db")
     step = None
     if not _is_new(config.db, state):
         _require_no_older(config.db, now.cache)
