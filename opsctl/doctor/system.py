@@ -83,9 +83,7 @@ def causes(now: Snapshot) -> Iterator[Finding]:
 
 def machine_image(config: Config, now: Snapshot) -> Named | None:
     """Return the image from which the next instance would start."""
-    state, chosen = now.stack("ecs"), config.compute.image
-    pinned = state.value("AmiId") if state else ""
-    image = (pinned or now.newest_image) if chosen.startswith("ssm:") else chosen
+    image = definition.machine_image(config, now)
     return Named("AmiId", MACHINE_IMAGE, image, config.compute.architecture) if image else None
 
 

@@ -187,16 +187,25 @@ def count_parameter(config: Config, state: "StackState | None", service: "Servic
     return str(desired_count(config, state, service))
 
 
-def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
-    """Return the machine image's id. Raises OpsError when AWS has none or could not be read."""
+def machine_image(config: Config, now: "Snapshot", *, new: bool = False) -> str:
+    """Return the image of the next instance, or '' when it is not known.
+
+    It is the one that the config names, else the stack's present one, else AWS's newest. With
+    `new`, AWS's newest comes before the present one.
+    """
     if not config.compute.image.startswith("ssm:"):
         return config.compute.image
     state = now.stack("ecs")
     current = state.value("AmiId") if state else ""
-    if new or not current:
+    return now.newest_image if new else (current or now.newest_image)
+
+
+def ami(config: Config, now: "Snapshot", *, new: bool = False) -> str:
+    """Return the machine image's id. Raises OpsError when AWS has none or could not be read."""
+    image = machine_image(config, now, new=new)
+    if not image:
         now.require("newest_image")
-    image = now.newest_image if new else (current or now.newest_image)
-    if not image.startswith("ami-"):
+    if config.compute.image.startswith("ssm:") and not image.startswith("ami-"):
         raise OpsError(
             f"the parameter {config.compute.image.removeprefix('ssm:')} names no image here",
             hint="set `compute.ami` in opsctl.yaml",
