@@ -52,12 +52,12 @@ def resized(history: History) -> Iterator[Cause]:
     are missing because the group is smaller.
     """
     now, group, state = history.now, history.now.group, history.now.stack("ecs")
-    wanted = state.outputs.get("ConfiguredInstances", "") if state else ""
-    if group is None or group.gone or not wanted or ROLLING in group.tags:
+    if group is None or group.gone or ROLLING in group.tags or state is None or state.in_progress:
         return
+    wanted = state.outputs.get("ConfiguredInstances", "")
     desired = group.desired if "(" in wanted else None
     live = instances.sizes(group.minimum, group.maximum, desired)
-    if live == wanted or (state is not None and state.in_progress):
+    if not wanted or live == wanted:
         return
     smaller = desired is not None and desired < int(wanted.split()[0])
     hinders = smaller and not telling.steady(now)
