@@ -95,8 +95,7 @@ def _size(values: Mapping[str, str]) -> int:
 def _secret_places(config: Config) -> Iterator[Finding]:
     for key, reference in config.secret_references.items():
         match = _ARN.search(reference)
-        if match and partition(match["region"]) != match["partition"]:
-            text = f"{match['partition']} has no Region `{match['region']}`"
+        if match and (text := _no_region(match)):
             yield Finding(tuple(key.split(".")), text)
 
 
@@ -122,8 +121,7 @@ def _places(config: Config) -> Iterator[Finding]:
             continue
         if match["partition"] not in {*map(partition, REGIONS)}:
             yield Finding(path, f"AWS has no partition `{match['partition']}`")
-        elif match["region"] and partition(match["region"]) != match["partition"]:
-            text = f"{match['partition']} has no Region `{match['region']}`"
+        elif match["region"] and (text := _no_region(match)):
             yield Finding(path, text)
         elif own is not None and match["partition"] != own:
             text = f"is of the partition {match['partition']}; {region} is in {own}"
@@ -133,6 +131,13 @@ def _places(config: Config) -> Iterator[Finding]:
         elif account is not None and match["account"] not in (account, "aws", *_others(match)):
             # IAM: "Cross-account pass role is not allowed."
             yield Finding(path, f"is of the account {match['account']}; `aws.account` is {account}")
+
+
+def _no_region(match: re.Match[str]) -> str:
+    """Return what is wrong with the Region of an ARN, or ''."""
+    if partition(match["region"]) == match["partition"]:
+        return ""
+    return f"{match['partition']} has no Region `{match['region']}`"
 
 
 def _others(match: re.Match[str]) -> tuple[str, ...]:
