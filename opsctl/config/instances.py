@@ -62,7 +62,6 @@ class InstanceType:
     name: str
     cpu: int
     memory: int
-    architecture: Architecture
 
     def holds(self, cpu: int, memory: int) -> int:
         """Return how many tasks of this size fit."""
@@ -77,7 +76,7 @@ def find(name: str) -> InstanceType | None:
         return None
     vcpu, gib = capacity
     memory = int(gib * 1024 * _REGISTERED)
-    return InstanceType(name, vcpu * _CPU_UNITS, memory, architecture(name))
+    return InstanceType(name, vcpu * _CPU_UNITS, memory)
 
 
 def architecture(name: str) -> Architecture:
@@ -103,12 +102,6 @@ def sizes(minimum: int, maximum: int, desired: int | None = None) -> str:
     return (
         f"{bounds} instances" if desired is None else f"{counted(desired, 'instance')} ({bounds})"
     )
-
-
-def known() -> tuple[str, ...]:
-    """Return the types whose capacity is known."""
-    families = (*_BURSTABLE_FAMILIES, *" ".join(_SIZES).split())
-    return tuple(f"{family}.{size}" for family in families for size, _ in _capacities(family))
 
 
 def offered() -> tuple[str, ...]:

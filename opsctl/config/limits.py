@@ -99,16 +99,10 @@ def _ports(config: Config) -> Iterator[Finding]:
             "ECS refuses a fixed check port with dynamic host ports; take traffic-port",
         )
     if config.ecs.host_ports == "fixed":
-        yield from _fixed(config)
-    if config.ecs.host_ports == "fixed" and per_instance > 1:
-        yield Finding(
-            ("ecs", "host_ports"),
-            f"a fixed port is free once on an instance, and {config.ecs.most_tasks} tasks on "
-            f"{config.compute.desired} instances need it {per_instance} times; take dynamic",
-        )
+        yield from _fixed(config, per_instance)
 
 
-def _fixed(config: Config) -> Iterator[Finding]:
+def _fixed(config: Config, per_instance: int) -> Iterator[Finding]:
     """botocore, `PortMapping.hostPort`: the ports that an instance has reserved, and how many."""
     ports, checked = config.ecs.ports, config.load_balancer.health_check.port
     if reserved := sorted(_RESERVED.intersection(ports)):
@@ -120,6 +114,12 @@ def _fixed(config: Config) -> Iterator[Finding]:
     if checked != "traffic-port" and checked not in ports:
         text = f"no task listens on {checked}; take traffic-port or one of `ecs.ports`"
         yield Finding(("load_balancer", "health_check", "port"), text)
+    if per_instance > 1:
+        yield Finding(
+            ("ecs", "host_ports"),
+            f"a fixed port is free once on an instance, and {config.ecs.most_tasks} tasks on "
+            f"{config.compute.desired} instances need it {per_instance} times; take dynamic",
+        )
 
 
 def _percents(config: Config) -> Iterator[Finding]:

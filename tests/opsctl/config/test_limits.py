@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsctl.config import document, limits, load
-from opsctl.config.instances import find
+from opsctl.config import document, instances, limits, load
 from opsctl.config.model import Compute, Config, Ecs, Network
 from opsctl.errors import ConfigError
 
@@ -321,6 +320,6 @@ def test_a_config_that_passes_can_replace_a_task(
     ],
 )
 def test_the_table_knows_the_usual_types(name: str, cpu: int, architecture: str) -> None:
-    found = find(name)
+    found = instances.find(name)
     assert found is not None
-    assert (found.cpu, found.architecture) == (cpu, architecture)
+    assert (found.cpu, instances.architecture(name)) == (cpu, architecture)
