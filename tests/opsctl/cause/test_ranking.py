@@ -7,14 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsctl.aws import FailedCall
 from opsctl.cause.history import Failure, Note
 from opsctl.cli.screens.status import health
 from opsctl.snapshot.instances import Activity, ContainerInstance, Group, GroupInstance
 from opsctl.snapshot.service import ServiceEvent
 from opsctl.snapshot.service_deployments import ServiceDeployment
 from opsctl.snapshot.snapshot import Look
-from opsctl.snapshot.targets import Target
 from opsctl.snapshot.tasks import Task
 from tests.opsctl.cause.histories import ROLLING, first, history, ids, later, ranked, rolled, task
 from tests.opsctl.snapshots import NEW, OLD, START, deployment, event, service, snapshot, stack
@@ -200,88 +198,6 @@ def test_the_error_of_a_command_names_its_cause_before_the_live_system_does() ->
     error = Failure("OpsError", "cannot start: not one task fits", cause="no-room", hint="x")
     top = first(STEADY, failures=(error,))
     assert (top.id, top.sentence, top.next) == ("no-room", error.message, "x")
-
-
-def test_a_throttled_call_stops_nothing_and_so_comes_last() -> None:
-    call = FailedCall("ecs:DescribeTasks", "throttled", "ThrottlingException", "slow", 3, START)
-    assert ids(rolled(task(code=1), failed_calls=(call,))) == ["container-exited", "throttled"]
-
-
-def test_a_part_that_cannot_be_read_hinders_nothing() -> None:
-    denied = FailedCall("cloudwatch:DescribeAlarms", "refused", "AccessDenied", "no", 1, START)
-    causes = ranked(rolled(task(code=1), failed_calls=(denied,)))
-    assert [cause.hinders for cause in causes] == [True, False]
-    assert causes[1].id == "permission-missing"
-
-
-def test_the_call_by_which_a_command_ended_is_its_cause_in_the_same_words() -> None:
-    denied = FailedCall("cloudformation:CreateChangeSet", "refused", "AccessDenied", "no", 1, START)
-    error = Failure("AwsError", "AWS refused CreateChangeSet: no", operation="CreateChangeSet",
-                    code="AccessDenied")  # fmt: skip
-    top = first(snapshot(failed_calls=(denied,)), failures=(error,))
-    assert (top.id, top.hinders, top.sentence) == ("permission-missing", True, error.message)
-
-
-def test_a_clock_that_is_wrong_says_by_how_much() -> None:
-    text = (
-        "Signature expired: 20261126T080000Z is now earlier than 20261126T085500Z "
-        "(20261126T090000Z - 5 min.)"
-    )
-    call = FailedCall("sts:GetCallerIdentity", "refused", "SignatureDoesNotMatch", text, 1, START)
-    top = first(snapshot(failed_calls=(call,)))
-    assert top.id == "clock-wrong" and "60 minutes slow" in top.sentence
-
-
-def test_a_failed_call_does_not_get_the_message_of_another_error() -> None:
-    # `why` said "there are no AWS credentials", of an earlier command, while nothing answered.
-    call = FailedCall("ecs:DescribeServices", "nobody", "", "Could not connect", 5, START)
-    earlier = Failure("AwsError", "there are no AWS credentials", cause="credentials-refused")
-    network = [
-        one for one in ranked(snapshot(failed_calls=(call,)), failures=(earlier,))
-        if one.id == "network"
-    ]  # fmt: skip
-    assert network and "credentials" not in network[0].sentence
-    own = Failure("AwsError", "nothing answers at http://127.0.0.1:9", cause="network")
-    top = first(snapshot(failed_calls=(call,)), failures=(own,))
-    assert (top.id, top.sentence) == ("network", own.message)
-
-
-def test_unhealthy_targets_are_explained_by_their_reason_code() -> None:
-    for code, words in (
-        ("Target.Timeout", "not answered in time"),
-        ("Target.ResponseCodeMismatch", "another status"),
-        ("Target.FailedHealthChecks", "refused or broken off"),
-        ("Target.NotInUse", "belongs to no listener"),
-    ):
-        targets = (Target("i-1:80", "unhealthy", code, "Health checks failed"),)
-        top = first(replace(STEADY, targets=targets))
-        assert top.id == "target-unhealthy" and words in top.sentence
-
-
-@pytest.mark.parametrize(("status", "next"), [(404, "config show"), (503, "logs tail")])
-def test_a_path_that_the_service_does_not_have_is_looked_for_in_the_config(
-    status: int, next: str
-) -> None:
-    words = f"Health checks failed with these codes: [{status}]"
-    refused = Target("i-1:80", "unhealthy", "Target.ResponseCodeMismatch", words)
-    best = first(snapshot(deployment("d1", NEW), targets=(refused,)))
-    assert best.id == "target-unhealthy" and next in best.next
-
-
-def test_targets_that_are_gone_are_explained_by_the_event_of_ecs() -> None:
-    # Between the stop of a task and its end, neither the task nor the target says why.
-    words = (
-        "(service web) (port 80) is unhealthy in (target-group g) due to (reason Request timed out)"
-    )
-    trip = "ECS deployment circuit breaker: tasks failed to start."
-    rolling = replace(
-        service(deployment("d2", NEW, running=0, state="FAILED", reason=trip)),
-        events=(ServiceEvent("1", words, later(10)),),
-    )
-    now = snapshot(service=rolling, seconds=20)
-    assert ids(now)[0] == "target-unhealthy"
-    assert "target-unhealthy" not in ids(replace(now, at=later(3600)))
-    assert "target-unhealthy" not in ids(replace(STEADY, at=later(20)))
 
 
 def test_what_ecs_said_before_a_command_began_is_not_why_it_failed() -> None:
