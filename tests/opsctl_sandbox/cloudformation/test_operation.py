@@ -250,7 +250,8 @@ def test_what_a_rollback_cannot_skip_or_delete_stays_in_the_stack(
     aws: Clients, fail: Callable[..., None], name: str
 ) -> None:
     stuck = {"kind": "delete-fails", "match": "Logs ", "reason": "In use", "times": 2}
-    fail({"kind": "resource-fails", "match": "Targets ", "times": 1}, stuck)
+    # The task definition needs the log group, so this one exists when that one fails.
+    fail({"kind": "resource-fails", "match": "Task ", "times": 1}, stuck)
     stack = create(aws, name)
 
     assert settled(aws, stack) == "ROLLBACK_FAILED"
