@@ -128,7 +128,8 @@ class Balancer:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         for host, port in self.routes.candidates(group) if group else ():
             with contextlib.suppress(OSError, TimeoutError):
-                return await asyncio.wait_for(asyncio.open_connection(host, port), timeout=5)
+                async with asyncio.timeout(5):
+                    return await asyncio.open_connection(host, port)
         return None
 
 

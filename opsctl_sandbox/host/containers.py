@@ -135,7 +135,8 @@ class Container:
             return
         await asyncio.to_thread(self._engine.kill, self._id, self._stop_signal)
         try:
-            await asyncio.wait_for(asyncio.shield(self._end), within)
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._end)
         except TimeoutError:
             await asyncio.to_thread(self._engine.kill, self._id, "SIGKILL")
             await self.wait()

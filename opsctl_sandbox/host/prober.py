@@ -61,7 +61,9 @@ def once_up(
 
 async def _once(where: Address, check: Check) -> tuple[bool, str, str]:
     try:
-        status = await asyncio.wait_for(_ask(where, check.path), check.timeout)
+        # Not `wait_for`: in Python 3.11 it swallows a cancellation that arrives with the answer.
+        async with asyncio.timeout(check.timeout):
+            status = await _ask(where, check.path)
     except TimeoutError:
         return False, "Target.Timeout", ""
     except OSError:

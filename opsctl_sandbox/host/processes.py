@@ -103,7 +103,8 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self._child.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._child.wait(), within)
+            async with asyncio.timeout(within):
+                await self._child.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._child.kill()

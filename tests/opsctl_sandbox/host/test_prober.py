@@ -58,3 +58,29 @@ def test_another_status_is_reported_as_the_load_balancer_words_it() -> None:
     asyncio.run(main())
     words = "Health checks failed with these codes: [404]"
     assert results == [(False, "Target.ResponseCodeMismatch", words)]
+
+
+def test_a_probe_that_is_cancelled_ends_whatever_it_was_doing() -> None:
+    # Python 3.11's `wait_for` swallows a cancellation that arrives with the answer. Such a probe
+    # went on, and failed every later task at the same port.
+    async def main() -> list[int]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        left = []
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            address = server.sockets[0].getsockname()[:2]
+            for steps in range(40):
+                probing = asyncio.ensure_future(
+                    prober.probe(lambda: address, lambda: Check(60.0, 1.0), lambda *_: None)
+                )
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                probing.cancel()
+                _, pending = await asyncio.wait([probing], timeout=0.5)
+                for one in pending:
+                    left.append(steps)
+                    one.cancel()
+        return left
+
+    assert asyncio.run(main()) == []
