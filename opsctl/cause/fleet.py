@@ -24,7 +24,7 @@ _CORRECT = "correct what its start needs, then run: opsctl ecs up"
 # An instance that cannot start sends no logs, and takes no tasks.
 _REPLACE = "correct what its start needs, then replace it: opsctl ecs roll-instances"
 _FIRST_MINUTES = timedelta(minutes=3)
-_A_SESSION = timedelta(seconds=30)
+_RECONNECTING = timedelta(seconds=10)
 # Matches an event of the group's resource that itself says why EC2 refused to launch.
 _LAUNCH = re.compile(
     r"launch|capacity|quota|instance type|key ?pair|instance profile|InvalidAMI|image id|"
@@ -151,37 +151,47 @@ def signal_missing(history: History) -> Iterator[Cause]:
 
 
 def disconnected(history: History) -> Iterator[Cause]:
-    silent = [one for one in history.now.instances if not one.connected]
+    silent = _silent(history.now)
     if not silent:
         return
-    ids = [one.id for one in silent]
     every = len(silent) == len(history.now.instances)
     number = "all" if every else f"{len(silent)} of {len(history.now.instances)}"
-    sure: Confidence = "certain" if every else _sure_of_silence(history)
+    sure = _sure_of_silence(history)
     yield Cause(
         "agent-disconnected",
-        f"the ECS agent of {number} instances is disconnected: {', '.join(ids[:3])}: their tasks "
-        "run on, and nothing can be started or stopped there",
+        f"the ECS agent of {number} instances is disconnected"
+        + (", and usually back within seconds" if sure == "possible" else "")
+        + f": {', '.join(one.id for one in silent[:3])}: their tasks run on, and nothing can be "
+        "started or stopped there",
         sure,
         tuple(
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
         ),
-        telling.JOIN_LOGS,
+        "opsctl why" if sure == "possible" else telling.JOIN_LOGS,
         hinders=sure != "possible",
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )
 
 
+def may_reconnect(history: History) -> bool:
+    """Return whether an agent is disconnected that may well be back within seconds."""
+    return bool(_silent(history.now)) and _sure_of_silence(history) == "possible"
+
+
+def _silent(now: Snapshot) -> list[ContainerInstance]:
+    return [one for one in now.instances if not one.connected]
+
+
 def _sure_of_silence(history: History) -> Confidence:
-    """Return how certain a disconnected agent is. Agents reconnect about every half hour, within
-    seconds.
+    """Return how certain a disconnected agent is. Each reconnects about every half hour, within
+    seconds; not all of several at the same time.
     """
     lasts = history.now.at - min(history.silent.values(), default=history.now.at)
-    if lasts >= _FIRST_MINUTES:
+    if lasts >= _FIRST_MINUTES or 1 < len(_silent(history.now)) == len(history.now.instances):
         return "certain"
-    return "likely" if history.looks == 1 or lasts >= _A_SESSION else "possible"
+    return "likely" if lasts >= _RECONNECTING else "possible"
 
 
 def no_instance(history: History) -> Iterator[Cause]:

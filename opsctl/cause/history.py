@@ -72,7 +72,6 @@ class History:
     """
 
     now: Snapshot
-    looks: int = 0
     command: str = ""
     began: datetime | None = None
     outcome: str = ""
@@ -115,7 +114,6 @@ class History:
         return replace(
             self,
             now=_merged(self.now, now),
-            looks=self.looks + 1,
             tasks=_added(self.tasks, ((task.id, task) for task in now.tasks)),
             deployments=_added(
                 self.deployments, ((one.id, one) for one in service.deployments) if service else ()

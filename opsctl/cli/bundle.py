@@ -1,7 +1,7 @@
 """An incident as one value: a recording, the live system, metrics. Collect, save, read."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opsctl import disk
 from opsctl.cause.cause import Cause
 from opsctl.cause.history import History
+from opsctl.cli import looking
 from opsctl.cli import recording as recordings
 from opsctl.errors import ConfigError
 from opsctl.recording import Begun, RecordedSeries, Recording
@@ -18,19 +19,22 @@ from opsctl.snapshot.snapshot import Snapshot
 if TYPE_CHECKING:
     from opsctl.cli.options import Invocation
 
-_PAUSES = (0.5, 1.5)  # seconds before another snapshot
 _BEFORE = timedelta(hours=1)  # metrics from before the command, for comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What `why` explains. `now` is None if it was read from a file."""
+    """What `why` explains. `looks` at the live system are none if it was read from a file."""
 
     history: History
     recording: Recording | None
     at: datetime
-    now: Snapshot | None = None
+    looks: tuple[Snapshot, ...] = ()
     series: tuple[RecordedSeries, ...] = ()
+
+    @property
+    def now(self) -> Snapshot | None:
+        return self.looks[-1] if self.looks else None
 
 
 def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
@@ -47,20 +51,10 @@ def collect(invocation: "Invocation", *, metrics: bool) -> Incident:
     if recording is not None:
         # EC2 may publish a console minutes after the command has ended, and keeps it for an hour.
         look = replace(look, consoles=recording.history.never_joined)
-    now = with_last_lines(lambda: invocation.quick_reader(look), invocation.sleep)
-    incident = Incident(recordings.with_now(recording, now), recording, now.at, now)
+    looks = looking.until_told(lambda: invocation.quick_reader(look), invocation.sleep)
+    history = recordings.with_looks(recording, looks)
+    incident = Incident(history, recording, looks[-1].at, looks)
     return replace(incident, series=_metrics(invocation, incident)) if metrics else incident
-
-
-def with_last_lines(look: Callable[[], Snapshot], sleep: Callable[[float], None]) -> Snapshot:
-    """Take a snapshot, and another if tasks' last lines, often the cause, have not arrived yet."""
-    now = look()
-    for pause in _PAUSES:
-        if not now.lines_to_come:
-            break
-        sleep(pause)
-        now = look()
-    return now
 
 
 def read(path: Path) -> Incident:
@@ -71,10 +65,12 @@ def read(path: Path) -> Incident:
 
 def _history(recording: Recording) -> History:
     """Return the history as `collect` made it: a bundle ends with the system as it was then."""
-    *before, last = recording.snapshots or (None,)
-    if last is None or recording.ended is None or last.at <= recording.ended:
+    ended, snapshots = recording.ended, recording.snapshots
+    later = tuple(one for one in snapshots if ended is not None and one.at > ended)
+    if not later:
         return recording.history
-    return recordings.with_now(replace(recording, snapshots=tuple(before)), last)
+    before = snapshots[: len(snapshots) - len(later)]
+    return recordings.with_looks(replace(recording, snapshots=before), later)
 
 
 def save(incident: Incident, path: Path) -> None:
@@ -94,8 +90,7 @@ def save(incident: Incident, path: Path) -> None:
                 {"type": "recording", "v": 1, "at": now.at, **begun, "names": asdict(now.names)}
             )
         )
-    if now is not None:
-        lines.append(snapshot_line(now))
+    lines += [snapshot_line(one) for one in incident.looks]
     if recording is None:
         lines += [line_of({"type": "failure", **asdict(one)}) for one in incident.history.failures]
     if recording is None or not recording.series:
@@ -145,7 +140,7 @@ def _refused(error: ConfigError) -> Incident:
 
     at = datetime.now(UTC)
     history = History.empty(NOBODY, at).met(failure_of(error, at))
-    return Incident(history, None, at, history.now)
+    return Incident(history, None, at, (history.now,))
 
 
 def _metrics(invocation: "Invocation", incident: Incident) -> tuple[RecordedSeries, ...]:

@@ -1,7 +1,7 @@
 """Which commands are recorded, where, and which recording `why` reads later."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from pathlib import Path
@@ -104,8 +104,9 @@ def _ended_within(earlier: "Recording", recording: "Recording") -> bool:
     return earlier.ended is not None and earlier.ended > recording.at
 
 
-def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
-    """Join the recording and the present into one history.
+def with_looks(recording: "Recording | None", looks: "Sequence[Snapshot]") -> "History":
+    """Join the recording and looks at the present, of which there is one at least, into one
+    history.
 
     A recorded failure counts only until a newer deployment has succeeded.
     """
@@ -113,8 +114,8 @@ def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
     from opsctl.cause.telling import steady
 
     if recording is None:
-        return History.of([now])
-    history = recording.history
+        return History.of(looks)
+    history, now = recording.history, looks[-1]
     primary = now.primary
     newer = (
         primary is not None
@@ -122,7 +123,11 @@ def with_now(recording: "Recording | None", now: "Snapshot") -> "History":
         and primary.created is not None
         and primary.created > (recording.ended or recording.at)
     )
-    return History.of([now]) if newer and steady(now) else history.plus(now)
+    if newer and steady(now):
+        return History.of(looks)
+    for one in looks:
+        history = history.plus(one)
+    return history
 
 
 def read(path: Path) -> "Recording":

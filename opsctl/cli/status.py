@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opsctl.cli import moments, options
+from opsctl.cli import looking, moments, options
 from opsctl.cli.options import Invocation, opened
 from opsctl.errors import AwsError
 
@@ -33,10 +34,10 @@ def status(
     options.require_one({"--check": check, "--watch": watch})
     options.require_partner(context, "every", "--every", "--watch", watch)
     pause = moments.pause(every, "--every")
+    if check:
+        return screens.show_health(console, *look(invocation, patient=True))
     while True:
         now, causes = look(invocation)
-        if check:
-            return screens.show_health(console, now, causes)
         screens.show(console, now, causes, invocation.quick_reader.clients.region, in_place=watch)
         if not watch:
             require_seen(now)
@@ -52,14 +53,17 @@ def require_seen(now: "Snapshot") -> None:
         raise AwsError(f"nothing can be read: {first.reason}", hint=hint, cause=first.cause)
 
 
-def look(invocation: Invocation) -> "tuple[Snapshot, Sequence[Cause]]":
-    """Take one snapshot without waiting, and rank its causes."""
+def look(invocation: Invocation, *, patient: bool = False) -> "tuple[Snapshot, Sequence[Cause]]":
+    """Take a snapshot and rank its causes. A `patient` look that a script acts on is repeated
+    while seconds may tell more.
+    """
     from opsctl.cause import rank
     from opsctl.cause.history import History
     from opsctl.cause.looks import STATUS
 
-    now = invocation.quick_reader(STATUS)
-    return now, rank.rank(History.of([now]))
+    once = partial(invocation.quick_reader, STATUS)
+    looks = looking.until_told(once, invocation.sleep) if patient else (once(),)
+    return looks[-1], rank.rank(History.of(looks))
 
 
 def show_part(invocation: Invocation, labels: Sequence[str]) -> None:

@@ -96,23 +96,6 @@ def test_when_nobody_answers_it_says_so_and_exits_3(
     assert "nothing answers" in out and "nothing wrong" not in out
 
 
-def test_the_last_lines_of_a_task_that_just_ended_are_waited_for() -> None:
-    dead = replace(task(code=3), stopped=START)
-    early = replace(rolled(dead), at=START + timedelta(seconds=1), lines={})
-    whole = replace(early, lines={dead.id: ("no such file",)})
-    looks, slept = iter([early, early, whole]), list[float]()
-    assert bundle.with_last_lines(lambda: next(looks), slept.append) is whole
-    assert slept == [0.5, 1.5]
-    looks, slept = iter([early, early, early]), list[float]()
-    assert bundle.with_last_lines(lambda: next(looks), slept.append) is early
-
-
-def test_what_ended_a_while_ago_and_wrote_nothing_is_not_waited_for() -> None:
-    dead = replace(task(code=3), stopped=START)
-    late = replace(rolled(dead), at=START + timedelta(seconds=30), lines={})
-    assert bundle.with_last_lines(lambda: late, lambda seconds: pytest.fail("waited")) is late
-
-
 def test_one_file_cannot_be_the_bundle_and_the_page(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,10 +116,10 @@ def test_any_other_file_is_refused_in_a_sentence(
 
 def test_a_failure_is_history_only_while_nothing_newer_is_well(recorded: Path) -> None:
     recording = recordings.read(recorded)
-    assert recordings.with_now(recording, snapshot(deployment("d1", OLD))).failures
+    assert recordings.with_looks(recording, [snapshot(deployment("d1", OLD))]).failures
     newer = replace(deployment("d9", OLD), created=(recording.ended or START) + timedelta(hours=1))
     now = replace(snapshot(newer), look=Look(frozenset({"service", "targets"})))
-    assert not recordings.with_now(recording, now).failures
+    assert not recordings.with_looks(recording, [now]).failures
 
 
 def test_a_bundle_from_after_the_failure_was_repaired_says_that_nothing_is_wrong(
@@ -148,7 +131,7 @@ def test_a_bundle_from_after_the_failure_was_repaired_says_that_nothing_is_wrong
     newer = replace(deployment("d9", OLD), created=at)
     look = Look(frozenset({"service", "targets"}))
     now = replace(snapshot(newer), look=look, at=at + timedelta(minutes=5))
-    live = bundle.Incident(recordings.with_now(recording, now), recording, now.at, now)
+    live = bundle.Incident(recordings.with_looks(recording, [now]), recording, now.at, (now,))
     bundle.save(live, tmp_path / "b")
     assert cli.main(["why", "--from", str(tmp_path / "b")]) == 0
     assert "nothing wrong that can be seen" in capsys.readouterr().out
