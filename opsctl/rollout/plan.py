@@ -82,7 +82,7 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     repairs = _repairs(now, service, state) if service else ()
     count = definition.desired_count(config, state, service)
     parameter = definition.count_parameter(config, state, service)
-    if repairs and not config.ecs.scaling:
+    if service is not None and _set_to_zero(service, state) and not config.ecs.scaling:
         count = config.ecs.desired_count
         parameter = str(count)
     desired = {"Image": order.image, "DesiredCount": parameter}
@@ -188,9 +188,13 @@ def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, .
             f"the service runs {primary.revision}, not {own.rpartition('/')[2]} of its stack: "
             "somebody changed it outside of the stack"
         )
-    if service.desired == 0 and state.tasks:
+    if _set_to_zero(service, state):
         repairs.append(f"the service is set to 0 tasks by hand; its stack asks for {state.tasks}")
     return tuple(repairs)
+
+
+def _set_to_zero(service: Service, state: StackState) -> bool:
+    return service.desired == 0 and bool(state.tasks)
 
 
 def _findings(count: int, config: Config) -> tuple[str, ...]:

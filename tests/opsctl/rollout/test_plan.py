@@ -118,6 +118,19 @@ def by_hand(count: int, id: str = "d1") -> Snapshot:
     return replace(now, instances=INSTANCES)
 
 
+@pytest.mark.parametrize("image", [OLD_IMAGE, NEW_IMAGE])
+def test_a_count_by_hand_survives_a_release_that_reverts_the_task_definition(image: str) -> None:
+    # `ecspresso deploy` and `scale` by a colleague; then `update-tasks` took away the third task,
+    # and said neither that nor anything else of the count.
+    changed = deployment("d9", NEW, desired=3, running=3)
+    now = snapshot(service=service(changed, desired=3), states="healthy healthy healthy")
+    plan = planned(replace(now, instances=INSTANCES), image)
+    assert "the service runs web:2, not web:1 of its stack" in plan.repairs[0]
+    assert (plan.need.desired, plan.tasks) == (3, 3)
+    assert plan.findings == ("2 tasks are configured; 3 were set by hand and stay",)
+    assert plan.parameters == ({} if image == OLD_IMAGE else {"Image": image, "DesiredCount": "3"})
+
+
 def test_a_count_by_hand_is_no_reason_to_touch_the_stack() -> None:
     assert planned(by_hand(3)).way == "nothing"
 
