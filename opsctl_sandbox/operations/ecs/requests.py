@@ -54,6 +54,18 @@ def find_definition(world: World, name: str) -> str:
     return matching[-1]
 
 
+def active_definition(world: World, name: str, code: str = "ClientException") -> str:
+    """Return the ARN, as `find_definition`.
+
+    Raises as ECS does for what somebody deregistered, whose tasks and service run on.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html
+    """
+    arn = find_definition(world, name)
+    if arn in world.inactive:
+        raise Refused(code, "TaskDefinition is inactive")
+    return arn
+
+
 def several(request: Structure, member: str, what: str, most: int) -> list[str]:
     """Return the names that a describe call asks for: at least one, at most `most`."""
     names = list(request.get(member) or ())

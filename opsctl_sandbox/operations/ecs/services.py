@@ -8,8 +8,8 @@ from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.ministack import load_balancers
 from opsctl_sandbox.operations.ecs import answers
 from opsctl_sandbox.operations.ecs.requests import (
+    active_definition,
     cluster_name,
-    find_definition,
     invalid,
     is_name,
     last,
@@ -115,7 +115,7 @@ def create_service(simulation: Simulation, request: Structure) -> Answer:
         raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
     if not request.get("taskDefinition"):
         raise invalid("TaskDefinition can not be blank.")
-    definition = find_definition(world, request["taskDefinition"])
+    definition = active_definition(world, request["taskDefinition"])
     spec = ServiceSpec(
         name=name,
         cluster=cluster,
@@ -134,7 +134,7 @@ def update_service(simulation: Simulation, request: Structure) -> Answer:
     service = find_service(world, request)
     spec = service.spec
     if request.get("taskDefinition"):
-        spec = replace(spec, task_definition=find_definition(world, request["taskDefinition"]))
+        spec = replace(spec, task_definition=active_definition(world, request["taskDefinition"]))
     if request.get("desiredCount") is not None:
         spec = replace(spec, desired=int(request["desiredCount"]))
     if request.get("loadBalancers") is not None:

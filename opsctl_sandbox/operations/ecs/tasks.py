@@ -6,8 +6,8 @@ from opsctl_sandbox.cluster.values import Task
 from opsctl_sandbox.cluster.world import World
 from opsctl_sandbox.operations.ecs import answers
 from opsctl_sandbox.operations.ecs.requests import (
+    active_definition,
     cluster_name,
-    find_definition,
     invalid,
     last,
     missing,
@@ -77,7 +77,7 @@ def stop_task(simulation: Simulation, request: Structure) -> Answer:
 def run_task(simulation: Simulation, request: Structure) -> Answer:
     world = simulation.world()
     cluster = cluster_name(world, request)
-    arn = find_definition(world, request["taskDefinition"])
+    arn = active_definition(world, request["taskDefinition"], "InvalidParameterException")
     begun: list[Answer] = []
     failures: list[Answer] = []
     for _ in range(number(request, "count", 1, 1, 10)):
