@@ -12,6 +12,7 @@ from opsctl.snapshot.service import Deployment
 
 _BREAKER = re.compile(r"circuit breaker", re.IGNORECASE)
 _ALARM = re.compile(r"\balarm", re.IGNORECASE)
+_INACTIVE = re.compile(r"TaskDefinition is inactive", re.IGNORECASE)
 _FOLLOW = "to join it and follow it to its end: opsctl update-tasks"
 
 
@@ -52,10 +53,42 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
             f"the service runs {has}, not {own} of its stack: somebody changed it outside of that",
             "certain",
             (Evidence("ecs DescribeServices", f"taskDefinition {has}, the stack's {own}", at),),
-            "to repair it: opsctl update-tasks",
+            "to repair it: opsctl " + ("ecs up" if history.now.deregistered else "update-tasks"),
             over=primary is not None and primary.revision != has,
             explains=frozenset({"deployment-running", *(() if overtaken else ("superseded",))}),
         )
+
+
+def deregistered(history: History) -> Iterator[Cause]:
+    """Yield a Cause when somebody deregistered the stack's task definition. What runs stays."""
+    gone = history.now.deregistered
+    failed = [
+        one
+        for one in history.stack_events.values()
+        if one.is_cause and _INACTIVE.search(one.reason)
+    ]
+    if not gone and not failed:
+        return
+    evidence = [Evidence("ecs DescribeTaskDefinition", f"{gone}: INACTIVE", history.now.at)]
+    events = [
+        Evidence(
+            "cloudformation DescribeStackEvents",
+            f"{one.logical_id} {one.status}: {telling.quoted(one.reason)}",
+            one.time,
+        )
+        for one in failed[-1:]
+    ]
+    yield Cause(
+        "task-definition-deregistered",
+        f"somebody deregistered the task definition{f' {gone}' if gone else ''} of the stack: ECS "
+        "starts no deployment of it, and no release that fails can go back to it",
+        "certain",
+        (*(evidence if gone else ()), *events),
+        "to make it anew: opsctl ecs up" if gone else "",
+        hinders=bool(failed),
+        over=not gone,
+        explains=frozenset({"resource-failed"}),
+    )
 
 
 def superseded(history: History) -> Iterator[Cause]:
@@ -332,6 +365,7 @@ def _older(primary: Deployment, one: Deployment) -> bool:
 RULES = (
     scaled_by_hand,
     changed_by_hand,
+    deregistered,
     superseded,
     alarm_rolled_back,
     breaker_tripped,

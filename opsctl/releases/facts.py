@@ -18,7 +18,7 @@ from opsctl.stacks.absent import gone
 
 # What comparing needs to see; `releases` is how far back the running release may be.
 LOOK = closing.LOOK | Look(
-    frozenset({"tasks", "instances", "secret_versions", "releases"}),
+    frozenset({"tasks", "instances", "secret_versions", "releases", "deregistered"}),
     ("db", "ecr", "ecs"),
     releases=30,
 )

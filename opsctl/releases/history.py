@@ -127,7 +127,7 @@ def _stack(
     if state.in_progress:
         return (Changed("unread", f"`{state.name}` is {state.status}", rolls=False),)
     try:
-        desired = definition.live(definition.ecs(config), config, now)
+        desired = definition.live(definition.ecs(config, state=state), config, now)
         with Planning(clients, desired, state, bucket=config.aws.bucket, sleep=sleep) as planned:
             changes = planned.plan.changes
     except Exception as error:

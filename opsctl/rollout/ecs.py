@@ -29,7 +29,8 @@ _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 # The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(
-    frozenset({"stacks", "service", "targets", "newest_image", "group"}), ("db", "ecr", "ecs")
+    frozenset({"stacks", "service", "targets", "newest_image", "group", "deregistered"}),
+    ("db", "ecr", "ecs"),
 )
 
 
@@ -200,10 +201,10 @@ def _wanted(clients: "Clients", config: Config, options: Options) -> Procedure[S
 def _desired(
     clients: "Clients", config: Config, options: Options, now: Snapshot
 ) -> Procedure[Stack]:
-    state = now.stack("ecs")
-    stack = definition.ecs(config, state=state)
+    make = partial(definition.ecs, config, state=now.stack("ecs"), deregistered=now.deregistered)
+    stack = make()
     if options.imports:
-        stack = definition.ecs(config, (yield from change.existing(clients, stack)), state=state)
+        stack = make((yield from change.existing(clients, stack)))
     stack = replace(stack, reverts_drift=options.reverts_drift)
     desired = definition.live(stack, config, now, new_image=options.new_image)
     if options.reverts_drift and not config.ecs.scaling:
@@ -215,7 +216,9 @@ def _desired(
 def _drift(now: Snapshot) -> Iterator[Notice]:
     """Yield notices of changes made outside of opsctl that a stack update does not see."""
     history = History.of([now])
-    for rule in (balancer.listener_gone, rollouts.changed_by_hand, *groups.RULES):
+    # A task definition that is made anew also takes the place of any that somebody set by hand.
+    ours = (rollouts.deregistered,) if now.deregistered else (rollouts.changed_by_hand,)
+    for rule in (balancer.listener_gone, *ours, *groups.RULES):
         for cause in rule(history):
             yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 

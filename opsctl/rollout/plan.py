@@ -6,6 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from opsctl.cause import rollouts
+from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.rollout import room, verdict
@@ -89,7 +91,7 @@ def plan(now: Snapshot, state: StackState, order: Order, config: Config) -> Roll
     current = state.parameters
     parameters = {key: value for key, value in desired.items() if current.get(key) != value}
     need = requirement(now, config, count)
-    findings = _findings(count, config)
+    findings = (*_findings(count, config), *_deregistered(now))
     template = "" if repairs else order.template
     same = "Image" not in parameters and not template
     if same and service is not None and service.desired == count:
@@ -115,6 +117,14 @@ def require_service(now: Snapshot, state: StackState | None) -> None:
             hint="opsctl ecs up --revert-drift",
             cause="service-gone",
         )
+
+
+def require_registered(now: Snapshot, plan: RollPlan) -> None:
+    """Raise OpsError when tasks would start from a task definition that somebody deregistered."""
+    if plan.way not in ("stack", "deployment") or "Image" in plan.parameters:
+        return
+    for cause in rollouts.deregistered(History.of([now])):
+        raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
 
 
 def require_balanced(now: Snapshot) -> Snapshot:
@@ -191,6 +201,11 @@ def _repairs(now: Snapshot, service: Service, state: StackState) -> tuple[str, .
     if _set_to_zero(service, state):
         repairs.append(f"the service is set to 0 tasks by hand; its stack asks for {state.tasks}")
     return tuple(repairs)
+
+
+def _deregistered(now: Snapshot) -> tuple[str, ...]:
+    causes = rollouts.deregistered(History.of([now]))
+    return tuple(f"{cause.sentence}; {cause.next}" for cause in causes)
 
 
 def _set_to_zero(service: Service, state: StackState) -> bool:

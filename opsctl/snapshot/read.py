@@ -135,6 +135,7 @@ class _Reading:
             "secrets": ((), self._secrets),
             "group": ((), self._named_group) if look.group else (("stacks",), self._group),
             "task_definitions": (("service", "tasks"), self._task_definitions),
+            "deregistered": (("stacks",), self._deregistered),
             "targets": (("service",), self._targets),
             "listener": (("service",), self._listener),
             "lines": (("tasks", "task_definitions"), self._last_lines),
@@ -285,6 +286,11 @@ class _Reading:
         new = [arn for arn in unique if arn not in known]
         known.update(zip(new, together([partial(describe, arn) for arn in new]), strict=True))
         return tuple(known[arn] for arn in unique)
+
+    def _deregistered(self, states: Mapping[Kind, StackState]) -> str:
+        state = states.get("ecs")
+        own = state.outputs.get("TaskDefinitionArn", "") if state and not state.in_progress else ""
+        return task_definitions.deregistered(self.clients.ecs, own) if own else ""
 
     def _targets(self, service: Service | None) -> tuple[Target, ...]:
         read = partial(targets.read, self.clients.elbv2)

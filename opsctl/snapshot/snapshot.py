@@ -36,7 +36,8 @@ from opsctl.snapshot.tasks import Task, ended
 _LINES_COME = timedelta(seconds=10)
 
 Part = Literal[
-    "stacks", "events", "service", "tasks", "task_definitions", "targets", "listener",
+    "stacks", "events", "service", "tasks", "task_definitions", "deregistered", "targets",
+    "listener",
     "stack_events", "alarm_changes",
     "identity", "security_groups", "registry_images", "log_groups", "start_logs", "cache_use",
     "service_deployments", "target_groups", "recent_lines", "app_errors", "failures",
@@ -177,6 +178,7 @@ class Snapshot:
     instances that have not joined, by id. `failed_calls` are those since the previous snapshot.
     `locks` holds the newest lock of each stack, closed or not. `releases` are oldest first,
     `revisions` newest first. `image_users` are the images that anything in the account's ECS uses.
+    `deregistered` is the revision of the ecs stack's task definition if somebody deregistered it.
     `stack_events` of every stack and `alarm_changes` of every alarm are oldest first. `mute_rules`
     are those that mute alarms of the system now.
     """
@@ -189,6 +191,7 @@ class Snapshot:
     service: Service | None = None
     tasks: tuple[Task, ...] = ()
     task_definitions: tuple[TaskDefinition, ...] = ()
+    deregistered: str = ""
     targets: tuple[Target, ...] = ()
     listener: Listener | None = None
     instances: tuple[ContainerInstance, ...] = ()

@@ -60,6 +60,20 @@ def describe(ecs: "ECSClient", arn: str) -> TaskDefinition:
     return _definition(ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"])
 
 
+def deregistered(ecs: "ECSClient", arn: str) -> str:
+    """Return the revision if somebody deregistered or deleted it, else ''.
+
+    Its service runs on, and ECS takes it for nothing new.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html
+    """
+    revision = arn.rpartition("/")[2]
+    try:
+        answer = ecs.describe_task_definition(taskDefinition=arn)
+    except ecs.exceptions.ClientException:
+        return revision
+    return "" if answer["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else revision
+
+
 def newest(ecs: "ECSClient", family: str, *, count: int = 12) -> tuple[TaskDefinition, ...]:
     """Return the family's newest revisions, newest first.
 

@@ -27,6 +27,8 @@ _NAMED_IAM: tuple[Capability, ...] = ("CAPABILITY_NAMED_IAM",)
 TEMPLATE_VERSION = "1"
 # Parameter of a stack that has or had a capacity provider.
 GROUP_SIZE = "GroupSize"
+# Parameter of a stack whose task definition was made anew, after somebody deregistered this one.
+_DEREGISTERED = "Deregistered"
 # `DesiredCount` of a service that has a count, and scales.
 _KEPT = "-1"
 # The image tag of a stack before its first release.
@@ -89,18 +91,25 @@ def ecr(config: Config, imports: frozenset[str] = frozenset()) -> Stack:
 
 
 def ecs(
-    config: Config, imports: frozenset[str] = frozenset(), *, state: "StackState | None" = None
+    config: Config,
+    imports: frozenset[str] = frozenset(),
+    *,
+    state: "StackState | None" = None,
+    deregistered: str = "",
 ) -> Stack:
     """Return the service's stack. The caller replaces its parameters `Image` and `DesiredCount`.
 
     `state` is the present stack: a service that had a capacity provider must be told to leave it.
+    `deregistered` is the stack's task definition if it must be made anew.
     """
+    anew = deregistered or (state is not None and _DEREGISTERED in state.parameters)
     had_provider = state is not None and GROUP_SIZE in state.parameters
     provider = config.compute.capacity_provider
     template = templates.render(
         "ecs.yaml.j2",
         **_ecs_values(config),
         imports=imports,
+        registered_anew=bool(anew),
         left_provider=had_provider and not provider,
         configured_instances=instances.sizes(
             config.compute.minimum,
@@ -109,6 +118,7 @@ def ecs(
         ),
     )
     size = {GROUP_SIZE: str(config.compute.desired)} if provider or had_provider else {}
+    registered = {_DEREGISTERED: deregistered or None} if anew else {}
     return _stack(
         config,
         "ecs",
@@ -118,6 +128,7 @@ def ecs(
             "DesiredCount": str(config.ecs.fewest_tasks),
             "AmiId": None if config.compute.image.startswith("ssm:") else config.compute.image,
             **size,
+            **registered,
         },
         capabilities=_NAMED_IAM,
         imports=imports,

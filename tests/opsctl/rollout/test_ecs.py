@@ -36,6 +36,7 @@ class World:
         self.taken: set[str] = set()
         self.images = {"ami-1", "ami-2"}
         self.deleted = False
+        self.deregistered = ""
         values = {"Image": "repository@sha256:1", "DesiredCount": "4", "AmiId": "ami-1"}
         outputs = {
             "ConfiguredCount": "4",
@@ -63,7 +64,8 @@ class World:
             if one.name in (self.images if one.type == MACHINE_IMAGE else self.taken)
         )
         now = replace(now, service=None) if self.deleted else now
-        return replace(now, stacks=there, newest_image=self.newest, events=events, taken=taken)
+        now = replace(now, newest_image=self.newest, deregistered=self.deregistered)
+        return replace(now, stacks=there, events=events, taken=taken)
 
     def up(self, *answers: bool, **more: Any) -> Driven:
         return Driven(ecs.up(self.clients, CONFIG, ecs.Options(**more)), self.look, answers)
@@ -229,6 +231,16 @@ def test_a_withdrawn_machine_image_is_told_and_stops_no_update() -> None:
     [notice] = [one for one in driven.of(Notice) if "withdrawn" in one.text]
     assert notice.warning and notice.text.endswith("opsctl ecs up --new-ami")
     assert driven.result.good
+
+
+def test_a_task_definition_that_somebody_deregistered_is_made_anew() -> None:
+    world = World()
+    world.deregistered = "web:1"
+    driven = world.up()
+    [notice] = [one for one in driven.of(Notice) if "deregistered" in one.text]
+    assert notice.warning and "web:1" in notice.text
+    [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
+    assert plan.stack.parameters["Deregistered"] == "web:1"
 
 
 def test_a_group_that_was_resized_by_hand_is_reported() -> None:

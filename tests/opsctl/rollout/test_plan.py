@@ -190,3 +190,24 @@ def test_nothing_is_rolled_behind_a_load_balancer_that_leads_to_no_task(
 def test_targets_of_stopped_instances_are_not_called_a_missing_listener() -> None:
     stopped = Target("i-1:80", "unused", "Target.InvalidState")
     planning.require_balanced(replace(STEADY, targets=(stopped,)))
+
+
+def test_a_deregistered_task_definition_is_used_for_nothing_new() -> None:
+    # UpdateService refuses one: `restart` ended in "AWS refused UpdateService", and `ecs up` of
+    # anything that the service has was rolled back.
+    gone = replace(STEADY, deregistered="web:1")
+    for plan in (planned(gone, force=True), planned(replace(gone, service=by_hand(0).service))):
+        with pytest.raises(OpsError, match="somebody deregistered the task definition web:1") as e:
+            planning.require_registered(gone, plan)
+        assert (e.value.hint, e.value.cause) == (
+            "to make it anew: opsctl ecs up",
+            "task-definition-deregistered",
+        )
+
+
+def test_a_new_image_makes_a_deregistered_task_definition_anew_and_says_what_it_risks() -> None:
+    gone = replace(STEADY, deregistered="web:1")
+    plan = planned(gone, NEW_IMAGE)
+    planning.require_registered(gone, plan)
+    assert "no release that fails can go back to it; to make it anew" in plan.findings[0]
+    planning.require_registered(gone, planned(gone))

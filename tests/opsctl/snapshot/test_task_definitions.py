@@ -88,3 +88,13 @@ def test_only_the_awslogs_driver_with_a_prefix_names_a_stream(
 
 def test_a_stream_is_named_by_prefix_container_and_task() -> None:
     assert LogStream("/g", "caddy", "app").name("t1") == "caddy/app/t1"
+
+
+def test_what_somebody_deregistered_or_deleted_is_named(stub: Stub) -> None:
+    ecs, stubber = stub("ecs")
+    arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/web:1"
+    for status in ("ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"):
+        stubber.add_response("describe_task_definition", {"taskDefinition": {"status": status}})
+    stubber.add_client_error("describe_task_definition", "ClientException")
+    found = [task_definitions.deregistered(ecs, arn) for _ in range(4)]
+    assert found == ["", "web:1", "web:1", "web:1"]

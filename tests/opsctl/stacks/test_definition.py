@@ -311,6 +311,21 @@ def test_a_service_that_had_a_capacity_provider_is_told_to_leave_it() -> None:
     assert rendered(RELEASED)["LaunchType"] == "EC2"
 
 
+def test_a_task_definition_that_somebody_deregistered_is_made_anew_once() -> None:
+    def made(state: StackState, deregistered: str = "") -> tuple[Any, Any]:
+        stack_ = definition.ecs(config(), state=state, deregistered=deregistered)
+        [container] = template.properties(stack_.template, "TaskDefinition")["ContainerDefinitions"]
+        return container.get("DockerLabels"), stack_.parameters.get("Deregistered", "no parameter")
+
+    labels = {"opsctl.deregistered": {"Ref": "Deregistered"}}
+    assert made(RELEASED) == (None, "no parameter")
+    assert made(RELEASED, "web:1") == (labels, "web:1")
+    # Later changes keep it: another value, or none, would roll the tasks once more.
+    anew = replace(RELEASED, parameters={**RELEASED.parameters, "Deregistered": "web:1"})
+    assert made(anew) == (labels, None)
+    assert made(anew, "web:2") == (labels, "web:2")
+
+
 def test_a_refusal_to_name_the_newest_image_is_raised() -> None:
     refused = Unread("newest_image", "AWS refused GetParameters: not authorized")
     now = replace(stacks(), unread=(refused,))

@@ -44,6 +44,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if stack.template not in seen:
                 seen.add(stack.template)
                 (folder / f"{number}-{stack.kind}.yaml").write_text(stack.template)
+    anew = definition.ecs(configs[0], deregistered="web:1")
+    (folder / "anew-ecs.yaml").write_text(anew.template)
     return folder
 
 
