@@ -14,7 +14,7 @@ from opsctl_sandbox.cloudformation.pace import Pace
 from opsctl_sandbox.cloudformation.shapes import only_tags_differ
 from opsctl_sandbox.cluster.stacks import CANCELLED
 from opsctl_sandbox.ministack import caches, exports, parameter_values, resource_schemas, stacks
-from opsctl_sandbox.ministack.repairs import early_validation, names
+from opsctl_sandbox.ministack.repairs import change_sets, early_validation, names
 from opsctl_sandbox.ministack.stacks import Document, Request, Resource
 from opsctl_sandbox.wire import rules
 
@@ -214,7 +214,7 @@ class StackOperation:
         if imported:
             for status, reason in stacks.IMPORTED:
                 self._event(name, status, reason, physical_id)
-        elif before is None:
+        elif before is None or physical_id != before["PhysicalResourceId"]:
             self._event(name, f"{verb}_IN_PROGRESS", "Resource creation Initiated", physical_id)
         await self._pace.settle(kind, physical_id, definition, created=before is None)
         del self._progress.working[name]
@@ -231,7 +231,7 @@ class StackOperation:
     ) -> tuple[str, Document]:
         physical_id = before["PhysicalResourceId"]
         self._progress.working[name] = physical_id
-        replacing = stacks.replaces(kind, old, new)
+        replacing = stacks.replaces(kind, old, new) or change_sets.replaced(kind, old, new)
         if kind == "AWS::ECS::TaskDefinition":
             replacing = not only_tags_differ(old, new)
         reason = _REPLACING if replacing else ""

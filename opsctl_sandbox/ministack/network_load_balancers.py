@@ -1,6 +1,7 @@
 """Give network load balancers a DNS name that works on this machine, and `net/` in their ARN and
 their listeners'."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ class NetworkLoadBalancers:
         )
         self._plain_listener = types.plain(_LISTENER)
         types.replace(_LISTENER, {**self._plain_listener, "create": self._create_listener})
+        # The id at the end of an ARN has 16 hexadecimal digits.
+        assert callable(alb._short_id)
+        alb._short_id = lambda: secrets.token_hex(8)
         # CloudWatch's dimension and the stack's output begin with `targetgroup/`.
         assert callable(alb._target_group_full_name_from_arn)
         alb._target_group_full_name_from_arn = lambda arn: arn.rpartition(":")[2]

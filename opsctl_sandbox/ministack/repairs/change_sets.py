@@ -309,6 +309,11 @@ def _with_word(kind: str, detail: Structure) -> dict[str, Any]:
     return {**detail, "Target": {**target, "RequiresRecreation": word}}
 
 
+def replaced(kind: str, old: Structure, new: Structure) -> bool:
+    """Return whether this change makes a new physical resource, for the types of `REPLACING`."""
+    return any(old.get(name) != new.get(name) for name in REPLACING.get(kind, ()))
+
+
 def _absent(change_set: Structure) -> set[str]:
     """Return the logical ids of the resources whose condition is false."""
     if not change_set:

@@ -177,6 +177,26 @@ def test_an_update_rolls_the_tasks_and_cleans_up_the_old_revision(aws: Clients, 
     assert not any(r == "Logs" and s.startswith("UPDATE") for r, s, _ in history)
 
 
+def test_what_an_update_replaces_says_so_and_begins_anew(aws: Clients, name: str) -> None:
+    # A log group that was renamed was replaced without the first of the two.
+    stack = create(aws, name)
+    settled(aws, stack)
+    changed = template(name)
+    changed["Resources"]["Logs"]["Properties"]["LogGroupName"] = f"{name}-renamed"
+    aws("cloudformation").update_stack(StackName=name, TemplateBody=json.dumps(changed))
+    assert settled(aws, stack) == "UPDATE_COMPLETE"
+    history = [one for one in events(aws, stack) if one[1].startswith(("UPDATE", "DELETE"))]
+    words = "Requested update requires the creation of a new physical resource; hence creating one."
+    for replaced in ("Logs", "Task"):
+        assert [one[1:] for one in history if one[0] == replaced] == [
+            ("UPDATE_IN_PROGRESS", words),
+            ("UPDATE_IN_PROGRESS", "Resource creation Initiated"),
+            ("UPDATE_COMPLETE", ""),
+            ("DELETE_IN_PROGRESS", ""),
+            ("DELETE_COMPLETE", ""),
+        ]
+
+
 def test_a_crashing_release_trips_the_breaker_and_the_stack_rolls_back(
     aws: Clients, fail: Callable[..., None], name: str
 ) -> None:

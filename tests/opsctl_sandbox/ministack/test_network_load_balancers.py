@@ -1,5 +1,6 @@
 """Network load balancers: their zones, and the protection against deletion."""
 
+import re
 from typing import Any
 
 import pytest
@@ -24,6 +25,12 @@ def test_each_subnet_is_in_its_own_zone(
 
     assert zones(plain("elbv2")) == ["us-east-1a", "us-east-1a"]
     assert zones(connect("elbv2")) == ["us-east-1a", "us-east-1b"]
+
+
+def test_ids_have_sixteen_hexadecimal_digits(connect: Connect, balancer: Any, unique: str) -> None:
+    made = connect("elbv2").create_target_group(Name=unique, Protocol="TCP", Port=80, VpcId="vpc-1")
+    for arn in (balancer["LoadBalancerArn"], made["TargetGroups"][0]["TargetGroupArn"]):
+        assert re.fullmatch(r"[0-9a-f]{16}", arn.rpartition("/")[2])
 
 
 def test_a_protected_one_is_not_deleted(connect: Connect, balancer: Any) -> None:
