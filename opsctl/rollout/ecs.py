@@ -216,9 +216,11 @@ def _desired(
 def _drift(now: Snapshot) -> Iterator[Notice]:
     """Yield notices of changes made outside of opsctl that a stack update does not see."""
     history = History.of([now])
-    # A task definition that is made anew also takes the place of any that somebody set by hand.
-    ours = (rollouts.deregistered,) if now.deregistered else (rollouts.changed_by_hand,)
-    for rule in (balancer.listener_gone, *ours, *groups.RULES):
+    for cause in rollouts.deregistered(history):
+        yield Notice(f"{cause.sentence}; it is made anew, and the tasks are rolled", warning=True)
+    # A new task definition also takes the place of any that somebody gave the service.
+    foreign = () if now.deregistered else (rollouts.changed_by_hand,)
+    for rule in (balancer.listener_gone, *foreign, *groups.RULES):
         for cause in rule(history):
             yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 

@@ -239,6 +239,7 @@ def test_a_task_definition_that_somebody_deregistered_is_made_anew() -> None:
     driven = world.up()
     [notice] = [one for one in driven.of(Notice) if "deregistered" in one.text]
     assert notice.warning and "web:1" in notice.text
+    assert notice.text.endswith("it is made anew, and the tasks are rolled")
     [plan] = [one for one in driven.of(Plan) if one.stack.kind == "ecs"]
     assert plan.stack.parameters["Deregistered"] == "web:1"
 
