@@ -55,6 +55,43 @@ def target_group_gone(history: History) -> Iterator[Cause]:
         )
 
 
+def unbalanced(history: History) -> Iterator[Cause]:
+    """Yield a Cause when the service is not registered with the target group of its stack."""
+    now, state = history.now, history.now.stack("ecs")
+    own = state.outputs.get("TargetGroupArn", "") if state and not state.in_progress else ""
+    if now.service is None or not own or own in now.service.target_groups:
+        return
+    has = ", ".join(one.rpartition(":")[2] for one in now.service.target_groups)
+    yield Cause(
+        "service-unbalanced",
+        f"the service `{now.service.name}` is not behind its load balancer: somebody "
+        + (f"gave it another target group, {has}" if has else "took that from it")
+        + ", so no request reaches its tasks",
+        "certain",
+        (Evidence("ecs DescribeServices", f"loadBalancers: {has or 'none'}", now.at),),
+        f"to put it back: {telling.REVERT}",
+        explains=_EXPLAINS,
+    )
+
+
+def listener_moved(history: History) -> Iterator[Cause]:
+    """Yield a Cause when no listener has the port that the stack asked for."""
+    now, state = history.now, history.now.stack("ecs")
+    own = state.outputs.get("ListenerPort", "") if state and not state.in_progress else ""
+    for group in now.target_groups:
+        if not own or not group.listener_ports or int(own) in group.listener_ports:
+            continue
+        has = ", ".join(map(str, group.listener_ports))
+        yield Cause(
+            "listener-moved",
+            f"the load balancer listens on port {has}, and its stack asks for {own}: somebody "
+            "changed the listener, so no client reaches a task",
+            "certain",
+            (Evidence("elasticloadbalancing DescribeListeners", f"port {has}", now.at),),
+            f"to set it back: {telling.REVERT}",
+        )
+
+
 def listener_gone(history: History) -> Iterator[Cause]:
     now, state = history.now, history.now.stack("ecs")
     if now.service is None or not targets.unused(now.targets):
@@ -141,4 +178,5 @@ def _host_ports(task: Task) -> list[int]:
     return [port for container in task.containers for port in container.ports]
 
 
-RULES = (service_gone, target_group_gone, listener_gone, shut, deregistered)
+LEADS_NOWHERE = (target_group_gone, unbalanced, listener_gone)
+RULES = (service_gone, *LEADS_NOWHERE, listener_moved, shut, deregistered)

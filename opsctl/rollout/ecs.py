@@ -29,7 +29,9 @@ _LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 # The end of an operation during which the cache's stack has no outputs yet, or loses them.
 _WITHOUT_OUTPUTS = ("CREATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 _LOOK = Look(
-    frozenset({"stacks", "service", "targets", "newest_image", "group", "deregistered"}),
+    frozenset(
+        {"stacks", "service", "targets", "target_groups", "newest_image", "group", "deregistered"}
+    ),
     ("db", "ecr", "ecs"),
 )
 
@@ -220,7 +222,8 @@ def _drift(now: Snapshot) -> Iterator[Notice]:
         yield Notice(f"{cause.sentence}; it is made anew, and the tasks are rolled", warning=True)
     # A new task definition also takes the place of any that somebody gave the service.
     foreign = () if now.deregistered else (rollouts.changed_by_hand,)
-    for rule in (balancer.listener_gone, *foreign, *groups.RULES):
+    in_front = (balancer.unbalanced, balancer.listener_gone, balancer.listener_moved)
+    for rule in (*in_front, *foreign, *groups.RULES):
         for cause in rule(history):
             yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 

@@ -6,13 +6,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from opsctl.cause import rollouts
+from opsctl.cause import balancer, rollouts
 from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
 from opsctl.rollout import room, verdict
 from opsctl.rollout.room import Forecast, Requirement
-from opsctl.snapshot import targets
 from opsctl.snapshot.service import Service
 from opsctl.snapshot.snapshot import Snapshot
 from opsctl.snapshot.stacks import StackState
@@ -132,21 +131,9 @@ def require_balanced(now: Snapshot) -> Snapshot:
 
     Raises OpsError when the load balancer leads to no task: none would ever count as healthy.
     """
-    name = now.service.name if now.service is not None else ""
-    unread = now.unread_part("targets")
-    if unread is not None and unread.code == "TargetGroupNotFound":
-        raise OpsError(
-            f"the target group of `{name}` is not there: somebody deleted it",
-            hint="opsctl ecs up --revert-drift",
-            cause="target-group-gone",
-        )
-    if targets.unused(now.targets):
-        raise OpsError(
-            f"no listener of the load balancer forwards to `{name}`: somebody deleted or changed "
-            "it",
-            hint="opsctl ecs up --revert-drift",
-            cause="listener-gone",
-        )
+    for rule in balancer.LEADS_NOWHERE:
+        for cause in rule(History.of([now])):
+            raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
     return now
 
 

@@ -14,7 +14,7 @@ _LOOK_AT_GROUP = Look(frozenset({"group", "instances", "service", "stacks"}), ("
 _OF_THE_GROUP = {"no-instance", "asg-cannot-launch", "instances-draining", "group-resized"}
 _OF_EVERY_TASK = {
     *("log-group-missing", "image-not-found", "secret-missing", "secret-empty"),
-    *("service-gone", "target-group-gone", "listener-gone"),
+    *("service-gone", "target-group-gone", "service-unbalanced", "listener-gone"),
 }
 KEEPS = _OF_THE_GROUP | _OF_EVERY_TASK
 

@@ -35,7 +35,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
     """A target group. `check_port` is a number or `traffic-port`; `path` is set for HTTP checks
-    only.
+    only. `listener_ports` and `security_groups` are those of its load balancers.
     """
 
     arn: str
@@ -46,6 +46,7 @@ class TargetGroup:
     interval: int = 0
     healthy_threshold: int = 0
     security_groups: tuple[str, ...] = ()
+    listener_ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,18 @@ def protected(elbv2: "ElasticLoadBalancingv2Client", load_balancer: str) -> bool
 
 
 def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[TargetGroup, ...]:
-    """Return the target groups, with the security groups of their load balancers."""
+    """Return the target groups, with what their load balancers have."""
     if not arns:
         return ()
     described = elbv2.describe_target_groups(TargetGroupArns=list(arns))["TargetGroups"]
     balancers = sorted({one for group in described for one in group.get("LoadBalancerArns", ())})
     admitted: dict[str, tuple[str, ...]] = {}
+    ports = {
+        arn: [
+            one.get("Port", 0) for one in elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+        ]
+        for arn in balancers
+    }
     if balancers:
         answer = elbv2.describe_load_balancers(LoadBalancerArns=balancers)["LoadBalancers"]
         admitted = {
@@ -117,6 +124,9 @@ def groups(elbv2: "ElasticLoadBalancingv2Client", arns: Sequence[str]) -> tuple[
                 one
                 for balancer in group.get("LoadBalancerArns", ())
                 for one in admitted.get(balancer, ())
+            ),
+            listener_ports=tuple(
+                port for balancer in group.get("LoadBalancerArns", ()) for port in ports[balancer]
             ),
         )
         for group in described

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-awa
 from collections.abc import Mapping
 from typing import Any
 
+from opsctl_sandbox.cloudformation.shapes import to_api
 from opsctl_sandbox.ministack import caches, load_balancers, security_group_rules, stacks
 from opsctl_sandbox.ministack.repairs import names
 from opsctl_sandbox.simulation import Simulation
@@ -14,13 +15,21 @@ from opsctl_sandbox.wire.calls import Call, Forward, Operation, Operations, Stru
 
 _GROUP, _SERVICE = "AWS::AutoScaling::AutoScalingGroup", "AWS::ECS::Service"
 _SIZES = {"DesiredCapacity": "desired", "MinSize": "minimum", "MaxSize": "maximum"}
+# What a service has beside its count and its task definition.
+_SETTINGS = {
+    "CapacityProviderStrategy": "capacityProviderStrategy",
+    "DeploymentConfiguration": "deploymentConfiguration",
+    "LoadBalancers": "loadBalancers",
+    "PlacementConstraints": "placementConstraints",
+    "PlacementStrategies": "placementStrategy",
+}
 Changed = dict[str, tuple[str, str]]
 """By property: what the stack has, and what is there."""
 
 
 class Drift:
-    """Compares which resources still exist, sizes of services, groups and caches, the ports of
-    listeners, and whether security groups have their rules.
+    """Compares which resources still exist, what services have, sizes of groups and caches, the
+    ports and the target groups of listeners, and whether security groups have their rules.
     """
 
     def __init__(self, simulation: Simulation, operations: Operations) -> None:
@@ -106,9 +115,24 @@ class Drift:
         if service is None or service.status != "ACTIVE":
             return "DELETED", {}
         spec = service.spec
-        return _compared(
-            properties, {"DesiredCount": spec.desired, "TaskDefinition": spec.task_definition}
-        )
+        live = {"DesiredCount": spec.desired, "TaskDefinition": spec.task_definition}
+        status, changed = _compared(properties, live)
+        asked = to_api("UpdateService", dict(properties))
+        for key, member in _SETTINGS.items():
+            if key in properties and not _has(spec.document.get(member), asked[member]):
+                status = "MODIFIED"
+                changed[key] = (str(asked[member]), str(spec.document.get(member)))
+        return status, changed
+
+
+def _has(live: Any, asked: Any) -> bool:
+    """Return whether what is there has all that the template names; it may have more members."""
+    if isinstance(asked, Mapping):
+        return isinstance(live, Mapping) and all(_has(live.get(k), v) for k, v in asked.items())
+    if isinstance(asked, list):
+        same = isinstance(live, list) and len(live) == len(asked)
+        return same and all(map(_has, live, asked))
+    return str(live) == str(asked)
 
 
 def _compared(properties: Structure, live: Structure) -> tuple[str, Changed]:

@@ -82,9 +82,14 @@ def names_by_target_group() -> dict[str, str]:
 
 
 def listener(arn: str) -> dict[str, Any]:
-    """Return a listener's `Port` and `Protocol`."""
+    """Return a listener's `Port`, `Protocol` and `DefaultActions`."""
     record = find(alb._listeners, arn) or {}
-    return {key: record[key] for key in ("Port", "Protocol") if key in record}
+    live = {key: record[key] for key in ("Port", "Protocol") if key in record}
+    actions = [
+        {key: one[key] for key in ("Type", "TargetGroupArn") if key in one}
+        for one in record.get("DefaultActions") or ()
+    ]
+    return {**live, "DefaultActions": actions}
 
 
 def _listeners() -> list[dict[str, Any]]:

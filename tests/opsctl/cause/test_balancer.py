@@ -36,6 +36,32 @@ def test_a_load_balancer_that_admits_nobody_is_the_cause_and_the_way_out() -> No
     assert ids(replace(now, security_groups=(admits, another))) == []
 
 
+BALANCED = stack("ecs", "UPDATE_COMPLETE", outputs={"TargetGroupArn": "tg", "ListenerPort": "80"})
+LOOK = Look(frozenset({"service", "stacks", "targets", "target_groups"}))
+
+
+@pytest.mark.parametrize(("has", "words"), [((), "took that from it"), (("a:tg/2",), "tg/2")])
+def test_a_service_whose_load_balancer_somebody_took_is_not_well(
+    has: tuple[str, ...], words: str
+) -> None:
+    # `update-service --load-balancers []`: no client reached a task, and `status --check` said
+    # "healthy: 2 of 2 tasks run, 0 targets are healthy".
+    now = snapshot(deployment("d1", OLD), stacks={"ecs": BALANCED}, look=LOOK)
+    assert now.service is not None and ranked(now) == ()
+    [top] = ranked(replace(now, service=replace(now.service, target_groups=has), targets=()))
+    assert (top.id, top.confidence, top.hinders) == ("service-unbalanced", "certain", True)
+    assert words in top.sentence and top.next == "to put it back: opsctl ecs up --revert-drift"
+
+
+def test_a_listener_that_somebody_moved_is_the_cause_and_the_way_out() -> None:
+    here = TargetGroup("tg", listener_ports=(80,))
+    now = snapshot(deployment("d1", OLD), stacks={"ecs": BALANCED}, target_groups=(here,))
+    assert ranked(now) == ()
+    [top] = ranked(replace(now, target_groups=(replace(here, listener_ports=(8088,)),)))
+    assert (top.id, top.hinders) == ("listener-moved", True)
+    assert "listens on port 8088, and its stack asks for 80" in top.sentence
+
+
 def test_a_target_group_without_a_listener_is_reported() -> None:
     targets = (Target("i-1:80", "unused", "Target.NotInUse"),)
     [top] = ranked(snapshot(deployment("d1", NEW), targets=targets))

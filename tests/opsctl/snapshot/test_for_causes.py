@@ -270,15 +270,17 @@ def test_a_resource_is_known_by_what_its_service_calls_it(stub: Stub) -> None:
     assert stacks.physical_id(cloudformation, "arn", "Group") == ""
 
 
-def test_a_target_group_comes_with_the_security_groups_of_its_load_balancer(stub: Stub) -> None:
+def test_a_target_group_comes_with_what_its_load_balancer_has(stub: Stub) -> None:
     elbv2, stubber = stub("elbv2")
     group = {"TargetGroupArn": "tg", "HealthCheckPort": "traffic-port", "HealthCheckPath": "/h",
              "LoadBalancerArns": ["lb"], "Matcher": {"HttpCode": "200"}}  # fmt: skip
     stubber.add_response("describe_target_groups", {"TargetGroups": [group]})
+    stubber.add_response("describe_listeners", {"Listeners": [{"Port": 80}]})
     balancer = {"LoadBalancerArn": "lb", "SecurityGroups": ["sg-9"]}
     stubber.add_response("describe_load_balancers", {"LoadBalancers": [balancer]})
     [read] = targets.groups(elbv2, ["tg"])
     assert (read.check_port, read.path, read.security_groups) == ("traffic-port", "/h", ("sg-9",))
+    assert read.listener_ports == (80,)
     assert targets.groups(elbv2, []) == ()
 
 

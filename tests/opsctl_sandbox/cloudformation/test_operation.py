@@ -339,3 +339,30 @@ def test_a_cache_that_somebody_resized_is_set_back(aws: Clients, name: str) -> N
     assert settled(aws, name) == "UPDATE_COMPLETE"
     [now] = elasticache.describe_cache_clusters(CacheClusterId=name)["CacheClusters"]
     assert now["CacheNodeType"] == "cache.t4g.micro"
+
+
+def test_what_somebody_changed_of_a_service_is_drift_and_is_put_back(
+    aws: Clients, name: str
+) -> None:
+    stack = create(aws, name)
+    settled(aws, stack)
+    before = service(aws, name)
+    settings = {"maximumPercent": 100, "minimumHealthyPercent": 0}
+    here = {"cluster": name, "service": name}
+    aws("ecs").update_service(**here, loadBalancers=[], deploymentConfiguration=settings)
+
+    cloudformation = aws("cloudformation")
+    change_set = cloudformation.create_change_set(
+        StackName=name,
+        ChangeSetName="back",
+        UsePreviousTemplate=True,
+        DeploymentMode="REVERT_DRIFT",
+    )["Id"]
+    [change] = cloudformation.describe_change_set(ChangeSetName=change_set)["Changes"]
+    named = [one["Target"]["Name"] for one in change["ResourceChange"]["Details"]]
+    assert named == ["DeploymentConfiguration", "LoadBalancers"]
+    cloudformation.execute_change_set(ChangeSetName=change_set)
+    assert settled(aws, stack) == "UPDATE_COMPLETE"
+    after = service(aws, name)
+    for key in ("loadBalancers", "deploymentConfiguration"):
+        assert after[key] == before[key]
