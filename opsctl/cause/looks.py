@@ -12,6 +12,7 @@ EVERYTHING = Look(
             *("targets", "target_groups", "instances", "group", "cache", "alarms", "lines"),
             *("recent_lines", "app_errors", "start_logs", "security_groups", "registry_images"),
             *("log_groups", "identity", "cache_use", "releases", "deregistered"),
+            *("secret_versions",),
         }
     ),
     releases=1,

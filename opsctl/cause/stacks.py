@@ -106,13 +106,16 @@ def seen_failed(history: History) -> Iterator[Cause]:
         here = history.ended_badly and len(states) > 1
         cancelled = _cancellation(history, state) if state.status in _UNDONE else None
         if cancelled is not None:
+            of_release, over = _of_a_release(history, kind, cancelled)
             yield Cause(
                 "update-cancelled",
                 f"somebody cancelled the update of `{state.name}`; it is as it was before",
                 "certain",
                 (_event(cancelled),),
-                f"if it is still wanted: {_command(history, kind)}",
+                "if it is still wanted: "
+                + ("opsctl update-tasks" if of_release else _command(history, kind)),
                 hinders=here,
+                over=over and not history.ended_badly,
             )
             continue
         gone = history.statuses[state.name][-1] == "DELETE_COMPLETE" or _gone(history, kind, state)
@@ -134,6 +137,15 @@ def seen_failed(history: History) -> Iterator[Cause]:
             hinders=stuck or state.status == "ROLLBACK_COMPLETE" or here,
             over=gone or (_good(states[-1].status) and not history.ended_badly),
         )
+
+
+def _of_a_release(history: History, kind: Kind, cancelled: StackEvent) -> tuple[bool, bool]:
+    """Return whether the cancelled update was a release, and whether a later one succeeded."""
+    newest = max(history.now.releases, key=lambda one: one.number, default=None)
+    if kind != "ecs" or newest is None or cancelled.time is None:
+        return False, False
+    later = newest.begun > cancelled.time
+    return not later and newest.outcome != "deployed", later and newest.outcome == "deployed"
 
 
 def _cancellation(history: History, state: StackState) -> StackEvent | None:

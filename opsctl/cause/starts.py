@@ -12,6 +12,7 @@ from opsctl.cause.task_failures import TaskFailure
 _REFERENCE = re.compile(
     r"(?:parameters?:? \[?|secret |`)(?P<name>(?:arn:|ssm:|secretsmanager:|/)[^\s`,\]]+)"
 )
+_LOG_GROUP = re.compile(r"log group (?P<name>/?[\w./#-]+) does not exist")
 _AWAY = re.compile(r"connection issue|dial tcp|deadline exceeded|timed? ?out|no such host", re.I)
 # Docker started no program: the image lacks its own command, or it is not executable.
 _COMMAND = re.compile(r"exec: |executable file|no command specified|entrypoint", re.IGNORECASE)
@@ -30,6 +31,30 @@ def secret_missing(history: History) -> Iterator[Cause]:
             f"{what} cannot be read: {telling.last(failures[0])}",
             next=_to_read(failures[0].text, match["name"] if match else ""),
             evidence=_secrets(history),
+        )
+
+
+def secret_gone(history: History) -> Iterator[Cause]:
+    """Yield a Cause for a secret that the running release had and nobody can read any more, before
+    a task fails.
+    """
+    now = history.now
+    for one in now.secret_versions:
+        lost = one.deleted or not one.version
+        if not lost or one.reference not in now.names.task_secrets:
+            continue
+        if now.releases and not any(one.reference in each.secrets for each in now.releases):
+            continue  # what runs does without it; `update-tasks` refuses what a new release lacks
+        what = "is marked for deletion" if one.deleted else "does not exist or has no value"
+        _, _, name = one.reference.partition(":")
+        yield Cause(
+            "secret-missing",
+            f"the secret {one.reference} {what}: a task that stops cannot be replaced",
+            "certain",
+            (Evidence("its description", f"{one.reference}: {what}", now.at),),
+            f"to restore it: aws secretsmanager restore-secret --secret-id {name.partition('#')[0]}"
+            if one.deleted
+            else "for the command that writes it: opsctl secrets check",
         )
 
 
@@ -60,7 +85,8 @@ def permission_missing(history: History) -> Iterator[Cause]:
 
 def log_group_missing(history: History) -> Iterator[Cause]:
     for failures in task_failures.of(history, "log-group-missing").values():
-        missing = [one.name for one in history.now.log_groups if not one.exists]
+        missing = _named_group(failures[0].text)
+        missing = missing or [one.name for one in history.now.log_groups if not one.exists]
         missing = missing or _only_group(history, failures[0])
         which = f"the log group {missing[0]}" if missing else "a log group of the task"
         yield telling.cause(
@@ -77,6 +103,12 @@ def log_group_missing(history: History) -> Iterator[Cause]:
         )
 
 
+def _named_group(text: str) -> list[str]:
+    """Return the log group that the service itself names, in a list; ECS names none."""
+    match = _LOG_GROUP.search(text)
+    return [match["name"]] if match else []
+
+
 def _only_group(history: History, failure: TaskFailure) -> list[str]:
     """Return the log group of the task in a list, if its definition has exactly one."""
     definition = history.now.definition(failure.task.task_definition)
@@ -88,6 +120,8 @@ def log_group_gone(history: History) -> Iterator[Cause]:
     """Yield a Cause for a missing log group, before a task fails or lines are lost."""
     definitions = history.now.task_definitions
     of_tasks = {stream.group for one in definitions for stream in one.logs}
+    # The service looks for the group of its own errors when it starts.
+    of_tasks.add(history.now.names.log_groups.get("app", ""))
     for one in history.now.log_groups:
         if not one.exists:
             needed = one.name in of_tasks
@@ -147,6 +181,7 @@ RULES = (
         lasting=True,
     ),
     secret_missing,
+    secret_gone,
     telling.plainly(
         "secret-empty",
         "a secret is there, but empty",

@@ -74,8 +74,8 @@ def secrets(config: Config, now: Snapshot) -> Iterator[Finding]:
 def causes(now: Snapshot) -> Iterator[Finding]:
     """Yield what is wrong with the live system, as `why` says it."""
     for one in rank.rank(History.of([now])):
-        # The other findings tell of stacks, and of what could not be read.
-        if one.over or one.id in OF_THE_WAY | {"not-ours", "stack-stuck"}:
+        # The other findings tell of stacks, of secrets, and of what could not be read.
+        if one.over or one.id in OF_THE_WAY | {"not-ours", "stack-stuck", "secret-missing"}:
             continue
         blocks = one.hinders and one.id in startable.KEEPS
         yield Finding("system", "blocking" if blocks else "warning", one.sentence, one.next)

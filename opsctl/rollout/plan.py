@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from opsctl.cause import balancer, rollouts
+from opsctl.cause import balancer, rollouts, starts
 from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
@@ -118,11 +118,23 @@ def require_service(now: Snapshot, state: StackState | None) -> None:
         )
 
 
-def require_registered(now: Snapshot, plan: RollPlan) -> None:
-    """Raise OpsError when tasks would start from a task definition that somebody deregistered."""
-    if plan.way not in ("stack", "deployment") or "Image" in plan.parameters:
+def require_startable(now: Snapshot, plan: RollPlan) -> None:
+    """Raise OpsError when no task would start, because somebody deleted a log group, or
+    deregistered the task definition that they would start from.
+    """
+    if plan.way not in ("stack", "deployment"):
         return
-    for cause in rollouts.deregistered(History.of([now])):
+    history = History.of([now])
+    causes = [one for one in starts.log_group_gone(history) if one.hinders]
+    if "Image" not in plan.parameters:
+        causes += rollouts.deregistered(history)
+    for cause in causes:
+        raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
+
+
+def require_targets(now: Snapshot) -> None:
+    """Raise OpsError when somebody deregistered running tasks: they will not become healthy."""
+    for cause in balancer.deregistered(History.of([now])):
         raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Sleep: TypeAlias = Callable[[float], None]
 # Service and stack in one snapshot: only together they show what was changed by hand.
-_BEFORE = LOOK | Look(frozenset({"instances", "stacks", "deregistered"}), ("ecs",))
+_BEFORE = LOOK | Look(frozenset({"instances", "stacks", "deregistered", "log_groups"}), ("ecs",))
 _LAST_LOOKS, _LAST_PAUSE = 3, 1.0  # looks, seconds before each: log lines arrive late
 _NEVER = datetime.max
 _AFTERWARDS = timedelta(minutes=10)  # for targets, after CloudFormation calls the service steady
@@ -71,13 +71,14 @@ def look(config: Config, state: StackState, order: Order) -> Procedure[RollPlan]
     if plan.forecast is not None and not plan.forecast.can_roll:
         now = yield from agents.back(now, _BEFORE)
         plan = planning.plan(now, state, order, config)
-    planning.require_registered(now, plan)
+    planning.require_startable(now, plan)
     yield plan
     if plan.forecast is not None and not config.compute.capacity_provider:
         if not plan.forecast.can_roll:
             yield from startable.require_group()
         room.require(plan.forecast, plan.need, now)
     if plan.way == "follow":
+        planning.require_targets(now)
         missing, fit = room.starting(now, plan.need)
         if fit < missing:
             yield from startable.require_group()

@@ -56,8 +56,9 @@ class Names:
     """The names of one system in AWS, all derived from the config.
 
     `image_parameter` names the newest machine image, unless the config sets an image itself.
-    `secrets` are references; `log_groups` are by log source. `region` and `account` are the
-    config's, or ''. `scales` means that the task count scales by itself.
+    `secrets` are references, `task_secrets` those that tasks need to start. `log_groups` are by
+    log source. `region` and `account` are the config's, or ''. `scales` means that the task count
+    scales by itself.
     """
 
     system: str
@@ -72,6 +73,7 @@ class Names:
     subnets: tuple[str, ...] = ()
     image_parameter: str = ""
     secrets: tuple[str, ...] = ()
+    task_secrets: tuple[str, ...] = ()
     log_groups: Mapping[str, str] = field(default_factory=dict)
     region: str = ""
     account: str = ""
@@ -103,6 +105,14 @@ class Names:
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
             secrets=tuple(dict.fromkeys(config.secret_references.values())),
+            task_secrets=tuple(
+                # Only the cache reads those of `db`.
+                dict.fromkeys(
+                    reference
+                    for key, reference in config.secret_references.items()
+                    if not key.startswith("db.")
+                )
+            ),
             log_groups={source: config.logs.group(source) for source in SOURCES},
             region=config.aws.region or "",
             account=config.aws.account or "",

@@ -1,6 +1,7 @@
 """What CloudFormation says, in its many words; its echoes never rank."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -119,6 +120,29 @@ def test_an_update_that_somebody_cancelled_has_nothing_to_correct() -> None:
     assert (top.id, top.hinders) == ("update-cancelled", False)
     assert top.next == "if it is still wanted: opsctl db up"
     assert "User Initiated" in top.evidence[0].quote
+
+
+def test_a_release_that_somebody_cancelled_is_wanted_again_with_its_own_command() -> None:
+    # The hint was `opsctl ecs up`, which cannot bring that image: "no changes", and again.
+    back = stack("ecs", "UPDATE_ROLLBACK_COMPLETE")
+    said = replace(
+        event("e1", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
+        stack="web-ecs",
+        logical_id="web-ecs",
+    )
+    now = snapshot(stacks={"ecs": back}, failures=(said,))
+
+    def told(minutes: int, outcome: str) -> tuple[str, bool]:
+        begun = START + timedelta(minutes=minutes)
+        release = Release(7, begun, outcome=outcome)
+        [cause] = [
+            one for one in ranked(replace(now, releases=(release,))) if one.id == "update-cancelled"
+        ]
+        return cause.next, cause.over
+
+    assert told(-1, "cancelled") == ("if it is still wanted: opsctl update-tasks", False)
+    assert told(-1, "deployed") == ("if it is still wanted: opsctl ecs up", False)
+    assert told(+1, "deployed") == ("if it is still wanted: opsctl ecs up", True)
 
 
 def test_a_stack_that_lost_its_tags_is_told_with_the_command_that_puts_them_back() -> None:

@@ -1,6 +1,7 @@
 """What a release means for the live service: the stack's word alone is not believed."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +10,17 @@ from opsctl.errors import OpsError
 from opsctl.rollout import plan as planning
 from opsctl.rollout.plan import Order, RollPlan
 from opsctl.snapshot.instances import ContainerInstance
-from opsctl.snapshot.snapshot import Snapshot, Unread
+from opsctl.snapshot.log_groups import LogGroup
+from opsctl.snapshot.snapshot import Look, Snapshot, Unread
 from opsctl.snapshot.stacks import StackState
 from opsctl.snapshot.targets import Target
+from opsctl.snapshot.tasks import Container, Task
 from tests.opsctl.snapshots import (
     NEW,
     NEW_IMAGE,
     OLD,
     OLD_IMAGE,
+    START,
     config,
     deployment,
     service,
@@ -201,7 +205,7 @@ def test_a_deregistered_task_definition_is_used_for_nothing_new() -> None:
     gone = replace(STEADY, deregistered="web:1")
     for plan in (planned(gone, force=True), planned(replace(gone, service=by_hand(0).service))):
         with pytest.raises(OpsError, match="somebody deregistered the task definition web:1") as e:
-            planning.require_registered(gone, plan)
+            planning.require_startable(gone, plan)
         assert (e.value.hint, e.value.cause) == (
             "to make it anew: opsctl ecs up",
             "task-definition-deregistered",
@@ -211,6 +215,39 @@ def test_a_deregistered_task_definition_is_used_for_nothing_new() -> None:
 def test_a_new_image_makes_a_deregistered_task_definition_anew_and_says_what_it_risks() -> None:
     gone = replace(STEADY, deregistered="web:1")
     plan = planned(gone, NEW_IMAGE)
-    planning.require_registered(gone, plan)
+    planning.require_startable(gone, plan)
     assert "no release that fails can go back to it; to make it anew" in plan.findings[0]
-    planning.require_registered(gone, planned(gone))
+    planning.require_startable(gone, planned(gone))
+
+
+def test_a_task_that_somebody_deregistered_from_the_load_balancer_is_not_followed_for_ever() -> (
+    None
+):
+    # "following it until it is healthy", for the whole timeout: ECS registers only what it starts.
+    running = Task(
+        "t1",
+        "RUNNING",
+        OLD,
+        "d1",
+        started=START,
+        instance="arn:0",
+        containers=(Container("web", ports=(32768,)),),
+    )
+    there = (Target("i-0:32768", "healthy"),)
+    look = Look(frozenset({"service", "tasks", "targets", "instances"}))
+    now = replace(STEADY, tasks=(running,), at=START + timedelta(minutes=5), look=look)
+    planning.require_targets(replace(now, targets=there))
+    with pytest.raises(OpsError, match="not registered with the load balancer") as caught:
+        planning.require_targets(replace(now, targets=()))
+    assert (caught.value.hint or "").endswith("opsctl ecs restart")
+
+
+def test_nothing_is_rolled_while_a_log_group_of_the_tasks_is_missing() -> None:
+    # `restart` replaced tasks that exited again and again, because somebody had deleted /web/app.
+    names = replace(STEADY.names, log_groups={"app": "/web/app"})
+    gone = replace(STEADY, names=names, log_groups=(LogGroup("/web/app", False),))
+    planning.require_startable(gone, planned(gone))
+    for plan in (planned(gone, force=True), planned(gone, NEW_IMAGE)):
+        with pytest.raises(OpsError, match="the log group /web/app does not exist") as caught:
+            planning.require_startable(gone, plan)
+        assert (caught.value.hint or "").endswith("opsctl ecs up --revert-drift")
