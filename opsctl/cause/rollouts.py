@@ -59,6 +59,23 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
         )
 
 
+def settings_changed(history: History) -> Iterator[Cause]:
+    """Yield a Cause when deployments roll otherwise than the stack asked for."""
+    service, state = history.now.service, history.now.stack("ecs")
+    wanted = state.outputs.get("ConfiguredDeployment", "") if state else ""
+    if service is None or state is None or state.in_progress or wanted in ("", service.rolls):
+        return
+    yield Cause(
+        "deployment-settings-changed",
+        f"the next deployment of `{service.name}` keeps {service.rolls}, and its stack asks for "
+        f"{wanted}: somebody changed that",
+        "certain",
+        (Evidence("ecs DescribeServices", f"deploymentConfiguration: {service.rolls}"),),
+        f"to set it back: {telling.REVERT}",
+        hinders=False,
+    )
+
+
 def deregistered(history: History) -> Iterator[Cause]:
     """Yield a Cause when somebody deregistered the stack's task definition. What runs stays."""
     gone = history.now.deregistered
@@ -365,6 +382,7 @@ def _older(primary: Deployment, one: Deployment) -> bool:
 RULES = (
     scaled_by_hand,
     changed_by_hand,
+    settings_changed,
     deregistered,
     superseded,
     alarm_rolled_back,

@@ -223,7 +223,7 @@ def _drift(now: Snapshot) -> Iterator[Notice]:
     # A new task definition also takes the place of any that somebody gave the service.
     foreign = () if now.deregistered else (rollouts.changed_by_hand,)
     in_front = (balancer.unbalanced, balancer.listener_gone, balancer.listener_moved)
-    for rule in (*in_front, *foreign, *groups.RULES):
+    for rule in (*in_front, *foreign, rollouts.settings_changed, *groups.RULES):
         for cause in rule(history):
             yield Notice(f"{cause.sentence}; {cause.next}", warning=True)
 

@@ -120,7 +120,8 @@ def require_service(now: Snapshot, state: StackState | None) -> None:
 
 def require_startable(now: Snapshot, plan: RollPlan) -> None:
     """Raise OpsError when no task would start, because somebody deleted a log group, or
-    deregistered the task definition that they would start from.
+    deregistered the task definition that they would start from; or when old tasks would be stopped
+    otherwise than the stack asks for. A change of the stack sets that back.
     """
     if plan.way not in ("stack", "deployment"):
         return
@@ -128,6 +129,8 @@ def require_startable(now: Snapshot, plan: RollPlan) -> None:
     causes = [one for one in starts.log_group_gone(history) if one.hinders]
     if "Image" not in plan.parameters:
         causes += rollouts.deregistered(history)
+    if plan.way == "deployment":
+        causes += rollouts.settings_changed(history)
     for cause in causes:
         raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
 

@@ -1,10 +1,12 @@
 """Read an ECS service: its counts, deployments and events."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opsctl.config import deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
@@ -55,7 +57,9 @@ class ServiceEvent:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service. `events` are oldest first; the percents are of `desired`, as ECS defines them."""
+    """A service. `events` are oldest first; the percents are of `desired`, as ECS defines them.
+    `rolls_back` is what the breaker does.
+    """
 
     cluster: str
     name: str
@@ -68,6 +72,14 @@ class Service:
     target_groups: tuple[str, ...] = ()
     minimum_percent: int = 100
     maximum_percent: int = 200
+    breaker: bool = False
+    rolls_back: bool = False
+
+    @property
+    def rolls(self) -> str:
+        """How its deployments roll, in words."""
+        limits = self.minimum_percent, self.maximum_percent
+        return deployment.in_words(*limits, breaker=self.breaker, rollback=self.rolls_back)
 
     @property
     def primary(self) -> Deployment | None:
@@ -87,6 +99,8 @@ def describe(ecs: "ECSClient", cluster: str, service: str) -> Service | None:
 
 def _service(cluster: str, service: "ServiceTypeDef") -> Service:
     configuration = service.get("deploymentConfiguration", {})
+    off = {"enable": False, "rollback": False}
+    breaker: Mapping[str, Any] = configuration.get("deploymentCircuitBreaker", off)
     groups = (balancer.get("targetGroupArn", "") for balancer in service.get("loadBalancers", ()))
     return Service(
         cluster=cluster,
@@ -104,6 +118,8 @@ def _service(cluster: str, service: "ServiceTypeDef") -> Service:
         target_groups=tuple(filter(None, groups)),
         minimum_percent=configuration.get("minimumHealthyPercent", 100),
         maximum_percent=configuration.get("maximumPercent", 200),
+        breaker=breaker.get("enable", False),
+        rolls_back=breaker.get("enable", False) and breaker.get("rollback", False),
     )
 
 

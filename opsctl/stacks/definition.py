@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from opsctl import templates
 from opsctl.alarms import catalogue
-from opsctl.config import instances
+from opsctl.config import deployment, instances
 from opsctl.config.model import Compute, Config, Db, TargetHealthCheck
 from opsctl.config.sources import SOURCES, START_LOG_BEGINS, START_LOG_ENDS
 from opsctl.errors import OpsError
@@ -348,6 +348,12 @@ def _ecs_values(config: Config) -> dict[str, object]:
             )
         ],
         "configured_count": configured_count(config),
+        "configured_deployment": deployment.in_words(
+            ecs.minimum_healthy_percent,
+            ecs.maximum_percent,
+            breaker=ecs.breaker.enable,
+            rollback=ecs.breaker.rollback,
+        ),
         "task_secrets": references.container_secrets(config),
         "execution_reads": references.statements(config.ecs.secrets.values()),
         "task_reads": references.statements(config.secrets.values.values()),

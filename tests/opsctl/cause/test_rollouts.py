@@ -39,3 +39,17 @@ def test_what_runs_instead_of_a_deregistered_one_is_repaired_by_ecs_up() -> None
     assert nexts["changed-by-hand"] == "to repair it: opsctl ecs up"
     kept = {one.id: one.next for one in ranked(replace(foreign, deregistered=""))}
     assert kept["changed-by-hand"] == "to repair it: opsctl update-tasks"
+
+
+def test_how_the_next_deployment_rolls_is_told_when_somebody_changed_it() -> None:
+    # 0 to 100 percent and no breaker: `restart` stopped every task at once, and said "deployed".
+    wanted = "100 to 200 percent of the tasks, a breaker with rollback"
+    state = stack("ecs", "UPDATE_COMPLETE", outputs={"ConfiguredDeployment": wanted})
+    assert STEADY.service is not None
+    as_asked = replace(STEADY.service, breaker=True, rolls_back=True)
+    now = replace(STEADY, stacks={"ecs": state}, service=as_asked)
+    assert not ranked(now)
+    changed = replace(as_asked, minimum_percent=0, maximum_percent=100, breaker=False)
+    [cause] = ranked(replace(now, service=changed))
+    assert (cause.id, cause.hinders) == ("deployment-settings-changed", False)
+    assert "keeps 0 to 100 percent of the tasks, no breaker, and its stack asks" in cause.sentence

@@ -251,3 +251,17 @@ def test_nothing_is_rolled_while_a_log_group_of_the_tasks_is_missing() -> None:
         with pytest.raises(OpsError, match="the log group /web/app does not exist") as caught:
             planning.require_startable(gone, plan)
         assert (caught.value.hint or "").endswith("opsctl ecs up --revert-drift")
+
+
+def test_a_restart_does_not_roll_otherwise_than_the_stack_asks_for() -> None:
+    wanted = "100 to 200 percent of the tasks, no breaker"
+    own = replace(state(), outputs={**state().outputs, "ConfiguredDeployment": wanted})
+    now = replace(STEADY, stacks={"ecs": own})
+    assert now.service is not None
+    planning.require_startable(now, planned(now, force=True))
+    changed = replace(now, service=replace(now.service, minimum_percent=0))
+    # A change of the stack sends its own settings.
+    planning.require_startable(changed, planned(changed, NEW_IMAGE))
+    with pytest.raises(OpsError, match="keeps 0 to 200 percent of the tasks") as caught:
+        planning.require_startable(changed, planned(changed, force=True))
+    assert caught.value.cause == "deployment-settings-changed"

@@ -37,7 +37,9 @@ def test_only_what_the_page_names_differs_from_0_1_0(kind: str) -> None:
     assert set(before["Resources"]) == set(after["Resources"])
     assert before.get("Parameters", {}).keys() == after.get("Parameters", {}).keys()
     assert set(after["Outputs"]) - set(before["Outputs"]) == (
-        {"ConfiguredCount", "ConfiguredInstances", "ListenerPort"} if kind == "ecs" else set()
+        {"ConfiguredCount", "ConfiguredDeployment", "ConfiguredInstances", "ListenerPort"}
+        if kind == "ecs"
+        else set()
     )
     found = {}
     for name, resource in before["Resources"].items():
