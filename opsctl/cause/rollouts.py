@@ -70,7 +70,7 @@ def settings_changed(history: History) -> Iterator[Cause]:
         f"the next deployment of `{service.name}` keeps {service.rolls}, and its stack asks for "
         f"{wanted}: somebody changed that",
         "certain",
-        (Evidence("ecs DescribeServices", f"deploymentConfiguration: {service.rolls}"),),
+        (Evidence("ecs DescribeServices", f"it keeps {service.rolls}", history.now.at),),
         f"to set it back: {telling.REVERT}",
         hinders=False,
     )
