@@ -93,6 +93,17 @@ def launch(group: Record) -> Launch:
     return Launch(str(record["LaunchTemplateId"]), str(version["VersionNumber"]), data)
 
 
+def launch_from(name: str, reference: Record) -> None:
+    """Let a group launch from another template or version; ministack's update leaves it."""
+    record, named = group(name), _template(reference)
+    if record is not None and named is not None:
+        record["LaunchTemplate"] = {
+            "LaunchTemplateId": named["LaunchTemplateId"],
+            "LaunchTemplateName": named["LaunchTemplateName"],
+            "Version": reference.get("Version") or "$Default",
+        }
+
+
 def _template(reference: Record) -> Record | None:
     """Return a launch template by id or name."""
     names = {reference.get("LaunchTemplateId"), reference.get("LaunchTemplateName")} - {None, ""}

@@ -226,6 +226,8 @@ async def update_group(simulation: Simulation, call: Call, forward: Forward) -> 
         most = int(request.get("MaxSize", group.spec.maximum))
         _within(least, most, request.get("DesiredCapacity"))
     answer = await forward(request)
+    if request.get("LaunchTemplate"):
+        records.launch_from(request["AutoScalingGroupName"], request["LaunchTemplate"])
     if group:
         spec = specification(group.spec.name, call.region)
         if "DesiredCapacity" not in request:

@@ -193,11 +193,20 @@ async def terminate_instances(simulation: Simulation, call: Call, forward: Forwa
     return {"TerminatingInstances": changes}
 
 
+async def not_simulated(simulation: Simulation, call: Call, forward: Forward) -> Structure:
+    """Refuse in words; ministack would not find an instance that is there."""
+    for identifier in call.parameters["InstanceIds"]:
+        if identifier not in simulation.world().instances:
+            raise _no_instance(identifier)
+    raise Refused("UnsupportedOperation", f"the sandbox has no ec2 {call.operation}")
+
+
 OPERATIONS = {
     "DescribeInstances": describe_instances,
     "DescribeInstanceStatus": describe_status,
     "CreateLaunchTemplateVersion": launch_template_changed,
     "GetConsoleOutput": get_console_output,
     "ModifyLaunchTemplate": launch_template_changed,
+    **dict.fromkeys(("RebootInstances", "StartInstances", "StopInstances"), not_simulated),
     "TerminateInstances": terminate_instances,
 }

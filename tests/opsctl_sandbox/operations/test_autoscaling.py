@@ -155,3 +155,27 @@ def test_a_target_that_is_not_registered_is_unused(connect: Connect, unique: str
     )["TargetHealthDescriptions"]
     assert described["TargetHealth"]["Reason"] == "Target.NotRegistered"
     assert code(elbv2.describe_target_health, TargetGroupArn=f"{arn}x") == "TargetGroupNotFound"
+
+
+def test_a_group_launches_from_the_version_that_somebody_gives_it(
+    connect: Connect, unique: str
+) -> None:
+    instance(connect, unique)
+    autoscaling, ec2 = connect("autoscaling"), connect("ec2")
+    data = {"InstanceType": "t3.medium"}
+    ec2.create_launch_template_version(LaunchTemplateName=unique, LaunchTemplateData=data)
+    newest = {"LaunchTemplateName": unique, "Version": "2"}
+    autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName=unique, MaxSize=2, DesiredCapacity=2, LaunchTemplate=newest
+    )
+
+    def types() -> list[str]:
+        wanted = [{"Name": "tag:aws:autoscaling:groupName", "Values": [unique]}]
+        found = ec2.describe_instances(Filters=wanted)["Reservations"]
+        return sorted(one["InstanceType"] for each in found for one in each["Instances"])
+
+    until(lambda: types() == ["t3.medium", "t3.small"])
+    [group] = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[unique])[
+        "AutoScalingGroups"
+    ]
+    assert group["LaunchTemplate"]["Version"] == "2"
