@@ -39,6 +39,8 @@ def secret_gone(history: History) -> Iterator[Cause]:
     a task fails.
     """
     now = history.now
+    if now.service is None or not now.service.desired:
+        return
     for one in now.secret_versions:
         lost = one.deleted or not one.version
         if not lost or one.reference not in now.names.task_secrets:

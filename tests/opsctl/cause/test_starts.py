@@ -6,7 +6,7 @@ from opsctl.snapshot.log_groups import LogGroup
 from opsctl.snapshot.releases import Release
 from opsctl.snapshot.secret_versions import SecretVersion
 from opsctl.snapshot.task_definitions import LogStream
-from tests.opsctl.cause.histories import ranked, rolled, task
+from tests.opsctl.cause.histories import ids, ranked, rolled, task
 from tests.opsctl.cause.test_ranking import STEADY
 from tests.opsctl.snapshots import DEFINITIONS, START, stack
 
@@ -70,4 +70,5 @@ def test_a_secret_that_somebody_deleted_is_told_before_a_task_fails() -> None:
 def test_a_secret_that_no_running_task_needs_is_not_what_is_wrong() -> None:
     gone = replace(STEADY, names=NEEDING, secret_versions=LOST)
     assert not ranked(replace(gone, names=STEADY.names))
+    assert "secret-missing" not in ids(replace(gone, service=None))
     assert not ranked(replace(gone, releases=(Release(1, START, secrets={}),)))
