@@ -152,24 +152,22 @@ def signal_missing(history: History) -> Iterator[Cause]:
 
 def disconnected(history: History) -> Iterator[Cause]:
     silent = _silent(history.now)
-    if not silent:
+    # A reconnection is not what is wrong; `status` shows it, and `why` looks again.
+    if not silent or may_reconnect(history):
         return
     every = len(silent) == len(history.now.instances)
     number = "all" if every else f"{len(silent)} of {len(history.now.instances)}"
-    sure = _sure_of_silence(history)
     yield Cause(
         "agent-disconnected",
-        f"the ECS agent of {number} instances is disconnected"
-        + (", and usually back within seconds" if sure == "possible" else "")
-        + f": {', '.join(one.id for one in silent[:3])}: their tasks run on, and nothing can be "
+        f"the ECS agent of {number} instances is disconnected: "
+        f"{', '.join(one.id for one in silent[:3])}: their tasks run on, and nothing can be "
         "started or stopped there",
-        sure,
+        _sure_of_silence(history),
         tuple(
             Evidence(f"instance {one.id}", f"{one.status}, agentConnected false", history.now.at)
             for one in silent[:3]
         ),
-        "opsctl why" if sure == "possible" else telling.JOIN_LOGS,
-        hinders=sure != "possible",
+        telling.JOIN_LOGS,
         count=len(silent),
         explains=frozenset({"no-room", "no-instance", "no-progress", "breaker-tripped"}),
     )

@@ -35,7 +35,7 @@ def test_an_agent_disconnected_for_a_moment_is_not_a_certain_cause() -> None:
     ]
     causes = [[one for one in ranked(*looks[:n]) if "agent" in one.id] for n in (1, 2, 3, 4)]
     sure = [[(one.confidence, one.hinders) for one in ones] for ones in causes]
-    assert sure == [[], [("possible", False)], [("likely", True)], [("certain", True)]]
+    assert sure == [[], [], [("likely", True)], [("certain", True)]]
 
 
 @pytest.mark.parametrize("instances", [(FULL, AWAY), (AWAY,)])
@@ -44,9 +44,7 @@ def test_one_look_cannot_tell_a_lost_agent_from_one_that_reconnects(
 ) -> None:
     # `why` named an agent that was back a second later, before the true cause.
     now = replace(STEADY, instances=instances, look=LOOK)
-    [cause] = ranked(now)
-    assert (cause.id, cause.confidence, cause.hinders) == ("agent-disconnected", "possible", False)
-    assert "usually back within seconds" in cause.sentence
+    assert not ranked(now)
     every = replace(now, instances=(replace(AWAY, id="i-1"), AWAY))
     assert ranked(every)[0].confidence == "certain"
 
