@@ -57,8 +57,8 @@ def target_group_gone(history: History) -> Iterator[Cause]:
 
 def unbalanced(history: History) -> Iterator[Cause]:
     """Yield a Cause when the service is not registered with the target group of its stack."""
-    now, state = history.now, history.now.stack("ecs")
-    own = state.outputs.get("TargetGroupArn", "") if state and not state.in_progress else ""
+    now = history.now
+    own = now.settled_output("ecs", "TargetGroupArn")
     if now.service is None or not own or own in now.service.target_groups:
         return
     has = ", ".join(one.rpartition(":")[2] for one in now.service.target_groups)
@@ -76,8 +76,8 @@ def unbalanced(history: History) -> Iterator[Cause]:
 
 def listener_moved(history: History) -> Iterator[Cause]:
     """Yield a Cause when no listener has the port that the stack asked for."""
-    now, state = history.now, history.now.stack("ecs")
-    own = state.outputs.get("ListenerPort", "") if state and not state.in_progress else ""
+    now = history.now
+    own = now.settled_output("ecs", "ListenerPort")
     for group in now.target_groups:
         if not own or not group.listener_ports or int(own) in group.listener_ports:
             continue

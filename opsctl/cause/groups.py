@@ -51,10 +51,10 @@ def resized(history: History) -> Iterator[Cause]:
     """Yield a Cause when the group has another size than its stack asked for. It hinders when tasks
     are missing because the group is smaller.
     """
-    now, group, state = history.now, history.now.group, history.now.stack("ecs")
-    if group is None or group.gone or ROLLING in group.tags or state is None or state.in_progress:
+    now, group = history.now, history.now.group
+    if group is None or group.gone or ROLLING in group.tags:
         return
-    wanted = state.outputs.get("ConfiguredInstances", "")
+    wanted = now.settled_output("ecs", "ConfiguredInstances")
     desired = group.desired if "(" in wanted else None
     live = instances.sizes(group.minimum, group.maximum, desired)
     if not wanted or live == wanted:

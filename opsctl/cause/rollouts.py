@@ -61,9 +61,8 @@ def changed_by_hand(history: History) -> Iterator[Cause]:
 
 def settings_changed(history: History) -> Iterator[Cause]:
     """Yield a Cause when deployments roll otherwise than the stack asked for."""
-    service, state = history.now.service, history.now.stack("ecs")
-    wanted = state.outputs.get("ConfiguredDeployment", "") if state else ""
-    if service is None or state is None or state.in_progress or wanted in ("", service.rolls):
+    service, wanted = history.now.service, history.now.settled_output("ecs", "ConfiguredDeployment")
+    if service is None or wanted in ("", service.rolls):
         return
     yield Cause(
         "deployment-settings-changed",

@@ -42,19 +42,17 @@ def secret_gone(history: History) -> Iterator[Cause]:
     if now.service is None or not now.service.desired:
         return
     for one in now.secret_versions:
-        lost = one.deleted or not one.version
-        if not lost or one.reference not in now.names.task_secrets:
+        if not one.problem or one.reference not in now.names.task_secrets:
             continue
         if now.releases and not any(one.reference in each.secrets for each in now.releases):
             continue  # what runs does without it; `update-tasks` refuses what a new release lacks
-        what = "is marked for deletion" if one.deleted else "does not exist or has no value"
         store, _, name = one.reference.partition(":")
         asked = "ssm DescribeParameters" if store == "ssm" else "secretsmanager DescribeSecret"
         yield Cause(
             "secret-missing",
-            f"the secret {one.reference} {what}: a task that stops cannot be replaced",
+            f"the secret {one.reference} {one.problem}: a task that stops cannot be replaced",
             "certain",
-            (Evidence(asked, f"{name}: {what}", now.at),),
+            (Evidence(asked, f"{name}: {one.problem}", now.at),),
             f"to restore it: aws secretsmanager restore-secret --secret-id {name.partition('#')[0]}"
             if one.deleted
             else "for the command that writes it: opsctl secrets check",

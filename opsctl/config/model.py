@@ -394,7 +394,12 @@ class Config(Section):
 
     @property
     def secret_references(self) -> dict[str, str]:
-        """Every reference to a secret, by its dotted key."""
+        """Every reference to a secret, by its dotted key. Only the cache reads that of `db`."""
+        password = {"db.password": self.db.password} if self.db.password else {}
+        return self.task_secret_references | password
+
+    @property
+    def task_secret_references(self) -> dict[str, str]:
+        """The references to secrets that a task needs to start, by their dotted keys."""
         references = {f"secrets.values.{name}": one for name, one in self.secrets.values.items()}
-        references |= {f"ecs.secrets.{name}": one for name, one in self.ecs.secrets.items()}
-        return references | ({"db.password": self.db.password} if self.db.password else {})
+        return references | {f"ecs.secrets.{name}": one for name, one in self.ecs.secrets.items()}

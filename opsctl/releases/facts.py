@@ -149,15 +149,11 @@ def require_secrets(config: Config, now: Snapshot, back_to: Release | None = Non
 
     An older release does without a secret that only came later.
     """
-    unreadable = {
-        one.reference: "is marked for deletion" if one.deleted else "does not exist or has no value"
-        for one in now.secret_versions
-        if one.deleted or not one.version
-    }
+    unreadable = {one.reference: one.problem for one in now.secret_versions if one.problem}
     lacking = [
         (key, reference)
-        for key, reference in config.secret_references.items()
-        if reference in unreadable and not key.startswith("db.")  # only the cache reads those
+        for key, reference in config.task_secret_references.items()
+        if reference in unreadable
         if back_to is None or reference in back_to.secrets
     ]
     if lacking:

@@ -27,6 +27,13 @@ class SecretVersion:
     changed: datetime | None = None
     deleted: bool = False
 
+    @property
+    def problem(self) -> str:
+        """What keeps a task from reading it, in words; '' when it can."""
+        if self.deleted:
+            return "is marked for deletion"
+        return "" if self.version else "does not exist or has no value"
+
 
 def read(clients: "Clients", references: Sequence[str]) -> tuple[SecretVersion, ...]:
     """Return versions in the order of the references, without those of other kinds (`env:`)."""

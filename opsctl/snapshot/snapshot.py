@@ -105,14 +105,7 @@ class Names:
             subnets=tuple(dict.fromkeys(subnets)),
             image_parameter=image.removeprefix("ssm:") if image.startswith("ssm:") else "",
             secrets=tuple(dict.fromkeys(config.secret_references.values())),
-            task_secrets=tuple(
-                # Only the cache reads those of `db`.
-                dict.fromkeys(
-                    reference
-                    for key, reference in config.secret_references.items()
-                    if not key.startswith("db.")
-                )
-            ),
+            task_secrets=tuple(dict.fromkeys(config.task_secret_references.values())),
             log_groups={source: config.logs.group(source) for source in SOURCES},
             region=config.aws.region or "",
             account=config.aws.account or "",
@@ -256,6 +249,11 @@ class Snapshot:
         """Return an output of a stack, or '' if there is none."""
         state = self.stack(kind)
         return state.outputs.get(name, "") if state else ""
+
+    def settled_output(self, kind: Kind, name: str) -> str:
+        """Return an output as `output` does; '' while an operation of the stack is under way."""
+        state = self.stack(kind)
+        return "" if state is None or state.in_progress else self.output(kind, name)
 
     def unread_part(self, part: Part) -> Unread | None:
         return next((one for one in self.unread if one.part == part), None)
