@@ -11,8 +11,7 @@ EVERYTHING = Look(
             *("stacks", "failures", "service", "service_deployments", "tasks", "task_definitions"),
             *("targets", "target_groups", "instances", "group", "cache", "alarms", "lines"),
             *("recent_lines", "app_errors", "start_logs", "security_groups", "registry_images"),
-            *("log_groups", "identity", "cache_use", "releases", "deregistered"),
-            *("secret_versions",),
+            *("log_groups", "identity", "cache_use", "releases", "deregistered", "secret_versions"),
         }
     ),
     releases=1,

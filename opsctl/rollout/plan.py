@@ -1,12 +1,13 @@
 """Plan what a release of one image changes in the present service. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from opsctl.cause import balancer, rollouts, starts
+from opsctl.cause.cause import Cause
 from opsctl.cause.history import History
 from opsctl.config.model import Config
 from opsctl.errors import OpsError
@@ -131,14 +132,12 @@ def require_startable(now: Snapshot, plan: RollPlan) -> None:
         causes += rollouts.deregistered(history)
     if plan.way == "deployment":
         causes += rollouts.settings_changed(history)
-    for cause in causes:
-        raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
+    _refuse(causes)
 
 
 def require_targets(now: Snapshot) -> None:
     """Raise OpsError when somebody deregistered running tasks: they will not become healthy."""
-    for cause in balancer.deregistered(History.of([now])):
-        raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
+    _refuse(balancer.deregistered(History.of([now])))
 
 
 def require_balanced(now: Snapshot) -> Snapshot:
@@ -147,9 +146,14 @@ def require_balanced(now: Snapshot) -> Snapshot:
     Raises OpsError when the load balancer leads to no task: none would ever count as healthy.
     """
     for rule in balancer.LEADS_NOWHERE:
-        for cause in rule(History.of([now])):
-            raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
+        _refuse(rule(History.of([now])))
     return now
+
+
+def _refuse(causes: Iterable[Cause]) -> None:
+    """Raise OpsError for the first of these causes."""
+    for cause in causes:
+        raise OpsError(cause.sentence, hint=cause.next, cause=cause.id)
 
 
 def _require_same_name(service: Service, config: Config) -> None:

@@ -1,10 +1,10 @@
 """Read an ECS service: its counts, deployments and events."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opsctl.config import deployment
 
@@ -99,8 +99,7 @@ def describe(ecs: "ECSClient", cluster: str, service: str) -> Service | None:
 
 def _service(cluster: str, service: "ServiceTypeDef") -> Service:
     configuration = service.get("deploymentConfiguration", {})
-    off = {"enable": False, "rollback": False}
-    breaker: Mapping[str, Any] = configuration.get("deploymentCircuitBreaker", off)
+    breaker = configuration.get("deploymentCircuitBreaker", {"enable": False, "rollback": False})
     groups = (balancer.get("targetGroupArn", "") for balancer in service.get("loadBalancers", ()))
     return Service(
         cluster=cluster,
@@ -119,7 +118,7 @@ def _service(cluster: str, service: "ServiceTypeDef") -> Service:
         minimum_percent=configuration.get("minimumHealthyPercent", 100),
         maximum_percent=configuration.get("maximumPercent", 200),
         breaker=breaker.get("enable", False),
-        rolls_back=breaker.get("enable", False) and breaker.get("rollback", False),
+        rolls_back=breaker.get("rollback", False),
     )
 
 
